@@ -1,0 +1,1 @@
+"""Tell your pictures apart."""

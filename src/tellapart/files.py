@@ -1,0 +1,100 @@
+"""Writing that leaves either the old file or the whole new one, and reading with a bound."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tellapart.errors import OutputError
+
+STAGED_PREFIX = ".tellapart-"
+
+
+@contextlib.contextmanager
+def staged(path: Path) -> Iterator[Path]:
+    """Yield a name beside path to write to; on success it is renamed over path, on any failure it is removed.
+
+    Raises:
+        OutputError: the folder cannot be written to, or the disk is full.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=STAGED_PREFIX, suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise output_error(error, path) from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise output_error(error, path) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def output_error(error: OSError, path: Path) -> OutputError:
+    """What the operating system said of writing to path, as an error of ours with a way out."""
+    reason = (error.strerror or str(error)).lower()
+    return OutputError(
+        f"cannot write ({reason})", where=path, hint="Free some space or choose another place with -o, then run it again."
+    )
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    with staged(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write UTF-8 with line feeds on every system, so that the same result is the same bytes."""
+    write_bytes(path, content.encode("utf-8", errors="surrogateescape"))
+
+
+def write_json(path: Path, document: object) -> None:
+    write_text(path, to_json(document) + "\n")
+
+
+def to_json(document: object) -> str:
+    """JSON with two spaces, keys in the order given, no NaN."""
+    return json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a CSV file as RFC 4180 has it, but with line feeds: fields are quoted only where they must be."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def read_bounded(path: Path, *, limit: int) -> bytes:
+    """Read a whole file of at most limit bytes.
+
+    Raises:
+        ValueError: the file is larger than limit.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        message = f"larger than {limit:,} bytes"
+        raise ValueError(message)
+    return content
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

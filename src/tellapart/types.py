@@ -1,0 +1,85 @@
+"""The values that travel between the layers.
+
+Legend: N pictures, H W height and width, S side of a square input, D features, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]  # [H, W, 3], RGB
+Features = NDArray[np.float32]  # [N, D]
+Labels = NDArray[np.int64]  # [N], positions in the classes
+Probabilities = NDArray[np.float64]  # [N, K]
+
+SplitName = Literal["train", "valid", "test"]
+SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """One picture as the data names it.
+
+    Attributes:
+        path: how it is written in every file of ours: relative to the data's root with forward slashes, or as the
+            manifest or the caller gave it; a row of an IDX file is "name#row".
+        file: where its bytes are.
+        row: its row in an IDX file; None for a file of its own.
+        label: its class, or None where there is none (pictures to predict).
+        split: the split the data puts it in, or None where the data has no splits.
+        group: pictures of one group (a patient, a burst) must stay in one split.
+    """
+
+    path: str
+    file: Path
+    row: int | None = None
+    label: str | None = None
+    split: SplitName | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """What a scan found: pictures in a fixed order, classes by code point.
+
+    Attributes:
+        name: a short name of the data, for the default run folder.
+        root: the folder that relative paths start from.
+        layout: "folders", "split folders", "manifest", "idx" or "paths".
+        classes: every label, sorted by code point; () where nothing is labelled.
+        pictures: in the order in which everything of ours lists them.
+        arrays: the pixels uint8 [rows, H, W] of the IDX files among them, by file.
+        skipped: files that were passed over before anything was opened, as ledger entries.
+    """
+
+    name: str
+    root: Path
+    layout: str
+    classes: tuple[str, ...]
+    pictures: tuple[Picture, ...]
+    arrays: Mapping[Path, NDArray[np.uint8]] = field(default_factory=dict)
+    skipped: tuple[LedgerEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """What became of one input file: used as it is, converted (reason says how) or skipped (reason says why)."""
+
+    path: str
+    status: Literal["used", "converted", "skipped"]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """The columns [start, stop) of a feature matrix that one depth of a base fills."""
+
+    name: str
+    start: int
+    stop: int

