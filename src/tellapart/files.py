@@ -47,7 +47,9 @@ def output_error(error: OSError, path: Path) -> OutputError:
     """What the operating system said of writing to path, as an error of ours with a way out."""
     reason = (error.strerror or str(error)).lower()
     return OutputError(
-        f"cannot write ({reason})", where=path, hint="Free some space or choose another place with -o, then run it again."
+        f"cannot write ({reason})",
+        where=path,
+        hint="Free some space or choose another place with -o, then run it again.",
     )
 
 
@@ -70,13 +72,34 @@ def to_json(document: object) -> str:
     return json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
 
 
+def to_json_line(document: object) -> str:
+    """One line of JSON Lines."""
+    return json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write a CSV file as RFC 4180 has it, but with line feeds: fields are quoted only where they must be."""
+    write_text(path, csv_text(header, rows))
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A table as the text of a CSV file with line feeds."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    # With its own line ending the csv module quotes a lone carriage return in a field; with a line feed it would not.
+    writer = csv.writer(_LineFeeds(text))
     writer.writerow(header)
     writer.writerows(rows)
-    write_text(path, text.getvalue())
+    return text.getvalue()
+
+
+class _LineFeeds:
+    """Takes rows that end in CR LF and passes them on ending in LF."""
+
+    def __init__(self, text: io.StringIO) -> None:
+        self._text = text
+
+    def write(self, row: str) -> int:
+        return self._text.write(row.removesuffix("\r\n") + "\n")
 
 
 def read_bounded(path: Path, *, limit: int) -> bytes:
@@ -86,8 +109,9 @@ def read_bounded(path: Path, *, limit: int) -> bytes:
         ValueError: the file is larger than limit.
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
-        content = file.read(limit + 1)
+    with path.open("rb", buffering=0) as file:
+        # No more than the size the file has, because Python sets aside what it is asked to read before it reads.
+        content = file.read(min(os.fstat(file.fileno()).st_size, limit) + 1)
     if len(content) > limit:
         message = f"larger than {limit:,} bytes"
         raise ValueError(message)

@@ -1,0 +1,176 @@
+"""Draw splits at random, class by class, without dividing a group.
+
+Legend: a unit is what may not be divided: the pictures of one group, or one picture without a group.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tellapart.errors import DataError
+from tellapart.types import Picture, SplitName
+
+ATTEMPTS = 64  # orders tried before groups that span classes are called indivisible
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unit:
+    """Pictures that stay together: a name for the draw, their places in the pool, how many each class has of them."""
+
+    name: str
+    places: tuple[int, ...]
+    counts: Mapping[str, int]
+
+
+def draw(pictures: Sequence[Picture], *, shares: Mapping[SplitName, int], seed: int) -> list[SplitName]:
+    """Draw a split for each picture.
+
+    Units are ordered by a hash of seed and name rather than shuffled: then the draw of a class depends neither on the
+    other classes nor on the version of a generator, and a picture that is added later moves few others (where there
+    are no groups).
+
+    Source of the way groups are dealt out: the greedy search of scikit-learn's StratifiedGroupKFold, for shares that
+    differ and with the promise that no class is left out of a split.
+
+    Args:
+        pictures: N labelled pictures.
+        shares: the splits to fill and their parts in per cent, train first; every class gets a picture in each.
+        seed: another seed, another draw.
+
+    Raises:
+        DataError: a class has fewer units than there are splits, or groups span classes so that it cannot be done.
+    """
+    units = _units(pictures)
+    _check_enough(units, len(shares))
+    splits: list[SplitName] = ["train"] * len(pictures)
+    for family in _families(units):
+        for unit, split in _draw_family(family, shares, seed):
+            for place in unit.places:
+                splits[place] = split
+    return splits
+
+
+def _units(pictures: Sequence[Picture]) -> list[_Unit]:
+    places: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for place, picture in enumerate(pictures):
+        name = ("picture", picture.path) if picture.group is None else ("group", picture.group)
+        places[name].append(place)
+    return [
+        _Unit(
+            name="\x1f".join(name),
+            places=tuple(members),
+            counts=Counter(pictures[place].label or "" for place in members),
+        )
+        for name, members in places.items()
+    ]
+
+
+def _check_enough(units: Sequence[_Unit], needed: int) -> None:
+    have = Counter(label for unit in units for label in unit.counts)
+    grouped = {label for unit in units for label in unit.counts if len(unit.places) > 1}
+    for label in sorted(have):
+        if have[label] < needed:
+            noun = ("group" if label in grouped else "picture") + ("s" if have[label] != 1 else "")
+            what = f"the class {label!r} has {have[label]} {noun} to draw from, and {needed} are needed"
+            raise DataError(what, hint="Every split needs one of each class: add some, or give the splits yourself.")
+
+
+def _families(units: Sequence[_Unit]) -> list[list[_Unit]]:
+    """Units that have to be drawn together: those of one class, and of all classes that share a group with it."""
+    family_of: dict[str, set[str]] = {}
+    for unit in units:
+        joined = set(unit.counts).union(*(family_of.get(label, set()) for label in unit.counts))
+        if any(family_of.get(label) is None or family_of[label] != joined for label in joined):
+            family_of.update(dict.fromkeys(joined, joined))
+    families: dict[str, list[_Unit]] = defaultdict(list)
+    for unit in units:
+        families[min(family_of[next(iter(unit.counts))])].append(unit)
+    return list(families.values())
+
+
+def _draw_family(
+    family: Sequence[_Unit], shares: Mapping[SplitName, int], seed: int
+) -> Iterable[tuple[_Unit, SplitName]]:
+    if all(len(unit.places) == 1 for unit in family) and len({label for unit in family for label in unit.counts}) == 1:
+        return _cut(sorted(family, key=lambda unit: _rank(unit, seed, 0)), shares)
+    for attempt in range(ATTEMPTS):
+        # Large groups first, while there is room for them everywhere.
+        ordered = sorted(family, key=lambda unit: (-len(unit.places), _rank(unit, seed, attempt)))
+        filling = _Filling(family, shares)
+        drawn = [(unit, filling.put(unit)) for unit in ordered]
+        if filling.is_complete():
+            return drawn
+    labels = ", ".join(repr(label) for label in sorted({label for unit in family for label in unit.counts}))
+    raise DataError(
+        f"the groups of the classes {labels} cannot be split so that each class is in each split",
+        hint="Make the groups smaller, or give the splits yourself.",
+    )
+
+
+def _cut(ordered: Sequence[_Unit], shares: Mapping[SplitName, int]) -> Iterable[tuple[_Unit, SplitName]]:
+    """Single pictures of one class, in the order of their hashes: test is cut off first, train is what is left."""
+    targets = _targets(len(ordered), shares)
+    splits = [split for split in reversed(targets) for _ in range(targets[split])]
+    return zip(ordered, splits, strict=True)
+
+
+def _rank(unit: _Unit, seed: int, attempt: int) -> bytes:
+    labels = "\x1f".join(sorted(unit.counts))
+    text = f"{seed}\x1fsplit\x1f{attempt}\x1f{labels}\x1f{unit.name}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+class _Filling:
+    """How full each split is of each class while the units of one family are dealt out."""
+
+    def __init__(self, family: Sequence[_Unit], shares: Mapping[SplitName, int]) -> None:
+        pictures: Counter[str] = Counter()
+        self._left: Counter[str] = Counter()  # units of each class not dealt out yet
+        for unit in family:
+            pictures.update(unit.counts)
+            self._left.update(unit.counts.keys())
+        self._want = {label: _targets(count, shares) for label, count in pictures.items()}
+        self._have: dict[str, dict[SplitName, int]] = {label: dict.fromkeys(shares, 0) for label in pictures}
+        self._splits = tuple(shares)
+
+    def put(self, unit: _Unit) -> SplitName:
+        """Deal out one unit: to the split that it brings nearest to its targets, the first of equals."""
+        split = min(self._open_to(unit), key=lambda candidate: self._cost(unit, candidate))
+        for label, count in unit.counts.items():
+            self._have[label][split] += count
+            self._left[label] -= 1
+        return split
+
+    def is_complete(self) -> bool:
+        return all(count > 0 for have in self._have.values() for count in have.values())
+
+    def _open_to(self, unit: _Unit) -> Sequence[SplitName]:
+        """All splits, unless a class has just enough units left to reach those it is not in yet."""
+        must: list[SplitName] = []
+        for label in unit.counts:
+            empty = [split for split, count in self._have[label].items() if count == 0]
+            if self._left[label] <= len(empty):
+                must += empty
+        most = max(Counter(must).values(), default=0)
+        return [split for split in self._splits if must.count(split) == most]
+
+    def _cost(self, unit: _Unit, split: SplitName) -> float:
+        """How much the squared distance to the targets grows, each relative to its target."""
+        cost = 0.0
+        for label, count in unit.counts.items():
+            want, have = self._want[label][split], self._have[label][split]
+            cost += ((have + count - want) ** 2 - (have - want) ** 2) / want
+        return cost
+
+
+def _targets(count: int, shares: Mapping[SplitName, int]) -> dict[SplitName, int]:
+    """How many of a class's pictures each split should have: rounded half up, at least one, train what is left."""
+    targets: dict[SplitName, int] = {"train": 0}
+    for split, share in shares.items():
+        if split != "train":
+            targets[split] = max(1, (count * share + 50) // 100)
+    targets["train"] = max(1, count - sum(targets.values()))
+    return targets

@@ -1,0 +1,57 @@
+"""Pillow kept quiet and inside our bounds while it works, and left as it was afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import warnings
+from collections.abc import Iterator
+from typing import Any, Final, cast
+
+from PIL import Image
+
+PIXEL_LIMIT: Final = 250_000_000  # pixels a header may declare: 15,800 x 15,800, 750 MB as RGB
+
+
+class _Guard:
+    """Counts the threads inside, so that the first one in sets Pillow up and the last one out puts it back.
+
+    `warnings.catch_warnings` alone would not do: it swaps the filters of the whole process, and two decoding threads
+    that leave in another order than they came in would leave the wrong ones behind. Here one filter, which concerns
+    nobody but Pillow, is put in and taken out again.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._pixels: int | None = None
+        self._filter: object = None
+
+    def enter(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._pixels, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, PIXEL_LIMIT
+                warnings.filterwarnings("ignore", module=r"PIL(\.|$)")
+                self._filter = warnings.filters[0]
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                Image.MAX_IMAGE_PIXELS = self._pixels
+                with contextlib.suppress(ValueError):  # somebody restored the filters of before meanwhile
+                    cast("list[Any]", warnings.filters).remove(self._filter)
+
+
+_GUARD: Final = _Guard()
+
+
+@contextlib.contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """While any thread is inside, Pillow warns of nothing and refuses pictures of over twice PIXEL_LIMIT by itself."""
+    _GUARD.enter()
+    try:
+        yield
+    finally:
+        _GUARD.leave()

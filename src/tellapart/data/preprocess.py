@@ -1,0 +1,103 @@
+"""What is done to a picture between its file and a base: one frozen value, made at training, used unchanged ever after.
+
+Legend: S the side of the square, H W any size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.data.decode import decode, upright
+from tellapart.data.resize import squash
+from tellapart.types import Pixels
+
+SMALLEST, LARGEST = 8, 2048  # sides in pixels
+_ALGORITHM: Final = 1  # part of the cache key: raise it when decode or resize change what comes out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Pixels uint8 [S, S, 3], RGB, C-contiguous; notes say what was converted on the way, () if nothing."""
+
+    pixels: Pixels
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preprocess:
+    """Decode, turn upright, squash to a square.
+
+    The other fields have one value each today. They are written into the model file all the same, so that a program
+    that knows only this value refuses a file that means another one.
+
+    Attributes:
+        size: S, the side of the square in pixels, 8 to 2048.
+        colour: the order of the channels.
+        fit: "squash": both sides are scaled to S, nothing is cut off and nothing is padded.
+        resample: "bilinear": the antialiased triangle filter, see `tellapart.data.resize`.
+    """
+
+    size: int
+    colour: Literal["RGB"] = "RGB"
+    fit: Literal["squash"] = "squash"
+    resample: Literal["bilinear"] = "bilinear"
+
+    def __post_init__(self) -> None:
+        """Check what came.
+
+        Raises:
+            ValueError: a size outside 8 to 2048, or a value unknown here.
+        """
+        if type(self.size) is not int or not SMALLEST <= self.size <= LARGEST:
+            raise ValueError(f"size must be a whole number from {SMALLEST} to {LARGEST}, not {self.size!r}")
+        for name, only in (("colour", "RGB"), ("fit", "squash"), ("resample", "bilinear")):
+            if getattr(self, name) != only:
+                raise ValueError(f"{name} must be {only!r}, not {getattr(self, name)!r}")
+
+    @property
+    def key(self) -> str:
+        """A short string that changes whenever the pixels would: part of the key of everything cached."""
+        return f"{self.colour.lower()}-{self.fit}-{self.resample}-{self.size}-v{_ALGORITHM}"
+
+    def apply(self, content: bytes) -> Prepared:
+        """Make pixels [S, S, 3] of the bytes of one file.
+
+        Raises:
+            PictureError: it cannot be read; `what` is the reason.
+        """
+        decoded = decode(content, at_least=self.size)
+        pixels = squash(decoded.pixels, size=self.size)
+        if decoded.orientation != 1:  # after the resize to a square, where it is the same and costs less
+            pixels = upright(pixels, decoded.orientation)
+        return Prepared(pixels=pixels, notes=decoded.notes)
+
+    def apply_array(self, rows: NDArray[np.uint8]) -> Prepared:
+        """Make pixels [S, S, 3] of one picture uint8 [H, W] (grey) or [H, W, 3] (RGB) that is decoded already.
+
+        Raises:
+            ValueError: another shape or dtype, or no pixels.
+        """
+        grey_or_rgb = rows.ndim == 2 or (rows.ndim == 3 and rows.shape[2] == 3)
+        if rows.dtype != np.uint8 or not grey_or_rgb or rows.size == 0:
+            raise ValueError(f"expected uint8 [H, W] or [H, W, 3], not {rows.dtype} {list(rows.shape)}")
+        return Prepared(pixels=squash(rows, size=self.size))
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: object) -> Self:
+        """Read what to_json wrote.
+
+        Raises:
+            ValueError: no object, a key missing or unknown, a value of the wrong type or out of range.
+        """
+        expected = {field.name for field in fields(cls)}
+        if not isinstance(document, Mapping) or set(document) != expected:
+            raise ValueError(f"preprocess must be an object with the keys {', '.join(sorted(expected))}")
+        return cls(**document)

@@ -1,0 +1,90 @@
+"""From what the user points at to an index: which pictures, which classes, which splits, and what was passed over.
+
+Nothing is decoded here, and of files whose names end like a picture's not even the first byte is read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tellapart.data.folders import scan_folders
+from tellapart.data.formats import has_picture_ending
+from tellapart.data.idx import holds_idx, scan_idx
+from tellapart.data.manifest import is_manifest, read_manifest
+from tellapart.data.walk import Walk
+from tellapart.errors import DataError, UsageError
+from tellapart.types import Index, Picture
+
+
+def scan(data: Path) -> Index:
+    """Index labelled data: class folders, class folders in split folders, a manifest file, or a folder of IDX files.
+
+    The order of the pictures is split (train, valid, test, none), then class, then path, by code point.
+
+    Raises:
+        DataError: there is no such data, or it cannot be told which picture belongs to which class.
+    """
+    if not os.path.exists(data):  # noqa: PTH110  (Path.exists raises where a folder on the way is locked)
+        raise DataError("no such file or folder", where=data, hint="Check the spelling of the path.")
+    if is_manifest(data):
+        return read_manifest(data)
+    if not data.is_dir():
+        raise DataError("neither a folder nor a manifest (.csv or .parquet)", where=data, hint=_file_hint(data))
+    return scan_idx(data) if holds_idx(data) else scan_folders(data)
+
+
+def index_of_paths(paths: Sequence[str | Path], *, labels: Sequence[str] | None = None) -> Index:
+    """Index pictures as they are given, for prediction and for the estimator.
+
+    Args:
+        paths: picture files, kept in the order given and as often as given; a folder stands for all pictures below it.
+        labels: one for each path, or None.
+
+    Raises:
+        UsageError: labels and paths are not of the same number.
+        DataError: a path does not exist, a folder has no picture, or nothing was given.
+    """
+    if labels is not None and len(labels) != len(paths):
+        raise UsageError(f"{len(labels):,} labels for {len(paths):,} paths", hint="Give one label for each path.")
+    if not paths:
+        raise DataError("no pictures were given", hint="Name at least one picture or folder.")
+    walk = Walk()
+    given = labels if labels is not None else [None] * len(paths)
+    pictures = tuple(
+        picture for path, label in zip(paths, given, strict=True) for picture in _below(path, label=label, walk=walk)
+    )
+    folders = [Path(path) for path in paths if Path(path).is_dir()]
+    return Index(
+        name=folders[0].resolve().name if len(paths) == len(folders) == 1 else "pictures",
+        root=Path(),
+        layout="paths",
+        classes=tuple(sorted({picture.label for picture in pictures if picture.label is not None})),
+        pictures=pictures,
+        skipped=tuple(walk.skipped),
+    )
+
+
+def _below(path: str | Path, *, label: str | None, walk: Walk) -> Iterator[Picture]:
+    name = os.fspath(path)
+    if os.path.isfile(name):  # noqa: PTH113  (a str already, and there may be 100,000)
+        yield Picture(path=name, file=Path(name), label=label)
+        return
+    if not Path(name).is_dir():
+        raise DataError("no such file or folder", where=name, hint="Check the spelling of the path.")
+    prefix = name if name.endswith("/") else f"{name}/"
+    walk.entered.clear()  # a folder given twice counts twice; loops inside it are still seen
+    walk.stay_below(Path(name).resolve().parent)
+    empty = True
+    for found in walk.pictures(name, prefix=prefix):
+        empty = False
+        yield Picture(path=found.path, file=Path(found.file), label=label)
+    if empty:
+        raise DataError("no picture in the folder", where=name)
+
+
+def _file_hint(data: Path) -> str:
+    if has_picture_ending(data.name):
+        return "This is one picture; name the folder that holds the class folders."
+    return "Name a folder of class folders, or a manifest with the columns path and label."

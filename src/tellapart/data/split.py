@@ -1,0 +1,92 @@
+"""Train, valid and test: taken as the data gives them, or drawn class by class, with groups kept whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from tellapart.data.draw import draw
+from tellapart.data.order import split_rank
+from tellapart.errors import DataError
+from tellapart.files import write_csv
+from tellapart.types import SPLITS, Index, Picture, SplitName
+
+SHARES: Final[Mapping[SplitName, int]] = {"train": 70, "valid": 15, "test": 15}  # per cent, where the data has none
+CARVED: Final = 15  # per cent of train that becomes the split which the data lacks
+
+
+def assign_splits(index: Index, *, seed: int) -> Index:
+    """Give every picture a split.
+
+    Without splits in the data (or with nothing but train) 70 / 15 / 15 per cent of each class are drawn. Where the data
+    has train and one other split, the missing one is drawn from train, 15 per cent of each class. A picture's split
+    depends on the seed, its path (or group) and the others of its class, on nothing else: not on other classes, the
+    machine, or the order of the index. Groups are kept whole, and the shares are met as well as that allows.
+
+    Returns:
+        The index with its pictures in the order train, valid, test, then as before.
+
+    Raises:
+        DataError: the data's own splits are incomplete or contradict a group, or a class is too small to be in each.
+    """
+    given = {picture.split for picture in index.pictures if picture.split is not None}
+    _check_given(index, given)
+    if given == set(SPLITS):
+        return _in_order(index, [picture.split for picture in index.pictures])
+    shares = SHARES if given <= {"train"} else _carving(given)
+    pool = [place for place, picture in enumerate(index.pictures) if picture.split in (None, "train")]
+    splits = [picture.split for picture in index.pictures]
+    drawn = draw([index.pictures[place] for place in pool], shares=shares, seed=seed)
+    for place, split in zip(pool, drawn, strict=True):
+        splits[place] = split
+    return _in_order(index, splits)
+
+
+def write_splits(path: Path, index: Index) -> None:
+    """Write split.csv: path, label, split, group; what there is not is empty.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    rows = ((picture.path, picture.label, picture.split, picture.group) for picture in index.pictures)
+    write_csv(path, ("path", "label", "split", "group"), rows)
+
+
+def _carving(given: Iterable[SplitName]) -> Mapping[SplitName, int]:
+    return {"train": 100 - CARVED, **{split: CARVED for split in SPLITS if split not in given}}
+
+
+def _check_given(index: Index, given: set[SplitName]) -> None:
+    if not given:
+        return
+    without = [picture for picture in index.pictures if picture.split is None]
+    if without:
+        what = f"{len(without):,} of {len(index.pictures):,} pictures have no split, the others have one; the first is"
+        raise DataError(what, where=without[0].path, hint="Give every picture a split, or none.")
+    if "train" not in given:
+        what = f"no train split, only {' and '.join(split for split in SPLITS if split in given)}"
+        raise DataError(what, where=index.root, hint="Add one, or give the pictures without splits.")
+    trained = {picture.label for picture in index.pictures if picture.split == "train"}
+    for label in index.classes:
+        if label not in trained:
+            raise DataError(f"the class {label!r} has no picture in train", where=index.root, hint="Put some there.")
+    _check_groups(index.pictures)
+
+
+def _check_groups(pictures: Sequence[Picture]) -> None:
+    homes: dict[str, Picture] = {}
+    for picture in pictures:
+        if picture.group is not None and homes.setdefault(picture.group, picture).split != picture.split:
+            first = homes[picture.group]
+            what = f"the group {picture.group!r} is both in {first.split} and in {picture.split}"
+            raise DataError(what, where=f"{first.path} and {picture.path}", hint="Put all of a group into one split.")
+
+
+def _in_order(index: Index, splits: Sequence[SplitName | None]) -> Index:
+    pictures = [
+        picture if picture.split == split else replace(picture, split=split)
+        for picture, split in zip(index.pictures, splits, strict=True)
+    ]
+    return replace(index, pictures=tuple(sorted(pictures, key=lambda picture: split_rank(picture.split))))
