@@ -1,0 +1,242 @@
+"""Features kept on disk, shared by every run of a user.
+
+An entry is found by what went into it: the sha256 of the picture's bytes, the digest of the base, its precision, the
+preprocess and the view. It holds the feature row as float16 and what the decoder had to convert, under a checksum of
+its own, so that a damaged entry is made again and never believed.
+
+The store is SQLite: one writer and many readers at once, safe under kill -9, and, unlike a memory-mapped store, an
+error and not a crash when the file itself is damaged (docs/decisions.md). A cache that cannot be used is worked
+without: it never stops a run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+FOLDER_VARIABLE = "TELLAPART_CACHE"
+LIMIT_VARIABLE = "TELLAPART_CACHE_LIMIT_MB"
+DEFAULT_LIMIT = 5_000_000_000  # bytes; about 800,000 pictures of lite0
+FILE_NAME = "features.sqlite"
+EVICTED_SHARE = 0.25
+REFRESH_AFTER = 86_400  # seconds; how stale a "last used" time may be
+CHECK_BYTES = 16
+BUSY_SECONDS = 60
+# SQLITE_ERROR is what a statement of ours comes to on a table that is not ours any more.
+DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+PRIMARY_CODE = 0xFF  # the bits of an extended code that hold the primary one
+TABLE = """
+    create table if not exists entry (
+        key blob primary key, used integer not null, notes blob not null, row blob not null, digest blob not null
+    )
+"""
+EVICTION = """
+    delete from entry where key in (
+        select key from entry order by used limit 1 + cast(? * (select count(*) from entry) as integer)
+    )
+"""
+HalfRow = NDArray[np.float16]  # [D]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One kept picture: its feature row float16 [D], and what was converted while decoding it ("" for nothing)."""
+
+    row: HalfRow
+    notes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheStatus:
+    """What `tellapart cache` shows. Sizes in bytes."""
+
+    folder: Path
+    entries: int
+    size: int
+    limit: int
+
+
+def cache_folder() -> Path:
+    """Where the cache lies: TELLAPART_CACHE, else the system's folder for caches.
+
+    Raises:
+        OSError: there is no home folder to put it in.
+    """
+    if chosen := os.environ.get(FOLDER_VARIABLE):
+        return Path(os.path.expanduser(chosen))  # noqa: PTH111  pathlib's raises where there is no such home
+    try:
+        return _system_folder()
+    except RuntimeError as error:
+        raise OSError(f"{error} Set {FOLDER_VARIABLE}.") from error
+
+
+def _system_folder() -> Path:
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "tellapart"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "tellapart" / "cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tellapart"
+
+
+def cache_limit() -> int:
+    """The size in bytes that the cache keeps below: TELLAPART_CACHE_LIMIT_MB, else 5 GB."""
+    chosen = os.environ.get(LIMIT_VARIABLE, "")
+    return int(chosen) * 1_000_000 if chosen.isdecimal() else DEFAULT_LIMIT
+
+
+def entry_key(content_digest: bytes, *parts: str) -> bytes:
+    """The key [32 bytes] of a picture's digest and everything else that its features depend on."""
+    return hashlib.sha256(content_digest + "\x1f".join(parts).encode()).digest()
+
+
+class FeatureCache:
+    """An open cache. Every method may be called from any thread, and none of them raises: trouble means a miss."""
+
+    def __init__(self, connection: sqlite3.Connection, *, path: Path, limit: int) -> None:
+        """Use an open connection to the store at path, kept below limit bytes."""
+        self._connection = connection
+        self._lock = threading.Lock()
+        self._used: list[bytes] = []
+        self.path = path
+        self.limit = limit
+        self.trouble: sqlite3.Error | None = None
+
+    def get(self, key: bytes) -> Entry | None:
+        """The entry of a key, or None if there is none or what is there is damaged."""
+        found = None
+        with self._guarded():
+            found = self._connection.execute(
+                "select used, notes, row, digest from entry where key = ?", (key,)
+            ).fetchone()
+        if found is None:
+            return None
+        used, notes, row, digest = found
+        if not (isinstance(notes, bytes) and isinstance(row, bytes)) or digest != _checksum(key, notes, row):
+            return None
+        if not isinstance(used, int) or abs(time.time() - used) > REFRESH_AFTER:
+            self._used.append(key)
+        return Entry(row=np.frombuffer(row, np.float16), notes=notes.decode("utf-8", "surrogateescape"))
+
+    def put(self, entries: Sequence[tuple[bytes, Entry]]) -> None:
+        """Keep entries, all or none of them; the least recently used ones make room where the limit is reached."""
+        with self._guarded(), self._connection:
+            self._make_room()
+            self._connection.executemany("insert or replace into entry values (?, ?, ?, ?, ?)", map(_record, entries))
+
+    def count(self) -> int:
+        found = (0,)
+        with self._guarded():
+            found = self._connection.execute("select count(*) from entry").fetchone()
+        return int(found[0])
+
+    def close(self) -> None:
+        """Note what was used, and close; a store that turned out damaged is removed, to be begun anew."""
+        with self._guarded(), self._connection:
+            now = int(time.time())
+            self._connection.executemany("update entry set used = ? where key = ?", [(now, key) for key in self._used])
+        self._connection.close()
+        if self.trouble is not None and _is_damage(self.trouble):
+            remove_store(self.path)
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        with self._lock:
+            try:
+                yield
+            except sqlite3.Error as error:
+                self.trouble = error
+
+    def _make_room(self) -> None:
+        pages, free, page_size = (
+            self._connection.execute(f"pragma {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        if (pages - free) * page_size >= self.limit:
+            self._connection.execute(EVICTION, (EVICTED_SHARE,))
+
+
+@contextlib.contextmanager
+def open_cache(folder: Path | None = None) -> Iterator[FeatureCache]:
+    """Open the cache in folder (None: the user's own); a damaged store is removed and a new one begun.
+
+    Raises:
+        OSError, sqlite3.Error: it cannot be opened or made here.
+    """
+    path = (folder or cache_folder()) / FILE_NAME
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        connection = _connect(path)
+    except sqlite3.Error as error:
+        if not _is_damage(error):
+            raise
+        remove_store(path)
+        connection = _connect(path)
+    cache = FeatureCache(connection, path=path, limit=cache_limit())
+    try:
+        yield cache
+    finally:
+        cache.close()
+
+
+def remove_store(path: Path) -> None:
+    """Remove a store and the files that belong to it, whatever state they are in."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def cache_status(folder: Path | None = None) -> CacheStatus:
+    """Look at the cache without changing it."""
+    path = (folder or cache_folder()) / FILE_NAME
+    entries = 0
+    if path.exists():
+        with open_cache(folder) as cache:
+            entries = cache.count()
+    files = [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
+    size = sum(file.stat().st_size for file in files if file.exists())
+    return CacheStatus(folder=path.parent, entries=entries, size=size, limit=cache_limit())
+
+
+def clear_cache(folder: Path | None = None) -> CacheStatus:
+    """Remove every entry; returns what was there before."""
+    before = cache_status(folder)
+    remove_store(before.folder / FILE_NAME)
+    return before
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level="IMMEDIATE")
+    try:
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = normal")
+        connection.execute(TABLE)
+        connection.commit()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    """Whether the store itself is broken; a full disk, a lock or missing rights leave it whole."""
+    return getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE in DAMAGE_CODES
+
+
+def _record(item: tuple[bytes, Entry]) -> tuple[bytes, int, bytes, bytes, bytes]:
+    key, entry = item
+    notes, row = entry.notes.encode("utf-8", "surrogateescape"), entry.row.tobytes()
+    return key, int(time.time()), notes, row, _checksum(key, notes, row)
+
+
+def _checksum(key: bytes, notes: bytes, row: bytes) -> bytes:
+    return hashlib.blake2b(row + notes, key=key, digest_size=CHECK_BYTES).digest()

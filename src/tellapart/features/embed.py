@@ -1,0 +1,338 @@
+"""From an index to a matrix of features: the only inference loop.
+
+Pictures are read, hashed, looked up and decoded by a few threads that run ahead of the engine by a bounded number of
+pictures; the engine works on all cores at once; what it sees is kept on disk as it comes, so that an interrupted run
+goes on where it stopped.
+
+Legend: N pictures of the index, M of them readable, D features.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.engine import Engine, native_precision, thread_count
+from tellapart.data.preprocess import Prepared
+from tellapart.errors import PictureError
+from tellapart.features.cache import Entry, FeatureCache, entry_key
+from tellapart.files import read_bounded
+from tellapart.progress import Progress, Silent
+from tellapart.types import Features, Index, LedgerEntry, Picture, Pixels
+
+LOOK_AHEAD = 64  # pictures; at 224 px a prepared one takes 150 kB
+HANDFUL = 8  # pictures a decode thread takes at once; handing them over one by one costs a tenth of their decoding
+KEEP_EVERY = 256  # pictures; what a kill can cost
+LARGEST_FILE = 512_000_000  # bytes
+
+
+class View(Protocol):
+    """What the base is shown of a picture."""
+
+    @property
+    def key(self) -> str:
+        """A short string that changes whenever the pixels would: part of the key of everything cached."""
+
+    def apply(self, pixels: Pixels, digest: bytes) -> Pixels:
+        """This view of prepared pixels uint8 [S, S, 3] of the picture with that sha256."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plain:
+    """The picture as it is."""
+
+    key: str = "plain"
+
+    def apply(self, pixels: Pixels, digest: bytes) -> Pixels:  # noqa: ARG002
+        """The pixels themselves."""
+        return pixels
+
+
+PLAIN = Plain()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    """What a base sees in an index.
+
+    Attributes:
+        features: float32 [M, D], each value rounded to float16 whether it was kept on disk or not.
+        index: the M readable pictures, in the order of the rows.
+        ledger: one entry for each of the N pictures.
+        digests: sha256 [M] of the bytes of each readable picture.
+        fresh: pictures that the engine had to look at; the others came from the cache.
+        precision: what the engine computed in.
+        decode_s: seconds of reading, hashing and decoding, summed over the threads.
+        embed_s: seconds from first to last picture.
+    """
+
+    features: Features
+    index: Index
+    ledger: tuple[LedgerEntry, ...]
+    digests: tuple[bytes, ...]
+    fresh: int
+    precision: str
+    decode_s: float
+    embed_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """One picture on its way: from the cache (kept), decoded for the engine (pixels), or unreadable (failure)."""
+
+    row: int
+    digest: bytes = b""
+    key: bytes = b""
+    notes: str = ""
+    kept: Entry | None = None
+    pixels: Pixels | None = None
+    failure: str = ""
+    seconds: float = 0.0
+
+
+def embed(
+    index: Index,
+    backbone: Backbone,
+    *,
+    view: View = PLAIN,
+    into: Features | None = None,
+    cache: FeatureCache | None = None,
+    progress: Progress | None = None,
+    engine: Engine | None = None,
+) -> Embedded:
+    """Features of every readable picture of the index.
+
+    Args:
+        index: the pictures.
+        backbone: the base that looks at them.
+        view: what it is shown of each.
+        into: float32 [N, D] to be filled, for example rows of a larger matrix; None makes it.
+        cache: where features are looked up and kept; None works without.
+        progress: told of every picture.
+        engine: the base compiled already; None compiles it when the first picture needs it, in the precision that the
+            CPU is native in.
+    """
+    precision = engine.precision if engine else native_precision()
+    progress = progress or Silent()
+    started = time.perf_counter()
+    matrix = np.empty((len(index.pictures), backbone.width), np.float32) if into is None else into
+    run = _Run(
+        index=index,
+        backbone=backbone,
+        view=view,
+        features=matrix,
+        cache=cache,
+        progress=progress,
+        precision=precision,
+        engine=engine,
+    )
+    progress.start("Looking at pictures", total=len(index.pictures), unit="pictures")
+    try:
+        with contextlib.closing(prepared_pictures(index, run.prepare)) as pictures:
+            for ready in pictures:
+                run.take(ready)
+        run.end()
+    finally:
+        run.keep()
+        progress.finish()
+    return run.result(seconds=time.perf_counter() - started)
+
+
+def prepared_pictures(index: Index, prepare: Callable[[int], Ready]) -> Generator[Ready]:
+    """Pictures in order, prepared by threads that run at most LOOK_AHEAD pictures ahead."""
+    waiting: deque[Future[list[Ready]]] = deque()
+    count = len(index.pictures)
+    with ThreadPoolExecutor(thread_count(), thread_name_prefix="decode") as pool:
+        try:
+            for first in range(0, count, HANDFUL):
+                rows = range(first, min(first + HANDFUL, count))
+                waiting.append(pool.submit(lambda rows: [prepare(row) for row in rows], rows))
+                if len(waiting) >= LOOK_AHEAD // HANDFUL:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """The state of one embed call: the matrix, the batch being filled, and what is to be kept."""
+
+    index: Index
+    backbone: Backbone
+    view: View
+    features: Features
+    cache: FeatureCache | None
+    progress: Progress
+    precision: str
+    engine: Engine | None = None
+    batch: list[Ready] = field(default_factory=list)
+    seen: list[Ready | None] = field(init=False)
+    unsaved: list[tuple[bytes, Entry]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    fresh: int = 0
+    decode_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.seen = [None] * len(self.index.pictures)
+
+    def prepare(self, row: int) -> Ready:
+        """Read one picture, find it in the cache or decode it. Runs in a decode thread."""
+        started = time.perf_counter()
+        picture = self.index.pictures[row]
+        try:
+            content = picture_content(self.index, picture)
+            digest = content_digest(content)
+            key = entry_key(digest, self.backbone.digest, self.precision, self.backbone.preprocess.key, self.view.key)
+            kept = self.cache.get(key) if self.cache else None
+            if kept is not None and len(kept.row) == self.backbone.width:
+                return Ready(row=row, digest=digest, notes=kept.notes, kept=kept)
+            prepared = prepare_content(content, self.backbone)
+            pixels = self.view.apply(prepared.pixels, digest)
+        except PictureError as error:
+            return Ready(row=row, failure=error.what)
+        seconds = time.perf_counter() - started
+        notes = "; ".join(prepared.notes)
+        return Ready(row=row, digest=digest, key=key, notes=notes, pixels=pixels, seconds=seconds)
+
+    def take(self, ready: Ready) -> None:
+        """Put one prepared picture where it belongs: into the matrix, the next request, or the list of failures."""
+        self.decode_s += ready.seconds
+        self.seen[ready.row] = replace(ready, pixels=None, kept=None, key=b"")
+        if ready.pixels is not None:
+            self.batch.append(ready)
+            self.submit_full_batch()
+            return
+        if ready.kept is not None:
+            self.features[ready.row] = ready.kept.row
+        self.progress.advance()
+
+    def submit_full_batch(self) -> None:
+        if self.engine is None:
+            self.engine = Engine(self.backbone, precision=self.precision)
+        if len(self.batch) == self.engine.pictures:
+            self.submit()
+
+    def submit(self) -> None:
+        batch, self.batch = self.batch, []
+        images = np.stack([ready.pixels for ready in batch if ready.pixels is not None])
+        if self.engine is not None:
+            self.engine.submit(images, lambda rows: self.receive(batch, rows))
+        if len(self.unsaved) >= KEEP_EVERY:
+            self.save()
+
+    def receive(self, batch: list[Ready], rows: Features) -> None:
+        """Take the engine's rows float32 [n, D]. Runs in a thread of the engine."""
+        halves = rows.astype(np.float16)
+        with self.lock:
+            for ready, half in zip(batch, halves, strict=True):
+                self.features[ready.row] = half
+                self.unsaved.append((ready.key, Entry(row=half, notes=ready.notes)))
+            self.fresh += len(batch)
+        self.progress.advance(len(batch))
+
+    def end(self) -> None:
+        if self.batch:
+            self.submit()
+        if self.engine is not None:
+            self.engine.wait()
+
+    def keep(self) -> None:
+        """Keep everything the engine was given, also where something cut the work short."""
+        if self.engine is not None:
+            self.engine.drain()
+        self.save()
+
+    def save(self) -> None:
+        with self.lock:
+            entries, self.unsaved = self.unsaved, []
+        if self.cache is not None and entries:
+            self.cache.put(entries)
+
+    def result(self, *, seconds: float) -> Embedded:
+        readable = [ready for ready in self.seen if ready is not None and not ready.failure]
+        pictures = tuple(self.index.pictures[ready.row] for ready in readable)
+        return Embedded(
+            features=compact_rows(self.features, [ready.row for ready in readable]),
+            index=replace(self.index, pictures=pictures),
+            ledger=tuple(self.ledger()),
+            digests=tuple(ready.digest for ready in readable),
+            fresh=self.fresh,
+            precision=self.precision,
+            decode_s=self.decode_s,
+            embed_s=seconds,
+        )
+
+    def ledger(self) -> Iterator[LedgerEntry]:
+        for picture, ready in zip(self.index.pictures, self.seen, strict=True):
+            if ready is None or ready.failure:
+                reason = ready.failure if ready else "not looked at"
+                yield LedgerEntry(path=picture.path, status="skipped", reason=reason)
+            else:
+                yield LedgerEntry(path=picture.path, status="converted" if ready.notes else "used", reason=ready.notes)
+
+
+def picture_content(index: Index, picture: Picture) -> bytes | NDArray[np.uint8]:
+    """The bytes of a picture's file, or its pixels uint8 [H, W] from an IDX file.
+
+    Raises:
+        PictureError: the file cannot be read or is too large.
+    """
+    if picture.row is not None:
+        pixels: NDArray[np.uint8] = index.arrays[picture.file][picture.row]
+        return pixels
+    try:
+        return read_bounded(picture.file, limit=LARGEST_FILE)
+    except ValueError as error:
+        raise PictureError(str(error), where=picture.path) from error
+    except OSError as error:
+        raise PictureError((error.strerror or "cannot be read").lower(), where=picture.path) from error
+
+
+def content_digest(content: bytes | NDArray[np.uint8]) -> bytes:
+    """sha256 of a file's bytes, or of the shape and pixels of a row of an IDX file."""
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).digest()
+    return hashlib.sha256(f"idx {content.shape}".encode() + content.tobytes()).digest()
+
+
+def prepare_content(content: bytes | NDArray[np.uint8], backbone: Backbone) -> Prepared:
+    if isinstance(content, bytes):
+        return backbone.preprocess.apply(content)
+    return backbone.preprocess.apply_array(content)
+
+
+def compact_rows(matrix: Features, rows: list[int]) -> Features:
+    """Move the given rows, in rising order, to the top of the matrix in place, and return them as a view [M, D]."""
+    for target, source in enumerate(rows):
+        if target != source:
+            matrix[target] = matrix[source]
+    return matrix[: len(rows)]
+
+
+def reorder_rows(matrix: Features, order: Iterable[int]) -> None:
+    """Permute rows in place, without a second matrix: row i becomes what row order[i] was."""
+    targets = list(order)
+    for start in range(len(targets)):
+        if targets[start] == start:
+            continue
+        first = matrix[start].copy()
+        row = start
+        while (source := targets[row]) != start:
+            matrix[row] = matrix[source]
+            targets[row] = row
+            row = source
+        matrix[row] = first
+        targets[row] = row

@@ -1,0 +1,195 @@
+"""One inference loop: rows match their pictures, cold equals warm, and an interrupt costs little."""
+
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pictures import encode, make_pixels, write_classes, write_picture
+from tellapart.backbones.engine import Engine
+from tellapart.backbones.table import load_backbone
+from tellapart.data.scan import index_of_paths, scan
+from tellapart.features.cache import open_cache
+from tellapart.features.embed import LOOK_AHEAD, Ready, compact_rows, embed, prepared_pictures, reorder_rows
+from tellapart.progress import Silent
+
+BROKEN = (0, 3, 4, 11)
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    return load_backbone("lite0", size=64)
+
+
+@pytest.fixture(scope="module")
+def engine(backbone):
+    return Engine(backbone, precision="f32")
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """Twelve pictures of which some cannot be read, one is converted and two are the same bytes."""
+    root = tmp_path_factory.mktemp("mixed")
+    paths = [write_picture(root / f"{number:02d}.png", seed=number, kind=number % 3) for number in range(12)]
+    for place, content in zip(BROKEN, (b"", b"\x89PNG\r\n\x1a\n", b"text", paths[11].read_bytes()[:500]), strict=True):
+        paths[place].write_bytes(content)
+    paths[5].write_bytes(encode(make_pixels(5)[:, :, [0, 1, 2, 0]], "PNG"))
+    paths[7].write_bytes(paths[6].read_bytes())
+    return paths
+
+
+class Interrupting(Silent):
+    """A listener that interrupts the work once so many pictures are done."""
+
+    def __init__(self, after):
+        self.left = after
+
+    def advance(self, steps=1):
+        self.left -= steps
+        if self.left <= 0:
+            raise KeyboardInterrupt
+
+
+class Counting(Silent):
+    def __init__(self):
+        self.total = self.done = self.ended = 0
+
+    def start(self, stage, *, total, unit):
+        self.total = total
+
+    def advance(self, steps=1):
+        self.done += steps
+
+    def finish(self):
+        self.ended += 1
+
+
+def test_embed__rows_are_those_of_their_pictures_where_some_cannot_be_read(mixed, backbone, engine):
+    embedded = embed(index_of_paths(mixed), backbone, engine=engine)
+    readable = [path for place, path in enumerate(mixed) if place not in BROKEN]
+    assert [picture.file for picture in embedded.index.pictures] == readable
+    assert embedded.features.shape == (len(readable), backbone.width)
+    for row, path in zip(embedded.features, readable, strict=True):
+        pixels = backbone.preprocess.apply(path.read_bytes()).pixels
+        np.testing.assert_array_equal(row, engine.run(pixels[None])[0].astype(np.float16).astype(np.float32))
+    assert embedded.digests[4] == embedded.digests[3]
+    assert len(set(embedded.digests)) == len(readable) - 1
+
+
+def test_embed__the_ledger_has_every_picture_in_order(mixed, backbone, engine):
+    embedded = embed(index_of_paths(mixed), backbone, engine=engine)
+    assert [entry.path for entry in embedded.ledger] == [str(path) for path in mixed]
+    statuses = {place: entry.status for place, entry in enumerate(embedded.ledger)}
+    assert statuses == dict.fromkeys(BROKEN, "skipped") | {
+        place: "converted" if place == 5 else "used" for place in range(12) if place not in BROKEN
+    }
+    assert all(entry.reason for entry in embedded.ledger if entry.status != "used")
+
+
+def test_embed__cold_and_warm_are_the_same_to_the_bit(mixed, backbone, engine, tmp_path):
+    index, runs = index_of_paths(mixed), []
+    for _ in range(2):
+        with open_cache(tmp_path) as cache:
+            runs.append(embed(index, backbone, cache=cache, engine=engine))
+    bare = embed(index, backbone, engine=engine)
+    cold, warm = runs
+    assert cold.features.tobytes() == warm.features.tobytes() == bare.features.tobytes()
+    assert cold.ledger == warm.ledger == bare.ledger
+    assert cold.digests == warm.digests
+    assert (cold.fresh, warm.fresh, bare.fresh) == (8, 0, 8)
+
+
+def test_embed__another_size_or_precision_is_another_entry(mixed, backbone, engine, tmp_path):
+    index = index_of_paths(mixed)
+    other = load_backbone("lite0", size=72)
+    with open_cache(tmp_path) as cache:
+        embed(index, backbone, cache=cache, engine=engine)
+        assert embed(index, other, cache=cache, engine=Engine(other, precision="f32")).fresh == 8
+        assert embed(index, backbone, cache=cache, engine=engine).fresh == 0
+
+
+def test_embed__only_what_is_new_is_looked_at(mixed, backbone, engine, tmp_path):
+    with open_cache(tmp_path) as cache:
+        assert embed(index_of_paths(mixed[:7]), backbone, cache=cache, engine=engine).fresh == 4
+        assert embed(index_of_paths(mixed), backbone, cache=cache, engine=engine).fresh == 3  # 7 has the bytes of 6
+
+
+def test_embed__progress_counts_every_picture(mixed, backbone, engine):
+    progress = Counting()
+    embed(index_of_paths(mixed), backbone, engine=engine, progress=progress)
+    assert (progress.total, progress.done, progress.ended) == (12, 12, 1)
+
+
+def test_embed__no_readable_picture(tmp_path, backbone):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"")
+    embedded = embed(index_of_paths([path]), backbone)
+    assert embedded.features.shape == (0, backbone.width)
+    assert [entry.reason for entry in embedded.ledger] == ["empty file"]
+
+
+@pytest.mark.parametrize("after", [1, 9, 30])
+def test_embed__an_interrupt_keeps_what_was_seen(tmp_path, backbone, engine, after):
+    index = scan(write_classes(tmp_path / "data", {"a": 20, "b": 20}))
+    with open_cache(tmp_path / "cache") as cache:
+        with pytest.raises(KeyboardInterrupt):
+            embed(index, backbone, cache=cache, engine=engine, progress=Interrupting(after))
+        assert cache.trouble is None
+    with open_cache(tmp_path / "cache") as cache:
+        again = embed(index, backbone, cache=cache, engine=engine)
+    assert again.fresh <= 40 - after
+    assert again.features.tobytes() == embed(index, backbone, engine=engine).features.tobytes()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]
+
+
+def test_prepared_pictures__never_run_further_ahead_than_allowed(tmp_path):
+    index = index_of_paths([write_picture(tmp_path / "a.png")] * 500)
+    furthest, lock = [0], threading.Lock()
+
+    def prepare(row):
+        with lock:
+            furthest[0] = max(furthest[0], row)
+        return Ready(row=row)
+
+    rows = []
+    for ready in prepared_pictures(index, prepare):
+        rows.append(ready.row)
+        assert furthest[0] < len(rows) + LOOK_AHEAD
+    assert rows == list(range(500))
+
+
+def test_prepared_pictures__an_error_ends_the_threads(tmp_path):
+    index = index_of_paths([write_picture(tmp_path / "a.png")] * 200)
+    started = []
+
+    def prepare(row):
+        started.append(row)
+        if row == 20:
+            raise ZeroDivisionError
+        return Ready(row=row)
+
+    with pytest.raises(ZeroDivisionError):
+        list(prepared_pictures(index, prepare))
+    assert len(started) <= 20 + LOOK_AHEAD + 1
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]
+
+
+@given(st.integers(0, 30).flatmap(lambda count: st.permutations(range(count))))
+def test_reorder_rows__is_the_permutation_in_place(order):
+    matrix = np.arange(len(order) * 3, dtype=np.float32).reshape(len(order), 3)
+    expected, place = matrix[list(order)], matrix.ctypes.data
+    reorder_rows(matrix, iter(order))
+    np.testing.assert_array_equal(matrix, expected)
+    assert matrix.ctypes.data == place
+
+
+@given(st.integers(0, 30), st.data())
+def test_compact_rows__keeps_the_rows_in_order_without_a_copy(count, data):
+    rows = sorted(data.draw(st.sets(st.integers(0, count - 1)))) if count else []
+    matrix = np.arange(count * 2, dtype=np.float32).reshape(count, 2)
+    expected = matrix[rows]
+    compacted = compact_rows(matrix, rows)
+    np.testing.assert_array_equal(compacted, expected)
+    assert np.shares_memory(compacted, matrix) or not rows
