@@ -1,0 +1,49 @@
+"""Stratified folds that never fail, whatever the classes' sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.seeds import generator
+from tellapart.types import Labels
+
+MOST = 5
+LEAST = 3  # two folds would train on half the pictures, and choose for half the pictures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folds:
+    """Which fold scores each picture.
+
+    Attributes:
+        count: number of folds; 0 where no class has two pictures and nothing can be held out.
+        fold: int64 [N], the fold that a picture is held out in; -1 for one that always trains.
+    """
+
+    count: int
+    fold: NDArray[np.int64]
+
+
+def stratified_folds(labels: Labels, *, seed: int) -> Folds:
+    """As many folds as the smallest class has pictures, at least 3 and at most 5, each class spread evenly over them.
+
+    The only picture of a class always trains and is never scored: held out, its class would be unknown to the fold.
+    A class of two in three folds is held out one picture at a time, so it stays known. The deal goes on from class to
+    class where it stopped, so that fold sizes differ by one picture at most.
+    """
+    sizes = np.bincount(labels)
+    several = np.flatnonzero(sizes >= 2)
+    fold = np.full(len(labels), -1, dtype=np.int64)
+    if not len(several):
+        return Folds(count=0, fold=fold)
+    scored = int(sizes[several].sum())
+    count = min(MOST, max(LEAST, int(sizes[several].min())), scored)
+    dealt = 0
+    for label in several:
+        members = generator(seed, "folds", int(label)).permutation(np.flatnonzero(labels == label))
+        fold[members] = (dealt + np.arange(len(members))) % count
+        dealt += len(members)
+    return Folds(count=count, fold=fold)

@@ -1,0 +1,184 @@
+"""The search for a head: a path of strengths for each choice of depths, judged by log loss, the best one polished.
+
+Log loss is the criterion because it is a proper score and reads every picture's probability: of 20 settings several tie
+in accuracy on a few hundred pictures, and accuracy cannot see a head that is right but sure of too much.
+
+Legend: N pictures, D features, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.errors import DataError
+from tellapart.heads.folds import stratified_folds
+from tellapart.heads.judges import FoldJudge, Judge, ValidJudge
+from tellapart.heads.linear import LinearHead
+from tellapart.heads.path import POLISHED, Path
+from tellapart.heads.spaces import training_space
+from tellapart.heads.trials import WEAKEST, Trial, trials
+from tellapart.progress import Progress, Silent
+from tellapart.types import Depth, Features, Labels
+
+ABSENT_LOGIT = -20.0  # the logits of the others sum to 0, so the largest is at least 0 and such a class gets under 3e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadSearch:
+    """The head that was chosen, and why.
+
+    Attributes:
+        head: for the whole feature matrix, with K classes.
+        selected: depths, l2, criterion, score, accuracy, chosen_by, out_of {depths, l2}, and a note, None where there
+            is nothing to remark; ready for JSON. Where nothing could be held out, score and accuracy are None.
+        history: a row for each setting that was tried: depths, l2, train_log_loss, log_loss, accuracy, iterations,
+            seconds; ready for JSON.
+    """
+
+    head: LinearHead
+    selected: dict[str, Any]
+    history: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """How settings are judged: a judge for given columns (None: not at all), in words, and a remark for the reader."""
+
+    judge: Callable[[slice], Judge] | None
+    chosen_by: str
+    note: str | None = None
+
+
+def search_head(
+    features: Features,
+    labels: Labels,
+    *,
+    class_count: int,
+    depths: Sequence[Depth],
+    train: slice,
+    valid: slice | None,
+    seed: int,
+    progress: Progress = Silent(),  # noqa: B008 - it has no state
+) -> HeadSearch:
+    """Choose depths and strength of a multinomial logistic regression, and fit it on the training rows.
+
+    The head minimises, over standardised columns (mean and deviation of the training rows), the mean log loss plus
+    l2 / 2 times the sum of the squared weights; the bias is not penalised. Strengths go from 0.1 down in half decades
+    until the score has not got better by 0.001 nat for two in a row; where 0.1 is best, up from there as well.
+
+    Args:
+        features: float32 [N, D]; read in place, never copied.
+        labels: int64 [N], below class_count.
+        class_count: K. A class without a training picture gets a constant, very low logit.
+        depths: the columns of each depth, contiguous, the last depth last; with several, "last" and "all" are tried.
+        train: the rows to fit on.
+        valid: the rows to choose by, or None (or no row) to choose by cross-validation on the training rows.
+        seed: of the folds.
+        progress: told of each strength.
+
+    Raises:
+        DataError: fewer than two classes have training pictures, or a feature is not finite.
+    """
+    present, known = np.unique(labels[train], return_inverse=True)
+    if len(present) < 2:
+        raise DataError("fewer than two classes have training pictures", hint="Add pictures of a second class.")
+    plan = _plan(features, labels, present=present, known=known, valid=valid, seed=seed)
+    choices = _choices(depths, judged=plan.judge is not None)
+    found: dict[str, Trial] = {}  # the best of each choice
+    history: list[dict[str, Any]] = []
+    progress.start("Searching a head", total=len(choices) * (WEAKEST + 1), unit="settings at most")
+    for depth, columns in choices.items():
+        judge = plan.judge(columns) if plan.judge else None
+        for trial in trials(training_space(features[train, columns]), known, judge=judge):
+            history.append(_row(depth, trial))
+            found[depth] = min(found.get(depth, trial), trial, key=lambda one: one.loss)
+            progress.advance()
+    progress.finish()
+    depth = min(found, key=lambda name: found[name].loss)
+    return HeadSearch(
+        head=_head(found[depth], known, present=present, class_count=class_count, start=choices[depth].start),
+        selected=_selected(depth, found[depth], history, plan=plan),
+        history=tuple(history),
+    )
+
+
+def _plan(
+    features: Features,
+    labels: Labels,
+    *,
+    present: NDArray[np.int64],
+    known: Labels,
+    valid: slice | None,
+    seed: int,
+) -> _Plan:
+    """Judge by the valid rows of classes that the training rows have; else by folds of the training rows; else not."""
+    if valid is not None:
+        positions = np.searchsorted(present, labels[valid]).clip(max=len(present) - 1)
+        positions[present[positions] != labels[valid]] = -1
+        if (positions >= 0).any():
+            return _Plan(judge=lambda columns: _valid_judge(features[valid, columns], positions), chosen_by="valid")
+    folds = stratified_folds(known, seed=seed)
+    if not folds.count:
+        return _Plan(
+            judge=None, chosen_by="default", note="every class has one training picture: nothing can be held out"
+        )
+    alone = int((folds.fold < 0).sum())
+    note = f"classes with one training picture, which always trains and is never scored: {alone}" if alone else None
+    return _Plan(judge=lambda _: FoldJudge(folds), chosen_by=f"{folds.count}-fold cross-validation", note=note)
+
+
+def _valid_judge(features: Features, labels: Labels) -> Judge:
+    return ValidJudge(features=features, labels=labels)
+
+
+def _choices(depths: Sequence[Depth], *, judged: bool) -> dict[str, slice]:
+    """The columns of "last", and of "all" where that is more and there is something to choose by."""
+    last = slice(depths[-1].start, depths[-1].stop)
+    every = slice(depths[0].start, depths[-1].stop)
+    return {"last": last, "all": every} if judged and len(depths) > 1 else {"last": last}
+
+
+def _head(trial: Trial, labels: Labels, *, present: NDArray[np.int64], class_count: int, start: int) -> LinearHead:
+    """The head of a trial, minimised to the last digit that counts, with a column for each of K classes."""
+    path = Path(trial.space, labels, start=trial.fit.parameters)
+    parameters = path.fit(trial.fit.l2, tolerance=POLISHED).parameters[0]
+    trained = trial.space.head(parameters[:, :-1], parameters[:, -1], start=start)
+    if len(present) == class_count:
+        return trained
+    weight = np.zeros((len(trained.weight), class_count), dtype=np.float32)
+    bias = np.full(class_count, ABSENT_LOGIT, dtype=np.float32)
+    weight[:, present], bias[present] = trained.weight, trained.bias
+    return LinearHead(weight=weight, bias=bias, start=trained.start, stop=trained.stop)
+
+
+def _selected(depth: str, trial: Trial, history: list[dict[str, Any]], *, plan: _Plan) -> dict[str, Any]:
+    return {
+        "depths": depth,
+        "l2": trial.fit.l2,
+        "criterion": "log loss",
+        "score": trial.score.log_loss if trial.score else None,
+        "accuracy": trial.score.accuracy if trial.score else None,
+        "chosen_by": plan.chosen_by,
+        "out_of": {
+            "depths": list(dict.fromkeys(row["depths"] for row in history)),
+            "l2": sorted({row["l2"] for row in history}, reverse=True),
+        },
+        "note": plan.note,
+    }
+
+
+def _row(depth: str, trial: Trial) -> dict[str, Any]:
+    return {
+        "depths": depth,
+        "l2": trial.fit.l2,
+        "train_log_loss": trial.fit.log_loss,
+        "log_loss": trial.score.log_loss if trial.score else None,
+        "accuracy": trial.score.accuracy if trial.score else None,
+        "iterations": trial.fit.iterations,
+        "seconds": round(trial.seconds, 4),
+    }

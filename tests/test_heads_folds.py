@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tellapart.heads.folds import stratified_folds
+
+
+def labels_of(*sizes):
+    return np.repeat(np.arange(len(sizes)), sizes)
+
+
+def test_stratified_folds__spread_every_class_evenly():
+    labels = labels_of(50, 23, 7)
+    folds = stratified_folds(labels, seed=0)
+    table = np.array([[np.sum((labels == label) & (folds.fold == fold)) for fold in range(5)] for label in range(3)])
+    assert folds.count == 5
+    assert (np.ptp(table, axis=1) <= 1).all()
+    assert np.ptp(table.sum(axis=0)) <= 1
+
+
+def test_stratified_folds__are_as_many_as_the_smallest_class_but_at_least_three():
+    assert stratified_folds(labels_of(9, 4), seed=0).count == 4
+    assert stratified_folds(labels_of(9, 2), seed=0).count == 3
+
+
+def test_stratified_folds__never_hold_out_the_only_picture_of_a_class():
+    labels = labels_of(6, 1, 6)
+    folds = stratified_folds(labels, seed=0)
+    assert folds.fold[6] == -1
+    assert (folds.fold[labels != 1] >= 0).all()
+
+
+def test_stratified_folds__are_none_when_every_class_has_one_picture():
+    assert stratified_folds(labels_of(1, 1, 1), seed=0).count == 0
+
+
+def test_stratified_folds__depend_on_the_seed_alone():
+    labels = labels_of(30, 30)
+    first, again, other = (stratified_folds(labels, seed=seed).fold for seed in (1, 1, 2))
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(1, 12), min_size=2, max_size=6), st.integers(0, 99))
+def test_stratified_folds__leave_each_fold_a_picture_of_every_class(sizes, seed):
+    labels = labels_of(*sizes)
+    folds = stratified_folds(labels, seed=seed)
+    for fold in range(folds.count):
+        assert set(labels[folds.fold != fold]) == set(labels)
+        assert (folds.fold == fold).any()

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from tellapart.errors import DataError
+from tellapart.heads import judges
+from tellapart.heads.calibration import probabilities
+from tellapart.heads.folds import stratified_folds
+from tellapart.heads.judges import FoldJudge
+from tellapart.heads.path import POLISHED, Path
+from tellapart.heads.search import search_head
+from tellapart.heads.spaces import training_space
+from tellapart.heads.trials import strength
+from tellapart.types import Depth
+
+NOISE, SIGNAL = Depth(name="early", start=0, stop=12), Depth(name="last", start=12, stop=30)
+
+
+def pictures(count, *, classes=3, width=30, spread=1.0, seed=0):
+    """Features [count, width] and labels, in the order 0, 1, 2, 0, 1, 2 …; only columns from 12 on know the class."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(count) % classes
+    centres = np.random.default_rng(99).standard_normal((classes, width)) * (np.arange(width) >= 12)
+    features = centres[labels] + spread * generator.standard_normal((count, width)) + 3
+    return features.astype(np.float32), labels.astype(np.int64)
+
+
+def searched(features, labels, *, classes=3, train, valid=None, depths=(NOISE, SIGNAL), seed=0):
+    return search_head(features, labels, class_count=classes, depths=depths, train=train, valid=valid, seed=seed)
+
+
+def test_search_head__learns_and_reports_what_it_chose():
+    features, labels = pictures(300)
+    found = searched(features, labels, train=slice(0, 150), valid=slice(150, 200))
+    accuracy = np.mean(found.head.logits(features[200:]).argmax(axis=1) == labels[200:])
+    assert accuracy > 0.9
+    assert found.selected["chosen_by"] == "valid"
+    assert found.selected["out_of"]["depths"] == ["last", "all"]
+    assert found.selected["score"] == min(row["log_loss"] for row in found.history)
+    json.dumps([found.selected, *found.history], allow_nan=False)
+
+
+def test_search_head__takes_the_depth_that_knows():
+    features, labels = pictures(300)
+    blind = Depth(name="last", start=0, stop=12)
+    only_all = searched(
+        features[:, ::-1].copy(),
+        labels,
+        train=slice(0, 150),
+        valid=slice(150, 300),
+        depths=(Depth(name="early", start=0, stop=18), Depth(name="last", start=18, stop=30)),
+    )
+    last = searched(features, labels, train=slice(0, 150), valid=slice(150, 300))
+    assert (only_all.selected["depths"], last.selected["depths"]) == ("all", "last")
+    assert (only_all.head.start, only_all.head.stop, last.head.start, last.head.stop) == (0, 30, 12, 30)
+    assert searched(features, labels, train=slice(0, 150), depths=(blind,)).selected["out_of"]["depths"] == ["last"]
+
+
+@pytest.mark.parametrize(("count", "width"), [(60, 200), (400, 40)])
+def test_search_head__is_the_optimum_that_sklearn_finds(count, width):
+    features, labels = pictures(count + 100, width=width, spread=2.0)
+    depths = (Depth(name="last", start=0, stop=width),)
+    found = searched(features, labels, train=slice(0, count), valid=slice(count, None), depths=depths)
+    mean, deviation = features[:count].mean(axis=0, dtype=float), features[:count].std(axis=0, dtype=float)
+    standard = (features - mean) / deviation
+    reference = LogisticRegression(C=1 / (found.selected["l2"] * count), tol=1e-8, max_iter=5000)
+    expected = reference.fit(standard[:count], labels[:count]).predict_proba(standard)
+    ours = probabilities(found.head.logits(features), temperature=1.0)
+    np.testing.assert_allclose(ours, expected, atol=2e-4)
+
+
+def test_search_head__equals_itself_to_the_byte():
+    features, labels = pictures(200)
+    first, again = (searched(features, labels, train=slice(0, 200)) for _ in range(2))
+    assert first.head.weight.tobytes() == again.head.weight.tobytes()
+    assert first.head.bias.tobytes() == again.head.bias.tobytes()
+    assert first.selected == again.selected
+
+
+def test_search_head__does_not_look_at_other_rows():
+    features, labels = pictures(300)
+    spoiled = features.copy()
+    spoiled[200:] = np.nan
+    clean, blind = (searched(rows, labels, train=slice(0, 150), valid=slice(150, 200)) for rows in (features, spoiled))
+    assert clean.head.weight.tobytes() == blind.head.weight.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("order", "chosen_by"),
+    [
+        ([0, 1, 2, 0, 1, 2], "3-fold cross-validation"),
+        ([0, 0, 0, 1, 1, 1, 2], "3-fold cross-validation"),
+        ([0, 0, 1], "2-fold cross-validation"),
+        ([0, 1, 2], "default"),
+        ([0, 1], "default"),
+        (list(range(3)) * 20, "5-fold cross-validation"),
+    ],
+)
+def test_search_head__takes_what_a_few_pictures_allow(order, chosen_by):
+    labels = np.array(order, dtype=np.int64)
+    features = pictures(len(order))[0] + 5 * labels[:, None].astype(np.float32)
+    found = searched(features, labels, train=slice(0, None))
+    assert found.selected["chosen_by"] == chosen_by
+    assert (found.selected["note"] is None) == (np.bincount(labels).min() > 1)
+    assert found.head.weight.shape[1] == 3
+    assert np.isfinite(found.head.logits(features)).all()
+    json.dumps([found.selected, *found.history], allow_nan=False)
+
+
+def test_search_head__never_predicts_a_class_without_training_pictures():
+    features, labels = pictures(200, classes=2)
+    labels[labels == 1] = 2
+    labels[150:160] = 1
+    found = searched(features, labels, train=slice(0, 100), valid=slice(100, 200))
+    given = probabilities(found.head.logits(features), temperature=1.0)
+    assert given[:, 1].max() < 1e-8
+    assert np.mean(given[160:].argmax(axis=1) == labels[160:]) > 0.8
+
+
+def test_search_head__cross_validates_where_valid_has_no_usable_picture():
+    features, labels = pictures(90)
+    empty = searched(features, labels, train=slice(0, 90), valid=slice(90, 90))
+    assert empty.selected["chosen_by"] == "5-fold cross-validation"
+
+
+def test_search_head__refuses_a_single_class():
+    features, labels = pictures(20)
+    with pytest.raises(DataError, match="fewer than two classes"):
+        searched(features, labels * 0, train=slice(0, 20))
+
+
+def test_search_head__survives_features_that_say_nothing():
+    features = np.ones((40, 30), dtype=np.float32)
+    found = searched(features, np.arange(40) % 3, train=slice(0, 40))
+    assert np.isfinite(found.head.weight).all()
+
+
+def test_search_head__goes_up_from_the_first_strength_where_that_is_best():
+    features = np.random.default_rng(0).standard_normal((80, 30)).astype(np.float32)
+    found = searched(features, np.arange(80) % 2, classes=2, train=slice(0, 40), valid=slice(40, 80))
+    assert found.selected["l2"] > 0.1
+
+
+def test_score__of_warm_folds_is_that_of_cold_fits_on_the_other_folds():
+    features, labels = pictures(120, spread=2.0)
+    folds = stratified_folds(labels, seed=0)
+    path = Path(training_space(features), labels, start=np.zeros((1, 3, 31)))
+    judge = FoldJudge(folds)
+    warm = [judge.score(path, path.fit(l2)).log_loss for l2 in (0.1, 0.03)][-1]
+    losses = np.zeros(120)
+    for fold in range(folds.count):
+        train, held = folds.fold != fold, folds.fold == fold
+        standard = (features - features.mean(axis=0)) / features.std(axis=0)
+        cold = LogisticRegression(C=1 / (0.03 * train.sum()), tol=1e-8, max_iter=5000)
+        given = cold.fit(standard[train], labels[train]).predict_proba(standard[held])
+        losses[held] = -np.log(given[np.arange(held.sum()), labels[held]])
+    assert warm == pytest.approx(losses.mean(), abs=3e-4)
+
+
+def test_score__does_not_depend_on_how_many_folds_are_fitted_together(monkeypatch):
+    features, labels = pictures(120, spread=2.0)
+    scores = []
+    for columns in (128, 6):
+        monkeypatch.setattr(judges, "COLUMNS", columns)
+        path = Path(training_space(features), labels, start=np.zeros((1, 3, 31)))
+        scores.append(FoldJudge(stratified_folds(labels, seed=0)).score(path, path.fit(0.1)))
+    assert scores[0].log_loss == pytest.approx(scores[1].log_loss, abs=1e-4)
+
+
+def test_fit__of_a_warm_path_is_that_of_a_cold_one():
+    features, labels = pictures(200, spread=2.0)
+    warm = Path(training_space(features), labels, start=np.zeros((1, 3, 31)))
+    for l2 in (0.1, 0.03, 0.01):
+        last = warm.fit(l2, tolerance=POLISHED)
+    cold = Path(training_space(features), labels, start=np.zeros((1, 3, 31))).fit(0.01, tolerance=POLISHED)
+    np.testing.assert_allclose(last.parameters, cold.parameters, atol=2e-3)
+    assert last.log_loss == pytest.approx(cold.log_loss, rel=1e-4)
+
+
+def test_strength__is_written_as_it_is_read():
+    assert [strength(step) for step in range(-2, 6)] == [10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003]
+
+
+def test_heads__import_without_sklearn_or_scipy():
+    code = "import sys, tellapart.heads.search; print([n for n in ('scipy', 'sklearn') if n in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
