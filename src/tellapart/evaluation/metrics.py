@@ -1,0 +1,123 @@
+"""From probabilities and true labels to every figure that is reported.
+
+Legend: N pictures, K classes. Nothing of size [N, K] is ever copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.evaluation.intervals import UNKNOWN, Interval, wilson
+from tellapart.types import Labels, Probabilities
+
+# The smallest probability a logarithm sees: one picture can cost at most 34.5 nats, and the mean stays finite.
+SMALLEST_PROBABILITY = 1e-15
+CALIBRATION_BINS = 15
+# Softmax in single precision over a thousand classes sums to one within 1e-6; logits or raw scores are far off.
+SUM_TOLERANCE = 1e-4
+
+
+def evaluate(probabilities: Probabilities, labels: Labels, *, classes: Sequence[str]) -> dict[str, Any]:
+    """Every figure of one split, ready for JSON.
+
+    The prediction is the class of the largest probability, the first of them on a tie. Shares carry their 95 % Wilson
+    interval. A class without pictures has null for precision, recall and F1 and does not count in the balanced
+    accuracy; a class that is never predicted has null for precision.
+
+    Args:
+        probabilities: float64 [N, K], rows that sum to one.
+        labels: int64 [N], positions in classes.
+        classes: the K class names.
+
+    Returns:
+        `n`; `accuracy` {value, low, high}; `balanced_accuracy`, the mean recall of the classes present; `log_loss` in
+        nats, with probabilities clipped from below at 1e-15; `brier`, the mean over pictures of the sum over classes
+        of the squared error, so 0 to 2 (Brier, 1950); `ece`, the expected calibration error of the top probability
+        over 15 bins of equal width (Guo et al., 2017, arXiv:1706.04599); `per_class` [{class, n, precision, recall,
+        f1}], each {value, low, high}; `confusion`, K x K counts with a row a true class and a column a predicted one.
+
+    Raises:
+        ValueError: no pictures, shapes that do not fit, labels outside the classes, or rows that are no probabilities.
+    """
+    _check(probabilities, labels, class_count=len(classes))
+    predicted = probabilities.argmax(axis=1)
+    true_class = probabilities[np.arange(len(labels)), labels]
+    confusion = confusion_counts(labels, predicted, class_count=len(classes))
+    support, hits = confusion.sum(axis=1), confusion.diagonal()
+    present = support > 0
+    return {
+        "n": len(labels),
+        "accuracy": wilson(int(hits.sum()), len(labels)).to_json(),
+        "balanced_accuracy": float((hits[present] / support[present]).mean()),
+        "log_loss": float(-np.log(np.maximum(true_class, SMALLEST_PROBABILITY)).mean()),
+        # Sum over classes of (p - y)^2 = sum of p^2, less 2 p of the true class, plus 1.
+        "brier": float((np.einsum("nk,nk->n", probabilities, probabilities) - 2 * true_class + 1).mean()),
+        "ece": calibration_error(probabilities.max(axis=1), correct=predicted == labels),
+        "per_class": _per_class(confusion, classes),
+        "confusion": confusion.tolist(),
+    }
+
+
+def confusion_counts(labels: Labels, predicted: NDArray[np.int64], *, class_count: int) -> NDArray[np.int64]:
+    """Counts int64 [K, K]: a row a true class, a column a predicted one.
+
+    Args:
+        labels: int64 [N], the true classes.
+        predicted: int64 [N], the predicted ones.
+        class_count: K.
+    """
+    pairs = np.bincount(labels * class_count + predicted, minlength=class_count**2)
+    return pairs.reshape(class_count, class_count)
+
+
+def calibration_error(confidence: NDArray[np.float64], *, correct: NDArray[np.bool_]) -> float:
+    """Expected calibration error over 15 equal-width bins (Guo et al., 2017, arXiv:1706.04599, equation 3).
+
+    Args:
+        confidence: float64 [N], the probability of the predicted class, in [0, 1].
+        correct: bool [N], whether the prediction was right.
+    """
+    # Bins are open below and closed above, as in the paper.
+    bins = np.ceil(confidence * CALIBRATION_BINS).astype(np.int64).clip(1, CALIBRATION_BINS) - 1
+    gaps = np.bincount(bins, weights=correct - confidence, minlength=CALIBRATION_BINS)
+    return float(np.abs(gaps).sum() / len(confidence))
+
+
+def _check(probabilities: Probabilities, labels: Labels, *, class_count: int) -> None:
+    if probabilities.ndim != 2 or labels.ndim != 1:
+        raise ValueError(f"expected [N, K] and [N], got {list(probabilities.shape)} and {list(labels.shape)}")
+    if len(labels) == 0:
+        raise ValueError("there are no pictures to evaluate")
+    if probabilities.shape != (len(labels), class_count):
+        expected = [len(labels), class_count]
+        raise ValueError(f"expected probabilities of shape {expected}, got {list(probabilities.shape)}")
+    if labels.min() < 0 or labels.max() >= class_count:
+        raise ValueError(f"labels must lie in 0..{class_count - 1}, got {labels.min()}..{labels.max()}")
+    # Written so that NaN fails it.
+    if not (probabilities.min() >= 0 and np.abs(probabilities.sum(axis=1) - 1).max() <= SUM_TOLERANCE):
+        raise ValueError("each row must be probabilities that sum to one")
+
+
+def _per_class(confusion: NDArray[np.int64], classes: Sequence[str]) -> list[dict[str, Any]]:
+    columns = confusion.diagonal().tolist(), confusion.sum(axis=1).tolist(), confusion.sum(axis=0).tolist()
+    return [
+        {"class": name, "n": support, **_class_scores(hits, support, called)}
+        for name, hits, support, called in zip(classes, *columns, strict=True)
+    ]
+
+
+def _class_scores(hits: int, support: int, called: int) -> dict[str, Any]:
+    """Precision, recall and F1 of a class with `support` pictures, `called` predictions and `hits` in both.
+
+    F1 = 2J / (1 + J) rises with the Jaccard share J = hits / (support + called - hits), and J is a plain binomial share
+    of the pictures that are or were called this class; so the ends of Wilson's interval of J, mapped, bound F1.
+    """
+    scores: tuple[Interval, Interval, Interval] = (UNKNOWN, UNKNOWN, UNKNOWN)
+    if support:
+        jaccard = wilson(hits, support + called - hits)
+        scores = wilson(hits, called), wilson(hits, support), jaccard.mapped(lambda share: 2 * share / (1 + share))
+    return {name: score.to_json() for name, score in zip(("precision", "recall", "f1"), scores, strict=True)}

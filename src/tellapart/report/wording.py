@@ -1,0 +1,70 @@
+"""How figures read: percents that never promise too much, intervals in words, plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tellapart.errors import one_line
+
+Share = Mapping[str, float | None]  # {value, low, high} as the metrics have it; all None where nothing was counted
+DASH = "\N{EN DASH}"
+
+
+def percent(share: float | None) -> str:
+    """A share in percent with one decimal; only 0 is "0.0 %" and only 1 is "100.0 %"."""
+    return DASH if share is None else f"{_tenths(share):.1f} %"
+
+
+def loss(value: float) -> str:
+    return f"{value:.4f}"
+
+
+def between(share: Share) -> str:
+    """The interval in words, as in "between 98.2 % and 99.4 %"."""
+    return f"between {percent(share['low'])} and {percent(share['high'])}"
+
+
+def span(share: Share) -> str:
+    """The interval as short as it can be said, as in "98.2-99.4" with a dash."""
+    if share["low"] is None or share["high"] is None:
+        return ""
+    return f"{_tenths(share['low']):.1f}{DASH}{_tenths(share['high']):.1f}"
+
+
+def counted(count: int, noun: str) -> str:
+    """How many of what, as in "1 picture" and "12,000 pictures"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def plain(value: object) -> str:
+    """Any value of a JSON document as short text on one line."""
+    match value:
+        case None:
+            text = DASH
+        case bool():
+            text = "yes" if value else "no"
+        case int():
+            text = f"{value:,}"
+        case float():
+            text = f"{value:.4g}"
+        case Mapping():
+            text = ", ".join(f"{plain(key)} {plain(item)}" for key, item in value.items())
+        case list() | tuple():
+            text = ", ".join(plain(item) for item in value)
+        case _:
+            text = one_line(str(value))
+    return text
+
+
+def rows(values: Mapping[str, Any], labels: Mapping[str, str]) -> list[tuple[str, str]]:
+    """(label, text) of every entry; a key without a label of its own is its own label, with spaces."""
+    return [(labels.get(key, plain(key).replace("_", " ")), plain(value)) for key, value in values.items()]
+
+
+def _tenths(share: float) -> float:
+    """Percent rounded to a tenth, but kept off 0 and 100 unless it is exactly that."""
+    rounded = round(share * 100, 1)
+    if share in (0, 1):
+        return rounded
+    return min(max(rounded, 0.1), 99.9)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tellapart.evaluation.intervals import Interval, wilson
+
+
+# Newcombe (1998, Statistics in Medicine 17:857-872), table I, method 3, gives these to four places.
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson__published_values(successes, trials, low, high):
+    interval = wilson(successes, trials)
+    assert interval.value == successes / trials
+    assert (interval.low, interval.high) == pytest.approx((low, high), abs=6e-5)
+
+
+def test_wilson__ends_are_exact():
+    assert wilson(0, 7).low == 0
+    assert wilson(7, 7).high == 1
+
+
+def test_wilson__nothing_counted_is_null():
+    assert json.dumps(wilson(0, 0).to_json(), allow_nan=False) == '{"value": null, "low": null, "high": null}'
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(-1, 3), (4, 3), (0, -1)])
+def test_wilson__impossible_counts(successes, trials):
+    with pytest.raises(ValueError, match="successes must lie in"):
+        wilson(successes, trials)
+
+
+@pytest.mark.parametrize("confidence", [0.0, 1.0, 95.0])
+def test_wilson__impossible_confidence(confidence):
+    with pytest.raises(ValueError, match="confidence must lie between 0 and 1"):
+        wilson(1, 2, confidence=confidence)
+
+
+@given(st.integers(1, 10**6), st.data(), st.sampled_from([0.5, 0.9, 0.95, 0.999]))
+def test_wilson__holds_the_share_and_is_symmetric(trials, data, confidence):
+    successes = data.draw(st.integers(0, trials))
+    interval = wilson(successes, trials, confidence=confidence)
+    mirrored = wilson(trials - successes, trials, confidence=confidence)
+    assert 0 <= interval.low <= interval.value <= interval.high <= 1
+    assert interval.low == pytest.approx(1 - mirrored.high, abs=1e-12)
+
+
+def test_wilson__more_confidence_is_wider():
+    narrow, wide = wilson(40, 50, confidence=0.8), wilson(40, 50, confidence=0.99)
+    assert wide.low < narrow.low < narrow.high < wide.high
+
+
+def test_mapped__keeps_what_is_unknown():
+    assert wilson(0, 0).mapped(lambda share: share + 1) == wilson(0, 0)
+    assert wilson(1, 2).mapped(lambda share: 2 * share).value == 1
+    assert Interval(value=0.5, low=0.25, high=1.0).mapped(lambda share: share * share).low == 0.0625

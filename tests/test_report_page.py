@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import copy
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from metrics_documents import metrics_document
+from tellapart.errors import DataError, OutputError
+from tellapart.report.page import LARGEST_MATRIX, render, write_report
+
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+FETCHING = {"src", "srcset", "href", "action", "data", "poster", "background"}
+HOSTILE = ("<script>alert(1)</script>", "\" onmouseover='alert(1)", "{{ 7 * 7 }}", "\u202eevil\nname\x00", "x" * 300)
+
+
+class Page(HTMLParser):
+    """What a browser would see: elements with their attributes, the text, and tags that do not nest."""
+
+    def __init__(self, source):
+        super().__init__(convert_charrefs=True)
+        self.elements, self.texts, self.open, self.broken = [], [], [], []
+        self.feed(source)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.broken.append(tag)
+
+    def handle_data(self, text):
+        if not self.open or self.open[-1] != "style":
+            self.texts.append(text)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.texts).split())
+
+    def count(self, tag):
+        return sum(name == tag for name, _ in self.elements)
+
+
+def test_write_report__says_what_matters(tmp_path):
+    document = metrics_document()
+    write_report(tmp_path / "report.html", document)
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    accuracy = document["test"]["accuracy"]
+    interval = f"Between {100 * accuracy['low']:.1f} % and {100 * accuracy['high']:.1f} % with 95 % confidence"
+    assert f"{100 * accuracy['value']:.1f} %" in page.text
+    assert f"{interval} on 430 pictures" in page.text
+    for expected in ("trashnet", "1,764 pictures", "lite0", "tellapart train data/trashnet --seed 0", "0.2059", "289"):
+        assert expected in page.text
+
+
+def test_write_report__replaces_the_page_and_leaves_nothing_else(tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text("old", encoding="utf-8")
+    write_report(path, metrics_document())
+    first = path.read_bytes()
+    write_report(path, metrics_document())
+    assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]
+    assert path.read_bytes() == first != b"old"
+
+
+def test_write_report__place_that_cannot_be_written(tmp_path):
+    (tmp_path / "taken").write_text("a file where a folder must be", encoding="utf-8")
+    with pytest.raises(OutputError, match="cannot write"):
+        write_report(tmp_path / "taken" / "report.html", metrics_document())
+
+
+@pytest.mark.parametrize("schema", [None, 0, 2, "1"])
+def test_write_report__other_schema(tmp_path, schema):
+    with pytest.raises(DataError, match=r"have schema .*, and this version reads 1.*Train again"):
+        write_report(tmp_path / "report.html", metrics_document() | {"schema": schema})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_write_report__not_a_document_at_all(tmp_path):
+    with pytest.raises(DataError, match="have schema"):
+        write_report(tmp_path / "report.html", ["schema", 1])
+
+
+@pytest.mark.parametrize("key", sorted(set(metrics_document()) - {"schema"}))
+def test_write_report__missing_part_is_named(tmp_path, key):
+    document = metrics_document()
+    del document[key]
+    with pytest.raises(DataError, match=f"incomplete.*{key}"):
+        write_report(tmp_path / "report.html", document)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", [None, 3, "text", [], {}])
+@pytest.mark.parametrize("key", ["test", "valid", "classes", "selected", "timing", "environment", "data"])
+def test_write_report__part_of_another_kind(tmp_path, key, value):
+    with pytest.raises(DataError, match="incomplete"):
+        write_report(tmp_path / "report.html", metrics_document() | {key: value})
+
+
+def test_render__after_json_is_the_same():
+    document = metrics_document()
+    assert render(json.loads(json.dumps(document))) == render(document)
+
+
+def test_render__leaves_the_document_alone():
+    document = metrics_document()
+    before = copy.deepcopy(document)
+    render(document)
+    assert document == before
+
+
+def test_render__is_well_formed_and_accessible():
+    page = Page(render(metrics_document()))
+    assert page.broken == page.open == []
+    assert ("html", {"lang": "en"}) in page.elements
+    assert page.count("caption") == page.count("table")
+    assert page.count("h1") == page.count("main") == page.count("title") == 1
+    assert all("scope" in attributes for tag, attributes in page.elements if tag == "th")
+    identifiers = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    referred = {attributes["aria-labelledby"] for _, attributes in page.elements if "aria-labelledby" in attributes}
+    assert len(set(identifiers)) == len(identifiers)
+    assert referred <= set(identifiers)
+
+
+def test_render__needs_no_network_and_no_script():
+    source = render(metrics_document())
+    page = Page(source)
+    fetched = [value for _, attributes in page.elements for name, value in attributes.items() if name in FETCHING]
+    assert fetched == ["data:,"]
+    assert page.count("script") == 0
+    assert not re.search(r"url\(|@import|https?:", source)
+    policies = [attributes["content"] for tag, attributes in page.elements if "http-equiv" in attributes]
+    assert len(policies) == 1
+    assert policies[0].startswith("default-src 'none'")
+
+
+def test_render__made_from_python_where_no_memory_is_known():
+    page = Page(render(metrics_document() | {"command": "", "peak_rss_mb": None}))
+    assert page.count("pre") == 0
+    assert "Most memory \N{EN DASH}" in page.text
+
+
+def test_render__shows_entries_it_does_not_know():
+    document = metrics_document()
+    document["selected"]["folds_because"] = "one picture only"
+    document["timing"]["warm_starts"] = 7
+    document["environment"]["versions"]["extra-package"] = "9.9"
+    text = Page(render(document)).text
+    for expected in ("folds because one picture only", "warm starts 7", "extra-package 9.9"):
+        assert expected in text
+
+
+def test_render__hostile_names_stay_text():
+    plain, hostile = Page(render(metrics_document(tuple("abcde")))), Page(render(metrics_document(HOSTILE)))
+    assert hostile.count("script") == 0
+    assert hostile.broken == hostile.open == []
+    known = {name for _, attributes in plain.elements for name in attributes}
+    assert {name for _, attributes in hostile.elements for name in attributes} == known
+    for name in ("<script>alert(1)</script>", "{{ 7 * 7 }}", r"\u202eevil\nname\x00", "x" * 300):
+        assert name in hostile.text
+
+
+@pytest.mark.parametrize(
+    "path", [("command",), ("recipe",), ("data", "name"), ("backbone", "name"), ("environment", "cpu")]
+)
+def test_render__hostile_text_anywhere_stays_text(path):
+    document = metrics_document()
+    place = document
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = HOSTILE[0] + "\x1b[31m\ud800"
+    source = render(document)
+    assert Page(source).count("script") == 0
+    assert r"\x1b[31m\ud800" in source
+    source.encode("utf-8")
+
+
+def test_render__matrix_holds_every_count():
+    document = metrics_document()
+    cells = re.findall(r"<td[^>]*>(\d+)</td>", render(document).split('class="matrix"')[1].split("</table>")[0])
+    assert [int(cell) for cell in cells] == np.ravel(document["test"]["confusion"]).tolist()
+
+
+def luminance(colour):
+    """Relative luminance of "#rrggbb" (WCAG 2.2)."""
+    parts = (int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5))
+    linear = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("theme", [0, 1])
+def test_render__numbers_are_legible_on_every_tint(theme):
+    blocks = re.findall(r":root \{(.*?)\}", render(metrics_document()), re.DOTALL)
+    colours = dict(re.findall(r"--(\w+): (#\w{6})", blocks[theme]))
+    for ink, ground in (("ink", "page"), ("ink", "panel"), ("ink", "tinted"), ("soft", "page"), ("soft", "panel")):
+        dark, light = sorted((luminance(colours[ink]), luminance(colours[ground])))
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, (ink, ground)
+
+
+def test_render__mistakes_by_frequency():
+    document = metrics_document(("a", "b", "c"))
+    document["test"]["confusion"] = [[50, 2, 0], [9, 40, 0], [0, 1, 30]]
+    text = Page(render(document)).text
+    start = text.index("The most frequent mistakes")
+    assert "b a 9 18.4 % a b 2 3.8 % c b 1 3.2 %" in text[start:]
+
+
+def test_render__nothing_wrong_has_no_list_of_mistakes():
+    text = Page(render(metrics_document(skill=30))).text
+    assert "None of them was told wrong." in text
+    assert "most frequent mistakes" not in text
+
+
+def test_render__class_without_pictures_shows_a_dash():
+    document = metrics_document(("a", "b"))
+    nothing = {"value": None, "low": None, "high": None}
+    document["test"]["per_class"][1] = {"class": "b", "n": 0, "precision": nothing, "recall": nothing, "f1": nothing}
+    document["test"]["confusion"][1] = [0, 0]
+    assert "b 0 \N{EN DASH} \N{EN DASH} \N{EN DASH}" in Page(render(document)).text
+
+
+def test_render__hundred_classes_stay_small():
+    source = render(metrics_document(tuple(f"species {number:03d}" for number in range(100)), test=2000, valid=1000))
+    assert source.count('class="right"') == 100
+    assert len(source) < 400_000
+
+
+def test_render__too_many_classes_for_a_matrix():
+    names = tuple(f"class {number}" for number in range(LARGEST_MATRIX + 1))
+    source = render(metrics_document(names, test=500, valid=500))
+    assert 'class="matrix"' not in source
+    assert "too large for a page" in Page(source).text
