@@ -1,0 +1,269 @@
+"""model.tellapart: everything that an answer depends on, in one file that checks itself.
+
+Legend: N pictures, H W sides, D features, K classes.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.engine import Engine, native_precision
+from tellapart.backbones.openvino_runtime import load_openvino
+from tellapart.bundle.cards import draw_cards, to_png
+from tellapart.bundle.container import RETRAIN, parse_json, read_container
+from tellapart.bundle.graph import HEAD_BIAS, HEAD_WEIGHT, RESIZED, model_graph, used_depths
+from tellapart.data.preprocess import Preprocess
+from tellapart.errors import ModelFileError, PictureError
+from tellapart.files import to_json
+from tellapart.heads.calibration import probabilities
+from tellapart.heads.linear import LinearHead
+from tellapart.types import Features, Pixels, Probabilities
+
+# How far the last depth's features of the test cards may be from those written down, relative to their size. They are
+# computed in float32, and the engine that loads the file may compute in bfloat16. Measured over sides from 64 to 320:
+# 0.046 to 0.064 for bfloat16; at least 0.155 for pictures upside down, mirrored, or with red and blue exchanged.
+TOLERANCE: Mapping[str, float] = {"f32": 0.005, "f16": 0.02, "bf16": 0.09}
+HEAD_TOLERANCE = 1e-3  # of logits (relative to the largest) and probabilities from given features: only rounding
+FEATURES = np.dtype("<f2")  # how features stand in check.json
+MOST_CARDS = 16  # what a file from elsewhere may ask to be computed at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A model file, read and checked.
+
+    Attributes:
+        classes: K names, in the order of every column.
+        backbone: the base inside the file, from prepared squares to features.
+        head: the linear head on those features.
+        temperature: what logits are divided by before the softmax.
+        manifest: model.json as it stands.
+        members: the other members of the file, by name.
+    """
+
+    classes: tuple[str, ...]
+    backbone: Backbone
+    head: LinearHead
+    temperature: float
+    manifest: Mapping[str, Any]
+    members: Mapping[str, bytes]
+
+    def probabilities(self, features: Features) -> Probabilities:
+        """float64 [N, K] from features float32 [N, D]."""
+        return probabilities(self.head.logits(features), temperature=self.temperature)
+
+
+def pack_bundle(
+    *,
+    backbone: Backbone,
+    head: LinearHead,
+    temperature: float,
+    classes: Sequence[str],
+    manifest: Mapping[str, Any],
+    card: str,
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The manifest and members of a model file, for `write_container`.
+
+    Args:
+        backbone: the base the head was trained on.
+        head: the linear head on some of the base's depths.
+        temperature: what logits are divided by before the softmax.
+        classes: K names in the order of the head's columns.
+        manifest: what else model.json says (recipe, versions, what was selected).
+        card: the model card, Markdown.
+    """
+    depths = {depth.name: depth.stop - depth.start for depth in used_depths(backbone, head)}
+    document = {
+        **manifest,
+        "classes": list(classes),
+        "preprocess": backbone.preprocess.to_json(),
+        "backbone": {"name": backbone.name, "digest": backbone.digest, "depths": depths},
+        "temperature": temperature,
+        "thresholds": {"unsure": None},
+    }
+    graph = model_graph(backbone, head, temperature=temperature)
+    members = {"model.onnx": graph, "README.md": card.encode()}
+    check = check_cards(assemble(document, members, Path("model.tellapart")))
+    return document, {**members, "check.json": (to_json(check) + "\n").encode()}
+
+
+def read_bundle(path: Path) -> tuple[Bundle, Engine]:
+    """Read a model file and let it prove itself on its test cards; the bundle and the engine it was proved with.
+
+    Raises:
+        ModelFileError: the file is damaged, of a newer schema, changed, or gives other answers than it must.
+    """
+    manifest, members = read_container(path)
+    if not {"model.onnx", "check.json"} <= set(members):
+        raise ModelFileError("members are missing from the model file", where=path, hint=RETRAIN)
+    bundle = assemble(manifest, members, path)
+    try:
+        engine = Engine(bundle.backbone, precision=native_precision())
+    except (RuntimeError, KeyError) as error:
+        raise ModelFileError("model.onnx cannot be run", where=path, hint=RETRAIN) from error
+    self_check(bundle, engine, path=path)
+    return bundle, engine
+
+
+def assemble(manifest: Mapping[str, Any], members: Mapping[str, bytes], path: Path) -> Bundle:
+    """The values of a model file from its manifest and members, each of them checked for type and size."""
+    graph = members["model.onnx"]
+    if b"location" in graph:  # the key under which ONNX refers to weights in other files, which none of ours has
+        raise ModelFileError("model.onnx refers to files outside the model file", where=path, hint=RETRAIN)
+    try:
+        classes = _class_names(manifest["classes"])
+        backbone = Backbone(
+            name=_text(manifest["backbone"]["name"]),
+            graph=graph,
+            preprocess=Preprocess.from_json(manifest["preprocess"]),
+            widths={name: _width(width) for name, width in manifest["backbone"]["depths"].items()},
+            outputs=("features",),
+            entry=RESIZED,
+        )
+        temperature = _number(manifest["temperature"])
+        head = read_head(graph, features=backbone.width, classes=len(classes))
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ModelFileError("model.json and model.onnx do not fit together", where=path, hint=RETRAIN) from error
+    if not (np.isfinite(temperature) and temperature > 0):
+        raise ModelFileError("the temperature in model.json is no positive number", where=path, hint=RETRAIN)
+    return Bundle(
+        classes=classes, backbone=backbone, head=head, temperature=temperature, manifest=manifest, members=members
+    )
+
+
+def read_head(graph: bytes, *, features: int, classes: int) -> LinearHead:
+    """The linear head inside a graph.
+
+    Raises:
+        ValueError: the graph cannot be read, or its head has another shape than the manifest says.
+    """
+    try:
+        model = load_openvino().Core().read_model(graph)
+    except RuntimeError as error:
+        raise ValueError("model.onnx cannot be read") from error
+    constants = {
+        node.get_friendly_name(): node.data for node in model.get_ordered_ops() if node.get_type_name() == "Constant"
+    }
+    weight, bias = (np.array(constants[name], np.float32) for name in (HEAD_WEIGHT, HEAD_BIAS))
+    if weight.shape != (features, classes) or bias.shape != (classes,):
+        raise ValueError(f"the head is {weight.shape}, not {(features, classes)}")
+    return LinearHead(weight=weight, bias=bias, start=0, stop=features)
+
+
+def check_cards(bundle: Bundle) -> dict[str, Any]:
+    """What becomes check.json: the test cards, and what this model makes of them, computed in float32.
+
+    The features prove the way from bytes through the base, whatever the head; the logits and probabilities, which
+    follow from the features as they stand here, prove the head and the temperature; the classes prove their order.
+    """
+    cards = [to_png(card) for card in draw_cards()]
+    features = Engine(bundle.backbone, precision="f32").run(prepare_cards(bundle, cards)).astype(FEATURES)
+    logits, shares = answers_of(bundle, features)
+    return {
+        "classes": list(bundle.classes),
+        "cards": [
+            {
+                "png": base64.b64encode(card).decode(),
+                "features": base64.b64encode(row.tobytes()).decode(),
+                "logits": [round(float(value), 6) for value in logits[place]],
+                "probabilities": [round(float(value), 6) for value in shares[place]],
+            }
+            for place, (card, row) in enumerate(zip(cards, features, strict=True))
+        ],
+    }
+
+
+def self_check(bundle: Bundle, engine: Engine, *, path: Path) -> float:
+    """Let a bundle answer for its test cards, all the way from bytes; how far its features are off, relatively.
+
+    Raises:
+        ModelFileError: check.json is malformed, or something is off by more than its tolerance.
+    """
+    check = parse_json(bundle.members["check.json"], what="check.json", path=path)
+    try:
+        cards = check["cards"][:MOST_CARDS]
+        pictures = [base64.b64decode(card["png"], validate=True) for card in cards]
+        kept = [base64.b64decode(card["features"], validate=True) for card in cards]
+        features = np.stack([np.frombuffer(row, FEATURES) for row in kept])
+        apart = feature_distance(bundle, engine.run(prepare_cards(bundle, pictures)), features)
+        stated = [np.array([card[name] for card in cards], np.float64) for name in ("logits", "probabilities")]
+        head = max(map(largest_difference, answers_of(bundle, features), stated))
+    except (KeyError, TypeError, ValueError, binascii.Error, PictureError, RuntimeError) as error:
+        raise ModelFileError("the self-check in the model file cannot be run", where=path, hint=RETRAIN) from error
+    if check.get("classes") != list(bundle.classes) or not head <= HEAD_TOLERANCE:
+        raise ModelFileError("model.json or the head was changed after training", where=path, hint=RETRAIN)
+    if not apart <= TOLERANCE[engine.precision]:
+        what = f"the model file gives other answers here than where it was made (off by {apart:.3f})"
+        raise ModelFileError(what, where=path, hint="Do not use it; train it again on this machine.")
+    return apart
+
+
+def answers_of(bundle: Bundle, features: NDArray[np.float16]) -> tuple[NDArray[np.float64], Probabilities]:
+    """Logits and probabilities, float64 [N, K] each, of kept features float16 [N, D]."""
+    rows = features.astype(np.float32)
+    return bundle.head.logits(rows), bundle.probabilities(rows)
+
+
+def feature_distance(bundle: Bundle, given: Features, expected: NDArray[np.float16]) -> float:
+    """The distance between features [N, D] in the last depth, relative to the size of the expected ones.
+
+    Raises:
+        ValueError: they are of different shapes, or nothing finite is expected.
+    """
+    last = bundle.backbone.depths[-1]
+    reference = expected[:, last.start : last.stop].astype(np.float64)
+    if given.shape != expected.shape or not reference.any() or not np.isfinite(reference).all():
+        raise ValueError(f"features of shape {expected.shape}, not {given.shape}, or not finite")
+    return float(np.linalg.norm(given[:, last.start : last.stop] - reference) / np.linalg.norm(reference))
+
+
+def prepare_cards(bundle: Bundle, cards: Sequence[bytes]) -> Pixels:
+    """Squares uint8 [N, S, S, 3] of pictures given as the bytes of their files."""
+    return np.stack([bundle.backbone.preprocess.apply(card).pixels for card in cards])
+
+
+def largest_difference(given: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
+    """The largest difference between arrays [N, K], relative to what is expected where that is above 1.
+
+    Raises:
+        ValueError: they are of different shapes, or something is expected that is no number.
+    """
+    if expected.shape != given.shape or not np.isfinite(expected).all():
+        raise ValueError(f"values of shape {expected.shape}, not {given.shape}, or not finite")
+    return float(np.abs(given - expected).max() / max(1.0, np.abs(expected).max()))
+
+
+def _class_names(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) < 2:
+        raise ValueError("classes are not a list of names")
+    names = tuple(_text(name) for name in value)
+    if len(set(names)) < len(names):
+        raise ValueError("two classes of one name")
+    return names
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a text")  # noqa: TRY004  one kind of error for a document that is wrong
+    return value
+
+
+def _width(value: object) -> int:
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{value!r} is not a number of features")
+    return value
+
+
+def _number(value: object) -> float:
+    if type(value) not in (int, float):
+        raise ValueError(f"{value!r} is not a number")
+    return float(value)  # type: ignore[arg-type]

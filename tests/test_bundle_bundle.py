@@ -1,0 +1,374 @@
+"""A model file proves itself: a change in it that changes answers is refused, and so is what makes no sense."""
+
+import base64
+import hashlib
+import json
+import math
+import zipfile
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from onnx import numpy_helper
+
+from tellapart import load
+from tellapart.backbones.engine import Engine, native_precision
+from tellapart.backbones.table import load_backbone
+from tellapart.bundle import bundle as bundle_module
+from tellapart.bundle.bundle import TOLERANCE, assemble, pack_bundle, read_bundle, self_check
+from tellapart.bundle.cards import draw_cards
+from tellapart.bundle.container import MANIFEST, read_container, write_container
+from tellapart.bundle.graph import HEAD_WEIGHT
+from tellapart.data.preprocess import Prepared, Preprocess
+from tellapart.errors import ModelFileError
+from tellapart.heads.linear import LinearHead
+
+# Nobody else may be harmed by these: the run's name, what was selected and the counts are told, not used.
+TOLD = ("recipe", "seed", "data", "counts", "selected", "tellapart", "thresholds")
+
+
+@pytest.fixture
+def parts(trained):
+    """The manifest and members of the trained model, to be changed."""
+    manifest, members = read_container(trained.model)
+    return json.loads(json.dumps(manifest)), dict(members)
+
+
+@pytest.fixture
+def rewritten(tmp_path):
+    """A model file of a changed manifest and changed members, with digests that fit."""
+
+    def write(manifest, members):
+        path = tmp_path / "changed.tellapart"
+        digests = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
+        document = {**manifest, "sha256": digests}
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in {MANIFEST: json.dumps(document).encode(), **members}.items():
+                archive.writestr(zipfile.ZipInfo(name), content)
+        return path
+
+    return write
+
+
+def refuse(path):
+    with pytest.raises(ModelFileError) as refused:
+        read_bundle(path)
+    line = str(refused.value)
+    assert str(path) in line
+    assert "\n" not in line
+    return line
+
+
+@pytest.fixture(scope="module")
+def engine(trained):
+    """The base of the trained model, compiled once; it is the same whatever is changed around it."""
+    return read_bundle(trained.model)[1]
+
+
+@pytest.fixture
+def refused(trained, engine):
+    """Assemble and check changed parts as `read_bundle` does, which must fail; the single line of the error."""
+
+    def check(manifest, members):
+        with pytest.raises(ModelFileError) as error:
+            self_check(assemble(manifest, members, trained.model), engine, path=trained.model)
+        line = str(error.value)
+        assert str(trained.model) in line
+        assert "\n" not in line
+        return line
+
+    return check
+
+
+def with_head(graph, change):
+    """The graph with a changed weight matrix of the head."""
+    model = onnx.load_from_string(graph)
+    (tensor,) = (tensor for tensor in model.graph.initializer if tensor.name == HEAD_WEIGHT)
+    tensor.CopyFrom(numpy_helper.from_array(change(numpy_helper.to_array(tensor)), HEAD_WEIGHT))
+    return model.SerializeToString(deterministic=True)
+
+
+def test_read_bundle__holds_what_was_trained(trained):
+    bundle, engine = read_bundle(trained.model)
+    metrics = trained.metrics
+    assert bundle.classes == tuple(metrics["classes"])
+    assert bundle.temperature == metrics["temperature"]
+    assert bundle.backbone.preprocess.size == metrics["backbone"]["size"]
+    assert bundle.head.weight.shape == (bundle.backbone.width, 3)
+    assert engine.width == bundle.backbone.width
+    assert {"schema", "classes", "preprocess", "thresholds", "temperature", "recipe", "sha256"} <= set(bundle.manifest)
+
+
+def test_read_bundle__as_it_was_written_it_can_be_written_again(trained, tmp_path, parts):
+    write_container(tmp_path / "again.tellapart", *parts)
+    assert (tmp_path / "again.tellapart").read_bytes() == trained.model.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        lambda pixels: pixels[:, :, ::-1],
+        lambda pixels: pixels[::-1],
+        lambda pixels: pixels[:, ::-1],
+        lambda pixels: pixels.transpose(1, 0, 2),
+        lambda pixels: pixels // 2,
+        lambda pixels: pixels[::4, ::4].repeat(4, axis=0).repeat(4, axis=1),
+    ],
+    ids=["red and blue exchanged", "upside down", "mirrored", "axes exchanged", "too dark", "coarse resize"],
+)
+def test_self_check__fires_when_pictures_are_prepared_in_another_way(parts, refused, monkeypatch, mistake):
+    apply = Preprocess.apply
+
+    def mistaken(self, content):
+        return Prepared(pixels=np.ascontiguousarray(mistake(apply(self, content).pixels)))
+
+    monkeypatch.setattr(Preprocess, "apply", mistaken)
+    assert "gives other answers" in refused(*parts)
+
+
+@pytest.mark.parametrize("size", [64, 320])
+def test_self_check__leaves_room_between_rounding_and_a_mistake(size):
+    """The tolerance of bfloat16 must not take in what it is there to find."""
+    backbone = load_backbone("lite0", size=size)
+    head = LinearHead(
+        weight=np.zeros((1280, 2), np.float32), bias=np.zeros(2, np.float32), start=1712, stop=backbone.width
+    )
+    bundle = assemble(
+        *pack_bundle(backbone=backbone, head=head, temperature=1.0, classes="ab", manifest={}, card=""), "x"
+    )
+    squares = bundle_module.prepare_cards(bundle, [bundle_module.to_png(pixels) for pixels in draw_cards()])
+    exact = Engine(bundle.backbone, precision="f32")
+    expected = exact.run(squares).astype(np.float16)
+
+    def distance(engine, pictures):
+        return bundle_module.feature_distance(bundle, engine.run(np.ascontiguousarray(pictures)), expected)
+
+    wrong = [distance(exact, each) for each in (squares[..., ::-1], squares[:, ::-1], squares[:, :, ::-1])]
+    assert min(wrong) > 1.4 * max(TOLERANCE.values())
+    assert distance(exact, squares) < TOLERANCE["f32"]
+    assert (
+        distance(Engine(bundle.backbone, precision=native_precision()), squares) < TOLERANCE[native_precision()] / 1.2
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda weight: weight[:, [1, 2, 0]],
+        lambda weight: weight[::-1],
+        lambda weight: weight * 0,
+        lambda weight: -weight,
+        lambda weight: weight + np.random.default_rng(0).normal(0, 0.02, weight.shape).astype(np.float32),
+    ],
+    ids=["classes permuted", "features reversed", "zero", "negated", "noise"],
+)
+def test_self_check__fires_when_the_head_was_changed(parts, refused, change):
+    manifest, members = parts
+    members["model.onnx"] = with_head(members["model.onnx"], change)
+    assert "the head was changed" in refused(manifest, members)
+
+
+def test_self_check__fires_when_the_classes_change_places(parts, refused):
+    manifest, members = parts
+    assert "changed after training" in refused(manifest | {"classes": ["dog", "cat", "owl"]}, members)
+
+
+def test_self_check__fires_when_the_temperature_was_changed(parts, refused):
+    manifest, members = parts
+    assert "changed after training" in refused(manifest | {"temperature": manifest["temperature"] * 50}, members)
+
+
+def test_read_bundle__fires_when_the_size_was_changed(parts, rewritten):
+    manifest, members = parts
+    changed = manifest | {"preprocess": manifest["preprocess"] | {"size": 160}}
+    assert "gives other answers" in refuse(rewritten(changed, members))
+
+
+def test_read_bundle__unchanged_parts_are_read(parts, rewritten):
+    """The control of the tests around it: what they write is refused for its change alone."""
+    read_bundle(rewritten(*parts))
+
+
+@pytest.mark.parametrize("depths", ["last", "all"])
+def test_pack_bundle__any_head_comes_back_and_is_the_same_bytes_each_time(tmp_path, depths):
+    backbone = load_backbone("lite0", size=64)
+    start = backbone.depths[-1].start if depths == "last" else 0
+    weight = np.random.default_rng(1).normal(0, 0.02, (backbone.width - start, 4)).astype(np.float32)
+    head = LinearHead(weight=weight, bias=np.arange(4, dtype=np.float32), start=start, stop=backbone.width)
+    packed = [
+        pack_bundle(backbone=backbone, head=head, temperature=1.5, classes=list("abcd"), manifest={}, card="# card")
+        for _ in range(2)
+    ]
+    assert packed[0] == packed[1]
+    write_container(tmp_path / "model.tellapart", *packed[0])
+    bundle, _ = read_bundle(tmp_path / "model.tellapart")
+    np.testing.assert_array_equal(bundle.head.weight, weight)
+    np.testing.assert_array_equal(bundle.head.bias, head.bias)
+    assert (bundle.classes, bundle.temperature, bundle.head.start) == (("a", "b", "c", "d"), 1.5, 0)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "check.json"])
+def test_read_bundle__a_member_that_the_manifest_does_not_miss_either(parts, rewritten, name):
+    manifest, members = parts
+    del members[name]
+    assert "missing" in refuse(rewritten(manifest, members))
+
+
+@pytest.mark.parametrize(
+    "temperature", [0, -1.0, math.nan, math.inf, "1", True, None, [1.0], {}, 10**400], ids=lambda value: str(value)[:9]
+)
+def test_read_bundle__a_temperature_that_is_none(parts, refused, temperature):
+    manifest, members = parts
+    refused(manifest | {"temperature": temperature}, members)
+
+
+@pytest.mark.parametrize(
+    "classes", [None, [], ["cat"], ["cat", "dog"], ["cat", "cat", "dog"], ["cat", "dog", 3], "cdo", {"cat": 1}]
+)
+def test_read_bundle__classes_that_do_not_fit_the_head(parts, refused, classes):
+    manifest, members = parts
+    refused(manifest | {"classes": classes}, members)
+
+
+@pytest.mark.parametrize(
+    "depths",
+    [None, [], {}, {"last": 1}, {"last": -5}, {"last": "1280"}, {"last": 1280.0}, {"last": 10**30}, {"a": True}],
+)
+def test_read_bundle__depths_that_do_not_fit_the_graph(parts, refused, depths):
+    manifest, members = parts
+    refused(manifest | {"backbone": manifest["backbone"] | {"depths": depths}}, members)
+
+
+@pytest.mark.parametrize("preprocess", [None, [], {}, {"size": 224}, "RGB"])
+def test_read_bundle__a_preprocess_that_is_none(parts, refused, preprocess):
+    manifest, members = parts
+    refused(manifest | {"preprocess": preprocess}, members)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"size": "224"}, {"size": 10**9}, {"colour": "BGR"}, {"fit": "crop"}, {"resample": "nearest"}, {"mean": 0}],
+    ids=str,
+)
+def test_read_bundle__a_preprocess_that_this_program_does_not_know(parts, refused, changes):
+    manifest, members = parts
+    refused(manifest | {"preprocess": manifest["preprocess"] | changes}, members)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_assemble__any_value_anywhere_in_the_manifest_is_refused_or_harmless(trained, parts, data):
+    manifest, members = json.loads(json.dumps(parts[0])), parts[1]
+    level = manifest
+    name = data.draw(st.sampled_from(sorted(set(level) - {"sha256", "schema"})))
+    while isinstance(level[name], dict) and level[name] and data.draw(st.booleans()):
+        level = level[name]
+        name = data.draw(st.sampled_from(sorted(level)))
+    level[name] = data.draw(JSON)
+    try:
+        bundle = assemble(manifest, members, trained.model)
+    except ModelFileError as error:
+        assert str(trained.model) in str(error)  # noqa: PT017  either outcome is right
+    else:
+        assert len(bundle.classes) == 3
+        assert all(isinstance(each, str) for each in bundle.classes)
+        assert bundle.backbone.width == bundle.head.weight.shape[0]
+        assert 0 < bundle.temperature < math.inf
+
+
+def test_load__what_is_only_told_may_be_anything(parts, rewritten):
+    manifest, members = parts
+    load(rewritten(manifest | dict.fromkeys(TOLD, 5), members))
+
+
+@pytest.mark.parametrize("content", [b"", b"graph", b"\x08\x08", b"\0" * 100])
+def test_read_bundle__a_graph_that_is_none(parts, refused, content):
+    manifest, members = parts
+    refused(manifest, members | {"model.onnx": content})
+
+
+def test_read_bundle__a_graph_with_another_head(parts, refused):
+    manifest, members = parts
+    members["model.onnx"] = with_head(members["model.onnx"], lambda weight: weight[:-1])
+    assert "do not fit together" in refused(manifest, members)
+
+
+def test_read_bundle__a_graph_without_our_tensors(parts, refused):
+    manifest, members = parts
+    members["model.onnx"] = load_backbone("lite0").graph
+    assert "do not fit together" in refused(manifest, members)
+
+
+def test_read_bundle__weights_outside_the_file(parts, refused, tmp_path):
+    manifest, members = parts
+    model = onnx.load_from_string(members["model.onnx"])
+    (tensor,) = (tensor for tensor in model.graph.initializer if tensor.name == HEAD_WEIGHT)
+    (tmp_path / "outside.bin").write_bytes(tensor.raw_data)
+    onnx.external_data_helper.set_external_data(tensor, str(tmp_path / "outside.bin"))
+    tensor.ClearField("raw_data")
+    members["model.onnx"] = model.SerializeToString()
+    assert "outside" in refused(manifest, members)
+
+
+@pytest.mark.parametrize("name", ["cards", "classes"])
+@pytest.mark.parametrize("value", [None, [], {}, [5], [{}], "text", 5])
+def test_self_check__a_list_that_is_none(parts, refused, name, value):
+    manifest, members = parts
+    check = json.loads(members["check.json"]) | {name: value}
+    refused(manifest, members | {"check.json": json.dumps(check).encode()})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("png", None),
+        ("png", "?"),
+        ("png", base64.b64encode(b"no picture").decode()),
+        ("features", None),
+        ("features", ""),
+        ("features", "AAAA"),
+        ("features", base64.b64encode(bytes(2 * 2992)).decode()),
+        ("logits", None),
+        ("logits", [0.5]),
+        ("logits", [math.nan] * 3),
+        ("logits", ["a", "b", "c"]),
+        ("probabilities", [0.2, 0.3, 0.5]),
+        ("probabilities", []),
+        ("probabilities", [math.inf] * 3),
+    ],
+)
+def test_self_check__a_card_that_is_none(parts, refused, name, value):
+    manifest, members = parts
+    check = json.loads(members["check.json"])
+    check["cards"][1][name] = value
+    refused(manifest, members | {"check.json": json.dumps(check).encode()})
+
+
+def test_self_check__a_number_of_cards_that_nobody_asked_for_costs_nothing(parts, rewritten):
+    manifest, members = parts
+    check = json.loads(members["check.json"])
+    check["cards"] = check["cards"] * 20
+    read_bundle(rewritten(manifest, members | {"check.json": json.dumps(check).encode()}))
+
+
+def test_draw_cards__are_unlike_their_mirror_images_and_exchanged_colours():
+    for pixels in draw_cards():
+        height, width, _ = pixels.shape
+        assert height != width
+        for other in (pixels[::-1], pixels[:, ::-1], pixels[:, :, ::-1]):
+            assert np.abs(other.astype(int) - pixels).mean() > 10
+
+
+def test_check_cards__are_drawn_and_never_pictures_of_the_user(trained, parts):
+    cards = json.loads(parts[1]["check.json"])["cards"]
+    drawn = [bundle_module.to_png(pixels) for pixels in draw_cards()]
+    assert [base64.b64decode(each["png"]) for each in cards] == drawn
