@@ -1,0 +1,318 @@
+"""The command line. Every command parses, calls one function, and prints; errors become exit codes in one place."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tellapart.cli_progress import listener
+from tellapart.errors import OutputError, TellapartError, UsageError, one_line
+
+INTERRUPTED = 130
+app = typer.Typer(
+    name="tellapart",
+    help="Tell your pictures apart: a folder of labelled pictures in, a tested classifier out.",
+    epilog="Start with `tellapart demo`, then `tellapart train FOLDER` on a folder of class folders of your own.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+cache_app = typer.Typer(help="Look at the kept features, or clear them.", no_args_is_help=False, rich_markup_mode=None)
+app.add_typer(cache_app, name="cache")
+
+Data = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA", help="Class folders, train/valid/test folders, a CSV or Parquet manifest, or IDX files."
+    ),
+]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model.tellapart file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn.")]
+
+
+@app.command()
+def train(
+    data: Data,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="RUN", help="The run folder; else runs/NAME OF DATA.")
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="What is trained: features.")] = "features",
+    backbone: Annotated[str, typer.Option(help="The base that looks at the pictures: lite0.")] = "lite0",
+    size: Annotated[int | None, typer.Option(metavar="PX", help="Side of the square the base looks at.")] = None,
+    seed: Seed = 0,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Replace a finished run; go on in spite of unreadable or twice-labelled pictures."
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Train and test a classifier on labelled pictures.
+
+    Everything it makes goes into a run folder: the model file, the figures, a report, and what became of every file.
+
+    \b
+    tellapart train pictures/
+    tellapart train pictures/ -o runs/second --seed 1
+    tellapart train labels.csv
+    """
+    from tellapart.jobs.train import train as run
+
+    folder, metrics = run(
+        data,
+        out=out,
+        recipe=recipe,
+        backbone=backbone,
+        size=size,
+        seed=seed,
+        force=force,
+        command=spoken(),
+        progress=listener(),
+    )
+    if as_json:
+        print_json({**metrics, "run": str(folder)})
+    else:
+        from tellapart.cli_tables import print_run
+
+        print_run(metrics, folder)
+
+
+@app.command()
+def predict(
+    model: Model,
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Picture files, or folders of them.")],
+    form: Annotated[str, typer.Option("--format", help="table, csv or jsonl.")] = "table",
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write to a file instead of the screen.")
+    ] = None,
+) -> None:
+    """Say which class each picture belongs to.
+
+    \b
+    tellapart predict runs/pictures/model.tellapart new.jpg
+    tellapart predict runs/pictures/model.tellapart inbox/ --format csv -o answers.csv
+    """
+    from tellapart.cli_tables import FORMATS
+    from tellapart.jobs.predict import predict as run
+
+    if form not in FORMATS:
+        raise UsageError("no such format", where=form, hint=f"Choose one of: {', '.join(FORMATS)}.")
+    answers = run(model, paths, progress=listener())
+    text = FORMATS[form](answers)
+    for entry in answers.ledger:
+        if entry.status == "skipped":
+            print(one_line(f"cannot be read: {entry.path} ({entry.reason})"), file=sys.stderr)
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        from tellapart.files import write_text
+
+        write_text(out, text)
+
+
+@app.command()
+def evaluate(model: Model, data: Data, as_json: Json = False) -> None:
+    """Score a model file on labelled pictures.
+
+    The test split where the data has one, else all of it.
+
+    \b
+    tellapart evaluate runs/pictures/model.tellapart other_pictures/
+    """
+    from tellapart.jobs.predict import evaluate_model
+
+    figures = evaluate_model(model, data, progress=listener())
+    if as_json:
+        print_json(figures)
+    else:
+        from tellapart.cli_tables import print_figures
+
+        print_figures(figures, title=f"{data} ({figures['split']} pictures)")
+
+
+@app.command()
+def split(
+    data: Data,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to make.")],
+    train: Annotated[int, typer.Option("--train", metavar="N", help="Pictures per class.")],
+    valid: Annotated[int, typer.Option("--valid", metavar="N", help="Pictures per class.")],
+    test: Annotated[int, typer.Option("--test", metavar="N", help="Pictures per class.")],
+    seed: Seed = 0,
+    link: Annotated[bool, typer.Option("--link", help="Symbolic links instead of copies.")] = False,
+) -> None:
+    """Make a small set out of a big one.
+
+    N pictures of each class go into OUT/train, OUT/valid and OUT/test, as copies or links. Nothing is ever moved.
+
+    \b
+    tellapart split all_pictures/ small/ --train 1000 --valid 500 --test 500
+    """
+    from tellapart.cli_tables import print_split
+    from tellapart.jobs.split import split as run
+
+    sizes: dict[Any, int] = {"train": train, "valid": valid, "test": test}
+    print_split(run(data, out, sizes=sizes, seed=seed, link=link, progress=listener()), out)
+
+
+@app.command()
+def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]) -> None:
+    """Write RUN/report.html again from RUN/metrics.json.
+
+    \b
+    tellapart report runs/pictures
+    """
+    from tellapart.jobs.report import rewrite_report
+
+    print(rewrite_report(run))
+
+
+@app.command()
+def summary(
+    net: Annotated[str, typer.Argument(metavar="NET", help="A base: lite0.")],
+    size: Annotated[int | None, typer.Option(metavar="PX", help="Side of the input square.")] = None,
+) -> None:
+    """Show the layers of a net and their parameters.
+
+    \b
+    tellapart summary lite0
+    """
+    from tellapart.cli_tables import print_layers
+    from tellapart.jobs.summary import summarise
+
+    print_layers(net, summarise(net, size=size))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="RUN", help="The run folder.")] = Path("runs/demo"),
+    force: Annotated[bool, typer.Option("--force", help="Replace a finished demo.")] = False,
+) -> None:
+    """Do the whole job on real digits.
+
+    They are 1797 handwritten digits that come with scikit-learn, written as PNG files into the run folder.
+
+    \b
+    tellapart demo
+    """
+    from tellapart.cli_tables import print_run
+    from tellapart.jobs.demo import run_demo
+
+    folder, metrics = run_demo(out, force=force, command=spoken(), progress=listener())
+    print_run(metrics, folder)
+
+
+@app.command()
+def version(as_json: Json = False) -> None:
+    """Show versions, engine, CPU and cache folder."""
+    from tellapart.cli_tables import print_version
+    from tellapart.jobs.environment import environment
+
+    document = environment()
+    if as_json:
+        print_json(document)
+    else:
+        print_version(document)
+
+
+@cache_app.callback(invoke_without_command=True)
+def cache(context: typer.Context) -> None:
+    """Look at the kept features, or clear them."""
+    if context.invoked_subcommand is None:
+        show()
+
+
+@cache_app.command()
+def show() -> None:
+    """Show where features are kept, how many, how much room they take, and the limit."""
+    from tellapart.cli_tables import print_cache
+    from tellapart.features.cache import cache_status
+
+    print_cache(cache_status())
+
+
+@cache_app.command()
+def clear() -> None:
+    """Remove every kept feature; the next run looks at its pictures again."""
+    from tellapart.features.cache import clear_cache
+
+    before = clear_cache()
+    print(f"removed the features of {before.entries:,} pictures, {before.size / 1e6:,.1f} MB, from {before.folder}")
+
+
+def spoken() -> str:
+    """The command as it was typed."""
+    return shlex.join(["tellapart", *sys.argv[1:]])
+
+
+def print_json(document: object) -> None:
+    print(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def main() -> None:
+    """Run the command line and exit: the one place where errors become exit codes."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name the terminal has no letters for is shown escaped
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+    except TellapartError as error:
+        print(f"tellapart: {error}", file=sys.stderr)
+        code = error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    except SystemExit as error:  # the parser's way out where nobody reads the output any more
+        code = 0 if isinstance(error.__context__, BrokenPipeError) else error.code
+    except OSError as error:
+        code = output_fault(error) if error.filename is None else own_fault(error)
+    except Exception as error:  # noqa: BLE001
+        code = usage_fault(error) or own_fault(error)
+    if code == INTERRUPTED:  # here, because typer turns some interrupts into this code by itself
+        print("tellapart: stopped; the same command goes on from what is already kept", file=sys.stderr)
+    raise SystemExit(code or 0)
+
+
+def output_fault(error: OSError) -> int:
+    """Standard output cannot be written to: a reader that has seen enough is no fault, a full disk is the user's."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
+    if isinstance(error, BrokenPipeError):
+        return 0
+    reason = (error.strerror or str(error)).lower()
+    print(f"tellapart: cannot write ({reason}): standard output. Free some space, then run it again.", file=sys.stderr)
+    return OutputError.exit_code
+
+
+def usage_fault(error: Exception) -> int:
+    """Say in one line what the parser cannot parse; 0 if the error is none of the parser's."""
+    code = getattr(error, "exit_code", 0)
+    explain = getattr(error, "format_message", None)
+    if explain is None or not code:
+        return 0
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "tellapart"
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(explain(), file=sys.stderr)
+    else:
+        print(one_line(f"tellapart: {explain().rstrip('.')}. See `{command} --help`."), file=sys.stderr)
+    return int(code)
+
+
+def own_fault(error: Exception) -> int:
+    """A fault of ours: one line on the screen, the traceback in a file."""
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile("w", prefix="tellapart-", suffix=".log", delete=False, encoding="utf-8") as log:
+        traceback.print_exception(error, file=log)
+    what = f"tellapart: a fault of ours: {type(error).__name__}: {error}. Please report it with {log.name}."
+    print(one_line(what), file=sys.stderr)
+    return TellapartError.exit_code

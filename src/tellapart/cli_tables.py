@@ -1,0 +1,166 @@
+"""What the commands print: figures and answers as text.
+
+Legend: K classes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tellapart import files
+from tellapart.errors import one_line
+from tellapart.jobs import run_folder
+
+if TYPE_CHECKING:
+    from tellapart.features.cache import CacheStatus
+    from tellapart.jobs.predict import Answers
+    from tellapart.jobs.summary import Layer
+    from tellapart.types import SplitName
+
+MOST_CLASSES = 30  # in a table on the screen; metrics.json and report.html have them all
+
+
+def print_run(metrics: Mapping[str, Any], folder: Path) -> None:
+    """The result of a training run."""
+    counts, ledger, timing = metrics["counts"], metrics["ledger"], metrics["timing"]
+    print()
+    print(
+        f"{metrics['data']['name']}: {len(metrics['classes'])} classes; trained on {counts['train']} pictures, "
+        f"checked on {counts['valid']}, tested once on {counts['test']}"
+    )
+    if ledger["skipped"] or ledger["converted"]:
+        fates = ", ".join(f"{ledger[status]} {status}" for status in ("used", "converted", "skipped"))
+        print(f"pictures: {fates}; ledger.csv says why")
+    print_figures(metrics["test"], title="test")
+    print()
+    rate = f"{timing['images_per_s']:,.0f} pictures/s" if timing["images_per_s"] else "all of them kept from before"
+    print(f"{timing['total_s']:.1f} s in all, {timing['embed_s']:.1f} s of it looking at pictures ({rate})")
+    print(f"model   {folder / run_folder.MODEL}")
+    print(f"report  {folder / run_folder.REPORT}")
+
+
+def print_figures(figures: Mapping[str, Any], *, title: str) -> None:
+    """Accuracy with its interval, then the classes."""
+    accuracy = figures["accuracy"]
+    print(f"{title}: accuracy {share(accuracy)} on {figures['n']} pictures")
+    rows = [
+        [row["class"], str(row["n"]), share(row["recall"]), share(row["precision"])]
+        for row in figures["per_class"][:MOST_CLASSES]
+    ]
+    print_table(["class", "pictures", "found (recall)", "right when named (precision)"], rows)
+    if len(figures["per_class"]) > MOST_CLASSES:
+        print(f"… and {len(figures['per_class']) - MOST_CLASSES} more classes")
+
+
+def share(interval: Mapping[str, float | None]) -> str:
+    """A proportion in percent with its 95 % interval."""
+    if interval["value"] is None or interval["low"] is None or interval["high"] is None:
+        return "-"
+    return f"{100 * interval['value']:.1f} % ({100 * interval['low']:.1f} to {100 * interval['high']:.1f})"
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns as wide as they need to be, numbers to the right."""
+    from rich.cells import cell_len
+
+    clean = [[one_line(cell) for cell in row] for row in [header, *rows]]
+    widths = [max(cell_len(row[column]) for row in clean) for column in range(len(header))]
+    for row in clean:
+        padding = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
+        first = row[0] + padding[0]
+        print("  ".join([f"  {first}", *(space + cell for space, cell in zip(padding[1:], row[1:], strict=True))]))
+
+
+def table_text(answers: Answers) -> str:
+    """Path, class and probability, in columns."""
+    from rich.cells import cell_len
+
+    paths = [one_line(picture.path) for picture in answers.pictures]
+    width = max(map(cell_len, paths), default=0)
+    names = [one_line(name) for name in answers.classes]
+    wide = max(map(cell_len, names))
+    lines = []
+    for path, row in zip(paths, answers.probabilities, strict=True):
+        name = names[row.argmax()]
+        lines.append(
+            f"{path}{' ' * (width - cell_len(path))}  {name}{' ' * (wide - cell_len(name))}  {100 * row.max():5.1f} %\n"
+        )
+    return "".join(lines)
+
+
+def csv_text(answers: Answers) -> str:
+    """A row for each picture given, unreadable ones with their reason in the column error."""
+    rows = []
+    for path, row, reason in answer_rows(answers):
+        if row is None:
+            rows.append([path, "", "", *("" for _ in answers.classes), "", reason])
+        else:
+            shares = [f"{value:.6f}" for value in row]
+            rows.append([path, answers.classes[row.argmax()], f"{row.max():.6f}", *shares, "", ""])
+    return files.csv_text(["path", "predicted", "probability", *answers.classes, "unsure", "error"], rows)
+
+
+def jsonl_text(answers: Answers) -> str:
+    """An object for each picture given, unreadable ones with their reason under error."""
+    lines = []
+    for path, row, reason in answer_rows(answers):
+        document: dict[str, Any] = {"path": path}
+        if row is None:
+            document["error"] = reason
+        else:
+            document["predicted"] = answers.classes[row.argmax()]
+            document["probability"] = round(float(row.max()), 6)
+            document["probabilities"] = {
+                name: round(float(value), 6) for name, value in zip(answers.classes, row, strict=True)
+            }
+            document["unsure"] = None
+        lines.append(json.dumps(document, ensure_ascii=False) + "\n")
+    return "".join(lines)
+
+
+FORMATS: Mapping[str, Callable[[Answers], str]] = {"table": table_text, "csv": csv_text, "jsonl": jsonl_text}
+
+
+def answer_rows(answers: Answers) -> list[tuple[str, Any, str]]:
+    """Path, probabilities [K] or None, and the reason for None, in the order in which the pictures were given."""
+    readable = iter(answers.probabilities)
+    return [
+        (entry.path, None, entry.reason) if entry.status == "skipped" else (entry.path, next(readable), "")
+        for entry in answers.ledger
+    ]
+
+
+def print_split(counts: Mapping[str, Mapping[SplitName, int]], out: Path) -> None:
+    header = ["class", *next(iter(counts.values()))]
+    print_table(header, [[name, *map(str, row.values())] for name, row in counts.items()])
+    print(f"written to {out}")
+
+
+def print_layers(net: str, layers: Sequence[Layer]) -> None:
+    rows = [
+        [layer.name, " x ".join(map(str, layer.shape)), f"{layer.parameters:,}" if layer.parameters else "", layer.kind]
+        for layer in layers
+    ]
+    print_table(["layer", "output", "parameters", "what it is"], rows)
+    print(f"{net}: {sum(layer.parameters for layer in layers):,} parameters, all of them frozen")
+
+
+def print_cache(status: CacheStatus) -> None:
+    print(f"folder   {status.folder}")
+    print(f"pictures {status.entries:,}")
+    print(f"size     {status.size / 1e6:,.1f} MB of at most {status.limit / 1e6:,.0f} MB")
+
+
+def print_version(document: Mapping[str, Any]) -> None:
+    from tellapart.features.cache import cache_folder
+
+    for name, version in document["versions"].items():
+        print(f"{name:<16}{version}")
+    print(f"{'python':<16}{document['python']} on {document['platform']}")
+    flags = ", ".join(document["cpu_features"]) or "nothing notable"
+    print(f"{'cpu':<16}{document['cpu']}, {document['threads']} threads, {flags}")
+    print(f"{'engine':<16}OpenVINO, computing in {document['precision']}")
+    print(f"{'cache':<16}{cache_folder()}")

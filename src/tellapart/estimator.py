@@ -1,0 +1,206 @@
+"""The scikit-learn face: an estimator whose samples are paths of pictures.
+
+Legend: N pictures, D features, K classes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from tellapart.backbones.engine import Engine, native_precision
+from tellapart.backbones.table import load_backbone
+from tellapart.bundle.bundle import Bundle, pack_bundle, read_bundle
+from tellapart.bundle.container import write_container
+from tellapart.data.draw import draw
+from tellapart.data.scan import index_of_paths, scan
+from tellapart.errors import DataError
+from tellapart.features.embed import Embedded
+from tellapart.heads.calibration import probabilities
+from tellapart.jobs.look import look_at
+from tellapart.progress import Silent
+from tellapart.recipes.features import train_features
+from tellapart.types import Index, Probabilities, SplitName
+
+FIT_SHARES: Mapping[SplitName, int] = {
+    "train": 85,
+    "valid": 15,
+}  # per cent; the valid part calibrates, testing is the caller's
+Samples = str | Path | Sequence[str | Path] | NDArray[Any]
+
+
+class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
+    """A classifier of pictures that follows scikit-learn's conventions; it works in `cross_val_score`.
+
+    Parameters:
+        backbone: the base that looks at the pictures, by name.
+        size: the side in pixels of the square it looks at; None for its own.
+        seed: of what is drawn.
+
+    Attributes:
+        classes_: K labels, sorted.
+        backbone_: the base.
+        head_: the linear head on its features.
+        temperature_: what logits are divided by before the softmax.
+        selected_: what the search of the head chose, and out of what.
+    """
+
+    def __init__(self, *, backbone: str = "lite0", size: int | None = None, seed: int = 0) -> None:
+        """Store the parameters; `fit` checks them."""
+        self.backbone = backbone
+        self.size = size
+        self.seed = seed
+
+    def fit(self, X: Samples, y: Sequence[Any] | NDArray[Any] | None = None) -> Self:  # noqa: N803
+        """Train on pictures.
+
+        Args:
+            X: paths [N], with y their labels; or, without y, a folder or manifest that `tellapart train` would take.
+                Its test split, where it has one, is left alone.
+            y: labels [N] of one type.
+
+        Raises:
+            UsageError: a parameter cannot be meant.
+            DataError: the data cannot be used.
+        """
+        base = load_backbone(self.backbone, size=self.size)
+        classes, index = labelled(X, y)
+        embedded = look_at(index, base, Silent())
+        warn_of_skipped(embedded)
+        splits, valid_is_given = fit_splits(embedded.index, seed=self.seed)
+        codes = {name: place for place, name in enumerate(embedded.index.classes)}
+        labels = np.array([codes[picture.label or ""] for picture in embedded.index.pictures], np.int64)
+        order = np.argsort([name == "valid" for name in splits], kind="stable")
+        train_count = splits.count("train")
+        trained = train_features(
+            embedded.features[order],
+            labels[order],
+            class_count=len(classes),
+            depths=base.depths,
+            train=slice(0, train_count),
+            valid=slice(train_count, len(splits)),
+            valid_is_given=valid_is_given,
+            seed=self.seed,
+        )
+        self.classes_, self.backbone_ = classes, base
+        self.head_, self.temperature_, self.selected_ = trained.head, trained.temperature, dict(trained.selected)
+        self._bundle: Bundle | None = None
+        self._engine: Engine | None = None
+        return self
+
+    def predict_proba(self, X: Samples) -> Probabilities:  # noqa: N803
+        """Probabilities float64 [N, K] of pictures, or of every picture below a folder in the order of their paths.
+
+        Raises:
+            DataError: a picture cannot be read.
+        """
+        check_is_fitted(self, "head_")
+        if self._engine is None:
+            self._engine = Engine(self.backbone_, precision=native_precision())
+        embedded = look_at(index_of_paths(sample_paths(X)), self.backbone_, Silent(), engine=self._engine)
+        failures = [entry for entry in embedded.ledger if entry.status == "skipped"]
+        if failures:
+            raise DataError(f"cannot read a picture ({failures[0].reason})", where=failures[0].path)
+        return probabilities(self.head_.logits(embedded.features), temperature=self.temperature_)
+
+    def predict(self, X: Samples) -> NDArray[Any]:  # noqa: N803
+        """The label [N] of each picture."""
+        answers = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[answers])
+
+    def score(self, X: Samples, y: Any = None, sample_weight: Any = None) -> float:  # noqa: ANN401, N803
+        """Accuracy on labelled pictures; without y, on the test split of a folder, or all of it if it has none."""
+        if y is None:
+            index = scan(Path(str(X)))
+            tested = [picture for picture in index.pictures if picture.split == "test"] or list(index.pictures)
+            X, y = [picture.file for picture in tested], [picture.label for picture in tested]  # noqa: N806
+        return float(super().score(list(sample_paths(X)), y, sample_weight))
+
+    def save(self, path: str | Path) -> Path:
+        """Write a model file that `load`, the command line and any ONNX runtime can use."""
+        check_is_fitted(self, "head_")
+        if self._bundle is not None:  # a model that was loaded is saved as it is
+            write_container(Path(path), self._bundle.manifest, self._bundle.members)
+            return Path(path)
+        manifest, members = pack_bundle(
+            backbone=self.backbone_,
+            head=self.head_,
+            temperature=self.temperature_,
+            classes=[str(name) for name in self.classes_],
+            manifest={"recipe": "features", "seed": self.seed, "selected": dict(self.selected_)},
+            card="# A picture classifier made by tellapart\n",
+        )
+        write_container(Path(path), manifest, members)
+        return Path(path)
+
+
+def load(path: str | Path) -> ImageClassifier:
+    """A fitted classifier from a model file, after it has proved itself on its test cards.
+
+    Raises:
+        ModelFileError: the file is damaged, of a newer schema, changed, or gives other answers than it must.
+    """
+    bundle, engine = read_bundle(Path(path))
+    classifier = ImageClassifier(backbone=bundle.backbone.name, size=bundle.backbone.preprocess.size)
+    classifier.classes_ = np.array(bundle.classes)
+    classifier.backbone_, classifier.head_ = bundle.backbone, bundle.head
+    classifier.temperature_ = bundle.temperature
+    selected = bundle.manifest.get("selected")
+    classifier.selected_ = selected if isinstance(selected, dict) else {}
+    classifier._bundle, classifier._engine = bundle, engine  # noqa: SLF001  this function is its other constructor
+    return classifier
+
+
+def labelled(samples: Samples, labels: Sequence[Any] | NDArray[Any] | None) -> tuple[NDArray[Any], Index]:
+    """The sorted classes [K] and the index of labelled samples.
+
+    Labels of any type are handed on as their rank, so that the index sorts them as numpy does.
+    """
+    if labels is None:
+        index = scan(Path(str(samples)))
+        kept = tuple(picture for picture in index.pictures if picture.split != "test")
+        return np.array(index.classes), replace(index, pictures=kept)
+    paths = sample_paths(samples)
+    values = np.asarray(labels)
+    if values.shape != (len(paths),):
+        raise DataError(f"{len(paths)} pictures and labels of shape {list(values.shape)}", hint="One label a picture.")
+    classes, ranks = np.unique(values, return_inverse=True)
+    if len(classes) < 2:
+        what = f"only one class, {classes[0]!r}" if len(classes) else "no pictures"
+        raise DataError(what, hint="Give pictures of two or more classes.")
+    return classes, index_of_paths(paths, labels=[f"{rank:09d}" for rank in ranks])
+
+
+def sample_paths(samples: Samples) -> list[str | Path]:
+    return [samples] if isinstance(samples, str | Path) else [Path(str(sample)) for sample in samples]
+
+
+def warn_of_skipped(embedded: Embedded) -> None:
+    """Warn, once, of pictures that training goes on without."""
+    failures = [entry for entry in embedded.ledger if entry.status == "skipped"]
+    if failures:
+        message = f"{len(failures)} pictures cannot be read and are left out; the first: {failures[0].path}"
+        warnings.warn(message, UserWarning, stacklevel=3)
+
+
+def fit_splits(index: Index, *, seed: int) -> tuple[list[SplitName | None], bool]:
+    """Train or valid for each picture, and whether the data itself set valid apart.
+
+    Raises:
+        DataError: the data gives some pictures a split and others none, or none of them train.
+    """
+    given = [picture.split for picture in index.pictures]
+    if any(given) and not (all(given) and "train" in given):
+        hint = "Give every picture a split, some of them train, or none."
+        raise DataError("the splits are incomplete", where=index.root, hint=hint)
+    if "valid" in given:
+        return given, True
+    return [*draw(index.pictures, shares=FIT_SHARES, seed=seed)], False

@@ -1,0 +1,43 @@
+"""Looking at pictures by way of the user's cache, and saying what could not be looked at."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+
+from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.engine import Engine
+from tellapart.features.cache import FOLDER_VARIABLE, FeatureCache, open_cache
+from tellapart.features.embed import Embedded, embed
+from tellapart.progress import Progress
+from tellapart.types import Index
+
+
+def look_at(index: Index, base: Backbone, progress: Progress, *, engine: Engine | None = None) -> Embedded:
+    """Features of every picture, by way of the user's cache where it can be used."""
+    with usable_cache(progress) as cache:
+        embedded = embed(index, base, cache=cache, progress=progress, engine=engine)
+        if cache is not None and cache.trouble is not None:
+            progress.note(f"The feature cache in {cache.path.parent} could not be used throughout ({cache.trouble}).")
+    skipped = [entry for entry in embedded.ledger if entry.status == "skipped"]
+    if skipped:
+        first = skipped[0]
+        progress.note(
+            f"{len(skipped)} of {len(index.pictures)} pictures cannot be read and are left out "
+            f"(the first: {first.path}: {first.reason})."
+        )
+    return embedded
+
+
+@contextlib.contextmanager
+def usable_cache(progress: Progress) -> Iterator[FeatureCache | None]:
+    """The user's cache, or None with a note where it cannot be opened."""
+    with contextlib.ExitStack() as stack:
+        try:
+            cache = stack.enter_context(open_cache())
+        except (OSError, sqlite3.Error) as error:
+            advice = f"{FOLDER_VARIABLE} names another folder"
+            progress.note(f"The feature cache cannot be used ({error}); this run keeps nothing. {advice}.")
+            cache = None
+        yield cache

@@ -1,0 +1,28 @@
+"""Pictures that we write ourselves."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tellapart import files
+
+
+def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Write uint8 [H, W] (grey) or [H, W, 3] (RGB) as a PNG file.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    files.write_bytes(path, png_bytes(pixels))
+
+
+def png_bytes(pixels: NDArray[np.uint8]) -> bytes:
+    """A PNG file of uint8 [H, W] (grey) or [H, W, 3] (RGB)."""
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    return content.getvalue()

@@ -1,0 +1,184 @@
+"""A small set out of a big one: so many pictures a class into train, valid and test, as copies or links.
+
+Nothing is ever moved, changed or deleted, and the same command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tellapart import files
+from tellapart.data.scan import scan
+from tellapart.errors import DataError, OutputError, UsageError
+from tellapart.jobs.pictures import png_bytes, write_png
+from tellapart.progress import Progress, Silent
+from tellapart.seeds import generator
+from tellapart.types import SPLITS, Index, Picture, SplitName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """One picture and the file it is to become."""
+
+    picture: Picture
+    split: SplitName
+    target: Path
+
+
+def split(
+    data: Path,
+    out: Path,
+    *,
+    sizes: Mapping[SplitName, int],
+    seed: int = 0,
+    link: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, dict[SplitName, int]]:
+    """Write OUT/{train,valid,test}/{class}/… with sizes pictures a class and split; the counts, by class.
+
+    Args:
+        data: any data that `train` takes; splits it has are not looked at.
+        out: where to; made if it is not there.
+        sizes: pictures per class in each split; a split of 0 is left out.
+        seed: which pictures are drawn.
+        link: symbolic links instead of copies.
+        progress: told of every picture.
+
+    Raises:
+        UsageError: the sizes make no sense, or links are asked for pictures that have no file of their own.
+        DataError: a class has too few pictures, or a name that no folder can have, or the data cannot be used.
+        OutputError: OUT cannot be written to, or holds pictures that are not of this draw.
+    """
+    if min(sizes.values()) < 0 or sum(sizes.values()) == 0:
+        raise UsageError(
+            "the sizes of the splits are no counts of pictures", hint="For example: --train 100 --valid 50 --test 50."
+        )
+    progress = progress or Silent()
+    index = scan(data)
+    if link and index.arrays:
+        raise UsageError("pictures inside IDX files cannot be linked to", where=data, hint="Leave --link out.")
+    if out.resolve().is_relative_to(data.resolve()) and data.is_dir():
+        raise UsageError("the new set would lie inside the old one", where=out, hint="Choose a folder outside it.")
+    check_names(index)
+    placements = list(place(index, out, sizes=sizes, seed=seed))
+    check_place(out, {placement.target for placement in placements})
+    progress.start("Linking pictures" if link else "Copying pictures", total=len(placements), unit="pictures")
+    counts: dict[str, dict[SplitName, int]] = {name: dict.fromkeys(SPLITS, 0) for name in index.classes}
+    for placement in placements:
+        put(placement, index, link=link)
+        counts[placement.picture.label or ""][placement.split] += 1
+        progress.advance()
+    progress.finish()
+    return counts
+
+
+def check_names(index: Index) -> None:
+    """Stop at classes of a manifest that are no name of one folder: they would be written elsewhere, even outside OUT.
+
+    Raises:
+        DataError: there is one.
+    """
+    for name in index.classes:
+        if name in (".", "..") or any(character in name for character in "/\\\0"):
+            raise DataError("the class cannot be the name of a folder", where=name, hint="Give it another name.")
+
+
+def check_place(out: Path, targets: set[Path]) -> None:
+    """Stop where OUT holds files of another draw: a picture could then be in train and in test.
+
+    Raises:
+        OutputError: it does.
+    """
+    for name in SPLITS:
+        for found in sorted((out / name).rglob("*")):
+            if not found.is_dir() and found not in targets and not found.name.startswith(files.STAGED_PREFIX):
+                hint = "Choose an empty folder; nothing was changed."
+                raise OutputError("the folder holds files that are not of this draw", where=found, hint=hint)
+
+
+def place(index: Index, out: Path, *, sizes: Mapping[SplitName, int], seed: int) -> Iterator[Placement]:
+    """Draw pictures class by class; what is drawn from one class does not depend on the others.
+
+    Raises:
+        DataError: a class has fewer pictures than the splits ask for.
+    """
+    by_class: dict[str, list[Picture]] = defaultdict(list)
+    for picture in index.pictures:
+        by_class[picture.label or ""].append(picture)
+    asked = sum(sizes.values())
+    for name in index.classes:
+        found = by_class[name]
+        if len(found) < asked:
+            hint = f"Ask for at most {len(found)} in all."
+            raise DataError(f"the class {name!r} has {len(found)} pictures, {asked} are asked for", hint=hint)
+        order = generator(seed, "split command", name).permutation(len(found))
+        names = target_names(found)
+        start = 0
+        for split_name in SPLITS:
+            for chosen in sorted(order[start : start + sizes.get(split_name, 0)]):
+                target = out / split_name / name / names[chosen]
+                yield Placement(picture=found[chosen], split=split_name, target=target)
+            start += sizes.get(split_name, 0)
+
+
+def target_names(pictures: list[Picture]) -> list[str]:
+    """A file name for each picture: its own, with a number where two would share one."""
+    taken: set[str] = set()
+    names = []
+    for picture in pictures:
+        name = picture.file.name if picture.row is None else f"{picture.row:06d}.png"
+        stem, suffix = os.path.splitext(name)  # noqa: PTH122  pathlib trips over undecodable names less well
+        number = 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{stem}_{number}{suffix}"
+        taken.add(name.casefold())
+        names.append(name)
+    return names
+
+
+def put(placement: Placement, index: Index, *, link: bool) -> None:
+    """Make one file, unless it is there already and is the same.
+
+    Raises:
+        OutputError: another file is there, or it cannot be written.
+    """
+    picture, target = placement.picture, placement.target
+    if os.path.lexists(target):
+        if target.exists() and is_same(picture, target, index):
+            return
+        hint = "Choose an empty folder; nothing was replaced."
+        raise OutputError("another file is already there", where=target, hint=hint)
+    if picture.row is not None:
+        write_png(target, index.arrays[picture.file][picture.row])
+    elif link:
+        make_link(picture.file, target)
+    else:
+        with files.staged(target) as temporary:
+            shutil.copyfile(picture.file, temporary)
+
+
+def is_same(picture: Picture, target: Path, index: Index) -> bool:
+    """Whether a file that is there already is the one that `put` would make."""
+    if picture.row is None:
+        return filecmp.cmp(picture.file, target, shallow=False)
+    return png_bytes(index.arrays[picture.file][picture.row]) == target.read_bytes()
+
+
+def make_link(source: Path, target: Path) -> None:
+    """A symbolic link at target to the absolute place of source.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(source.resolve())
+    except OSError as error:
+        raise files.output_error(error, target) from error

@@ -1,0 +1,275 @@
+"""The main job: a folder of pictures in, a tested model file out.
+
+Legend: N pictures, D features, K classes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tellapart import files
+from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.table import load_backbone
+from tellapart.bundle.bundle import pack_bundle
+from tellapart.bundle.card import model_card
+from tellapart.bundle.container import write_container
+from tellapart.data.ledger import check_skips, write_ledger
+from tellapart.data.scan import scan
+from tellapart.data.split import assign_splits, write_splits
+from tellapart.errors import DataError, UsageError
+from tellapart.evaluation.metrics import evaluate
+from tellapart.features.embed import Embedded, reorder_rows
+from tellapart.jobs import run_folder
+from tellapart.jobs.answers import write_predictions
+from tellapart.jobs.environment import environment, installed_version, peak_rss_mb
+from tellapart.jobs.look import look_at
+from tellapart.progress import Progress, Silent
+from tellapart.recipes.features import train_features
+from tellapart.recipes.trained import TrainedHead
+from tellapart.report.page import write_report
+from tellapart.types import SPLITS, Features, Index, Labels, LedgerEntry, Probabilities, SplitName
+
+METRICS_SCHEMA = 1
+RECIPES = ("features",)
+JUDGED: tuple[SplitName, ...] = ("valid", "test")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """Everything the head is trained and judged on: rows in the order train, valid, test.
+
+    Attributes:
+        index: the readable pictures with their splits.
+        features: float32 [N, D].
+        labels: int64 [N].
+        rows: the rows of each split.
+        valid_is_given: whether the data itself set valid apart.
+    """
+
+    index: Index
+    features: Features
+    labels: Labels
+    rows: Mapping[SplitName, slice]
+    valid_is_given: bool
+
+
+class Stopwatch:
+    """Seconds of each named part of a job."""
+
+    def __init__(self) -> None:
+        """Start now."""
+        self.started = time.perf_counter()
+        self.parts: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.parts[name] = round(time.perf_counter() - started, 3)
+
+
+def train(
+    data: Path,
+    *,
+    out: Path | None = None,
+    recipe: str = "features",
+    backbone: str = "lite0",
+    size: int | None = None,
+    seed: int = 0,
+    force: bool = False,
+    command: str = "",
+    progress: Progress | None = None,
+) -> tuple[Path, dict[str, Any]]:
+    """Train on labelled pictures and write a run folder; its path and the metrics document.
+
+    Args:
+        data: a folder of class folders, the same below train, valid and test, a manifest, or a folder of IDX files.
+        out: the run folder; None for runs/<name of the data>.
+        recipe: what is trained; "features" here.
+        backbone: the base, by name.
+        size: the side in pixels of the square the base looks at; None for its own.
+        seed: of splits and folds.
+        force: replace a finished run, and go on in spite of unreadable pictures or conflicting labels.
+        command: how this run was asked for, for the report.
+        progress: told of every stage.
+
+    Raises:
+        UsageError, OutputError, DataError: as their messages say; see tellapart.errors.
+    """
+    if recipe not in RECIPES:
+        raise UsageError("no such recipe", where=recipe, hint=f"Choose one of: {', '.join(RECIPES)}.")
+    watch = Stopwatch()
+    base = load_backbone(backbone, size=size)
+    with watch.part("scan_s"):
+        index = scan(data)
+    folder = out or Path("runs") / index.name
+    run_folder.claim_run(folder, force=force)
+    about = {"command": command, "seed": seed, "recipe": recipe}
+    log = run_folder.Logged(progress or Silent())
+    log.record(f"{len(index.pictures)} pictures of {len(index.classes)} classes in {data} ({index.layout})")
+    try:
+        document = run_steps(index, base, folder, about=about, force=force, watch=watch, progress=log)
+        log.record(f"test accuracy {document['test']['accuracy']['value']:.4f}")
+    finally:
+        files.write_text(folder / run_folder.LOG, log.text())
+    files.write_json(folder / run_folder.METRICS, document)
+    return folder, document
+
+
+def run_steps(
+    index: Index,
+    base: Backbone,
+    folder: Path,
+    *,
+    about: Mapping[str, Any],
+    force: bool,
+    watch: Stopwatch,
+    progress: Progress,
+) -> dict[str, Any]:
+    """From an index to every file of the run but metrics.json and run.log; the metrics document."""
+    embedded = look_at(index, base, progress)
+    check_skips(index, embedded.ledger, force=force)
+    check_labels(embedded, force=force, progress=progress)
+    dataset = split_rows(embedded, seed=about["seed"])
+    with watch.part("head_s"):
+        trained = train_features(
+            dataset.features,
+            dataset.labels,
+            class_count=len(index.classes),
+            depths=base.depths,
+            train=dataset.rows["train"],
+            valid=dataset.rows["valid"],
+            valid_is_given=dataset.valid_is_given,
+            seed=about["seed"],
+            progress=progress,
+        )
+    with watch.part("evaluate_s"):
+        answers = {name: trained.probabilities(dataset.features[dataset.rows[name]]) for name in JUDGED}
+        scores = {name: score(dataset, name, probabilities) for name, probabilities in answers.items()}
+    document: dict[str, Any] = {
+        **opening(index, embedded, base, about=about),
+        "counts": {name: rows.stop - rows.start for name, rows in dataset.rows.items()},
+        "valid": scores["valid"],
+        "test": scores["test"],
+        "temperature": trained.temperature,
+        "selected": dict(trained.selected),
+    }
+    with watch.part("write_s"):
+        write_evidence(folder, dataset, answers["test"], [*index.skipped, *embedded.ledger])
+        files.write_text(folder / run_folder.HISTORY, "".join(map(files.to_json_line, trained.history)))
+        write_model(folder / run_folder.MODEL, base, trained, dataset, document)
+    document |= closing(embedded, watch)
+    write_report(folder / run_folder.REPORT, document)
+    return document
+
+
+def check_labels(embedded: Embedded, *, force: bool, progress: Progress) -> None:
+    """Stop where one and the same picture is labelled with two classes.
+
+    Raises:
+        DataError: it is, and force is not given.
+    """
+    first: dict[bytes, int] = {}
+    pictures = embedded.index.pictures
+    conflicts = [
+        (pictures[earlier], picture)
+        for row, (digest, picture) in enumerate(zip(embedded.digests, pictures, strict=True))
+        if pictures[earlier := first.setdefault(digest, row)].label != picture.label
+    ]
+    if not conflicts:
+        return
+    left, right = conflicts[0]
+    what = f"the same picture is labelled {left.label} and {right.label} ({len(conflicts)} such pairs)"
+    where = f"{left.path} and {right.path}"
+    if not force:
+        raise DataError(what, where=where, hint="Keep the right one, or go on with --force.")
+    progress.note(f"Going on although {what}: {where}")
+
+
+def split_rows(embedded: Embedded, *, seed: int) -> Dataset:
+    """Give every picture its split, and bring the rows of the matrix, in place, into the order train, valid, test."""
+    given = {picture.split for picture in embedded.index.pictures}
+    index = assign_splits(embedded.index, seed=seed)
+    row_of = {picture.path: row for row, picture in enumerate(embedded.index.pictures)}
+    reorder_rows(embedded.features, (row_of[picture.path] for picture in index.pictures))
+    position = {name: place for place, name in enumerate(index.classes)}
+    sizes = Counter(picture.split for picture in index.pictures)
+    stops = np.cumsum([sizes[name] for name in SPLITS]).tolist()
+    rows = {name: slice(stop - sizes[name], stop) for name, stop in zip(SPLITS, stops, strict=True)}
+    return Dataset(
+        index=index,
+        features=embedded.features,
+        labels=np.array([position[picture.label or ""] for picture in index.pictures], np.int64),
+        rows=rows,
+        valid_is_given="valid" in given,
+    )
+
+
+def score(dataset: Dataset, name: SplitName, probabilities: Probabilities) -> dict[str, Any]:
+    """The figures of one split."""
+    return evaluate(probabilities, dataset.labels[dataset.rows[name]], classes=dataset.index.classes)
+
+
+def opening(index: Index, embedded: Embedded, base: Backbone, *, about: Mapping[str, Any]) -> dict[str, Any]:
+    """What was trained on what, the head of metrics.json."""
+    statuses = Counter(entry.status for entry in [*index.skipped, *embedded.ledger])
+    return {
+        "schema": METRICS_SCHEMA,
+        "tellapart": installed_version("tellapart"),
+        "data": {"name": index.name, "layout": index.layout},
+        **about,
+        "backbone": {
+            "name": base.name,
+            "digest": base.digest,
+            "size": base.preprocess.size,
+            "precision": embedded.precision,
+        },
+        "classes": list(index.classes),
+        "ledger": {status: statuses[status] for status in ("used", "converted", "skipped")},
+    }
+
+
+def write_evidence(folder: Path, dataset: Dataset, probabilities: Probabilities, ledger: Sequence[LedgerEntry]) -> None:
+    """The plain files beside the model: what became of every file, the splits, and every answer on test."""
+    write_ledger(folder / run_folder.LEDGER, ledger)
+    write_splits(folder / run_folder.SPLIT, dataset.index)
+    tested = dataset.index.pictures[dataset.rows["test"]]
+    write_predictions(folder / run_folder.PREDICTIONS, tested, probabilities, classes=dataset.index.classes)
+
+
+def write_model(
+    path: Path, base: Backbone, trained: TrainedHead, dataset: Dataset, document: Mapping[str, Any]
+) -> None:
+    keys = ("recipe", "seed", "data", "counts", "selected", "tellapart")
+    manifest, members = pack_bundle(
+        backbone=base,
+        head=trained.head,
+        temperature=trained.temperature,
+        classes=dataset.index.classes,
+        manifest={key: document[key] for key in keys},
+        card=model_card(document),
+    )
+    write_container(path, manifest, members)
+
+
+def closing(embedded: Embedded, watch: Stopwatch) -> dict[str, Any]:
+    """Timing, environment and memory, the foot of metrics.json."""
+    parts = {**watch.parts, "decode_s": round(embedded.decode_s, 3), "embed_s": round(embedded.embed_s, 3)}
+    rate = round(embedded.fresh / embedded.embed_s, 1) if embedded.fresh else None
+    total = round(time.perf_counter() - watch.started, 3)
+    return {
+        "timing": {**parts, "total_s": total, "images_per_s": rate, "fresh": embedded.fresh},
+        "environment": environment(),
+        "peak_rss_mb": peak_rss_mb(),
+        "features_mb": round(embedded.features.nbytes / 1e6, 1),
+    }

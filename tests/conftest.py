@@ -1,0 +1,124 @@
+"""What the tests share: a cache of their own, the command line in process, and one run that many tests look at."""
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pictures import encode, make_pixels, write_classes
+from tellapart.cli import main
+from tellapart.features.cache import FOLDER_VARIABLE, LIMIT_VARIABLE
+
+COUNTS = {"cat": 16, "dog": 18, "owl": 16}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+    @property
+    def complaint(self):
+        """The last line on stderr, where an error stands."""
+        return self.err.splitlines()[-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """The run that the session trained once; tests read it and never write to it."""
+
+    data: Path
+    run: Path
+    outcome: Outcome
+
+    @property
+    def model(self):
+        return self.run / "model.tellapart"
+
+    @property
+    def metrics(self):
+        return json.loads((self.run / "metrics.json").read_text())
+
+
+def invoke(*arguments):
+    """Run the command line in this process, as `tellapart` would."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        patch.setattr(sys, "argv", ["tellapart", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    written = [stream.buffer.getvalue().decode() for stream in (out, err)]
+    return Outcome(code=ended.value.code, out=written[0], err=written[1])
+
+
+def start_process(*arguments, environment=None, **options):
+    """Start `tellapart` as a process of its own."""
+    command = [sys.executable, "-c", "from tellapart.cli import main; main()", *map(str, arguments)]
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(environment or {})},
+        **options,
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """A cache folder of the session's own, also for the processes it starts; nobody's real cache is touched."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv(FOLDER_VARIABLE, str(folder))
+        patch.delenv(LIMIT_VARIABLE, raising=False)
+        yield folder
+
+
+@pytest.fixture
+def fresh_cache(tmp_path, monkeypatch):
+    """An empty cache folder for one test."""
+    folder = tmp_path / "fresh cache"
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tellapart():
+    return invoke
+
+
+@pytest.fixture(scope="session")
+def tellapart_process():
+    return start_process
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory):
+    """Three classes; one picture is truncated, one has an alpha channel, and one file is no picture."""
+    root = write_classes(tmp_path_factory.mktemp("photos") / "birds", COUNTS)
+    (root / "dog" / "017.png").write_bytes(encode(make_pixels(17, kind=1), "PNG")[:900])
+    alpha = make_pixels(3, kind=2)[:, :, [0, 1, 2, 0]]
+    (root / "owl" / "003.png").write_bytes(encode(alpha, "PNG"))
+    (root / "owl" / "notes.txt").write_text("not a picture")
+    return root
+
+
+@pytest.fixture(scope="session")
+def trained(photos, tmp_path_factory):
+    run = tmp_path_factory.mktemp("runs") / "first"
+    outcome = invoke("train", photos, "-o", run)
+    assert outcome.code == 0, outcome.err
+    return Trained(data=photos, run=run, outcome=outcome)

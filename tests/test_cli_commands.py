@@ -1,0 +1,150 @@
+"""Every command says what it promised, on the stream it promised."""
+
+import csv
+import io
+import json
+import re
+import shutil
+
+import pytest
+
+from pictures import write_classes
+
+
+def test_train__prints_the_result_and_reports_progress_as_plain_lines(trained):
+    out, err = trained.outcome.out, trained.outcome.err
+    assert "3 classes" in out
+    assert "test: accuracy" in out
+    assert str(trained.model) in out
+    assert "Looking at pictures: 50 pictures" in err
+    assert "\x1b" not in out + err
+    assert "\r" not in out + err
+
+
+def test_train__json_is_one_document_and_the_metrics_file(tmp_path, tellapart):
+    data = write_classes(tmp_path / "data", {"a": 5, "b": 5})
+    outcome = tellapart("train", data, "-o", tmp_path / "run", "--size", 64, "--json")
+    assert outcome.code == 0
+    assert outcome.json == json.loads((tmp_path / "run" / "metrics.json").read_text()) | {"run": str(tmp_path / "run")}
+    assert "Looking at pictures" in outcome.err
+
+
+def test_train__without_out_the_run_is_named_after_the_data(tmp_path, tellapart, monkeypatch):
+    write_classes(tmp_path / "my birds", {"a": 5, "b": 5})
+    monkeypatch.chdir(tmp_path)
+    assert tellapart("train", "my birds", "--size", 64, "--seed", 3).code == 0
+    metrics = json.loads((tmp_path / "runs" / "my birds" / "metrics.json").read_text())
+    assert metrics["command"] == "tellapart train 'my birds' --size 64 --seed 3"
+    assert metrics["seed"] == 3
+
+
+@pytest.fixture
+def mixed_paths(trained):
+    return [trained.data / name for name in ("owl/001.png", "dog/017.png", "cat/000.png")]
+
+
+def test_predict__table_has_a_line_a_picture_and_complains_on_stderr(trained, mixed_paths, tellapart):
+    outcome = tellapart("predict", trained.model, *mixed_paths)
+    assert outcome.code == 0
+    lines = outcome.out.splitlines()
+    assert len(lines) == 2
+    assert re.fullmatch(rf"{re.escape(str(mixed_paths[0]))} +(cat|dog|owl) +\d+\.\d %", lines[0])
+    assert f"cannot be read: {mixed_paths[1]} (truncated)" in outcome.err
+
+
+def test_predict__csv_has_a_row_for_every_picture_given(trained, mixed_paths, tellapart):
+    outcome = tellapart("predict", trained.model, *mixed_paths, "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(outcome.out)))
+    assert list(rows[0]) == ["path", "predicted", "probability", "cat", "dog", "owl", "unsure", "error"]
+    assert [row["path"] for row in rows] == [str(path) for path in mixed_paths]
+    assert (rows[1]["predicted"], rows[1]["error"]) == ("", "truncated")
+    for row in (rows[0], rows[2]):
+        assert row["probability"] == row[row["predicted"]] == max(row["cat"], row["dog"], row["owl"])
+        assert row["error"] == ""
+
+
+def test_predict__jsonl_is_an_object_a_picture(trained, mixed_paths, tellapart):
+    outcome = tellapart("predict", trained.model, *mixed_paths, "--format", "jsonl")
+    documents = [json.loads(line) for line in outcome.out.splitlines()]
+    assert [document["path"] for document in documents] == [str(path) for path in mixed_paths]
+    assert documents[1] == {"path": str(mixed_paths[1]), "error": "truncated"}
+    assert sum(documents[0]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert documents[0]["probability"] == documents[0]["probabilities"][documents[0]["predicted"]]
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "jsonl"])
+def test_predict__to_a_file_is_what_would_be_printed(trained, mixed_paths, tellapart, tmp_path, form):
+    printed = tellapart("predict", trained.model, *mixed_paths, "--format", form)
+    written = tellapart("predict", trained.model, *mixed_paths, "--format", form, "-o", tmp_path / "deep" / "answers")
+    assert (written.code, written.out) == (0, "")
+    assert (tmp_path / "deep" / "answers").read_bytes().decode() == printed.out
+
+
+def test_predict__names_that_are_no_text_do_not_stop_it(trained, tmp_path, tellapart):
+    try:
+        path = tmp_path / "caf\udce9 \n.png"
+        shutil.copyfile(trained.data / "owl" / "001.png", path)
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    for form in ("table", "csv", "jsonl"):
+        outcome = tellapart("predict", trained.model, path, "--format", form)
+        assert outcome.code == 0, outcome.err
+    assert json.loads(outcome.out)["path"] == str(path)
+
+
+def test_evaluate__prints_figures_or_one_json_document(trained, tellapart):
+    printed = tellapart("evaluate", trained.model, trained.data)
+    assert printed.code == 0
+    assert "accuracy" in printed.out
+    document = tellapart("evaluate", trained.model, trained.data, "--json").json
+    assert (document["schema"], document["split"], document["n"]) == (1, "all", 49)
+    assert "ledger.csv" not in printed.err  # there is none here
+
+
+def test_split__prints_the_counts(trained, tellapart, tmp_path):
+    sizes = ("--train", 3, "--valid", 1, "--test", 2)
+    outcome = tellapart("split", trained.data, tmp_path / "out", *sizes)
+    assert outcome.code == 0
+    assert re.search(r"cat +3 +1 +2", outcome.out)
+    assert tellapart("split", trained.data, tmp_path / "out", *sizes).code == 0
+    linked = tellapart("split", trained.data, tmp_path / "links", *sizes, "--link")
+    assert linked.code == 0
+    assert all(path.is_symlink() for path in (tmp_path / "links").glob("*/*/*"))
+
+
+def test_report__is_written_again(trained, tellapart, tmp_path):
+    shutil.copyfile(trained.run / "metrics.json", tmp_path / "metrics.json")
+    outcome = tellapart("report", tmp_path)
+    assert (outcome.code, outcome.out) == (0, f"{tmp_path / 'report.html'}\n")
+
+
+def test_summary__ends_with_the_parameters(tellapart):
+    outcome = tellapart("summary", "lite0", "--size", 96)
+    assert outcome.code == 0
+    assert re.search(r"lite0: 3,\d\d\d,\d\d\d parameters", outcome.out.splitlines()[-1])
+
+
+def test_version__says_what_it_runs_on(tellapart, own_cache):
+    outcome = tellapart("version")
+    assert "openvino" in outcome.out
+    assert str(own_cache) in outcome.out
+    assert {"python", "cpu", "threads", "precision", "versions"} <= set(tellapart("version", "--json").json)
+
+
+def test_cache__shows_and_clears(tmp_path, tellapart, fresh_cache):
+    assert "pictures 0" in tellapart("cache").out
+    data = write_classes(tmp_path / "data", {"a": 5, "b": 5})
+    assert tellapart("train", data, "-o", tmp_path / "run", "--size", 64).code == 0
+    shown = tellapart("cache")
+    assert "pictures 10" in shown.out
+    assert str(fresh_cache) in shown.out
+    assert tellapart("cache", "show").out == shown.out
+    assert "10 pictures" in tellapart("cache", "clear").out
+    assert list(fresh_cache.iterdir()) == []
+
+
+def test_main__help_of_every_command(tellapart):
+    for command in ("train", "predict", "evaluate", "split", "report", "summary", "demo", "version", "cache"):
+        outcome = tellapart(command, "--help")
+        assert (outcome.code, outcome.err) == (0, "")
+        assert f"tellapart {command}" in outcome.out

@@ -1,0 +1,235 @@
+"""The estimator keeps scikit-learn's contract; its samples are paths."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.base import clone, is_classifier
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import cross_val_score
+
+from pictures import write_classes, write_picture, write_splits_and_classes
+from tellapart import DataError, ImageClassifier, ModelFileError, UsageError, load
+
+SIDE = 64
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_classes(tmp_path_factory.mktemp("estimator") / "data", {"ape": 14, "bee": 14, "cow": 14})
+
+
+@pytest.fixture(scope="module")
+def samples(folder):
+    """Paths and their labels, in no particular order."""
+    paths = sorted(folder.rglob("*.png"), key=lambda path: (path.name, path.parent.name))
+    return paths, [path.parent.name for path in paths]
+
+
+@pytest.fixture(scope="module")
+def fitted(samples):
+    return ImageClassifier(size=SIDE).fit(*samples)
+
+
+def test_init__only_stores_and_set_params_changes():
+    classifier = ImageClassifier(backbone="no such base", size=-5, seed="odd")
+    assert classifier.get_params() == {"backbone": "no such base", "size": -5, "seed": "odd"}
+    assert [name for name in vars(classifier) if name.endswith("_")] == []
+    assert classifier.set_params(size=SIDE, seed=3) is classifier
+    assert classifier.get_params() == {"backbone": "no such base", "size": SIDE, "seed": 3}
+    with pytest.raises(ValueError, match="nothing"):
+        classifier.set_params(nothing=1)
+    with pytest.raises(TypeError):
+        ImageClassifier("lite0")
+
+
+def test_clone__copies_parameters_and_nothing_fitted(fitted):
+    copy = clone(fitted)
+    assert copy.get_params() == fitted.get_params()
+    assert not hasattr(copy, "head_")
+    assert is_classifier(copy)
+    assert "size=64" in repr(copy)
+
+
+@pytest.mark.parametrize("parameters", [{"backbone": "vgg99"}, {"size": 3}, {"size": "big"}])
+def test_fit__checks_the_parameters(samples, parameters):
+    with pytest.raises(UsageError):
+        ImageClassifier(**parameters).fit(*samples)
+
+
+def test_fit__returns_itself_and_sets_the_fitted_attributes(samples):
+    classifier = ImageClassifier(size=SIDE)
+    assert classifier.fit(*samples) is classifier
+    assert list(classifier.classes_) == ["ape", "bee", "cow"]
+    assert classifier.temperature_ > 0
+    assert classifier.selected_["chosen_by"].endswith("cross-validation")
+
+
+def test_predict__paths_texts_and_arrays_are_the_same(fitted, samples):
+    paths, labels = samples
+    given = fitted.predict(paths)
+    assert given.shape == (42,)
+    assert (given == labels).mean() > 0.8
+    np.testing.assert_array_equal(fitted.predict([str(path) for path in paths]), given)
+    np.testing.assert_array_equal(fitted.predict(np.array([str(path) for path in paths])), given)
+    np.testing.assert_array_equal(fitted.predict(np.array(paths, object)), given)
+    assert fitted.predict(str(paths[0])).shape == (1,)
+
+
+def test_predict_proba__rows_sum_to_one_and_do_not_depend_on_the_others(fitted, samples):
+    paths, _ = samples
+    probabilities = fitted.predict_proba(paths[:7])
+    assert probabilities.shape == (7, 3)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    np.testing.assert_allclose(fitted.predict_proba(paths[6:7])[0], probabilities[6], rtol=1e-4)  # float32
+    np.testing.assert_array_equal(fitted.classes_[probabilities.argmax(axis=1)], fitted.predict(paths[:7]))
+
+
+def test_predict_proba__a_folder_is_its_pictures_in_the_order_of_their_paths(fitted, folder):
+    expected = fitted.predict_proba(sorted(folder.rglob("*.png")))
+    np.testing.assert_array_equal(fitted.predict_proba(folder), expected)
+
+
+def test_fit__the_order_of_the_samples_changes_little_and_the_seed_is_all_chance(samples, fitted):
+    again = ImageClassifier(size=SIDE).fit(*samples)
+    np.testing.assert_array_equal(again.predict_proba(samples[0]), fitted.predict_proba(samples[0]))
+
+
+def test_fit__a_folder_without_labels(folder, fitted):
+    classifier = ImageClassifier(size=SIDE).fit(folder)
+    assert list(classifier.classes_) == ["ape", "bee", "cow"]
+    assert classifier.score(folder) > 0.8
+    assert ImageClassifier(size=SIDE).fit(str(folder)).score(str(folder)) == classifier.score(folder)
+
+
+def test_score__with_labels_is_the_accuracy(fitted, samples):
+    paths, labels = samples
+    assert fitted.score(paths, labels) == pytest.approx((fitted.predict(paths) == labels).mean())
+    assert fitted.score(paths, ["ape"] * 42) == pytest.approx((fitted.predict(paths) == "ape").mean())
+
+
+def test_score__without_labels_takes_the_test_split_and_fit_leaves_it_alone(tmp_path):
+    counts = {"train": {"a": 8, "b": 8}, "valid": {"a": 3, "b": 3}, "test": {"a": 4, "b": 4}}
+    data = write_splits_and_classes(tmp_path / "data", counts)
+    classifier = ImageClassifier(size=SIDE).fit(data)
+    assert classifier.selected_["chosen_by"] == "valid"
+    before = classifier.predict_proba(data)
+    for path in (data / "test").rglob("*.png"):
+        path.write_bytes(b"damaged")
+    again = ImageClassifier(size=SIDE).fit(data)
+    np.testing.assert_array_equal(again.predict_proba(data / "train"), before[8:24])
+    with pytest.raises(DataError):
+        again.score(data)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, bool])
+def test_fit__labels_keep_their_type(samples, dtype):
+    paths, labels = samples
+    numbers = np.array([("ape", "bee", "cow").index(label) for label in labels])
+    values = (numbers > 0) if dtype is bool else (numbers * 50).astype(dtype)
+    classifier = ImageClassifier(size=SIDE).fit(paths, values)
+    assert classifier.classes_.dtype == classifier.predict(paths).dtype == dtype
+    assert list(classifier.classes_) == sorted(set(values.tolist()))
+    assert classifier.score(paths, values) > 0.8
+
+
+def test_fit__many_numbers_sort_as_numbers(tmp_path):
+    paths, labels = [], []
+    for kind, label in enumerate((2, 10, -1)):
+        for number in range(5):
+            paths.append(write_picture(tmp_path / f"{kind} {number}.png", seed=number, kind=kind))
+            labels.append(label)
+    classifier = ImageClassifier(size=SIDE).fit(paths, labels)
+    assert list(classifier.classes_) == [-1, 2, 10]
+    assert classifier.score(paths, labels) > 0.8
+
+
+def test_save__load_gives_the_same_probabilities(fitted, samples, tmp_path):
+    path = fitted.save(tmp_path / "deep" / "model.tellapart")
+    loaded = load(path)
+    paths, _ = samples
+    np.testing.assert_allclose(loaded.predict_proba(paths), fitted.predict_proba(paths), atol=0.02)
+    np.testing.assert_array_equal(loaded.predict(paths), fitted.predict(paths))
+    assert loaded.get_params() == {"backbone": "lite0", "size": SIDE, "seed": 0}
+    assert loaded.selected_ == fitted.selected_
+    assert loaded.temperature_ == fitted.temperature_
+
+
+def test_save__a_loaded_model_is_saved_as_it_is_and_the_command_line_reads_it(fitted, samples, tmp_path, tellapart):
+    first = fitted.save(tmp_path / "first.tellapart")
+    second = load(str(first)).save(str(tmp_path / "second.tellapart"))
+    assert second.read_bytes() == first.read_bytes()
+    outcome = tellapart("predict", second, samples[0][0])
+    assert outcome.code == 0, outcome.err
+
+
+def test_save__after_another_fit_of_a_loaded_model_it_is_the_new_one(fitted, samples, tmp_path):
+    loaded = load(fitted.save(tmp_path / "first.tellapart"))
+    loaded.fit(samples[0], ["x" if label == "ape" else "y" for label in samples[1]])
+    assert list(load(loaded.save(tmp_path / "second.tellapart")).classes_) == ["x", "y"]
+
+
+def test_load__what_is_no_model_file(tmp_path):
+    with pytest.raises(ModelFileError, match="no such model file"):
+        load(tmp_path / "none.tellapart")
+
+
+def test_cross_val_score__works(samples):
+    paths, labels = samples
+    scores = cross_val_score(ImageClassifier(size=SIDE), np.array(paths, object), labels, cv=2)
+    assert scores.shape == (2,)
+    assert scores.mean() > 0.6
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "score", "save"])
+def test_estimator__before_fit_everything_else_is_refused(samples, method, tmp_path):
+    arguments = {"score": samples, "save": (tmp_path / "x",)}.get(method, samples[:1])
+    with pytest.raises(NotFittedError):
+        getattr(ImageClassifier(size=SIDE), method)(*arguments)
+
+
+def test_predict__an_unreadable_picture_is_an_error_that_names_it(fitted, samples, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"damaged")
+    for bad in (tmp_path / "bad.png", tmp_path / "none.png"):
+        with pytest.raises(DataError, match=bad.name):
+            fitted.predict([samples[0][0], bad])
+
+
+def test_fit__an_unreadable_picture_is_a_warning_and_left_out(samples, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"damaged")
+    paths, labels = samples
+    with pytest.warns(UserWarning, match=r"1 picture.*bad\.png"):
+        classifier = ImageClassifier(size=SIDE).fit([*paths, tmp_path / "bad.png"], [*labels, "ape"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        expected = ImageClassifier(size=SIDE).fit(paths, labels)
+    np.testing.assert_array_equal(classifier.predict_proba(paths), expected.predict_proba(paths))
+
+
+@pytest.mark.parametrize(
+    ("count", "labels"), [(3, ["a", "b"]), (2, ["a", "a"]), (0, []), (2, [["a"], ["b"]]), (2, "ab"), (2, 5)]
+)
+def test_fit__samples_and_labels_that_do_not_fit(samples, count, labels):
+    with pytest.raises((DataError, UsageError)):
+        ImageClassifier(size=SIDE).fit(samples[0][:count], labels)
+
+
+@pytest.mark.parametrize("splits", ["train,train,,valid,valid,", "valid,valid,valid,valid,test,test"])
+def test_fit__splits_that_are_incomplete(tmp_path, splits):
+    rows = ["path,label,split"]
+    for number, split in enumerate(splits.split(",")):
+        write_picture(tmp_path / f"{number}.png", seed=number, kind=number % 2)
+        rows.append(f"{number}.png,{'ab'[number % 2]},{split}")
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    with pytest.raises(DataError, match="incomplete"):
+        ImageClassifier(size=SIDE).fit(tmp_path / "list.csv")
+
+
+def test_fit__only_a_test_split(tmp_path):
+    rows = ["path,label,split"]
+    for number in range(4):
+        write_picture(tmp_path / f"{number}.png", seed=number, kind=number % 2)
+        rows.append(f"{number}.png,{'ab'[number % 2]},test")
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    with pytest.raises(DataError):
+        ImageClassifier(size=SIDE).fit(tmp_path / "list.csv")
