@@ -3,14 +3,14 @@
 import pytest
 
 from tellapart.errors import OutputError
-from tellapart.jobs.run_folder import DEMO_DATA, METRICS, RUN_FILES, Logged, claim_run
+from tellapart.jobs.run_folder import DEMO_DATA, LOG, LOG_START, METRICS, RUN_FILES, Logged, check_outside, claim_run
 from tellapart.progress import Silent
 
 
 def filled(folder, *names):
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
-        (folder / name).write_text(f"of {name}")
+        (folder / name).write_text(LOG_START if name == LOG else f"of {name}")
     return {entry.name: entry.read_text() for entry in folder.iterdir()}
 
 
@@ -45,7 +45,9 @@ def test_claim_run__an_unfinished_run_is_taken_over_and_tidied(tmp_path):
 
 
 @pytest.mark.parametrize("force", [False, True])
-@pytest.mark.parametrize("names", [["thesis.docx"], [".git"], ["thesis.docx", "run.log", "model.tellapart"]])
+@pytest.mark.parametrize(
+    "names", [["thesis.docx"], [".git"], ["digits"], ["metrics.json"], ["thesis.docx", "model.tellapart"]]
+)
 def test_claim_run__a_folder_with_other_peoples_files_is_refused_untouched(tmp_path, force, names):
     before = filled(tmp_path / "run", *names)
     with pytest.raises(OutputError, match="in use for something else"):
@@ -57,6 +59,28 @@ def test_claim_run__what_the_user_laid_beside_a_finished_run_stays(tmp_path):
     filled(tmp_path / "run", *RUN_FILES, "notes.txt")
     claim_run(tmp_path / "run", force=True)
     assert (tmp_path / "run" / "notes.txt").read_text() == "of notes.txt"
+
+
+def test_claim_run__a_forced_run_that_died_beside_a_users_file_can_be_run_again(tmp_path):
+    filled(tmp_path / "run", *RUN_FILES, "notes.txt")
+    claim_run(tmp_path / "run", force=True)
+    claim_run(tmp_path / "run", force=False)
+    assert (tmp_path / "run" / "notes.txt").read_text() == "of notes.txt"
+
+
+def test_claim_run__a_log_that_is_not_ours_does_not_make_a_run(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / LOG).write_text("somebody else's log\n")
+    with pytest.raises(OutputError, match="in use for something else"):
+        claim_run(tmp_path / "run", force=True)
+
+
+def test_check_outside__refuses_a_place_inside_the_data(tmp_path):
+    (tmp_path / "data").mkdir()
+    check_outside(tmp_path / "runs" / "data", tmp_path / "data")
+    check_outside(tmp_path / "data" / "run", tmp_path / "data" / "labels.csv")
+    with pytest.raises(OutputError, match="inside the data"):
+        check_outside(tmp_path / "data" / "runs" / "data", tmp_path / "data")
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -81,7 +105,8 @@ def test_logged__passes_on_and_keeps_what_was_said():
     log.note("something")
     log.record("only kept")
     assert heard == ["something"]
-    assert [line.split("s  ", 1)[1] for line in log.text().splitlines()] == [
+    assert log.text().startswith(LOG_START)
+    assert [line.split("s  ", 1)[1] for line in log.text().splitlines()[1:]] == [
         "Looking: 3 pictures",
         "done",
         "something",

@@ -13,20 +13,22 @@ MODEL, METRICS, PREDICTIONS, SPLIT = "model.tellapart", "metrics.json", "predict
 LEDGER, HISTORY, REPORT, LOG = "ledger.csv", "history.jsonl", "report.html", "run.log"
 RUN_FILES = (MODEL, METRICS, PREDICTIONS, SPLIT, LEDGER, HISTORY, REPORT, LOG)
 DEMO_DATA = "digits"
+LOG_START = "tellapart run log\n"
 
 
 def claim_run(folder: Path, *, force: bool) -> None:
     """Make the folder, or take an unfinished run's over; with force a finished one too, whose metrics.json goes first.
 
-    Nothing but a run's own files is ever replaced or removed.
+    A folder that no run of ours has begun is taken only if it is empty, and nothing but a run's own files is ever
+    replaced or removed.
 
     Raises:
         OutputError: a finished run is there and force is not given, something else is there, or it cannot be written.
     """
     if folder.exists() and not folder.is_dir():
         raise OutputError("the run folder is a file", where=folder, hint="Choose another with -o.")
-    strangers = [entry.name for entry in sorted(folder.glob("*")) if not _is_ours(entry.name)]
-    if strangers and not (folder / METRICS).exists():
+    strangers = sorted(entry.name for entry in folder.glob("*"))
+    if strangers and not is_run(folder):
         hint = "Choose another folder with -o; nothing was changed."
         raise OutputError(f"the folder is in use for something else (it holds {strangers[0]})", where=folder, hint=hint)
     if (folder / METRICS).exists() and not force:
@@ -37,9 +39,28 @@ def claim_run(folder: Path, *, force: bool) -> None:
         (folder / METRICS).unlink(missing_ok=True)
     except OSError as error:
         raise files.output_error(error, folder) from error
-    files.write_text(folder / LOG, "")
+    files.write_text(folder / LOG, LOG_START)
     for leftover in folder.glob(f"{files.STAGED_PREFIX}*"):
         leftover.unlink(missing_ok=True)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a run was begun here: run.log is the first file of a run, and starts with a line of its own."""
+    try:
+        with (folder / LOG).open("rb") as log:
+            return log.read(len(LOG_START)) == LOG_START.encode()
+    except OSError:
+        return False
+
+
+def check_outside(folder: Path, data: Path) -> None:
+    """Refuse a run folder inside the data, where the next run would take it for pictures.
+
+    Raises:
+        OutputError: it is inside.
+    """
+    if data.is_dir() and folder.resolve().is_relative_to(data.resolve()):
+        raise OutputError("the run folder would lie inside the data", where=folder, hint="Choose another with -o.")
 
 
 class Logged:
@@ -71,8 +92,4 @@ class Logged:
         self._lines.append(f"{time.perf_counter() - self._started:8.2f} s  {message}")
 
     def text(self) -> str:
-        return "".join(f"{line}\n" for line in self._lines)
-
-
-def _is_ours(name: str) -> bool:
-    return name in RUN_FILES or name == DEMO_DATA or name.startswith(files.STAGED_PREFIX)
+        return LOG_START + "".join(f"{line}\n" for line in self._lines)

@@ -113,6 +113,7 @@ def train(
     with watch.part("scan_s"):
         index = scan(data)
     folder = out or Path("runs") / index.name
+    run_folder.check_outside(folder, data)
     run_folder.claim_run(folder, force=force)
     about = {"command": command, "seed": seed, "recipe": recipe}
     log = run_folder.Logged(progress or Silent())
