@@ -178,7 +178,12 @@ def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder
 
 @app.command()
 def summary(
-    net: Annotated[str, typer.Argument(metavar="NET", help="A base: lite0.")],
+    net: Annotated[
+        str,
+        typer.Argument(
+            metavar="NET", help="lite0; with tellapart[torch] also mnist-convnet, chapter-convnet, any timm name."
+        ),
+    ],
     size: Annotated[int | None, typer.Option(metavar="PX", help="Side of the input square.")] = None,
 ) -> None:
     """Show the layers of a net and their parameters.
@@ -190,6 +195,25 @@ def summary(
     from tellapart.jobs.summary import summarise
 
     print_layers(net, summarise(net, size=size))
+
+
+@app.command()
+def augment(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="GRID", help="The PNG file to write.")] = Path("grid.png"),
+    count: Annotated[int, typer.Option(min=1, help="How many augmented versions.")] = 8,
+    seed: Seed = 0,
+) -> None:
+    """Show what augmentation does to a picture.
+
+    The original stands top left, augmented versions follow. This needs the extra tellapart[torch].
+
+    \b
+    tellapart augment new.jpg -o grid.png
+    """
+    from tellapart.jobs.augment import augment_grid
+
+    print(augment_grid(image, out, count=count, seed=seed))
 
 
 @app.command()

@@ -15,9 +15,9 @@ from tellapart.errors import one_line
 from tellapart.jobs import run_folder
 
 if TYPE_CHECKING:
+    from tellapart.convnets.layer import Layer
     from tellapart.features.cache import CacheStatus
     from tellapart.jobs.predict import Answers
-    from tellapart.jobs.summary import Layer
     from tellapart.types import SplitName
 
 MOST_CLASSES = 30  # in a table on the screen; metrics.json and report.html have them all
@@ -145,7 +145,9 @@ def print_layers(net: str, layers: Sequence[Layer]) -> None:
         for layer in layers
     ]
     print_table(["layer", "output", "parameters", "what it is"], rows)
-    print(f"{net}: {sum(layer.parameters for layer in layers):,} parameters, all of them frozen")
+    trainable = sum(layer.trainable for layer in layers)
+    fate = f"{trainable} weight tensors train" if trainable else "all of them frozen"
+    print(f"{net}: {sum(layer.parameters for layer in layers):,} parameters, {fate}")
 
 
 def print_cache(status: CacheStatus) -> None:

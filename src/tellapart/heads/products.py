@@ -7,9 +7,13 @@ products takes 8.0 ms alternating and 3.7 ms on either one alone. The factorisat
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
+SMALL_ROWS = 10_000
 Single = NDArray[np.float32]
 
 
@@ -53,6 +57,24 @@ def inverse_root(lower: Single, *, added: float) -> Single:
             root: Single = strtri(factor, lower=1, overwrite_c=1)[0]
             return root
         added *= 10
+
+
+@contextlib.contextmanager
+def one_thread_if_small(rows: int) -> Iterator[None]:
+    """Let BLAS use one thread for products over up to SMALL_ROWS rows, while this context is open.
+
+    Its threads wait for each other by spinning, at every one of thousands of small products. Where another process
+    wants the same cores, that turned a search of 7 s into one of 6 minutes; on idle cores one thread costs a quarter
+    more.
+    """
+    import scipy.linalg.blas  # noqa: F401 - only what is loaded can be limited
+    from threadpoolctl import threadpool_limits
+
+    if rows > SMALL_ROWS:
+        yield
+        return
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield
 
 
 def _by_column(matrix: Single) -> tuple[Single, int]:

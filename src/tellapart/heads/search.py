@@ -20,6 +20,7 @@ from tellapart.heads.folds import stratified_folds
 from tellapart.heads.judges import FoldJudge, Judge, ValidJudge
 from tellapart.heads.linear import LinearHead
 from tellapart.heads.path import POLISHED, Path
+from tellapart.heads.products import one_thread_if_small
 from tellapart.heads.spaces import training_space
 from tellapart.heads.trials import WEAKEST, Trial, trials
 from tellapart.progress import Progress, Silent
@@ -92,12 +93,13 @@ def search_head(
     found: dict[str, Trial] = {}  # the best of each choice
     history: list[dict[str, Any]] = []
     progress.start("Searching a head", total=len(choices) * (WEAKEST + 1), unit="settings at most")
-    for depth, columns in choices.items():
-        judge = plan.judge(columns) if plan.judge else None
-        for trial in trials(training_space(features[train, columns]), known, judge=judge):
-            history.append(_row(depth, trial))
-            found[depth] = min(found.get(depth, trial), trial, key=lambda one: one.loss)
-            progress.advance()
+    with one_thread_if_small(len(known)):
+        for depth, columns in choices.items():
+            judge = plan.judge(columns) if plan.judge else None
+            for trial in trials(training_space(features[train, columns]), known, judge=judge):
+                history.append(_row(depth, trial))
+                found[depth] = min(found.get(depth, trial), trial, key=lambda one: one.loss)
+                progress.advance()
     progress.finish()
     depth = min(found, key=lambda name: found[name].loss)
     return HeadSearch(

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-from tellapart.backbones.table import load_backbone
+from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.table import BACKBONES, load_backbone
+from tellapart.convnets.layer import Layer
 
 SHOWN = {"Conv": "convolution", "Add": "residual sum", "GlobalAveragePool": "global average pooling"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
-    """One layer; shape is of its output for one picture, height, width and channels, or features alone."""
-
-    name: str
-    kind: str
-    shape: tuple[int, ...]
-    parameters: int
-
-
 def summarise(net: str, *, size: int | None = None) -> list[Layer]:
-    """The layers of a base by name, for an input square of side size (None: the base's own).
+    """The layers of a net by name, for an input square of side size (None: the net's own).
+
+    Args:
+        net: a base that ships with the package; or, with the extra torch, one of the chapter's convnets or any base of
+            timm.
+        size: the side of the input square in pixels.
 
     Raises:
-        UsageError: no base has that name, or the size is out of range.
+        UsageError: no net has that name, or the size is out of range.
+        MissingExtraError: the net needs PyTorch, which is not installed.
     """
+    if net in BACKBONES:
+        return summarise_graph(load_backbone(net, size=size))
+    from tellapart.convnets.summary import summarise_net
+
+    return summarise_net(net, size=size)
+
+
+def summarise_graph(backbone: Backbone) -> list[Layer]:
+    """The layers of a base from its graph, all of them frozen."""
     import onnx
 
-    backbone = load_backbone(net, size=size)
     model = onnx.load_from_string(backbone.graph)
     side = backbone.preprocess.size
     for dimension, value in zip(model.graph.input[0].type.tensor_type.shape.dim, (1, side, side, 3), strict=True):
