@@ -167,7 +167,19 @@ def test_train__a_file_in_place_of_a_folder(complain, data, tmp_path):
 def test_predict__a_file_in_place_of_a_folder(complain, trained, tmp_path):
     (tmp_path / "file").write_text("mine")
     picture = trained.data / "owl" / "001.png"
-    assert "cannot write" in complain(WRONG_USE, "predict", trained.model, picture, "-o", tmp_path / "file" / "out")
+    target = tmp_path / "file" / "out"
+    assert f"no file can be written here: {target}" in complain(
+        WRONG_USE, "predict", trained.model, picture, "-o", target
+    )
+
+
+def test_predict__never_writes_over_what_it_reads(complain, trained, tmp_path):
+    picture = tmp_path / "one.png"
+    picture.write_bytes((trained.data / "owl" / "001.png").read_bytes())
+    before = picture.read_bytes()
+    for target in (picture, trained.model):
+        assert "to be read, not written" in complain(WRONG_USE, "predict", trained.model, picture, "-o", target)
+    assert picture.read_bytes() == before
 
 
 @pytest.mark.parametrize("name", ["split.csv", "model.tellapart", "report.html", "metrics.json"])
@@ -240,7 +252,6 @@ def test_evaluate__a_changed_member(complain, trained, tmp_path):
         ("train", "x", "--size", "3"),
         ("predict", "m", "p", "--format", "xml"),
         ("split", "x", "y", "--train", "1"),
-        ("summary", "vgg99"),
         ("summary", "lite0", "--size", "0"),
         ("cache", "explode"),
         ("trian", "x"),

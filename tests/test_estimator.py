@@ -1,5 +1,6 @@
 """The estimator keeps scikit-learn's contract; its samples are paths."""
 
+import copy
 import warnings
 
 import numpy as np
@@ -44,11 +45,11 @@ def test_init__only_stores_and_set_params_changes():
 
 
 def test_clone__copies_parameters_and_nothing_fitted(fitted):
-    copy = clone(fitted)
-    assert copy.get_params() == fitted.get_params()
-    assert not hasattr(copy, "head_")
-    assert is_classifier(copy)
-    assert "size=64" in repr(copy)
+    other = clone(fitted)
+    assert other.get_params() == fitted.get_params()
+    assert not hasattr(other, "head_")
+    assert is_classifier(other)
+    assert "size=64" in repr(other)
 
 
 @pytest.mark.parametrize("parameters", [{"backbone": "vgg99"}, {"size": 3}, {"size": "big"}])
@@ -233,3 +234,9 @@ def test_fit__only_a_test_split(tmp_path):
     (tmp_path / "list.csv").write_text("\n".join(rows))
     with pytest.raises(DataError):
         ImageClassifier(size=SIDE).fit(tmp_path / "list.csv")
+
+
+def test_getstate__leaves_the_engine_out_and_the_copy_answers_alike(fitted, samples):
+    expected = fitted.predict_proba(samples[0][:3])
+    again = copy.deepcopy(fitted)
+    np.testing.assert_array_equal(again.predict_proba(samples[0][:3]), expected)

@@ -3,7 +3,17 @@
 import pytest
 
 from tellapart.errors import OutputError
-from tellapart.jobs.run_folder import DEMO_DATA, LOG, LOG_START, METRICS, RUN_FILES, Logged, check_outside, claim_run
+from tellapart.jobs.run_folder import (
+    DEMO_DATA,
+    LOG,
+    LOG_START,
+    METRICS,
+    RUN_FILES,
+    Logged,
+    check_outside,
+    claim_run,
+    open_run,
+)
 from tellapart.progress import Silent
 
 
@@ -30,9 +40,11 @@ def test_claim_run__a_finished_run_is_left_alone_without_force(tmp_path):
     assert contents(tmp_path / "run") == before
 
 
-def test_claim_run__with_force_the_metrics_go_first(tmp_path):
+def test_open_run__the_metrics_go_first(tmp_path):
     filled(tmp_path / "run", *RUN_FILES)
     claim_run(tmp_path / "run", force=True)
+    assert (tmp_path / "run" / METRICS).exists()
+    open_run(tmp_path / "run")
     assert not (tmp_path / "run" / METRICS).exists()
     assert (tmp_path / "run" / "model.tellapart").read_text() == "of model.tellapart"
 
@@ -64,6 +76,7 @@ def test_claim_run__what_the_user_laid_beside_a_finished_run_stays(tmp_path):
 def test_claim_run__a_forced_run_that_died_beside_a_users_file_can_be_run_again(tmp_path):
     filled(tmp_path / "run", *RUN_FILES, "notes.txt")
     claim_run(tmp_path / "run", force=True)
+    open_run(tmp_path / "run")
     claim_run(tmp_path / "run", force=False)
     assert (tmp_path / "run" / "notes.txt").read_text() == "of notes.txt"
 

@@ -230,3 +230,37 @@ def test_train__too_few_pictures_for_three_splits(tmp_path):
     with pytest.raises(DataError, match="'b' has 2 pictures"):
         train(write_classes(tmp_path / "data", {"a": 6, "b": 2}), out=tmp_path / "run", size=64)
     assert not (tmp_path / "run" / "metrics.json").exists()
+
+
+def test_train__copies_of_a_picture_stay_on_one_side(tmp_path):
+    data = write_classes(tmp_path / "data", {"ape": 12, "bee": 12}, width=24, height=24)
+    for path in sorted(data.rglob("*.png")):
+        for number in (1, 2):
+            shutil.copy(path, path.with_name(f"{number}-{path.name}"))
+    train(data, out=tmp_path / "run", size=64)
+    sides = {}
+    for row in table(tmp_path / "run" / "split.csv"):
+        sides.setdefault((data / row["path"]).read_bytes(), set()).add(row["split"])
+    assert len(sides) == 24
+    assert all(len(splits) == 1 for splits in sides.values())
+
+
+def test_train__copies_across_given_splits_are_said_and_not_moved(tmp_path):
+    counts = {"train": {"ape": 5, "bee": 5}, "valid": {"ape": 3, "bee": 3}, "test": {"ape": 3, "bee": 3}}
+    data = write_splits_and_classes(tmp_path / "data", counts, width=24, height=24)
+    shutil.copy(data / "train" / "ape" / "000.png", data / "test" / "ape" / "leak.png")
+    listener = Noting()
+    _, metrics = train(data, out=tmp_path / "run", size=64, progress=listener)
+    assert metrics["counts"]["test"] == 7
+    assert any("1 pictures of valid and test have an exact copy" in note for note in listener.notes)
+
+
+def test_train__with_force_the_finished_run_stays_until_there_is_a_new_one(tmp_path):
+    good = write_classes(tmp_path / "good", {"ape": 8, "bee": 8}, width=24, height=24)
+    bad = write_classes(tmp_path / "bad", {"ape": 2, "bee": 8}, width=24, height=24)
+    train(good, out=tmp_path / "run", size=64)
+    before = (tmp_path / "run" / "metrics.json").read_bytes()
+    with pytest.raises(DataError):
+        train(bad, out=tmp_path / "run", size=64, force=True)
+    assert (tmp_path / "run" / "metrics.json").read_bytes() == before
+    assert "stopped: " in (tmp_path / "run" / "run.log").read_text()

@@ -107,6 +107,8 @@ def predict(
 
     if form not in FORMATS:
         raise UsageError("no such format", where=form, hint=f"Choose one of: {', '.join(FORMATS)}.")
+    if out is not None:
+        check_target(out, [model, *paths])
     answers = run(model, paths, progress=listener())
     text = FORMATS[form](answers)
     for entry in answers.ledger:
@@ -271,6 +273,21 @@ def clear() -> None:
 
     before = clear_cache()
     print(f"removed the features of {before.entries:,} pictures, {before.size / 1e6:,.1f} MB, from {before.folder}")
+
+
+def check_target(out: Path, sources: list[Path]) -> None:
+    """Refuse, before any work, to write over what is about to be read, or where nothing can be written.
+
+    Raises:
+        OutputError: out is one of the sources or a folder, or is below something that is no folder.
+    """
+    from tellapart.errors import OutputError
+
+    if any(out.exists() and source.exists() and out.samefile(source) for source in sources):
+        raise OutputError("this file is to be read, not written", where=out, hint="Choose another with -o.")
+    nearest = next(place for place in out.absolute().parents if place.exists())
+    if out.is_dir() or not nearest.is_dir():
+        raise OutputError("no file can be written here", where=out, hint="Choose another place with -o.")
 
 
 def spoken() -> str:

@@ -84,12 +84,14 @@ class Lines:
             self._said = now
             rate = self._done / max(now - self._started, 1e-9)
             left = (self._total - self._done) / rate
-        self._say(f"{self._stage}: {self._done} of {self._total}, {rate:,.0f} {self._unit}/s, {left:.0f} s left")
+        speed = f"{rate:,.0f} {self._unit}/s" if rate >= 10 else f"{rate:.1f} {self._unit}/s"
+        self._say(f"{self._stage}: {self._done} of {self._total}, {speed}, at most {left:.0f} s left")
 
     def finish(self) -> None:
         seconds = time.monotonic() - self._started
-        rate = f", {self._done / seconds:,.0f} {self._unit}/s" if seconds > 1 else ""
-        self._say(f"{self._stage}: {self._done} of {self._total} in {seconds:.1f} s{rate}")
+        rate = f", {self._done / seconds:,.0f} {self._unit}/s" if seconds > 1 and self._done > 10 * seconds else ""
+        fewer = " (no more were needed)" if self._done < self._total else ""
+        self._say(f"{self._stage}: {self._done} {self._unit}{fewer} in {seconds:.1f} s{rate}")
 
     def note(self, message: str) -> None:
         self._say(message)

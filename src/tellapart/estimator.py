@@ -21,11 +21,13 @@ from tellapart.backbones.table import load_backbone
 from tellapart.bundle.bundle import Bundle, pack_bundle, read_bundle
 from tellapart.bundle.container import write_container
 from tellapart.data.draw import draw
+from tellapart.data.ledger import check_skips
 from tellapart.data.scan import index_of_paths, scan
 from tellapart.errors import DataError
 from tellapart.features.embed import Embedded
 from tellapart.heads.calibration import probabilities
 from tellapart.jobs.look import look_at
+from tellapart.jobs.train import check_labels
 from tellapart.progress import Silent
 from tellapart.recipes.features import train_features
 from tellapart.types import Index, Probabilities, SplitName
@@ -74,6 +76,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         base = load_backbone(self.backbone, size=self.size)
         classes, index = labelled(X, y)
         embedded = look_at(index, base, Silent())
+        check_skips(index, embedded.ledger, force=False)
+        check_labels(embedded, force=False, progress=Silent())
         warn_of_skipped(embedded)
         splits, valid_is_given = fit_splits(embedded.index, seed=self.seed)
         codes = {name: place for place, name in enumerate(embedded.index.classes)}
@@ -95,6 +99,11 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self._bundle: Bundle | None = None
         self._engine: Engine | None = None
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the compiled engine, which is made again when it is needed."""
+        state = super().__getstate__()
+        return {**state, "_engine": None} if "_engine" in state else dict(state)
 
     def predict_proba(self, X: Samples) -> Probabilities:  # noqa: N803
         """Probabilities float64 [N, K] of pictures, or of every picture below a folder in the order of their paths.

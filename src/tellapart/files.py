@@ -21,9 +21,14 @@ STAGED_PREFIX = ".tellapart-"
 def staged(path: Path) -> Iterator[Path]:
     """Yield a name beside path to write to; on success it is renamed over path, on any failure it is removed.
 
+    A symbolic link is followed; what is no regular file (a device, a folder) is never replaced.
+
     Raises:
-        OutputError: the folder cannot be written to, or the disk is full.
+        OutputError: the folder cannot be written to, the disk is full, or something other than a file is there.
     """
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise OutputError("cannot write, this is no regular file", where=path, hint="Choose another place with -o.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=STAGED_PREFIX, suffix=path.suffix, dir=path.parent)

@@ -254,6 +254,7 @@ def _class_names(value: object) -> tuple[str, ...]:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is not a text")  # noqa: TRY004  one kind of error for a document that is wrong
+    value.encode()  # a lone surrogate, which no file can hold, is a ValueError too
     return value
 
 

@@ -31,6 +31,7 @@ from tellapart.data.pillow import PIXEL_LIMIT, quiet_pillow
 from tellapart.errors import PictureError
 from tellapart.types import Pixels
 
+HEIC_BRANDS: Final = frozenset({b"heic", b"heix", b"hevc", b"heim", b"heis"})
 REDUCE_ABOVE: Final = 16_000_000  # pixels; above, a picture is box-reduced before it is copied about
 
 
@@ -68,6 +69,8 @@ def decode(content: bytes, *, at_least: int) -> Decoded:
     """
     if not content:
         raise PictureError("empty file")
+    if content[4:8] == b"ftyp" and content[8:12] in HEIC_BRANDS:
+        raise PictureError("HEIC, which cannot be read here; save it as JPEG or PNG")
     try:
         return _decode_any(content, at_least)
     except PictureError:

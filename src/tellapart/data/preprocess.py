@@ -74,6 +74,9 @@ class Preprocess:
         pixels = squash(decoded.pixels, size=self.size)
         if decoded.orientation != 1:  # after the resize to a square, where it is the same and costs less
             pixels = upright(pixels, decoded.orientation)
+            return Prepared(
+                pixels=pixels, notes=(f"turned upright (EXIF orientation {decoded.orientation})", *decoded.notes)
+            )
         return Prepared(pixels=pixels, notes=decoded.notes)
 
     def apply_array(self, rows: NDArray[np.uint8]) -> Prepared:

@@ -25,6 +25,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.errors import OutputError
+from tellapart.files import output_error
+
 FOLDER_VARIABLE = "TELLAPART_CACHE"
 LIMIT_VARIABLE = "TELLAPART_CACHE_LIMIT_MB"
 DEFAULT_LIMIT = 5_000_000_000  # bytes; about 800,000 pictures of lite0
@@ -196,7 +199,19 @@ def remove_store(path: Path) -> None:
 
 
 def cache_status(folder: Path | None = None) -> CacheStatus:
-    """Look at the cache without changing it."""
+    """Look at the cache without changing it.
+
+    Raises:
+        OutputError: it cannot be opened.
+    """
+    try:
+        return _status(folder)
+    except (OSError, sqlite3.Error) as error:
+        hint = f"Choose another folder with {FOLDER_VARIABLE}."
+        raise OutputError(f"the feature cache cannot be used ({error})", hint=hint) from error
+
+
+def _status(folder: Path | None) -> CacheStatus:
     path = (folder or cache_folder()) / FILE_NAME
     entries = 0
     if path.exists():
@@ -210,7 +225,10 @@ def cache_status(folder: Path | None = None) -> CacheStatus:
 def clear_cache(folder: Path | None = None) -> CacheStatus:
     """Remove every entry; returns what was there before."""
     before = cache_status(folder)
-    remove_store(before.folder / FILE_NAME)
+    try:
+        remove_store(before.folder / FILE_NAME)
+    except OSError as error:
+        raise output_error(error, before.folder) from error
     return before
 
 

@@ -92,7 +92,7 @@ def search_head(
     choices = _choices(depths, judged=plan.judge is not None)
     found: dict[str, Trial] = {}  # the best of each choice
     history: list[dict[str, Any]] = []
-    progress.start("Searching a head", total=len(choices) * (WEAKEST + 1), unit="settings at most")
+    progress.start("Searching a head", total=len(choices) * (WEAKEST + 1), unit="settings")
     with one_thread_if_small(len(known)):
         for depth, columns in choices.items():
             judge = plan.judge(columns) if plan.judge else None

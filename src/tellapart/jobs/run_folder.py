@@ -17,7 +17,7 @@ LOG_START = "tellapart run log\n"
 
 
 def claim_run(folder: Path, *, force: bool) -> None:
-    """Make the folder, or take an unfinished run's over; with force a finished one too, whose metrics.json goes first.
+    """Make the folder, or take over an unfinished run's; with force a finished one's, which stays until it is replaced.
 
     A folder that no run of ours has begun is taken only if it is empty, and nothing but a run's own files is ever
     replaced or removed.
@@ -25,23 +25,38 @@ def claim_run(folder: Path, *, force: bool) -> None:
     Raises:
         OutputError: a finished run is there and force is not given, something else is there, or it cannot be written.
     """
-    if folder.exists() and not folder.is_dir():
-        raise OutputError("the run folder is a file", where=folder, hint="Choose another with -o.")
-    strangers = sorted(entry.name for entry in folder.glob("*"))
+    try:
+        strangers = sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []
+        finished = (folder / METRICS).exists()
+    except NotADirectoryError as error:
+        raise OutputError("the run folder is a file", where=folder, hint="Choose another with -o.") from error
+    except OSError as error:
+        raise files.output_error(error, folder) from error
     if strangers and not is_run(folder):
         hint = "Choose another folder with -o; nothing was changed."
         raise OutputError(f"the folder is in use for something else (it holds {strangers[0]})", where=folder, hint=hint)
-    if (folder / METRICS).exists() and not force:
+    if finished and not force:
         hint = "Add --force to replace its files, or choose another folder with -o."
         raise OutputError("this run is already there", where=folder, hint=hint)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / METRICS).unlink(missing_ok=True)
     except OSError as error:
         raise files.output_error(error, folder) from error
     files.write_text(folder / LOG, LOG_START)
     for leftover in folder.glob(f"{files.STAGED_PREFIX}*"):
         leftover.unlink(missing_ok=True)
+
+
+def open_run(folder: Path) -> None:
+    """Mark the run unfinished, once its new files are ready to be written: from here on metrics.json is missing.
+
+    Raises:
+        OutputError: it cannot be removed.
+    """
+    try:
+        (folder / METRICS).unlink(missing_ok=True)
+    except OSError as error:
+        raise files.output_error(error, folder) from error
 
 
 def is_run(folder: Path) -> bool:

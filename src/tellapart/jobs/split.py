@@ -147,6 +147,7 @@ def put(placement: Placement, index: Index, *, link: bool) -> None:
     """Make one file, unless it is there already and is the same.
 
     Raises:
+        DataError: the picture's file cannot be read.
         OutputError: another file is there, or it cannot be written.
     """
     picture, target = placement.picture, placement.target
@@ -160,8 +161,24 @@ def put(placement: Placement, index: Index, *, link: bool) -> None:
     elif link:
         make_link(picture.file, target)
     else:
-        with files.staged(target) as temporary:
-            shutil.copyfile(picture.file, temporary)
+        copy_file(picture.file, target)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file's bytes.
+
+    Raises:
+        DataError: the source cannot be opened.
+        OutputError: the target cannot be written.
+    """
+    try:
+        opened = source.open("rb")
+    except OSError as error:
+        reason = (error.strerror or "cannot be read").lower()
+        hint = "Make it readable or take it out, then run it again."
+        raise DataError(f"cannot read a picture ({reason})", where=source, hint=hint) from error
+    with opened, files.staged(target) as temporary, temporary.open("wb") as copy:
+        shutil.copyfileobj(opened, copy)
 
 
 def is_same(picture: Picture, target: Path, index: Index) -> bool:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from tellapart.bundle.container import write_container
 from tellapart.data.ledger import check_skips, write_ledger
 from tellapart.data.scan import scan
 from tellapart.data.split import assign_splits, write_splits
-from tellapart.errors import DataError, UsageError
+from tellapart.errors import DataError, TellapartError, UsageError
 from tellapart.evaluation.metrics import evaluate
 from tellapart.features.embed import Embedded, reorder_rows
 from tellapart.jobs import run_folder
@@ -121,6 +121,9 @@ def train(
     try:
         document = run_steps(index, base, folder, about=about, force=force, watch=watch, progress=log)
         log.record(f"test accuracy {document['test']['accuracy']['value']:.4f}")
+    except TellapartError as error:
+        log.record(f"stopped: {error}")
+        raise
     finally:
         files.write_text(folder / run_folder.LOG, log.text())
     files.write_json(folder / run_folder.METRICS, document)
@@ -141,7 +144,7 @@ def run_steps(
     embedded = look_at(index, base, progress)
     check_skips(index, embedded.ledger, force=force)
     check_labels(embedded, force=force, progress=progress)
-    dataset = split_rows(embedded, seed=about["seed"])
+    dataset = split_rows(join_copies(embedded, progress=progress), seed=about["seed"])
     with watch.part("head_s"):
         trained = train_features(
             dataset.features,
@@ -166,6 +169,7 @@ def run_steps(
         "selected": dict(trained.selected),
     }
     with watch.part("write_s"):
+        run_folder.open_run(folder)
         write_evidence(folder, dataset, answers["test"], [*index.skipped, *embedded.ledger])
         files.write_text(folder / run_folder.HISTORY, "".join(map(files.to_json_line, trained.history)))
         write_model(folder / run_folder.MODEL, base, trained, dataset, document)
@@ -195,6 +199,29 @@ def check_labels(embedded: Embedded, *, force: bool, progress: Progress) -> None
     if not force:
         raise DataError(what, where=where, hint="Keep the right one, or go on with --force.")
     progress.note(f"Going on although {what}: {where}")
+
+
+def join_copies(embedded: Embedded, *, progress: Progress) -> Embedded:
+    """Make a group of every picture and its exact copies, so that a split that is drawn cannot part them.
+
+    Where the data brings its own splits nothing is moved; copies on both sides are counted and said.
+    """
+    places: dict[bytes, list[int]] = defaultdict(list)
+    for row, digest in enumerate(embedded.digests):
+        places[digest].append(row)
+    pictures = list(embedded.index.pictures)
+    straddling = 0
+    for digest, rows in places.items():
+        if len(rows) > 1 and len({pictures[row].split for row in rows}) > 1:
+            straddling += sum(pictures[row].split != "train" for row in rows)
+        elif len(rows) > 1 and all(pictures[row].group is None for row in rows):
+            for row in rows:
+                pictures[row] = replace(pictures[row], group=f"copies {digest.hex()[:12]}")
+    if straddling:
+        progress.note(
+            f"{straddling} pictures of valid and test have an exact copy in another split: their score flatters."
+        )
+    return replace(embedded, index=replace(embedded.index, pictures=tuple(pictures)))
 
 
 def split_rows(embedded: Embedded, *, seed: int) -> Dataset:
