@@ -37,6 +37,8 @@ CHOICES = {
     "l2": "L2 strength",
     "criterion": "Criterion",
     "score": "Its value",
+    "accuracy": "Accuracy there",
+    "note": "Remark",
     "chosen_by": "Judged by",
     "out_of": "Out of",
 }
