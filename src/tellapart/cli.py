@@ -45,7 +45,9 @@ def train(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="RUN", help="The run folder; else runs/NAME OF DATA.")
     ] = None,
-    recipe: Annotated[str, typer.Option(help="What is trained: features.")] = "features",
+    recipe: Annotated[
+        str, typer.Option(help="What is trained: features; or frozen, with augmented views of each picture.")
+    ] = "features",
     backbone: Annotated[str, typer.Option(help="The base that looks at the pictures: lite0.")] = "lite0",
     size: Annotated[int | None, typer.Option(metavar="PX", help="Side of the square the base looks at.")] = None,
     seed: Seed = 0,

@@ -21,10 +21,22 @@ class Folds:
     Attributes:
         count: number of folds; 0 where no class has two pictures and nothing can be held out.
         fold: int64 [N], the fold that a picture is held out in; -1 for one that always trains.
+        copies: C; the rows i, i + N / C, i + 2 * N / C … are one picture in C views, the first as it is.
     """
 
     count: int
     fold: NDArray[np.int64]
+    copies: int = 1
+
+    @property
+    def scored(self) -> NDArray[np.bool_]:
+        """For each row [N], whether it is a picture as it is that a fold holds out; its other views are not scored."""
+        as_it_is = np.arange(len(self.fold)) * self.copies < len(self.fold)
+        return as_it_is & (self.fold >= 0)
+
+    def copied(self, copies: int) -> Folds:
+        """The folds of the same pictures in so many views, one view after the other; all views of one stay together."""
+        return Folds(count=self.count, fold=np.tile(self.fold, copies), copies=copies)
 
 
 def stratified_folds(labels: Labels, *, seed: int) -> Folds:

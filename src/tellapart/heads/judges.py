@@ -72,12 +72,12 @@ class FoldJudge:
 
     def score(self, path: Path, fit: Fit) -> Score:
         logits = np.zeros((len(path.labels), fit.parameters.shape[1]))
+        scored = self._folds.scored
         together = max(1, COLUMNS // fit.parameters.shape[1])
         for first in range(0, self._folds.count, together):
             numbers = np.arange(first, min(first + together, self._folds.count))
             parameters = self._fit(path, fit, numbers=numbers)
-            _hold_out(path, parameters, held_out=self._folds.fold - first, logits=logits)
-        scored = self._folds.fold >= 0
+            _hold_out(path, parameters, held_out=np.where(scored, self._folds.fold - first, -1), logits=logits)
         return _score(logits[scored], path.labels[scored])
 
     def _fit(self, path: Path, fit: Fit, *, numbers: NDArray[np.int64]) -> Parameters:
@@ -100,10 +100,12 @@ def _hold_out(path: Path, parameters: Parameters, *, held_out: NDArray[np.int64]
     """Fill the logits of each row that held_out [N] assigns to one of the parameters [P, K, d + 1]."""
     weight, bias = scaled(path.space, parameters)
     for rows in row_blocks(len(logits)):
-        everything = product(path.space.block(rows), weight.T) + bias
-        everything = everything.reshape(-1, *parameters.shape[:2])
         fold = held_out[rows]
         mine = np.flatnonzero((fold >= 0) & (fold < len(parameters)))
+        if not len(mine):  # augmented views only
+            continue
+        everything = product(path.space.block(rows), weight.T) + bias
+        everything = everything.reshape(-1, *parameters.shape[:2])
         logits[rows][mine] = everything[mine, fold[mine]]
 
 

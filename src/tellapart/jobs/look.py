@@ -9,15 +9,23 @@ from collections.abc import Iterator
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import Engine
 from tellapart.features.cache import FOLDER_VARIABLE, FeatureCache, open_cache
-from tellapart.features.embed import Embedded, embed
+from tellapart.features.embed import PLAIN, Embedded, View, embed
 from tellapart.progress import Progress
-from tellapart.types import Index
+from tellapart.types import Features, Index
 
 
-def look_at(index: Index, base: Backbone, progress: Progress, *, engine: Engine | None = None) -> Embedded:
-    """Features of every picture, by way of the user's cache where it can be used."""
+def look_at(
+    index: Index,
+    base: Backbone,
+    progress: Progress,
+    *,
+    engine: Engine | None = None,
+    view: View = PLAIN,
+    into: Features | None = None,
+) -> Embedded:
+    """Features of every picture, by way of the user's cache where it can be used; arguments as for `embed`."""
     with usable_cache(progress) as cache:
-        embedded = embed(index, base, cache=cache, progress=progress, engine=engine)
+        embedded = embed(index, base, cache=cache, progress=progress, engine=engine, view=view, into=into)
         if cache is not None and cache.trouble is not None:
             progress.note(f"The feature cache in {cache.path.parent} could not be used throughout ({cache.trouble}).")
     skipped = [entry for entry in embedded.ledger if entry.status == "skipped"]

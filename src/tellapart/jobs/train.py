@@ -9,7 +9,7 @@ import contextlib
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,34 +31,14 @@ from tellapart.jobs import run_folder
 from tellapart.jobs.answers import write_predictions
 from tellapart.jobs.environment import environment, installed_version, peak_rss_mb
 from tellapart.jobs.look import look_at
+from tellapart.jobs.recipes import RECIPES, Dataset
 from tellapart.progress import Progress, Silent
-from tellapart.recipes.features import train_features
 from tellapart.recipes.trained import TrainedHead
 from tellapart.report.page import write_report
-from tellapart.types import SPLITS, Features, Index, Labels, LedgerEntry, Probabilities, SplitName
+from tellapart.types import SPLITS, Index, LedgerEntry, Probabilities, SplitName
 
 METRICS_SCHEMA = 1
-RECIPES = ("features",)
 JUDGED: tuple[SplitName, ...] = ("valid", "test")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dataset:
-    """Everything the head is trained and judged on: rows in the order train, valid, test.
-
-    Attributes:
-        index: the readable pictures with their splits.
-        features: float32 [N, D].
-        labels: int64 [N].
-        rows: the rows of each split.
-        valid_is_given: whether the data itself set valid apart.
-    """
-
-    index: Index
-    features: Features
-    labels: Labels
-    rows: Mapping[SplitName, slice]
-    valid_is_given: bool
 
 
 class Stopwatch:
@@ -95,7 +75,7 @@ def train(
     Args:
         data: a folder of class folders, the same below train, valid and test, a manifest, or a folder of IDX files.
         out: the run folder; None for runs/<name of the data>.
-        recipe: what is trained; "features" here.
+        recipe: what is trained, by name: features or frozen.
         backbone: the base, by name.
         size: the side in pixels of the square the base looks at; None for its own.
         seed: of splits and folds.
@@ -104,10 +84,11 @@ def train(
         progress: told of every stage.
 
     Raises:
-        UsageError, OutputError, DataError: as their messages say; see tellapart.errors.
+        UsageError, OutputError, DataError, MissingExtraError: as their messages say; see tellapart.errors.
     """
     if recipe not in RECIPES:
         raise UsageError("no such recipe", where=recipe, hint=f"Choose one of: {', '.join(RECIPES)}.")
+    RECIPES[recipe].check()
     watch = Stopwatch()
     base = load_backbone(backbone, size=size)
     with watch.part("scan_s"):
@@ -146,17 +127,8 @@ def run_steps(
     check_labels(embedded, force=force, progress=progress)
     dataset = split_rows(join_copies(embedded, progress=progress), seed=about["seed"])
     with watch.part("head_s"):
-        trained = train_features(
-            dataset.features,
-            dataset.labels,
-            class_count=len(index.classes),
-            depths=base.depths,
-            train=dataset.rows["train"],
-            valid=dataset.rows["valid"],
-            valid_is_given=dataset.valid_is_given,
-            seed=about["seed"],
-            progress=progress,
-        )
+        recipe = RECIPES[about["recipe"]]
+        trained = recipe.train(dataset, base, seed=about["seed"], progress=progress)
     with watch.part("evaluate_s"):
         answers = {name: trained.probabilities(dataset.features[dataset.rows[name]]) for name in JUDGED}
         scores = {name: score(dataset, name, probabilities) for name, probabilities in answers.items()}

@@ -1,0 +1,152 @@
+"""Augmentations that undo a label: a mirror makes an arrow to the left of an arrow to the right.
+
+A head trained on the pictures as they are is asked about the same pictures mirrored, and turned as far as the
+augmentation may turn them. Where more than half of a class are then told as another class, and were not before, that
+augmentation would train the head on wrong labels. One that only makes pictures strange spreads them over the classes,
+if it moves them at all: they are what training on views is for.
+
+Legend: n pictures asked about, D features, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.data.augment import Augmentation, MovedView
+from tellapart.features.embed import View
+from tellapart.heads.linear import LinearHead
+from tellapart.types import Features, Labels
+
+Look = Callable[[View, Sequence[int], Features], None]
+
+ASKED: Final = 50  # pictures of each class
+MOVED: Final = 0.5  # share of a class
+CHANCE: Final = 1e-3  # that so many change sides one way only by chance: ten pictures, all one way
+MIRROR: Final = "horizontal_flip"
+LEFT_OUT: Final[Mapping[str, Mapping[str, Any]]] = {MIRROR: {MIRROR: False}, "rotation": {"rotation": 0.0}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undone:
+    """An augmentation that turns pictures of one class into another's.
+
+    Attributes:
+        augmentation: "horizontal_flip" or "rotation".
+        view: what was asked about.
+        label: the class the pictures are of.
+        other: the class they turn into.
+        pictures: how many were asked about.
+        before: how many of them are told as the other class as they are.
+        after: how many are, mirrored or turned.
+    """
+
+    augmentation: str
+    view: MovedView
+    label: int
+    other: int
+    pictures: int
+    before: int
+    after: int
+
+    def sentence(self, classes: Sequence[str]) -> str:
+        """What is wrong, for the user."""
+        what = "Mirroring" if self.view.flip else f"Turning by {self.view.rotation:g} degrees"
+        return (
+            f"{what} turns {classes[self.label]} into {classes[self.other]} ({self.after} of {self.pictures} pictures, "
+            f"{self.before} as they are), so {self.augmentation} is left out."
+        )
+
+
+def undone_labels(
+    features: Features,
+    labels: Labels,
+    *,
+    head: LinearHead,
+    rows: Sequence[int],
+    look: Look,
+    augmentation: Augmentation,
+) -> list[Undone]:
+    """Which parts of the augmentation undo a label, at most one finding for each.
+
+    Args:
+        features: float32 [N, D] of the pictures as they are.
+        labels: int64 [N].
+        head: trained on pictures as they are.
+        rows: the n rows to ask about, see `asked_rows`.
+        look: look(view, rows, into) fills into float32 [n, D] with what the base sees in that view of these rows.
+        augmentation: what may be done to a picture.
+    """
+    asked = list(rows)
+    plain = head.logits(features[asked]).argmax(axis=1)
+    moved = np.empty((len(asked), features.shape[1]), np.float32)
+    found: dict[str, Undone] = {}
+    for name, view in moved_views(augmentation):
+        if name not in found:
+            look(view, asked, moved)
+            after = head.logits(moved).argmax(axis=1)
+            worst = worst_change(labels[asked], plain, after)
+            if worst is not None:
+                found[name] = Undone(augmentation=name, view=view, **worst)
+    return list(found.values())
+
+
+def without(augmentation: Augmentation, undone: Sequence[Undone]) -> Augmentation:
+    """The augmentation without the parts that undo a label."""
+    for finding in undone:
+        augmentation = replace(augmentation, **LEFT_OUT[finding.augmentation])
+    return augmentation
+
+
+def asked_rows(labels: Labels, *, train: slice, valid: slice) -> list[int]:
+    """Up to ASKED rows of each class: of valid, and where it has too few, of train as well."""
+    rows = np.arange(len(labels))
+    candidates = np.concatenate([rows[valid], rows[train]])
+    wanted = [candidates[labels[candidates] == label][:ASKED] for label in np.unique(labels[candidates])]
+    return sorted(np.concatenate(wanted).tolist()) if wanted else []
+
+
+def moved_views(augmentation: Augmentation) -> Iterator[tuple[str, MovedView]]:
+    """The mirror, the furthest turns to both sides, and a quarter and a half turn where they are within reach."""
+    if augmentation.horizontal_flip:
+        yield MIRROR, MovedView(flip=True)
+    if furthest := float(augmentation.rotation):
+        angles = {furthest, -furthest} | {angle for angle in (90.0, -90.0, 180.0) if abs(angle) <= furthest}
+        for angle in sorted(angles):
+            yield "rotation", MovedView(rotation=angle)
+
+
+def worst_change(labels: Labels, before: NDArray[np.int64], after: NDArray[np.int64]) -> dict[str, int] | None:
+    """The pair of classes with the largest share that changes sides, if it is most of a class and no chance.
+
+    Chance is judged by McNemar's exact test, one-sided (McNemar, 1947): of the pictures that are told as the other
+    class either before or after, but not both times, half would be so by chance.
+
+    Args:
+        labels: int64 [n].
+        before: int64 [n], what the head says of the pictures as they are.
+        after: int64 [n], what it says of them mirrored or turned.
+    """
+    from scipy.stats import binomtest
+
+    worst, most = None, MOVED
+    for label in np.unique(labels):
+        mine = labels == label
+        for other in np.unique(after[mine & (after != label)]):
+            to = int((mine & (after == other) & (before != other)).sum())
+            fro = int((mine & (before == other) & (after != other)).sum())
+            share = (to - fro) / int(mine.sum())
+            if share > most and binomtest(to, to + fro, alternative="greater").pvalue < CHANCE:
+                most = share
+                worst = {
+                    "label": int(label),
+                    "other": int(other),
+                    "pictures": int(mine.sum()),
+                    "before": int((mine & (before == other)).sum()),
+                    "after": int((mine & (after == other)).sum()),
+                }
+    return worst
