@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import Engine, native_precision
 from tellapart.backbones.table import load_backbone
 from tellapart.data.scan import scan
@@ -55,10 +56,10 @@ def bare_rate(engine: Engine, tensors: np.ndarray, *, pictures: int) -> float:
     return pictures / (time.perf_counter() - started)
 
 
-def embedding_rate(index: Index) -> float:
-    """Pictures a second from files to features, into a new cache."""
+def embedding_rate(index: Index, backbone: Backbone, engine: Engine) -> float:
+    """Pictures a second from files to features, into a new cache, with the engine that the bare rate is of."""
     with tempfile.TemporaryDirectory() as folder, open_cache(Path(folder)) as cache:
-        return len(index.pictures) / embed(index, load_backbone("lite0"), cache=cache).embed_s
+        return len(index.pictures) / embed(index, backbone, cache=cache, engine=engine).embed_s
 
 
 def main() -> None:
@@ -79,7 +80,7 @@ def main() -> None:
         rounds = []
         for _ in range(arguments.rounds):
             bare = bare_rate(engine, tensors, pictures=len(index.pictures))
-            files = embedding_rate(index)
+            files = embedding_rate(index, backbone, engine)
             rounds.append(
                 {"bare_per_s": round(bare, 1), "files_per_s": round(files, 1), "ratio": round(files / bare, 3)}
             )
