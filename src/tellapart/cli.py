@@ -46,11 +46,19 @@ def train(
         Path | None, typer.Option("-o", "--out", metavar="RUN", help="The run folder; else runs/NAME OF DATA.")
     ] = None,
     recipe: Annotated[
-        str, typer.Option(help="What is trained: features; or frozen, with augmented views of each picture.")
+        str, typer.Option(help="What is trained: features, frozen, finetune, scratch, scratch-augmented, or auto.")
     ] = "features",
-    backbone: Annotated[str, typer.Option(help="The base that looks at the pictures: lite0.")] = "lite0",
-    size: Annotated[int | None, typer.Option(metavar="PX", help="Side of the square the base looks at.")] = None,
+    backbone: Annotated[
+        str, typer.Option(metavar="NAME", help="The base that looks at the pictures: lite0, or any base of timm.")
+    ] = "lite0",
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Weights of a base of timm; else it downloads them.")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(metavar="PX", help="Side of the square the base, or the net trained, looks at.")
+    ] = None,
     seed: Seed = 0,
+    budget: Annotated[float, typer.Option(metavar="MINUTES", help="What the recipe auto may take.")] = 10.0,
     force: Annotated[
         bool,
         typer.Option(
@@ -66,6 +74,7 @@ def train(
     \b
     tellapart train pictures/
     tellapart train pictures/ -o runs/second --seed 1
+    tellapart train pictures/ --recipe finetune
     tellapart train labels.csv
     """
     from tellapart.jobs.train import train as run
@@ -75,8 +84,10 @@ def train(
         out=out,
         recipe=recipe,
         backbone=backbone,
+        weights=weights,
         size=size,
         seed=seed,
+        budget=budget,
         force=force,
         command=spoken(),
         progress=listener(),

@@ -70,6 +70,7 @@ def pack_bundle(
     classes: Sequence[str],
     manifest: Mapping[str, Any],
     card: str,
+    weights: bytes | None = None,
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The manifest and members of a model file, for `write_container`.
 
@@ -80,6 +81,7 @@ def pack_bundle(
         classes: K names in the order of the head's columns.
         manifest: what else model.json says (recipe, versions, what was selected).
         card: the model card, Markdown.
+        weights: of a net that was trained, as a safetensors file, to go on from; None without.
     """
     depths = {depth.name: depth.stop - depth.start for depth in used_depths(backbone, head)}
     document = {
@@ -92,6 +94,8 @@ def pack_bundle(
     }
     graph = model_graph(backbone, head, temperature=temperature)
     members = {"model.onnx": graph, "README.md": card.encode()}
+    if weights is not None:
+        members["weights.safetensors"] = weights
     check = check_cards(assemble(document, members, Path("model.tellapart")))
     return document, {**members, "check.json": (to_json(check) + "\n").encode()}
 

@@ -75,8 +75,14 @@ class Machine:
         return context
 
     def place(self, module: torch.nn.Module) -> torch.nn.Module:
-        """The module on the device, channels last: 1.5 times as fast in float32 on a CPU, 3 times with bf16."""
-        return module.to(self.device, memory_format=load_torch().channels_last)
+        """The module on the device, channels last: 1.5 times as fast in float32 on a CPU, 3 times with bf16.
+
+        From then on torch computes with as many threads as this machine says: with another number of them, sums come
+        in another order.
+        """
+        torch = load_torch()
+        torch.set_num_threads(self.threads)
+        return module.to(self.device, memory_format=torch.channels_last)
 
 
 def open_machine(*, threads: int | None = None, precision: str | None = None) -> Machine:

@@ -22,9 +22,13 @@ def look_at(
     engine: Engine | None = None,
     view: View = PLAIN,
     into: Features | None = None,
+    keep: bool = True,
 ) -> Embedded:
-    """Features of every picture, by way of the user's cache where it can be used; arguments as for `embed`."""
-    with usable_cache(progress) as cache:
+    """Features of every picture, by way of the user's cache where it can be used; arguments as for `embed`.
+
+    Without `keep` the cache is left alone: what a net of one run sees, no other run asks for.
+    """
+    with usable_cache(progress) if keep else contextlib.nullcontext() as cache:
         embedded = embed(index, base, cache=cache, progress=progress, engine=engine, view=view, into=into)
         if cache is not None and cache.trouble is not None:
             progress.note(f"The feature cache in {cache.path.parent} could not be used throughout ({cache.trouble}).")

@@ -13,6 +13,7 @@ MODEL, METRICS, PREDICTIONS, SPLIT = "model.tellapart", "metrics.json", "predict
 LEDGER, HISTORY, REPORT, LOG = "ledger.csv", "history.jsonl", "report.html", "run.log"
 RUN_FILES = (MODEL, METRICS, PREDICTIONS, SPLIT, LEDGER, HISTORY, REPORT, LOG)
 DEMO_DATA = "digits"
+WORK = "work"  # what a recipe keeps while it trains, so that a killed run goes on
 LOG_START = "tellapart run log\n"
 
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tellapart import files
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.table import load_backbone
+from tellapart.backbones.small_pixels import small_pixels
 from tellapart.bundle.bundle import pack_bundle
 from tellapart.bundle.card import model_card
 from tellapart.bundle.container import write_container
@@ -29,13 +29,16 @@ from tellapart.evaluation.metrics import evaluate
 from tellapart.features.embed import Embedded, reorder_rows
 from tellapart.jobs import run_folder
 from tellapart.jobs.answers import write_predictions
+from tellapart.jobs.bases import find_base
 from tellapart.jobs.environment import environment, installed_version, peak_rss_mb
 from tellapart.jobs.look import look_at
-from tellapart.jobs.recipes import RECIPES, Dataset
+from tellapart.jobs.recipes import BUDGET, RECIPES, Dataset, Order, Outcome, clear_work, features_seen
 from tellapart.progress import Progress, Silent
-from tellapart.recipes.trained import TrainedHead
 from tellapart.report.page import write_report
 from tellapart.types import SPLITS, Index, LedgerEntry, Probabilities, SplitName
+
+if TYPE_CHECKING:
+    import torch
 
 METRICS_SCHEMA = 1
 JUDGED: tuple[SplitName, ...] = ("valid", "test")
@@ -64,8 +67,11 @@ def train(
     out: Path | None = None,
     recipe: str = "features",
     backbone: str = "lite0",
+    weights: Path | None = None,
     size: int | None = None,
     seed: int = 0,
+    budget: float = BUDGET,
+    module: torch.nn.Module | None = None,
     force: bool = False,
     command: str = "",
     progress: Progress | None = None,
@@ -75,10 +81,14 @@ def train(
     Args:
         data: a folder of class folders, the same below train, valid and test, a manifest, or a folder of IDX files.
         out: the run folder; None for runs/<name of the data>.
-        recipe: what is trained, by name: features or frozen.
-        backbone: the base, by name.
-        size: the side in pixels of the square the base looks at; None for its own.
-        seed: of splits and folds.
+        recipe: what is trained, by name: one of RECIPES.
+        backbone: the base, by name: one that ships, or with the extra torch one of timm.
+        weights: a file with the weights of a base of timm.
+        size: the side in pixels of the square that the base, or the net that is trained, looks at; None for its own.
+        seed: of everything random.
+        budget: minutes that the recipe auto may take.
+        module: a net of the user's own for the recipes scratch and scratch-augmented: from float32 [N, 3, S, S],
+            0 to 1, to logits, and its last layer a linear one with an output for each class.
         force: replace a finished run, and go on in spite of unreadable pictures or conflicting labels.
         command: how this run was asked for, for the report.
         progress: told of every stage.
@@ -90,7 +100,7 @@ def train(
         raise UsageError("no such recipe", where=recipe, hint=f"Choose one of: {', '.join(RECIPES)}.")
     RECIPES[recipe].check()
     watch = Stopwatch()
-    base = load_backbone(backbone, size=size)
+    base = base_of(recipe, backbone, size=size, weights=weights, module=module)
     with watch.part("scan_s"):
         index = scan(data)
     folder = out or Path("runs") / index.name
@@ -98,9 +108,18 @@ def train(
     run_folder.claim_run(folder, force=force)
     about = {"command": command, "seed": seed, "recipe": recipe}
     log = run_folder.Logged(progress or Silent())
+    order = Order(
+        seed=seed,
+        size=size,
+        work=folder / run_folder.WORK,
+        budget=budget,
+        module=module,
+        on_epoch=history_writer(folder),
+        progress=log,
+    )
     log.record(f"{len(index.pictures)} pictures of {len(index.classes)} classes in {data} ({index.layout})")
     try:
-        document = run_steps(index, base, folder, about=about, force=force, watch=watch, progress=log)
+        document = run_steps(index, base, folder, order=order, about=about, force=force, watch=watch)
         log.record(f"test accuracy {document['test']['accuracy']['value']:.4f}")
     except TellapartError as error:
         log.record(f"stopped: {error}")
@@ -108,7 +127,38 @@ def train(
     finally:
         files.write_text(folder / run_folder.LOG, log.text())
     files.write_json(folder / run_folder.METRICS, document)
+    clear_work(order.work)
     return folder, document
+
+
+def base_of(
+    recipe: str, backbone: str, *, size: int | None, weights: Path | None, module: torch.nn.Module | None
+) -> Backbone:
+    """The base that first looks at the pictures.
+
+    Raises:
+        UsageError: the recipe has no use for what was given, or the base cannot be had.
+        DataError, MissingExtraError: as find_base.
+    """
+    if RECIPES[recipe].has_base:
+        if module is not None:
+            raise UsageError("this recipe trains no net of your own", where=recipe, hint="Choose scratch for that.")
+        return find_base(backbone, size=size, weights=weights)
+    if weights is not None:
+        raise UsageError("this recipe starts from nothing", where=recipe, hint="Leave --weights out.")
+    return small_pixels()
+
+
+def history_writer(folder: Path) -> Callable[[Sequence[Mapping[str, Any]]], None]:
+    """Writes the history after every epoch: into the work folder while the files of a finished run are in place."""
+    finished = (folder / run_folder.METRICS).exists()
+    path = (folder / run_folder.WORK if finished else folder) / run_folder.HISTORY
+
+    def write(history: Sequence[Mapping[str, Any]]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.write_text(path, "".join(map(files.to_json_line, history)))
+
+    return write
 
 
 def run_steps(
@@ -116,24 +166,29 @@ def run_steps(
     base: Backbone,
     folder: Path,
     *,
+    order: Order,
     about: Mapping[str, Any],
     force: bool,
     watch: Stopwatch,
-    progress: Progress,
 ) -> dict[str, Any]:
     """From an index to every file of the run but metrics.json and run.log; the metrics document."""
-    embedded = look_at(index, base, progress)
+    progress = order.progress
+    embedded = look_at(index, base, progress, keep=RECIPES[about["recipe"]].has_base)
     check_skips(index, embedded.ledger, force=force)
     check_labels(embedded, force=force, progress=progress)
-    dataset = split_rows(join_copies(embedded, progress=progress), seed=about["seed"])
+    dataset = split_rows(join_copies(embedded, progress=progress), seed=order.seed)
     with watch.part("head_s"):
-        recipe = RECIPES[about["recipe"]]
-        trained = recipe.train(dataset, base, seed=about["seed"], progress=progress)
+        outcome = RECIPES[about["recipe"]].train(dataset, base, order)
+    trained = outcome.trained
     with watch.part("evaluate_s"):
-        answers = {name: trained.probabilities(dataset.features[dataset.rows[name]]) for name in JUDGED}
+        seen = {
+            name: features_seen(dataset, base, outcome.backbone, rows=dataset.rows[name], progress=progress)
+            for name in JUDGED
+        }
+        answers = {name: trained.probabilities(seen[name]) for name in JUDGED}
         scores = {name: score(dataset, name, probabilities) for name, probabilities in answers.items()}
     document: dict[str, Any] = {
-        **opening(index, embedded, base, about=about),
+        **opening(index, embedded, outcome.backbone, about=about),
         "counts": {name: rows.stop - rows.start for name, rows in dataset.rows.items()},
         "valid": scores["valid"],
         "test": scores["test"],
@@ -144,7 +199,7 @@ def run_steps(
         run_folder.open_run(folder)
         write_evidence(folder, dataset, answers["test"], [*index.skipped, *embedded.ledger])
         files.write_text(folder / run_folder.HISTORY, "".join(map(files.to_json_line, trained.history)))
-        write_model(folder / run_folder.MODEL, base, trained, dataset, document)
+        write_model(folder / run_folder.MODEL, outcome, dataset, document)
     document |= closing(embedded, watch)
     write_report(folder / run_folder.REPORT, document)
     return document
@@ -247,14 +302,13 @@ def write_evidence(folder: Path, dataset: Dataset, probabilities: Probabilities,
     write_predictions(folder / run_folder.PREDICTIONS, tested, probabilities, classes=dataset.index.classes)
 
 
-def write_model(
-    path: Path, base: Backbone, trained: TrainedHead, dataset: Dataset, document: Mapping[str, Any]
-) -> None:
+def write_model(path: Path, outcome: Outcome, dataset: Dataset, document: Mapping[str, Any]) -> None:
     keys = ("recipe", "seed", "data", "counts", "selected", "tellapart")
     manifest, members = pack_bundle(
-        backbone=base,
-        head=trained.head,
-        temperature=trained.temperature,
+        backbone=outcome.backbone,
+        head=outcome.trained.head,
+        temperature=outcome.trained.temperature,
+        weights=outcome.weights,
         classes=dataset.index.classes,
         manifest={key: document[key] for key in keys},
         card=model_card(document),

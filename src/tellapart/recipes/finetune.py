@@ -1,0 +1,264 @@
+"""Recipe `finetune`: the head first, then the base's last stages with it, on views that the frozen part saw once.
+
+RESULTS
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from tellapart.backbones.backbone import Backbone
+from tellapart.convnets.cut import find_cut
+from tellapart.convnets.extra import Machine, load_safetensors, load_torch, open_machine
+from tellapart.convnets.finetuning import Seen, Start, Tuned, finetune
+from tellapart.convnets.prefix import affordable_views, keep_views, prefix_backbone
+from tellapart.convnets.schedule import Training
+from tellapart.convnets.squares import prepare_square
+from tellapart.convnets.trained_net import TrainedNet
+from tellapart.convnets.training import OnEpoch
+from tellapart.data.augment import Augmentation, augment
+from tellapart.data.preprocess import Preprocess
+from tellapart.heads.search import search_head
+from tellapart.heads.spaces import column_standard
+from tellapart.progress import Progress, Silent
+from tellapart.recipes.undone import Look, Undone, asked_rows, undone_labels, without
+from tellapart.types import Features, Index, Labels, Pixels
+
+CHECKPOINT: Final = "checkpoint.safetensors"
+AUGMENTATION: Final = Augmentation(
+    rotation=20, width_shift=0.1, height_shift=0.1, zoom=0.25, horizontal_flip=True, brightness=0.2, contrast=0.2
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is trained, and how.
+
+    Attributes:
+        share: of the base's multiplications that may lie in what is trained.
+        views: augmented views of each training picture.
+        augmentation: how far a view may be from the picture.
+        training: the settings.
+        head_rate: factor on the learning rate of the head.
+    """
+
+    share: float = 0.37
+    views: int = 8
+    augmentation: Augmentation = AUGMENTATION
+    training: Training = field(
+        default_factory=lambda: Training(
+            epochs=8,
+            batch=32,
+            learning_rate=2e-4,
+            weight_decay=0.05,
+            warm_up=0.5,
+            label_smoothing=0.1,
+            clip=1.0,
+            average=0.99,
+        )
+    )
+    head_rate: float = 0.1
+
+
+def train_finetune(
+    index: Index,
+    labels: Labels,
+    *,
+    features: Features,
+    backbone: Backbone,
+    classes: Sequence[str],
+    train: slice,
+    valid: slice,
+    valid_is_given: bool,
+    look: Look,
+    work: Path,
+    seed: int,
+    progress: Progress | None = None,
+    on_epoch: OnEpoch = lambda _history: None,
+    plan: Plan | None = None,
+    machine: Machine | None = None,
+) -> TrainedNet:
+    """Fine-tune a base and its head, starting from what `features` gives.
+
+    Test pictures are never opened. The same call with the same work folder goes on where a killed one stopped.
+
+    Args:
+        index: readable pictures, a row each.
+        labels: int64 [N].
+        features: float32 [N, D] of the frozen base.
+        backbone: the base.
+        classes: K names, for what is said about them.
+        train: the rows to train on.
+        valid: the rows to choose the epoch by.
+        valid_is_given: the first head is chosen on valid too, not by cross-validation on train.
+        look: as for train_frozen; asked whether an augmentation undoes a label, which is then left out.
+        work: the folder of views and checkpoint.
+        seed: of views, order and folds.
+        progress: told of every stage.
+        on_epoch: called after every epoch with the history so far, a row an epoch.
+        plan: other settings than this file's.
+        machine: where to compute; None for the best there is.
+
+    Raises:
+        MissingExtraError: PyTorch is not installed.
+        UsageError: this base cannot be fine-tuned here.
+        OutputError: the work folder cannot be written to.
+        DataError: as search_head.
+    """
+    progress, plan, machine = progress or Silent(), plan or Plan(), machine or open_machine()
+    found = search_head(
+        features,
+        labels,
+        class_count=len(classes),
+        depths=backbone.depths,
+        train=train,
+        valid=valid if valid_is_given else None,
+        seed=seed,
+        progress=progress,
+    )
+    asked = asked_rows(labels, train=train, valid=valid)
+    undone = undone_labels(features, labels, head=found.head, rows=asked, look=look, augmentation=plan.augmentation)
+    left_out = said(undone, classes, progress)
+    plan = replace(plan, augmentation=without(plan.augmentation, undone))
+    cut = find_cut(backbone, share=plan.share)
+    start = Start(backbone=backbone, cut=cut, head=found.head, standard=column_standard(features[train]))
+    shown = Shown(index=index, preprocess=backbone.preprocess, augmentation=plan.augmentation, seed=seed)
+    rows: dict[str, Any] = {"features": features, "train": train, "valid": valid}
+    seen = look_at_views(shown, labels, start=start, plan=plan, work=work, progress=progress, **rows)
+    tuned = finetune(
+        start,
+        seen,
+        training=plan.training,
+        head_rate=plan.head_rate,
+        machine=machine,
+        seed=seed,
+        checkpoint=work / CHECKPOINT,
+        progress=progress,
+        on_epoch=on_epoch,
+    )
+    chosen = {"start": found.selected, "left_out": left_out, **asdict(machine)}
+    if not helped(tuned):
+        progress.note("Fine-tuning did not lower the log loss on valid: the base and the head stay as they were.")
+    return kept_net(start, tuned, selected={**_selected(start, plan, tuned, views=seen.train.shape[1]), **chosen})
+
+
+def said(undone: Sequence[Undone], classes: Sequence[str], progress: Progress) -> list[str]:
+    """What is wrong with each augmentation that is left out, after it was noted."""
+    sentences = [finding.sentence(classes) for finding in undone]
+    for sentence in sentences:
+        progress.note(sentence)
+    return sentences
+
+
+def helped(tuned: Tuned) -> bool:
+    """Whether the log loss on valid came down; without valid, nothing speaks against it."""
+    return tuned.start_score is None or (tuned.fitted.score or 0.0) < tuned.start_score
+
+
+def kept_net(start: Start, tuned: Tuned, *, selected: Mapping[str, Any]) -> TrainedNet:
+    """The tuned net where that helped, else what it started from."""
+    better = helped(tuned)
+    return TrainedNet(
+        backbone=tuned.backbone if better else start.backbone,
+        head=tuned.head if better else start.head,
+        weights=safe_tensors(tuned),
+        selected=selected,
+        history=tuned.fitted.history,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """How pictures are shown to the frozen part.
+
+    Attributes:
+        index: the pictures.
+        preprocess: how they become squares of side S.
+        augmentation: how far a view may be from the picture.
+        seed: of the views.
+    """
+
+    index: Index
+    preprocess: Preprocess
+    augmentation: Augmentation
+    seed: int
+
+    def plain(self, row: int) -> Pixels:
+        """A picture as it is, uint8 [1, S, S, 3]."""
+        return prepare_square(self.index, row, self.preprocess)[np.newaxis]
+
+    def views(self, row: int, *, count: int) -> Pixels:
+        """A picture in so many views, uint8 [count, S, S, 3], the first as it is; decoded once."""
+        (pixels,) = self.plain(row)
+        change = partial(augment, pixels, augmentation=self.augmentation, seed=self.seed, index=row)
+        return np.stack([pixels, *(change(epoch=view) for view in range(1, count))])
+
+
+def look_at_views(
+    shown: Shown,
+    labels: Labels,
+    *,
+    features: Features,
+    start: Start,
+    train: slice,
+    valid: slice,
+    plan: Plan,
+    work: Path,
+    progress: Progress,
+) -> Seen:
+    """What the frozen part gives for augmented views of train, and for valid as it is; kept in the work folder."""
+    prefix = prefix_backbone(start.backbone, start.cut)
+    count = affordable_views(prefix, pictures=train.stop - train.start, wanted=plan.views)
+    key = hashlib.sha256(f"{prefix.digest} {shown.augmentation.key} {shown.seed} {count} {train} {valid}".encode())
+    key.update(features[train, -1].tobytes() + features[valid, -1].tobytes())  # one number tells pictures apart
+    keep = partial(keep_views, prefix, progress=progress)
+    file = f"{key.hexdigest()[:16]}.npy"
+    many = keep(
+        lambda row: shown.views(train.start + row, count=count),
+        pictures=train.stop - train.start,
+        views=count,
+        path=work / f"train-{file}",
+    )
+    plain = keep(
+        lambda row: shown.plain(valid.start + row),
+        pictures=valid.stop - valid.start,
+        views=1,
+        path=work / f"valid-{file}",
+    )
+    return Seen(train=many, labels=labels[train], valid=plain[:, 0], valid_labels=labels[valid])
+
+
+def safe_tensors(tuned: Tuned) -> bytes:
+    """The trained stages and the head as the bytes of a safetensors file."""
+    torch = load_torch()
+    head = {"classifier_weight": tuned.head.weight, "classifier_bias": tuned.head.bias}
+    content: bytes = load_safetensors().save(
+        {name: torch.from_numpy(value) for name, value in {**tuned.weights, **head}.items()}
+    )
+    return content
+
+
+def _selected(start: Start, plan: Plan, tuned: Tuned, *, views: int) -> dict[str, Any]:
+    kept, cut = helped(tuned), start.cut
+    return {
+        "trained_from": cut.tensor,
+        "trained_share": round(cut.share, 3),
+        "frozen_depths": list(cut.frozen),
+        "views": views,
+        "augmentation": asdict(plan.augmentation),
+        "training": asdict(plan.training),
+        "head_rate": plan.head_rate,
+        "epoch": tuned.fitted.epoch if kept else 0,
+        "criterion": "log loss after calibration",
+        "score": tuned.fitted.score if kept else tuned.start_score,
+        "start_score": tuned.start_score,
+        "chosen_by": "default" if tuned.fitted.score is None else "valid",
+        "out_of": {"epoch": [0, *(row["epoch"] for row in tuned.fitted.history)]},
+    }

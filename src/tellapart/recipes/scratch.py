@@ -1,0 +1,258 @@
+"""Recipes `scratch` and `scratch-augmented`: a convnet trained from nothing but the user's pictures.
+
+`scratch` is the chapter's listing 5 (and, for small grey pictures, its MNIST net): its nets as they are, with a
+schedule of today. `scratch-augmented` adds augmentation and dropout, and takes a net with batch normalisation.
+
+RESULTS
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tellapart.convnets.export import export_backbone, linear_head, module_weights
+from tellapart.convnets.extra import Machine, open_machine
+from tellapart.convnets.nets import Net, build_net, net_from_module, net_size
+from tellapart.convnets.schedule import Training, class_weights
+from tellapart.convnets.squares import Squares, plain_batches, read_squares, steps_per_epoch, training_batches
+from tellapart.convnets.trained_net import TrainedNet
+from tellapart.convnets.training import Fitted, OnEpoch, Pictures, fit_net
+from tellapart.data.augment import Augmentation
+from tellapart.data.preprocess import Preprocess
+from tellapart.errors import DataError, UsageError
+from tellapart.progress import Progress, Silent
+from tellapart.types import Index, Labels, SplitName
+
+if TYPE_CHECKING:
+    import torch
+
+CHECKPOINT: Final = "checkpoint.safetensors"
+SMALL: Final = 32  # px; grey pictures of at most this side are digits and the like, and take the MNIST nets
+FEWEST_EPOCHS: Final = 3
+PHOTOS: Final = Augmentation(
+    rotation=20,
+    width_shift=0.15,
+    height_shift=0.15,
+    shear=10,
+    zoom=0.25,
+    horizontal_flip=True,
+    brightness=0.2,
+    contrast=0.2,
+)
+DIGITS: Final = Augmentation(rotation=10, width_shift=0.08, height_shift=0.08, shear=10, zoom=0.1)  # never mirrored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is trained, and how.
+
+    Attributes:
+        net: the name of the net.
+        dropout: before the dense layers.
+        augmentation: of the training pictures; None for none.
+        training: the settings; their epochs are the most.
+        pictures: seen in all, over all epochs: a small set is gone through more often, up to the most epochs.
+    """
+
+    net: str
+    dropout: float = 0.0
+    augmentation: Augmentation | None = None
+    training: Training
+    pictures: int
+
+
+# By (small and grey, augmented).
+PLANS: Final[Mapping[tuple[bool, bool], Plan]] = {
+    (True, False): Plan(
+        net="mnist-convnet",
+        training=Training(
+            epochs=30, batch=128, learning_rate=3e-3, weight_decay=0.01, warm_up=0.3, average=0.998, clip=1.0
+        ),
+        pictures=300_000,
+    ),
+    (True, True): Plan(
+        net="mnist-convnet-normalised",
+        dropout=0.5,
+        augmentation=DIGITS,
+        training=Training(
+            epochs=60,
+            batch=128,
+            learning_rate=4e-3,
+            weight_decay=0.05,
+            warm_up=0.3,
+            label_smoothing=0.1,
+            average=0.998,
+            clip=1.0,
+        ),
+        pictures=600_000,
+    ),
+    (False, False): Plan(
+        net="chapter-convnet",
+        training=Training(
+            epochs=20, batch=32, learning_rate=1e-3, weight_decay=0.05, warm_up=1, average=0.99, clip=1.0, patience=6
+        ),
+        pictures=60_000,
+    ),
+    (False, True): Plan(
+        net="photo-convnet",
+        dropout=0.5,
+        augmentation=PHOTOS,
+        training=Training(
+            epochs=150,
+            batch=32,
+            learning_rate=2e-3,
+            weight_decay=0.05,
+            warm_up=2,
+            label_smoothing=0.1,
+            average=0.998,
+            clip=1.0,
+        ),
+        pictures=200_000,
+    ),
+}
+
+
+def train_scratch(
+    index: Index,
+    labels: Labels,
+    *,
+    augmented: bool,
+    size: int | None,
+    classes: int,
+    work: Path,
+    seed: int,
+    progress: Progress | None = None,
+    on_epoch: OnEpoch = lambda _history: None,
+    module: torch.nn.Module | None = None,
+    plan: Plan | None = None,
+    machine: Machine | None = None,
+) -> TrainedNet:
+    """Train a convnet on the train pictures, choose its best epoch on valid, and cut it into base and head.
+
+    Pictures that cannot be read are left out, with a note; test pictures are never opened. The same call with the same
+    work folder goes on where a killed one stopped, to the same weights.
+
+    Args:
+        index: the pictures, each with its split.
+        labels: int64 [N], one for each picture.
+        augmented: augmentation and dropout, or neither.
+        size: the side in pixels of the net's input; None for the plan's own.
+        classes: K.
+        work: the folder of the checkpoint, and of pictures that do not fit in memory.
+        seed: of weights, order, augmentation and dropout.
+        progress: told of every stage.
+        on_epoch: called after every epoch with the history so far, a row an epoch.
+        module: a net of the user's own, which takes float32 [N, 3, S, S] from 0 to 1 and ends in a linear layer with K
+            outputs.
+        plan: other settings than this file's.
+        machine: where to compute; None for the best there is.
+
+    Raises:
+        MissingExtraError: PyTorch is not installed.
+        DataError: train has no readable picture.
+        UsageError: the net cannot take that size, or has not K outputs.
+        OutputError: the work folder cannot be written to.
+    """
+    progress = progress or Silent()
+    machine = machine or open_machine()
+    plan = plan or PLANS[small_and_grey(index), augmented]
+    net = _net(plan, module, size=size, classes=classes, seed=seed)
+    preprocess = Preprocess(size=net.size)
+    train, valid = (_squares(index, labels, name, preprocess, work, progress) for name in ("train", "valid"))
+    if not len(train.labels):
+        raise DataError("no training picture can be read", where=index.root)
+    training = replace(plan.training, epochs=planned_epochs(plan, len(train.labels)))
+    pictures = pictures_of(train, valid, net=net, plan=plan, training=training, classes=classes, seed=seed)
+    whole = net.module()
+    fitted = fit_net(
+        whole,
+        pictures,
+        training=training,
+        machine=machine,
+        seed=seed,
+        checkpoint=work / CHECKPOINT,
+        progress=progress,
+        on_epoch=on_epoch,
+    )
+    return TrainedNet(
+        backbone=export_backbone(net),
+        head=linear_head(net.head),
+        weights=module_weights(whole),
+        selected=_selected(net, plan, training, fitted, machine=machine, weighted=pictures.weights is not None),
+        history=fitted.history,
+    )
+
+
+def small_and_grey(index: Index) -> bool:
+    """Whether every picture is a row of a grey IDX file of at most SMALL pixels a side."""
+    return bool(index.pictures) and all(
+        picture.row is not None
+        and index.arrays[picture.file].ndim == 3
+        and max(index.arrays[picture.file].shape[1:]) <= SMALL
+        for picture in index.pictures
+    )
+
+
+def planned_epochs(plan: Plan, count: int) -> int:
+    """Epochs over count training pictures."""
+    return min(plan.training.epochs, max(FEWEST_EPOCHS, round(plan.pictures / count)))
+
+
+def pictures_of(
+    train: Squares, valid: Squares, *, net: Net, plan: Plan, training: Training, classes: int, seed: int
+) -> Pictures:
+    """What a net learns from and is judged by; only the first is augmented."""
+    return Pictures(
+        train=lambda epoch: training_batches(
+            train, batch=training.batch, augmentation=plan.augmentation, seed=seed, epoch=epoch
+        ),
+        steps=steps_per_epoch(len(train.labels), batch=training.batch),
+        weights=class_weights(train.labels, classes=classes),
+        valid=lambda: plain_batches(valid, batch=2 * training.batch),
+        fingerprint=f"{train.digest()} {valid.digest()} {plan.augmentation} {net.name} {plan.dropout} {classes}",
+    )
+
+
+def _net(plan: Plan, module: torch.nn.Module | None, *, size: int | None, classes: int, seed: int) -> Net:
+    if module is None:
+        return build_net(plan.net, size=size, classes=classes, dropout=plan.dropout, seed=seed)
+    net = net_from_module(module, name=type(module).__name__, size=size or net_size(plan.net))
+    if net.head.out_features != classes:
+        what = f"the net has {net.head.out_features} outputs, not one for each of the {classes} classes"
+        raise UsageError(what, where=net.name)
+    return net
+
+
+def _squares(
+    index: Index, labels: Labels, split: SplitName, preprocess: Preprocess, work: Path, progress: Progress
+) -> Squares:
+    rows = [row for row, picture in enumerate(index.pictures) if picture.split == split]
+    squares, skipped = read_squares(
+        index, labels, rows=rows, preprocess=preprocess, file=work / f"{split}.npy", progress=progress
+    )
+    for entry in skipped:
+        progress.note(f"Left out of {split}: {entry.path} ({entry.reason})")
+    return squares
+
+
+def _selected(
+    net: Net, plan: Plan, training: Training, fitted: Fitted, *, machine: Machine, weighted: bool
+) -> dict[str, Any]:
+    return {
+        "net": net.name,
+        "size": net.size,
+        "dropout": plan.dropout,
+        "augmentation": None if plan.augmentation is None else asdict(plan.augmentation),
+        "training": asdict(training),
+        "epoch": fitted.epoch,
+        "criterion": "log loss after calibration",
+        "score": fitted.score,
+        "chosen_by": "default" if fitted.score is None else "valid",
+        "out_of": {"epoch": [row["epoch"] for row in fitted.history]},
+        "class_weights": weighted,
+        "precision": machine.precision,
+        "device": machine.device,
+    }

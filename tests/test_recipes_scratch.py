@@ -1,0 +1,188 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pictures import write_splits_and_classes
+from tellapart.backbones.engine import Engine
+from tellapart.convnets.extra import Machine
+from tellapart.convnets.schedule import Training
+from tellapart.data import augment as augmentation_module
+from tellapart.data.augment import Augmentation
+from tellapart.data.scan import scan
+from tellapart.errors import DataError, UsageError
+from tellapart.heads.calibration import probabilities
+from tellapart.recipes import scratch
+from tellapart.recipes.scratch import PLANS, Plan, planned_epochs, small_and_grey, train_scratch
+from tellapart.types import Index, Picture
+
+torch = pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
+pytest.importorskip("cv2", reason="needs the extra: pip install 'tellapart[torch]'")
+
+CPU = Machine(device="cpu", precision="f32", threads=1)
+SHORT = Training(epochs=6, batch=8, learning_rate=3e-3, average=0.5)
+PLAN = Plan(net="mnist-convnet", dropout=0.2, training=SHORT, pictures=10_000)
+COUNTS = {"train": {"a": 12, "b": 12}, "valid": {"a": 6, "b": 6}, "test": {"a": 6, "b": 6}}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return scan(write_splits_and_classes(tmp_path_factory.mktemp("data"), COUNTS))
+
+
+def labels_of(index):
+    return np.array([index.classes.index(picture.label) for picture in index.pictures])
+
+
+def run(index, work, **options):
+    settings = {"augmented": False, "size": 24, "classes": 2, "seed": 0, "plan": PLAN, "machine": CPU} | options
+    return train_scratch(index, labels_of(index), work=work, **settings)
+
+
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory):
+    return run(data, tmp_path_factory.mktemp("work"))
+
+
+def test_train_scratch__learns(data, trained):
+    rows = [row for row, picture in enumerate(data.pictures) if picture.split == "valid"]
+    contents = [data.pictures[row].file.read_bytes() for row in rows]
+    squares = np.stack([trained.backbone.preprocess.apply(content).pixels for content in contents])
+    logits = trained.head.logits(Engine(trained.backbone, precision="f32").run(squares))
+    right = probabilities(logits, temperature=1.0).argmax(axis=1) == labels_of(data)[rows]
+    assert right.mean() == 1
+    assert trained.history[trained.selected["epoch"] - 1]["valid_accuracy"] == 1
+    assert len(trained.history) == 6
+
+
+def test_train_scratch__says_what_was_chosen(trained):
+    assert (trained.selected["net"], trained.selected["size"]) == ("mnist-convnet", 24)
+    assert trained.selected["chosen_by"] == "valid"
+    json.dumps({**trained.selected, "history": trained.history}, allow_nan=False)
+
+
+def test_train_scratch__the_same_again(data, trained, tmp_path):
+    again = run(data, tmp_path)
+    assert again.weights == trained.weights
+    assert again.backbone.graph == trained.backbone.graph
+    assert run(data, tmp_path, seed=1).weights != trained.weights
+
+
+def test_train_scratch__never_opens_test_pictures(data, trained, tmp_path):
+    gone = tuple(
+        replace(picture, file=Path("nowhere")) if picture.split == "test" else picture for picture in data.pictures
+    )
+    noted = []
+    found = run(replace(data, pictures=gone), tmp_path, progress=Notes(noted))
+    assert found.weights == trained.weights
+    assert noted == []
+
+
+def test_train_scratch__only_train_is_augmented(data, tmp_path, monkeypatch):
+    seen = []
+    real = augmentation_module.augment
+    monkeypatch.setattr(
+        "tellapart.convnets.squares.augment",
+        lambda pixels, **options: seen.append((options["epoch"], options["index"])) or real(pixels, **options),
+    )
+    plan = replace(PLAN, augmentation=Augmentation(horizontal_flip=True), training=replace(SHORT, epochs=2))
+    run(data, tmp_path, plan=plan)
+    assert sorted(seen) == [(epoch, index) for epoch in range(2) for index in range(24)]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tellapart.data.scan import scan
+from test_recipes_scratch import run
+
+def kill(history):
+    if len(history) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+run(scan(Path(sys.argv[1])), Path(sys.argv[2]), on_epoch=kill)
+"""
+
+
+def test_train_scratch__killed_and_started_again_ends_at_the_same_bits(data, trained, tmp_path):
+    command = [sys.executable, "-c", KILLED, str(data.root), str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    lengths = []
+    found = run(data, tmp_path, on_epoch=lambda history: lengths.append(len(history)))
+    assert lengths == [3, 4, 5, 6]
+    assert found.weights == trained.weights
+    assert found.backbone.graph == trained.backbone.graph
+
+
+class Notes:
+    def __init__(self, notes):
+        self.note = notes.append
+
+    def start(self, stage, *, total, unit): ...
+
+    def advance(self, steps=1): ...
+
+    def finish(self): ...
+
+
+def test_train_scratch__an_unreadable_picture_is_left_out_with_a_note(data, tmp_path):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    pictures = (replace(data.pictures[0], file=broken), *data.pictures[1:])
+    noted = []
+    plan = replace(PLAN, training=replace(SHORT, epochs=1))
+    run(replace(data, pictures=pictures), tmp_path / "work", plan=plan, progress=Notes(noted))
+    assert noted == ["Left out of train: train/a/000.png (not a picture in any format known here)"]
+
+
+def test_train_scratch__nothing_to_learn_from(data, tmp_path):
+    pictures = tuple(picture for picture in data.pictures if picture.split != "train")
+    with pytest.raises(DataError, match="no training picture"):
+        run(replace(data, pictures=pictures), tmp_path)
+
+
+def test_train_scratch__a_module_of_the_user_s_own(data, tmp_path):
+    body = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 16 * 16, 4), torch.nn.Linear(4, 2))
+    plan = replace(PLAN, training=replace(SHORT, epochs=1))
+    trained = run(data, tmp_path, module=body, size=16, plan=plan)
+    assert (trained.selected["net"], trained.backbone.width) == ("Sequential", 4)
+
+
+def test_train_scratch__a_module_with_other_classes(data, tmp_path):
+    body = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 16 * 16, 4))
+    with pytest.raises(UsageError, match="4 outputs"):
+        run(data, tmp_path, module=body, size=16)
+
+
+def idx(shape):
+    file = Path("digits")
+    pictures = tuple(Picture(path=f"digits#{row}", file=file, row=row, label="0") for row in range(2))
+    return Index(
+        name="d", root=Path(), layout="idx", classes=("0",), pictures=pictures, arrays={file: np.zeros(shape, np.uint8)}
+    )
+
+
+def test_small_and_grey__digits_only(data):
+    assert small_and_grey(idx((2, 28, 28)))
+    assert not small_and_grey(idx((2, 28, 28, 3)))
+    assert not small_and_grey(idx((2, 64, 28)))
+    assert not small_and_grey(data)
+
+
+def test_planned_epochs__a_small_set_is_gone_through_more_often():
+    plan = replace(PLAN, training=replace(SHORT, epochs=50), pictures=1000)
+    assert [planned_epochs(plan, count) for count in (10, 100, 10_000)] == [50, 10, scratch.FEWEST_EPOCHS]
+
+
+def test_plans__digits_are_never_mirrored_and_scratch_is_never_augmented():
+    assert not PLANS[True, True].augmentation.horizontal_flip
+    assert PLANS[True, False].augmentation is PLANS[False, False].augmentation is None
+    assert PLANS[False, True].dropout == 0.5
