@@ -5,8 +5,11 @@ from tellapart.convnets.extra import Machine
 from tellapart.convnets.loop import Batch
 from tellapart.convnets.schedule import Training, build_optimiser
 from tellapart.convnets.steps import (
+    UNMIXED,
     Learner,
+    Mixing,
     copy_for_average,
+    draw_mixing,
     judging_step,
     set_training,
     training_step,
@@ -119,3 +122,30 @@ def test_two_columns__softmax_of_them_is_the_sigmoid():
     single = torch.tensor([[0.7], [-2.0]])
     assert torch.allclose(two_columns(single).softmax(dim=1)[:, 1:], single.sigmoid())
     assert two_columns(torch.zeros(3, 2)).shape == (3, 2)
+
+
+def test_draw_mixing__nothing_is_drawn_for_a_mix_of_0():
+    state = torch.get_rng_state()
+    assert draw_mixing(0.0, 4) is UNMIXED
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_mixing__inputs_and_targets_are_mixed_by_the_same_share():
+    mixing = Mixing(share=0.75, order=torch.tensor([1, 0]))
+    given = torch.tensor([[0, 100], [200, 40]], dtype=torch.uint8)
+    assert mixing.inputs(given).tolist() == [[50, 85], [150, 55]]
+    (first, own), (second, others) = mixing.targets(torch.tensor([3, 5]))
+    assert (first, own.tolist(), second, others.tolist()) == (0.75, [3, 5], 0.25, [5, 3])
+
+
+def test_training_step__learns_from_mixed_pictures_and_repeats_itself():
+    training = settings(constant=True, mix=0.5)
+    runs = []
+    for _ in range(2):
+        with torch.random.fork_rng():
+            torch.manual_seed(1)
+            learner = learner_of(tiny(), training)
+            runs.append(run_steps(learner, training, 40))
+    assert runs[0] == runs[1]
+    judged = judging_step(learner.module, machine=CPU)(batch())
+    assert judged["correct"] == 8

@@ -35,6 +35,8 @@ class Training:
         warm_up: epochs in which the rate rises from 0 to its peak; may be a fraction.
         constant: keep the peak instead of falling to 0 along a half cosine.
         label_smoothing: share of the target that is spread over all classes (Szegedy et al. 2016).
+        mix: each picture of a batch is mixed with another, and the loss with its label, by a share drawn from
+            Beta(mix, mix) (Zhang et al. 2018; of activations, Verma et al. 2019); 0 leaves them as they are.
         clip: largest norm of all gradients together; None does not clip.
         average: decay per step of the moving average of the weights, which is what is judged and kept; None keeps the
             weights as they are.
@@ -49,6 +51,7 @@ class Training:
     warm_up: float = 0.0
     constant: bool = False
     label_smoothing: float = 0.0
+    mix: float = 0.0
     clip: float | None = None
     average: float | None = None
     patience: int | None = None

@@ -71,10 +71,13 @@ def training_step(
 
     def step(batch: Batch) -> Record:
         set_rate(learner.optimiser, learning_rate(training, step=learner.step, steps_per_epoch=steps_per_epoch))
-        logits, labels = _forward(learner.module, batch, machine)
-        loss = torch.nn.functional.cross_entropy(
-            logits, labels, weight=balance, label_smoothing=training.label_smoothing
-        )
+        mixing = draw_mixing(training.mix, len(batch.labels))
+        logits, labels = _forward(learner.module, batch, machine, mixing=mixing)
+        loss = torch.zeros((), device=logits.device)
+        for share, targets in mixing.targets(labels):
+            loss = loss + share * torch.nn.functional.cross_entropy(
+                logits, targets, weight=balance, label_smoothing=training.label_smoothing
+            )
         learner.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         if training.clip is not None:
@@ -85,6 +88,38 @@ def training_step(
         return _record(loss.detach() * len(labels), logits.detach(), labels)
 
     return step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mixing:
+    """How the pictures of a batch are mixed: `share` of each, and the rest of the one in its place in `order`.
+
+    Attributes:
+        share: 0.5 to 1; 1 leaves the pictures as they are.
+        order: int64 [B], a permutation.
+    """
+
+    share: float = 1.0
+    order: torch.Tensor | None = None
+
+    def inputs(self, given: torch.Tensor) -> torch.Tensor:
+        return given if self.order is None else given.float().lerp(given[self.order].float(), 1 - self.share)
+
+    def targets(self, labels: torch.Tensor) -> list[tuple[float, torch.Tensor]]:
+        """The labels that count, each set with its share."""
+        return [(1.0, labels)] if self.order is None else [(self.share, labels), (1 - self.share, labels[self.order])]
+
+
+UNMIXED = Mixing()
+
+
+def draw_mixing(mix: float, count: int) -> Mixing:
+    """A mixing of count pictures from torch's generator; none where mix is 0."""
+    if mix == 0:
+        return UNMIXED
+    torch = load_torch()
+    share = float(torch.distributions.Beta(mix, mix).sample())
+    return Mixing(share=max(share, 1 - share), order=torch.randperm(count))
 
 
 def judging_step(module: torch.nn.Module, *, machine: Machine, keep: list[NDArray[np.float64]] | None = None) -> Step:
@@ -127,13 +162,13 @@ def two_columns(logits: torch.Tensor) -> torch.Tensor:
     return load_torch().nn.functional.pad(logits, (1, 0))
 
 
-def _forward(module: torch.nn.Module, batch: Batch, machine: Machine) -> Any:  # noqa: ANN401 - two tensors
+def _forward(module: torch.nn.Module, batch: Batch, machine: Machine, *, mixing: Mixing = UNMIXED) -> Any:  # noqa: ANN401 - two tensors
     """Logits float32 [B, K] and labels [B] of a batch, on the machine's device."""
     torch = load_torch()
     inputs = torch.from_numpy(batch.inputs).to(machine.device)
     labels = torch.from_numpy(batch.labels).to(machine.device)
     with machine.autocast():
-        logits = module(inputs)
+        logits = module(mixing.inputs(inputs))
     return two_columns(logits.float()), labels
 
 

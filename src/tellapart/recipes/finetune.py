@@ -25,6 +25,7 @@ from tellapart.convnets.trained_net import TrainedNet
 from tellapart.convnets.training import OnEpoch
 from tellapart.data.augment import Augmentation, augment
 from tellapart.data.preprocess import Preprocess
+from tellapart.heads.linear import LinearHead
 from tellapart.heads.search import search_head
 from tellapart.heads.spaces import column_standard
 from tellapart.progress import Progress, Silent
@@ -47,6 +48,7 @@ class Plan:
         augmentation: how far a view may be from the picture.
         training: the settings.
         head_rate: factor on the learning rate of the head.
+        dropout: the share of the features that is hidden from the head in each step.
     """
 
     share: float = 0.37
@@ -54,17 +56,18 @@ class Plan:
     augmentation: Augmentation = AUGMENTATION
     training: Training = field(
         default_factory=lambda: Training(
-            epochs=8,
+            epochs=14,
             batch=32,
-            learning_rate=2e-4,
+            learning_rate=2e-3,
             weight_decay=0.05,
             warm_up=0.5,
-            label_smoothing=0.1,
+            mix=0.5,
             clip=1.0,
-            average=0.99,
+            average=0.995,
         )
     )
-    head_rate: float = 0.1
+    head_rate: float = 0.2
+    dropout: float = 0.5
 
 
 def train_finetune(
@@ -127,8 +130,7 @@ def train_finetune(
     undone = undone_labels(features, labels, head=found.head, rows=asked, look=look, augmentation=plan.augmentation)
     left_out = said(undone, classes, progress)
     plan = replace(plan, augmentation=without(plan.augmentation, undone))
-    cut = find_cut(backbone, share=plan.share)
-    start = Start(backbone=backbone, cut=cut, head=found.head, standard=column_standard(features[train]))
+    start = starting_point(backbone, plan, head=found.head, seen=features[train])
     shown = Shown(index=index, preprocess=backbone.preprocess, augmentation=plan.augmentation, seed=seed)
     rows: dict[str, Any] = {"features": features, "train": train, "valid": valid}
     seen = look_at_views(shown, labels, start=start, plan=plan, work=work, progress=progress, **rows)
@@ -147,6 +149,12 @@ def train_finetune(
     if not helped(tuned):
         progress.note("Fine-tuning did not lower the log loss on valid: the base and the head stay as they were.")
     return kept_net(start, tuned, selected={**_selected(start, plan, tuned, views=seen.train.shape[1]), **chosen})
+
+
+def starting_point(backbone: Backbone, plan: Plan, *, head: LinearHead, seen: Features) -> Start:
+    """The base cut where the plan says, with a head on what it sees in the training pictures, float32 [n, D]."""
+    cut = find_cut(backbone, share=plan.share)
+    return Start(backbone=backbone, cut=cut, head=head, standard=column_standard(seen), dropout=plan.dropout)
 
 
 def said(undone: Sequence[Undone], classes: Sequence[str], progress: Progress) -> list[str]:
@@ -255,6 +263,7 @@ def _selected(start: Start, plan: Plan, tuned: Tuned, *, views: int) -> dict[str
         "augmentation": asdict(plan.augmentation),
         "training": asdict(plan.training),
         "head_rate": plan.head_rate,
+        "dropout": plan.dropout,
         "epoch": tuned.fitted.epoch if kept else 0,
         "criterion": "log loss after calibration",
         "score": tuned.fitted.score if kept else tuned.start_score,
