@@ -89,6 +89,19 @@ def test_side_by_side__never_reached_is_null_and_leaves_no_ratio(compare):
     assert result["rounds"][0]["documents"]["peer"]["x"] is None
 
 
+def test_side_by_side__fresh_names_an_empty_folder_for_each_run(compare, tmp_path):
+    note = tmp_path / "folders"
+    looking = printing(
+        before="import os; folder = os.environ['SOME_CACHE']; "
+        f"print(os.listdir(folder), folder, file=open({str(note)!r}, 'a')); open(folder + '/kept', 'w')"
+    )
+    compare(looking, looking, "--rounds", "2", "--fresh", "SOME_CACHE")
+    listed, folders = zip(*(line.split(" ", 1) for line in note.read_text().splitlines()), strict=True)
+    assert listed == ("[]",) * 4
+    assert len(set(folders)) == 4
+    assert not any(Path(folder).exists() for folder in folders)
+
+
 @pytest.mark.parametrize(
     ("ours", "figure", "said"),
     [

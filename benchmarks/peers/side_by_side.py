@@ -8,6 +8,9 @@ A figure is where it stands in the JSON document that the command prints: names 
 such as `epochs.-1.valid_accuracy`. The figure `wall_s` is always there: seconds of the whole process by the clock, and
 the one figure of a command that prints something else. A figure that is null leaves the ratio of its round null.
 
+With `--fresh TELLAPART_CACHE` that environment variable names a new, empty folder for each run, so that no run profits
+from what an earlier one kept.
+
 The first of each round changes from round to round, so that a machine that grows slower favours neither. The ratio is
 ours divided by the peer's: above 1 is better for rates, below 1 for seconds. Prints JSON.
 """
@@ -16,10 +19,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,15 +46,25 @@ class Side:
     figure: str
 
 
-def run(command: Sequence[str]) -> dict[str, Any]:
+def run(command: Sequence[str], *, fresh: str | None) -> dict[str, Any]:
     """What the command prints, with the seconds of its process as `wall_s`.
+
+    Args:
+        command: the program and its arguments.
+        fresh: an environment variable that is to name an empty folder, which is removed afterwards.
 
     Raises:
         SystemExit: it cannot be started, or it fails.
     """
+    with tempfile.TemporaryDirectory() as folder:
+        return run_in({**os.environ, **({fresh: folder} if fresh else {})}, command)
+
+
+def run_in(environment: Mapping[str, str], command: Sequence[str]) -> dict[str, Any]:
+    """As `run`."""
     started = time.perf_counter()
     try:
-        process = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+        process = subprocess.run(command, stdout=subprocess.PIPE, check=False, env=environment)
     except OSError as error:
         raise SystemExit(f"cannot start {command[0]}: {error.strerror}") from error
     wall = round(time.perf_counter() - started, 3)
@@ -80,11 +95,12 @@ def look_up(document: object, figure: str) -> float | None:
     raise SystemExit(f"figure {figure!r} is no number: {found!r}")
 
 
-def measure(ours: Side, peer: Side, *, rounds: int, documents: bool) -> dict[str, Any]:
+def measure(ours: Side, peer: Side, *, rounds: int, documents: bool, fresh: str | None = None) -> dict[str, Any]:
     """Run both in turn; the document to print."""
     rows = []
     for number in range(rounds):
-        printed = {side.name: run(side.command) for side in ((ours, peer) if number % 2 == 0 else (peer, ours))}
+        order = (ours, peer) if number % 2 == 0 else (peer, ours)
+        printed = {side.name: run(side.command, fresh=fresh) for side in order}
         row: dict[str, Any] = {side.name: look_up(printed[side.name], side.figure) for side in (ours, peer)}
         row["ratio"] = quotient(row["ours"], row["peer"])
         print(f"round {number + 1} of {rounds}: {row}", file=sys.stderr, flush=True)
@@ -111,6 +127,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--documents", action="store_true", help="print the whole document of each run as well")
+    parser.add_argument("--fresh", metavar="VARIABLE", help="an environment variable that names a new folder each run")
     for name in ("ours", "peer"):
         parser.add_argument(f"--{name}", required=True, metavar="COMMAND", help="in one argument, quoted")
         parser.add_argument(f"--{name}-figure", default="wall_s", metavar="PLACE", help="by default: wall_s")
@@ -119,7 +136,8 @@ def main() -> None:
         Side(name=name, command=tuple(shlex.split(arguments[name])), figure=arguments[f"{name}_figure"])
         for name in ("ours", "peer")
     )
-    result = measure(ours, peer, rounds=arguments["rounds"], documents=arguments["documents"])
+    settings = {name: arguments[name] for name in ("rounds", "documents", "fresh")}
+    result = measure(ours, peer, **settings)
     json.dump(result, sys.stdout, indent=2)
     print()
 
