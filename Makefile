@@ -4,7 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types unit format bench clean
+# The peers that the benchmarks compare with, each in an environment of its own.
+KERAS := .venv-keras
+FASTAI := .venv-fastai
+
+.PHONY: demo test lint types unit format bench peers clean
 
 ## demo: install the core, do the whole job on real digits, show where the report is
 demo: $(VENV)/.core
@@ -32,8 +36,11 @@ format: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@for script in benchmarks/*.py; do echo "== $$script" >&2; $(BIN)/python $$script || exit 1; done
 
+## peers: an environment for each program that benchmarks/peers compares with (about 7 GB on x86_64)
+peers: $(KERAS)/.ready $(FASTAI)/.ready
+
 clean:
-	rm -rf $(VENV) runs dist build
+	rm -rf $(VENV) $(KERAS) $(FASTAI) runs dist build
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -45,3 +52,10 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(INSTALL) -e '.[dev,torch]'
 	@touch $@ $(VENV)/.core
+
+$(KERAS)/.ready: benchmarks/peers/keras.txt
+$(FASTAI)/.ready: benchmarks/peers/fastai.txt
+$(KERAS)/.ready $(FASTAI)/.ready:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
