@@ -230,10 +230,11 @@ def chapter_convnet(channels: int, dropout: float, size: int) -> torch.nn.Module
 
 
 def mnist_convnet_normalised(channels: int, dropout: float, _size: int) -> torch.nn.Module:
-    """Two blocks of two convolutions and one of one, with batch normalisation, averaged over the places."""
-    return _blocks(
-        {"pixels": pixel_layer(channels=channels)}, channels, dropout, widths=(32, 64, 128), repeats=(2, 2, 1)
-    )
+    """Convolutions of 32, 64 and 128, each with batch normalisation and pooling, then every place by itself."""
+    layers: dict[str, Any] = {"pixels": pixel_layer(channels=channels)}
+    for place, (before, width) in enumerate([(channels, 32), (32, 64), (64, 128)], 1):
+        layers |= _normalised_block(place, before, width, repeat=1)
+    return load_torch().nn.Sequential(_named({**layers, **_flat_top(dropout)}))
 
 
 def photo_convnet(channels: int, dropout: float, _size: int) -> torch.nn.Module:

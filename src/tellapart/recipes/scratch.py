@@ -42,7 +42,7 @@ PHOTOS: Final = Augmentation(
     brightness=0.2,
     contrast=0.2,
 )
-DIGITS: Final = Augmentation(rotation=10, width_shift=0.08, height_shift=0.08, shear=10, zoom=0.1)  # never mirrored
+DIGITS: Final = Augmentation(rotation=8, width_shift=0.06, height_shift=0.06, shear=6, zoom=0.08)  # never mirrored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,23 +71,23 @@ PLANS: Final[Mapping[tuple[bool, bool], Plan]] = {
         training=Training(
             epochs=30, batch=128, learning_rate=3e-3, weight_decay=0.01, warm_up=0.3, average=0.998, clip=1.0
         ),
-        pictures=300_000,
+        pictures=204_000,
     ),
     (True, True): Plan(
         net="mnist-convnet-normalised",
-        dropout=0.5,
+        dropout=0.3,
         augmentation=DIGITS,
         training=Training(
             epochs=60,
             batch=128,
-            learning_rate=4e-3,
+            learning_rate=3e-3,
             weight_decay=0.05,
             warm_up=0.3,
-            label_smoothing=0.1,
+            label_smoothing=0.05,
             average=0.998,
             clip=1.0,
         ),
-        pictures=600_000,
+        pictures=255_000,
     ),
     (False, False): Plan(
         net="chapter-convnet",
@@ -198,7 +198,7 @@ def small_and_grey(index: Index) -> bool:
 
 def planned_epochs(plan: Plan, count: int) -> int:
     """Epochs over count training pictures."""
-    return min(plan.training.epochs, max(FEWEST_EPOCHS, round(plan.pictures / count)))
+    return min(plan.training.epochs, max(FEWEST_EPOCHS, plan.pictures // count))
 
 
 def pictures_of(
