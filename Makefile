@@ -36,7 +36,7 @@ format: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@for script in benchmarks/*.py; do echo "== $$script" >&2; $(BIN)/python $$script || exit 1; done
 
-## peers: an environment for each program that benchmarks/peers compares with (about 7 GB on x86_64)
+## peers: an environment for each program that benchmarks/peers compares with (about 8 GB on x86_64)
 peers: $(KERAS)/.ready $(FASTAI)/.ready
 
 clean:
