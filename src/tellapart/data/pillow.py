@@ -10,7 +10,8 @@ from typing import Any, Final, cast
 
 from PIL import Image
 
-PIXEL_LIMIT: Final = 250_000_000  # pixels a header may declare: 15,800 x 15,800, 750 MB as RGB
+# Pillow itself refuses more than twice as many pixels; what a picture may really take, tellapart.data.memory says.
+PIXEL_LIMIT: Final = 400_000_000
 
 
 class _Guard:
