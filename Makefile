@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types unit format bench clean
+.PHONY: demo test lint types unit format bench soak clean
 
 ## demo: install the core, do the whole job on real digits, show where the report is
 demo: $(VENV)/.core
@@ -31,6 +31,11 @@ format: $(VENV)/.dev
 ## bench: every benchmark, one after another, each printing JSON
 bench: $(VENV)/.dev
 	@for script in benchmarks/*.py; do echo "== $$script" >&2; $(BIN)/python $$script || exit 1; done
+
+## soak: 20,000 damaged files and 50 kills of each command, see docs/reliability.md; ends with 1 at the first fault
+soak: $(VENV)/.dev
+	$(BIN)/python tools/soak/fuzz.py --files 20000 --keep runs/soak
+	$(BIN)/python tools/soak/kills.py --kills 50
 
 clean:
 	rm -rf $(VENV) runs dist build
