@@ -16,6 +16,7 @@ from PIL import Image
 
 from format_kinds import PICTURE, heic, huge_jpeg, kinds, orientations
 from pictures import encode, write_classes
+from tellapart.backbones.table import load_backbone
 from tellapart.data.decode import decode, upright
 from tellapart.data.formats import has_picture_ending
 from tellapart.data.heif import is_heif
@@ -24,7 +25,7 @@ from tellapart.data.preprocess import Preprocess
 from tellapart.data.rgb import stored_as
 from tellapart.data.scan import scan
 from tellapart.errors import PictureError
-from tellapart.features.embed import picture_content
+from tellapart.features.embed import embed, picture_content
 
 KINDS = kinds()
 ORIENTED = orientations()
@@ -65,6 +66,22 @@ def test_decode__each_kind_becomes_what_its_row_says(name):
     assert decoded.pixels.shape == expected.shape
     difference = np.abs(decoded.pixels - expected)
     assert difference.mean() < 5 if kind.lossy else difference.max() <= (1 if "16 bit colour" in name else 0)
+
+
+def test_embed__a_folder_with_every_kind_gives_a_ledger_row_for_each_file(tmp_path):
+    pytest.importorskip("pillow_heif", reason="the extra heif is not installed")
+    write_classes(tmp_path, {"plain": 1})
+    expected = {"plain/000.png": ("used", "")}
+    (tmp_path / "every").mkdir()
+    for name, kind in KINDS.items():
+        path = f"every/{name.replace('/', ' ')}.{kind.ending}"
+        (tmp_path / path).write_bytes(kind.make())
+        expected[path] = kind.status, kind.reason
+    index = scan(tmp_path)
+    seen = embed(index, load_backbone("lite0", size=32))
+    assert {entry.path: (entry.status, entry.reason) for entry in seen.ledger} == expected
+    assert len(seen.features) == sum(status != "skipped" for status, _ in expected.values())
+    assert np.isfinite(seen.features).all()
 
 
 def test_formats__every_row_is_tested():

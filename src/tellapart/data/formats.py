@@ -9,6 +9,9 @@ JPEG_START: Final = b"\xff\xd8\xff"
 TIFF_STARTS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
 SNIFFED: Final = 32  # bytes that looks_like_picture wants
 
+HEIF_INSTALL: Final = "pip install 'tellapart[heif]'"
+HEIF_MISSING: Final = f"HEIC, which needs an extra: {HEIF_INSTALL}"  # the reason of a picture skipped for that
+
 # What Pillow reads as pixels. Names are enough: what cannot be decoded later is reported with its reason.
 # fmt: off
 _ENDINGS: Final = frozenset(

@@ -6,10 +6,10 @@ from typing import Final
 
 from PIL import Image
 
+from tellapart.data.formats import HEIF_MISSING
 from tellapart.data.memory import bytes_to_decode, memory_for
 from tellapart.errors import PictureError
 
-MISSING: Final = "HEIC, which needs an extra: pip install 'tellapart[heif]'"
 _MAJOR: Final = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis"})
 _CONTAINERS: Final = frozenset({b"mif1", b"msf1"})  # these say what is inside only among the compatible brands
 
@@ -40,7 +40,7 @@ def decode_heif(content: bytes) -> tuple[Image.Image, int, tuple[str, ...]]:
     try:
         import pillow_heif
     except ImportError as error:
-        raise PictureError(MISSING) from error
+        raise PictureError(HEIF_MISSING) from error
     file = pillow_heif.open_heif(content)
     main = file[file.primary_index]
     (width, height), depth = main.size, main.info.get("bit_depth", 8)
