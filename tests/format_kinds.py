@@ -106,10 +106,11 @@ def adobe_jpeg(*, transform):
     return bytes(content)
 
 
-def tiff(values, *, bits, kind=1, photometric=1, planes=1, order="<"):
+def tiff(values, *, bits, kind=1, photometric=1, planes=1, order="<", more=()):
     """An uncompressed TIFF by hand. values: [H, W] or, one plane behind the other, [3, H, W].
 
-    kind: 1 unsigned, 2 signed, 3 floating point. photometric: 0 white is zero, 1 black is zero, 2 RGB.
+    kind: 1 unsigned, 2 signed, 3 floating point. photometric: 0 white is zero, 1 black is zero, 2 RGB. more: pairs of a
+    tag and its value.
     """
     height, width = values.shape[-2:]
     samples = 3 if photometric == 2 else 1
@@ -125,6 +126,7 @@ def tiff(values, *, bits, kind=1, photometric=1, planes=1, order="<"):
     }
     entries |= {277: (3, [samples]), 278: (4, [height]), 279: (4, [size] * strips), 284: (3, [planes])}
     entries |= {339: (3, [kind] * samples), 273: (4, [0] * strips)}
+    entries |= {tag: (4, [value]) for tag, value in more}
     start = 8 + 2 + 12 * len(entries) + 4
     offsets = start + 2 * 6 + 2 * 12  # behind the values that do not fit into an entry
     entries[273] = (4, [offsets + size * strip for strip in range(strips)])
@@ -286,6 +288,11 @@ def tiffs():
             status="skipped",
             reason="TIFF with signed bytes, which cannot be read here",
         ),
+        "camera raw (DNG, NEF, CR2, ARW)": Kind(
+            make=lambda: tiff(LEVELS.copy(), bits=8, more=[(254, 1)]),
+            status="skipped",
+            reason="camera raw, of which only a preview can be read here; save it as JPEG or PNG",
+        ),
         "TIFF, 64-bit float": Kind(
             make=lambda: tiff(LEVELS.astype("<f8"), bits=64, kind=3),
             status="skipped",
@@ -361,7 +368,7 @@ def others():
             lossy=True,
             ending="heic",
         ),
-        "EPS, PDF, SVG, WMF and camera raw": Kind(
+        "EPS, PDF, SVG and WMF": Kind(
             make=lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
             status="skipped",
             reason="not a picture in any format known here",

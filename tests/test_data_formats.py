@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from format_kinds import PICTURE, heic, huge_jpeg, kinds, orientations
+from format_kinds import LEVELS, PICTURE, heic, huge_jpeg, kinds, orientations, tiff
 from pictures import encode, write_classes
 from tellapart.backbones.table import load_backbone
 from tellapart.data.decode import decode, upright
@@ -141,6 +141,11 @@ def test_decode__heic_is_upright_already_and_its_exif_is_not_applied_again():
     assert decoded.pixels.shape in {(40, 48, 3), (48, 40, 3)}
     expected = np.asarray(PICTURE if decoded.pixels.shape == (40, 48, 3) else turned)
     assert np.abs(decoded.pixels.astype(int) - expected).mean() < 5
+
+
+def test_decode__dng_is_camera_raw_too():
+    content = tiff(LEVELS.copy(), bits=8, more=[(50706, 0x00000401)])
+    assert becomes(content) == documented()["camera raw (DNG, NEF, CR2, ARW)"]
 
 
 def test_decode__heic_without_the_extra_says_how_to_get_it(monkeypatch):

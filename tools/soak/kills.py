@@ -1,6 +1,6 @@
 """Kill `train` and `split` at random moments, run them again, and compare every byte with a run left alone.
 
-    python tools/soak/kills.py --kills 50 --seed 0
+    python tools/soak/kills.py --kills 50 --seed 0 [--command train]
 
 Every kill starts from an empty folder and an empty cache. Moments are drawn evenly from the length of an undisturbed
 run; every second kill waits until the first file of the result is there, so that the short time of writing is struck
@@ -175,9 +175,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=50, help="of each command")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--command", choices=[job.name for job in JOBS], help="only this one")
     asked = parser.parse_args()
+    jobs = [job for job in JOBS if asked.command in (None, job.name)]
     with tempfile.TemporaryDirectory() as folder:
-        found = run(Path(folder), kills=asked.kills, seed=asked.seed)
+        found = run(Path(folder), kills=asked.kills, seed=asked.seed, jobs=jobs)
     print(json.dumps(found, indent=2))
     raise SystemExit(1 if any(job["faults"] for job in found.values()) else 0)
 

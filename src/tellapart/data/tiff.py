@@ -9,7 +9,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from tellapart.errors import PictureError
 
-_BITS, _PHOTOMETRIC, _PLANES, _KIND = 258, 262, 284, 339  # tags
+_SUBFILE, _BITS, _PHOTOMETRIC, _PLANES, _KIND, _DNG = 254, 258, 262, 284, 339, 50706  # tags
+_REDUCED: Final = 1  # a bit of _SUBFILE: a small version of another picture in the file
 _SIGNED: Final = 2
 UNKNOWN: Final = "a kind of TIFF that cannot be read here; save it with 8 or 16 bit"
 
@@ -23,8 +24,11 @@ def check_tiff(image: Image.Image) -> None:
     """Refuse what Pillow decodes to something else than the file says.
 
     Raises:
-        PictureError: 16-bit colour whose channels are stored one after another, or signed bytes.
+        PictureError: camera raw, whose first picture is a preview; 16-bit colour whose channels are stored one after
+            another; signed bytes.
     """
+    if _numbers(image, _DNG) or any(number & _REDUCED for number in _numbers(image, _SUBFILE)):
+        raise PictureError("camera raw, of which only a preview can be read here; save it as JPEG or PNG")
     if bits_of(image) == 16 and _numbers(image, _PLANES) == (2,) and len(image.getbands()) > 1:
         raise PictureError("TIFF with 16-bit colour in separate planes, which cannot be read here")
     if bits_of(image) == 8 and _SIGNED in _numbers(image, _KIND):
@@ -50,5 +54,5 @@ def _numbers(image: Image.Image, tag: int) -> tuple[int, ...]:
     if not isinstance(image, TiffImageFile):
         return ()
     value = image.tag_v2.get(tag, ())
-    numbers = value if isinstance(value, tuple) else (value,)
+    numbers = tuple(value) if isinstance(value, tuple | bytes) else (value,)
     return tuple(number for number in numbers if isinstance(number, int))
