@@ -388,6 +388,12 @@ def extremes():
             reason="20000 x 20000 pixels would take 1,600 MB to decode, more than 768",
             ending="png",
         ),
+        "QOI and other rare ones of over 1,500,000 pixels": Kind(
+            make=lambda: b"qoif" + struct.pack(">IIBB", 1600, 1000, 3, 0) + bytes([0xFD]) * 26_000 + bytes(7) + b"\1",
+            status="skipped",
+            reason="QOI of 1600 x 1000 pixels, which takes long to decode; save it as PNG",
+            ending="qoi",
+        ),
         "decompression bomb": Kind(
             make=lambda: huge_png(60_000), status="skipped", reason="more than 800,000,000 pixels", ending="png"
         ),

@@ -20,7 +20,7 @@ from tellapart.data.formats import FORBIDDEN, JPEG_START, TIFF_STARTS
 from tellapart.data.heif import decode_heif, is_heif
 from tellapart.data.jpeg import read_jpeg_header
 from tellapart.data.memory import bytes_to_decode, memory_for
-from tellapart.data.pillow import PIXEL_LIMIT, quiet_pillow
+from tellapart.data.pillow import PIXEL_LIMIT, check_speed, quiet_pillow
 from tellapart.data.rgb import Stored, reduced, stored_as, to_rgb
 from tellapart.errors import PictureError
 from tellapart.types import Pixels
@@ -138,6 +138,7 @@ def _decode_with_pillow(content: bytes, at_least: int) -> Decoded:
         (width, height), stored = image.size, stored_as(image, content)
         needed = bytes_to_decode(width, height, mode=image.mode, file_format=image.format)
         tiff.check_tiff(image)
+        check_speed(image)
         frames = ("first frame of several",) if getattr(image, "is_animated", False) else ()
         announced = _pillow_orientation(image)
         with memory_for(needed, width=width, height=height):
