@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 KERAS := .venv-keras
 FASTAI := .venv-fastai
 
-.PHONY: demo test lint types unit format bench peers clean
+.PHONY: demo test lint types unit format bench peers soak clean
 
 ## demo: install the core, do the whole job on real digits, show where the report is
 demo: $(VENV)/.core
@@ -38,6 +38,11 @@ bench: $(VENV)/.dev
 
 ## peers: an environment for each program that benchmarks/peers compares with (about 8 GB on x86_64)
 peers: $(KERAS)/.ready $(FASTAI)/.ready
+
+## soak: 20,000 damaged files and 50 kills of each command, see docs/reliability.md; ends with 1 at the first fault
+soak: $(VENV)/.dev
+	$(BIN)/python tools/soak/fuzz.py --files 20000 --keep runs/soak
+	$(BIN)/python tools/soak/kills.py --kills 50
 
 clean:
 	rm -rf $(VENV) $(KERAS) $(FASTAI) runs dist build

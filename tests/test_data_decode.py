@@ -1,6 +1,7 @@
 import io
 import struct
 import threading
+import time
 import warnings
 import zlib
 
@@ -12,7 +13,7 @@ from PIL import Image, ImageOps
 
 from pictures import encode, every_format, make_pixels, orientation_exif
 from tellapart.data.decode import Decoded, decode, upright
-from tellapart.data.exif import jpeg_orientation
+from tellapart.data.jpeg import read_jpeg_header
 from tellapart.data.pillow import PIXEL_LIMIT, quiet_pillow
 from tellapart.errors import PictureError
 
@@ -159,17 +160,17 @@ def test_upright__agrees_with_pillow(orientation, file_format):
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_jpeg_orientation__both_byte_orders(order):
+def test_read_jpeg_header__orientation_both_byte_orders(order):
     mark = b"II*\0" if order == "<" else b"MM\0*"
     tiff = mark + struct.pack(f"{order}IHHHIHH", 8, 1, 0x0112, 3, 1, 8, 0)
-    assert jpeg_orientation(b"\xff\xd8\xff\xe1\0\x22Exif\0\0" + tiff) == 8
+    assert read_jpeg_header(b"\xff\xd8\xff\xe1\0\x22Exif\0\0" + tiff).orientation == 8
 
 
 @pytest.mark.parametrize(
     "tiff", [b"", b"II*\0", b"II*\0\xff\xff\xff\xff", b"XX*\0" + bytes(20), b"II*\0\x08\0\0\0\xff\xff"]
 )
-def test_jpeg_orientation__nonsense_is_1(tiff):
-    assert jpeg_orientation(b"\xff\xd8\xff\xe1\0\x22Exif\0\0" + tiff) == 1
+def test_read_jpeg_header__orientation_nonsense_is_1(tiff):
+    assert read_jpeg_header(b"\xff\xd8\xff\xe1\0\x22Exif\0\0" + tiff).orientation == 1
 
 
 def test_decode__image_is_the_same_pixels():
@@ -211,13 +212,28 @@ def test_decode__no_picture_has_a_reason(content, reason):
 
 
 def test_decode__bomb_is_refused_by_its_header():
-    jpeg = bytearray(encode(Image.new("L", (8, 8)), "JPEG"))
-    start = jpeg.index(b"\xff\xc0")
-    jpeg[start + 5 : start + 9] = struct.pack(">HH", 65000, 65000)
-    png = rgb_png_16_bit(np.zeros((1, 1, 3), ">u2"), claimed=(30000, 30000))
-    for content in (bytes(jpeg), png):
-        with pytest.raises(PictureError, match="250,000,000"):
+    claimed = jpeg_claiming(20000, progressive=True) + bytes(1_000_000)
+    png = rgb_png_16_bit(np.zeros((1, 1, 3), ">u2"), claimed=(20000, 20000))
+    for content in (claimed, png):
+        with pytest.raises(PictureError, match=r"20000 x 20000 pixels would take [\d,]+ MB to decode, more than 768"):
             decode(content, at_least=8)
+    bmp = encode(Image.new("L", (8, 8)), "BMP")
+    with pytest.raises(PictureError, match="more than 800,000,000 pixels"):
+        decode(bmp[:18] + struct.pack("<ii", 32000, 32000) + bmp[26:], at_least=8)
+
+
+def test_decode__jpeg_too_short_for_what_it_announces_is_not_begun():
+    began = time.process_time()
+    with pytest.raises(PictureError, match="truncated"):
+        decode(jpeg_claiming(65000), at_least=8)
+    assert time.process_time() - began < 0.5
+
+
+def jpeg_claiming(side, **options):
+    content = bytearray(encode(Image.new("L", (8, 8)), "JPEG", **options))
+    start = content.index(b"\xff\xc2" if options else b"\xff\xc0")
+    content[start + 5 : start + 9] = struct.pack(">HH", side, side)
+    return bytes(content)
 
 
 def test_decode__picture_that_pillow_would_warn_of_is_read_quietly():

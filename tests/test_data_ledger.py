@@ -1,12 +1,14 @@
 import csv
 import os
+from dataclasses import replace
 
 import pytest
 
 from pictures import write_classes
+from tellapart.data.formats import HEIF_MISSING
 from tellapart.data.ledger import check_skips, write_ledger
 from tellapart.data.scan import scan
-from tellapart.errors import DataError
+from tellapart.errors import DataError, MissingExtraError
 from tellapart.types import LedgerEntry
 
 
@@ -41,6 +43,16 @@ def test_check_skips__a_class_without_a_picture_always_stops(index, force):
     entries = entries_of(index, {f"a/{number:03d}.png" for number in range(10)})
     with pytest.raises(DataError, match="none of the 10 pictures of the class 'a'"):
         check_skips(index, entries, force=force)
+
+
+@pytest.mark.parametrize("lost", [3, 10])
+def test_check_skips__heic_names_the_extra(index, lost):
+    bad = {f"a/{number:03d}.png" for number in range(lost)}
+    entries = [replace(entry, reason=HEIF_MISSING if entry.path in bad else "") for entry in entries_of(index, bad)]
+    with pytest.raises(
+        MissingExtraError, match=rf"{lost} of the 10 pictures .* HEIC.* pip install 'tellapart\[heif\]'"
+    ):
+        check_skips(index, entries, force=False)
 
 
 def test_check_skips__entries_that_do_not_fit_are_a_bug(index):

@@ -14,7 +14,10 @@ from tellapart.cli import app
 
 ROOT = Path(__file__).parents[1]
 ENGLISH, CHINESE = "README.md", "README.zh-CN.md"
-DOCUMENTS = (ENGLISH, CHINESE, "CONTRIBUTING.md", "CHANGELOG.md", "NOTICE", "docs/decisions.md", "docs/log.md")
+DOCUMENTS = (
+    *(ENGLISH, CHINESE, "CONTRIBUTING.md", "CHANGELOG.md", "NOTICE"),
+    *("docs/decisions.md", "docs/log.md", "docs/formats.md", "docs/reliability.md"),
+)
 RUN_FILES = (
     *("model.tellapart", "metrics.json", "predictions.csv", "split.csv"),
     *("ledger.csv", "history.jsonl", "report.html", "run.log"),

@@ -1,38 +1,29 @@
 """From the bytes of one file to RGB pixels, with every conversion told.
 
+What happens to each kind of picture stands in docs/formats.md, one row a kind.
+
 Legend: H W height and width as stored in the file, before any EXIF turn.
-
-Policies, the same for every format:
-
-- Grey is repeated to RGB and a palette is looked up: nothing is lost, so the picture counts as used, not converted.
-- Alpha or transparency is laid on white.
-- 16 bit becomes 8 bit: grey is divided by 257 and rounded; of colour Pillow keeps the high byte, at most a level away.
-- Floats and 32-bit integers are scaled by their own minimum and maximum; what is not finite becomes the minimum.
-- CMYK and the other colour spaces go through Pillow's conversion, without ICC profiles.
-- Of several frames or pages the first counts.
-- A truncated file is unreadable; a JPEG with garbage that a decoder can step over is converted.
-- More than PIXEL_LIMIT pixels by the header are refused before anything of that size is reserved.
 """
 
 from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import simplejpeg  # type: ignore[import-untyped]  # it has a .pyi, but no py.typed
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from tellapart.data.exif import ORIENTATION_TAG, jpeg_orientation
-from tellapart.data.formats import FORBIDDEN, JPEG_START
-from tellapart.data.pillow import PIXEL_LIMIT, quiet_pillow
+from tellapart.data import tiff
+from tellapart.data.exif import ORIENTATION_TAG
+from tellapart.data.formats import FORBIDDEN, JPEG_START, TIFF_STARTS
+from tellapart.data.heif import decode_heif, is_heif
+from tellapart.data.jpeg import read_jpeg_header
+from tellapart.data.memory import bytes_to_decode, memory_for
+from tellapart.data.pillow import PIXEL_LIMIT, check_speed, quiet_pillow
+from tellapart.data.rgb import Stored, reduced, stored_as, to_rgb
 from tellapart.errors import PictureError
 from tellapart.types import Pixels
-
-HEIC_BRANDS: Final = frozenset({b"heic", b"heix", b"hevc", b"heim", b"heis"})
-REDUCE_ABOVE: Final = 16_000_000  # pixels; above, a picture is box-reduced before it is copied about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,14 +60,14 @@ def decode(content: bytes, *, at_least: int) -> Decoded:
     """
     if not content:
         raise PictureError("empty file")
-    if content[4:8] == b"ftyp" and content[8:12] in HEIC_BRANDS:
-        raise PictureError("HEIC, which cannot be read here; save it as JPEG or PNG")
     try:
+        if is_heif(content):
+            return _decode_heif(content, at_least)
         return _decode_any(content, at_least)
     except PictureError:
         raise
     except Exception as error:  # a decoder fed with garbage raises nearly anything
-        raise PictureError(_reason(error)) from error
+        raise PictureError(_reason(error, content)) from error
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:
@@ -94,15 +85,13 @@ def upright(pixels: Pixels, orientation: int) -> Pixels:
 
 
 def _decode_any(content: bytes, at_least: int) -> Decoded:
-    header = _jpeg_header(content) if content.startswith(JPEG_START) else None
-    if header is None:
+    size = _jpeg_size(content) if content.startswith(JPEG_START) else None
+    if size is None:
         return _decode_with_pillow(content, at_least)
-    height, width = header
-    _check_size(width, height)
-    return _decode_jpeg(content, header, at_least)
+    return _decode_jpeg(content, size, at_least)
 
 
-def _jpeg_header(content: bytes) -> tuple[int, int] | None:
+def _jpeg_size(content: bytes) -> tuple[int, int] | None:
     """Height and width, or None where simplejpeg cannot make RGB of it: CMYK, 12 bit, arithmetic coding, damage."""
     try:
         height, width, colour, _ = simplejpeg.decode_jpeg_header(content, strict=False)
@@ -111,17 +100,16 @@ def _jpeg_header(content: bytes) -> tuple[int, int] | None:
     return (int(height), int(width)) if colour in ("YCbCr", "RGB", "Gray") else None
 
 
-def _check_size(width: int, height: int) -> None:
-    if width * height > PIXEL_LIMIT:
-        raise PictureError(f"{width} x {height} pixels, more than {PIXEL_LIMIT:,}")
-
-
 def _decode_jpeg(content: bytes, size: tuple[int, int], at_least: int) -> Decoded:
     divisor = _divisor(min(size), at_least)
     # Rounded up, as libjpeg rounds; with no minimum it would pick any n/8, and those between are slower than full size.
     height, width = -(-size[0] // divisor), -(-size[1] // divisor)
+    header = read_jpeg_header(content)
+    if len(content) < header.least_bytes:
+        raise PictureError("truncated")
     try:
-        pixels = simplejpeg.decode_jpeg(content, "RGB", min_height=height, min_width=width)
+        with memory_for(3 * height * width + header.coefficients, width=size[1], height=size[0]):
+            pixels = simplejpeg.decode_jpeg(content, "RGB", min_height=height, min_width=width)
     except ValueError as error:
         if "premature end" in str(error).lower():
             raise PictureError("truncated") from error
@@ -131,23 +119,36 @@ def _decode_jpeg(content: bytes, size: tuple[int, int], at_least: int) -> Decode
             notes=("damaged JPEG data stepped over", *decoded.notes),
             orientation=decoded.orientation,
         )
-    return Decoded(pixels=pixels, orientation=jpeg_orientation(content))
+    return Decoded(pixels=pixels, orientation=header.orientation)
 
 
 def _divisor(side: int, at_least: int) -> int:
     return next((divisor for divisor in (8, 4, 2) if side >= divisor * 2 * at_least), 1)
 
 
+def _decode_heif(content: bytes, at_least: int) -> Decoded:
+    image, bits, several = decode_heif(content)
+    stored = Stored(bits=bits, largest=65535 if image.mode.startswith("I;16") else 0)
+    rgb, notes = to_rgb(reduced(image, stored, at_least=at_least), stored)
+    return Decoded(pixels=np.array(rgb), notes=(*several, *notes))
+
+
 def _decode_with_pillow(content: bytes, at_least: int) -> Decoded:
     with quiet_pillow(), Image.open(io.BytesIO(content), formats=_readable_formats()) as image:
-        _check_size(*image.size)
+        (width, height), stored = image.size, stored_as(image, content)
+        needed = bytes_to_decode(width, height, mode=image.mode, file_format=image.format)
+        tiff.check_tiff(image)
+        check_speed(image)
         frames = ("first frame of several",) if getattr(image, "is_animated", False) else ()
-        image.load()
-        orientation = _pillow_orientation(image)
-        deep = _has_16_bit(image, content)
-        rgb, notes = _to_rgb(_reduced(image, at_least), deep=deep)
-        pixels = np.array(rgb)
-    return Decoded(pixels=pixels, notes=(*frames, *notes), orientation=orientation)
+        announced = _pillow_orientation(image)
+        with memory_for(needed, width=width, height=height):
+            image.load()
+            orientation = _pillow_orientation(image)
+            rgb, notes = to_rgb(reduced(image, stored, at_least=at_least), stored)
+            pixels = np.array(rgb)
+    # A TIFF has been turned by Pillow.
+    turned = (f"turned upright (EXIF orientation {announced})",) if announced != orientation == 1 else ()
+    return Decoded(pixels=pixels, notes=(*turned, *frames, *notes), orientation=orientation)
 
 
 def _readable_formats() -> list[str]:
@@ -165,73 +166,12 @@ def _pillow_orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _has_16_bit(image: Image.Image, content: bytes) -> bool:
-    """Whether the values are 0 to 65535; in PNG the header says so, since Pillow keeps only the high byte of colour."""
-    if image.format == "PNG":
-        return content[24] == 16
-    return image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
-
-
-def _reduced(image: Image.Image, at_least: int) -> Image.Image:
-    """What has more than REDUCE_ABOVE pixels box-reduced to twice at_least or more, so that its copies are small."""
-    if image.width * image.height <= REDUCE_ABOVE:
-        return image
-    if image.mode.startswith("I;16"):
-        image = image.convert("I")
-    elif image.mode == "1":
-        image = image.convert("L")
-    elif image.mode not in ("L", "LA", "RGB", "RGBA", "CMYK", "I", "F"):
-        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    factors = (max(1, image.width // (2 * at_least)), max(1, image.height // (2 * at_least)))
-    reduced = image.reduce(factors)
-    reduced.info = image.info  # the transparent colour of a PNG
-    return reduced
-
-
-def _to_rgb(image: Image.Image, *, deep: bool) -> tuple[Image.Image, tuple[str, ...]]:
-    sixteen = ("16 bit scaled to 8",) if deep else ()
-    if image.mode.startswith("I") and deep:
-        return _from_16_bit(image), sixteen
-    if image.mode in ("I", "F"):
-        return _from_own_range(image), ("scaled by its own minimum and maximum",)
-    if image.has_transparency_data:
-        flat, notes = _on_white(image)
-        return flat, (*sixteen, *notes)
-    if image.mode in ("1", "L", "P", "RGB", "RGBX"):
-        return image.convert("RGB"), sixteen
-    return image.convert("RGB"), (f"{image.mode} converted to RGB",)
-
-
-def _from_16_bit(image: Image.Image) -> Image.Image:
-    values = np.asarray(image).astype(np.int64).clip(0, 65535)
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
-
-
-def _from_own_range(image: Image.Image) -> Image.Image:
-    with np.errstate(all="ignore"):  # a signalling NaN
-        values: NDArray[np.float64] = np.asarray(image).astype(np.float64)
-    finite = np.isfinite(values)
-    if not finite.any():
-        raise PictureError("no finite number in it")
-    low, high = values[finite].min(), values[finite].max()
-    scaled = np.where(finite, values - low, 0.0) * (255.0 / (high - low) if high > low else 0.0)
-    return Image.fromarray(np.rint(scaled).astype(np.uint8)).convert("RGB")
-
-
-def _on_white(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
-    layered = image.convert("RGBA")
-    if layered.getchannel("A").getextrema() == (255, 255):
-        return layered.convert("RGB"), ()  # opaque all over: nothing was converted
-    white = Image.new("RGBA", layered.size, "white")
-    return Image.alpha_composite(white, layered).convert("RGB"), ("transparency laid on white",)
-
-
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, content: bytes) -> str:
     """A short clause for the ledger, the same on every run (Pillow's own text may hold a memory address)."""
     if isinstance(error, UnidentifiedImageError):
-        return "not a picture in any format known here"
+        return tiff.UNKNOWN if content.startswith(TIFF_STARTS) else "not a picture in any format known here"
     if isinstance(error, Image.DecompressionBombError):
-        return f"more than {PIXEL_LIMIT:,} pixels"
+        return f"more than {2 * PIXEL_LIMIT:,} pixels"
     if isinstance(error, MemoryError):
         return "needs more memory than there is"
     text = str(error).strip()

@@ -6,27 +6,21 @@ import struct
 from typing import Final
 
 ORIENTATION_TAG: Final = 0x0112
-_MARK: Final = b"Exif\0\0"
-_SEARCHED: Final = 65536  # bytes; EXIF stands in one of the first segments
 _BYTE_ORDERS: Final = {b"II*\0": "<", b"MM\0*": ">"}
 
 
-def jpeg_orientation(content: bytes) -> int:
-    """The EXIF orientation of a JPEG, 1 to 8; 1 where there is none or where it makes no sense.
+def tiff_orientation(tiff: memoryview) -> int:
+    """The orientation in the first directory of a TIFF structure, 1 to 8; 1 where there is none or it is damaged.
 
-    Source: EXIF 2.32, sections 4.5.4 (APP1 segment) and 4.6.2 (IFD structure).
+    Source: EXIF 2.32, section 4.6.2 (IFD structure).
     """
-    mark = content.find(_MARK, 0, _SEARCHED)
-    if mark < 4 or content[mark - 4 : mark - 2] != b"\xff\xe1":
-        return 1
     try:
-        return _tiff_orientation(memoryview(content)[mark + len(_MARK) :])
-    except struct.error:
+        return _first_directory_orientation(tiff)
+    except struct.error:  # it points outside
         return 1
 
 
-def _tiff_orientation(tiff: memoryview) -> int:
-    """The orientation in the first directory of a TIFF structure; struct.error where it points outside."""
+def _first_directory_orientation(tiff: memoryview) -> int:
     order = _BYTE_ORDERS.get(bytes(tiff[:4]))
     if order is None:
         return 1

@@ -6,7 +6,11 @@ import os
 from typing import Final
 
 JPEG_START: Final = b"\xff\xd8\xff"
+TIFF_STARTS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
 SNIFFED: Final = 32  # bytes that looks_like_picture wants
+
+HEIF_INSTALL: Final = "pip install 'tellapart[heif]'"
+HEIF_MISSING: Final = f"HEIC, which needs an extra: {HEIF_INSTALL}"  # the reason of a picture skipped for that
 
 # What Pillow reads as pixels. Names are enough: what cannot be decoded later is reported with its reason.
 # fmt: off
@@ -24,10 +28,7 @@ _STARTS: Final = (
     b"\x89PNG\r\n\x1a\n",
     b"GIF87a",
     b"GIF89a",
-    b"II*\0",
-    b"MM\0*",
-    b"II+\0",  # BigTIFF
-    b"MM\0+",
+    *TIFF_STARTS,
     b"\0\0\0\x0cjP  \r\n\x87\n",
     b"\xffO\xffQ",  # JPEG 2000 without a container
     b"8BPS",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tellapart.errors import DataError
+from tellapart.data.formats import HEIF_INSTALL, HEIF_MISSING
+from tellapart.errors import DataError, MissingExtraError
 from tellapart.files import write_csv
 from tellapart.types import Index, LedgerEntry
 
@@ -29,6 +30,7 @@ def check_skips(index: Index, entries: Sequence[LedgerEntry], *, force: bool) ->
 
     Raises:
         DataError: a class lost too many.
+        MissingExtraError: it did so only because HEIC cannot be read.
     """
     total: dict[str, int] = {}
     lost: dict[str, list[LedgerEntry]] = {}
@@ -42,10 +44,14 @@ def check_skips(index: Index, entries: Sequence[LedgerEntry], *, force: bool) ->
 
 
 def _check_class(label: str, count: int, lost: Sequence[LedgerEntry], *, force: bool) -> None:
+    if 10 * len(lost) <= count or (force and len(lost) < count):
+        return
+    if all(entry.reason == HEIF_MISSING for entry in lost):
+        what = f"{len(lost):,} of the {count:,} pictures of the class {label!r} are HEIC, for example"
+        raise MissingExtraError(what, where=lost[0].path, hint=f"Install what reads them: {HEIF_INSTALL}")
     example = f"{lost[0].path} ({lost[0].reason})"
     if len(lost) == count:
         what = f"none of the {count:,} pictures of the class {label!r} can be read, for example"
         raise DataError(what, where=example, hint="Mend them, or remove the class.")
-    if 10 * len(lost) > count and not force:
-        what = f"{len(lost):,} of the {count:,} pictures of the class {label!r} cannot be read, for example"
-        raise DataError(what, where=example, hint="Mend or remove them, or go on without them with --force.")
+    what = f"{len(lost):,} of the {count:,} pictures of the class {label!r} cannot be read, for example"
+    raise DataError(what, where=example, hint="Mend or remove them, or go on without them with --force.")

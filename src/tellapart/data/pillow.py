@@ -10,7 +10,11 @@ from typing import Any, Final, cast
 
 from PIL import Image
 
-PIXEL_LIMIT: Final = 250_000_000  # pixels a header may declare: 15,800 x 15,800, 750 MB as RGB
+from tellapart.errors import PictureError
+
+# Pillow itself refuses more than twice as many pixels; what a picture may really take, tellapart.data.memory says.
+PIXEL_LIMIT: Final = 400_000_000
+SLOW_LIMIT: Final = 1_500_000  # pixels of a format that Pillow decodes in Python: about a microsecond each
 
 
 class _Guard:
@@ -55,3 +59,15 @@ def quiet_pillow() -> Iterator[None]:
         yield
     finally:
         _GUARD.leave()
+
+
+def check_speed(image: Image.Image) -> None:
+    """Refuse a large picture that Pillow would decode in Python, after it was opened and before it is loaded.
+
+    Raises:
+        PictureError: it would take seconds.
+    """
+    codecs = {tile[0] for tile in getattr(image, "tile", ())}
+    if image.width * image.height > SLOW_LIMIT and not codecs.isdisjoint(Image.DECODERS):
+        what = f"{image.format} of {image.width} x {image.height} pixels, which takes long to decode; save it as PNG"
+        raise PictureError(what)

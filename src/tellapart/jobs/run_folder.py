@@ -27,12 +27,14 @@ def claim_run(folder: Path, *, force: bool) -> None:
         OutputError: a finished run is there and force is not given, something else is there, or it cannot be written.
     """
     try:
-        strangers = sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []
+        names = sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []
         finished = (folder / METRICS).exists()
     except NotADirectoryError as error:
         raise OutputError("the run folder is a file", where=folder, hint="Choose another with -o.") from error
     except OSError as error:
         raise files.output_error(error, folder) from error
+    # A run that was killed before run.log was there has left at most the file it was about to become.
+    strangers = [name for name in names if not name.startswith(files.STAGED_PREFIX)]
     if strangers and not is_run(folder):
         hint = "Choose another folder with -o; nothing was changed."
         raise OutputError(f"the folder is in use for something else (it holds {strangers[0]})", where=folder, hint=hint)

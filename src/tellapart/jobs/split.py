@@ -68,6 +68,7 @@ def split(
     check_names(index)
     placements = list(place(index, out, sizes=sizes, seed=seed))
     check_place(out, {placement.target for placement in placements})
+    sweep(out)
     progress.start("Linking pictures" if link else "Copying pictures", total=len(placements), unit="pictures")
     counts: dict[str, dict[SplitName, int]] = {name: dict.fromkeys(SPLITS, 0) for name in index.classes}
     for placement in placements:
@@ -100,6 +101,20 @@ def check_place(out: Path, targets: set[Path]) -> None:
             if not found.is_dir() and found not in targets and not found.name.startswith(files.STAGED_PREFIX):
                 hint = "Choose an empty folder; nothing was changed."
                 raise OutputError("the folder holds files that are not of this draw", where=found, hint=hint)
+
+
+def sweep(out: Path) -> None:
+    """Remove the half files that a killed run has left below OUT's splits.
+
+    Raises:
+        OutputError: one cannot be removed.
+    """
+    for name in SPLITS:
+        for leftover in (out / name).rglob(f"{files.STAGED_PREFIX}*"):
+            try:
+                leftover.unlink(missing_ok=True)
+            except OSError as error:
+                raise files.output_error(error, leftover) from error
 
 
 def place(index: Index, out: Path, *, sizes: Mapping[SplitName, int], seed: int) -> Iterator[Placement]:

@@ -1,0 +1,50 @@
+"""HEIC and its relatives, by way of the extra `heif`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PIL import Image
+
+from tellapart.data.formats import HEIF_MISSING
+from tellapart.data.memory import bytes_to_decode, memory_for
+from tellapart.errors import PictureError
+
+_MAJOR: Final = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis"})
+_CONTAINERS: Final = frozenset({b"mif1", b"msf1"})  # these say what is inside only among the compatible brands
+
+
+def is_heif(content: bytes) -> bool:
+    """Whether a file is HEIC by its brands (AVIF, which has the same container, is not)."""
+    if content[4:8] != b"ftyp":
+        return False
+    major = content[8:12]
+    if major not in _CONTAINERS:
+        return major in _MAJOR
+    end = min(int.from_bytes(content[:4], "big"), 256)
+    brands = {content[place : place + 4] for place in range(16, end, 4)}
+    return bool(brands & _MAJOR) and not brands & {b"avif", b"avis"}
+
+
+def decode_heif(content: bytes) -> tuple[Image.Image, int, tuple[str, ...]]:
+    """The main picture of a file, upright already (its EXIF orientation only repeats what the file itself says).
+
+    Returns:
+        The picture, the bits of one value in the file, and what else is to be told. More than 8 bits come as 16 in
+        grey, and scaled to 8 in colour.
+
+    Raises:
+        PictureError: the extra is not installed, or the picture would take too much memory.
+        Exception: whatever the decoder says of a damaged file.
+    """
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise PictureError(HEIF_MISSING) from error
+    file = pillow_heif.open_heif(content)
+    main = file[file.primary_index]
+    (width, height), depth = main.size, main.info.get("bit_depth", 8)
+    needed = bytes_to_decode(width, height, mode=main.mode, file_format="HEIF")
+    with memory_for(needed, width=width, height=height):
+        image = main.to_pillow()
+    return image, depth, ("main picture of several",) if len(file) > 1 else ()

@@ -1,0 +1,158 @@
+"""From a loaded picture of any kind to RGB with 8 bit, with every conversion told.
+
+Legend: H W height and width, V the largest value a kind of picture can hold.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tellapart.data.tiff import bits_of, is_12_bit, is_inverted, is_unsigned
+from tellapart.errors import PictureError
+
+REDUCE_ABOVE: Final = 16_000_000  # pixels; above, a picture is box-reduced before it is copied about
+_STRIP: Final = 4_000_000  # pixels that are converted at a time on the way
+_PLAIN: Final = ("1", "L", "P", "RGB", "RGBX")
+_REDUCIBLE: Final = ("L", "LA", "RGB", "RGBA", "CMYK", "I", "F")
+_PPM_LARGEST: Final = re.compile(rb"P[56](?:\s+(?:#[^\n]*\n\s*)*\d+){2}\s+(?:#[^\n]*\n\s*)*(\d+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What a file says of its values, and Pillow's mode alone does not.
+
+    Attributes:
+        bits: of one value; 8 also where the mode says it all.
+        largest: V where white is a fixed value above 255; 0 where it is not.
+        unsigned: 32 bits without a sign, which Pillow reads as if they had one.
+        inverted: 0 is white, and Pillow has left it so.
+    """
+
+    bits: int = 8
+    largest: int = 0
+    unsigned: bool = False
+    inverted: bool = False
+
+
+def stored_as(image: Image.Image, content: bytes) -> Stored:
+    """What the header of an opened picture says of its values."""
+    deep_grey = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
+    bits = _bits(image, content)
+    return Stored(
+        bits=bits,
+        largest=0 if not deep_grey else 4095 if is_12_bit(image) else 65535,
+        unsigned=is_unsigned(image),
+        inverted=is_inverted(image),
+    )
+
+
+def _bits(image: Image.Image, content: bytes) -> int:
+    if image.format == "PNG":
+        return 16 if content[24] == 16 else 8
+    if image.format == "TIFF":
+        return bits_of(image)
+    if image.format == "PPM":
+        found = _PPM_LARGEST.match(content[:512])
+        return 16 if found and int(found[1]) > 255 else 8
+    if image.format == "JPEG2000":
+        return _jpeg_2000_bits(content)
+    if image.format == "AVIF":
+        return _avif_bits(content)
+    return 16 if image.mode.startswith("I;16") else 8
+
+
+def _jpeg_2000_bits(content: bytes) -> int:
+    """The precision of the first channel. Source: ISO 15444-1, A.5.1 (the SIZ segment)."""
+    place = content.find(b"\xff\x4f\xff\x51")
+    return (content[place + 42] & 0x7F) + 1 if 0 <= place < len(content) - 42 else 8
+
+
+def _avif_bits(content: bytes) -> int:
+    """8, 10 or 12. Source: AV1 ISOBMFF binding, 2.3.3 (the box av1C)."""
+    place = content.find(b"av1C", 0, 65536)
+    if not 0 <= place < len(content) - 6 or not content[place + 6] & 0x40:
+        return 8
+    return 12 if content[place + 6] & 0x20 else 10
+
+
+def reduced(image: Image.Image, stored: Stored, *, at_least: int) -> Image.Image:
+    """What has more than REDUCE_ABOVE pixels box-reduced to twice at_least or more, so that its copies are small.
+
+    A mode that cannot be averaged is converted strip by strip, so that no second picture of the full size is made.
+    """
+    if stored.unsigned:
+        values = np.asarray(image).view(np.uint32)
+        image = Image.fromarray((values - values.min()).astype(np.float32))  # near 0, where float32 is fine
+    if image.width * image.height <= REDUCE_ABOVE:
+        return image
+    across, down = (max(1, side // (2 * at_least)) for side in image.size)
+    mode = _reducible_mode(image)
+    if mode == image.mode:
+        return image.reduce((across, down))
+    rows = max(1, _STRIP // (image.width * down)) * down
+    small = Image.new(mode, (-(-image.width // across), -(-image.height // down)))
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        small.paste(strip.convert(mode).reduce((across, down)), (0, top // down))
+    return small
+
+
+def _reducible_mode(image: Image.Image) -> str:
+    if image.mode.startswith("I;16"):
+        return "I"
+    if image.has_transparency_data and image.mode != "LA":
+        return "RGBA"
+    if image.mode == "1":
+        return "L"
+    return image.mode if image.mode in _REDUCIBLE else "RGB"
+
+
+def to_rgb(image: Image.Image, stored: Stored) -> tuple[Image.Image, tuple[str, ...]]:
+    """RGB of a loaded picture of any mode, and what was converted."""
+    deep = (f"{stored.bits} bit scaled to 8",) if stored.bits > 8 else ()
+    if stored.largest:
+        return _from_deep(image, stored), deep
+    if image.mode in ("I", "F"):
+        return _from_own_range(image, stored), ("scaled by its own minimum and maximum",)
+    if image.has_transparency_data:
+        flat, notes = _on_white(image)
+        return flat, (*deep, *notes)
+    if image.mode in _PLAIN:
+        return image.convert("RGB"), deep
+    return image.convert("RGB"), (*deep, f"{image.mode} converted to RGB")
+
+
+def _from_deep(image: Image.Image, stored: Stored) -> Image.Image:
+    """Grey from 0 to V, rounded to the nearest of 256 levels."""
+    values = np.asarray(image).astype(np.int64).clip(0, stored.largest)
+    levels = ((values * 255 + stored.largest // 2) // stored.largest).astype(np.uint8)
+    return _grey(levels, stored)
+
+
+def _from_own_range(image: Image.Image, stored: Stored) -> Image.Image:
+    with np.errstate(all="ignore"):  # a signalling NaN
+        values: NDArray[np.float64] = np.asarray(image).astype(np.float64)
+    finite = np.isfinite(values)
+    if not finite.any():
+        raise PictureError("no finite number in it")
+    low, high = values[finite].min(), values[finite].max()
+    scaled = np.where(finite, values - low, 0.0) * (255.0 / (high - low) if high > low else 0.0)
+    return _grey(np.rint(scaled).astype(np.uint8), stored)
+
+
+def _grey(levels: NDArray[np.uint8], stored: Stored) -> Image.Image:
+    return Image.fromarray(255 - levels if stored.inverted else levels).convert("RGB")
+
+
+def _on_white(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+    layered = image.convert("RGBA")
+    if layered.getchannel("A").getextrema() == (255, 255):
+        return layered.convert("RGB"), ()  # opaque all over: nothing was converted
+    white = Image.new("RGBA", layered.size, "white")
+    return Image.alpha_composite(white, layered).convert("RGB"), ("transparency laid on white",)

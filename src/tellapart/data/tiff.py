@@ -1,0 +1,58 @@
+"""Kinds of TIFF that Pillow opens and shows wrongly: set right where that is simple, refused where it is not."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
+
+from tellapart.errors import PictureError
+
+_SUBFILE, _BITS, _PHOTOMETRIC, _PLANES, _KIND, _DNG = 254, 258, 262, 284, 339, 50706  # tags
+_REDUCED: Final = 1  # a bit of _SUBFILE: a small version of another picture in the file
+_SIGNED: Final = 2
+UNKNOWN: Final = "a kind of TIFF that cannot be read here; save it with 8 or 16 bit"
+
+
+def bits_of(image: Image.Image) -> int:
+    """Bits of one value as the file says; 0 for anything but a TIFF."""
+    return max(_numbers(image, _BITS), default=0)
+
+
+def check_tiff(image: Image.Image) -> None:
+    """Refuse what Pillow decodes to something else than the file says.
+
+    Raises:
+        PictureError: camera raw, whose first picture is a preview; 16-bit colour whose channels are stored one after
+            another; signed bytes.
+    """
+    if _numbers(image, _DNG) or any(number & _REDUCED for number in _numbers(image, _SUBFILE)):
+        raise PictureError("camera raw, of which only a preview can be read here; save it as JPEG or PNG")
+    if bits_of(image) == 16 and _numbers(image, _PLANES) == (2,) and len(image.getbands()) > 1:
+        raise PictureError("TIFF with 16-bit colour in separate planes, which cannot be read here")
+    if bits_of(image) == 8 and _SIGNED in _numbers(image, _KIND):
+        raise PictureError("TIFF with signed bytes, which cannot be read here")
+
+
+def is_inverted(image: Image.Image) -> bool:
+    """Whether 0 means white and Pillow has left it so, as it does for grey of more than 8 bit."""
+    return _numbers(image, _PHOTOMETRIC) == (0,) and (image.mode in ("I", "F") or image.mode.startswith("I;16"))
+
+
+def is_12_bit(image: Image.Image) -> bool:
+    """Whether white is 4095, which Pillow leaves as it is in a mode for 65535."""
+    return bits_of(image) == 12
+
+
+def is_unsigned(image: Image.Image) -> bool:
+    """Whether it holds 32-bit numbers without a sign."""
+    return image.mode == "I" and bits_of(image) == 32 and _SIGNED not in _numbers(image, _KIND)
+
+
+def _numbers(image: Image.Image, tag: int) -> tuple[int, ...]:
+    if not isinstance(image, TiffImageFile):
+        return ()
+    value = image.tag_v2.get(tag, ())
+    numbers = tuple(value) if isinstance(value, tuple | bytes) else (value,)
+    return tuple(number for number in numbers if isinstance(number, int))
