@@ -1,0 +1,106 @@
+"""The exact heat map adds up to the logit, and lies where the evidence is."""
+
+import numpy as np
+import onnx
+import pytest
+
+from pictures import make_pixels
+from tellapart.backbones.openvino_runtime import load_openvino
+from tellapart.backbones.table import load_backbone
+from tellapart.bundle.bundle import assemble, pack_bundle
+from tellapart.explain.exact import MapReader, exact_heat_map
+from tellapart.heads.linear import LinearHead
+
+CLASSES = ("cat", "dog", "owl")
+
+
+def small_bundle(*, depths="all", size=96, seed=5):
+    """A model file's values with a head of random weights, without a run."""
+    backbone = load_backbone("lite0", size=size)
+    chosen = backbone.depths[-1:] if depths == "last" else backbone.depths
+    start, stop = chosen[0].start, chosen[-1].stop
+    random = np.random.default_rng(seed)
+    weight = random.normal(0, 0.05, (stop - start, 3)).astype(np.float32)
+    head = LinearHead(weight=weight, bias=random.normal(size=3).astype(np.float32), start=start, stop=stop)
+    packed = pack_bundle(backbone=backbone, head=head, temperature=1.5, classes=CLASSES, manifest={}, card="")
+    return assemble(*packed, "model.tellapart")
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    return small_bundle()
+
+
+@pytest.mark.parametrize("depths", ["last", "all"])
+@pytest.mark.parametrize("size", [96, 75])
+def test_exact_heat_map__adds_up_to_the_logit_in_float32(depths, size):
+    bundle = small_bundle(depths=depths, size=size)
+    reader = MapReader(bundle.backbone, precision="f32")
+    square = make_pixels(3, width=size, height=size)
+    features, _ = reader.read(square)
+    logits = bundle.head.logits(features[None])[0]
+    for target, name in enumerate(CLASSES):
+        heat = exact_heat_map(reader, square, head=bundle.head, target=target, class_name=name)
+        assert heat.values.shape == (size, size)
+        assert (heat.method, heat.target, heat.class_name) == ("exact", target, name)
+        assert heat.logit == pytest.approx(logits[target], rel=1e-9)
+        assert heat.values.sum(dtype=np.float64) + heat.bias == pytest.approx(heat.logit, rel=1e-3)
+        assert heat.evidence.mean(dtype=np.float64) == pytest.approx(heat.logit, rel=1e-3)
+
+
+def test_exact_heat_map__the_logit_is_that_of_the_graph_itself(bundle):
+    square = make_pixels(8, width=96, height=96)
+    core = load_openvino().Core()
+    model = core.compile_model(core.read_model(bundle.backbone.graph), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    expected = model(square[None])["logits"][0]
+    reader = MapReader(bundle.backbone, precision="f32")
+    for target in range(3):
+        heat = exact_heat_map(reader, square, head=bundle.head, target=target, class_name="")
+        assert heat.values.sum(dtype=np.float64) + heat.bias == pytest.approx(expected[target], rel=1e-3)
+
+
+def test_exact_heat_map__what_is_put_into_a_corner_shows_there(bundle):
+    reader = MapReader(bundle.backbone, precision="f32")
+    plain = np.full((96, 96, 3), 128, np.uint8)
+    marked = plain.copy()
+    marked[:24, 72:] = make_pixels(1, width=24, height=24)
+    one, other = (
+        exact_heat_map(reader, square, head=bundle.head, target=0, class_name="").values for square in (plain, marked)
+    )
+    change = np.abs(other - one)
+    assert change[:40, 56:].sum() > 3 * change[56:, :40].sum()
+
+
+def test_exact_heat_map__is_refused_where_the_features_are_not_the_means_of_the_maps(bundle):
+    graph = onnx.load_from_string(bundle.backbone.graph)
+    for node in graph.graph.node:
+        if node.op_type == "GlobalAveragePool":
+            node.op_type = "GlobalMaxPool"
+    other = type(bundle.backbone)(
+        name="lite0",
+        graph=graph.SerializeToString(),
+        preprocess=bundle.backbone.preprocess,
+        widths=bundle.backbone.widths,
+        outputs=bundle.backbone.outputs,
+        entry=bundle.backbone.entry,
+    )
+    reader = MapReader(other, precision="f32")
+    square = make_pixels(3, width=96, height=96)
+    assert exact_heat_map(reader, square, head=bundle.head, target=0, class_name="") is None
+
+
+def test_map_reader__a_base_without_maps_is_told(bundle):
+    graph = onnx.load_from_string(bundle.backbone.graph)
+    for node in graph.graph.node:
+        for names in (node.input, node.output):
+            names[:] = [name.replace("maps_", "hidden_") for name in names]
+    other = type(bundle.backbone)(
+        name="lite0",
+        graph=graph.SerializeToString(),
+        preprocess=bundle.backbone.preprocess,
+        widths=bundle.backbone.widths,
+        outputs=bundle.backbone.outputs,
+        entry=bundle.backbone.entry,
+    )
+    with pytest.raises(KeyError):
+        MapReader(other, precision="f32")
