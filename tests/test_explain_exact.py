@@ -71,12 +71,14 @@ def test_exact_heat_map__what_is_put_into_a_corner_shows_there(bundle):
     assert change[:40, 56:].sum() > 3 * change[56:, :40].sum()
 
 
-def test_exact_heat_map__is_refused_where_the_features_are_not_the_means_of_the_maps(bundle):
+def changed(bundle, *, kind="GlobalAveragePool", maps="maps_"):
+    """The base of a bundle with another pooling, or with its maps under another name."""
     graph = onnx.load_from_string(bundle.backbone.graph)
     for node in graph.graph.node:
-        if node.op_type == "GlobalAveragePool":
-            node.op_type = "GlobalMaxPool"
-    other = type(bundle.backbone)(
+        node.op_type = kind if node.op_type == "GlobalAveragePool" else node.op_type
+        for names in (node.input, node.output):
+            names[:] = [name.replace("maps_", maps) for name in names]
+    return type(bundle.backbone)(
         name="lite0",
         graph=graph.SerializeToString(),
         preprocess=bundle.backbone.preprocess,
@@ -84,23 +86,23 @@ def test_exact_heat_map__is_refused_where_the_features_are_not_the_means_of_the_
         outputs=bundle.backbone.outputs,
         entry=bundle.backbone.entry,
     )
-    reader = MapReader(other, precision="f32")
+
+
+def test_exact_heat_map__is_refused_where_the_features_are_not_the_means_of_the_maps(bundle):
+    reader = MapReader(changed(bundle, kind="GlobalMaxPool"), precision="f32")
     square = make_pixels(3, width=96, height=96)
     assert exact_heat_map(reader, square, head=bundle.head, target=0, class_name="") is None
 
 
-def test_map_reader__a_base_without_maps_is_told(bundle):
-    graph = onnx.load_from_string(bundle.backbone.graph)
-    for node in graph.graph.node:
-        for names in (node.input, node.output):
-            names[:] = [name.replace("maps_", "hidden_") for name in names]
-    other = type(bundle.backbone)(
-        name="lite0",
-        graph=graph.SerializeToString(),
-        preprocess=bundle.backbone.preprocess,
-        widths=bundle.backbone.widths,
-        outputs=bundle.backbone.outputs,
-        entry=bundle.backbone.entry,
+def test_map_reader__maps_without_a_name_are_found_by_the_mean_that_is_taken_of_them(bundle):
+    square = make_pixels(3, width=96, height=96)
+    named, unnamed = (
+        exact_heat_map(MapReader(base, precision="f32"), square, head=bundle.head, target=1, class_name="")
+        for base in (bundle.backbone, changed(bundle, maps="hidden_"))
     )
+    np.testing.assert_allclose(unnamed.values, named.values, atol=1e-7)
+
+
+def test_map_reader__a_base_without_maps_is_told(bundle):
     with pytest.raises(KeyError):
-        MapReader(other, precision="f32")
+        MapReader(changed(bundle, kind="GlobalMaxPool", maps="hidden_"), precision="f32")

@@ -24,6 +24,7 @@ from tellapart.heads.linear import LinearHead
 from tellapart.types import Pixels
 
 AGREEMENT = 1e-3  # of the logit, or of 1: how far the map may be from adding up; measured 2e-6 in f32 and in bf16
+RESHAPING = ("Reshape", "Squeeze", "Unsqueeze", "Convert")
 
 
 class MapReader:
@@ -77,11 +78,27 @@ def with_maps(model: Any, backbone: Backbone) -> Any:  # noqa: ANN401
 
 
 def _maps_of(tensors: Mapping[str, Any], depth: str, *, width: int) -> Any:  # noqa: ANN401
-    found = tensors[f"maps_{depth}"]
+    found = tensors[f"maps_{depth}"] if f"maps_{depth}" in tensors else _averaged(tensors[f"pooled_{depth}"])
     shape = found.get_partial_shape()
     if shape.rank.is_dynamic or len(shape) != 4 or shape[1].is_dynamic or shape[1].get_length() != width:
         raise KeyError(f"maps_{depth} of {width} channels")
     return found
+
+
+def _averaged(pooled: Any) -> Any:  # noqa: ANN401
+    """The tensor that a pooled one is the mean of, as in a net of one's own, where nothing is named after maps.
+
+    Over which axes is not looked into: that the map adds up is checked on every picture.
+
+    Raises:
+        KeyError: it is not made by a mean.
+    """
+    node = pooled.get_node()
+    while node.get_type_name() in RESHAPING:
+        node = node.input_value(0).get_node()
+    if node.get_type_name() != "ReduceMean":
+        raise KeyError(f"a mean, not {node.get_type_name()}")
+    return node.input_value(0)
 
 
 def exact_heat_map(
