@@ -1,6 +1,7 @@
 """`tellapart explain`: a sheet for each picture, and nothing of the user's written over."""
 
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -47,6 +48,24 @@ def test_explain__another_class_gives_another_map(trained, tmp_path, tellapart):
         assert outcome.json["pictures"][0]["class"] == name
         sheets.append(np.asarray(Image.open(tmp_path / name / "001-explained.png")))
     assert (sheets[0] != sheets[1]).any()
+
+
+def test_explain__grad_cam_on_a_stage_from_the_same_file(trained, tmp_path, tellapart):
+    pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
+    picture = trained.data / "owl" / "001.png"
+    outcome = tellapart("explain", trained.model, picture, "-o", tmp_path / "why", "--stage", "last", "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.json["pictures"][0]["method"] == "grad-cam"
+    wrong = tellapart("explain", trained.model, picture, "-o", tmp_path / "why", "--stage", "conv999")
+    assert wrong.code == 2
+    assert "Stages with maps: " in wrong.complaint
+
+
+def test_explain__without_torch_a_stage_is_an_extra_that_is_missing(trained, tmp_path, tellapart, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    outcome = tellapart("explain", trained.model, trained.data / "owl" / "001.png", "-o", tmp_path, "--stage", "last")
+    assert outcome.code == 5
+    assert "pip install 'tellapart[torch]'" in outcome.complaint
 
 
 def test_explain__a_class_the_model_does_not_know(trained, tmp_path):

@@ -53,10 +53,15 @@ def grad_cam(
         (gradient,) = torch.autograd.grad(_scores(logits.float(), target).sum(), maps, allow_unused=True)
     if gradient is None:
         raise UsageError("the answer does not depend on this stage", where=stage, hint=_choices(net, pixels))
-    weights = gradient.mean(dim=(2, 3), keepdim=True)
-    found = (weights * maps.detach()).sum(dim=1).float()
-    result: NDArray[np.float32] = (found if signed else found.relu()).cpu().numpy()
+    result: NDArray[np.float32] = combined(maps.detach(), gradient, signed=signed).cpu().numpy()
     return result
+
+
+def combined(maps: Tensor, gradient: Tensor, *, signed: bool) -> Tensor:
+    """Maps [N, C, h, w] weighted by the mean gradient of their channels, float32 [N, h, w]: the paper's equation 2."""
+    weights = gradient.mean(dim=(2, 3), keepdim=True)
+    found = (weights * maps).sum(dim=1).float()
+    return found if signed else found.relu()
 
 
 def map_stages(net: Module, pixels: Tensor) -> tuple[str, ...]:

@@ -69,11 +69,12 @@ def with_maps(model: Any, backbone: Backbone) -> Any:  # noqa: ANN401
     openvino = load_openvino()
     tensors = {name: output for node in model.get_ordered_ops() for output in node.outputs() for name in output.names}
     results = {name: result for result in model.get_results() for name in result.input_value(0).names}
-    maps = [_maps_of(tensors, depth, width=width) for depth, width in backbone.widths.items()]
+    found = {depth: _maps_of(tensors, depth, width=width) for depth, width in backbone.widths.items()}
     squares = openvino.opset13.parameter([-1, -1, -1, 3], np.uint8, name="squares")
     for consumer in tensors[backbone.entry].get_target_inputs():
         consumer.replace_source_output(squares.output(0))
-    outputs = [*(results[name] for name in backbone.outputs), *(openvino.opset13.result(found) for found in maps)]
+    maps = [results.get(f"maps_{depth}") or openvino.opset13.result(output) for depth, output in found.items()]
+    outputs = [*(results[name] for name in backbone.outputs), *maps]
     return openvino.Model(outputs, [squares], model.get_friendly_name())
 
 

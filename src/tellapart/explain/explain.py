@@ -14,10 +14,11 @@ from PIL import Image
 
 from tellapart.backbones.engine import Engine
 from tellapart.bundle.bundle import Bundle
+from tellapart.convnets.graph_cam import GraphCam
 from tellapart.data.decode import decode, upright
 from tellapart.errors import PictureError
 from tellapart.explain.exact import MapReader, exact_heat_map
-from tellapart.explain.heat_map import Explanation, HeatMap
+from tellapart.explain.heat_map import GRAD_CAM, Explanation, HeatMap
 from tellapart.explain.occlusion import occlusion_heat_map
 from tellapart.features.embed import picture_content, prepare_content
 from tellapart.progress import Progress, Silent
@@ -33,6 +34,7 @@ def explain_pictures(
     *,
     engine: Engine,
     targets: Targets | int | None = None,
+    stage: str | None = None,
     longest: int = LONGEST,
     progress: Progress | None = None,
 ) -> Iterator[Explanation]:
@@ -46,11 +48,16 @@ def explain_pictures(
         index: the pictures, N of them.
         engine: its base, compiled, as `read_bundle` returns it.
         targets: the class to explain, by position; None for the one predicted; or one of these for each picture.
+        stage: ask for Grad-CAM on this stage instead (the extra torch), by name; "last" for the one nearest the answer.
         longest: the longer side in pixels of the picture that is handed back to be shown.
         progress: told of every picture.
+
+    Raises:
+        MissingExtraError: a stage is asked for, and torch is not installed.
+        UsageError: there is no such stage; the message has those there are.
     """
     progress = progress or Silent()
-    explainer = Explainer(bundle, engine=engine)
+    explainer = Explainer(bundle, engine=engine, stage=stage)
     wanted = [targets] * len(index.pictures) if targets is None or isinstance(targets, int) else list(targets)
     progress.start("Explaining pictures", total=len(index.pictures), unit="pictures")
     try:
@@ -64,9 +71,10 @@ def explain_pictures(
 class Explainer:
     """A model file ready to explain; the maps are compiled when the first picture needs them."""
 
-    def __init__(self, bundle: Bundle, *, engine: Engine) -> None:
+    def __init__(self, bundle: Bundle, *, engine: Engine, stage: str | None = None) -> None:
         self._bundle = bundle
         self._engine = engine
+        self._stage = stage
 
     @cached_property
     def reader(self) -> MapReader | None:
@@ -75,6 +83,11 @@ class Explainer:
             return MapReader(self._bundle.backbone, precision=self._engine.precision)
         except KeyError:
             return None
+
+    @cached_property
+    def graph_cam(self) -> GraphCam:
+        """The base and head in torch."""
+        return GraphCam(self._bundle.backbone, self._bundle.head)
 
     def explain(self, index: Index, picture: Picture, *, target: int | None, longest: int) -> Explanation:
         """Explain one picture of an index."""
@@ -91,8 +104,11 @@ class Explainer:
         return Explanation(picture=picture, pixels=shown, probabilities=probabilities, heat=heat)
 
     def heat_map(self, square: Pixels, *, target: int) -> HeatMap:
-        """The map of a prepared square [S, S, 3] for a class: exact where that can be had, else by occlusion."""
+        """The map of a prepared square [S, S, 3] for a class: Grad-CAM if asked for, else exact, else by occlusion."""
         name = self._bundle.classes[target]
+        if self._stage is not None:
+            values, logit = self.graph_cam.heat(square, stage=self._stage, target=target)
+            return HeatMap(values=values, method=GRAD_CAM, target=target, class_name=name, logit=logit)
         if self.reader is not None:
             exact = exact_heat_map(self.reader, square, head=self._bundle.head, target=target, class_name=name)
             if exact is not None:

@@ -31,6 +31,7 @@ def explain(
     *,
     out: Path,
     class_name: str | None = None,
+    stage: str | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Write a sheet for every picture: the picture, its heat map with a scale, and the scores.
@@ -40,6 +41,7 @@ def explain(
         paths: picture files, and folders of them.
         out: the folder to write to.
         class_name: the class to explain; None for the one predicted.
+        stage: Grad-CAM on this stage of the net instead (the extra torch), by name; "last" for the last one.
         progress: told of every picture.
 
     Returns:
@@ -48,7 +50,8 @@ def explain(
 
     Raises:
         ModelFileError: the model file is damaged or gives other answers than it must.
-        UsageError: the model does not know the class.
+        UsageError: the model does not know the class, or has no such stage.
+        MissingExtraError: a stage is asked for, and torch is not installed.
         OutputError: a file that is not one of ours is in the way, or nothing can be written there.
         DataError: a path does not exist, or not one of the pictures can be read.
     """
@@ -62,7 +65,7 @@ def explain(
         check_replaceable(target)
     wanted = bundle.classes.index(class_name) if class_name is not None else None
     rows: list[dict[str, Any]] = []
-    explanations = explain_pictures(bundle, index, engine=engine, targets=wanted, progress=progress)
+    explanations = explain_pictures(bundle, index, engine=engine, targets=wanted, stage=stage, progress=progress)
     for explanation, target in zip(explanations, targets, strict=True):
         document = explanation.to_json(bundle.classes)
         if explanation.failure:
