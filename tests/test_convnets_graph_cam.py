@@ -61,7 +61,8 @@ def test_heat__of_the_shipped_base_agrees_with_the_exact_map_where_that_is_defin
     head = LinearHead(weight=weight, bias=np.zeros(2, np.float32), start=0, stop=backbone.width)
     cam = GraphCam(backbone, head)
     found, logit = cam.heat(SQUARE, stage=cam.stages(SQUARE)[-1], target=1)
-    exact = exact_heat_map(MapReader(backbone, precision="f32"), SQUARE, head=head, target=1, class_name="")
+    seen = MapReader(backbone, precision="f32").read(SQUARE)
+    exact = exact_heat_map(*seen, side=64, head=head, target=1, class_name="")
     assert found.sum() == pytest.approx(exact.logit, rel=1e-3)
     assert logit == pytest.approx(exact.logit, rel=1e-3)
 

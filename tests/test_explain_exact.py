@@ -1,5 +1,7 @@
 """The exact heat map adds up to the logit, and lies where the evidence is."""
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -11,6 +13,7 @@ from tellapart.bundle.bundle import assemble, pack_bundle
 from tellapart.explain.exact import MapReader, exact_heat_map
 from tellapart.heads.linear import LinearHead
 
+SHARED = Path(__file__).parents[2] / "shared" / "data"
 CLASSES = ("cat", "dog", "owl")
 
 
@@ -40,7 +43,7 @@ def test_exact_heat_map__adds_up_to_the_logit_in_float32(depths, size):
     features, _ = reader.read(square)
     logits = bundle.head.logits(features[None])[0]
     for target, name in enumerate(CLASSES):
-        heat = exact_heat_map(reader, square, head=bundle.head, target=target, class_name=name)
+        heat = exact_heat_map(*reader.read(square), side=len(square), head=bundle.head, target=target, class_name=name)
         assert heat.values.shape == (size, size)
         assert (heat.method, heat.target, heat.class_name) == ("exact", target, name)
         assert heat.logit == pytest.approx(logits[target], rel=1e-9)
@@ -55,7 +58,7 @@ def test_exact_heat_map__the_logit_is_that_of_the_graph_itself(bundle):
     expected = model(square[None])["logits"][0]
     reader = MapReader(bundle.backbone, precision="f32")
     for target in range(3):
-        heat = exact_heat_map(reader, square, head=bundle.head, target=target, class_name="")
+        heat = exact_heat_map(*reader.read(square), side=len(square), head=bundle.head, target=target, class_name="")
         assert heat.values.sum(dtype=np.float64) + heat.bias == pytest.approx(expected[target], rel=1e-3)
 
 
@@ -65,7 +68,8 @@ def test_exact_heat_map__what_is_put_into_a_corner_shows_there(bundle):
     marked = plain.copy()
     marked[:24, 72:] = make_pixels(1, width=24, height=24)
     one, other = (
-        exact_heat_map(reader, square, head=bundle.head, target=0, class_name="").values for square in (plain, marked)
+        exact_heat_map(*reader.read(square), side=96, head=bundle.head, target=0, class_name="").values
+        for square in (plain, marked)
     )
     change = np.abs(other - one)
     assert change[:40, 56:].sum() > 3 * change[56:, :40].sum()
@@ -91,13 +95,15 @@ def changed(bundle, *, kind="GlobalAveragePool", maps="maps_"):
 def test_exact_heat_map__is_refused_where_the_features_are_not_the_means_of_the_maps(bundle):
     reader = MapReader(changed(bundle, kind="GlobalMaxPool"), precision="f32")
     square = make_pixels(3, width=96, height=96)
-    assert exact_heat_map(reader, square, head=bundle.head, target=0, class_name="") is None
+    assert exact_heat_map(*reader.read(square), side=len(square), head=bundle.head, target=0, class_name="") is None
 
 
 def test_map_reader__maps_without_a_name_are_found_by_the_mean_that_is_taken_of_them(bundle):
     square = make_pixels(3, width=96, height=96)
     named, unnamed = (
-        exact_heat_map(MapReader(base, precision="f32"), square, head=bundle.head, target=1, class_name="")
+        exact_heat_map(
+            *MapReader(base, precision="f32").read(square), side=96, head=bundle.head, target=1, class_name=""
+        )
         for base in (bundle.backbone, changed(bundle, maps="hidden_"))
     )
     np.testing.assert_allclose(unnamed.values, named.values, atol=1e-7)
@@ -106,3 +112,14 @@ def test_map_reader__maps_without_a_name_are_found_by_the_mean_that_is_taken_of_
 def test_map_reader__a_base_without_maps_is_told(bundle):
     with pytest.raises(KeyError):
         MapReader(changed(bundle, kind="GlobalMaxPool", maps="hidden_"), precision="f32")
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared picture sets are not here")
+def test_exact_heat_map__adds_up_on_photographs():
+    bundle = small_bundle(size=224)
+    reader = MapReader(bundle.backbone, precision="f32")
+    for path in sorted((SHARED / "cats_vs_dogs_small" / "test" / "dogs").iterdir())[:3]:
+        seen = reader.read(bundle.backbone.preprocess.apply(path.read_bytes()).pixels)
+        for target in range(3):
+            heat = exact_heat_map(*seen, side=224, head=bundle.head, target=target, class_name="")
+            assert heat.values.sum(dtype=np.float64) + heat.bias == pytest.approx(heat.logit, rel=1e-3)

@@ -24,6 +24,7 @@ from tellapart.heads.linear import LinearHead
 from tellapart.types import Pixels
 
 AGREEMENT = 1e-3  # of the logit, or of 1: how far the map may be from adding up; measured 2e-6 in f32 and in bf16
+Seen = tuple[NDArray[np.float32], Mapping[str, NDArray[np.float32]]]  # features [D], maps [C, h, w] of each depth
 RESHAPING = ("Reshape", "Squeeze", "Unsqueeze", "Convert")
 
 
@@ -50,7 +51,7 @@ class MapReader:
         self._request = self._compiled.create_infer_request()
         self._backbone = backbone
 
-    def read(self, square: Pixels) -> tuple[NDArray[np.float32], Mapping[str, NDArray[np.float32]]]:
+    def read(self, square: Pixels) -> Seen:
         """Features float32 [D] and the maps float32 [C, h, w] of each depth, of one prepared square [S, S, 3]."""
         self._request.infer({0: square[np.newaxis]})
         parts = [self._request.get_output_tensor(place).data[0] for place in range(len(self._compiled.outputs))]
@@ -103,14 +104,26 @@ def _averaged(pooled: Any) -> Any:  # noqa: ANN401
 
 
 def exact_heat_map(
-    reader: MapReader, square: Pixels, *, head: LinearHead, target: int, class_name: str
+    features: NDArray[np.float32],
+    maps: Mapping[str, NDArray[np.float32]],
+    *,
+    side: int,
+    head: LinearHead,
+    target: int,
+    class_name: str,
 ) -> HeatMap | None:
-    """What each pixel of a prepared square [S, S, 3] adds to the logit of a class; None where that does not add up.
+    """What each pixel of a square of that side adds to the logit of a class; None where that does not add up.
 
     It would not where a file names maps that its features are not the means of.
+
+    Args:
+        features: float32 [D].
+        maps: float32 [C, h, w] of each depth, in the order of the features, as `MapReader.read` gives them.
+        side: S.
+        head: on all of the features.
+        target: the class, by position.
+        class_name: its name.
     """
-    features, maps = reader.read(square)
-    side = len(square)
     weights = head.weight[:, target]
     total = np.zeros((side, side))
     start = 0

@@ -17,7 +17,7 @@ from tellapart.bundle.bundle import Bundle
 from tellapart.convnets.graph_cam import GraphCam
 from tellapart.data.decode import decode, upright
 from tellapart.errors import PictureError
-from tellapart.explain.exact import MapReader, exact_heat_map
+from tellapart.explain.exact import MapReader, Seen, exact_heat_map
 from tellapart.explain.heat_map import GRAD_CAM, Explanation, HeatMap
 from tellapart.explain.occlusion import occlusion_heat_map
 from tellapart.features.embed import picture_content, prepare_content
@@ -97,20 +97,21 @@ class Explainer:
             shown = shown_pixels(content, longest=longest)
         except PictureError as error:
             return Explanation(picture=picture, failure=error.what)
+        seen = self.reader.read(square) if self.reader is not None else None
+        features = seen[0][np.newaxis] if seen is not None else self._engine.run(square[np.newaxis])
         # Rounded as `embed` rounds them, so that the probabilities are those of `predict`.
-        features = self._engine.run(square[np.newaxis]).astype(np.float16).astype(np.float32)
-        probabilities = self._bundle.probabilities(features)[0]
-        heat = self.heat_map(square, target=int(probabilities.argmax()) if target is None else target)
+        probabilities = self._bundle.probabilities(features.astype(np.float16).astype(np.float32))[0]
+        heat = self.heat_map(square, seen, target=int(probabilities.argmax()) if target is None else target)
         return Explanation(picture=picture, pixels=shown, probabilities=probabilities, heat=heat)
 
-    def heat_map(self, square: Pixels, *, target: int) -> HeatMap:
+    def heat_map(self, square: Pixels, seen: Seen | None, *, target: int) -> HeatMap:
         """The map of a prepared square [S, S, 3] for a class: Grad-CAM if asked for, else exact, else by occlusion."""
         name = self._bundle.classes[target]
         if self._stage is not None:
             values, logit = self.graph_cam.heat(square, stage=self._stage, target=target)
             return HeatMap(values=values, method=GRAD_CAM, target=target, class_name=name, logit=logit)
-        if self.reader is not None:
-            exact = exact_heat_map(self.reader, square, head=self._bundle.head, target=target, class_name=name)
+        if seen is not None:
+            exact = exact_heat_map(*seen, side=len(square), head=self._bundle.head, target=target, class_name=name)
             if exact is not None:
                 return exact
         return occlusion_heat_map(square, score=self._score(target), target=target, class_name=name)

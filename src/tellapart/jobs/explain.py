@@ -22,6 +22,7 @@ from tellapart.types import Index, Pixels
 ENDING = "-explained.png"
 MARK = "tellapart explain"  # in the file, so that only files of ours are ever written over
 LONGEST_NAME = 100  # characters of a picture's own name that are kept
+QUICK = 3  # of 9: a third of the time of 6 for a twentieth more bytes
 FORBIDDEN = frozenset('<>:"/\\|?*')  # in file names, on one system or another
 
 
@@ -140,5 +141,5 @@ def marked_png(pixels: Pixels) -> bytes:
     marks = PngImagePlugin.PngInfo()
     marks.add_text("Software", MARK)
     content = io.BytesIO()
-    Image.fromarray(pixels).save(content, "PNG", pnginfo=marks)
+    Image.fromarray(pixels).save(content, "PNG", pnginfo=marks, compress_level=QUICK)
     return content.getvalue()
