@@ -144,7 +144,18 @@ def test_cache__shows_and_clears(tmp_path, tellapart, fresh_cache):
 
 
 def test_main__help_of_every_command(tellapart):
-    for command in ("train", "predict", "evaluate", "split", "report", "summary", "demo", "version", "cache"):
+    for command in (
+        "train",
+        "predict",
+        "explain",
+        "evaluate",
+        "split",
+        "report",
+        "summary",
+        "demo",
+        "version",
+        "cache",
+    ):
         outcome = tellapart(command, "--help")
         assert (outcome.code, outcome.err) == (0, "")
         assert f"tellapart {command}" in outcome.out

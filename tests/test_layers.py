@@ -18,6 +18,7 @@ LAYERS = (
     "recipes",
     "bundle",
     "evaluation",
+    "explain",
     "report",
     "jobs",
     "estimator",

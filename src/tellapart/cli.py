@@ -180,6 +180,41 @@ def split(
 
 
 @app.command()
+def explain(
+    model: Model,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE…", help="Picture files, or folders of them.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="The folder to write to.")],
+    class_name: Annotated[
+        str | None, typer.Option("--class", metavar="NAME", help="The class to explain; else the one predicted.")
+    ] = None,
+    stage: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Grad-CAM on this stage, or on last; needs tellapart[torch].")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show which parts of a picture decided.
+
+    For each picture a sheet is written: the picture, a heat map (orange speaks for the class, blue against it), its
+    scale, and the score of each class. The map is exact where the head is linear on the base's maps; for other nets
+    parts of the picture are covered in turn.
+
+    \b
+    tellapart explain runs/pictures/model.tellapart new.jpg -o why
+    tellapart explain runs/pictures/model.tellapart inbox/ -o why --class dogs
+    tellapart explain runs/pictures/model.tellapart new.jpg -o why --stage last
+    """
+    from tellapart.jobs.explain import explain as run
+
+    found = run(model, images, out=out, class_name=class_name, stage=stage, progress=listener())
+    if as_json:
+        print_json(found)
+    else:
+        from tellapart.cli_tables import print_explanations
+
+        print_explanations(found)
+
+
+@app.command()
 def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]) -> None:
     """Write RUN/report.html again from RUN/metrics.json.
 

@@ -6,6 +6,7 @@ Legend: K classes.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -137,6 +138,18 @@ def print_split(counts: Mapping[str, Mapping[SplitName, int]], out: Path) -> Non
     header = ["class", *next(iter(counts.values()))]
     print_table(header, [[name, *map(str, row.values())] for name, row in counts.items()])
     print(f"written to {out}")
+
+
+def print_explanations(found: Mapping[str, Any]) -> None:
+    """The sheet, class and probability of each picture; unreadable ones go to standard error."""
+    written = [row for row in found["pictures"] if row["file"] is not None]
+    print_table(
+        ["sheet", "predicted", "probability"],
+        [[row["file"], row["predicted"], f"{100 * row['probability']:.1f} %"] for row in written],
+    )
+    for row in found["pictures"]:
+        if row["file"] is None:
+            print(one_line(f"cannot be read: {row['path']} ({row['error']})"), file=sys.stderr)
 
 
 def print_layers(net: str, layers: Sequence[Layer]) -> None:

@@ -297,6 +297,7 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
     "Add": lambda _, left, right: left + right,
     "AveragePool": _average_pool,
     "BatchNormalization": _batch_normalisation,
+    "Cast": lambda _, maps: maps.float(),  # of the pixels; every other Cast is a stored constant's
     "Clip": _clip,
     "Concat": lambda attributes, *parts: _torch().cat(parts, attributes["axis"]),
     "Conv": _convolution,

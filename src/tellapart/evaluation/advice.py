@@ -1,0 +1,152 @@
+"""What to do next, in one sentence: more pictures, of which class, or better labels.
+
+Legend: K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+WORTH_IT = 0.005  # half a point of accuracy for twice the pictures: below, nobody should go out and photograph
+SUSPECT_SHARE = 0.01  # of the training labels
+FEWEST = 3  # errors, or suspects, below which nothing is said of a class or pair
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspicion:
+    """Labels of train that look wrong.
+
+    Attributes:
+        pairs: (given, suggested) positions of the classes, one for each suspect.
+        checked: how many labels were looked at.
+    """
+
+    pairs: tuple[tuple[int, int], ...]
+    checked: int
+
+    @property
+    def share(self) -> float:
+        return len(self.pairs) / self.checked if self.checked else 0.0
+
+
+def advise(
+    law: Mapping[str, Any] | None,
+    *,
+    classes: Sequence[str],
+    errors: Sequence[int],
+    train_counts: Sequence[int],
+    suspicion: Suspicion | None = None,
+) -> dict[str, Any]:
+    """What to do next, ready for JSON.
+
+    Labels come first where at least one in a hundred looks wrong, since more pictures with such labels inherit the
+    fault. Then more pictures, if twice as many promise half a point and the curve is surely falling. Where even the
+    hopeful end of the forecast is below half a point, the pictures are enough; else the curve cannot tell.
+
+    Args:
+        law: of `fit_power_law`.
+        classes: K names.
+        errors: pictures of each class in valid that are told wrong, [K].
+        train_counts: training pictures of each class, [K].
+        suspicion: what is known of wrong labels in train; None where nobody looked.
+
+    Returns:
+        `code`: better_labels, more_pictures, enough, cannot_tell or too_few; `class`: of which class first, or None;
+        `pair`: [given, suggested], the pair of classes whose labels are most often in doubt, or None; `gain`: what
+        twice the pictures promise {value, low, high}, or None; `suspects`: how many labels look wrong, or None;
+        `sentence` {en, zh}.
+    """
+    gain = law["doubled"]["gain"] if law else None
+    name = _class_to_feed(classes, errors, train_counts)
+    pair = _doubted_pair(classes, suspicion)
+    code = _code(law, suspicion)
+    facts = {
+        "code": code,
+        "class": name if code == "more_pictures" else None,
+        "pair": pair if code == "better_labels" else None,
+        "gain": dict(gain) if gain else None,
+        "suspects": len(suspicion.pairs) if suspicion else None,
+    }
+    return {**facts, "sentence": {"en": _english(facts), "zh": _chinese(facts)}}
+
+
+def _code(law: Mapping[str, Any] | None, suspicion: Suspicion | None) -> str:
+    doubted = suspicion is not None and len(suspicion.pairs) >= FEWEST and suspicion.share >= SUSPECT_SHARE
+    if doubted:
+        return "better_labels"
+    if law is None:
+        return "too_few"
+    gain = law["doubled"]["gain"]
+    if gain["value"] >= WORTH_IT and law["exponent"]["low"] > 0:
+        return "more_pictures"
+    return "enough" if gain["high"] < WORTH_IT else "cannot_tell"
+
+
+def _class_to_feed(classes: Sequence[str], errors: Sequence[int], train_counts: Sequence[int]) -> str | None:
+    """The class with most errors for each training picture it has: where a picture more is worth most."""
+    rates = [
+        (wrong / count if count else float("inf"), name)
+        for name, wrong, count in zip(classes, errors, train_counts, strict=True)
+        if wrong >= FEWEST
+    ]
+    return max(rates, key=lambda rate: rate[0])[1] if rates else None
+
+
+def _doubted_pair(classes: Sequence[str], suspicion: Suspicion | None) -> list[str] | None:
+    """The pair of classes, given and suggested, that most suspects are of."""
+    counts: dict[tuple[int, int], int] = {}
+    for pair in suspicion.pairs if suspicion else ():
+        counts[pair] = counts.get(pair, 0) + 1
+    best = max(counts, key=lambda pair: counts[pair], default=None)
+    if best is None or counts[best] < FEWEST:
+        return None
+    return [classes[place] for place in best]
+
+
+def _english(facts: Mapping[str, Any]) -> str:
+    gain = facts["gain"]
+    promise = f"twice the training pictures promise {_points(gain['value'])} points of accuracy" if gain else ""
+    span = f" ({_points(gain['low'])} to {_points(gain['high'])})" if gain else ""
+    sentences = {
+        "better_labels": (
+            f"Check the labels first: {facts['suspects']} training pictures look mislabelled"
+            + (f", most often {facts['pair'][1]} filed as {facts['pair'][0]}" if facts["pair"] else "")
+            + (f". After that, {promise}{span}." if gain else ".")
+        ),
+        "more_pictures": (
+            f"More pictures will help: {promise}{span}"
+            + (f"； begin with {facts['class']}, where a picture more is worth most." if facts["class"] else ".")
+        ),
+        "enough": f"More of the same pictures will hardly help: {promise}{span}. Look at what is told wrong instead.",
+        "cannot_tell": f"The valid split is too small to tell whether more pictures would help: {promise}{span}.",
+        "too_few": "There are too few pictures to draw a learning curve; add pictures of every class.",
+    }
+    return sentences[facts["code"]]
+
+
+def _chinese(facts: Mapping[str, Any]) -> str:
+    gain = facts["gain"]
+    promise = f"训练图片增加一倍，准确率预计提高 {_points(gain['value'])} 个百分点" if gain else ""
+    span = f"（{_points(gain['low'])} 至 {_points(gain['high'])}）" if gain else ""
+    sentences = {
+        "better_labels": (
+            f"请先检查标注：有 {facts['suspects']} 张训练图片的标注可疑"
+            + (f"，最常见的是把“{facts['pair'][1]}”归入“{facts['pair'][0]}”" if facts["pair"] else "")
+            + (f"。之后，{promise}{span}。" if gain else "。")
+        ),
+        "more_pictures": (
+            f"增加图片会有帮助：{promise}{span}"
+            + (f"；先补充“{facts['class']}”，那里每多一张图片收益最大。" if facts["class"] else "。")
+        ),
+        "enough": f"同类图片再多也帮助不大：{promise}{span}。不如看看哪些图片被判错。",
+        "cannot_tell": f"验证集太小，无法判断更多图片是否有帮助：{promise}{span}。",
+        "too_few": "图片太少，画不出学习曲线；请为每个类别增加图片。",
+    }
+    return sentences[facts["code"]]
+
+
+def _points(share: float) -> str:
+    """A share as percentage points with one decimal."""
+    return f"{100 * share:.1f}"

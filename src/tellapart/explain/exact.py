@@ -1,0 +1,139 @@
+"""The exact heat map of a linear head on pooled maps.
+
+A feature is the mean of a map over its places, and a logit is a weighted sum of features and a bias. So the weighted
+sum of the maps themselves, place by place, has the logit less the bias for its mean: nothing is estimated. This is
+class activation mapping (Zhou et al., 2016, arXiv:1512.04150), over every depth that the head reads at once.
+
+Legend: C channels of a depth, h w its places, S side of the square, D features, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.engine import thread_count
+from tellapart.backbones.openvino_runtime import load_openvino
+from tellapart.explain.heat_map import EXACT, HeatMap
+from tellapart.explain.spread import spread
+from tellapart.heads.linear import LinearHead
+from tellapart.types import Pixels
+
+AGREEMENT = 1e-3  # of the logit, or of 1: how far the map may be from adding up; measured 2e-6 in f32 and in bf16
+Seen = tuple[NDArray[np.float32], Mapping[str, NDArray[np.float32]]]  # features [D], maps [C, h, w] of each depth
+RESHAPING = ("Reshape", "Squeeze", "Unsqueeze", "Convert")
+
+
+class MapReader:
+    """A base compiled so that it gives, beside the features, the maps that they are the means of."""
+
+    def __init__(self, backbone: Backbone, *, precision: str) -> None:
+        """Compile the base.
+
+        Raises:
+            KeyError: a depth of the base has no maps of its width, so no exact heat map can be had.
+        """
+        openvino = load_openvino()
+        core = openvino.Core()
+        side = backbone.preprocess.size
+        model = with_maps(core.read_model(backbone.graph), backbone)
+        model.reshape([1, side, side, 3])
+        settings = {
+            "INFERENCE_PRECISION_HINT": precision,
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": str(thread_count()),
+        }
+        self._compiled = core.compile_model(model, "CPU", settings)
+        self._request = self._compiled.create_infer_request()
+        self._backbone = backbone
+
+    def read(self, square: Pixels) -> Seen:
+        """Features float32 [D] and the maps float32 [C, h, w] of each depth, of one prepared square [S, S, 3]."""
+        self._request.infer({0: square[np.newaxis]})
+        parts = [self._request.get_output_tensor(place).data[0] for place in range(len(self._compiled.outputs))]
+        count = len(self._backbone.outputs)
+        features = np.concatenate(parts[:count], dtype=np.float32)
+        maps = {depth: part.copy() for depth, part in zip(self._backbone.widths, parts[count:], strict=True)}
+        return features, maps
+
+
+def with_maps(model: Any, backbone: Backbone) -> Any:  # noqa: ANN401
+    """The part of a model from the prepared square to the features and to the maps of every depth.
+
+    Raises:
+        KeyError: a depth has no maps of its width.
+    """
+    openvino = load_openvino()
+    tensors = {name: output for node in model.get_ordered_ops() for output in node.outputs() for name in output.names}
+    results = {name: result for result in model.get_results() for name in result.input_value(0).names}
+    found = {depth: _maps_of(tensors, depth, width=width) for depth, width in backbone.widths.items()}
+    squares = openvino.opset13.parameter([-1, -1, -1, 3], np.uint8, name="squares")
+    for consumer in tensors[backbone.entry].get_target_inputs():
+        consumer.replace_source_output(squares.output(0))
+    maps = [results.get(f"maps_{depth}") or openvino.opset13.result(output) for depth, output in found.items()]
+    outputs = [*(results[name] for name in backbone.outputs), *maps]
+    return openvino.Model(outputs, [squares], model.get_friendly_name())
+
+
+def _maps_of(tensors: Mapping[str, Any], depth: str, *, width: int) -> Any:  # noqa: ANN401
+    found = tensors[f"maps_{depth}"] if f"maps_{depth}" in tensors else _averaged(tensors[f"pooled_{depth}"])
+    shape = found.get_partial_shape()
+    if shape.rank.is_dynamic or len(shape) != 4 or shape[1].is_dynamic or shape[1].get_length() != width:
+        raise KeyError(f"maps_{depth} of {width} channels")
+    return found
+
+
+def _averaged(pooled: Any) -> Any:  # noqa: ANN401
+    """The tensor that a pooled one is the mean of, as in a net of one's own, where nothing is named after maps.
+
+    Over which axes is not looked into: that the map adds up is checked on every picture.
+
+    Raises:
+        KeyError: it is not made by a mean.
+    """
+    node = pooled.get_node()
+    while node.get_type_name() in RESHAPING:
+        node = node.input_value(0).get_node()
+    if node.get_type_name() != "ReduceMean":
+        raise KeyError(f"a mean, not {node.get_type_name()}")
+    return node.input_value(0)
+
+
+def exact_heat_map(
+    features: NDArray[np.float32],
+    maps: Mapping[str, NDArray[np.float32]],
+    *,
+    side: int,
+    head: LinearHead,
+    target: int,
+    class_name: str,
+) -> HeatMap | None:
+    """What each pixel of a square of that side adds to the logit of a class; None where that does not add up.
+
+    It would not where a file names maps that its features are not the means of.
+
+    Args:
+        features: float32 [D].
+        maps: float32 [C, h, w] of each depth, in the order of the features, as `MapReader.read` gives them.
+        side: S.
+        head: on all of the features.
+        target: the class, by position.
+        class_name: its name.
+    """
+    weights = head.weight[:, target]
+    total = np.zeros((side, side))
+    start = 0
+    for channels in maps.values():  # [C, h, w]
+        part = weights[start : start + len(channels)]
+        total += spread(np.einsum("c,chw->hw", part, channels, dtype=np.float64), height=side, width=side)
+        start += len(channels)
+    values = (total / side**2).astype(np.float32)
+    logit = float(head.logits(features[np.newaxis])[0, target])
+    bias = float(head.bias[target])
+    if abs(float(values.sum(dtype=np.float64)) + bias - logit) > AGREEMENT * max(1.0, abs(logit)):
+        return None
+    return HeatMap(values=values, method=EXACT, target=target, class_name=class_name, logit=logit, bias=bias)

@@ -1,0 +1,143 @@
+"""Which pixels decided: a heat map for each picture of an index, from the model file alone.
+
+Legend: N pictures, K classes, S side of the square.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tellapart.backbones.engine import Engine
+from tellapart.bundle.bundle import Bundle
+from tellapart.convnets.graph_cam import GraphCam
+from tellapart.data.decode import decode, upright
+from tellapart.errors import PictureError
+from tellapart.explain.exact import MapReader, Seen, exact_heat_map
+from tellapart.explain.heat_map import GRAD_CAM, Explanation, HeatMap
+from tellapart.explain.occlusion import occlusion_heat_map
+from tellapart.features.embed import picture_content, prepare_content
+from tellapart.progress import Progress, Silent
+from tellapart.types import Index, Picture, Pixels
+
+LONGEST = 512  # pixels of the longer side of a picture as it is shown
+Targets = Sequence[int | None]
+
+
+def explain_pictures(
+    bundle: Bundle,
+    index: Index,
+    *,
+    engine: Engine,
+    targets: Targets | int | None = None,
+    stage: str | None = None,
+    longest: int = LONGEST,
+    progress: Progress | None = None,
+) -> Iterator[Explanation]:
+    """Explain the pictures of an index one after another, unreadable ones included.
+
+    The map is exact where the head is linear on pooled maps and the model file has those maps; else it is an
+    occlusion map, for which the engine looks at each picture 82 times.
+
+    Args:
+        bundle: the model file.
+        index: the pictures, N of them.
+        engine: its base, compiled, as `read_bundle` returns it.
+        targets: the class to explain, by position; None for the one predicted; or one of these for each picture.
+        stage: ask for Grad-CAM on this stage instead (the extra torch), by name; "last" for the one nearest the answer.
+        longest: the longer side in pixels of the picture that is handed back to be shown.
+        progress: told of every picture.
+
+    Raises:
+        MissingExtraError: a stage is asked for, and torch is not installed.
+        UsageError: there is no such stage; the message has those there are.
+    """
+    progress = progress or Silent()
+    explainer = Explainer(bundle, engine=engine, stage=stage)
+    wanted = [targets] * len(index.pictures) if targets is None or isinstance(targets, int) else list(targets)
+    progress.start("Explaining pictures", total=len(index.pictures), unit="pictures")
+    try:
+        for picture, target in zip(index.pictures, wanted, strict=True):
+            yield explainer.explain(index, picture, target=target, longest=longest)
+            progress.advance()
+    finally:
+        progress.finish()
+
+
+class Explainer:
+    """A model file ready to explain; the maps are compiled when the first picture needs them."""
+
+    def __init__(self, bundle: Bundle, *, engine: Engine, stage: str | None = None) -> None:
+        self._bundle = bundle
+        self._engine = engine
+        self._stage = stage
+
+    @cached_property
+    def reader(self) -> MapReader | None:
+        """The base with its maps, or None where it has none."""
+        try:
+            return MapReader(self._bundle.backbone, precision=self._engine.precision)
+        except KeyError:
+            return None
+
+    @cached_property
+    def graph_cam(self) -> GraphCam:
+        """The base and head in torch."""
+        return GraphCam(self._bundle.backbone, self._bundle.head)
+
+    def explain(self, index: Index, picture: Picture, *, target: int | None, longest: int) -> Explanation:
+        """Explain one picture of an index."""
+        try:
+            content = picture_content(index, picture)
+            square = prepare_content(content, self._bundle.backbone).pixels
+            shown = shown_pixels(content, longest=longest)
+        except PictureError as error:
+            return Explanation(picture=picture, failure=error.what)
+        seen = self.reader.read(square) if self.reader is not None else None
+        features = seen[0][np.newaxis] if seen is not None else self._engine.run(square[np.newaxis])
+        # Rounded as `embed` rounds them, so that the probabilities are those of `predict`.
+        probabilities = self._bundle.probabilities(features.astype(np.float16).astype(np.float32))[0]
+        heat = self.heat_map(square, seen, target=int(probabilities.argmax()) if target is None else target)
+        return Explanation(picture=picture, pixels=shown, probabilities=probabilities, heat=heat)
+
+    def heat_map(self, square: Pixels, seen: Seen | None, *, target: int) -> HeatMap:
+        """The map of a prepared square [S, S, 3] for a class: Grad-CAM if asked for, else exact, else by occlusion."""
+        name = self._bundle.classes[target]
+        if self._stage is not None:
+            values, logit = self.graph_cam.heat(square, stage=self._stage, target=target)
+            return HeatMap(values=values, method=GRAD_CAM, target=target, class_name=name, logit=logit)
+        if seen is not None:
+            exact = exact_heat_map(*seen, side=len(square), head=self._bundle.head, target=target, class_name=name)
+            if exact is not None:
+                return exact
+        return occlusion_heat_map(square, score=self._score(target), target=target, class_name=name)
+
+    def _score(self, target: int) -> Callable[[Pixels], NDArray[np.float64]]:
+        def score(squares: Pixels) -> NDArray[np.float64]:
+            logits: NDArray[np.float64] = self._bundle.head.logits(self._engine.run(squares))[:, target]
+            return logits
+
+        return score
+
+
+def shown_pixels(content: bytes | NDArray[np.uint8], *, longest: int) -> Pixels:
+    """A picture upright, uint8 [H, W, 3], scaled down so that its longer side is at most longest.
+
+    Raises:
+        PictureError: it cannot be read.
+    """
+    if isinstance(content, bytes):
+        decoded = decode(content, at_least=max(8, longest // 4))
+        pixels = upright(decoded.pixels, decoded.orientation)
+    else:
+        pixels = content if content.ndim == 3 else np.repeat(content[:, :, np.newaxis], 3, axis=2)
+    height, width = pixels.shape[:2]
+    scale = min(1.0, longest / max(height, width))
+    if scale == 1.0:
+        return np.ascontiguousarray(pixels)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))

@@ -1,0 +1,92 @@
+"""What a heat map is.
+
+Legend: N pictures, K classes, h w height and width of a map (squashed to the base's square, whatever the picture was),
+H W of a picture as it is shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.types import Picture, Pixels
+
+Values = NDArray[np.float32]  # [h, w]
+Method = Literal["exact", "occlusion", "grad-cam"]
+EXACT: Method = "exact"
+OCCLUSION: Method = "occlusion"
+GRAD_CAM: Method = "grad-cam"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeatMap:
+    """Which parts of a picture speak for a class, and which against it.
+
+    Attributes:
+        values: float32 [h, w]. "exact": what each spot adds to the logit, so values.sum() + bias is the logit.
+            "occlusion": by how much the logit falls where the spot is covered. "grad-cam": the class's gradient times
+            the activation, which has no unit.
+        method: how it was found.
+        target: the position of the class it is about.
+        class_name: its name.
+        logit: the logit of that class, before the temperature, in the pass the map is from.
+        bias: what the head adds to the logit whatever the picture; None where the map does not add up to the logit.
+    """
+
+    values: Values
+    method: Method
+    target: int
+    class_name: str
+    logit: float
+    bias: float | None = None
+
+    @property
+    def evidence(self) -> Values:
+        """What is drawn, float32 [h, w]: above 0 for the class, below 0 against it.
+
+        Of an exact map this is the logit that a picture would have which were everywhere like this spot: its mean is
+        the logit, and the bias, which belongs to no spot, is spread evenly.
+        """
+        if self.bias is None:
+            return self.values
+        return self.values * np.float32(self.values.size) + np.float32(self.bias)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """One picture, what the model says of it, and why.
+
+    Attributes:
+        picture: which one.
+        failure: why it cannot be read, "" if it can; then there is nothing else.
+        pixels: uint8 [H, W, 3], the picture upright, scaled down to be shown.
+        probabilities: float64 [K], as `predict` gives them.
+        heat: the map for the class that was asked for.
+    """
+
+    picture: Picture
+    failure: str = ""
+    pixels: Pixels | None = None
+    probabilities: NDArray[np.float64] | None = None
+    heat: HeatMap | None = None
+
+    def to_json(self, classes: tuple[str, ...]) -> dict[str, Any]:
+        """Path and error; or path, predicted, probability, probabilities, and of the map class, logit, bias, method."""
+        if self.probabilities is None or self.heat is None:
+            return {"path": self.picture.path, "error": self.failure}
+        best = int(self.probabilities.argmax())
+        return {
+            "path": self.picture.path,
+            "predicted": classes[best],
+            "probability": round(float(self.probabilities[best]), 6),
+            "probabilities": {
+                name: round(float(value), 6) for name, value in zip(classes, self.probabilities, strict=True)
+            },
+            "class": self.heat.class_name,
+            "logit": self.heat.logit,
+            "bias": self.heat.bias,
+            "method": self.heat.method,
+        }

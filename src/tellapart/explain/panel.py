@@ -1,0 +1,147 @@
+"""The sheet that `tellapart explain` writes for a picture: the picture, the heat map, its scale, and the scores.
+
+Legend: K classes; everything else is in pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from tellapart.explain.colours import MIDDLE_GREY, evidence_colours
+from tellapart.explain.heat_map import EXACT, GRAD_CAM, OCCLUSION, Explanation, HeatMap
+from tellapart.explain.lettering import lettering
+from tellapart.explain.overlay import evidence_limit, overlay
+from tellapart.types import Pixels, Probabilities
+
+SIDE: Final = 384  # the longer side of the picture and of the overlay
+MARGIN: Final = 20
+LETTERS, SMALL = 18, 14
+LINE: Final = 26
+BAR: Final = 18  # width of the colour bar
+BAR_TEXT: Final = 116
+MOST_CLASSES: Final = 6  # whose scores are shown
+LEAST_WIDTH: Final = 640
+WHITE, INK, FAINT, SCORE, OTHER = (255, 255, 255), (32, 33, 36), (95, 99, 104), (85, 85, 85), (205, 205, 205)
+
+MEANING: Final = {
+    EXACT: "exact: the logit a picture would have that were everywhere like this spot",
+    OCCLUSION: "occlusion: how far the logit falls where this spot is covered",
+    GRAD_CAM: "Grad-CAM: where the class's gradient and the activation agree, without a unit",
+}
+
+
+def panel(explanation: Explanation, *, classes: Sequence[str], title: str) -> Pixels:
+    """The sheet for a picture that could be read, uint8 [H, W, 3].
+
+    Args:
+        explanation: with pixels, probabilities and a heat map.
+        classes: K names.
+        title: what stands on top, as a rule the file's name.
+
+    Raises:
+        ValueError: the picture could not be read.
+    """
+    if explanation.pixels is None or explanation.probabilities is None or explanation.heat is None:
+        raise ValueError("a picture that cannot be read has no sheet")
+    heat, probabilities = explanation.heat, explanation.probabilities
+    shown = Image.fromarray(explanation.pixels)
+    shown = shown.resize(_size(shown.width, shown.height), Image.Resampling.BICUBIC)
+    covered = Image.fromarray(overlay(np.asarray(shown), heat))
+    scores = _ranked(probabilities, target=heat.target)
+    top = MARGIN + 2 * LINE + 8
+    height = max(shown.height, 160)
+    width = max(LEAST_WIDTH, 2 * shown.width + 3 * MARGIN + BAR + 8 + BAR_TEXT)
+    sheet = Image.new("RGB", (width, top + height + LINE + 10 + len(scores) * LINE + MARGIN), WHITE)
+    draw = ImageDraw.Draw(sheet)
+    best = int(probabilities.argmax())
+    _write(draw, (MARGIN, MARGIN), title, width=width - 2 * MARGIN)
+    verdict = f"{classes[best]} {_percent(probabilities[best])}; in colour: evidence for {heat.class_name}"
+    _write(draw, (MARGIN, MARGIN + LINE), verdict, width=width - 2 * MARGIN, colour=FAINT)
+    sheet.paste(shown, (MARGIN, top))
+    sheet.paste(covered, (2 * MARGIN + shown.width, top))
+    _draw_scale(sheet, draw, heat, place=(2 * MARGIN + 2 * shown.width + 12, top), height=height)
+    caption = f"{MEANING[heat.method]}; the logit of this picture is {heat.logit:+.3g}"
+    _write(draw, (MARGIN, top + height + 6), caption, width=width - 2 * MARGIN, size=SMALL, colour=FAINT)
+    below = (MARGIN, top + height + LINE + 10)
+    _draw_scores(draw, classes, probabilities, scores, place=below, width=width - 2 * MARGIN)
+    return np.asarray(sheet)
+
+
+def _draw_scale(
+    sheet: Image.Image, draw: ImageDraw.ImageDraw, heat: HeatMap, *, place: tuple[int, int], height: int
+) -> None:
+    """The colour bar, with the evidence that its ends and its middle stand for."""
+    left, top = place
+    strength = np.linspace(1, -1, height)[:, None].repeat(BAR, axis=1)
+    colours = evidence_colours(strength, grey=np.full(strength.shape, MIDDLE_GREY, np.uint8))
+    sheet.paste(Image.fromarray(colours), (left, top))
+    limit = evidence_limit(heat)
+    marks = (("for", f"+{limit:.3g}", 0), ("", "0", height // 2 - SMALL // 2), ("against", f"-{limit:.3g}", height))
+    for word, number, down in marks:
+        low = min(max(down, 0), height - 2 * SMALL - 6) if word else down
+        text = f"{number} {word}".strip()
+        _write(draw, (left + BAR + 8, top + low), text, width=BAR_TEXT, size=SMALL, colour=FAINT)
+        if word:
+            below = (left + BAR + 8, top + low + SMALL + 4)
+            _write(draw, below, heat.class_name, width=BAR_TEXT, size=SMALL, colour=FAINT)
+
+
+def _draw_scores(
+    draw: ImageDraw.ImageDraw,
+    classes: Sequence[str],
+    probabilities: Probabilities,
+    scores: Sequence[int],
+    *,
+    place: tuple[int, int],
+    width: int,
+) -> None:
+    """A bar for the probability of each class listed."""
+    left, top = place
+    names, numbers = width // 3, 80
+    room = width - names - numbers
+    for line, position in enumerate(scores):
+        down = top + line * LINE
+        share = float(probabilities[position])
+        _write(draw, (left, down), classes[position], width=names - 12, size=SMALL)
+        draw.rectangle((left + names, down + 2, left + names + room, down + 16), fill=(240, 240, 240))
+        if round(room * share):
+            fill = SCORE if position == scores[0] else OTHER
+            draw.rectangle((left + names, down + 2, left + names + round(room * share), down + 16), fill=fill)
+        _write(draw, (left + width - numbers + 12, down), _percent(share), width=numbers, size=SMALL)
+
+
+def _ranked(probabilities: Probabilities, *, target: int) -> list[int]:
+    """The classes to list, the most probable first; the one in question is always among them."""
+    order = [int(place) for place in np.argsort(-probabilities, kind="stable")]
+    listed = order[:MOST_CLASSES]
+    return listed if target in listed else [*listed[:-1], target]
+
+
+def _write(
+    draw: ImageDraw.ImageDraw,
+    place: tuple[int, int],
+    text: str,
+    *,
+    width: int,
+    size: int = LETTERS,
+    colour: tuple[int, int, int] = INK,
+) -> None:
+    line, font = lettering(text, size=size, width=width)
+    draw.text(place, line, fill=colour, font=font)
+
+
+def _size(width: int, height: int) -> tuple[int, int]:
+    scale = SIDE / max(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _percent(share: Any) -> str:  # noqa: ANN401
+    """A probability; never 100 or 0 where it is not."""
+    shown = f"{100 * share:.1f} %"
+    if shown == "100.0 %" and share < 1:
+        return "> 99.9 %"
+    return "< 0.1 %" if shown == "0.0 %" and share > 0 else shown

@@ -1,0 +1,47 @@
+"""Text that is drawn: any letters, never wider than its place."""
+
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+import tellapart.explain.lettering as module
+from tellapart.explain.lettering import lettering, shortened
+
+
+def test_lettering__plain_text_is_left_as_it_is():
+    text, font = lettering("cat.1664.jpg", size=16, width=400)
+    assert text == "cat.1664.jpg"
+    assert font.getlength(text) <= 400
+
+
+def test_lettering__what_no_font_can_draw_is_written_as_its_code(monkeypatch):
+    monkeypatch.setattr(module, "FONTS", ())
+    assert lettering("a猫b", size=16, width=400)[0] == "a\\u732bb"
+
+
+def test_lettering__other_letters_are_drawn_where_the_system_has_them():
+    text, font = lettering("жук", size=16, width=400)
+    if text == "жук":  # a font that has them was found, so each of them is drawn as something of its own
+        assert len({bytes(font.getmask(letter)) for letter in "жук\uffff"}) == 4
+    else:
+        assert text == "\\u0436\\u0443\\u043a"
+
+
+def test_lettering__control_characters_break_no_line():
+    assert lettering("a\nb\u202ec", size=16, width=400)[0] == "a\\nb\\u202ec"
+
+
+@pytest.mark.parametrize("width", [1, 20, 60, 200])
+def test_shortened__fits_and_keeps_both_ends(width):
+    font = ImageFont.load_default(size=16)
+    text = "a-very-long-name-of-a-picture-that-goes-on-and-on-0001.jpg"
+    cut = shortened(text, font=font, width=width)
+    assert cut == "..." or font.getlength(cut) <= width
+    if width == 200:
+        assert cut.startswith("a-very")
+        assert cut.endswith("1.jpg")
+
+
+def test_lettering__endless_names_are_cut_at_once():
+    text, font = lettering("x" * 5000, size=16, width=300)
+    ImageDraw.Draw(Image.new("RGB", (300, 20))).text((0, 0), text, font=font)
+    assert font.getlength(text) <= 300
