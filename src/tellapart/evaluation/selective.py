@@ -10,9 +10,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.evaluation.intervals import wilson
+from tellapart.evaluation.intervals import UNKNOWN, wilson
+from tellapart.heads.doubt import Flags
 
 MOST_POINTS = 101
+
+
+def selective_figures(flags: Flags, *, correct: NDArray[np.bool_]) -> dict[str, Any]:
+    """How many answers stand at the model's own threshold, and how many of those are wrong.
+
+    Args:
+        flags: what is said beside each of the N answers.
+        correct: bool [N].
+
+    Returns:
+        `answered` and `wrong`, in pictures; `coverage`, the share that is answered, `error`, the share of those that
+        is wrong, and `unlike`, the share that is called unlike the training set (answered or not), as
+        {value, low, high} each with its 95 % Wilson interval. Without a threshold everything is answered.
+    """
+    count = len(correct)
+    stands = np.ones(count, np.bool_) if flags.unsure is None else ~flags.unsure
+    answered, wrong = int(stands.sum()), int((stands & ~correct).sum())
+    unlike = UNKNOWN if flags.unlike is None else wilson(int(flags.unlike.sum()), count)
+    return {
+        "answered": answered,
+        "wrong": wrong,
+        "coverage": wilson(answered, count).to_json(),
+        "error": wilson(wrong, answered).to_json(),
+        "unlike": unlike.to_json(),
+    }
 
 
 def risk_coverage(confidence: NDArray[np.float64], *, correct: NDArray[np.bool_]) -> dict[str, list[Any]]:
