@@ -58,7 +58,8 @@ def test_choose_threshold__answers_everything_where_enough_is_right():
     confidence = np.linspace(0.6, 1, 300)
     promise = choose_threshold(confidence, correct=np.ones(300, bool), max_error=0.01)
     assert (promise.threshold, promise.error, promise.kept) == (0.6, 0.01, True)
-    assert "promises" in promise.in_words()
+    assert promise.in_words().startswith("The promise is that with 95 % confidence at most 1 %")
+    assert promise.to_json()["sentence"] == promise.in_words()
 
 
 def test_choose_threshold__leaves_out_the_unsure_mistakes():

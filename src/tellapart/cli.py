@@ -156,9 +156,10 @@ def evaluate(model: Model, data: Data, as_json: Json = False) -> None:
     if as_json:
         print_json(figures)
     else:
-        from tellapart.cli_tables import print_figures
+        from tellapart.cli_tables import print_doubts, print_figures
 
         print_figures(figures, title=f"{data} ({figures['split']} pictures)")
+        print_doubts(figures["selective"], figures["thresholds"])
 
 
 @app.command()

@@ -58,22 +58,17 @@ def print_figures(figures: Mapping[str, Any], *, title: str) -> None:
 
 
 def print_doubts(selective: Mapping[str, Any], thresholds: Mapping[str, Any]) -> None:
-    """How many answers stand, and what is promised of them."""
-    if thresholds["unsure"] is None:
-        print("sure enough: unknown, too few pictures in valid to find a threshold")
-        return
-    print(
-        f"sure enough to stand: {share(selective['coverage'])} of the answers; "
-        f"{selective['wrong']} of those {selective['answered']} wrong: {share(selective['error'])}"
-    )
+    """How many answers stand, and what is promised of them; nothing for a model that never doubts."""
     promise = thresholds["promise"]
-    if promise is not None:
+    if thresholds["unsure"] is not None:
         print(
-            f"promised: at most {100 * promise['error']:.3g} % wrong, with 95 % confidence"
-            + ("" if promise["kept"] else f"; {promise['pictures']} pictures in valid cannot promise the ")
-            + ("" if promise["kept"] else f"{100 * promise['asked']:.3g} % that were asked for")
+            f"sure enough to stand: {share(selective['coverage'])} of the answers; "
+            f"{selective['wrong']} of those {selective['answered']} wrong: {share(selective['error'])}"
         )
-    print(f"called unlike the training set: {share(selective['unlike'])} of the pictures")
+    if promise is not None:
+        print(promise["sentence"])
+    if thresholds["unlike"] is not None:
+        print(f"unlike the training set: {share(selective['unlike'])} of the pictures")
 
 
 def print_comparison(found: Mapping[str, Any]) -> None:

@@ -51,6 +51,7 @@ class Promise:
             "pictures": self.pictures,
             "needed": self.needed,
             "method": METHOD,
+            "sentence": self.in_words(),
         }
 
     def in_words(self) -> str:
@@ -60,13 +61,13 @@ class Promise:
             return f"{self.pictures} pictures in valid are too few to promise anything about the answers."
         promise = f"with 95 % confidence at most {100 * self.error:.3g} % of the answers that stand are wrong"
         if self.kept:
-            return f"The threshold promises that {promise}."
+            return f"The promise is that {promise}."
         if self.pictures < self.needed:
             reason = (
                 f"{self.pictures} pictures in valid are too few to promise {asked} (it takes {self.needed} or more)"
             )
         else:
-            reason = f"valid holds too many sure mistakes to promise {asked}"
+            reason = f"Valid holds too many sure mistakes to promise {asked}"
         return f"{reason}; the promise is that {promise}."
 
 
