@@ -26,7 +26,7 @@ from tellapart.errors import ModelFileError
 from tellapart.heads.linear import LinearHead
 
 # Nobody else may be harmed by these: the run's name, what was selected and the counts are told, not used.
-TOLD = ("recipe", "seed", "data", "counts", "selected", "tellapart", "thresholds")
+TOLD = ("recipe", "seed", "data", "counts", "selected", "tellapart")
 
 
 @pytest.fixture
@@ -283,6 +283,55 @@ def test_assemble__any_value_anywhere_in_the_manifest_is_refused_or_harmless(tra
         assert all(isinstance(each, str) for each in bundle.classes)
         assert bundle.backbone.width == bundle.head.weight.shape[0]
         assert 0 < bundle.temperature < math.inf
+
+
+def test_read_bundle__doubts_as_it_was_trained_to(trained, parts):
+    bundle, _ = read_bundle(trained.model)
+    assert bundle.doubt.unsure == trained.metrics["thresholds"]["unsure"]
+    assert bundle.doubt.familiar.threshold == trained.metrics["thresholds"]["unlike"]
+    assert parts[0]["thresholds"] == trained.metrics["thresholds"]
+    assert bundle.doubt.familiar.types.shape[1] == 1280
+    assert len(parts[1]["familiar.f16"]) == bundle.doubt.familiar.types.nbytes
+
+
+def test_read_bundle__a_model_file_from_before_there_were_doubts(parts, rewritten):
+    manifest, members = parts
+    del manifest["familiar"], members["familiar.f16"]
+    bundle, _ = read_bundle(rewritten(manifest | {"thresholds": {"unsure": None}}, members))
+    flags = bundle.flags(np.array([[0.4, 0.3, 0.3]]), np.zeros((1, bundle.backbone.width), np.float32))
+    assert flags.words(0) == ("", "")
+
+
+@pytest.mark.parametrize(
+    "thresholds",
+    [5, None, [], {"unsure": "high"}, {"unsure": 2}, {"unsure": math.nan}, {"unlike": True}, {"unlike": {}}],
+)
+def test_assemble__thresholds_that_are_none(parts, refused, thresholds):
+    manifest, members = parts
+    assert "thresholds" in refused(manifest | {"thresholds": thresholds}, members)
+
+
+@pytest.mark.parametrize(
+    ("stated", "content"),
+    [
+        (None, None),
+        (None, b""),
+        (None, b"\0" * 100),
+        (None, np.full((12, 1280), np.nan, "<f2").tobytes()),
+        ({"rows": 10**12, "width": 1280}, None),
+        ({"rows": 2, "width": "1280"}, None),
+        ([], None),
+    ],
+)
+def test_assemble__directions_that_are_none(parts, refused, stated, content):
+    manifest, members = parts
+    if stated is not None:
+        manifest["familiar"] = stated
+    elif content is None:
+        del members["familiar.f16"]
+    if content is not None:
+        members["familiar.f16"] = content
+    assert "thresholds" in refused(manifest, members)
 
 
 def test_load__what_is_only_told_may_be_anything(parts, rewritten):

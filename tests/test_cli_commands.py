@@ -15,6 +15,8 @@ def test_train__prints_the_result_and_reports_progress_as_plain_lines(trained):
     out, err = trained.outcome.out, trained.outcome.err
     assert "3 classes" in out
     assert "test: accuracy" in out
+    assert "sure enough to stand: " in out
+    assert "promise is that with 95 % confidence at most " in out
     assert str(trained.model) in out
     assert "Looking at pictures: 50 pictures" in err
     assert "\x1b" not in out + err
@@ -48,19 +50,24 @@ def test_predict__table_has_a_line_a_picture_and_complains_on_stderr(trained, mi
     assert outcome.code == 0
     lines = outcome.out.splitlines()
     assert len(lines) == 2
-    assert re.fullmatch(rf"{re.escape(str(mixed_paths[0]))} +(cat|dog|owl) +\d+\.\d %", lines[0])
+    assert re.fullmatch(
+        rf"{re.escape(str(mixed_paths[0]))} +(cat|dog|owl) +\d+\.\d %( +(unsure|unlike the training set|, )+)?",
+        lines[0],
+    )
     assert f"cannot be read: {mixed_paths[1]} (truncated)" in outcome.err
 
 
 def test_predict__csv_has_a_row_for_every_picture_given(trained, mixed_paths, tellapart):
     outcome = tellapart("predict", trained.model, *mixed_paths, "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(outcome.out)))
-    assert list(rows[0]) == ["path", "predicted", "probability", "cat", "dog", "owl", "unsure", "error"]
+    assert list(rows[0]) == ["path", "predicted", "probability", "cat", "dog", "owl", "unsure", "unlike", "error"]
     assert [row["path"] for row in rows] == [str(path) for path in mixed_paths]
     assert (rows[1]["predicted"], rows[1]["error"]) == ("", "truncated")
     for row in (rows[0], rows[2]):
         assert row["probability"] == row[row["predicted"]] == max(row["cat"], row["dog"], row["owl"])
         assert row["error"] == ""
+        assert {row["unsure"], row["unlike"]} <= {"yes", "no"}
+    assert (rows[1]["unsure"], rows[1]["unlike"]) == ("", "")
 
 
 def test_predict__jsonl_is_an_object_a_picture(trained, mixed_paths, tellapart):
@@ -69,6 +76,7 @@ def test_predict__jsonl_is_an_object_a_picture(trained, mixed_paths, tellapart):
     assert [document["path"] for document in documents] == [str(path) for path in mixed_paths]
     assert documents[1] == {"path": str(mixed_paths[1]), "error": "truncated"}
     assert sum(documents[0]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert all(documents[0][name] in (True, False) for name in ("unsure", "unlike"))
     assert documents[0]["probability"] == documents[0]["probabilities"][documents[0]["predicted"]]
 
 
@@ -96,6 +104,7 @@ def test_evaluate__prints_figures_or_one_json_document(trained, tellapart):
     printed = tellapart("evaluate", trained.model, trained.data)
     assert printed.code == 0
     assert "accuracy" in printed.out
+    assert "sure enough to stand: " in printed.out
     document = tellapart("evaluate", trained.model, trained.data, "--json").json
     assert (document["schema"], document["split"], document["n"]) == (1, "all", 49)
     assert "ledger.csv" not in printed.err  # there is none here
@@ -149,6 +158,7 @@ def test_main__help_of_every_command(tellapart):
         "predict",
         "explain",
         "evaluate",
+        "compare",
         "split",
         "report",
         "summary",

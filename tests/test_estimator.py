@@ -9,7 +9,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 
-from pictures import write_classes, write_picture, write_splits_and_classes
+from pictures import encode, write_classes, write_picture, write_splits_and_classes
 from tellapart import DataError, ImageClassifier, ModelFileError, UsageError, load
 
 SIDE = 64
@@ -34,10 +34,10 @@ def fitted(samples):
 
 def test_init__only_stores_and_set_params_changes():
     classifier = ImageClassifier(backbone="no such base", size=-5, seed="odd")
-    assert classifier.get_params() == {"backbone": "no such base", "size": -5, "seed": "odd"}
+    assert classifier.get_params() == {"backbone": "no such base", "size": -5, "seed": "odd", "max_error": 0.01}
     assert [name for name in vars(classifier) if name.endswith("_")] == []
     assert classifier.set_params(size=SIDE, seed=3) is classifier
-    assert classifier.get_params() == {"backbone": "no such base", "size": SIDE, "seed": 3}
+    assert classifier.get_params() == {"backbone": "no such base", "size": SIDE, "seed": 3, "max_error": 0.01}
     with pytest.raises(ValueError, match="nothing"):
         classifier.set_params(nothing=1)
     with pytest.raises(TypeError):
@@ -52,7 +52,9 @@ def test_clone__copies_parameters_and_nothing_fitted(fitted):
     assert "size=64" in repr(other)
 
 
-@pytest.mark.parametrize("parameters", [{"backbone": "vgg99"}, {"size": 3}, {"size": "big"}])
+@pytest.mark.parametrize(
+    "parameters", [{"backbone": "vgg99"}, {"size": 3}, {"size": "big"}, {"max_error": 0}, {"max_error": "few"}]
+)
 def test_fit__checks_the_parameters(samples, parameters):
     with pytest.raises(UsageError):
         ImageClassifier(**parameters).fit(*samples)
@@ -151,9 +153,25 @@ def test_save__load_gives_the_same_probabilities(fitted, samples, tmp_path):
     paths, _ = samples
     np.testing.assert_allclose(loaded.predict_proba(paths), fitted.predict_proba(paths), atol=0.02)
     np.testing.assert_array_equal(loaded.predict(paths), fitted.predict(paths))
-    assert loaded.get_params() == {"backbone": "lite0", "size": SIDE, "seed": 0}
+    assert loaded.get_params() == {"backbone": "lite0", "size": SIDE, "seed": 0, "max_error": 0.01}
     assert loaded.selected_ == fitted.selected_
     assert loaded.temperature_ == fitted.temperature_
+
+
+def test_unsure__and_unlike_are_a_flag_a_picture_and_survive_the_file(fitted, samples, tmp_path):
+    again = load(fitted.save(tmp_path / "model.tellapart"))
+    paths = samples[0][:9]
+    for name in ("unsure", "unlike"):
+        flags = getattr(fitted, name)(paths)
+        assert (flags.shape, flags.dtype) == ((9,), bool)
+        assert (flags != getattr(again, name)(paths)).sum() <= 1  # a picture of valid sits on each threshold
+    sure = fitted.predict_proba(paths).max(axis=1).round(6) >= fitted.doubt_.unsure
+    np.testing.assert_array_equal(fitted.unsure(paths), ~sure)
+
+
+def test_unlike__a_picture_of_something_else(fitted, tmp_path):
+    (tmp_path / "flat.png").write_bytes(encode(np.full((64, 64, 3), 255, np.uint8), "PNG"))
+    assert fitted.unlike(tmp_path / "flat.png").all()
 
 
 def test_save__a_loaded_model_is_saved_as_it_is_and_the_command_line_reads_it(fitted, samples, tmp_path, tellapart):

@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics as reference
 
 from tellapart.evaluation.intervals import wilson
-from tellapart.evaluation.metrics import calibration_error, confusion_counts, evaluate
+from tellapart.evaluation.metrics import confusion_counts, evaluate
 
 NAMES = ("ant", "bee", "cow", "doe")
 
@@ -52,9 +52,24 @@ def test_evaluate__exactly_the_keys_of_the_contract():
     result = evaluate(*drawn(50), classes=NAMES)
     assert list(result) == [
         *("n", "accuracy", "balanced_accuracy", "log_loss", "brier", "ece", "per_class", "confusion"),
+        *("intervals", "ece_noise", "reliability", "risk_coverage"),
     ]
     assert list(result["per_class"][0]) == ["class", "n", "precision", "recall", "f1"]
     assert json.loads(json.dumps(result, allow_nan=False)) == result
+
+
+def test_evaluate__bare_numbers_have_their_intervals_beside_them():
+    result = evaluate(*drawn(300), classes=NAMES)
+    assert list(result["intervals"]) == ["balanced_accuracy", "log_loss", "brier", "ece"]
+    for name, interval in result["intervals"].items():
+        assert interval["low"] < result[name] < interval["high"]
+        assert interval["method"]
+    assert evaluate(*drawn(300), classes=NAMES) == result  # seeded
+
+
+def test_evaluate__one_picture_bounds_no_loss():
+    result = evaluate(np.array([[0.7, 0.3]]), np.array([0]), classes=("a", "b"))
+    assert [result["intervals"][name]["high"] for name in ("log_loss", "brier", "ece")] == [None, None, None]
 
 
 def test_evaluate__f1_interval_is_that_of_the_jaccard_share():
@@ -124,20 +139,3 @@ def test_evaluate__refuses_what_cannot_be_meant(probabilities, labels, complaint
 def test_confusion_counts__rows_are_true_classes():
     counts = confusion_counts(np.array([0, 0, 2]), np.array([1, 1, 2]), class_count=3)
     assert counts.tolist() == [[0, 2, 0], [0, 0, 0], [0, 0, 1]]
-
-
-def test_calibration_error__by_hand():
-    # Two bins: 0.62 said of two with one right, 0.9 said of two with both right.
-    confidence = np.array([0.62, 0.62, 0.9, 0.9])
-    expected = 0.5 * abs(0.5 - 0.62) + 0.5 * abs(1 - 0.9)
-    assert calibration_error(confidence, correct=np.array([True, False, True, True])) == pytest.approx(expected)
-
-
-def test_calibration_error__bins_are_closed_above():
-    # 0.4 is the upper edge of the sixth bin, so it is averaged with 0.35; one higher bin would keep them apart.
-    confidence = np.array([0.35, 0.4])
-    assert calibration_error(confidence, correct=np.array([True, False])) == pytest.approx(abs(0.5 - 0.375))
-
-
-def test_calibration_error__perfectly_calibrated_is_zero():
-    assert calibration_error(np.full(4, 0.75), correct=np.array([True, True, True, False])) == pytest.approx(0)

@@ -19,6 +19,9 @@ def test_predict__gives_what_predictions_csv_says(trained):
     expected = [[float(row[name]) for name in answers.classes] for row in rows]
     # The head is the same; the base inside the file is the same graph, fused by the engine in another way.
     np.testing.assert_allclose(answers.probabilities, expected, atol=0.02)
+    # A threshold is the confidence of a picture of valid, so hardly any of test is near it.
+    for column, flags in (("unsure", answers.flags.unsure), ("unlike", answers.flags.unlike)):
+        assert sum((row[column] == "yes") != flag for row, flag in zip(rows, flags, strict=True)) <= 1
     assert [answers.classes[place] for place in answers.probabilities.argmax(axis=1)] == [
         row["predicted"] for row in rows
     ]
@@ -59,6 +62,8 @@ def test_evaluate_model__on_its_own_test_pictures_gives_the_figures_of_the_run(t
     assert figures["split"] == "test"
     for name in ("n", "accuracy", "confusion"):
         assert figures[name] == expected[name]
+    assert figures["thresholds"]["unsure"] == trained.metrics["thresholds"]["unsure"]
+    assert figures["selective"]["answered"] == pytest.approx(expected["selective"]["answered"], abs=1)
     assert figures["log_loss"] == pytest.approx(expected["log_loss"], abs=0.01)
 
 

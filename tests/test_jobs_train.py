@@ -55,6 +55,7 @@ def test_train__metrics_have_every_key_of_the_contract(trained):
     assert set(metrics["timing"]) == TIMES
     assert {"versions", "cpu", "threads", "precision"} <= set(metrics["environment"])
     assert metrics["peak_rss_mb"] > 10
+    assert metrics["thresholds"]["promise"]["asked"] == metrics["max_error"] == 0.01
     assert {"depths", "l2", "criterion", "score", "chosen_by", "out_of"} <= set(metrics["selected"])
 
 
@@ -72,7 +73,7 @@ def test_train__figures_of_a_split_are_complete_and_agree_with_each_other(traine
 
 def test_train__predictions_are_the_test_pictures_and_give_the_accuracy(trained):
     rows, metrics = table(trained.run / "predictions.csv"), trained.metrics
-    assert list(rows[0]) == ["path", "label", "predicted", *metrics["classes"], "unsure"]
+    assert list(rows[0]) == ["path", "label", "predicted", *metrics["classes"], "unsure", "unlike"]
     splits = {row["path"]: row for row in table(trained.run / "split.csv")}
     assert {row["path"] for row in rows} == {path for path, row in splits.items() if row["split"] == "test"}
     for row in rows:
@@ -80,6 +81,14 @@ def test_train__predictions_are_the_test_pictures_and_give_the_accuracy(trained)
         assert abs(shares.sum() - 1) < 1e-5
         assert row["predicted"] == metrics["classes"][shares.argmax()]
         assert row["label"] == splits[row["path"]]["label"] == row["path"].split("/")[0]
+        unsure = max(shares) < metrics["thresholds"]["unsure"]
+        assert row["unsure"] == ("yes" if unsure else "no")
+        assert row["unlike"] in ("yes", "no")
+    stands = [row for row in rows if row["unsure"] == "no"]
+    selective = metrics["test"]["selective"]
+    assert selective["answered"] == len(stands)
+    assert selective["wrong"] == sum(row["label"] != row["predicted"] for row in stands)
+    assert selective["unlike"]["value"] == pytest.approx(sum(row["unlike"] == "yes" for row in rows) / len(rows))
     right = sum(row["label"] == row["predicted"] for row in rows)
     assert right / len(rows) == pytest.approx(metrics["test"]["accuracy"]["value"])
     assert right / len(rows) > 0.6  # the classes are easy to tell apart
@@ -219,7 +228,9 @@ def test_train__a_damaged_cache_changes_no_figure(tmp_path, fresh_cache):
     assert train(data, out=tmp_path / "fourth", size=64)[1]["timing"]["fresh"] == 0
 
 
-@pytest.mark.parametrize("options", [{"recipe": "magic"}, {"backbone": "vgg99"}, {"size": 3}])
+@pytest.mark.parametrize(
+    "options", [{"recipe": "magic"}, {"backbone": "vgg99"}, {"size": 3}, {"max_error": 0.0}, {"max_error": 1.5}]
+)
 def test_train__what_cannot_be_meant_is_refused_before_anything_is_written(tmp_path, photos, options):
     with pytest.raises(UsageError, match=re.escape(str(next(iter(options.values()))))):
         train(photos, out=tmp_path / "run", **options)

@@ -59,6 +59,10 @@ def train(
     ] = None,
     seed: Seed = 0,
     budget: Annotated[float, typer.Option(metavar="MINUTES", help="What the recipe auto may take.")] = 10.0,
+    max_error: Annotated[
+        float,
+        typer.Option(metavar="SHARE", help="Mark as unsure what it takes to keep the wrong answers below this share."),
+    ] = 0.01,
     force: Annotated[
         bool,
         typer.Option(
@@ -75,6 +79,7 @@ def train(
     tellapart train pictures/
     tellapart train pictures/ -o runs/second --seed 1
     tellapart train pictures/ --recipe finetune
+    tellapart train pictures/ --max-error 0.05
     tellapart train labels.csv
     """
     from tellapart.jobs.train import train as run
@@ -88,6 +93,7 @@ def train(
         size=size,
         seed=seed,
         budget=budget,
+        max_error=max_error,
         force=force,
         command=spoken(),
         progress=listener(),
@@ -150,9 +156,34 @@ def evaluate(model: Model, data: Data, as_json: Json = False) -> None:
     if as_json:
         print_json(figures)
     else:
-        from tellapart.cli_tables import print_figures
+        from tellapart.cli_tables import print_doubts, print_figures
 
         print_figures(figures, title=f"{data} ({figures['split']} pictures)")
+        print_doubts(figures["selective"], figures["thresholds"])
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="RUN_A", help="A run folder.")],
+    second: Annotated[Path, typer.Argument(metavar="RUN_B", help="Another, tested on the same pictures.")],
+    as_json: Json = False,
+) -> None:
+    """Say whether two runs can be told apart on the test pictures they share.
+
+    Exact McNemar test, the difference of the accuracies with its 95 % interval, and how many pictures it would take.
+
+    \b
+    tellapart compare runs/pictures runs/tuned
+    """
+    from tellapart.jobs.compare import compare_runs
+
+    found = compare_runs(first, second)
+    if as_json:
+        print_json(found)
+    else:
+        from tellapart.cli_tables import print_comparison
+
+        print_comparison(found)
 
 
 @app.command()

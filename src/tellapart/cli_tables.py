@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ def print_run(metrics: Mapping[str, Any], folder: Path) -> None:
         fates = ", ".join(f"{ledger[status]} {status}" for status in ("used", "converted", "skipped"))
         print(f"pictures: {fates}; ledger.csv says why")
     print_figures(metrics["test"], title="test")
+    print_doubts(metrics["test"]["selective"], metrics["thresholds"])
     print()
     rate = f"{timing['images_per_s']:,.0f} pictures/s" if timing["images_per_s"] else "all of them kept from before"
     print(f"{timing['total_s']:.1f} s in all, {timing['embed_s']:.1f} s of it looking at pictures ({rate})")
@@ -54,6 +56,32 @@ def print_figures(figures: Mapping[str, Any], *, title: str) -> None:
     print_table(["class", "pictures", "found (recall)", "right when named (precision)"], rows)
     if len(figures["per_class"]) > MOST_CLASSES:
         print(f"… and {len(figures['per_class']) - MOST_CLASSES} more classes")
+
+
+def print_doubts(selective: Mapping[str, Any], thresholds: Mapping[str, Any]) -> None:
+    """How many answers stand, and what is promised of them; nothing for a model that never doubts."""
+    promise = thresholds["promise"]
+    if thresholds["unsure"] is not None:
+        print(
+            f"sure enough to stand: {share(selective['coverage'])} of the answers; "
+            f"{selective['wrong']} of those {selective['answered']} wrong: {share(selective['error'])}"
+        )
+    if promise is not None:
+        print(promise["sentence"])
+    if thresholds["unlike"] is not None:
+        print(f"unlike the training set: {share(selective['unlike'])} of the pictures")
+
+
+def print_comparison(found: Mapping[str, Any]) -> None:
+    """Two runs on the same test pictures."""
+    rows = [[found[name]["run"], share(found[name]["accuracy"])] for name in ("a", "b")]
+    print_table(["run", f"accuracy on the same {found['n']} test pictures"], rows)
+    print(f"only the first is right on {found['only_a']}, only the second on {found['only_b']} pictures")
+    difference = found["difference"]
+    low, high = difference["low"], difference["high"]
+    value = f"{100 * difference['value']:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f})"
+    print(f"second less first: {value}; exact McNemar p = {found['p_value']:.3g}")
+    print(found["sentence"])
 
 
 def share(interval: Mapping[str, float | None]) -> str:
@@ -84,40 +112,48 @@ def table_text(answers: Answers) -> str:
     names = [one_line(name) for name in answers.classes]
     wide = max(map(cell_len, names))
     lines = []
-    for path, row in zip(paths, answers.probabilities, strict=True):
-        name = names[row.argmax()]
-        lines.append(
-            f"{path}{' ' * (width - cell_len(path))}  {name}{' ' * (wide - cell_len(name))}  {100 * row.max():5.1f} %\n"
-        )
+    for number, (path, row) in enumerate(zip(paths, answers.probabilities, strict=True)):
+        name, doubts = names[row.argmax()], doubt_words(answers, number)
+        answer = f"{name}{' ' * (wide - cell_len(name))}  {100 * row.max():5.1f} %"
+        lines.append(f"{path}{' ' * (width - cell_len(path))}  {answer}{doubts}\n")
     return "".join(lines)
+
+
+def doubt_words(answers: Answers, row: int) -> str:
+    """What stands behind an answer in the table: nothing where it stands."""
+    unsure, unlike = answers.flags.of(row)
+    said = [word for word, flag in (("unsure", unsure), ("unlike the training set", unlike)) if flag]
+    return f"  {', '.join(said)}" if said else ""
 
 
 def csv_text(answers: Answers) -> str:
     """A row for each picture given, unreadable ones with their reason in the column error."""
     rows = []
-    for path, row, reason in answer_rows(answers):
-        if row is None:
-            rows.append([path, "", "", *("" for _ in answers.classes), "", reason])
+    for path, number, reason in answer_rows(answers):
+        if number is None:
+            rows.append([path, "", "", *("" for _ in answers.classes), "", "", reason])
         else:
+            row, doubts = answers.probabilities[number], answers.flags.words(number)
             shares = [f"{value:.6f}" for value in row]
-            rows.append([path, answers.classes[row.argmax()], f"{row.max():.6f}", *shares, "", ""])
-    return files.csv_text(["path", "predicted", "probability", *answers.classes, "unsure", "error"], rows)
+            rows.append([path, answers.classes[row.argmax()], f"{row.max():.6f}", *shares, *doubts, ""])
+    return files.csv_text(["path", "predicted", "probability", *answers.classes, "unsure", "unlike", "error"], rows)
 
 
 def jsonl_text(answers: Answers) -> str:
     """An object for each picture given, unreadable ones with their reason under error."""
     lines = []
-    for path, row, reason in answer_rows(answers):
+    for path, number, reason in answer_rows(answers):
         document: dict[str, Any] = {"path": path}
-        if row is None:
+        if number is None:
             document["error"] = reason
         else:
+            row = answers.probabilities[number]
             document["predicted"] = answers.classes[row.argmax()]
             document["probability"] = round(float(row.max()), 6)
             document["probabilities"] = {
                 name: round(float(value), 6) for name, value in zip(answers.classes, row, strict=True)
             }
-            document["unsure"] = None
+            document["unsure"], document["unlike"] = answers.flags.of(number)
         lines.append(json.dumps(document, ensure_ascii=False) + "\n")
     return "".join(lines)
 
@@ -125,9 +161,9 @@ def jsonl_text(answers: Answers) -> str:
 FORMATS: Mapping[str, Callable[[Answers], str]] = {"table": table_text, "csv": csv_text, "jsonl": jsonl_text}
 
 
-def answer_rows(answers: Answers) -> list[tuple[str, Any, str]]:
-    """Path, probabilities [K] or None, and the reason for None, in the order in which the pictures were given."""
-    readable = iter(answers.probabilities)
+def answer_rows(answers: Answers) -> list[tuple[str, int | None, str]]:
+    """Path, row among the answers or None, and the reason for None, in the order in which the pictures were given."""
+    readable = count()
     return [
         (entry.path, None, entry.reason) if entry.status == "skipped" else (entry.path, next(readable), "")
         for entry in answers.ledger

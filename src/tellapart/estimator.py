@@ -26,11 +26,15 @@ from tellapart.data.scan import index_of_paths, scan
 from tellapart.errors import DataError
 from tellapart.features.embed import Embedded
 from tellapart.heads.calibration import probabilities
+from tellapart.heads.doubt import Flags, learn_doubt
+from tellapart.heads.familiar import sampled_rows
+from tellapart.heads.promise import MAX_ERROR
+from tellapart.jobs.judged import check_max_error
 from tellapart.jobs.look import look_at
 from tellapart.jobs.train import check_labels
 from tellapart.progress import Silent
 from tellapart.recipes.features import train_features
-from tellapart.types import Index, Probabilities, SplitName
+from tellapart.types import Features, Index, Probabilities, SplitName
 
 FIT_SHARES: Mapping[SplitName, int] = {
     "train": 85,
@@ -46,20 +50,25 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         backbone: the base that looks at the pictures, by name.
         size: the side in pixels of the square it looks at; None for its own.
         seed: of what is drawn.
+        max_error: the largest share of wrong answers among those that are not `unsure`, in (0, 1).
 
     Attributes:
         classes_: K labels, sorted.
         backbone_: the base.
         head_: the linear head on its features.
         temperature_: what logits are divided by before the softmax.
+        doubt_: when an answer should not stand.
         selected_: what the search of the head chose, and out of what.
     """
 
-    def __init__(self, *, backbone: str = "lite0", size: int | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, *, backbone: str = "lite0", size: int | None = None, seed: int = 0, max_error: float = MAX_ERROR
+    ) -> None:
         """Store the parameters; `fit` checks them."""
         self.backbone = backbone
         self.size = size
         self.seed = seed
+        self.max_error = max_error
 
     def fit(self, X: Samples, y: Sequence[Any] | NDArray[Any] | None = None) -> Self:  # noqa: N803
         """Train on pictures.
@@ -73,6 +82,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             UsageError: a parameter cannot be meant.
             DataError: the data cannot be used.
         """
+        check_max_error(self.max_error)
         base = load_backbone(self.backbone, size=self.size)
         classes, index = labelled(X, y)
         embedded = look_at(index, base, Silent())
@@ -84,18 +94,29 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         labels = np.array([codes[picture.label or ""] for picture in embedded.index.pictures], np.int64)
         order = np.argsort([name == "valid" for name in splits], kind="stable")
         train_count = splits.count("train")
+        features, labels = embedded.features[order], labels[order]
+        train, valid = slice(0, train_count), slice(train_count, len(splits))
         trained = train_features(
-            embedded.features[order],
-            labels[order],
+            features,
+            labels,
             class_count=len(classes),
             depths=base.depths,
-            train=slice(0, train_count),
-            valid=slice(train_count, len(splits)),
+            train=train,
+            valid=valid,
             valid_is_given=valid_is_given,
             seed=self.seed,
         )
         self.classes_, self.backbone_ = classes, base
         self.head_, self.temperature_, self.selected_ = trained.head, trained.temperature, dict(trained.selected)
+        self.doubt_ = learn_doubt(
+            train=features[train][sampled_rows(train_count, class_count=len(classes), seed=self.seed)],
+            valid=features[valid],
+            labels=labels[valid],
+            probabilities=trained.probabilities(features[valid]),
+            last=base.depths[-1],
+            max_error=self.max_error,
+            seed=self.seed,
+        )
         self._bundle: Bundle | None = None
         self._engine: Engine | None = None
         return self
@@ -111,14 +132,39 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         Raises:
             DataError: a picture cannot be read.
         """
+        return self._shares(self._look(X))
+
+    def unsure(self, X: Samples) -> NDArray[np.bool_]:  # noqa: N803
+        """Whether the answer to each picture is too unsure to stand, bool [N].
+
+        Of the answers that are not, at most `max_error` are wrong, with 95 % confidence, on pictures like those it was
+        trained on, if the pictures it kept back to find that out were many enough; `doubt_.promise` says what holds.
+
+        Raises:
+            DataError: a picture cannot be read.
+        """
+        return _or_nothing(self._flags(X).unsure, X)
+
+    def unlike(self, X: Samples) -> NDArray[np.bool_]:  # noqa: N803
+        """Whether each picture is unlike the training set, bool [N]; errors as for `unsure`."""
+        return _or_nothing(self._flags(X).unlike, X)
+
+    def _flags(self, samples: Samples) -> Flags:
+        features = self._look(samples)
+        return self.doubt_.flags(self._shares(features), features, last=self.backbone_.depths[-1])
+
+    def _shares(self, features: Features) -> Probabilities:
+        return probabilities(self.head_.logits(features), temperature=self.temperature_)
+
+    def _look(self, samples: Samples) -> Features:
         check_is_fitted(self, "head_")
         if self._engine is None:
             self._engine = Engine(self.backbone_, precision=native_precision())
-        embedded = look_at(index_of_paths(sample_paths(X)), self.backbone_, Silent(), engine=self._engine)
+        embedded = look_at(index_of_paths(sample_paths(samples)), self.backbone_, Silent(), engine=self._engine)
         failures = [entry for entry in embedded.ledger if entry.status == "skipped"]
         if failures:
             raise DataError(f"cannot read a picture ({failures[0].reason})", where=failures[0].path)
-        return probabilities(self.head_.logits(embedded.features), temperature=self.temperature_)
+        return embedded.features
 
     def predict(self, X: Samples) -> NDArray[Any]:  # noqa: N803
         """The label [N] of each picture."""
@@ -146,6 +192,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             classes=[str(name) for name in self.classes_],
             manifest={"recipe": "features", "seed": self.seed, "selected": dict(self.selected_)},
             card="# A picture classifier made by tellapart\n",
+            doubt=self.doubt_,
         )
         write_container(Path(path), manifest, members)
         return Path(path)
@@ -161,7 +208,7 @@ def load(path: str | Path) -> ImageClassifier:
     classifier = ImageClassifier(backbone=bundle.backbone.name, size=bundle.backbone.preprocess.size)
     classifier.classes_ = np.array(bundle.classes)
     classifier.backbone_, classifier.head_ = bundle.backbone, bundle.head
-    classifier.temperature_ = bundle.temperature
+    classifier.temperature_, classifier.doubt_ = bundle.temperature, bundle.doubt
     selected = bundle.manifest.get("selected")
     classifier.selected_ = selected if isinstance(selected, dict) else {}
     classifier._bundle, classifier._engine = bundle, engine  # noqa: SLF001  this function is its other constructor
@@ -190,6 +237,11 @@ def labelled(samples: Samples, labels: Sequence[Any] | NDArray[Any] | None) -> t
 
 def sample_paths(samples: Samples) -> list[str | Path]:
     return [samples] if isinstance(samples, str | Path) else [Path(str(sample)) for sample in samples]
+
+
+def _or_nothing(flags: NDArray[np.bool_] | None, samples: Samples) -> NDArray[np.bool_]:
+    """The flags [N]; all False where the model has no threshold to raise one by."""
+    return np.zeros(len(index_of_paths(sample_paths(samples)).pictures), np.bool_) if flags is None else flags
 
 
 def warn_of_skipped(embedded: Embedded) -> None:

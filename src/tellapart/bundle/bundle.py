@@ -20,11 +20,13 @@ from tellapart.backbones.engine import Engine, native_precision
 from tellapart.backbones.openvino_runtime import load_openvino
 from tellapart.bundle.cards import draw_cards, to_png
 from tellapart.bundle.container import RETRAIN, parse_json, read_container
+from tellapart.bundle.doubts import pack_doubt, read_doubt
 from tellapart.bundle.graph import HEAD_BIAS, HEAD_WEIGHT, RESIZED, model_graph, used_depths
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import ModelFileError, PictureError
 from tellapart.files import to_json
 from tellapart.heads.calibration import probabilities
+from tellapart.heads.doubt import Doubt, Flags
 from tellapart.heads.linear import LinearHead
 from tellapart.types import Features, Pixels, Probabilities
 
@@ -46,6 +48,7 @@ class Bundle:
         backbone: the base inside the file, from prepared squares to features.
         head: the linear head on those features.
         temperature: what logits are divided by before the softmax.
+        doubt: when an answer should not stand.
         manifest: model.json as it stands.
         members: the other members of the file, by name.
     """
@@ -54,12 +57,17 @@ class Bundle:
     backbone: Backbone
     head: LinearHead
     temperature: float
+    doubt: Doubt
     manifest: Mapping[str, Any]
     members: Mapping[str, bytes]
 
     def probabilities(self, features: Features) -> Probabilities:
         """float64 [N, K] from features float32 [N, D]."""
         return probabilities(self.head.logits(features), temperature=self.temperature)
+
+    def flags(self, shares: Probabilities, features: Features) -> Flags:
+        """What to say beside the answers float64 [N, K] about features float32 [N, D]."""
+        return self.doubt.flags(shares, features, last=self.backbone.depths[-1])
 
 
 def pack_bundle(
@@ -71,6 +79,7 @@ def pack_bundle(
     manifest: Mapping[str, Any],
     card: str,
     weights: bytes | None = None,
+    doubt: Doubt | None = None,
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The manifest and members of a model file, for `write_container`.
 
@@ -82,18 +91,20 @@ def pack_bundle(
         manifest: what else model.json says (recipe, versions, what was selected).
         card: the model card, Markdown.
         weights: of a net that was trained, as a safetensors file, to go on from; None without.
+        doubt: when an answer should not stand; None for a model that never doubts.
     """
     depths = {depth.name: depth.stop - depth.start for depth in used_depths(backbone, head)}
+    doubted, directions = pack_doubt(doubt or Doubt())
     document = {
         **manifest,
         "classes": list(classes),
         "preprocess": backbone.preprocess.to_json(),
         "backbone": {"name": backbone.name, "digest": backbone.digest, "depths": depths},
         "temperature": temperature,
-        "thresholds": {"unsure": None},
+        **doubted,
     }
     graph = model_graph(backbone, head, temperature=temperature)
-    members = {"model.onnx": graph, "README.md": card.encode()}
+    members = {"model.onnx": graph, "README.md": card.encode(), **directions}
     if weights is not None:
         members["weights.safetensors"] = weights
     check = check_cards(assemble(document, members, Path("model.tellapart")))
@@ -139,8 +150,15 @@ def assemble(manifest: Mapping[str, Any], members: Mapping[str, bytes], path: Pa
         raise ModelFileError("model.json and model.onnx do not fit together", where=path, hint=RETRAIN) from error
     if not (np.isfinite(temperature) and temperature > 0):
         raise ModelFileError("the temperature in model.json is no positive number", where=path, hint=RETRAIN)
+    last = backbone.depths[-1]
     return Bundle(
-        classes=classes, backbone=backbone, head=head, temperature=temperature, manifest=manifest, members=members
+        classes=classes,
+        backbone=backbone,
+        head=head,
+        temperature=temperature,
+        doubt=read_doubt(manifest, members, width=last.stop - last.start, path=path),
+        manifest=manifest,
+        members=members,
     )
 
 

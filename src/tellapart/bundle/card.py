@@ -27,7 +27,9 @@ def model_card(metrics: Mapping[str, Any]) -> str:
         f"Log loss {test['log_loss']:.4f}, expected calibration error {test['ece']:.4f}.",
         "",
         "These figures hold for pictures like those it was tested on. Other cameras, other light or other subjects are",
-        "other pictures: test it on those first. It always names one of its classes, even for a picture of none.",
+        "other pictures: test it on those first. It always names one of its classes, even for a picture of none; what",
+        "it says beside the answer, unsure or unlike the training set, is meant for that.",
+        *doubt_lines(metrics),
         "",
         "## How to use it",
         "",
@@ -37,6 +39,21 @@ def model_card(metrics: Mapping[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def doubt_lines(metrics: Mapping[str, Any]) -> list[str]:
+    """What its doubts are worth, if it has any."""
+    promise, selective = metrics["thresholds"]["promise"], metrics["test"]["selective"]
+    if promise is None or promise["error"] is None:
+        return []
+    share, unlike = promise["error"], selective["unlike"]["value"]
+    return [
+        "",
+        f"An answer less sure than {metrics['thresholds']['unsure']:.4f} is marked unsure. Of the others at most",
+        f"{share:.4f} are wrong, with 95 % confidence and for pictures like those it was tested on. In the test",
+        f"{selective['answered']} of {metrics['counts']['test']} answers stood, {selective['wrong']} of them wrong.",
+        f"It called {unlike:.4f} of the test pictures unlike the training set.",
+    ]
 
 
 def plain(text: str) -> str:

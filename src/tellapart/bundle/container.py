@@ -19,12 +19,14 @@ from tellapart.errors import ModelFileError
 
 SCHEMA = 1
 MANIFEST = "model.json"
+FAMILIAR = "familiar.f16"
 # Largest size of each member in bytes; nothing else may be inside.
 MEMBERS: Mapping[str, int] = {
     MANIFEST: 16_000_000,
     "model.onnx": 2_000_000_000,
     "check.json": 16_000_000,
     "README.md": 1_000_000,
+    FAMILIAR: 64_000_000,
     "weights.safetensors": 4_000_000_000,
 }
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # the same content is the same bytes, whenever it is written

@@ -5,6 +5,7 @@ Legend: N pictures, K classes. Nothing of size [N, K] is ever copied.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.evaluation.intervals import UNKNOWN, Interval, wilson
+from tellapart.evaluation.reliability import calibration_error, reliability
+from tellapart.evaluation.resampling import calibration_noise, figure_intervals
+from tellapart.evaluation.selective import risk_coverage
+from tellapart.heads.calibration import top_probability
 from tellapart.types import Labels, Probabilities
 
 # The smallest probability a logarithm sees: one picture can cost at most 34.5 nats, and the mean stays finite.
 SMALLEST_PROBABILITY = 1e-15
-CALIBRATION_BINS = 15
 # Softmax in single precision over a thousand classes sums to one within 1e-6; logits or raw scores are far off.
 SUM_TOLERANCE = 1e-4
 
@@ -38,14 +42,21 @@ def evaluate(probabilities: Probabilities, labels: Labels, *, classes: Sequence[
         nats, with probabilities clipped from below at 1e-15; `brier`, the mean over pictures of the sum over classes
         of the squared error, so 0 to 2 (Brier, 1950); `ece`, the expected calibration error of the top probability
         over 15 bins of equal width (Guo et al., 2017, arXiv:1706.04599); `per_class` [{class, n, precision, recall,
-        f1}], each {value, low, high}; `confusion`, K x K counts with a row a true class and a column a predicted one.
+        f1}], each {value, low, high}; `confusion`, K x K counts with a row a true class and a column a predicted one;
+        `intervals`, {low, high, method} of each figure that is a bare number; `ece_noise`, the calibration error that
+        chance alone would give; `reliability`, the bins behind the calibration error; `risk_coverage`, what is
+        answered and what of it is wrong at each threshold.
 
     Raises:
         ValueError: no pictures, shapes that do not fit, labels outside the classes, or rows that are no probabilities.
     """
     _check(probabilities, labels, class_count=len(classes))
     predicted = probabilities.argmax(axis=1)
+    correct, confidence = predicted == labels, top_probability(probabilities)
     true_class = probabilities[np.arange(len(labels)), labels]
+    log_losses = -np.log(np.maximum(true_class, SMALLEST_PROBABILITY))
+    # Sum over classes of (p - y)^2 = sum of p^2, less 2 p of the true class, plus 1.
+    brier_losses = np.maximum(np.einsum("nk,nk->n", probabilities, probabilities) - 2 * true_class + 1, 0.0)
     confusion = confusion_counts(labels, predicted, class_count=len(classes))
     support, hits = confusion.sum(axis=1), confusion.diagonal()
     present = support > 0
@@ -53,12 +64,22 @@ def evaluate(probabilities: Probabilities, labels: Labels, *, classes: Sequence[
         "n": len(labels),
         "accuracy": wilson(int(hits.sum()), len(labels)).to_json(),
         "balanced_accuracy": float((hits[present] / support[present]).mean()),
-        "log_loss": float(-np.log(np.maximum(true_class, SMALLEST_PROBABILITY)).mean()),
-        # Sum over classes of (p - y)^2 = sum of p^2, less 2 p of the true class, plus 1.
-        "brier": float((np.einsum("nk,nk->n", probabilities, probabilities) - 2 * true_class + 1).mean()),
-        "ece": calibration_error(probabilities.max(axis=1), correct=predicted == labels),
+        "log_loss": float(log_losses.mean()),
+        "brier": float(brier_losses.mean()),
+        "ece": calibration_error(confidence, correct=correct),
         "per_class": _per_class(confusion, classes),
         "confusion": confusion.tolist(),
+        "intervals": figure_intervals(
+            log_losses=log_losses,
+            brier_losses=brier_losses,
+            confidence=confidence,
+            correct=correct,
+            recalls=(hits[present].tolist(), support[present].tolist()),
+            largest_log_loss=-math.log(SMALLEST_PROBABILITY),
+        ),
+        "ece_noise": calibration_noise(confidence),
+        "reliability": reliability(confidence, correct=correct),
+        "risk_coverage": risk_coverage(confidence, correct=correct),
     }
 
 
@@ -72,19 +93,6 @@ def confusion_counts(labels: Labels, predicted: NDArray[np.int64], *, class_coun
     """
     pairs = np.bincount(labels * class_count + predicted, minlength=class_count**2)
     return pairs.reshape(class_count, class_count)
-
-
-def calibration_error(confidence: NDArray[np.float64], *, correct: NDArray[np.bool_]) -> float:
-    """Expected calibration error over 15 equal-width bins (Guo et al., 2017, arXiv:1706.04599, equation 3).
-
-    Args:
-        confidence: float64 [N], the probability of the predicted class, in [0, 1].
-        correct: bool [N], whether the prediction was right.
-    """
-    # Bins are open below and closed above, as in the paper.
-    bins = np.ceil(confidence * CALIBRATION_BINS).astype(np.int64).clip(1, CALIBRATION_BINS) - 1
-    gaps = np.bincount(bins, weights=correct - confidence, minlength=CALIBRATION_BINS)
-    return float(np.abs(gaps).sum() / len(confidence))
 
 
 def _check(probabilities: Probabilities, labels: Labels, *, class_count: int) -> None:

@@ -26,6 +26,15 @@ def probabilities(logits: NDArray[np.float64], *, temperature: float) -> Probabi
     return scaled
 
 
+def top_probability(shares: Probabilities) -> NDArray[np.float64]:
+    """How sure each answer is: the largest of its probabilities float64 [N, K], as it is printed, to six decimals.
+
+    Everything that compares it with a threshold takes this one, so that a reader of a table comes to the same end.
+    """
+    rounded: NDArray[np.float64] = np.round(shares.max(axis=1), 6)
+    return rounded
+
+
 def fit_temperature(logits: NDArray[np.float64], labels: Labels) -> float:
     """The temperature that makes the log loss of logits float64 [N, K] on labels int64 [N] least, with a weak prior.
 

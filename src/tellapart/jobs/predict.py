@@ -17,7 +17,9 @@ from tellapart.data.ledger import check_skips
 from tellapart.data.scan import index_of_paths, scan
 from tellapart.errors import DataError
 from tellapart.evaluation.metrics import evaluate
+from tellapart.evaluation.selective import selective_figures
 from tellapart.features.embed import Embedded, embed
+from tellapart.heads.doubt import Flags
 from tellapart.jobs.look import look_at
 from tellapart.progress import Progress, Silent
 from tellapart.types import Index, LedgerEntry, Picture, Probabilities
@@ -31,12 +33,14 @@ class Answers:
         classes: K names.
         pictures: the M readable pictures.
         probabilities: float64 [M, K].
+        flags: what is to be said beside each of the M answers.
         ledger: one entry for each of the N pictures given.
     """
 
     classes: tuple[str, ...]
     pictures: tuple[Picture, ...]
     probabilities: Probabilities
+    flags: Flags
     ledger: tuple[LedgerEntry, ...]
 
 
@@ -57,10 +61,12 @@ def predict(model: Path, paths: Sequence[str | Path], *, progress: Progress | No
 
 
 def answer(bundle: Bundle, embedded: Embedded) -> Answers:
+    probabilities = bundle.probabilities(embedded.features)
     return Answers(
         classes=bundle.classes,
         pictures=embedded.index.pictures,
-        probabilities=bundle.probabilities(embedded.features),
+        probabilities=probabilities,
+        flags=bundle.flags(probabilities, embedded.features),
         ledger=embedded.ledger,
     )
 
@@ -83,7 +89,9 @@ def evaluate_model(model: Path, data: Path, *, progress: Progress | None = None)
     embedded = look_at(index, bundle.backbone, progress, engine=engine)
     check_skips(index, embedded.ledger, force=True)
     labels = np.array([position[picture.label or ""] for picture in embedded.index.pictures], np.int64)
-    figures = evaluate(bundle.probabilities(embedded.features), labels, classes=bundle.classes)
+    answers = answer(bundle, embedded)
+    figures = evaluate(answers.probabilities, labels, classes=bundle.classes)
+    correct = answers.probabilities.argmax(axis=1) == labels
     statuses = [entry.status for entry in embedded.ledger]
     return {
         "schema": 1,
@@ -92,7 +100,9 @@ def evaluate_model(model: Path, data: Path, *, progress: Progress | None = None)
         "split": "test" if any(picture.split for picture in index.pictures) else "all",
         "classes": list(bundle.classes),
         "ledger": {status: statuses.count(status) for status in ("used", "converted", "skipped")},
+        "thresholds": bundle.doubt.to_json(),
         **figures,
+        "selective": selective_figures(answers.flags, correct=correct),
     }
 
 

@@ -207,9 +207,14 @@ def calibrated(net: TrainedNet, dataset: Dataset, base: Backbone, order: Order) 
 
 def features_seen(dataset: Dataset, base: Backbone, backbone: Backbone, *, rows: slice, progress: Progress) -> Features:
     """What a backbone sees in some rows, float32 [n, D]: at hand if it is the base, otherwise it looks at them now."""
-    if backbone.digest == base.digest and backbone.preprocess == base.preprocess:
+    if same_eyes(base, backbone):
         return dataset.features[rows]
     return look_again(dataset, backbone, range(rows.start, rows.stop), progress, keep=False)
+
+
+def same_eyes(base: Backbone, backbone: Backbone) -> bool:
+    """Whether two backbones see the same in every picture."""
+    return backbone.digest == base.digest and backbone.preprocess == base.preprocess
 
 
 def looker(dataset: Dataset, base: Backbone, progress: Progress) -> Callable[[View, Sequence[int], Features], None]:

@@ -25,23 +25,23 @@ from tellapart.data.ledger import check_skips, write_ledger
 from tellapart.data.scan import scan
 from tellapart.data.split import assign_splits, write_splits
 from tellapart.errors import DataError, TellapartError, UsageError
-from tellapart.evaluation.metrics import evaluate
 from tellapart.features.embed import Embedded, reorder_rows
+from tellapart.heads.promise import MAX_ERROR
 from tellapart.jobs import run_folder
 from tellapart.jobs.answers import write_predictions
 from tellapart.jobs.bases import find_base
 from tellapart.jobs.environment import environment, installed_version, peak_rss_mb
+from tellapart.jobs.judged import Judged, check_max_error, judge
 from tellapart.jobs.look import look_at
-from tellapart.jobs.recipes import BUDGET, RECIPES, Dataset, Order, Outcome, clear_work, features_seen
+from tellapart.jobs.recipes import BUDGET, RECIPES, Dataset, Order, Outcome, clear_work
 from tellapart.progress import Progress, Silent
 from tellapart.report.page import write_report
-from tellapart.types import SPLITS, Index, LedgerEntry, Probabilities, SplitName
+from tellapart.types import SPLITS, Index, LedgerEntry
 
 if TYPE_CHECKING:
     import torch
 
 METRICS_SCHEMA = 1
-JUDGED: tuple[SplitName, ...] = ("valid", "test")
 
 
 class Stopwatch:
@@ -72,6 +72,7 @@ def train(
     seed: int = 0,
     budget: float = BUDGET,
     module: torch.nn.Module | None = None,
+    max_error: float = MAX_ERROR,
     force: bool = False,
     command: str = "",
     progress: Progress | None = None,
@@ -89,6 +90,7 @@ def train(
         budget: minutes that the recipe auto may take.
         module: a net of the user's own for the recipes scratch and scratch-augmented: from float32 [N, 3, S, S],
             0 to 1, to logits, and its last layer a linear one with an output for each class.
+        max_error: the largest share of wrong answers among those that are not marked unsure.
         force: replace a finished run, and go on in spite of unreadable pictures or conflicting labels.
         command: how this run was asked for, for the report.
         progress: told of every stage.
@@ -98,6 +100,7 @@ def train(
     """
     if recipe not in RECIPES:
         raise UsageError("no such recipe", where=recipe, hint=f"Choose one of: {', '.join(RECIPES)}.")
+    check_max_error(max_error)
     RECIPES[recipe].check()
     watch = Stopwatch()
     base = base_of(recipe, backbone, size=size, weights=weights, module=module)
@@ -106,7 +109,7 @@ def train(
     folder = out or Path("runs") / index.name
     run_folder.check_outside(folder, data)
     run_folder.claim_run(folder, force=force)
-    about = {"command": command, "seed": seed, "recipe": recipe}
+    about = {"command": command, "seed": seed, "recipe": recipe, "max_error": max_error}
     log = run_folder.Logged(progress or Silent())
     order = Order(
         seed=seed,
@@ -181,25 +184,21 @@ def run_steps(
         outcome = RECIPES[about["recipe"]].train(dataset, base, order)
     trained = outcome.trained
     with watch.part("evaluate_s"):
-        seen = {
-            name: features_seen(dataset, base, outcome.backbone, rows=dataset.rows[name], progress=progress)
-            for name in JUDGED
-        }
-        answers = {name: trained.probabilities(seen[name]) for name in JUDGED}
-        scores = {name: score(dataset, name, probabilities) for name, probabilities in answers.items()}
+        judged = judge(outcome, dataset, base, order, max_error=about["max_error"])
     document: dict[str, Any] = {
         **opening(index, embedded, outcome.backbone, about=about),
         "counts": {name: rows.stop - rows.start for name, rows in dataset.rows.items()},
-        "valid": scores["valid"],
-        "test": scores["test"],
+        "valid": judged.scores["valid"],
+        "test": judged.scores["test"],
+        "thresholds": judged.doubt.to_json(),
         "temperature": trained.temperature,
         "selected": dict(trained.selected),
     }
     with watch.part("write_s"):
         run_folder.open_run(folder)
-        write_evidence(folder, dataset, answers["test"], [*index.skipped, *embedded.ledger])
+        write_evidence(folder, dataset, judged, [*index.skipped, *embedded.ledger])
         files.write_text(folder / run_folder.HISTORY, "".join(map(files.to_json_line, trained.history)))
-        write_model(folder / run_folder.MODEL, outcome, dataset, document)
+        write_model(folder / run_folder.MODEL, outcome, judged, document)
     document |= closing(embedded, watch)
     write_report(folder / run_folder.REPORT, document)
     return document
@@ -270,11 +269,6 @@ def split_rows(embedded: Embedded, *, seed: int) -> Dataset:
     )
 
 
-def score(dataset: Dataset, name: SplitName, probabilities: Probabilities) -> dict[str, Any]:
-    """The figures of one split."""
-    return evaluate(probabilities, dataset.labels[dataset.rows[name]], classes=dataset.index.classes)
-
-
 def opening(index: Index, embedded: Embedded, base: Backbone, *, about: Mapping[str, Any]) -> dict[str, Any]:
     """What was trained on what, the head of metrics.json."""
     statuses = Counter(entry.status for entry in [*index.skipped, *embedded.ledger])
@@ -294,24 +288,31 @@ def opening(index: Index, embedded: Embedded, base: Backbone, *, about: Mapping[
     }
 
 
-def write_evidence(folder: Path, dataset: Dataset, probabilities: Probabilities, ledger: Sequence[LedgerEntry]) -> None:
+def write_evidence(folder: Path, dataset: Dataset, judged: Judged, ledger: Sequence[LedgerEntry]) -> None:
     """The plain files beside the model: what became of every file, the splits, and every answer on test."""
     write_ledger(folder / run_folder.LEDGER, ledger)
     write_splits(folder / run_folder.SPLIT, dataset.index)
     tested = dataset.index.pictures[dataset.rows["test"]]
-    write_predictions(folder / run_folder.PREDICTIONS, tested, probabilities, classes=dataset.index.classes)
+    write_predictions(
+        folder / run_folder.PREDICTIONS,
+        tested,
+        judged.answers["test"],
+        classes=dataset.index.classes,
+        flags=judged.flags["test"],
+    )
 
 
-def write_model(path: Path, outcome: Outcome, dataset: Dataset, document: Mapping[str, Any]) -> None:
+def write_model(path: Path, outcome: Outcome, judged: Judged, document: Mapping[str, Any]) -> None:
     keys = ("recipe", "seed", "data", "counts", "selected", "tellapart")
     manifest, members = pack_bundle(
         backbone=outcome.backbone,
         head=outcome.trained.head,
         temperature=outcome.trained.temperature,
         weights=outcome.weights,
-        classes=dataset.index.classes,
+        classes=document["classes"],
         manifest={key: document[key] for key in keys},
         card=model_card(document),
+        doubt=judged.doubt,
     )
     write_container(path, manifest, members)
 

@@ -1,0 +1,130 @@
+"""Two classifiers on the same pictures: is the difference more than chance, how large may it be, how much would tell.
+
+Only pictures on which one is right and the other wrong say anything. Legend: n pictures, `only_a` on which A alone is
+right, `only_b` on which B alone is.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import Any
+
+from scipy.special import bdtr
+
+from tellapart.evaluation.intervals import Interval
+
+CONFIDENCE = 0.95
+POWER = 0.8  # how often a set of the size that is named would tell them apart
+ONE_POINT = 0.01  # the difference that is asked about where none was seen
+PRECISION = 1e-9  # of the ends of the interval
+
+
+def mcnemar(only_a: int, only_b: int) -> float:
+    """The exact two-sided p-value of McNemar's test (1947, doi:10.1007/BF02295996): a fair coin's, thrown a + b times.
+
+    Args:
+        only_a: pictures on which A alone is right.
+        only_b: pictures on which B alone is.
+    """
+    thrown = only_a + only_b
+    return min(1.0, 2 * float(bdtr(min(only_a, only_b), thrown, 0.5))) if thrown else 1.0
+
+
+def paired_difference(only_a: int, only_b: int, *, pictures: int) -> Interval:
+    """Accuracy of B less that of A, with Tango's score interval (1998, Statistics in Medicine 17:891-908).
+
+    It holds every difference that the score test does not reject, so it keeps its coverage where few pictures differ
+    and ends neither outside -1 and 1 nor at nothing wide.
+
+    Raises:
+        ValueError: fewer pictures than differ, or none.
+    """
+    if pictures < 1 or min(only_a, only_b) < 0 or only_a + only_b > pictures:
+        raise ValueError(f"{only_a} and {only_b} of {pictures} pictures")
+    value = (only_b - only_a) / pictures
+    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    low = _crossing(only_b, only_a, pictures, inside=value, outside=-1.0, level=z)
+    high = _crossing(only_b, only_a, pictures, inside=value, outside=1.0, level=-z)
+    return Interval(value=value, low=low, high=high)
+
+
+def pictures_to_tell(difference: float, *, differing: float) -> int:
+    """How many test pictures tell such a difference four times in five, at 5 % (Connor, 1987, doi:10.2307/2531961).
+
+    Args:
+        difference: of the accuracies, not 0.
+        differing: the share of pictures on which exactly one is right, at least |difference|.
+    """
+    normal = NormalDist()
+    beyond, power = normal.inv_cdf((1 + CONFIDENCE) / 2), normal.inv_cdf(POWER)
+    spread = beyond * math.sqrt(differing) + power * math.sqrt(max(differing - difference**2, 0.0))
+    return math.ceil((spread / difference) ** 2)
+
+
+def compare_answers(only_a: int, only_b: int, *, pictures: int) -> dict[str, Any]:
+    """Everything there is to say of two classifiers; JSON-ready.
+
+    Returns:
+        `only_a`, `only_b`; `p_value` of McNemar's exact test; `difference` {value, low, high, method}, accuracy of B
+        less that of A; `told_apart`, whether p is below 0.05; `needed` {pictures, difference}, the test pictures it
+        would take to tell that difference apart four times in five: the one seen, or one point where none was seen;
+        `sentence`.
+    """
+    difference = paired_difference(only_a, only_b, pictures=pictures)
+    p_value = mcnemar(only_a, only_b)
+    asked = abs(only_b - only_a) / pictures or ONE_POINT
+    needed = pictures_to_tell(asked, differing=max((only_a + only_b) / pictures, asked))
+    told = p_value < 1 - CONFIDENCE
+    return {
+        "only_a": only_a,
+        "only_b": only_b,
+        "p_value": p_value,
+        "difference": {**difference.to_json(), "method": "Tango's score interval"},
+        "told_apart": told,
+        "needed": {"pictures": needed, "difference": asked, "power": POWER},
+        "sentence": _sentence(only_a, only_b, pictures=pictures, told=told, needed=needed),
+    }
+
+
+def _sentence(only_a: int, only_b: int, *, pictures: int, told: bool, needed: int) -> str:
+    these = f"these {pictures} pictures" if pictures > 1 else "this one picture"
+    if told:
+        better, worse = ("A", "B") if only_a > only_b else ("B", "A")
+        return f"{better} is better than {worse} on pictures of this kind: {these} tell them apart."
+    cannot = f"{these[0].upper()}{these[1:]} cannot tell A from B"
+    if only_a == only_b:
+        seen = "they are wrong equally often"
+        return f"{cannot}: {seen}. To tell a difference of one point it would take about {needed:,} test pictures."
+    if needed > pictures:
+        return f"{cannot}. If the difference is as large as it looks, about {needed:,} test pictures would."
+    return f"{cannot}, though a set of this size usually tells such a difference: test on more pictures."
+
+
+def _crossing(gained: int, lost: int, pictures: int, *, inside: float, outside: float, level: float) -> float:
+    """Where the score, which falls as the difference rises, crosses level between inside and outside; by halving."""
+    if abs(_score(gained, lost, pictures, outside)) <= abs(level):
+        return outside
+    while abs(outside - inside) > PRECISION:
+        middle = (inside + outside) / 2
+        if abs(_score(gained, lost, pictures, middle)) > abs(level):
+            outside = middle
+        else:
+            inside = middle
+    return inside
+
+
+def _score(gained: int, lost: int, pictures: int, difference: float) -> float:
+    """Tango's score of a difference of the accuracies; 0 at the measured one.
+
+    The chance of a loss is estimated under that difference: the larger root of Tango's quadratic.
+    """
+    distance = gained - lost - pictures * difference
+    a = 2 * pictures
+    b = -gained - lost + (2 * pictures - gained + lost) * difference
+    c = -lost * difference * (1 - difference)
+    loss = (math.sqrt(max(b * b - 4 * a * c, 0.0)) - b) / (2 * a)
+    variance = pictures * (2 * loss + difference * (1 - difference))
+    if variance <= 0:
+        return 0.0 if abs(distance) < PRECISION else math.copysign(math.inf, distance)
+    return distance / math.sqrt(variance)

@@ -1,0 +1,100 @@
+"""McNemar's test, Tango's interval, and how many pictures it would take."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from tellapart.evaluation.paired import compare_answers, mcnemar, paired_difference, pictures_to_tell
+
+Z = NormalDist().inv_cdf(0.975)
+
+
+@given(st.integers(0, 200), st.integers(0, 200))
+def test_mcnemar__is_the_exact_sign_test(only_a, only_b):
+    expected = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1
+    assert mcnemar(only_a, only_b) == pytest.approx(expected)
+    assert mcnemar(only_a, only_b) == mcnemar(only_b, only_a)
+
+
+def constrained_score(gained, lost, pictures, difference):
+    """The score by a search for the constrained maximum of the likelihood, which knows nothing of the quadratic."""
+    losses = np.linspace(max(0.0, -difference), (1 - difference) / 2, 200_001)[1:-1]
+    gains, rest = losses + difference, 1 - 2 * losses - difference
+    likelihood = gained * np.log(gains) + lost * np.log(losses) + (pictures - gained - lost) * np.log(rest)
+    best = losses[likelihood.argmax()]
+    return (gained - lost - pictures * difference) / (pictures * (2 * best + difference * (1 - difference))) ** 0.5
+
+
+@pytest.mark.parametrize(("only_a", "only_b", "pictures"), [(2, 12, 50), (30, 20, 400), (5, 1, 30)])
+def test_paired_difference__ends_where_the_score_test_ends(only_a, only_b, pictures):
+    interval = paired_difference(only_a, only_b, pictures=pictures)
+    assert interval.value == (only_b - only_a) / pictures
+    assert constrained_score(only_b, only_a, pictures, interval.low) == pytest.approx(Z, abs=2e-3)
+    assert constrained_score(only_b, only_a, pictures, interval.high) == pytest.approx(-Z, abs=2e-3)
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 400))
+def test_paired_difference__holds_the_measured_one_and_mirrors(only_a, only_b, alike):
+    pictures = max(only_a + only_b + alike, 1)
+    interval = paired_difference(only_a, only_b, pictures=pictures)
+    mirrored = paired_difference(only_b, only_a, pictures=pictures)
+    assert -1 <= interval.low <= interval.value <= interval.high <= 1
+    assert interval.low < interval.high
+    assert interval.low == pytest.approx(-mirrored.high, abs=1e-6)
+    # It leaves out 0 exactly where McNemar's uncorrected statistic is beyond the same bound.
+    statistic = abs(only_b - only_a) / max(only_a + only_b, 1) ** 0.5
+    if abs(statistic - Z) > 1e-6:
+        assert (interval.low > 0 or interval.high < 0) == (statistic > Z)
+
+
+def test_paired_difference__covers():
+    random, held = np.random.default_rng(0), 0
+    for _ in range(400):
+        only_a, only_b, _ = random.multinomial(200, [0.05, 0.08, 0.87])
+        interval = paired_difference(int(only_a), int(only_b), pictures=200)
+        held += interval.low <= 0.03 <= interval.high
+    assert 0.92 <= held / 400 <= 0.98
+
+
+@pytest.mark.parametrize(("only_a", "only_b", "pictures"), [(0, 0, 0), (3, 3, 5), (-1, 0, 5)])
+def test_paired_difference__impossible_counts(only_a, only_b, pictures):
+    with pytest.raises(ValueError, match="pictures"):
+        paired_difference(only_a, only_b, pictures=pictures)
+
+
+def test_pictures_to_tell__that_many_do_tell_four_times_in_five():
+    needed = pictures_to_tell(0.03, differing=0.09)
+    random = np.random.default_rng(1)
+    drawn = random.multinomial(needed, [0.03, 0.06, 0.91], size=1000)
+    assert np.mean([mcnemar(int(a), int(b)) < 0.05 for a, b, _ in drawn]) == pytest.approx(0.8, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("only_a", "only_b", "pictures", "told", "words"),
+    [
+        (0, 0, 1000, False, "These 1000 pictures cannot tell A from B: they are wrong equally often"),
+        (
+            6,
+            9,
+            1000,
+            False,
+            "These 1000 pictures cannot tell A from B. If the difference is as large as it looks, about",
+        ),
+        (2, 20, 1000, True, "B is better than A"),
+        (20, 2, 1000, True, "A is better than B"),
+        (0, 1, 1, False, "This one picture cannot tell A from B"),
+        (0, 5, 5, False, "though a set of this size usually tells"),
+    ],
+)
+def test_compare_answers__says_it_in_words(only_a, only_b, pictures, told, words):
+    found = compare_answers(only_a, only_b, pictures=pictures)
+    assert found["told_apart"] is told
+    assert found["sentence"].startswith(words) or words in found["sentence"]
+    assert found["needed"]["pictures"] > 0
+    assert not told or found["p_value"] < 0.05
