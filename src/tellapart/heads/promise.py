@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, betaincinv
 
 MAX_ERROR = 0.01  # of the answers that stand
 RISK = 0.05  # how often a promise may turn out false: it holds with 95 % confidence
@@ -95,6 +94,8 @@ def choose_threshold(confidence: NDArray[np.float64], *, correct: NDArray[np.boo
         correct: bool [N].
         max_error: the largest share of wrong answers, in (0, 1).
     """
+    from scipy.special import bdtr
+
     pictures, needed = len(confidence), fewest_pictures(max_error)
     target = max_error if pictures >= needed else reachable_error(pictures, max_error)
     if target >= 1:  # four pictures or fewer
@@ -136,4 +137,6 @@ def reachable_error(pictures: int, asked: float) -> float:
 
 def highest_error(wrong: int, answered: int) -> float:
     """The upper end of the exact one-sided 95 % interval of wrong / answered (Clopper and Pearson, 1934)."""
+    from scipy.special import betaincinv
+
     return 1.0 if wrong == answered else float(betaincinv(wrong + 1, answered - wrong, 1 - RISK))
