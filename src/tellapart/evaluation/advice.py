@@ -117,7 +117,7 @@ def _english(facts: Mapping[str, Any]) -> str:
         ),
         "more_pictures": (
             f"More pictures will help: {promise}{span}"
-            + (f"； begin with {facts['class']}, where a picture more is worth most." if facts["class"] else ".")
+            + (f"; begin with {facts['class']}, where a picture more is worth most." if facts["class"] else ".")
         ),
         "enough": f"More of the same pictures will hardly help: {promise}{span}. Look at what is told wrong instead.",
         "cannot_tell": f"The valid split is too small to tell whether more pictures would help: {promise}{span}.",

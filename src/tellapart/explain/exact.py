@@ -23,7 +23,7 @@ from tellapart.explain.spread import spread
 from tellapart.heads.linear import LinearHead
 from tellapart.types import Pixels
 
-AGREEMENT = 1e-3  # of the logit, or of 1: how far the map may be from adding up; measured 2e-6 in f32 and in bf16
+AGREEMENT = 1e-3  # of the logit, or of 1: how far a map may be from adding up; 4e-5 at worst on 30 photographs
 Seen = tuple[NDArray[np.float32], Mapping[str, NDArray[np.float32]]]  # features [D], maps [C, h, w] of each depth
 RESHAPING = ("Reshape", "Squeeze", "Unsqueeze", "Convert")
 
