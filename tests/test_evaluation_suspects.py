@@ -61,6 +61,18 @@ def test_find_suspects__is_empty_where_every_label_is_right():
     assert find_suspects(judged(features, labels), labels) == ()
 
 
+def test_find_suspects__one_part_with_wrong_labels_does_not_spoil_the_other():
+    features, labels = clouds(per_class=200)
+    parts = np.arange(len(labels)) % 2
+    given_labels, wrong = flipped(labels, share=0.08)
+    given_labels[parts == 1] = labels[parts == 1]
+    probabilities = judged(features, given_labels)
+    whole, apart = (wrong_label_certainty(probabilities, given_labels, parts=choice) for choice in (None, parts))
+    flips = [row for row in wrong if parts[row] == 0]
+    assert (apart[flips] >= whole[flips]).all()
+    assert apart[parts == 1].sum() < whole[parts == 1].sum()
+
+
 def test_find_suspects__finds_more_at_a_lower_precision():
     features, labels = clouds()
     given_labels, _ = flipped(labels, share=0.06)

@@ -20,11 +20,13 @@ LAYERS = (
     "bundle",
     "evaluation",
     "explain",
+    "audit",
     "report",
     "jobs",
     "estimator",
     "cli_progress",
     "cli_tables",
+    "cli_audit",
     "cli",
 )
 MODULES = sorted(PACKAGE.rglob("*.py"))

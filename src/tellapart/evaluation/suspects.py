@@ -33,7 +33,7 @@ from tellapart.progress import Progress, Silent
 from tellapart.types import Depth, Features, Labels, Probabilities
 
 SEARCHED = 2500  # pictures that depths and strength are chosen on: a sample is as good, and its copy stays small
-PRECISION = 0.9  # of the suspects, how many are to be wrong
+PRECISION = 0.85  # of the suspects, how many are to be wrong
 FIRST_RATE = 0.05  # where the estimate of the share of wrong labels begins
 HIGHEST_RATE = 0.5  # beyond it, no label would mean anything
 ROUNDS = 100
@@ -94,8 +94,9 @@ def out_of_fold_probabilities(
     if len(present) < 2 or not folds.count:
         return result
     columns, l2 = _choose(features, known, depths=depths, folds=folds, seed=seed, progress=progress)
-    progress.start("Asking heads about pictures they have not seen", total=1, unit="passes")
+    progress.start("Asking heads about pictures they have not seen", total=1, unit="rounds")
     logits = held_out_logits(features[:, columns], known, folds=folds, l2=l2)
+    progress.advance()
     progress.finish()
     judged = folds.fold >= 0
     temperature = noisy_temperature(logits[judged], known[judged])
@@ -104,15 +105,23 @@ def out_of_fold_probabilities(
     return result
 
 
-def find_suspects(probabilities: Probabilities, labels: Labels, *, precision: float = PRECISION) -> tuple[Suspect, ...]:
+def find_suspects(
+    probabilities: Probabilities,
+    labels: Labels,
+    *,
+    parts: NDArray[np.int64] | None = None,
+    precision: float = PRECISION,
+) -> tuple[Suspect, ...]:
     """The pictures whose labels are probably wrong, the most certain first.
 
     Args:
         probabilities: float64 [N, K], out of fold; rows of NaN are passed over.
         labels: int64 [N], as given.
+        parts: int64 [N]; the share of wrong labels is estimated for each part by itself, since splits (or sources) are
+            often labelled by different people. None: all are one part.
         precision: the share of the suspects that is to be wrong; a lower one finds more.
     """
-    certainty = wrong_label_certainty(probabilities, labels)
+    certainty = wrong_label_certainty(probabilities, labels, parts=parts)
     order = np.argsort(-certainty, kind="stable")
     among = np.cumsum(certainty[order]) / np.arange(1, len(order) + 1)  # falls, since each adds the least so far
     rows = order[: int((among >= precision).sum())]
@@ -131,13 +140,17 @@ def find_suspects(probabilities: Probabilities, labels: Labels, *, precision: fl
     )
 
 
-def wrong_label_certainty(probabilities: Probabilities, labels: Labels) -> NDArray[np.float64]:
-    """The probability that each given label is wrong, float64 [N]; 0 for a row of NaN."""
+def wrong_label_certainty(
+    probabilities: Probabilities, labels: Labels, *, parts: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
+    """The probability that each given label is wrong, float64 [N]; 0 for a row of NaN. Arguments as `find_suspects`."""
     own = probabilities[np.arange(len(labels)), labels]
-    judged = np.isfinite(own)
+    home = np.zeros(len(labels), np.int64) if parts is None else parts
     result = np.zeros(len(labels))
-    if judged.any():
-        result[judged] = _mixture(own[judged], classes=probabilities.shape[1]).certainty
+    for part in np.unique(home):
+        judged = np.isfinite(own) & (home == part)
+        if judged.any():
+            result[judged] = _mixture(own[judged], classes=probabilities.shape[1]).certainty
     return result
 
 
