@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from pictures import encode, make_pixels, orientation_exif, write_picture
-from tellapart.audit.look import SIDE, Properties, file_properties, look_shortly, measure
+from tellapart.audit.look import SIDE, Properties, file_properties, look_shortly, measure, measure_small
 from tellapart.data.scan import index_of_paths
 
 
@@ -40,3 +40,10 @@ def test_measure__detail_does_not_depend_on_contrast():
     pixels = make_pixels(0, width=SIDE, height=SIDE)
     faint = (100 + (pixels.astype(float) - 100) * 0.4).clip(0, 255).astype(np.uint8)
     assert abs(measure(faint).detail / measure(pixels).detail - 1) < 0.15
+
+
+def test_measure_small__levels_are_those_of_measure():
+    pixels = np.stack([make_pixels(seed, width=SIDE, height=SIDE) for seed in range(3)])
+    for small, whole in zip(measure_small(pixels), map(measure, pixels), strict=True):
+        assert np.allclose((small.low, small.high, small.spread), (whole.low, whole.high, whole.spread), rtol=1e-4)
+        assert small.detail == 0

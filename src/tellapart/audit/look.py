@@ -25,6 +25,8 @@ from tellapart.types import Index, Picture, Pixels
 
 SIDE = 224  # pixels; what is blurred for a base that looks at 224
 HANDFUL = 16  # pictures a thread takes at once
+AT_ONCE = 1024  # small pictures
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 SHARP_BLOCK = 56  # pixels; a picture is as sharp as its sharpest sixteenth, for a background may well be out of focus
 
 
@@ -91,10 +93,24 @@ def file_properties(index: Index) -> tuple[Properties | None, ...]:
 
 
 def measure(pixels: Pixels) -> Measures:
-    """Figures of a picture uint8 [S, S, 3]; with S below SHARP_BLOCK there is no detail to tell, and it is 0."""
-    grey = pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    """Figures of a picture uint8 [S, S, 3]."""
+    grey = pixels.astype(np.float32) @ LUMA
     low, high = np.percentile(grey, (10, 95))
     return Measures(low=float(low), high=float(high), spread=float(grey.std()), detail=_detail(grey))
+
+
+def measure_small(pixels: NDArray[np.uint8]) -> list[Measures]:
+    """Figures of N pictures uint8 [N, s, s, 3] that are too small to have any detail: that is 0."""
+    measures = []
+    for first in range(0, len(pixels), AT_ONCE):
+        block = pixels[first : first + AT_ONCE].astype(np.float32) @ LUMA
+        flat = block.reshape(len(block), -1)
+        low, high = np.percentile(flat, (10, 95), axis=1)
+        measures += [
+            Measures(low=float(dark), high=float(bright), spread=float(spread), detail=0.0)
+            for dark, bright, spread in zip(low, high, flat.std(axis=1), strict=True)
+        ]
+    return measures
 
 
 def _in_threads(index: Index, pictures: Sequence[Picture]) -> Iterator[list[tuple[Properties | None, Measures | None]]]:
@@ -151,4 +167,4 @@ def _detail(grey: NDArray[np.float32]) -> float:
         result: NDArray[np.float32] = tiles.std(axis=(1, 3))
         return result
 
-    return float(deviations(edges).max(initial=0.0)) / max(float(grey.std()), 1.0)
+    return float(deviations(edges).max()) / max(float(grey.std()), 1.0)

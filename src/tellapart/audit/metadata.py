@@ -146,11 +146,36 @@ def _probes(table: Mapping[str, NDArray[np.int64]], labels: Labels, *, seed: int
     fold = stratified_folds(labels, seed=seed).fold
     evidence = {name: _held_out_evidence(codes, labels, fold=fold) for name, codes in table.items()}
     together = np.sum(list(evidence.values()), axis=0)
+    names = [TOGETHER, *evidence]
+    judged = fold >= 0
+    predicted = np.stack([scores[judged].argmax(axis=1) for scores in (together, *evidence.values())])
+    _, known, sizes = np.unique(labels[judged], return_inverse=True, return_counts=True)
+    chance = 1.0 / len(sizes)
+    right = _balanced_accuracies(predicted, labels[judged], weights=(chance / sizes)[known])
     shuffles = generator(seed, "metadata")
+    as_good = np.zeros(len(names))
+    for _ in range(PERMUTATIONS):
+        order = shuffles.permutation(len(known))
+        by_chance = _balanced_accuracies(predicted, labels[judged][order], weights=(chance / sizes)[known[order]])
+        as_good += by_chance >= right - 1e-12
     return [
-        _probe(name, scores[fold >= 0].argmax(axis=1), labels[fold >= 0], shuffles)
-        for name, scores in {TOGETHER: together, **evidence}.items()
+        _Probe(
+            name=name,
+            accuracy=float(accuracy),
+            skill=float((accuracy - chance) / (1 - chance)),
+            chance=chance,
+            p_value=float((count + 1) / (PERMUTATIONS + 1)),
+        )
+        for name, accuracy, count in zip(names, right, as_good, strict=True)
     ]
+
+
+def _balanced_accuracies(
+    predicted: NDArray[np.int64], labels: Labels, *, weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The balanced accuracy of each row of predictions [P, N]; weights [N] make every class count alike."""
+    accuracies: NDArray[np.float64] = (predicted == labels) @ weights
+    return accuracies
 
 
 def _codes(values: Sequence[float | str]) -> NDArray[np.int64]:
@@ -173,16 +198,3 @@ def _held_out_evidence(codes: NDArray[np.int64], labels: Labels, *, fold: NDArra
         held = fold == number
         result[held] = np.log(counts / counts.sum(axis=0))[codes[held]]
     return result
-
-
-def _probe(name: str, predicted: NDArray[np.int64], labels: Labels, shuffles: np.random.Generator) -> _Probe:
-    _, known, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-    weight = 1.0 / (sizes * len(sizes))
-    accuracy = float(weight[known] @ (predicted == labels))
-    chance = 1.0 / len(sizes)
-    as_good = 0
-    for _ in range(PERMUTATIONS):
-        order = shuffles.permutation(len(labels))
-        as_good += float(weight[known[order]] @ (predicted == labels[order])) >= accuracy - 1e-12
-    skill = (accuracy - chance) / (1 - chance)
-    return _Probe(name=name, accuracy=accuracy, skill=skill, chance=chance, p_value=(as_good + 1) / (PERMUTATIONS + 1))

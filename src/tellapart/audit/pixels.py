@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.audit.finding import Finding, Item, found, not_applicable, passed, plural
-from tellapart.audit.look import Measures, measure
+from tellapart.audit.look import Measures, measure_small
 from tellapart.types import Picture
 
 FLAT = 5.0  # grey levels of deviation: the noise of a camera, and no more
@@ -31,7 +31,7 @@ def find_in_miniatures(pictures: Sequence[Picture], miniatures: NDArray[np.uint8
     """All findings of this family but blur, from pixels uint8 [N, s, s, 3] too small to tell it; () without them."""
     if len(miniatures) != len(pictures):
         return ()
-    return _find_extremes([(one, measure(pixels)) for one, pixels in zip(pictures, miniatures, strict=True)])
+    return _find_extremes(list(zip(pictures, measure_small(miniatures), strict=True)))
 
 
 def _lit(seen: Seen) -> Seen:
