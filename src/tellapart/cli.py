@@ -192,7 +192,7 @@ def audit(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="DIR", help="The folder to write; else audits/NAME OF DATA.")
     ] = None,
-    backbone: Annotated[str, typer.Option(help="The base whose features are used: lite0.")] = "lite0",
+    backbone: Annotated[str, typer.Option(help="The base whose features are used: lite0, or a timm name.")] = "lite0",
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:

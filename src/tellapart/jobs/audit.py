@@ -11,11 +11,11 @@ from typing import Any
 from tellapart import files
 from tellapart.audit.audit import audit_pictures
 from tellapart.audit.finding import Finding
-from tellapart.backbones.table import load_backbone
 from tellapart.data.ledger import write_ledger
 from tellapart.data.scan import scan
 from tellapart.duplicates.find import find_duplicates
 from tellapart.errors import DataError, OutputError
+from tellapart.jobs.bases import find_base
 from tellapart.jobs.environment import installed_version
 from tellapart.jobs.look import look_at
 from tellapart.jobs.run_folder import LEDGER, check_outside
@@ -50,11 +50,11 @@ def audit(
         progress: told of every stage.
 
     Raises:
-        UsageError, OutputError, DataError: as their messages say; see tellapart.errors.
+        UsageError, OutputError, DataError, MissingExtraError: as their messages say; see tellapart.errors.
     """
     started = time.perf_counter()
     progress = progress or Silent()
-    base = load_backbone(backbone)
+    base = find_base(backbone)
     index = scan(data)
     folder = out or Path("audits") / index.name
     check_outside(folder, data)
