@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tellapart.heads.folds import stratified_folds
+from tellapart.heads.folds import grouped_folds, stratified_folds
 
 
 def labels_of(*sizes):
@@ -51,3 +51,37 @@ def test_stratified_folds__leave_each_fold_a_picture_of_every_class(sizes, seed)
     for fold in range(folds.count):
         assert set(labels[folds.fold != fold]) == set(labels)
         assert (folds.fold == fold).any()
+
+
+def test_grouped_folds__keep_groups_together_and_classes_spread():
+    labels = labels_of(60, 40)
+    groups = np.repeat(np.arange(50), 2)
+    folds = grouped_folds(labels, groups, seed=0)
+    assert folds.count == 5
+    assert all(len(set(folds.fold[groups == group])) == 1 for group in range(50))
+    table = np.array([[np.sum((labels == label) & (folds.fold == fold)) for fold in range(5)] for label in range(2)])
+    assert (np.ptp(table, axis=1) <= 2).all()
+
+
+def test_grouped_folds__never_hold_out_a_group_that_is_a_whole_class():
+    labels = labels_of(6, 4, 6)
+    groups = np.concatenate([np.arange(6), [100] * 4, np.arange(6, 12)])
+    folds = grouped_folds(labels, groups, seed=0)
+    assert (folds.fold[6:10] == -1).all()
+    assert (folds.fold[labels != 1] >= 0).all()
+
+
+def test_grouped_folds__are_none_where_every_class_is_one_group():
+    assert grouped_folds(labels_of(3, 4), np.array([0] * 3 + [1] * 4), seed=0).count == 0
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 8)), min_size=2, max_size=40), st.integers(0, 99))
+def test_grouped_folds__leave_each_fold_a_picture_of_every_class(rows, seed):
+    _, labels = np.unique([label for label, _ in rows], return_inverse=True)
+    groups = np.array([group for _, group in rows])
+    folds = grouped_folds(labels, groups, seed=seed)
+    for group in set(groups.tolist()):
+        assert len(set(folds.fold[groups == group])) == 1 or not folds.count or (folds.fold[groups == group] < 0).any()
+    for fold in range(folds.count):
+        assert set(labels[folds.fold != fold]) == set(labels)

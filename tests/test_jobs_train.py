@@ -17,7 +17,18 @@ RUN_FILES = {
     *("model.tellapart", "metrics.json", "predictions.csv", "split.csv"),
     *("ledger.csv", "history.jsonl", "report.html", "run.log"),
 }
-TIMES = {"scan_s", "decode_s", "embed_s", "head_s", "evaluate_s", "write_s", "total_s", "images_per_s", "fresh"}
+TIMES = {
+    "scan_s",
+    "decode_s",
+    "embed_s",
+    "head_s",
+    "evaluate_s",
+    "findings_s",
+    "write_s",
+    "total_s",
+    "images_per_s",
+    "fresh",
+}
 SHARES = ("accuracy",)
 NUMBERS = ("balanced_accuracy", "log_loss", "brier", "ece")
 

@@ -187,6 +187,37 @@ def compare(
 
 
 @app.command()
+def audit(
+    data: Data,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="DIR", help="The folder to write; else audits/NAME OF DATA.")
+    ] = None,
+    backbone: Annotated[str, typer.Option(help="The base whose features are used: lite0, or a timm name.")] = "lite0",
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Look for what would make figures mislead.
+
+    Unreadable pictures, copies, leaks between splits, tiny classes, file properties that give the class away, dark,
+    empty or blurred pictures, and labels that are probably wrong. Findings go into a folder, as JSON and as a page that
+    shows the pictures. Nothing is moved or changed.
+
+    \b
+    tellapart audit pictures/
+    tellapart audit pictures/ -o checks/ --json
+    """
+    from tellapart.jobs.audit import audit as run
+
+    folder, document = run(data, out=out, backbone=backbone, seed=seed, command=spoken(), progress=listener())
+    if as_json:
+        print_json({**document, "folder": str(folder)})
+    else:
+        from tellapart.cli_audit import print_audit
+
+        print_audit(document, folder)
+
+
+@app.command()
 def split(
     data: Data,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to make.")],

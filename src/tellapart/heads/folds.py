@@ -12,6 +12,7 @@ from tellapart.types import Labels
 
 MOST = 5
 LEAST = 3  # two folds would train on half the pictures, and choose for half the pictures
+LEVELLING = 1e-3  # what the size of a fold counts beside its share of the classes that are dealt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,3 +60,39 @@ def stratified_folds(labels: Labels, *, seed: int) -> Folds:
         fold[members] = (dealt + np.arange(len(members))) % count
         dealt += len(members)
     return Folds(count=count, fold=fold)
+
+
+def grouped_folds(labels: Labels, groups: NDArray[np.int64], *, seed: int) -> Folds:
+    """Folds that keep the pictures of one group [N] together, and each class spread as evenly as that allows.
+
+    The largest groups are dealt first, each to the fold that has least of its classes so far. A group that holds all
+    pictures of some class always trains, and so does whatever would leave a fold without a class to learn from.
+    """
+    _, members, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    table = np.zeros((len(sizes), int(labels.max()) + 1), dtype=np.int64)
+    np.add.at(table, (members, labels), 1)
+    homes = (table > 0).sum(axis=0)
+    alone = ((table > 0) & (homes == 1)).any(axis=1)
+    count = min(MOST, max(LEAST, int(homes[homes > 1].min(initial=MOST))), int((~alone).sum()))
+    home = np.full(len(sizes), -1, dtype=np.int64)
+    if count < LEAST:
+        return Folds(count=0, fold=home[members])
+    shuffled = generator(seed, "grouped folds").permutation(np.flatnonzero(~alone))
+    shares = table / np.maximum(table.sum(axis=0), 1)
+    load = np.zeros((count, table.shape[1]))
+    for group in shuffled[np.argsort(-sizes[shuffled], kind="stable")]:
+        home[group] = int((load @ table[group] + LEVELLING * load.sum(axis=1)).argmin())
+        load[home[group]] += shares[group]
+    fold = home[members]
+    fold[_robs_training(fold, labels, count=count)] = -1
+    return Folds(count=count, fold=fold)
+
+
+def _robs_training(fold: NDArray[np.int64], labels: Labels, *, count: int) -> NDArray[np.bool_]:
+    """The pictures [N] of folds that hold all there is of some class."""
+    table = np.zeros((count + 1, int(labels.max()) + 1), dtype=np.int64)
+    np.add.at(table, (fold, labels), 1)  # fold -1 is the last row
+    robs = ((table == table.sum(axis=0)) & (table > 0)).any(axis=1)
+    robs[-1] = False
+    chosen: NDArray[np.bool_] = robs[fold]
+    return chosen

@@ -77,7 +77,7 @@ class FoldJudge:
         for first in range(0, self._folds.count, together):
             numbers = np.arange(first, min(first + together, self._folds.count))
             parameters = self._fit(path, fit, numbers=numbers)
-            _hold_out(path, parameters, held_out=np.where(scored, self._folds.fold - first, -1), logits=logits)
+            fill_held_out(path, parameters, held_out=np.where(scored, self._folds.fold - first, -1), logits=logits)
         return _score(logits[scored], path.labels[scored])
 
     def _fit(self, path: Path, fit: Fit, *, numbers: NDArray[np.int64]) -> Parameters:
@@ -96,7 +96,9 @@ class FoldJudge:
         return minimum.parameters
 
 
-def _hold_out(path: Path, parameters: Parameters, *, held_out: NDArray[np.int64], logits: NDArray[np.float64]) -> None:
+def fill_held_out(
+    path: Path, parameters: Parameters, *, held_out: NDArray[np.int64], logits: NDArray[np.float64]
+) -> None:
     """Fill the logits of each row that held_out [N] assigns to one of the parameters [P, K, d + 1]."""
     weight, bias = scaled(path.space, parameters)
     for rows in row_blocks(len(logits)):

@@ -31,6 +31,7 @@ from tellapart.jobs import run_folder
 from tellapart.jobs.answers import write_predictions
 from tellapart.jobs.bases import find_base
 from tellapart.jobs.environment import environment, installed_version, peak_rss_mb
+from tellapart.jobs.findings import tell_findings
 from tellapart.jobs.judged import Judged, check_max_error, judge
 from tellapart.jobs.look import look_at
 from tellapart.jobs.recipes import BUDGET, RECIPES, Dataset, Order, Outcome, clear_work
@@ -179,6 +180,8 @@ def run_steps(
     embedded = look_at(index, base, progress, keep=RECIPES[about["recipe"]].has_base)
     check_skips(index, embedded.ledger, force=force)
     check_labels(embedded, force=force, progress=progress)
+    with watch.part("findings_s"):
+        findings = tell_findings(embedded, seed=order.seed, progress=progress)
     dataset = split_rows(join_copies(embedded, progress=progress), seed=order.seed)
     with watch.part("head_s"):
         outcome = RECIPES[about["recipe"]].train(dataset, base, order)
@@ -193,6 +196,7 @@ def run_steps(
         "thresholds": judged.doubt.to_json(),
         "temperature": trained.temperature,
         "selected": dict(trained.selected),
+        "findings": findings,
     }
     with watch.part("write_s"):
         run_folder.open_run(folder)

@@ -51,7 +51,11 @@ TIMES = {
     "write_s": "Write the results",
     "total_s": "In all",
 }
-SPEED = {"images_per_s": "Pictures a second", "fresh": "Pictures not in the cache"}
+SPEED = {
+    "findings_s": "Look for flaws in the data, in seconds",
+    "images_per_s": "Pictures a second",
+    "fresh": "Pictures not in the cache",
+}
 SURROUNDINGS = {
     "python": "Python",
     "platform": "System",

@@ -1,0 +1,100 @@
+"""Findings about pictures that show the same: copies, near copies, leaks between splits, contradictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tellapart.audit.finding import Finding, Item, Severity, found, not_applicable, passed, plural
+from tellapart.duplicates.groups import DuplicateGroup
+from tellapart.types import Picture
+
+Groups = Sequence[DuplicateGroup]
+Pictures = Sequence[Picture]
+
+
+def find_copies(groups: Groups, pictures: Pictures) -> tuple[Finding, ...]:
+    """All findings of this family.
+
+    Args:
+        groups: rows that show the same.
+        pictures: the picture of each row.
+    """
+    return (
+        find_conflicts(groups, pictures),
+        find_leaks(groups, pictures),
+        find_exact(groups, pictures),
+        find_near(groups, pictures),
+    )
+
+
+def find_exact(groups: Groups, pictures: Pictures) -> Finding:
+    """Groups whose pictures are equal, byte by byte or pixel by pixel."""
+    chosen = [group for group in groups if group.kind != "near"]
+    advice = "Keep one of each, so that no picture counts twice."
+    return _group_finding(chosen, pictures, code="exact-duplicates", severity="note", what="equal", advice=advice)
+
+
+def find_near(groups: Groups, pictures: Pictures) -> Finding:
+    """Groups in which at least one picture is an edit of another."""
+    chosen = [group for group in groups if group.kind == "near"]
+    advice = "Look at them; one of each is enough to learn from. Training keeps each group on one side of its splits."
+    what = "edits of each other"
+    return _group_finding(chosen, pictures, code="near-duplicates", severity="note", what=what, advice=advice)
+
+
+def find_leaks(groups: Groups, pictures: Pictures) -> Finding:
+    """Groups that are in more than one split: what is tested on was trained on."""
+    if not any(picture.split for picture in pictures):
+        reason = "The data has no splits; those that training draws keep copies together."
+        return not_applicable("cross-split-leaks", "error", reason)
+    leaks = [group for group in groups if len({pictures[row].split for row in group.rows}) > 1]
+    tested = [row for group in leaks for row in group.rows if pictures[row].split != "train"]
+    if not leaks:
+        return passed("cross-split-leaks", "error", "No picture of one split is seen again in another.")
+    return found(
+        "cross-split-leaks",
+        "error",
+        f"{plural(len(leaks), 'group')} of the same picture in more than one split; {plural(len(tested), 'picture')} "
+        "of valid and test concerned, and their score flatters.",
+        advice="Put all pictures of a group into one split.",
+        items=[_item(group, pictures) for group in leaks],
+    )
+
+
+def find_conflicts(groups: Groups, pictures: Pictures) -> Finding:
+    """Groups with more than one label: at least one of them is wrong."""
+    conflicts = [group for group in groups if len({pictures[row].label for row in group.rows}) > 1]
+    # Equal pictures contradict each other for certain; of near ones the classes may be what differs.
+    surely = any(group.kind != "near" for group in conflicts)
+    if not conflicts:
+        return passed("conflicting-labels", "error", "No picture is found under two classes.")
+    return found(
+        "conflicting-labels",
+        "error" if surely else "warning",
+        f"{plural(len(conflicts), 'group')} of the same picture under more than one class.",
+        advice="Find out which label is right, and remove the other file.",
+        items=[_item(group, pictures) for group in conflicts],
+    )
+
+
+def _group_finding(
+    groups: Groups, pictures: Pictures, *, code: str, severity: Severity, what: str, advice: str
+) -> Finding:
+    if not groups:
+        return passed(code, severity, f"No two of {plural(len(pictures), 'picture')} are {what}.")
+    surplus = sum(len(group.rows) - 1 for group in groups)
+    message = f"{plural(len(groups), 'group')} of pictures that are {what}; {plural(surplus, 'picture')} too many."
+    return found(code, severity, message, advice=advice, items=[_item(group, pictures) for group in groups])
+
+
+def _item(group: DuplicateGroup, pictures: Pictures) -> Item:
+    members = [pictures[row] for row in group.rows]
+    splits = sorted({member.split for member in members if member.split})
+    labels = sorted({member.label for member in members if member.label is not None})
+    likeness = min(pair.similarity for pair in group.pairs)
+    parts = [" and ".join(labels), " and ".join(splits)]
+    if group.kind == "near":
+        mirrored = any(pair.mirrored for pair in group.pairs)
+        parts.append(f"{likeness:.0%} alike{', mirrored' if mirrored else ''}")
+    details = {"kind": group.kind, "similarity": round(likeness, 4), "labels": labels, "splits": splits}
+    return Item(paths=tuple(member.path for member in members), text=" · ".join(filter(None, parts)), details=details)

@@ -1,0 +1,170 @@
+"""What a short look at each file tells: properties of the file, and a few figures of its pixels.
+
+Legend: N pictures, S the side of the square that is looked at.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tellapart.backbones.engine import thread_count
+from tellapart.data.decode import decode
+from tellapart.data.pillow import quiet_pillow
+from tellapart.data.resize import squash
+from tellapart.errors import PictureError
+from tellapart.features.embed import picture_content
+from tellapart.progress import Progress, Silent
+from tellapart.types import Index, Picture, Pixels
+
+SIDE = 224  # pixels; what is blurred for a base that looks at 224
+HANDFUL = 16  # pictures a thread takes at once
+AT_ONCE = 1024  # small pictures
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+SHARP_BLOCK = 56  # pixels; a picture is as sharp as its sharpest sixteenth, for a background may well be out of focus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Properties:
+    """What can be known of a picture without seeing it.
+
+    Attributes:
+        width: in pixels, as stored.
+        height: in pixels, as stored.
+        size: of the file, in bytes.
+        form: JPEG, PNG, …
+        exif: whether the file has EXIF data.
+    """
+
+    width: int
+    height: int
+    size: int
+    form: str
+    exif: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measures:
+    """A few figures of the pixels, looked at as a square of SIDE pixels; grey levels are 0 to 255.
+
+    Attributes:
+        low: the grey level that a tenth of the picture is darker than.
+        high: the grey level that a twentieth of the picture is brighter than.
+        spread: the standard deviation of the grey levels.
+        detail: how much neighbouring pixels differ for the contrast there is, in the sharpest sixteenth: the standard
+            deviation of the Laplacian over that of the grey levels.
+    """
+
+    low: float
+    high: float
+    spread: float
+    detail: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What was seen of each picture, None where it could not be read; properties are None for rows of IDX files too."""
+
+    properties: tuple[Properties | None, ...] = field(repr=False)
+    measures: tuple[Measures | None, ...] = field(repr=False)
+
+
+def look_shortly(index: Index, *, progress: Progress | None = None) -> Look:
+    """Read every picture of the index, and measure it."""
+    progress = progress or Silent()
+    progress.start("Measuring pictures", total=len(index.pictures), unit="pictures")
+    seen: list[tuple[Properties | None, Measures | None]] = []
+    for some in _in_threads(index, index.pictures):
+        seen += some
+        progress.advance(len(some))
+    progress.finish()
+    return Look(properties=tuple(one for one, _ in seen), measures=tuple(one for _, one in seen))
+
+
+def file_properties(index: Index) -> tuple[Properties | None, ...]:
+    """The properties of each picture by its header; None where it cannot be read, and for rows of IDX files."""
+    return tuple(_header(picture) for picture in index.pictures)
+
+
+def measure(pixels: Pixels) -> Measures:
+    """Figures of a picture uint8 [S, S, 3]."""
+    grey = pixels.astype(np.float32) @ LUMA
+    low, high = np.percentile(grey, (10, 95))
+    return Measures(low=float(low), high=float(high), spread=float(grey.std()), detail=_detail(grey))
+
+
+def measure_small(pixels: NDArray[np.uint8]) -> list[Measures]:
+    """Figures of N pictures uint8 [N, s, s, 3] that are too small to have any detail: that is 0."""
+    measures = []
+    for first in range(0, len(pixels), AT_ONCE):
+        block = pixels[first : first + AT_ONCE].astype(np.float32) @ LUMA
+        flat = block.reshape(len(block), -1)
+        low, high = np.percentile(flat, (10, 95), axis=1)
+        measures += [
+            Measures(low=float(dark), high=float(bright), spread=float(spread), detail=0.0)
+            for dark, bright, spread in zip(low, high, flat.std(axis=1), strict=True)
+        ]
+    return measures
+
+
+def _in_threads(index: Index, pictures: Sequence[Picture]) -> Iterator[list[tuple[Properties | None, Measures | None]]]:
+    handfuls = [pictures[first : first + HANDFUL] for first in range(0, len(pictures), HANDFUL)]
+    with ThreadPoolExecutor(thread_count(), thread_name_prefix="measure") as pool:
+        yield from pool.map(lambda some: [_look(index, picture) for picture in some], handfuls)
+
+
+def _look(index: Index, picture: Picture) -> tuple[Properties | None, Measures | None]:
+    try:
+        content = picture_content(index, picture)
+        if not isinstance(content, bytes):
+            return None, measure(squash(content, size=SIDE))
+        pixels = squash(decode(content, at_least=SIDE).pixels, size=SIDE)
+        return _properties(io.BytesIO(content), len(content)), measure(pixels)
+    except PictureError:
+        return None, None
+
+
+def _header(picture: Picture) -> Properties | None:
+    if picture.row is not None:
+        return None
+    try:
+        with picture.file.open("rb") as file:
+            return _properties(file, picture.file.stat().st_size)
+    except OSError:
+        return None
+
+
+def _properties(file: io.BytesIO | io.BufferedReader, size: int) -> Properties | None:
+    try:
+        with quiet_pillow(), Image.open(file) as image:
+            return Properties(
+                width=image.width,
+                height=image.height,
+                size=size,
+                form=image.format or "",
+                exif="exif" in image.info,
+            )
+    except Exception:  # noqa: BLE001 - a decoder fed with garbage raises nearly anything; the ledger says what is wrong
+        return None
+
+
+def _detail(grey: NDArray[np.float32]) -> float:
+    """The Laplacian's deviation over that of the grey levels, the largest over blocks of SHARP_BLOCK pixels."""
+    laplacian = grey[1:-1, :-2] + grey[1:-1, 2:] + grey[:-2, 1:-1] + grey[2:, 1:-1] - 4 * grey[1:-1, 1:-1]
+    edges = np.zeros_like(grey)
+    edges[1:-1, 1:-1] = laplacian
+    blocks = len(grey) // SHARP_BLOCK
+    inner = slice(0, blocks * SHARP_BLOCK)
+
+    def deviations(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        tiles = values[inner, inner].reshape(blocks, SHARP_BLOCK, blocks, SHARP_BLOCK)
+        result: NDArray[np.float32] = tiles.std(axis=(1, 3))
+        return result
+
+    return float(deviations(edges).max()) / max(float(grey.std()), 1.0)

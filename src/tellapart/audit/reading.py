@@ -1,0 +1,52 @@
+"""Findings about what became of the files: which could not be read, and which were converted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from tellapart.audit.finding import Finding, Item, found, passed, plural
+from tellapart.types import LedgerEntry
+
+
+def find_unreadable(entries: Sequence[LedgerEntry], *, looked_at: Sequence[LedgerEntry]) -> Finding:
+    """Files that were skipped.
+
+    Args:
+        entries: what was passed over before anything was opened (no picture by its name and first bytes, a loop).
+        looked_at: one entry for each picture of the index.
+    """
+    skipped = [entry for entry in looked_at if entry.status == "skipped"]
+    others = f" Besides, {plural(len(entries), 'file')} that is no picture was passed over." if entries else ""
+    if len(entries) > 1:
+        others = others.replace("that is no picture was", "that are no pictures were")
+    if not skipped:
+        return passed("unreadable", "warning", f"All of {plural(len(looked_at), 'picture')} can be read.{others}")
+    return found(
+        "unreadable",
+        "warning",
+        f"{len(skipped):,} of {plural(len(looked_at), 'picture')} cannot be read: {_reasons(skipped)}.{others}",
+        advice="Get them anew from where they came from, or remove them.",
+        items=[Item(paths=(entry.path,), text=entry.reason, details={"reason": entry.reason}) for entry in skipped],
+    )
+
+
+def find_converted(looked_at: Sequence[LedgerEntry]) -> Finding:
+    """Pictures that were not used as they are."""
+    converted = [entry for entry in looked_at if entry.status == "converted"]
+    if not converted:
+        return passed("converted", "note", "Every picture that can be read is used as it is.")
+    return found(
+        "converted",
+        "note",
+        f"{plural(len(converted), 'picture')} converted: {_reasons(converted)}.",
+        advice="Nothing need be done, if the conversion keeps what the classes differ in.",
+        items=[Item(paths=(entry.path,), text=entry.reason, details={"reason": entry.reason}) for entry in converted],
+    )
+
+
+def _reasons(entries: Sequence[LedgerEntry], *, shown: int = 3) -> str:
+    """The commonest reasons with their numbers."""
+    counts = Counter(entry.reason for entry in entries).most_common()
+    text = ", ".join(f"{reason} ({count:,})" for reason, count in counts[:shown])
+    return f"{text} and others" if len(counts) > shown else text

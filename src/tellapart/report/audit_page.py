@@ -1,0 +1,64 @@
+"""From the document of an audit to audit.html: one file with the pictures in it, no script and no network.
+
+Every text of the data passes `one_line` and Jinja's escaping, as in the report of a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+
+from tellapart import files
+from tellapart.report import wording
+
+TEMPLATES = ("audit.html.jinja", "audit.css")
+ITEMS_SHOWN = 24  # of a finding; findings.json has them all
+PATHS_SHOWN = 6  # of an item
+PICTURES_SHOWN = 400  # on the page; at 6 kB each it stays below 4 MB
+
+
+def shown_paths(document: Mapping[str, Any]) -> list[str]:
+    """The pictures that the page shows, each once, those of the worst findings first."""
+    paths: dict[str, None] = {}
+    for finding in document["findings"]:
+        for item in finding["items"][:ITEMS_SHOWN]:
+            paths.update(dict.fromkeys(item["paths"][:PATHS_SHOWN]))
+    return list(paths)[:PICTURES_SHOWN]
+
+
+def write_audit_page(path: Path, document: Mapping[str, Any], *, thumbnails: Mapping[str, str]) -> None:
+    """Write the page that shows an audit.
+
+    Args:
+        path: where it goes.
+        document: that of findings.json, schema 1.
+        thumbnails: data URIs by the path of the picture; one that is missing is shown as its name.
+
+    Raises:
+        OutputError: the page cannot be written.
+    """
+    files.write_text(path, render(document, thumbnails=thumbnails))
+
+
+def render(document: Mapping[str, Any], *, thumbnails: Mapping[str, str]) -> str:
+    """The page as text; arguments as for `write_audit_page`."""
+    sources = {name: resources.files(__package__).joinpath(name).read_text(encoding="utf-8") for name in TEMPLATES}
+    environment = Environment(
+        loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(counted=wording.counted, plain=wording.plain)
+    by_outcome = {
+        outcome: [finding for finding in document["findings"] if finding["outcome"] == outcome]
+        for outcome in ("found", "passed", "not applicable")
+    }
+    return environment.get_template(TEMPLATES[0]).render(
+        audit=document,
+        by_outcome=by_outcome,
+        thumbnails=thumbnails,
+        items_shown=ITEMS_SHOWN,
+        paths_shown=PATHS_SHOWN,
+    )

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tellapart.audit.finding import Item, found, in_order, not_applicable, passed, plural
+
+
+def test_in_order__what_was_found_first_and_the_worst_first():
+    findings = [
+        not_applicable("metadata", "error", "no files"),
+        passed("unreadable", "error", "all read"),
+        found("blurred", "note", "one", advice="look"),
+        found("dark", "error", "two", advice="look"),
+        found("near-empty", "note", "three", advice="look"),
+    ]
+    codes = [finding.code for finding in in_order(findings)]
+    assert codes == ["dark", "near-empty", "blurred", "unreadable", "metadata"]
+
+
+def test_to_json__holds_the_items_with_their_details():
+    finding = found("dark", "note", "one", advice="look", items=[Item(paths=("a",), text="t", details={"level": 3})])
+    document = json.loads(json.dumps(finding.to_json()))
+    assert document["items"] == [{"paths": ["a"], "text": "t", "level": 3}]
+    assert (document["code"], document["outcome"], document["count"]) == ("dark", "found", 1)
+
+
+def test_title__fails_for_a_code_that_is_not_listed():
+    with pytest.raises(KeyError):
+        _ = passed("nonsense", "note", "m").title
+
+
+def test_plural__agrees_with_its_number():
+    assert [plural(1, "class", "classes"), plural(0, "picture"), plural(1200, "class", "classes")] == [
+        "1 class",
+        "0 pictures",
+        "1,200 classes",
+    ]

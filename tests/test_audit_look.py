@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import numpy as np
+
+from pictures import encode, make_pixels, orientation_exif, write_picture
+from tellapart.audit.look import SIDE, Properties, file_properties, look_shortly, measure, measure_small
+from tellapart.data.scan import index_of_paths
+
+
+def test_look_shortly__reads_properties_and_pixels(tmp_path):
+    plain = write_picture(tmp_path / "plain.png", width=50, height=30)
+    turned = tmp_path / "turned.jpg"
+    turned.write_bytes(encode(make_pixels(1), "JPEG", exif=orientation_exif(6)))
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8\xff nothing")
+    index = index_of_paths([plain, turned, broken])
+    look = look_shortly(index)
+    assert look.properties[0] == Properties(width=50, height=30, size=plain.stat().st_size, form="PNG", exif=False)
+    assert look.properties[1].exif
+    assert look.properties[2] is None
+    assert look.measures[2] is None
+    assert file_properties(index) == look.properties
+
+
+def test_file_properties__of_a_file_that_is_gone_are_unknown(tmp_path):
+    path = write_picture(tmp_path / "a.png")
+    index = index_of_paths([path])
+    path.unlink()
+    assert file_properties(index) == (None,)
+
+
+def test_measure__levels_are_those_of_the_picture():
+    half = np.zeros((SIDE, SIDE, 3), np.uint8)
+    half[:, : SIDE // 2] = 200
+    seen = measure(half)
+    assert (seen.low, round(seen.high), round(seen.spread)) == (0.0, 200, 100)
+
+
+def test_measure__detail_does_not_depend_on_contrast():
+    pixels = make_pixels(0, width=SIDE, height=SIDE)
+    faint = (100 + (pixels.astype(float) - 100) * 0.4).clip(0, 255).astype(np.uint8)
+    assert abs(measure(faint).detail / measure(pixels).detail - 1) < 0.15
+
+
+def test_measure_small__levels_are_those_of_measure():
+    pixels = np.stack([make_pixels(seed, width=SIDE, height=SIDE) for seed in range(3)])
+    for small, whole in zip(measure_small(pixels), map(measure, pixels), strict=True):
+        assert np.allclose((small.low, small.high, small.spread), (whole.low, whole.high, whole.spread), rtol=1e-4)
+        assert small.detail == 0

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from tellapart.audit.reading import find_converted, find_unreadable
+from tellapart.types import LedgerEntry
+
+
+def entries(*statuses):
+    return [
+        LedgerEntry(path=f"{place}.jpg", status=status, reason="" if status == "used" else f"{status} it")
+        for place, status in enumerate(statuses)
+    ]
+
+
+def test_find_unreadable__names_them_with_their_reasons():
+    finding = find_unreadable([], looked_at=entries("used", "skipped", "converted", "skipped"))
+    assert (finding.outcome, finding.severity, finding.count) == ("found", "warning", 2)
+    assert [item.paths for item in finding.items] == [("1.jpg",), ("3.jpg",)]
+    assert "2 of 4 pictures" in finding.message
+    assert "skipped it (2)" in finding.message
+
+
+def test_find_unreadable__passes_where_all_can_be_read_and_counts_what_is_no_picture():
+    finding = find_unreadable(entries("skipped"), looked_at=entries("used", "converted"))
+    assert (finding.outcome, finding.count) == ("passed", 0)
+    assert "1 file that is no picture was passed over" in finding.message
+
+
+def test_find_converted__names_what_was_done():
+    finding = find_converted(entries("used", "converted"))
+    assert (finding.outcome, finding.severity, finding.items[0].paths) == ("found", "note", ("1.jpg",))
+
+
+def test_find_converted__passes_where_all_are_used_as_they_are():
+    assert find_converted(entries("used", "skipped")).outcome == "passed"

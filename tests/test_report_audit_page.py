@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from tellapart.audit.finding import Item, found, not_applicable, passed
+from tellapart.report.audit_page import ITEMS_SHOWN, PATHS_SHOWN, PICTURES_SHOWN, render, shown_paths
+
+HOSTILE = "<script>alert(1)</script>\u202e\n.jpg"
+
+
+def document(*findings):
+    return {
+        "schema": 1,
+        "tellapart": "0",
+        "command": "tellapart audit data",
+        "seed": 0,
+        "backbone": "lite0",
+        "data": {"name": HOSTILE, "layout": "folders"},
+        "classes": ["cat", "dog"],
+        "pictures": {"used": 3, "converted": 0, "skipped": 1},
+        "findings": [finding.to_json() for finding in findings],
+        "seconds": 1.0,
+    }
+
+
+def finding(count, *, paths=1, name="{}-{}.jpg"):
+    items = [
+        Item(paths=tuple(name.format(case, place) for place in range(paths)), text=f"case {case}")
+        for case in range(count)
+    ]
+    return found("dark", "warning", "Some are.", advice="Look.", items=items)
+
+
+def test_render__has_all_three_outcomes():
+    findings = [finding(1), passed("blurred", "note", "None is."), not_applicable("metadata", "note", "No files.")]
+    page = render(document(*findings), thumbnails={})
+    for text in ("Some are.", "None is.", "No files.", "looked for and not there", "could not be looked for"):
+        assert text in page
+
+
+def test_render__shows_hostile_names_instead_of_obeying_them():
+    page = render(document(finding(1, name=HOSTILE)), thumbnails={})
+    assert "<script" not in page
+    assert "\u202e" not in page
+
+
+def test_render__bounds_what_is_shown_and_says_so():
+    page = render(document(finding(ITEMS_SHOWN + 3, paths=PATHS_SHOWN + 2)), thumbnails={})
+    assert page.count("<figure>") == ITEMS_SHOWN * PATHS_SHOWN
+    assert "and 2 more" in page
+    assert "3 more are in findings.json" in page
+
+
+def test_render__says_where_a_picture_is_missing():
+    page = render(document(finding(2)), thumbnails={"0-0.jpg": "data:image/jpeg;base64,AAAA"})
+    assert page.count("<img") == 1
+    assert page.count("no picture") == 1
+
+
+def test_shown_paths__are_each_once_and_bounded():
+    findings = document(finding(3), finding(3), *[finding(30, paths=6, name=f"{n}-{{}}-{{}}") for n in range(9)])
+    paths = shown_paths(findings)
+    assert len(paths) == len(set(paths)) == PICTURES_SHOWN
+    assert paths[:3] == ["0-0.jpg", "1-0.jpg", "2-0.jpg"]
