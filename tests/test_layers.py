@@ -13,6 +13,7 @@ LAYERS = (
     "data",
     "backbones",
     "features",
+    "duplicates",
     "heads",
     "convnets",
     "recipes",

@@ -1,0 +1,95 @@
+"""Which pictures show the same: what is found, as values that every later layer may use.
+
+Legend: N pictures, in the order of the rows of a feature matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Kind = Literal["bytes", "pixels", "near"]
+KINDS: Final[tuple[Kind, ...]] = ("bytes", "pixels", "near")  # from the surest to the least sure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicatePair:
+    """Two rows that show the same, and how that is known.
+
+    Attributes:
+        first: a row.
+        second: a later row.
+        kind: "bytes": the files are equal; "pixels": what is decoded from them is equal; "near": one is an edit of the
+            other (resized, recompressed, slightly cropped, mirrored, brightened, re-toned).
+        similarity: 1 where they are equal; else the share of the detail of one that the other explains, 0 to 1.
+        mirrored: whether one is the mirror image of the other.
+    """
+
+    first: int
+    second: int
+    kind: Kind
+    similarity: float = 1.0
+    mirrored: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicateGroup:
+    """Pictures that show the same.
+
+    Attributes:
+        rows: at least two, rising.
+        kind: that of its least sure pair.
+        pairs: enough of them to connect all rows, rising.
+    """
+
+    rows: tuple[int, ...]
+    kind: Kind
+    pairs: tuple[DuplicatePair, ...]
+
+
+def connect(pairs: Iterable[DuplicatePair]) -> tuple[DuplicateGroup, ...]:
+    """Groups of all rows that pairs connect, directly or by way of others; ordered by their first row."""
+    ordered = sorted(pairs, key=lambda pair: (pair.first, pair.second))
+    members = join([(pair.first, pair.second) for pair in ordered])
+    home = {row: place for place, rows in enumerate(members) for row in rows}
+    inside: list[list[DuplicatePair]] = [[] for _ in members]
+    for pair in ordered:
+        inside[home[pair.first]].append(pair)
+    return tuple(
+        DuplicateGroup(rows=rows, kind=max((pair.kind for pair in found), key=KINDS.index), pairs=tuple(found))
+        for rows, found in zip(members, inside, strict=True)
+    )
+
+
+def join(links: Iterable[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
+    """Rows that links connect, each set rising, the sets ordered by their first row.
+
+    Source: disjoint sets with path halving (Tarjan and van Leeuwen, 1984).
+    """
+    parent: dict[int, int] = {}
+    for link in links:
+        for row in link:
+            parent.setdefault(row, row)
+        for row in link[1:]:
+            left, right = _root(parent, link[0]), _root(parent, row)
+            parent[max(left, right)] = min(left, right)
+    sets: dict[int, list[int]] = {}
+    for row in sorted(parent):
+        sets.setdefault(_root(parent, row), []).append(row)
+    return tuple(tuple(rows) for rows in sets.values())
+
+
+def _root(parent: dict[int, int], row: int) -> int:
+    while parent[row] != row:
+        parent[row] = parent[parent[row]]
+        row = parent[row]
+    return row
+
+
+def equal_pairs(digests: Sequence[bytes], *, kind: Kind) -> Iterator[DuplicatePair]:
+    """A pair of each row with the first row of the same digest; an empty digest is equal to nothing."""
+    first: dict[bytes, int] = {}
+    for row, digest in enumerate(digests):
+        if digest and (earlier := first.setdefault(digest, row)) != row:
+            yield DuplicatePair(first=earlier, second=row, kind=kind)
