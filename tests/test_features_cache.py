@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ def entry_of(number, *, width=100):
 
 
 def same(left, right):
-    return left.notes == right.notes and left.row.tobytes() == right.row.tobytes()
+    return (left.notes, left.row.tobytes(), left.more) == (right.notes, right.row.tobytes(), right.more)
 
 
 def fill(folder, numbers, **options):
@@ -66,11 +67,13 @@ def test_get__what_was_put_comes_out_bit_for_bit(tmp_path):
     special = Entry(row=np.array([np.inf, -np.inf, np.nan, 0.0, -0.0, 6e-8, 65504], np.float16), notes="é \udcff \0;\n")
     with open_cache(tmp_path) as cache:
         cache.put([(key_of(0), special), (key_of(1), Entry(row=np.empty(0, np.float16), notes=""))])
+        cache.put([(key_of(3), replace(special, more=b"\0more\xff"))])
     with open_cache(tmp_path) as cache:
         assert same(cache.get(key_of(0)), special)
+        assert same(cache.get(key_of(3)), replace(special, more=b"\0more\xff"))
         assert len(cache.get(key_of(1)).row) == 0
         assert cache.get(key_of(2)) is None
-        assert cache.count() == 2
+        assert cache.count() == 3
         assert cache.trouble is None
 
 

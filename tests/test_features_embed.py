@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from pictures import encode, make_pixels, write_classes, write_picture
 from tellapart.backbones.engine import Engine
 from tellapart.backbones.table import load_backbone
+from tellapart.data.miniature import SIDE
 from tellapart.data.scan import index_of_paths, scan
-from tellapart.features.cache import open_cache
+from tellapart.features.cache import Entry, entry_key, open_cache
 from tellapart.features.embed import LOOK_AHEAD, Ready, compact_rows, embed, prepared_pictures, reorder_rows
 from tellapart.progress import Silent
 
@@ -193,3 +194,34 @@ def test_compact_rows__keeps_the_rows_in_order_without_a_copy(count, data):
     compacted = compact_rows(matrix, rows)
     np.testing.assert_array_equal(compacted, expected)
     assert np.shares_memory(compacted, matrix) or not rows
+
+
+def test_embed__keeps_a_miniature_beside_the_features(backbone, engine, mixed, tmp_path):
+    index = index_of_paths(mixed)
+    with open_cache(tmp_path / "cache") as cache:
+        cold = embed(index, backbone, cache=cache, engine=engine)
+        warm = embed(index, backbone, cache=cache, engine=engine)
+    assert warm.fresh == 0
+    assert cold.miniatures.shape == (len(mixed) - len(BROKEN), SIDE, SIDE, 3)
+    assert warm.miniatures.tobytes() == cold.miniatures.tobytes()
+    assert warm.pixel_digests == cold.pixel_digests
+    names = [picture.file.name for picture in warm.index.pictures]
+    copies = names.index("06.png"), names.index("07.png")
+    assert len(set(warm.pixel_digests)) == len(names) - 1
+    assert warm.pixel_digests[copies[0]] == warm.pixel_digests[copies[1]]
+    average = warm.miniatures[copies[0]].mean(axis=(0, 1))
+    np.testing.assert_allclose(average, make_pixels(6, kind=0).mean(axis=(0, 1)), atol=2)
+
+
+def test_embed__an_entry_of_an_earlier_version_is_made_again(backbone, engine, tmp_path):
+    index = index_of_paths([write_picture(tmp_path / "a.png")])
+    with open_cache(tmp_path / "cache") as cache:
+        expected = embed(index, backbone, cache=cache, engine=engine)
+        cache._connection.execute("delete from entry")
+        digest, parts = expected.digests[0], (backbone.digest, "f32", backbone.preprocess.key, "plain")
+        row = expected.features[0].astype(np.float16)
+        cache.put([(entry_key(digest, *parts), Entry(row=row, notes=""))])
+        again = embed(index, backbone, cache=cache, engine=engine)
+        assert again.fresh == 1
+        assert again.miniatures.tobytes() == expected.miniatures.tobytes()
+        assert embed(index, backbone, cache=cache, engine=engine).fresh == 0

@@ -1,8 +1,8 @@
 """Features kept on disk, shared by every run of a user.
 
 An entry is found by what went into it: the sha256 of the picture's bytes, the digest of the base, its precision, the
-preprocess and the view. It holds the feature row as float16 and what the decoder had to convert, under a checksum of
-its own, so that a damaged entry is made again and never believed.
+preprocess and the view. It holds the feature row as float16, what the decoder had to convert, and whatever else is kept
+of the picture, under a checksum of its own, so that a damaged entry is made again and never believed.
 
 The store is SQLite: one writer and many readers at once, safe under kill -9, and, unlike a memory-mapped store, an
 error and not a crash when the file itself is damaged (docs/decisions.md). A cache that cannot be used is worked
@@ -35,6 +35,8 @@ FILE_NAME = "features.sqlite"
 EVICTED_SHARE = 0.25
 REFRESH_AFTER = 86_400  # seconds; how stale a "last used" time may be
 CHECK_BYTES = 16
+# An entry that keeps more than its row has this after the row, then the rest; entries of earlier versions have none.
+MORE = b"\xfftellapart-more\x00"
 BUSY_SECONDS = 60
 # SQLITE_ERROR is what a statement of ours comes to on a table that is not ours any more.
 DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
@@ -54,10 +56,17 @@ HalfRow = NDArray[np.float16]  # [D]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One kept picture: its feature row float16 [D], and what was converted while decoding it ("" for nothing)."""
+    """One kept picture.
+
+    Attributes:
+        row: its features float16 [D].
+        notes: what was converted while decoding it, "" for nothing.
+        more: whatever else is kept of it, b"" for nothing.
+    """
 
     row: HalfRow
     notes: str
+    more: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +138,8 @@ class FeatureCache:
             return None
         if not isinstance(used, int) or abs(time.time() - used) > REFRESH_AFTER:
             self._used.append(key)
-        return Entry(row=np.frombuffer(row, np.float16), notes=notes.decode("utf-8", "surrogateescape"))
+        features, _, more = row.partition(MORE)
+        return Entry(row=np.frombuffer(features, np.float16), notes=notes.decode("utf-8", "surrogateescape"), more=more)
 
     def put(self, entries: Sequence[tuple[bytes, Entry]]) -> None:
         """Keep entries, all or none of them; the least recently used ones make room where the limit is reached."""
@@ -253,6 +263,8 @@ def _is_damage(error: sqlite3.Error) -> bool:
 def _record(item: tuple[bytes, Entry]) -> tuple[bytes, int, bytes, bytes, bytes]:
     key, entry = item
     notes, row = entry.notes.encode("utf-8", "surrogateescape"), entry.row.tobytes()
+    if entry.more:
+        row += MORE + entry.more
     return key, int(time.time()), notes, row, _checksum(key, notes, row)
 
 

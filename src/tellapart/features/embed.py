@@ -17,13 +17,14 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import Engine, native_precision, thread_count
+from tellapart.data.miniature import SIDE, Miniature
 from tellapart.data.preprocess import Prepared
 from tellapart.errors import PictureError
 from tellapart.features.cache import Entry, FeatureCache, entry_key
@@ -31,6 +32,7 @@ from tellapart.files import read_bounded
 from tellapart.progress import Progress, Silent
 from tellapart.types import Features, Index, LedgerEntry, Picture, Pixels
 
+Scalar = TypeVar("Scalar", bound=np.generic)
 LOOK_AHEAD = 64  # pictures; at 224 px a prepared one takes 150 kB
 HANDFUL = 8  # pictures a decode thread takes at once; handing them over one by one costs a tenth of their decoding
 KEEP_EVERY = 256  # pictures; what a kill can cost
@@ -71,6 +73,8 @@ class Embedded:
         index: the M readable pictures, in the order of the rows.
         ledger: one entry for each of the N pictures.
         digests: sha256 [M] of the bytes of each readable picture.
+        miniatures: uint8 [M, SIDE, SIDE, 3], RGB; [0, …] for augmented views, of which none are made.
+        pixel_digests: 16 bytes [M], equal where prepared pixels are; b"" for augmented views.
         fresh: pictures that the engine had to look at; the others came from the cache.
         precision: what the engine computed in.
         decode_s: seconds of reading, hashing and decoding, summed over the threads.
@@ -81,6 +85,8 @@ class Embedded:
     index: Index
     ledger: tuple[LedgerEntry, ...]
     digests: tuple[bytes, ...]
+    miniatures: NDArray[np.uint8]
+    pixel_digests: tuple[bytes, ...]
     fresh: int
     precision: str
     decode_s: float
@@ -97,6 +103,7 @@ class Ready:
     notes: str = ""
     kept: Entry | None = None
     pixels: Pixels | None = None
+    miniature: Miniature | None = None
     failure: str = ""
     seconds: float = 0.0
 
@@ -180,6 +187,8 @@ class _Run:
     engine: Engine | None = None
     batch: list[Ready] = field(default_factory=list)
     seen: list[Ready | None] = field(init=False)
+    miniatures: NDArray[np.uint8] = field(init=False)
+    pixel_digests: list[bytes] = field(init=False)
     unsaved: list[tuple[bytes, Entry]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     fresh: int = 0
@@ -187,6 +196,13 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.seen = [None] * len(self.index.pictures)
+        self.pixel_digests = [b""] * len(self.index.pictures)
+        count = len(self.index.pictures) if self.shows_pictures_as_they_are else 0
+        self.miniatures = np.empty((count, SIDE, SIDE, 3), np.uint8)
+
+    @property
+    def shows_pictures_as_they_are(self) -> bool:
+        return self.view.key == PLAIN.key
 
     def prepare(self, row: int) -> Ready:
         """Read one picture, find it in the cache or decode it. Runs in a decode thread."""
@@ -198,19 +214,25 @@ class _Run:
             key = entry_key(digest, self.backbone.digest, self.precision, self.backbone.preprocess.key, self.view.key)
             kept = self.cache.get(key) if self.cache else None
             if kept is not None and len(kept.row) == self.backbone.width:
-                return Ready(row=row, digest=digest, notes=kept.notes, kept=kept)
+                miniature = Miniature.from_bytes(kept.more)
+                if miniature is not None or not self.shows_pictures_as_they_are:
+                    return Ready(row=row, digest=digest, notes=kept.notes, kept=kept, miniature=miniature)
             prepared = prepare_content(content, self.backbone)
+            miniature = Miniature.of(prepared.pixels) if self.shows_pictures_as_they_are else None
             pixels = self.view.apply(prepared.pixels, digest)
         except PictureError as error:
             return Ready(row=row, failure=error.what)
         seconds = time.perf_counter() - started
         notes = "; ".join(prepared.notes)
-        return Ready(row=row, digest=digest, key=key, notes=notes, pixels=pixels, seconds=seconds)
+        return Ready(row=row, digest=digest, key=key, notes=notes, pixels=pixels, miniature=miniature, seconds=seconds)
 
     def take(self, ready: Ready) -> None:
         """Put one prepared picture where it belongs: into the matrix, the next request, or the list of failures."""
         self.decode_s += ready.seconds
-        self.seen[ready.row] = replace(ready, pixels=None, kept=None, key=b"")
+        self.seen[ready.row] = replace(ready, pixels=None, kept=None, miniature=None, key=b"")
+        if ready.miniature is not None:
+            self.miniatures[ready.row] = ready.miniature.pixels
+            self.pixel_digests[ready.row] = ready.miniature.digest
         if ready.pixels is not None:
             self.batch.append(ready)
             self.submit_full_batch()
@@ -239,7 +261,8 @@ class _Run:
         with self.lock:
             for ready, half in zip(batch, halves, strict=True):
                 self.features[ready.row] = half
-                self.unsaved.append((ready.key, Entry(row=half, notes=ready.notes)))
+                more = ready.miniature.to_bytes() if ready.miniature else b""
+                self.unsaved.append((ready.key, Entry(row=half, notes=ready.notes, more=more)))
             self.fresh += len(batch)
         self.progress.advance(len(batch))
 
@@ -264,11 +287,14 @@ class _Run:
     def result(self, *, seconds: float) -> Embedded:
         readable = [ready for ready in self.seen if ready is not None and not ready.failure]
         pictures = tuple(self.index.pictures[ready.row] for ready in readable)
+        rows = [ready.row for ready in readable]
         return Embedded(
-            features=compact_rows(self.features, [ready.row for ready in readable]),
+            features=compact_rows(self.features, rows),
             index=replace(self.index, pictures=pictures),
             ledger=tuple(self.ledger()),
             digests=tuple(ready.digest for ready in readable),
+            miniatures=compact_rows(self.miniatures, rows) if len(self.miniatures) else self.miniatures,
+            pixel_digests=tuple(self.pixel_digests[row] for row in rows),
             fresh=self.fresh,
             precision=self.precision,
             decode_s=self.decode_s,
@@ -314,8 +340,8 @@ def prepare_content(content: bytes | NDArray[np.uint8], backbone: Backbone) -> P
     return backbone.preprocess.apply_array(content)
 
 
-def compact_rows(matrix: Features, rows: list[int]) -> Features:
-    """Move the given rows, in rising order, to the top of the matrix in place, and return them as a view [M, D]."""
+def compact_rows(matrix: NDArray[Scalar], rows: list[int]) -> NDArray[Scalar]:
+    """Move the given rows, in rising order, to the top of the array in place, and return them as a view [M, …]."""
     for target, source in enumerate(rows):
         if target != source:
             matrix[target] = matrix[source]

@@ -1,0 +1,49 @@
+"""What is kept of a picture itself: a miniature and a digest of its pixels, enough to tell what shows the same.
+
+Legend: S the side of a prepared square.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+
+from tellapart.data.resize import squash
+from tellapart.types import Pixels
+
+SIDE: Final = 24  # pixels
+_DIGEST: Final = 16  # bytes
+_LENGTH: Final = _DIGEST + SIDE * SIDE * 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Miniature:
+    """A picture at SIDE x SIDE.
+
+    Attributes:
+        pixels: uint8 [SIDE, SIDE, 3], RGB.
+        digest: 16 bytes, equal for two pictures if what is decoded and prepared of them is equal.
+    """
+
+    pixels: Pixels
+    digest: bytes
+
+    @classmethod
+    def of(cls, prepared: Pixels) -> Self:
+        """The miniature of prepared pixels uint8 [S, S, 3]."""
+        digest = hashlib.sha256(np.ascontiguousarray(prepared).data).digest()[:_DIGEST]
+        return cls(pixels=squash(prepared, size=SIDE), digest=digest)
+
+    def to_bytes(self) -> bytes:
+        return self.digest + self.pixels.tobytes()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Self | None:
+        """Read what to_bytes wrote; None for anything else."""
+        if len(content) != _LENGTH:
+            return None
+        pixels = np.frombuffer(content, np.uint8, offset=_DIGEST).reshape(SIDE, SIDE, 3)
+        return cls(pixels=pixels, digest=content[:_DIGEST])

@@ -1,0 +1,123 @@
+"""Each picture's nearest others, in time that grows as N log N and memory that does not depend on N.
+
+Up to LEAF pictures are compared all with all, as blocks of one matrix product. More are first divided in two along the
+direction they differ most in, and each half again; the halves overlap, so that two pictures that are nearly alike end
+up together on at least one side.
+
+Legend: N pictures, d coordinates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEAF: Final = 4096  # pictures compared all with all
+BLOCK: Final = 1024  # of them at a time: 16 MB
+OVERLAP: Final = 0.1  # the share of pictures on each side of the middle that go into both halves
+SAMPLE: Final = 2048  # pictures a direction is told from
+Points = NDArray[np.float32]  # [N, d]
+Rows = NDArray[np.int64]  # [n]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbours:
+    """Which rows are near each other.
+
+    Attributes:
+        pairs: int64 [P, 2], each row with some of its nearest, the first below the second, rising.
+        crowd: int64 [N], how many others are near each row.
+    """
+
+    pairs: Rows
+    crowd: Rows
+
+
+def near_rows(even: Points, odd: Points | None = None, *, most: int, least: float) -> Neighbours:
+    """The nearest others of each row, and how many are near at all.
+
+    Args:
+        even: the part of each row that a mirror leaves as it is.
+        odd: the part whose sign a mirror turns; None for none. Rows [even, odd] have length 1, and a pair is as similar
+            as the more similar of the picture and its mirror image: even . even + |odd . odd|.
+        most: how many others each row is paired with at most (twice that where the halves overlap).
+        least: the cosine from which on a row is near.
+    """
+    crowd = np.zeros(len(even), np.int64)
+    leaves = _leaves(even, np.arange(len(even)))
+    found = [_leaf_pairs(even, odd, rows, most=most, least=least, crowd=crowd) for rows in leaves]
+    keys = np.unique(np.concatenate([np.empty(0, np.int64), *found]))
+    return Neighbours(pairs=np.stack(np.divmod(keys, max(1, len(even))), axis=1), crowd=crowd)
+
+
+def _leaves(points: Points, rows: Rows) -> Iterator[Rows]:
+    if len(rows) <= LEAF:
+        yield rows
+        return
+    sample = points[rows[:: max(1, len(rows) // SAMPLE)]]
+    ordered = rows[np.argsort(points[rows] @ _direction(sample - sample.mean(axis=0)), kind="stable")]
+    middle, overlap = len(rows) // 2, int(len(rows) * OVERLAP)
+    yield from _leaves(points, ordered[: middle + overlap])
+    yield from _leaves(points, ordered[middle - overlap :])
+
+
+def _direction(centred: Points) -> NDArray[np.float32]:
+    """The direction [d] in which rows differ most, by a few steps of the power method."""
+    direction = centred[np.argmax(np.einsum("nd,nd->n", centred, centred))]
+    for _ in range(8):
+        direction = centred.T @ (centred @ direction)
+        direction = direction / max(float(np.linalg.norm(direction)), 1e-12)
+    result: NDArray[np.float32] = direction
+    return result
+
+
+def _leaf_pairs(even: Points, odd: Points | None, rows: Rows, *, most: int, least: float, crowd: Rows) -> Rows:
+    """Pairs within one leaf as numbers, the smaller row times N plus the larger; crowd [N] is raised to what it has."""
+    ours, signed = even[rows], None if odd is None else odd[rows]
+    keys = []
+    for start in range(0, len(rows), BLOCK):
+        block = slice(start, start + BLOCK)
+        similar = ours[block] @ ours.T
+        if signed is not None:
+            similar += np.abs(signed[block] @ signed.T)
+        numbers = np.arange(len(similar))
+        similar[numbers, start + numbers] = -1
+        crowd[rows[block]] = np.maximum(crowd[rows[block]], np.count_nonzero(similar >= least, axis=1))
+        for _ in range(min(most, len(rows) - 1)):
+            nearest = similar.argmax(axis=1)
+            close = similar[numbers, nearest] >= least
+            similar[numbers, nearest] = -1
+            left, right = rows[start + numbers[close]], rows[nearest[close]]
+            keys.append(np.minimum(left, right) * len(even) + np.maximum(left, right))
+            if not close.any():
+                break
+    return np.concatenate(keys) if keys else np.empty(0, np.int64)
+
+
+def principal(points: Points, *, rows: Rows, width: int) -> Points:
+    """Some rows of points [N, d], less their mean, in the directions they differ most in: [n, width], of length 1.
+
+    Source: the randomised range finder of Halko, Martinsson and Tropp (2011), algorithm 4.4, on a sample.
+    """
+    sample = points[rows[:: max(1, len(rows) // SAMPLE)]]
+    mean = sample.mean(axis=0)
+    sample = sample - mean
+    width = min(width, *sample.shape)
+    random = np.random.default_rng(0).standard_normal((sample.shape[1], width), dtype=np.float32)
+    basis = np.linalg.qr(sample.T @ (sample @ random))[0]
+    basis = np.linalg.qr(sample.T @ (sample @ basis))[0]
+    projected = np.empty((len(rows), width), np.float32)
+    for start in range(0, len(rows), SAMPLE):
+        projected[start : start + SAMPLE] = points[rows[start : start + SAMPLE]] @ basis
+    projected -= mean @ basis
+    return unit(projected)
+
+
+def unit(points: Points) -> Points:
+    """Rows divided by their length, in place; a row of nothing stays nothing."""
+    points /= np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
+    return points

@@ -1,0 +1,96 @@
+"""What shows the same is found, by bytes, pixels and edits, and nothing else is."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pictures import encode
+from tellapart.backbones.engine import Engine
+from tellapart.backbones.table import load_backbone
+from tellapart.data.scan import index_of_paths
+from tellapart.duplicates import find
+from tellapart.duplicates.find import find_duplicates
+from tellapart.features.embed import embed
+from test_duplicates_register import EDITS, scene
+
+
+@pytest.fixture(scope="module")
+def look():
+    backbone = load_backbone("lite0", size=64)
+    return partial(embed, backbone=backbone, engine=Engine(backbone, precision="f32"))
+
+
+def written(folder, pictures):
+    """Write pictures by name; an index of them in that order."""
+    paths = []
+    for name, content in pictures.items():
+        paths.append(folder / name)
+        paths[-1].write_bytes(content if isinstance(content, bytes) else encode(content, "JPEG", quality=90))
+    return index_of_paths(paths)
+
+
+def test_find_duplicates__bytes_pixels_and_edits(look, tmp_path):
+    pictures = {f"{seed}.jpg": scene(seed) for seed in range(12)}
+    photo = encode(scene(3), "JPEG", quality=90)
+    pictures |= {
+        "copy.jpg": photo,
+        "same pixels.jpg": photo + b"trailing",
+        "mirrored.jpg": scene(5)[:, ::-1],
+        **{f"{name}.jpg": edit(scene(7)) for name, edit in EDITS.items()},
+    }
+    embedded = look(written(tmp_path, pictures))
+    names = [picture.file.name for picture in embedded.index.pictures]
+    groups = find_duplicates(embedded)
+    assert [{names[row] for row in group.rows} for group in groups] == [
+        {"3.jpg", "copy.jpg", "same pixels.jpg"},
+        {"5.jpg", "mirrored.jpg"},
+        {"7.jpg", *(f"{name}.jpg" for name in EDITS)},
+    ]
+    assert [group.kind for group in groups] == ["pixels", "near", "near"]
+    assert [pair.kind for pair in groups[0].pairs] == ["bytes", "pixels"]
+    assert groups[1].pairs[0].mirrored
+    assert 0.9 < groups[1].pairs[0].similarity <= 1
+    assert all(not pair.mirrored for pair in groups[2].pairs)
+    assert [group.kind for group in find_duplicates(embedded, near=False)] == ["pixels"]
+
+
+def test_find_duplicates__a_crowd_of_pictures_that_are_alike_is_no_group(look, tmp_path):
+    part = scene(1)
+
+    def shot(seed):
+        """The same part before the same camera, each with marks of its own."""
+        marks = np.asarray(Image.fromarray(scene(100 + seed)).convert("L")).astype(float)[..., None] - 128
+        return (part * 0.85 + marks * 0.18).clip(0, 255).astype(np.uint8)
+
+    shots = {f"{seed}.jpg": shot(seed) for seed in range(45)}
+    embedded = look(written(tmp_path, {**shots, "again.jpg": encode(shot(5), "JPEG", quality=60)}))
+    groups = find_duplicates(embedded)
+    assert [group.rows for group in groups] == [(5, 45)]
+
+
+def test_find_duplicates__what_is_too_much_to_compare_is_said(look, tmp_path, monkeypatch):
+    class Notes:
+        def __init__(self):
+            self.said = []
+
+        start = advance = finish = lambda *_, **__: None
+
+        def note(self, text):
+            self.said.append(text)
+
+    monkeypatch.setattr(find, "MOST_CONFIRMED", 1)
+    pictures = {f"{seed}{suffix}.jpg": scene(seed)[:: 1 + bool(suffix)] for seed in range(3) for suffix in ("", "s")}
+    progress = Notes()
+    groups = find_duplicates(look(written(tmp_path, pictures)), progress=progress)
+    assert len(groups) == 1
+    assert progress.said == [
+        "2 pairs of pictures that may show the same were not compared: there are more than 1 of them."
+    ]
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_find_duplicates__of_one_picture_or_none(look, tmp_path, count):
+    embedded = look(written(tmp_path, {"a.jpg": scene(1), "b.jpg": b"broken" if count == 1 else scene(1)}))
+    assert len(find_duplicates(embedded)) == (1 if count == 0 else 0)

@@ -1,0 +1,81 @@
+"""One miniature laid over another: edits lie, other pictures and lone stripes do not."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tellapart.data.miniature import SIDE
+from tellapart.duplicates.register import likeness
+
+
+def scene(seed, side=240):
+    """Detail at several scales, with less of it in colour, uint8 [side, side, 3], as a photograph has it."""
+    random = np.random.default_rng(seed)
+    total = np.zeros((side, side, 3))
+    for cells, weight in ((4, 40), (9, 30), (20, 20), (45, 10)):
+        noise = random.normal(128, 55, (cells, cells, 1)) + random.normal(0, 15, (cells, cells, 3))
+        layer = Image.fromarray(noise.clip(0, 255).astype(np.uint8)).resize((side, side), Image.Resampling.BICUBIC)
+        total += weight * (np.asarray(layer) / 255.0)
+    return (total * 2).clip(0, 255).astype(np.uint8)
+
+
+def small(pixels):
+    return np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+
+
+def hue(pixels):
+    turned = np.asarray(Image.fromarray(pixels).convert("HSV")).copy()
+    turned[..., 0] += 20
+    return np.asarray(Image.fromarray(turned, "HSV").convert("RGB"))
+
+
+EDITS = {
+    "resized": lambda pixels: np.asarray(Image.fromarray(pixels).resize((90, 130))),
+    "cropped": lambda pixels: pixels[14:-8, 6:-20],
+    "brightened": lambda pixels: (pixels * 1.4).clip(0, 255).astype(np.uint8),
+    "darkened": lambda pixels: (pixels * 0.5 + 20).astype(np.uint8),
+    "grey": lambda pixels: np.asarray(Image.fromarray(pixels).convert("L").convert("RGB")),
+    "sepia": lambda pixels: (pixels.mean(axis=2, keepdims=True) * [1.0, 0.86, 0.66]).astype(np.uint8),
+    "hue": hue,
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_likeness__an_edit_is_explained_and_lies_inside(edit):
+    left = np.stack([small(scene(seed)) for seed in range(6)])
+    right = np.stack([small(edit(scene(seed))) for seed in range(6)])
+    for found in (likeness(left, right), likeness(right, left)):
+        assert found.detail.min() > 0.85
+        assert found.whole.min() > 0.8
+        assert found.outside.max() <= 0.07
+
+
+def test_likeness__other_pictures_are_not_explained():
+    left, right = (np.stack([small(scene(seed)) for seed in range(start, start + 20)]) for start in (0, 100))
+    assert likeness(left, right).detail.max() < 0.6
+
+
+def test_likeness__one_stripe_in_common_is_no_detail():
+    def striped(seed):
+        pixels = np.random.default_rng(seed).normal(60, 3, (240, 240, 3))
+        pixels[:, 100:120] += 150
+        return small(pixels.clip(0, 255).astype(np.uint8))
+
+    found = likeness(*(np.stack([striped(seed)]) for seed in (1, 2)))
+    assert found.whole[0] > 0.95
+    assert found.detail[0] < 0.5
+
+
+def test_likeness__another_part_of_the_scene_sticks_out():
+    whole = scene(3, side=300)
+    found = likeness(small(whole[:240, :240])[None], small(whole[24:264, :240])[None])
+    assert found.detail[0] > 0.9
+    assert found.outside[0] == pytest.approx(0.2, abs=0.04)
+
+
+def test_likeness__flat_pictures_and_none_at_all():
+    flat = np.full((2, SIDE, SIDE, 3), 7, np.uint8)
+    found = likeness(flat, flat)
+    assert np.isfinite([found.detail, found.whole, found.outside]).all()
+    assert found.energy.max() < 1e-6
+    assert len(likeness(flat[:0], flat[:0]).detail) == 0
