@@ -51,3 +51,34 @@ def test_stratified_folds__leave_each_fold_a_picture_of_every_class(sizes, seed)
     for fold in range(folds.count):
         assert set(labels[folds.fold != fold]) == set(labels)
         assert (folds.fold == fold).any()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 12)), min_size=2, max_size=60),
+    st.integers(0, 3),
+)
+@settings(deadline=None, max_examples=100, derandomize=True)
+def test_stratified_folds__hold_groups_out_whole_and_leave_every_class_to_learn(pairs, seed):
+    labels, groups = np.array(pairs, np.int64).T
+    folds = stratified_folds(labels, groups=groups, seed=seed)
+    for group in np.unique(groups):
+        assert len(np.unique(folds.fold[groups == group])) == 1
+    assert folds.fold.max(initial=-1) < max(folds.count, 1)
+    assert (folds.count > 0) == (folds.fold >= 0).any()
+    for fold in range(folds.count):
+        held_out = folds.fold == fold
+        assert set(labels[held_out]) <= set(labels[~held_out])
+
+
+def test_stratified_folds__groups_are_spread_evenly():
+    labels = np.repeat([0, 1], 100)
+    groups = np.arange(200) // 4
+    folds = stratified_folds(labels, groups=groups, seed=0)
+    assert folds.count == 5
+    assert all(np.bincount(labels[folds.fold == fold]).tolist() == [20, 20] for fold in range(5))
+
+
+def test_stratified_folds__groups_of_one_are_no_groups():
+    labels = labels_of(9, 9)
+    expected = stratified_folds(labels, seed=1).fold
+    np.testing.assert_array_equal(stratified_folds(labels, groups=np.arange(18), seed=1).fold, expected)
