@@ -50,6 +50,7 @@ def metrics_document(
             "scan_s": 0.031,
             "decode_s": 1.42,
             "embed_s": 8.713,
+            "duplicates_s": 0.4,
             "head_s": 0.84,
             "evaluate_s": 0.012,
             "write_s": 0.21,

@@ -102,10 +102,6 @@ def test_assign_splits__complete_splits_are_left_as_they_are():
         ),
         (plain({"a": 5, "b": 5}, split="test"), "no train split, only test"),
         ([*plain({"a": 5}, split="train"), ("b/1", "b", "test", None)], "the class 'b' has no picture in train"),
-        (
-            [("1", "a", "train", "g"), ("2", "b", "train", None), ("3", "a", "test", "g")],
-            "the group 'g' is both in train and in test: 1 and 3",
-        ),
     ],
 )
 def test_assign_splits__what_cannot_be_done_is_said(rows, message):

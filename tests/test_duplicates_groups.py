@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tellapart.duplicates.groups import DuplicatePair, connect, equal_pairs, join
+from tellapart.data.grouping import join
+from tellapart.duplicates.groups import DuplicatePair, connect, equal_pairs
 
 
 def pair(first, second, kind="bytes"):

@@ -18,16 +18,8 @@ RUN_FILES = {
     *("ledger.csv", "history.jsonl", "report.html", "run.log"),
 }
 TIMES = {
-    "scan_s",
-    "decode_s",
-    "embed_s",
-    "head_s",
-    "evaluate_s",
-    "findings_s",
-    "write_s",
-    "total_s",
-    "images_per_s",
-    "fresh",
+    *("scan_s", "decode_s", "embed_s", "duplicates_s", "findings_s", "head_s", "evaluate_s", "write_s"),
+    *("total_s", "images_per_s", "fresh"),
 }
 SHARES = ("accuracy",)
 NUMBERS = ("balanced_accuracy", "log_loss", "brier", "ece")
@@ -274,7 +266,9 @@ def test_train__copies_across_given_splits_are_said_and_not_moved(tmp_path):
     listener = Noting()
     _, metrics = train(data, out=tmp_path / "run", size=64, progress=listener)
     assert metrics["counts"]["test"] == 7
-    assert any("1 pictures of valid and test have an exact copy" in note for note in listener.notes)
+    assert any("their like in another split" in note for note in listener.notes)
+    said = [leak for leak in metrics["leaks"] if leak["kind"] == "bytes"]
+    assert [(leak["path"], leak["other"]) for leak in said] == [("test/ape/leak.png", "train/ape/000.png")]
 
 
 def test_train__with_force_the_finished_run_stays_until_there_is_a_new_one(tmp_path):

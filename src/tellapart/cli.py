@@ -36,6 +36,13 @@ Data = Annotated[
 ]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model.tellapart file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+GroupBy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATTERN",
+        help="Pictures that must stay together: a regular expression on the path, or parent for the folder.",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn.")]
 
 
@@ -58,6 +65,10 @@ def train(
         int | None, typer.Option(metavar="PX", help="Side of the square the base, or the net trained, looks at.")
     ] = None,
     seed: Seed = 0,
+    group_by: GroupBy = None,
+    drop_leaks: Annotated[
+        bool, typer.Option("--drop-leaks", help="Leave test pictures out whose like is in train or valid.")
+    ] = False,
     budget: Annotated[float, typer.Option(metavar="MINUTES", help="What the recipe auto may take.")] = 10.0,
     max_error: Annotated[
         float,
@@ -80,6 +91,7 @@ def train(
     tellapart train pictures/ -o runs/second --seed 1
     tellapart train pictures/ --recipe finetune
     tellapart train pictures/ --max-error 0.05
+    tellapart train scans/ --group-by 'patient-[0-9]+'
     tellapart train labels.csv
     """
     from tellapart.jobs.train import train as run
@@ -94,6 +106,8 @@ def train(
         seed=seed,
         budget=budget,
         max_error=max_error,
+        group_by=group_by,
+        drop_leaks=drop_leaks,
         force=force,
         command=spoken(),
         progress=listener(),
@@ -226,19 +240,27 @@ def split(
     test: Annotated[int, typer.Option("--test", metavar="N", help="Pictures per class.")],
     seed: Seed = 0,
     link: Annotated[bool, typer.Option("--link", help="Symbolic links instead of copies.")] = False,
+    group_by: GroupBy = None,
+    equal_only: Annotated[
+        bool, typer.Option("--equal-only", help="Keep only equal files together; faster, no picture is looked at.")
+    ] = False,
 ) -> None:
     """Make a small set out of a big one.
 
-    N pictures of each class go into OUT/train, OUT/valid and OUT/test, as copies or links. Nothing is ever moved.
+    N pictures of each class go into OUT/train, OUT/valid and OUT/test, as copies or links. Pictures that show the same,
+    and those of one group, are never in two of them. Nothing is ever moved.
 
     \b
     tellapart split all_pictures/ small/ --train 1000 --valid 500 --test 500
+    tellapart split scans/ small/ --train 50 --valid 20 --test 20 --group-by 'patient-[0-9]+' --link
     """
     from tellapart.cli_tables import print_split
     from tellapart.jobs.split import split as run
 
     sizes: dict[Any, int] = {"train": train, "valid": valid, "test": test}
-    print_split(run(data, out, sizes=sizes, seed=seed, link=link, progress=listener()), out)
+    near = not equal_only
+    counts = run(data, out, sizes=sizes, seed=seed, link=link, group_by=group_by, near=near, progress=listener())
+    print_split(counts, out)
 
 
 @app.command()

@@ -38,11 +38,26 @@ def print_run(metrics: Mapping[str, Any], folder: Path) -> None:
         print(f"pictures: {fates}; ledger.csv says why")
     print_figures(metrics["test"], title="test")
     print_doubts(metrics["test"]["selective"], metrics["thresholds"])
+    print_leaks(metrics["test"])
     print()
     rate = f"{timing['images_per_s']:,.0f} pictures/s" if timing["images_per_s"] else "all of them kept from before"
     print(f"{timing['total_s']:.1f} s in all, {timing['embed_s']:.1f} s of it looking at pictures ({rate})")
     print(f"model   {folder / run_folder.MODEL}")
     print(f"report  {folder / run_folder.REPORT}")
+
+
+def print_leaks(test: Mapping[str, Any]) -> None:
+    """The accuracy without the test pictures whose like was seen in training, where there are any."""
+    if "without_leaks" not in test:
+        return
+    clean = test["without_leaks"]
+    if clean is None:
+        print("every test picture has its like in train or valid: this accuracy says little")
+        return
+    print(
+        f"without the {test['n'] - clean['n']} pictures whose like is in train or valid: "
+        f"accuracy {share(clean['accuracy'])} on {clean['n']} pictures"
+    )
 
 
 def print_figures(figures: Mapping[str, Any], *, title: str) -> None:

@@ -112,8 +112,8 @@ def _draw_family(
 
 def _cut(ordered: Sequence[_Unit], shares: Mapping[SplitName, int]) -> Iterable[tuple[_Unit, SplitName]]:
     """Single pictures of one class, in the order of their hashes: test is cut off first, train is what is left."""
-    targets = _targets(len(ordered), shares)
-    splits = [split for split in reversed(targets) for _ in range(targets[split])]
+    wanted = targets(len(ordered), shares)
+    splits = [split for split in reversed(wanted) for _ in range(wanted[split])]
     return zip(ordered, splits, strict=True)
 
 
@@ -132,7 +132,7 @@ class _Filling:
         for unit in family:
             pictures.update(unit.counts)
             self._left.update(unit.counts.keys())
-        self._want = {label: _targets(count, shares) for label, count in pictures.items()}
+        self._want = {label: targets(count, shares) for label, count in pictures.items()}
         self._have: dict[str, dict[SplitName, int]] = {label: dict.fromkeys(shares, 0) for label in pictures}
         self._splits = tuple(shares)
 
@@ -166,11 +166,11 @@ class _Filling:
         return cost
 
 
-def _targets(count: int, shares: Mapping[SplitName, int]) -> dict[SplitName, int]:
+def targets(count: int, shares: Mapping[SplitName, int]) -> dict[SplitName, int]:
     """How many of a class's pictures each split should have: rounded half up, at least one, train what is left."""
-    targets: dict[SplitName, int] = {"train": 0}
+    wanted: dict[SplitName, int] = {"train": 0}
     for split, share in shares.items():
         if split != "train":
-            targets[split] = max(1, (count * share + 50) // 100)
-    targets["train"] = max(1, count - sum(targets.values()))
-    return targets
+            wanted[split] = max(1, (count * share + 50) // 100)
+    wanted["train"] = max(1, count - sum(wanted.values()))
+    return wanted

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from tellapart.data.draw import draw
+from tellapart.data.draw import draw, targets
 from tellapart.data.order import split_rank
 from tellapart.errors import DataError
 from tellapart.files import write_csv
-from tellapart.types import SPLITS, Index, Picture, SplitName
+from tellapart.types import SPLITS, Index, SplitName
 
 SHARES: Final[Mapping[SplitName, int]] = {"train": 70, "valid": 15, "test": 15}  # per cent, where the data has none
 CARVED: Final = 15  # per cent of train that becomes the split which the data lacks
@@ -23,13 +24,14 @@ def assign_splits(index: Index, *, seed: int) -> Index:
     Without splits in the data (or with nothing but train) 70 / 15 / 15 per cent of each class are drawn. Where the data
     has train and one other split, the missing one is drawn from train, 15 per cent of each class. A picture's split
     depends on the seed, its path (or group) and the others of its class, on nothing else: not on other classes, the
-    machine, or the order of the index. Groups are kept whole, and the shares are met as well as that allows.
+    machine, or the order of the index. Groups are kept whole, and the shares are met as well as that allows; but what
+    the data itself has put into a split stays there.
 
     Returns:
         The index with its pictures in the order train, valid, test, then as before.
 
     Raises:
-        DataError: the data's own splits are incomplete or contradict a group, or a class is too small to be in each.
+        DataError: the data's own splits are incomplete, or a class is too small to be in each.
     """
     given = {picture.split for picture in index.pictures if picture.split is not None}
     _check_given(index, given)
@@ -42,6 +44,31 @@ def assign_splits(index: Index, *, seed: int) -> Index:
     for place, split in zip(pool, drawn, strict=True):
         splits[place] = split
     return _in_order(index, splits)
+
+
+def how_far_off(before: Index, after: Index) -> dict[str, Any] | None:
+    """By how much a drawn split misses its share where it misses most, ready for JSON; None where nothing was drawn.
+
+    Args:
+        before: the index that assign_splits was given.
+        after: what it returned.
+
+    Returns:
+        `class`, `split`, `pictures` it has there, and `wanted`, the number that the shares ask for.
+    """
+    given = {picture.split for picture in before.pictures if picture.split is not None}
+    if given == set(SPLITS):
+        return None
+    shares = SHARES if given <= {"train"} else _carving(given)
+    kept = {picture.path for picture in before.pictures if picture.split not in (None, "train")}
+    drawn = [picture for picture in after.pictures if picture.path not in kept]
+    counts = Counter((picture.label or "", picture.split) for picture in drawn)
+    rows: list[dict[str, Any]] = [
+        {"class": label, "split": split, "pictures": counts[label, split], "wanted": wanted}
+        for label in after.classes
+        for split, wanted in targets(sum(counts[label, split] for split in shares), shares).items()
+    ]
+    return max(rows, key=lambda row: abs(row["pictures"] - row["wanted"]))
 
 
 def write_splits(path: Path, index: Index) -> None:
@@ -72,16 +99,6 @@ def _check_given(index: Index, given: set[SplitName]) -> None:
     for label in index.classes:
         if label not in trained:
             raise DataError(f"the class {label!r} has no picture in train", where=index.root, hint="Put some there.")
-    _check_groups(index.pictures)
-
-
-def _check_groups(pictures: Sequence[Picture]) -> None:
-    homes: dict[str, Picture] = {}
-    for picture in pictures:
-        if picture.group is not None and homes.setdefault(picture.group, picture).split != picture.split:
-            first = homes[picture.group]
-            what = f"the group {picture.group!r} is both in {first.split} and in {picture.split}"
-            raise DataError(what, where=f"{first.path} and {picture.path}", hint="Put all of a group into one split.")
 
 
 def _in_order(index: Index, splits: Sequence[SplitName | None]) -> Index:

@@ -78,12 +78,13 @@ def _edits(
     """Pairs of the given rows that are edits of each other."""
     even, odd = _halves(miniatures, rows)
     suspects, crowd = _suspects(features, even, odd, rows=rows, columns=columns)
-    needed = 1 - (1 - DETAIL) / np.maximum(1, crowd[suspects].max(axis=1) / CROWD)
+    allowed = 1 / np.maximum(1, crowd[suspects].max(axis=1) / CROWD)
+    needed = 1 - (1 - DETAIL) * allowed
     upright = np.einsum("pd,pd->p", even[suspects[:, 0]], even[suspects[:, 1]])
     turned = np.einsum("pd,pd->p", odd[suspects[:, 0]], odd[suspects[:, 1]])
     alike = upright + np.abs(turned)
     order = np.argsort(-alike, kind="stable")
-    order = order[alike[order] >= LEAST_SCREENED]
+    order = order[alike[order] >= 1 - (1 - LEAST_SCREENED) * allowed[order]]
     if len(order) > MOST_CONFIRMED:
         progress.note(
             f"{len(order) - MOST_CONFIRMED:,} pairs of pictures that may show the same were not compared: "

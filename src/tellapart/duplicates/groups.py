@@ -5,9 +5,11 @@ Legend: N pictures, in the order of the rows of a feature matrix.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Literal
+
+from tellapart.data.grouping import join
 
 Kind = Literal["bytes", "pixels", "near"]
 KINDS: Final[tuple[Kind, ...]] = ("bytes", "pixels", "near")  # from the surest to the least sure
@@ -62,34 +64,20 @@ def connect(pairs: Iterable[DuplicatePair]) -> tuple[DuplicateGroup, ...]:
     )
 
 
-def join(links: Iterable[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
-    """Rows that links connect, each set rising, the sets ordered by their first row.
-
-    Source: disjoint sets with path halving (Tarjan and van Leeuwen, 1984).
-    """
-    parent: dict[int, int] = {}
-    for link in links:
-        for row in link:
-            parent.setdefault(row, row)
-        for row in link[1:]:
-            left, right = _root(parent, link[0]), _root(parent, row)
-            parent[max(left, right)] = min(left, right)
-    sets: dict[int, list[int]] = {}
-    for row in sorted(parent):
-        sets.setdefault(_root(parent, row), []).append(row)
-    return tuple(tuple(rows) for rows in sets.values())
-
-
-def _root(parent: dict[int, int], row: int) -> int:
-    while parent[row] != row:
-        parent[row] = parent[parent[row]]
-        row = parent[row]
-    return row
-
-
 def equal_pairs(digests: Sequence[bytes], *, kind: Kind) -> Iterator[DuplicatePair]:
     """A pair of each row with the first row of the same digest; an empty digest is equal to nothing."""
     first: dict[bytes, int] = {}
     for row, digest in enumerate(digests):
         if digest and (earlier := first.setdefault(digest, row)) != row:
             yield DuplicatePair(first=earlier, second=row, kind=kind)
+
+
+def among(groups: Iterable[DuplicateGroup], rows: Collection[int]) -> tuple[DuplicateGroup, ...]:
+    """What is left of groups where only some rows, rising, are kept; rows are counted anew."""
+    place = {row: number for number, row in enumerate(rows)}
+    return connect(
+        replace(pair, first=place[pair.first], second=place[pair.second])
+        for group in groups
+        for pair in group.pairs
+        if pair.first in place and pair.second in place
+    )

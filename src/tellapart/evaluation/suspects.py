@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from tellapart.heads.calibration import BOUND, PRIOR_PICTURES
 from tellapart.heads.calibration import probabilities as softmax
-from tellapart.heads.folds import Folds, grouped_folds, stratified_folds
+from tellapart.heads.folds import Folds, stratified_folds
 from tellapart.heads.held_out import held_out_logits
 from tellapart.heads.search import search_head
 from tellapart.progress import Progress, Silent
@@ -90,7 +90,7 @@ def out_of_fold_probabilities(
     progress = progress or Silent()
     present, known = np.unique(labels, return_inverse=True)
     result = np.full((len(labels), class_count), np.nan)
-    folds = stratified_folds(known, seed=seed) if groups is None else grouped_folds(known, groups, seed=seed)
+    folds = stratified_folds(known, groups=groups, seed=seed)
     if len(present) < 2 or not folds.count:
         return result
     columns, l2 = _choose(features, known, depths=depths, folds=folds, seed=seed, progress=progress)

@@ -12,7 +12,6 @@ from tellapart.types import Labels
 
 MOST = 5
 LEAST = 3  # two folds would train on half the pictures, and choose for half the pictures
-LEVELLING = 1e-3  # what the size of a fold counts beside its share of the classes that are dealt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +39,23 @@ class Folds:
         return Folds(count=self.count, fold=np.tile(self.fold, copies), copies=copies)
 
 
-def stratified_folds(labels: Labels, *, seed: int) -> Folds:
+def stratified_folds(labels: Labels, *, groups: NDArray[np.int64] | None = None, seed: int) -> Folds:
     """As many folds as the smallest class has pictures, at least 3 and at most 5, each class spread evenly over them.
 
     The only picture of a class always trains and is never scored: held out, its class would be unknown to the fold.
     A class of two in three folds is held out one picture at a time, so it stays known. The deal goes on from class to
     class where it stopped, so that fold sizes differ by one picture at most.
+
+    Groups are held out whole, and folds are then as even as that allows. What would leave a fold without a class to
+    learn it from always trains.
+
+    Args:
+        labels: int64 [N].
+        groups: int64 [N], equal for pictures that are held out together; None, or all different, for none.
+        seed: another seed, another deal.
     """
+    if groups is not None and len(np.unique(groups)) < len(groups):
+        return _grouped_folds(labels, groups, seed=seed)
     sizes = np.bincount(labels)
     several = np.flatnonzero(sizes >= 2)
     fold = np.full(len(labels), -1, dtype=np.int64)
@@ -62,37 +71,34 @@ def stratified_folds(labels: Labels, *, seed: int) -> Folds:
     return Folds(count=count, fold=fold)
 
 
-def grouped_folds(labels: Labels, groups: NDArray[np.int64], *, seed: int) -> Folds:
-    """Folds that keep the pictures of one group [N] together, and each class spread as evenly as that allows.
-
-    The largest groups are dealt first, each to the fold that has least of its classes so far. A group that holds all
-    pictures of some class always trains, and so does whatever would leave a fold without a class to learn from.
-    """
-    _, members, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    table = np.zeros((len(sizes), int(labels.max()) + 1), dtype=np.int64)
-    np.add.at(table, (members, labels), 1)
-    homes = (table > 0).sum(axis=0)
-    alone = ((table > 0) & (homes == 1)).any(axis=1)
-    count = min(MOST, max(LEAST, int(homes[homes > 1].min(initial=MOST))), int((~alone).sum()))
-    home = np.full(len(sizes), -1, dtype=np.int64)
-    if count < LEAST:
-        return Folds(count=0, fold=home[members])
-    shuffled = generator(seed, "grouped folds").permutation(np.flatnonzero(~alone))
-    shares = table / np.maximum(table.sum(axis=0), 1)
-    load = np.zeros((count, table.shape[1]))
-    for group in shuffled[np.argsort(-sizes[shuffled], kind="stable")]:
-        home[group] = int((load @ table[group] + LEVELLING * load.sum(axis=1)).argmin())
-        load[home[group]] += shares[group]
-    fold = home[members]
-    fold[_robs_training(fold, labels, count=count)] = -1
-    return Folds(count=count, fold=fold)
+def _grouped_folds(labels: Labels, groups: NDArray[np.int64], *, seed: int) -> Folds:
+    """Deal out whole groups, large ones first, each to the fold that has least of its classes."""
+    numbers = np.unique(groups, return_inverse=True)[1]
+    counts = np.zeros((numbers.max() + 1, labels.max() + 1), np.int64)  # pictures of each group and class
+    np.add.at(counts, (numbers, labels), 1)
+    spread = np.count_nonzero(counts, axis=0)  # groups of each class
+    several = spread >= 2
+    unit_fold = np.full(len(counts), -1, np.int64)
+    scored = np.flatnonzero(~counts[:, ~several].any(axis=1) & counts.any(axis=1))
+    if not len(scored):
+        return Folds(count=0, fold=unit_fold[numbers])
+    count = min(MOST, max(LEAST, int(spread[several].min())), len(scored))
+    shuffled = generator(seed, "group folds").permutation(scored)
+    have = np.zeros((count, counts.shape[1]))
+    for unit in shuffled[np.argsort(-counts[shuffled].sum(axis=1), kind="stable")]:
+        share = counts[unit] / np.maximum(counts.sum(axis=0), 1)
+        home = int(np.argmin(have @ share + 1e-9 * have.sum(axis=1)))
+        have[home] += counts[unit]
+        unit_fold[unit] = home
+    fold = _learnable(unit_fold, counts)[numbers]
+    return Folds(count=count if (fold >= 0).any() else 0, fold=fold)
 
 
-def _robs_training(fold: NDArray[np.int64], labels: Labels, *, count: int) -> NDArray[np.bool_]:
-    """The pictures [N] of folds that hold all there is of some class."""
-    table = np.zeros((count + 1, int(labels.max()) + 1), dtype=np.int64)
-    np.add.at(table, (fold, labels), 1)  # fold -1 is the last row
-    robs = ((table == table.sum(axis=0)) & (table > 0)).any(axis=1)
-    robs[-1] = False
-    chosen: NDArray[np.bool_] = robs[fold]
-    return chosen
+def _learnable(unit_fold: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Let everything of a class that one fold would hold out whole always train, whatever else is in its groups."""
+    for label in range(counts.shape[1]):
+        units = np.flatnonzero(counts[:, label])
+        homes = np.unique(unit_fold[units])
+        if len(homes) == 1 and homes[0] >= 0:
+            unit_fold[units] = -1
+    return unit_fold

@@ -64,6 +64,7 @@ def search_head(
     train: slice,
     valid: slice | None,
     copies: int = 1,
+    groups: NDArray[np.int64] | None = None,
     seed: int,
     progress: Progress = Silent(),  # noqa: B008 - it has no state
 ) -> HeadSearch:
@@ -82,6 +83,7 @@ def search_head(
         valid: the rows to choose by, or None (or no row) to choose by cross-validation on the training rows.
         copies: C; the training rows are n pictures as they are, then the same n in another view, C times in all. Folds
             hold out all views of a picture together, and score it as it is.
+        groups: int64 [n], equal for training pictures that folds hold out together; None for none.
         seed: of the folds.
         progress: told of each strength.
 
@@ -91,7 +93,7 @@ def search_head(
     present, known = np.unique(labels[train], return_inverse=True)
     if len(present) < 2:
         raise DataError("fewer than two classes have training pictures", hint="Add pictures of a second class.")
-    plan = _plan(features, labels, present=present, known=known, valid=valid, copies=copies, seed=seed)
+    plan = _plan(features, labels, present=present, known=known, valid=valid, copies=copies, groups=groups, seed=seed)
     choices = _choices(depths, judged=plan.judge is not None)
     found: dict[str, Trial] = {}  # the best of each choice
     history: list[dict[str, Any]] = []
@@ -120,6 +122,7 @@ def _plan(
     known: Labels,
     valid: slice | None,
     copies: int,
+    groups: NDArray[np.int64] | None,
     seed: int,
 ) -> _Plan:
     """Judge by the valid rows of classes that the training rows have; else by folds of the training rows; else not."""
@@ -128,13 +131,16 @@ def _plan(
         positions[present[positions] != labels[valid]] = -1
         if (positions >= 0).any():
             return _Plan(judge=lambda columns: _valid_judge(features[valid, columns], positions), chosen_by="valid")
-    folds = stratified_folds(known[: len(known) // copies], seed=seed).copied(copies)
+    folds = stratified_folds(known[: len(known) // copies], groups=groups, seed=seed).copied(copies)
     if not folds.count:
         return _Plan(
             judge=None, chosen_by="default", note="every class has one training picture: nothing can be held out"
         )
     alone = int((folds.fold < 0).sum()) // copies
-    note = f"classes with one training picture, which always trains and is never scored: {alone}" if alone else None
+    what = "classes with one training picture, which always trains and is never scored"
+    if groups is not None and len(np.unique(groups)) < len(groups):
+        what = "pictures that always train and are never scored, because their class has no other group"
+    note = f"{what}: {alone}" if alone else None
     return _Plan(judge=lambda _: FoldJudge(folds), chosen_by=f"{folds.count}-fold cross-validation", note=note)
 
 

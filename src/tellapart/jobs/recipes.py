@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import Engine, native_precision
 from tellapart.convnets.extra import load_safetensors, load_torch
@@ -42,6 +45,7 @@ class Dataset:
         labels: int64 [N].
         rows: the rows of each split.
         valid_is_given: whether the data itself set valid apart.
+        groups: int64 [N], equal for pictures that belong together.
     """
 
     index: Index
@@ -49,10 +53,16 @@ class Dataset:
     labels: Labels
     rows: Mapping[SplitName, slice]
     valid_is_given: bool
+    groups: NDArray[np.int64]
 
     def head_arguments(self) -> dict[str, Any]:
         """What every recipe that trains a head on features asks for by these names."""
-        return {"train": self.rows["train"], "valid": self.rows["valid"], "valid_is_given": self.valid_is_given}
+        return {
+            "train": self.rows["train"],
+            "valid": self.rows["valid"],
+            "valid_is_given": self.valid_is_given,
+            "groups": self.groups,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

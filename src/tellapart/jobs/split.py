@@ -1,5 +1,7 @@
 """A small set out of a big one: so many pictures a class into train, valid and test, as copies or links.
 
+What is drawn is looked at, so that pictures which show the same are not in two splits.
+
 Nothing is ever moved, changed or deleted, and the same command goes on where it stopped.
 """
 
@@ -9,17 +11,21 @@ import filecmp
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tellapart import files
+from tellapart.backbones.table import load_backbone
+from tellapart.data.grouping import declare_groups
 from tellapart.data.scan import scan
 from tellapart.errors import DataError, OutputError, UsageError
+from tellapart.jobs.choose import Choice, choose_apart
 from tellapart.jobs.pictures import png_bytes, write_png
 from tellapart.progress import Progress, Silent
-from tellapart.seeds import generator
 from tellapart.types import SPLITS, Index, Picture, SplitName
+
+BASE = "lite0"  # looks at what is drawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,8 @@ def split(
     sizes: Mapping[SplitName, int],
     seed: int = 0,
     link: bool = False,
+    group_by: str | None = None,
+    near: bool = True,
     progress: Progress | None = None,
 ) -> dict[str, dict[SplitName, int]]:
     """Write OUT/{train,valid,test}/{class}/… with sizes pictures a class and split; the counts, by class.
@@ -48,6 +56,8 @@ def split(
         sizes: pictures per class in each split; a split of 0 is left out.
         seed: which pictures are drawn.
         link: symbolic links instead of copies.
+        group_by: declares groups of pictures of which no two splits get any, see `declare_groups`.
+        near: look at what is drawn, so that no edit of a picture is in another split; else only equal files are told.
         progress: told of every picture.
 
     Raises:
@@ -61,12 +71,19 @@ def split(
         )
     progress = progress or Silent()
     index = scan(data)
+    index = index if group_by is None else declare_groups(index, group_by)
     if link and index.arrays:
         raise UsageError("pictures inside IDX files cannot be linked to", where=data, hint="Leave --link out.")
     if out.resolve().is_relative_to(data.resolve()) and data.is_dir():
         raise UsageError("the new set would lie inside the old one", where=out, hint="Choose a folder outside it.")
     check_names(index)
-    placements = list(place(index, out, sizes=sizes, seed=seed))
+    base = load_backbone(BASE) if near else None
+    whole = index
+    index, chosen = choose_apart(index, base, sizes=sizes, seed=seed, progress=progress)
+    left_out = len(whole.pictures) - len(index.pictures)
+    if left_out:
+        progress.note(f"{left_out} pictures that cannot be read were drawn and replaced by others.")
+    placements = list(place(index, out, chosen))
     check_place(out, {placement.target for placement in placements})
     sweep(out)
     progress.start("Linking pictures" if link else "Copying pictures", total=len(placements), unit="pictures")
@@ -117,29 +134,18 @@ def sweep(out: Path) -> None:
                 raise files.output_error(error, leftover) from error
 
 
-def place(index: Index, out: Path, *, sizes: Mapping[SplitName, int], seed: int) -> Iterator[Placement]:
-    """Draw pictures class by class; what is drawn from one class does not depend on the others.
-
-    Raises:
-        DataError: a class has fewer pictures than the splits ask for.
-    """
-    by_class: dict[str, list[Picture]] = defaultdict(list)
-    for picture in index.pictures:
-        by_class[picture.label or ""].append(picture)
-    asked = sum(sizes.values())
-    for name in index.classes:
-        found = by_class[name]
-        if len(found) < asked:
-            hint = f"Ask for at most {len(found)} in all."
-            raise DataError(f"the class {name!r} has {len(found)} pictures, {asked} are asked for", hint=hint)
-        order = generator(seed, "split command", name).permutation(len(found))
-        names = target_names(found)
-        start = 0
-        for split_name in SPLITS:
-            for chosen in sorted(order[start : start + sizes.get(split_name, 0)]):
-                target = out / split_name / name / names[chosen]
-                yield Placement(picture=found[chosen], split=split_name, target=target)
-            start += sizes.get(split_name, 0)
+def place(index: Index, out: Path, chosen: Sequence[Choice]) -> Iterator[Placement]:
+    """The file that each chosen picture is to become."""
+    by_class: dict[str, list[int]] = defaultdict(list)
+    for row, picture in enumerate(index.pictures):
+        by_class[picture.label or ""].append(row)
+    names: dict[int, str] = {}
+    for rows in by_class.values():
+        names.update(zip(rows, target_names([index.pictures[row] for row in rows]), strict=True))
+    for choice in chosen:
+        picture = index.pictures[choice.row]
+        target = out / choice.split / (picture.label or "") / names[choice.row]
+        yield Placement(picture=picture, split=choice.split, target=target)
 
 
 def target_names(pictures: list[Picture]) -> list[str]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tellapart import files
 from tellapart.backbones.backbone import Backbone
@@ -21,9 +22,10 @@ from tellapart.backbones.small_pixels import small_pixels
 from tellapart.bundle.bundle import pack_bundle
 from tellapart.bundle.card import model_card
 from tellapart.bundle.container import write_container
+from tellapart.data.grouping import declare_groups
 from tellapart.data.ledger import check_skips, write_ledger
 from tellapart.data.scan import scan
-from tellapart.data.split import assign_splits, write_splits
+from tellapart.data.split import write_splits
 from tellapart.errors import DataError, TellapartError, UsageError
 from tellapart.features.embed import Embedded, reorder_rows
 from tellapart.heads.promise import MAX_ERROR
@@ -35,9 +37,10 @@ from tellapart.jobs.findings import tell_findings
 from tellapart.jobs.judged import Judged, check_max_error, judge
 from tellapart.jobs.look import look_at
 from tellapart.jobs.recipes import BUDGET, RECIPES, Dataset, Order, Outcome, clear_work
+from tellapart.jobs.together import counted, draw_together, look_for_duplicates, say_leaks, score_without
 from tellapart.progress import Progress, Silent
 from tellapart.report.page import write_report
-from tellapart.types import SPLITS, Index, LedgerEntry
+from tellapart.types import SPLITS, Index, LedgerEntry, Picture
 
 if TYPE_CHECKING:
     import torch
@@ -74,6 +77,8 @@ def train(
     budget: float = BUDGET,
     module: torch.nn.Module | None = None,
     max_error: float = MAX_ERROR,
+    group_by: str | None = None,
+    drop_leaks: bool = False,
     force: bool = False,
     command: str = "",
     progress: Progress | None = None,
@@ -92,6 +97,8 @@ def train(
         module: a net of the user's own for the recipes scratch and scratch-augmented: from float32 [N, 3, S, S],
             0 to 1, to logits, and its last layer a linear one with an output for each class.
         max_error: the largest share of wrong answers among those that are not marked unsure.
+        group_by: declares groups of pictures that are kept on one side of a split, see `declare_groups`.
+        drop_leaks: leave test pictures out whose like the data has put into train or valid.
         force: replace a finished run, and go on in spite of unreadable pictures or conflicting labels.
         command: how this run was asked for, for the report.
         progress: told of every stage.
@@ -107,6 +114,7 @@ def train(
     base = base_of(recipe, backbone, size=size, weights=weights, module=module)
     with watch.part("scan_s"):
         index = scan(data)
+        index = index if group_by is None else declare_groups(index, group_by)
     folder = out or Path("runs") / index.name
     run_folder.check_outside(folder, data)
     run_folder.claim_run(folder, force=force)
@@ -123,7 +131,9 @@ def train(
     )
     log.record(f"{len(index.pictures)} pictures of {len(index.classes)} classes in {data} ({index.layout})")
     try:
-        document = run_steps(index, base, folder, order=order, about=about, force=force, watch=watch)
+        document = run_steps(
+            index, base, folder, order=order, about=about, force=force, drop_leaks=drop_leaks, watch=watch
+        )
         log.record(f"test accuracy {document['test']['accuracy']['value']:.4f}")
     except TellapartError as error:
         log.record(f"stopped: {error}")
@@ -173,6 +183,7 @@ def run_steps(
     order: Order,
     about: Mapping[str, Any],
     force: bool,
+    drop_leaks: bool,
     watch: Stopwatch,
 ) -> dict[str, Any]:
     """From an index to every file of the run but metrics.json and run.log; the metrics document."""
@@ -182,7 +193,13 @@ def run_steps(
     check_labels(embedded, force=force, progress=progress)
     with watch.part("findings_s"):
         findings = tell_findings(embedded, seed=order.seed, progress=progress)
-    dataset = split_rows(join_copies(embedded, progress=progress), seed=order.seed)
+    with watch.part("duplicates_s"):
+        known = look_for_duplicates(embedded, last=base.depths[-1], drop_leaks=drop_leaks, progress=progress)
+    embedded = replace(known.embedded, miniatures=known.embedded.miniatures[:0])  # not needed any more
+    known = replace(known, embedded=embedded)
+    drawn, groups = draw_together(known, seed=order.seed, progress=progress)
+    leaks = say_leaks(known, drawn, progress=progress)
+    dataset = split_rows(embedded, drawn)
     with watch.part("head_s"):
         outcome = RECIPES[about["recipe"]].train(dataset, base, order)
     trained = outcome.trained
@@ -192,7 +209,10 @@ def run_steps(
         **opening(index, embedded, outcome.backbone, about=about),
         "counts": {name: rows.stop - rows.start for name, rows in dataset.rows.items()},
         "valid": judged.scores["valid"],
-        "test": judged.scores["test"],
+        "test": {**judged.scores["test"], **score_without(dataset, judged.answers["test"], leaks)},
+        "leaks": leaks,
+        "duplicates": counted(known.groups),
+        "together": groups,
         "thresholds": judged.doubt.to_json(),
         "temperature": trained.temperature,
         "selected": dict(trained.selected),
@@ -231,33 +251,9 @@ def check_labels(embedded: Embedded, *, force: bool, progress: Progress) -> None
     progress.note(f"Going on although {what}: {where}")
 
 
-def join_copies(embedded: Embedded, *, progress: Progress) -> Embedded:
-    """Make a group of every picture and its exact copies, so that a split that is drawn cannot part them.
-
-    Where the data brings its own splits nothing is moved; copies on both sides are counted and said.
-    """
-    places: dict[bytes, list[int]] = defaultdict(list)
-    for row, digest in enumerate(embedded.digests):
-        places[digest].append(row)
-    pictures = list(embedded.index.pictures)
-    straddling = 0
-    for digest, rows in places.items():
-        if len(rows) > 1 and len({pictures[row].split for row in rows}) > 1:
-            straddling += sum(pictures[row].split != "train" for row in rows)
-        elif len(rows) > 1 and all(pictures[row].group is None for row in rows):
-            for row in rows:
-                pictures[row] = replace(pictures[row], group=f"copies {digest.hex()[:12]}")
-    if straddling:
-        progress.note(
-            f"{straddling} pictures of valid and test have an exact copy in another split: their score flatters."
-        )
-    return replace(embedded, index=replace(embedded.index, pictures=tuple(pictures)))
-
-
-def split_rows(embedded: Embedded, *, seed: int) -> Dataset:
-    """Give every picture its split, and bring the rows of the matrix, in place, into the order train, valid, test."""
+def split_rows(embedded: Embedded, index: Index) -> Dataset:
+    """Bring the rows of the matrix, in place, into the order train, valid, test of the index that has its splits."""
     given = {picture.split for picture in embedded.index.pictures}
-    index = assign_splits(embedded.index, seed=seed)
     row_of = {picture.path: row for row, picture in enumerate(embedded.index.pictures)}
     reorder_rows(embedded.features, (row_of[picture.path] for picture in index.pictures))
     position = {name: place for place, name in enumerate(index.classes)}
@@ -270,7 +266,15 @@ def split_rows(embedded: Embedded, *, seed: int) -> Dataset:
         labels=np.array([position[picture.label or ""] for picture in index.pictures], np.int64),
         rows=rows,
         valid_is_given="valid" in given,
+        groups=group_numbers(index.pictures),
     )
+
+
+def group_numbers(pictures: Sequence[Picture]) -> NDArray[np.int64]:
+    """A number for each picture, the same for those of one group, another for each of the others."""
+    numbers: dict[tuple[str, object], int] = {}
+    keys = (("row", row) if each.group is None else ("group", each.group) for row, each in enumerate(pictures))
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
 
 
 def opening(index: Index, embedded: Embedded, base: Backbone, *, about: Mapping[str, Any]) -> dict[str, Any]:

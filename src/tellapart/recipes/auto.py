@@ -83,6 +83,7 @@ def train_auto(
     train: slice,
     valid: slice,
     valid_is_given: bool,
+    groups: NDArray[np.int64] | None = None,
     look: Look,
     work: Path,
     seed: int,
@@ -100,6 +101,7 @@ def train_auto(
         train: the rows to train on.
         valid: the rows to calibrate on and to compare on.
         valid_is_given: whether the data itself set valid apart.
+        groups: see `train_frozen`.
         look: see `train_frozen`.
         work: the folder of what `finetune` keeps.
         seed: of folds, views and order.
@@ -112,7 +114,7 @@ def train_auto(
     """
     started, progress = time.perf_counter(), progress or Silent()
     rows: dict[str, Any] = {"train": train, "valid": valid, "valid_is_given": valid_is_given}
-    common: dict[str, Any] = {**rows, "seed": seed, "progress": progress}
+    common: dict[str, Any] = {**rows, "groups": groups, "seed": seed, "progress": progress}
     classes = index.classes
     first = train_features(features, labels, class_count=len(classes), depths=backbone.depths, **common)
 

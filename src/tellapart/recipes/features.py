@@ -12,6 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tellapart.heads.calibration import fit_temperature
 from tellapart.heads.search import search_head
 from tellapart.progress import Progress, Silent
@@ -32,6 +35,7 @@ def train_features(
     train: slice,
     valid: slice,
     valid_is_given: bool,
+    groups: NDArray[np.int64] | None = None,
     seed: int,
     progress: Progress | None = None,
 ) -> TrainedHead:
@@ -47,6 +51,7 @@ def train_features(
         valid_is_given: choose strength and depths on valid, because the data itself set it apart; otherwise by
             cross-validation on train, which wastes nothing of a small set and leaves valid to the calibration. Where
             train is large (see CROSS_VALIDATED_AT_MOST), valid chooses all the same: it is large too.
+        groups: int64 [N], equal for pictures that folds hold out together; None for none.
         seed: of the folds.
         progress: told of each step of the search.
     """
@@ -58,6 +63,7 @@ def train_features(
         depths=depths,
         train=train,
         valid=valid if valid_is_given or too_large else None,
+        groups=None if groups is None else groups[train],
         seed=seed,
         progress=progress or Silent(),
     )

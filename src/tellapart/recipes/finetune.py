@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.convnets.cut import find_cut
@@ -80,6 +81,7 @@ def train_finetune(
     train: slice,
     valid: slice,
     valid_is_given: bool,
+    groups: NDArray[np.int64] | None = None,
     look: Look,
     work: Path,
     seed: int,
@@ -101,6 +103,7 @@ def train_finetune(
         train: the rows to train on.
         valid: the rows to choose the epoch by.
         valid_is_given: the first head is chosen on valid too, not by cross-validation on train.
+        groups: int64 [N], equal for pictures that folds hold out together; None for none.
         look: as for train_frozen; asked whether an augmentation undoes a label, which is then left out.
         work: the folder of views and checkpoint.
         seed: of views, order and folds.
@@ -116,16 +119,9 @@ def train_finetune(
         DataError: as search_head.
     """
     progress, plan, machine = progress or Silent(), plan or Plan(), machine or open_machine()
-    found = search_head(
-        features,
-        labels,
-        class_count=len(classes),
-        depths=backbone.depths,
-        train=train,
-        valid=valid if valid_is_given else None,
-        seed=seed,
-        progress=progress,
-    )
+    search = partial(search_head, class_count=len(classes), depths=backbone.depths, seed=seed, progress=progress)
+    together, judge = None if groups is None else groups[train], valid if valid_is_given else None
+    found = search(features, labels, train=train, valid=judge, groups=together)
     asked = asked_rows(labels, train=train, valid=valid)
     undone = undone_labels(features, labels, head=found.head, rows=asked, look=look, augmentation=plan.augmentation)
     left_out = said(undone, classes, progress)

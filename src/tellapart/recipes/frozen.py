@@ -22,6 +22,7 @@ from functools import partial
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tellapart.data.augment import NOTHING, Augmentation, AugmentedView
 from tellapart.features.embed import View
@@ -46,6 +47,7 @@ def train_frozen(
     train: slice,
     valid: slice,
     valid_is_given: bool,
+    groups: NDArray[np.int64] | None = None,
     look: Look,
     seed: int,
     views: int = VIEWS,
@@ -63,6 +65,7 @@ def train_frozen(
         valid: the rows to calibrate on.
         valid_is_given: choose on valid, because the data itself set it apart; otherwise by cross-validation on train,
             all views of a picture held out together, and the picture scored as it is.
+        groups: int64 [N], equal for pictures that folds hold out together; None for none.
         look: look(view, rows, into) fills into float32 [n, D] with what the base sees in that view of n rows.
         seed: of folds and views.
         views: V, how many augmented views there are of each training picture; fewer where they would not fit.
@@ -74,7 +77,10 @@ def train_frozen(
         MissingExtraError: OpenCV is not installed.
     """
     progress = progress or Silent()
-    search = partial(search_head, class_count=len(classes), depths=depths, seed=seed, progress=progress)
+    together = None if groups is None else groups[train]
+    search = partial(
+        search_head, class_count=len(classes), depths=depths, groups=together, seed=seed, progress=progress
+    )
     plain = search(features, labels, train=train, valid=valid if valid_is_given else None)
     asked = asked_rows(labels, train=train, valid=valid)
     undone = undone_labels(features, labels, head=plain.head, rows=asked, look=look, augmentation=augmentation)

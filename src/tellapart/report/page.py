@@ -46,6 +46,7 @@ TIMES = {
     "scan_s": "Find the pictures",
     "decode_s": "Read and decode",
     "embed_s": "Run the base",
+    "duplicates_s": "Look for duplicates",
     "head_s": "Search and train the head",
     "evaluate_s": "Evaluate",
     "write_s": "Write the results",
@@ -139,7 +140,7 @@ def _spread(selected: Mapping[str, Any]) -> dict[str, Any]:
 
 def _times(timing: Mapping[str, Any], peak: float | None) -> list[tuple[str, str]]:
     """Each stage in seconds in the order of the work, then what else was measured; peak is in megabytes or unknown."""
-    seconds = [(label, f"{timing[key]:.2f} s") for key, label in TIMES.items()]
+    seconds = [(label, f"{timing[key]:.2f} s") for key, label in TIMES.items() if key in timing]
     others = {key: value for key, value in timing.items() if key not in TIMES}
     memory = wording.plain(None) if peak is None else f"{peak:,.0f} MB"
     return [*seconds, *wording.rows(others, SPEED), ("Most memory", memory)]

@@ -1,0 +1,109 @@
+"""Pictures that belong together: groups that the user declares, and groups joined where they overlap."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from tellapart.errors import UsageError
+from tellapart.types import Index, Picture
+
+PARENT: Final = "parent"
+MOST_NAMES: Final = 3  # of the groups that were joined, in the name of the whole
+_EXAMPLE: Final = r"For example --group-by 'patient-\d+', or --group-by parent for the folder a picture lies in."
+
+
+def declare_groups(index: Index, pattern: str) -> Index:
+    """Give every picture the group that its path tells, joined with the group that the data gives it.
+
+    Args:
+        index: the pictures.
+        pattern: a regular expression that is searched in the path: what it captures, or all it matches, is the group;
+            or "parent" for the folder. A picture that it does not match keeps the group it has, or none.
+
+    Raises:
+        UsageError: it is no regular expression, or matches no picture.
+    """
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise UsageError(f"no regular expression ({error})", where=pattern, hint=_EXAMPLE) from error
+    rows: dict[str, list[int]] = defaultdict(list)
+    for row, picture in enumerate(index.pictures):
+        name = picture.path.rpartition("/")[0] if pattern == PARENT else _captured(compiled, picture.path)
+        if name is not None:
+            rows[name].append(row)
+    if not rows:
+        raise UsageError("the pattern matches no picture's path", where=pattern, hint=_EXAMPLE)
+    return replace(index, pictures=merge_groups(index.pictures, rows))
+
+
+def _captured(pattern: re.Pattern[str], path: str) -> str | None:
+    found = pattern.search(path)
+    if found is None:
+        return None
+    captured = [part for part in found.groups() if part is not None]
+    return "/".join(captured) if captured else found.group()
+
+
+def merge_groups(
+    pictures: Sequence[Picture], links: Mapping[str, Sequence[int]], *, declared: bool = True
+) -> tuple[Picture, ...]:
+    """Join groups that have a picture in common, those that pictures have already and those that links make.
+
+    Args:
+        pictures: N of them.
+        links: places of pictures that belong together, at least one, by name.
+        declared: whether these names mean something; if not, they are used only where a group has no other.
+    """
+    own: dict[str, list[int]] = defaultdict(list)
+    for row, picture in enumerate(pictures):
+        if picture.group is not None:
+            own[picture.group].append(row)
+    home: dict[int, int] = {}
+    for place, rows in enumerate(join([*own.values(), *links.values()])):
+        home.update(dict.fromkeys(rows, place))
+    names: dict[int, set[str]] = defaultdict(set)
+    for name, members in own.items():
+        names[home[members[0]]].add(name)
+    for name in sorted(links):
+        place = home[links[name][0]]
+        if declared or not names[place]:
+            names[place].add(name)
+    called = {place: _joined(sorted(found)) for place, found in names.items()}
+    return tuple(
+        replace(picture, group=called[home[row]]) if row in home else picture for row, picture in enumerate(pictures)
+    )
+
+
+def _joined(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return " + ".join(names[:MOST_NAMES]) + (f" + {more} more" if more > 0 else "")
+
+
+def join(links: Iterable[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
+    """Rows that links connect, each set rising, the sets ordered by their first row.
+
+    Source: disjoint sets with path halving (Tarjan and van Leeuwen, 1984).
+    """
+    parent: dict[int, int] = {}
+    for link in links:
+        for row in link:
+            parent.setdefault(row, row)
+        for row in link[1:]:
+            left, right = _root(parent, link[0]), _root(parent, row)
+            parent[max(left, right)] = min(left, right)
+    sets: dict[int, list[int]] = {}
+    for row in sorted(parent):
+        sets.setdefault(_root(parent, row), []).append(row)
+    return tuple(tuple(rows) for rows in sets.values())
+
+
+def _root(parent: dict[int, int], row: int) -> int:
+    while parent[row] != row:
+        parent[row] = parent[parent[row]]
+        row = parent[row]
+    return row
