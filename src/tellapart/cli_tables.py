@@ -91,6 +91,9 @@ def print_comparison(found: Mapping[str, Any]) -> None:
     """Two runs on the same test pictures."""
     rows = [[found[name]["run"], share(found[name]["accuracy"])] for name in ("a", "b")]
     print_table(["run", f"accuracy on the same {found['n']} test pictures"], rows)
+    if any(found["left_out"].values()):
+        apart = found["left_out"]
+        print(f"left out, tested in only one of the runs: {apart['a']} of the first, {apart['b']} of the second")
     print(f"only the first is right on {found['only_a']}, only the second on {found['only_b']} pictures")
     difference = found["difference"]
     low, high = difference["low"], difference["high"]

@@ -29,8 +29,8 @@ def draw(pictures: Sequence[Picture], *, shares: Mapping[SplitName, int], seed: 
     """Draw a split for each picture.
 
     Units are ordered by a hash of seed and name rather than shuffled: then the draw of a class depends neither on the
-    other classes nor on the version of a generator, and a picture that is added later moves few others (where there
-    are no groups).
+    other classes nor on the version of a generator, and a picture that is added later, or a group that is found by
+    another base, moves few others.
 
     Source of the way groups are dealt out: the greedy search of scikit-learn's StratifiedGroupKFold, for shares that
     differ and with the promise that no class is left out of a split.
@@ -94,13 +94,16 @@ def _families(units: Sequence[_Unit]) -> list[list[_Unit]]:
 def _draw_family(
     family: Sequence[_Unit], shares: Mapping[SplitName, int], seed: int
 ) -> Iterable[tuple[_Unit, SplitName]]:
-    if all(len(unit.places) == 1 for unit in family) and len({label for unit in family for label in unit.counts}) == 1:
-        return _cut(sorted(family, key=lambda unit: _rank(unit, seed, 0)), shares)
     for attempt in range(ATTEMPTS):
         # Large groups first, while there is room for them everywhere.
         ordered = sorted(family, key=lambda unit: (-len(unit.places), _rank(unit, seed, attempt)))
         filling = _Filling(family, shares)
-        drawn = [(unit, filling.put(unit)) for unit in ordered]
+        grouped = sum(len(unit.places) > 1 for unit in ordered)
+        drawn = [(unit, filling.put(unit)) for unit in ordered[:grouped]]
+        wanted = filling.wanted_singles(len(ordered) - grouped)
+        if wanted is not None:
+            return [*drawn, *_cut(ordered[grouped:], wanted)]
+        drawn += [(unit, filling.put(unit)) for unit in ordered[grouped:]]
         if filling.is_complete():
             return drawn
     labels = ", ".join(repr(label) for label in sorted({label for unit in family for label in unit.counts}))
@@ -110,9 +113,8 @@ def _draw_family(
     )
 
 
-def _cut(ordered: Sequence[_Unit], shares: Mapping[SplitName, int]) -> Iterable[tuple[_Unit, SplitName]]:
+def _cut(ordered: Sequence[_Unit], wanted: dict[SplitName, int]) -> Iterable[tuple[_Unit, SplitName]]:
     """Single pictures of one class, in the order of their hashes: test is cut off first, train is what is left."""
-    wanted = targets(len(ordered), shares)
     splits = [split for split in reversed(wanted) for _ in range(wanted[split])]
     return zip(ordered, splits, strict=True)
 
@@ -143,6 +145,19 @@ class _Filling:
             self._have[label][split] += count
             self._left[label] -= 1
         return split
+
+    def wanted_singles(self, count: int) -> dict[SplitName, int] | None:
+        """How many of count single pictures each split takes, now that the groups are dealt out.
+
+        None where they are of several classes, or too few to fill what is missing.
+        """
+        if len(self._want) > 1:
+            return None
+        ((label, want),) = self._want.items()
+        wanted = {split: max(0, want[split] - have) for split, have in self._have[label].items()}
+        wanted["train"] = count - sum(number for split, number in wanted.items() if split != "train")
+        enough = wanted["train"] >= (self._have[label]["train"] == 0)
+        return {split: wanted[split] for split in want} if enough else None
 
     def is_complete(self) -> bool:
         return all(count > 0 for have in self._have.values() for count in have.values())
