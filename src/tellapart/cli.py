@@ -301,12 +301,9 @@ def explain(
 @app.command()
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    data: Annotated[
-        Path | None, typer.Option("--data", metavar="DATA", help="Where the pictures are now, if they have moved.")
-    ] = None,
+    data: Annotated[Path | None, typer.Option("--data", metavar="DATA", help="Where moved pictures are now.")] = None,
     figures: Annotated[
-        Path | None,
-        typer.Option("--figures", metavar="DIR", help="Each plot as PNG and SVG too; needs tellapart[figures]."),
+        Path | None, typer.Option("--figures", metavar="DIR", help="Plots as PNG and SVG; needs tellapart[figures].")
     ] = None,
 ) -> None:
     """Write RUN/report.html again from the files of RUN.
@@ -314,7 +311,6 @@ def report(
     What takes longer (learning curve, labels that look wrong, heat maps) is made where it is missing, and kept.
 
     \b
-    tellapart report runs/pictures
     tellapart report runs/pictures --data /media/archive/pictures
     tellapart report runs/pictures --figures plots
     """
