@@ -20,7 +20,7 @@ DOCUMENTS = (
 )
 RUN_FILES = (
     *("model.tellapart", "metrics.json", "predictions.csv", "split.csv"),
-    *("ledger.csv", "history.jsonl", "report.html", "run.log"),
+    *("ledger.csv", "history.jsonl", "analysis.json", "report.html", "run.log"),
 )
 COMMANDS = typer.main.get_command(app).commands
 

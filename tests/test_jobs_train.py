@@ -203,7 +203,7 @@ def test_train__names_that_need_care_survive(tmp_path):
     folder, metrics = train(data, out=tmp_path / "run", size=64)
     assert metrics["classes"] == sorted(names)
     assert list(table(folder / "predictions.csv")[0])[3:7] == sorted(names)
-    assert "<script>" not in (folder / "report.html").read_text()
+    assert (folder / "report.html").read_text().count("<script>") == 2  # the page's own
 
 
 def test_train__an_unusable_cache_is_a_note_and_the_run_goes_on(tmp_path, monkeypatch):

@@ -61,10 +61,3 @@ def test_counted__one_and_many():
 )
 def test_plain__reads_as_text(value, text):
     assert wording.plain(value) == text
-
-
-def test_rows__known_and_unknown_keys():
-    assert wording.rows({"l2": 0.01, "fold_count": 5}, {"l2": "L2 strength"}) == [
-        ("L2 strength", "0.01"),
-        ("fold count", "5"),
-    ]

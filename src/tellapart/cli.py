@@ -299,15 +299,25 @@ def explain(
 
 
 @app.command()
-def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]) -> None:
-    """Write RUN/report.html again from RUN/metrics.json.
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    data: Annotated[Path | None, typer.Option("--data", metavar="DATA", help="Where moved pictures are now.")] = None,
+    figures: Annotated[
+        Path | None, typer.Option("--figures", metavar="DIR", help="Plots as PNG and SVG; needs tellapart[figures].")
+    ] = None,
+) -> None:
+    """Write RUN/report.html again from the files of RUN.
+
+    What takes longer (learning curve, labels that look wrong, heat maps) is made where it is missing, and kept.
 
     \b
-    tellapart report runs/pictures
+    tellapart report runs/pictures --data /media/archive/pictures
+    tellapart report runs/pictures --figures plots
     """
     from tellapart.jobs.report import rewrite_report
 
-    print(rewrite_report(run))
+    for path in rewrite_report(run, data=data, figures=figures, progress=listener()):
+        print(path)
 
 
 @app.command()

@@ -11,7 +11,8 @@ from tellapart.progress import Progress
 
 MODEL, METRICS, PREDICTIONS, SPLIT = "model.tellapart", "metrics.json", "predictions.csv", "split.csv"
 LEDGER, HISTORY, REPORT, LOG = "ledger.csv", "history.jsonl", "report.html", "run.log"
-RUN_FILES = (MODEL, METRICS, PREDICTIONS, SPLIT, LEDGER, HISTORY, REPORT, LOG)
+ANALYSIS = "analysis.json"  # only where a longer look was taken
+RUN_FILES = (MODEL, METRICS, PREDICTIONS, SPLIT, LEDGER, HISTORY, REPORT, LOG, ANALYSIS)
 DEMO_DATA = "digits"
 WORK = "work"  # what a recipe keeps while it trains, so that a killed run goes on
 LOG_START = "tellapart run log\n"
@@ -58,6 +59,7 @@ def open_run(folder: Path) -> None:
     """
     try:
         (folder / METRICS).unlink(missing_ok=True)
+        (folder / ANALYSIS).unlink(missing_ok=True)  # of the model that is about to be replaced
     except OSError as error:
         raise files.output_error(error, folder) from error
 

@@ -30,6 +30,7 @@ from tellapart.errors import DataError, TellapartError, UsageError
 from tellapart.features.embed import Embedded, reorder_rows
 from tellapart.heads.promise import MAX_ERROR
 from tellapart.jobs import run_folder
+from tellapart.jobs.analysis import first_look, materials_of
 from tellapart.jobs.answers import write_predictions
 from tellapart.jobs.bases import find_base
 from tellapart.jobs.environment import environment, installed_version, peak_rss_mb
@@ -37,9 +38,9 @@ from tellapart.jobs.findings import tell_findings
 from tellapart.jobs.judged import Judged, check_max_error, judge
 from tellapart.jobs.look import look_at
 from tellapart.jobs.recipes import BUDGET, RECIPES, Dataset, Order, Outcome, clear_work
+from tellapart.jobs.report import write_page
 from tellapart.jobs.together import counted, draw_together, look_for_duplicates, say_leaks, score_without
 from tellapart.progress import Progress, Silent
-from tellapart.report.page import write_report
 from tellapart.types import SPLITS, Index, LedgerEntry, Picture
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ def train(
     run_folder.check_outside(folder, data)
     run_folder.claim_run(folder, force=force)
     about = {"command": command, "seed": seed, "recipe": recipe, "max_error": max_error}
+    about["data_path"] = str(data.resolve())
     log = run_folder.Logged(progress or Silent())
     order = Order(
         seed=seed,
@@ -223,8 +225,11 @@ def run_steps(
         write_evidence(folder, dataset, judged, [*index.skipped, *embedded.ledger])
         files.write_text(folder / run_folder.HISTORY, "".join(map(files.to_json_line, trained.history)))
         write_model(folder / run_folder.MODEL, outcome, judged, document)
+    with watch.part("analyse_s"):
+        materials = materials_of(dataset, base=base, outcome=outcome, seed=order.seed)
+        analysis = first_look(folder, document, materials=materials, index=dataset.index, progress=progress)
     document |= closing(embedded, watch)
-    write_report(folder / run_folder.REPORT, document)
+    write_page(folder, document, index=dataset.index, analysis=analysis)
     return document
 
 

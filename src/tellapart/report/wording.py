@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from tellapart.errors import one_line
 
@@ -23,6 +22,16 @@ def loss(value: float) -> str:
 def between(share: Share) -> str:
     """The interval in words, as in "between 98.2 % and 99.4 %"."""
     return f"between {percent(share['low'])} and {percent(share['high'])}"
+
+
+def between_chinese(share: Share) -> str:
+    """The interval in Chinese words."""
+    return f"{percent(share['low'])} 到 {percent(share['high'])}"
+
+
+def short_percent(share: float) -> str:
+    """A share in percent with a decimal only where it has one: a tick of a scale."""
+    return f"{round(share * 100, 1):g} %"
 
 
 def span(share: Share) -> str:
@@ -55,11 +64,6 @@ def plain(value: object) -> str:
         case _:
             text = one_line(str(value))
     return text
-
-
-def rows(values: Mapping[str, Any], labels: Mapping[str, str]) -> list[tuple[str, str]]:
-    """(label, text) of every entry; a key without a label of its own is its own label, with spaces."""
-    return [(labels.get(key, plain(key).replace("_", " ")), plain(value)) for key, value in values.items()]
 
 
 def _tenths(share: float) -> float:

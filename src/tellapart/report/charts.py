@@ -1,0 +1,102 @@
+"""The numbers behind the charts, as the page's script reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tellapart.errors import one_line
+from tellapart.report.evidence import Evidence
+from tellapart.report.wording import plain
+
+BARS = 60  # classes that a bar chart can still tell apart
+SMOOTHING = 0.8  # of the curves, as in the chapter: how much of what came before a point keeps
+CURVES = 12  # classes with a learning curve of their own
+STEP_NAMES = ("epoch", "step")
+NO_CURVES = {"iterations", "seconds", "l2", "learning_rate", *STEP_NAMES}
+
+
+def chart_data(metrics: Mapping[str, Any], evidence: Evidence) -> dict[str, Any]:
+    """One document for all charts; a part that is null has no chart."""
+    test = metrics["test"]
+    return {
+        "title": one_line(str(metrics["data"]["name"])),
+        "classes": [one_line(name) for name in metrics["classes"]],
+        "bars": class_bars(test["per_class"]),
+        "reliability": test.get("reliability"),
+        "thresholds": {"n": test["n"], **test["risk_coverage"]} if test.get("risk_coverage") else None,
+        "chosen": chosen_threshold(metrics),
+        "smoothing": SMOOTHING,
+        "history": history_curves(evidence.history),
+        "learning": learning_points(evidence.analysis.get("learning_curve")),
+    }
+
+
+def class_bars(per_class: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A bar a class: its three figures with their intervals; of more than BARS classes those with the lowest recall."""
+    rows = [
+        {"name": one_line(row["class"]), **{key: _triple(row[key]) for key in ("recall", "precision", "f1")}}
+        for row in per_class
+    ]
+    if len(rows) <= BARS:
+        return rows
+    return sorted(rows, key=lambda row: 2.0 if row["recall"][0] is None else row["recall"][0])[:BARS]
+
+
+def _triple(share: Mapping[str, float | None]) -> list[float | None]:
+    return [share["value"], share["low"], share["high"]]
+
+
+def chosen_threshold(metrics: Mapping[str, Any]) -> float | None:
+    """The probability below which the model itself is unsure; None where it has no such threshold."""
+    thresholds = metrics.get("thresholds") or {}
+    unsure = thresholds.get("unsure")
+    return float(unsure) if isinstance(unsure, int | float) else None
+
+
+def history_curves(history: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Every column of numbers against the steps, losses apart from shares; None where there are fewer than two rows.
+
+    Returns:
+        `step`, the name of what is counted; `labels`, what each row was tried with; and `losses` and `shares`, each
+        {column: numbers or null}.
+    """
+    if len(history) < 2:
+        return None
+    columns = list(dict.fromkeys(key for row in history for key in row if key not in NO_CURVES))
+    numeric = {key: [_number(row.get(key)) for row in history] for key in columns}
+    numeric = {key: values for key, values in numeric.items() if sum(value is not None for value in values) > 1}
+    shares = {key: values for key, values in numeric.items() if "accuracy" in key}
+    step = next((name for name in STEP_NAMES if name in history[0]), "step")
+    return {
+        "step": step,
+        "labels": [_tried_with(row, place, step=step) for place, row in enumerate(history, start=1)],
+        "losses": {one_line(key): values for key, values in numeric.items() if key not in shares},
+        "shares": {one_line(key): values for key, values in shares.items()},
+    }
+
+
+def learning_points(curve: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The points of a learning curve with their band, and each class's recall at them; None with fewer than two."""
+    points: Sequence[Mapping[str, Any]] = curve["points"] if curve else []
+    if len(points) < 2:
+        return None
+    names = [one_line(row["class"]) for row in points[0]["per_class"]]
+    return {
+        "points": [
+            {"n": point["n"], **{key: point["accuracy"][key] for key in ("value", "low", "high")}} for point in points
+        ],
+        "per_class": [
+            {"class": name, "values": [point["per_class"][place]["recall"]["value"] for point in points]}
+            for place, name in enumerate(names[:CURVES])
+        ],
+    }
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _tried_with(row: Mapping[str, Any], place: int, *, step: str) -> str:
+    settings = [f"{key} {plain(row[key])}" for key in ("depths", "l2", "stage") if key in row]
+    return ", ".join([plain(row.get(step, place)), *settings])

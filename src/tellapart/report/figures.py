@@ -1,0 +1,192 @@
+"""Each plot of the page as a file of its own, for papers: the same numbers, drawn by matplotlib (the extra `figures`).
+
+Legend: K classes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tellapart import files
+from tellapart.errors import MissingExtraError, one_line
+from tellapart.report.charts import SMOOTHING, chart_data
+from tellapart.report.evidence import Evidence
+
+FORMATS = ("png", "svg")
+DPI = 200
+# Okabe and Ito's palette, told apart by dashes as well.
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072b2", "#d55e00", "#00795a", "#a8497f", "#59626c"
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, "#7a6a00", GREY)
+DASHES = ("-", "--", ":", "-.")
+LARGEST_MATRIX = 60  # classes whose counts can still be read
+
+Axes = Any
+
+
+def write_figures(folder: Path, metrics: Mapping[str, Any], evidence: Evidence) -> list[Path]:
+    """Write every plot there are numbers for, as PNG and as SVG; their paths.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        OutputError: a file cannot be written.
+    """
+    matplotlib = load_matplotlib()
+    data = {**chart_data(metrics, evidence), "confusion": metrics["test"]["confusion"]}
+    # The same run gives the same bytes: no date, no random identifiers, and text as text, so that it can be edited.
+    settings: dict[str, Any] = {"svg.hashsalt": "tellapart", "svg.fonttype": "none"}
+    settings |= {"axes.spines.top": False, "axes.spines.right": False}
+    written = []
+    with matplotlib.rc_context(settings):
+        for name, (needed, draw) in PLOTS.items():
+            if not data[needed]:
+                continue
+            figure = matplotlib.figure.Figure(layout="constrained")
+            draw(figure, data)
+            written += [write_figure(figure, folder / f"{name}.{kind}", kind=kind) for kind in FORMATS]
+    return written
+
+
+def load_matplotlib() -> Any:  # noqa: ANN401 - a module
+    """The module matplotlib, with the parts used here.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        importlib.import_module("matplotlib.figure")
+        return importlib.import_module("matplotlib")
+    except ImportError as error:
+        hint = "Install it with: pip install 'tellapart[figures]'"
+        raise MissingExtraError("this needs matplotlib", hint=hint) from error
+
+
+def write_figure(figure: Any, path: Path, *, kind: str) -> Path:  # noqa: ANN401 - a figure of matplotlib
+    content = io.BytesIO()
+    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    with warnings.catch_warnings():
+        # A script that the PNG's font lacks shows as boxes there; the SVG keeps it as text.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        figure.savefig(content, format=kind, dpi=DPI, metadata=metadata)
+    files.write_bytes(path, content.getvalue())
+    return path
+
+
+def text(name: object) -> str:
+    """A name as matplotlib shows it: a dollar sign begins no formula."""
+    return one_line(str(name)).replace("$", r"\$")
+
+
+def percents(shares: Sequence[float | None]) -> list[float]:
+    return [float("nan") if share is None else 100 * share for share in shares]
+
+
+def draw_confusion(figure: Any, data: Mapping[str, Any]) -> None:  # noqa: ANN401
+    counts, names = data["confusion"], [text(name) for name in data["classes"]]
+    side = min(max(3.5, 0.45 * len(names) + 1.5), 14)
+    figure.set_size_inches(side, side)
+    axes = figure.subplots()
+    shares = [[(count / max(sum(row), 1)) ** 0.5 for count in row] for row in counts]
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.3)
+    if len(names) <= LARGEST_MATRIX:
+        axes.set_xticks(range(len(names)), names, rotation=90)
+        axes.set_yticks(range(len(names)), names)
+        for place, row in enumerate(counts):
+            for called, count in enumerate(row):
+                if count:
+                    axes.text(called, place, f"{count:,}", ha="center", va="center", fontsize=8)
+    axes.set(xlabel="called", ylabel="true class")
+
+
+def draw_classes(figure: Any, data: Mapping[str, Any]) -> None:  # noqa: ANN401
+    rows = data["bars"][::-1]
+    figure.set_size_inches(8, min(max(2.5, 0.28 * len(rows) + 1), 20))
+    panels = figure.subplots(1, 3, sharey=True)
+    for axes, measure in zip(panels, ("recall", "precision", "f1"), strict=True):
+        values, lows, highs = (percents([row[measure][place] for row in rows]) for place in range(3))
+        axes.barh(range(len(rows)), values, color="#8cbbe0")
+        axes.hlines(range(len(rows)), lows, highs, color="#12283d", linewidth=1.5)
+        axes.set(xlim=(0, 100), xlabel=f"{measure.capitalize()}, %")
+    panels[0].set_yticks(range(len(rows)), [text(row["name"]) for row in rows])
+
+
+def draw_reliability(figure: Any, data: Mapping[str, Any]) -> None:  # noqa: ANN401
+    figure.set_size_inches(4.5, 4.5)
+    axes = figure.subplots()
+    bins = data["reliability"]
+    stated = percents([row["confidence"] for row in bins])
+    start = 100 * min(row["from"] for row in bins)
+    axes.plot([start, 100], [start, 100], "--", color=GREY, label="exactly as sure as it should be")
+    lows, highs = (percents([row["accuracy"][end] for row in bins]) for end in ("low", "high"))
+    axes.vlines(stated, lows, highs, color="#12283d", linewidth=1.5, label="95 % interval")
+    most = max(row["n"] for row in bins)
+    sizes = [20 + 120 * row["n"] / most for row in bins]
+    axes.scatter(stated, percents([row["accuracy"]["value"] for row in bins]), s=sizes, color=BLUE, zorder=3)
+    axes.set(xlabel="stated certainty, %", ylabel="right, %")
+    axes.legend(frameon=False)
+
+
+def draw_thresholds(figure: Any, data: Mapping[str, Any]) -> None:  # noqa: ANN401
+    figure.set_size_inches(5.5, 3.75)
+    axes = figure.subplots()
+    curve = data["thresholds"]
+    covered = [100 * count / curve["n"] for count in curve["answered"]]
+    errors = [100 * wrong / count for wrong, count in zip(curve["wrong"], curve["answered"], strict=True)]
+    axes.fill_between(covered, percents(curve["low"]), percents(curve["high"]), color=BLUE, alpha=0.2, linewidth=0)
+    axes.plot(covered, errors, color=BLUE)
+    axes.set(xlabel="answered, % of the pictures", ylabel="wrong among them, %", xlim=(0, 100), ylim=(0, None))
+
+
+def draw_history(figure: Any, data: Mapping[str, Any]) -> None:  # noqa: ANN401
+    history = data["history"]
+    kinds = [(kind, label) for kind, label in (("losses", "loss"), ("shares", "accuracy, %")) if history[kind]]
+    figure.set_size_inches(4.25 * len(kinds), 3.5)
+    steps = range(1, len(history["labels"]) + 1)
+    for axes, (kind, label) in zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds, strict=True):
+        for place, (name, values) in enumerate(history[kind].items()):
+            shown = percents(values) if kind == "shares" else percents([None if v is None else v / 100 for v in values])
+            style = {"color": COLOURS[place % len(COLOURS)], "linestyle": DASHES[place % len(DASHES)]}
+            axes.plot(steps, shown, alpha=0.35, **style)
+            axes.plot(steps, smoothed(shown), label=text(name.replace("_", " ")), **style)
+        axes.set(xlabel=history["step"], ylabel=label)
+        axes.legend(frameon=False)
+
+
+def smoothed(values: Sequence[float], *, factor: float = SMOOTHING) -> list[float]:
+    """Exponential smoothing: each point keeps a factor of what came before; NaN stays and does not count."""
+    kept, result = float("nan"), []
+    for value in values:
+        if value == value:  # noqa: PLR0124  not NaN
+            kept = value if kept != kept else kept * factor + value * (1 - factor)  # noqa: PLR0124
+        result.append(kept if value == value else value)  # noqa: PLR0124
+    return result
+
+
+def draw_learning(figure: Any, data: Mapping[str, Any]) -> None:  # noqa: ANN401
+    figure.set_size_inches(5.5, 3.75)
+    axes = figure.subplots()
+    points = data["learning"]["points"]
+    sizes = [point["n"] for point in points]
+    lows, highs = (percents([point[end] for point in points]) for end in ("low", "high"))
+    axes.fill_between(sizes, lows, highs, color=BLUE, alpha=0.2, linewidth=0, label="spread over draws")
+    axes.plot(sizes, percents([point["value"] for point in points]), "o-", color=BLUE, label="all classes")
+    axes.set_xscale("log")
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.minorticks_off()
+    axes.set(xlabel="training pictures", ylabel="valid accuracy, %")
+    axes.legend(frameon=False)
+
+
+# What a plot needs, and who draws it, by the name of its file.
+PLOTS: Mapping[str, tuple[str, Callable[[Any, Mapping[str, Any]], None]]] = {
+    "confusion": ("confusion", draw_confusion),
+    "classes": ("bars", draw_classes),
+    "reliability": ("reliability", draw_reliability),
+    "thresholds": ("thresholds", draw_thresholds),
+    "history": ("history", draw_history),
+    "learning-curve": ("learning", draw_learning),
+}

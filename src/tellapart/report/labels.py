@@ -1,0 +1,100 @@
+"""The names of what the page lists, in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from tellapart.report.language import both
+from tellapart.report.wording import loss, percent, plain
+
+Label = Markup | str
+
+# Name, what it says, key in the metrics, how its number reads.
+MEASURES: tuple[tuple[Label, Label, str, Callable[[float], str]], ...] = (
+    (both("Accuracy", "准确率"), both("pictures told right", "判断正确的图片"), "accuracy", percent),
+    (
+        both("Balanced accuracy", "均衡准确率"),
+        both("the same, with every class counting alike", "同上,但每个类别权重相同"),
+        "balanced_accuracy",
+        percent,
+    ),
+    (
+        both("Log loss", "对数损失"),
+        both("0 is perfect; being sure and wrong costs most", "0 为最好;越自信的错误代价越大"),
+        "log_loss",
+        loss,
+    ),
+    (
+        both("Brier score", "Brier 分数"),
+        both("0 is perfect; 2 is certain and always wrong", "0 为最好;2 表示十分确信却总是错"),
+        "brier",
+        loss,
+    ),
+    (
+        both("Calibration error", "校准误差"),
+        both("how far “90 % sure” is from right nine times in ten", "“90 % 确信”与十次中对九次相差多远"),
+        "ece",
+        percent,
+    ),
+)
+CHOICES = {
+    "depths": both("Depths of the base", "使用的基础网络层"),
+    "l2": both("L2 strength", "L2 强度"),
+    "criterion": both("Criterion", "选择标准"),
+    "score": both("Its value", "标准的值"),
+    "accuracy": both("Accuracy there", "当时的准确率"),
+    "note": both("Remark", "备注"),
+    "chosen_by": both("Judged by", "判断依据"),
+    "out_of": both("Out of", "备选"),
+}
+# The titles of findings by their codes, which never change; their messages are in English.
+FINDINGS = {
+    "unreadable": "无法读取的图片",
+    "converted": "需要转换的图片",
+    "conflicting-labels": "同一图片属于两个类别",
+    "cross-split-leaks": "同一图片出现在两个子集中",
+    "exact-duplicates": "完全相同的副本",
+    "near-duplicates": "近似副本",
+    "tiny-classes": "图片很少的类别",
+    "imbalance": "类别大小相差悬殊",
+    "metadata": "文件属性泄露类别",
+    "suspects": "可能有误的标签",
+    "near-empty": "几乎空白的图片",
+    "dark": "几乎全黑的图片",
+    "blown-out": "几乎全白的图片",
+    "blurred": "模糊的图片",
+}
+TIMES = {
+    "scan_s": both("Find the pictures", "查找图片"),
+    "decode_s": both("Read and decode", "读取与解码"),
+    "embed_s": both("Run the base", "运行基础网络"),
+    "duplicates_s": both("Look for duplicates", "查找重复图片"),
+    "head_s": both("Search and train the head", "搜索并训练分类头"),
+    "evaluate_s": both("Evaluate", "评估"),
+    "write_s": both("Write the results", "写出结果"),
+    "analyse_s": both("Learning curve, suspects, heat maps", "学习曲线、可疑标签与热力图"),
+    "total_s": both("In all", "总计"),
+}
+OPTIONAL = frozenset({"analyse_s", "duplicates_s"})  # runs of older versions lack it
+SPEED = {
+    "findings_s": both("Look for flaws in the data, in seconds", "检查数据缺陷(秒)"),
+    "images_per_s": both("Pictures a second", "每秒图片数"),
+    "fresh": both("Pictures not in the cache", "不在缓存中的图片"),
+}
+MEMORY = both("Most memory", "内存峰值")
+SURROUNDINGS = {
+    "python": both("Python", "Python"),
+    "platform": both("System", "系统"),
+    "cpu": both("CPU", "CPU"),
+    "cpu_features": both("CPU features", "CPU 特性"),
+    "threads": both("Threads", "线程数"),
+    "precision": both("Precision", "精度"),
+}
+
+
+def rows(values: Mapping[str, Any], labels: Mapping[str, Label]) -> list[tuple[Label, str]]:
+    """(label, text) of every entry; a key without a label of its own is its own label, with spaces."""
+    return [(labels.get(key, plain(key).replace("_", " ")), plain(value)) for key, value in values.items()]

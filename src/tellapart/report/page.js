@@ -1,0 +1,322 @@
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const find = (selector) => document.querySelector(selector);
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const data = JSON.parse(find("#data").textContent);
+  const charts = new Map();
+  const state = { language: "en", measure: "recall", smooth: false };
+
+  const WORDS = {
+    en: {
+      recall: "Recall", precision: "Precision", f1: "F1", interval: "95 % interval",
+      coverage: "answered, % of the pictures", error: "wrong among them, %", here: "here",
+      perfect: "exactly as sure as it should be", observed: "right, %", stated: "stated certainty, %", pictures: "pictures",
+      train: "training pictures", accuracy: "valid accuracy, %", mean: "all classes", spread: "spread over draws",
+      epoch: "epoch", step: "step", losses: "loss", shares: "accuracy, %",
+      of: (count, total) => `${count} of ${total} pictures`,
+      between: (low, high) => `between ${low} and ${high} (95 %)`,
+      taken: (given, called) => `${given} taken for ${called}`, right: (given) => `${given}, told right`,
+      shown: (shown, total) => shown === total ? `${total} of the test pictures.`
+        : `${total} of the test pictures; ${shown} of them are shown, predictions.csv has all.`,
+      title: (name) => `${name}: test result`, dark: "Dark", light: "Light", other: "中文",
+    },
+    zh: {
+      recall: "召回率", precision: "精确率", f1: "F1", interval: "95 % 置信区间",
+      coverage: "得到回答的图片,%", error: "其中错误,%", here: "当前",
+      perfect: "把握恰如其分", observed: "正确,%", stated: "模型的把握,%", pictures: "张图片",
+      train: "训练图片数", accuracy: "验证准确率,%", mean: "所有类别", spread: "多次抽样的波动",
+      epoch: "轮", step: "步", losses: "损失", shares: "准确率,%",
+      of: (count, total) => `${total} 张中的 ${count} 张`,
+      between: (low, high) => `${low} 到 ${high} 之间(95 %)`,
+      taken: (given, called) => `${given} 被认作 ${called}`, right: (given) => `${given},判断正确`,
+      shown: (shown, total) => shown === total ? `测试图片 ${total} 张。` : `测试图片 ${total} 张,显示其中 ${shown} 张,全部见 predictions.csv。`,
+      title: (name) => `${name}:测试结果`, dark: "深色", light: "浅色", other: "English",
+    },
+  };
+  const say = (key, ...values) => {
+    const word = WORDS[state.language][key];
+    return typeof word === "function" ? word(...values) : word;
+  };
+
+  // Shares never read as 0 % or 100 % unless they are.
+  const percent = (share) => {
+    if (share === null || share === undefined) return "–";
+    const rounded = Math.round(share * 1000) / 10;
+    return (share === 0 || share === 1 ? rounded : Math.min(Math.max(rounded, 0.1), 99.9)).toFixed(1) + " %";
+  };
+  const hundred = (share) => (share === null || share === undefined ? null : share * 100);
+
+  // Exponential smoothing as in the chapter: each point keeps a factor of what came before it.
+  const smoothed = (values, factor = data.smoothing) => {
+    let kept = null;
+    return values.map((value) => {
+      if (value === null) return null;
+      kept = kept === null ? value : kept * factor + value * (1 - factor);
+      return kept;
+    });
+  };
+
+  // Colours stand in the style sheet once; a probe turns them into what a canvas understands.
+  const colour = (name, opacity = 1) => {
+    const probe = document.createElement("i");
+    probe.style.color = `var(--${name})`;
+    document.body.append(probe);
+    const [red, green, blue] = getComputedStyle(probe).color.match(/[\d.]+/g);
+    probe.remove();
+    return `rgba(${red}, ${green}, ${blue}, ${opacity})`;
+  };
+  // Told apart by dash and by point as well as by colour (Okabe and Ito's palette).
+  const SERIES = ["series-1", "series-2", "series-3", "series-4", "series-5", "series-6"];
+  const DASHES = [[], [6, 3], [2, 3], [8, 3, 2, 3]];
+  const POINTS = ["circle", "rectRot", "triangle", "rect", "crossRot", "star"];
+
+  const axis = (title, options = {}) => ({
+    title: { display: true, text: title, color: colour("soft") },
+    ticks: { color: colour("soft"), maxRotation: 0, autoSkipPadding: 12 },
+    grid: { color: colour("line") },
+    ...options,
+  });
+  const draw = (name, configuration) => {
+    const canvas = find(`#chart-${name}`);
+    if (!canvas) return;
+    charts.get(name)?.destroy();
+    configuration.options = {
+      animation: false, responsive: true, maintainAspectRatio: false,
+      interaction: { mode: "nearest", intersect: false },
+      ...configuration.options,
+    };
+    charts.set(name, new Chart(canvas, configuration));
+  };
+  const legend = (display = true, filter = undefined) => ({
+    display, position: "bottom", labels: { color: colour("ink"), usePointStyle: true, boxHeight: 7, filter },
+  });
+
+  const drawClasses = () => {
+    const rows = data.bars;
+    const canvas = find("#chart-classes");
+    canvas.parentElement.style.height = `${Math.max(rows.length * 30 + 70, 140)}px`;
+    const short = (name) => (name.length > 18 ? `${name.slice(0, 17)}…` : name);
+    draw("classes", {
+      type: "bar",
+      data: {
+        labels: rows.map((row) => row.name),
+        datasets: [
+          { label: say("interval"), data: rows.map((row) => [hundred(row[state.measure][1]), hundred(row[state.measure][2])]),
+            backgroundColor: colour("mark"), barThickness: 3, grouped: false, order: 0 },
+          { label: say(state.measure), data: rows.map((row) => hundred(row[state.measure][0])),
+            backgroundColor: colour("fill"), maxBarThickness: 18, grouped: false, order: 1 },
+        ],
+      },
+      options: {
+        indexAxis: "y",
+        scales: {
+          x: axis(`${say(state.measure)}, %`, { min: 0, max: 100 }),
+          y: axis("", { title: { display: false }, grid: { display: false },
+            ticks: { color: colour("ink"), autoSkip: false, callback: (_, place) => short(rows[place].name) } }),
+        },
+        plugins: { legend: legend(), tooltip: { callbacks: { label: (item) => {
+          const [value, low, high] = rows[item.dataIndex][state.measure];
+          return item.datasetIndex ? `${say(state.measure)} ${percent(value)}` : `${say("interval")} ${percent(low)} – ${percent(high)}`;
+        } } } },
+      },
+    });
+  };
+
+  const drawReliability = () => {
+    const bins = (data.reliability || []).filter((bin) => bin.n > 0);
+    if (!bins.length) return;
+    const most = Math.max(...bins.map((bin) => bin.n));
+    const bars = bins.flatMap((bin) => [
+      { x: hundred(bin.confidence), y: hundred(bin.accuracy.low) }, { x: hundred(bin.confidence), y: hundred(bin.accuracy.high) }, { x: NaN, y: NaN },
+    ]);
+    const start = Math.floor(Math.min(...bins.map((bin) => bin.confidence)) * 10) * 10;
+    draw("reliability", {
+      type: "scatter",
+      data: { datasets: [
+        { label: say("observed"), data: bins.map((bin) => ({ x: hundred(bin.confidence), y: hundred(bin.accuracy.value) })),
+          backgroundColor: colour("series-1"), radius: bins.map((bin) => 4 + 8 * Math.sqrt(bin.n / most)), order: 0 },
+        { label: say("interval"), data: bars, showLine: true, borderColor: colour("mark"), borderWidth: 2, pointRadius: 0, pointStyle: "line", order: 1 },
+        { label: say("perfect"), data: [{ x: start, y: start }, { x: 100, y: 100 }], showLine: true, borderColor: colour("soft"),
+          borderDash: [6, 4], borderWidth: 1.5, pointRadius: 0, pointStyle: "line", order: 2 },
+      ] },
+      options: {
+        scales: { x: axis(say("stated"), { min: start, max: 100 }), y: axis(say("observed"), { max: 100 }) },
+        plugins: { legend: legend(), tooltip: { filter: (item) => item.datasetIndex === 0, callbacks: { label: (item) => {
+          const bin = bins[item.dataIndex];
+          return `${percent(bin.accuracy.value)}, ${say("between", percent(bin.accuracy.low), percent(bin.accuracy.high))}; ${bin.n} ${say("pictures")}`;
+        } } } },
+      },
+    });
+  };
+
+  const risk = () => {
+    const { n, answered, wrong } = data.thresholds;
+    return answered.map((count, place) => ({ x: (100 * count) / n, y: (100 * wrong[place]) / count }));
+  };
+  const place = () => Number(find("#threshold").value);
+  const drawThresholds = () => {
+    const curve = risk();
+    draw("thresholds", {
+      type: "scatter",
+      data: { datasets: [
+        { label: say("here"), data: [curve[place()]], backgroundColor: colour("series-2"), borderColor: colour("page"), borderWidth: 2, radius: 8, hoverRadius: 9, order: 0 },
+        { label: say("error"), data: curve, showLine: true, stepped: false, borderColor: colour("series-1"), backgroundColor: colour("series-1", 0.15),
+          fill: true, borderWidth: 2, pointRadius: 0, pointHitRadius: 8, pointStyle: "line", order: 1 },
+      ] },
+      options: {
+        scales: { x: axis(say("coverage"), { min: 0, max: 100 }), y: axis(say("error"), { min: 0, suggestedMax: 1 }) },
+        plugins: { legend: legend(), tooltip: { callbacks: { label: (item) => {
+          const at = item.datasetIndex ? item.dataIndex : place();
+          return `≥ ${percent(data.thresholds.threshold[at])}: ${item.parsed.x.toFixed(1)} % / ${item.parsed.y.toFixed(1)} %`;
+        } } } },
+        onClick: (_, items) => {
+          const item = items.find((one) => one.datasetIndex === 1);
+          if (item) { find("#threshold").value = item.index; moveThreshold(); }
+        },
+      },
+    });
+  };
+  const moveThreshold = () => {
+    const { n, threshold, answered, wrong, low, high } = data.thresholds;
+    const at = place(), count = answered[at], errors = wrong[at];
+    const sure = percent(threshold[at]);
+    find("#threshold-value").textContent = sure;
+    find("#threshold").setAttribute("aria-valuetext", sure);
+    const show = (dial, text, note) => {
+      find(`#dial-${dial}`).textContent = text;
+      find(`#dial-${dial}-note`).textContent = note;
+    };
+    show("answered", percent(count / n), say("of", count, n));
+    show("wrong", percent(errors / count), `${say("of", errors, count)}, ${say("between", percent(low[at]), percent(high[at]))}`);
+    show("unsure", percent((n - count) / n), say("of", n - count, n));
+    const chart = charts.get("thresholds");
+    if (chart) { chart.data.datasets[0].data = [risk()[at]]; chart.update("none"); }
+  };
+  // Where the model has no threshold of its own, the loosest one at which at most 1 % of the answers are wrong.
+  const firstPlace = () => {
+    const { threshold, answered, wrong } = data.thresholds;
+    if (data.chosen !== null) {
+      const below = threshold.findIndex((value) => value < data.chosen);
+      return below < 0 ? threshold.length - 1 : Math.max(below - 1, 0);
+    }
+    let found = 0;
+    answered.forEach((count, at) => { if (wrong[at] / count <= 0.01) found = at; });
+    return found;
+  };
+  const drawHistory = () => {
+    const { history } = data;
+    if (!history) return;
+    for (const kind of ["losses", "shares"]) {
+      const columns = Object.entries(history[kind]);
+      const canvas = find(`#chart-${kind}`);
+      canvas.parentElement.hidden = columns.length === 0;
+      if (!columns.length) continue;
+      draw(kind, {
+        type: "line",
+        data: { labels: history.labels, datasets: columns.map(([name, values], at) => {
+          const shown = kind === "shares" ? values.map(hundred) : values;
+          return { label: name.replaceAll("_", " "), data: state.smooth ? smoothed(shown) : shown, spanGaps: true,
+            borderColor: colour(SERIES[at % 6]), backgroundColor: colour(SERIES[at % 6]), borderDash: DASHES[at % 4],
+            pointStyle: POINTS[at % 6], pointRadius: shown.length > 60 ? 0 : 3, borderWidth: 2 };
+        }) },
+        options: { scales: {
+          x: axis(say(history.step), { ticks: { color: colour("soft"), maxRotation: 0, autoSkipPadding: 12, callback: (value) => history.labels[value].split(",")[0] } }),
+          y: axis(say(kind)),
+        }, plugins: { legend: legend() } },
+      });
+    }
+  };
+
+  const drawLearning = () => {
+    const learning = data.learning;
+    if (!learning) return;
+    const line = (name, points, at, hidden) => ({ label: name, hidden, borderColor: colour(SERIES[at % 6]), backgroundColor: colour(SERIES[at % 6]),
+      borderDash: DASHES[at % 4], pointStyle: POINTS[at % 6], borderWidth: 2, pointRadius: 4, showLine: true, data: points });
+    const band = (key, fill) => ({ label: say("spread"), showLine: true, pointRadius: 0, borderWidth: 0, borderColor: "transparent",
+      backgroundColor: colour("series-1", 0.2), pointStyle: "rect", fill, data: learning.points.map((point) => ({ x: point.n, y: hundred(point[key]) })) });
+    const classes = learning.per_class.map((row, at) => line(row.class,
+      row.values.map((value, step) => ({ x: learning.points[step].n, y: hundred(value) })), at + 1, true));
+    draw("learning", {
+      type: "scatter",
+      data: { datasets: [
+        line(say("mean"), learning.points.map((point) => ({ x: point.n, y: hundred(point.value) })), 0, false),
+        band("low", false), band("high", "-1"), ...classes,
+      ] },
+      options: {
+        scales: {
+          x: axis(say("train"), { type: "logarithmic", ticks: { color: colour("soft"), maxRotation: 0,
+            callback: (value) => (learning.points.some((point) => point.n === value) ? value : "") },
+            afterBuildTicks: (scale) => { scale.ticks = learning.points.map((point) => ({ value: point.n })); } }),
+          y: axis(say("accuracy"), { suggestedMax: 100 }),
+        },
+        plugins: { legend: legend(true, (item) => item.datasetIndex !== 1) },
+      },
+    });
+  };
+
+  const drawAll = () => {
+    Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+    drawClasses();
+    drawReliability();
+    if (data.thresholds) { drawThresholds(); moveThreshold(); }
+    drawHistory();
+    drawLearning();
+  };
+
+  const openCell = (button) => {
+    const dialog = find("#behind"), cell = button.dataset.cell;
+    const [given, called] = cell.split("-").map(Number);
+    const cards = [...all("#mistakes > li"), ...find("#cards-behind").content.querySelectorAll("li.card")]
+      .filter((card) => card.dataset.cell === cell).map((card) => card.cloneNode(true));
+    find("#behind-title").textContent = given === called ? say("right", data.classes[given]) : say("taken", data.classes[given], data.classes[called]);
+    find("#behind-note").textContent = say("shown", cards.length, Number(button.textContent));
+    dialog.querySelector("ul.cards").replaceChildren(...cards);
+    dialog.showModal();
+    dialog.scrollTop = 0;
+  };
+
+  const setLanguage = (language) => {
+    state.language = language;
+    root.dataset.language = language;
+    root.lang = language;
+    document.title = say("title", data.title);
+    all("[data-label-en]").forEach((element) => element.setAttribute("aria-label", element.dataset[language === "en" ? "labelEn" : "labelZh"]));
+    const button = find("#language");
+    button.textContent = say("other");
+    button.lang = language === "en" ? "zh" : "en";
+  };
+  const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches);
+  const nameTheme = () => { find("#theme").textContent = dark() ? say("light") : say("dark"); };
+  const setHeat = (shown) => {
+    root.dataset.heat = shown ? "on" : "off";
+    all(".heat-switch").forEach((box) => { box.checked = shown; });
+  };
+
+  const wire = () => {
+    find("#language").addEventListener("click", () => { setLanguage(state.language === "en" ? "zh" : "en"); nameTheme(); drawAll(); });
+    find("#theme").addEventListener("click", () => { root.dataset.theme = dark() ? "light" : "dark"; nameTheme(); drawAll(); });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { nameTheme(); drawAll(); });
+    all("input[name=measure]").forEach((radio) => radio.addEventListener("change", () => { state.measure = radio.value; drawClasses(); }));
+    find("#smooth")?.addEventListener("change", (event) => { state.smooth = event.target.checked; drawHistory(); });
+    all(".heat-switch").forEach((box) => box.addEventListener("change", () => setHeat(box.checked)));
+    all("button[data-cell]").forEach((button) => button.addEventListener("click", () => openCell(button)));
+    const dialog = find("#behind");
+    dialog.querySelector(".close").addEventListener("click", () => dialog.close());
+    dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+    if (data.thresholds) {
+      const slider = find("#threshold");
+      slider.max = data.thresholds.threshold.length - 1;
+      slider.value = firstPlace();
+      slider.addEventListener("input", moveThreshold);
+    }
+    addEventListener("beforeprint", () => charts.forEach((chart) => chart.resize()));
+    find("#language").hidden = find("#theme").hidden = false;
+  };
+
+  root.classList.add("scripted");
+  wire();
+  setLanguage(navigator.language.startsWith("zh") ? "zh" : "en");
+  nameTheme();
+  drawAll();
+})();

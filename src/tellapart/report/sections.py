@@ -1,0 +1,256 @@
+"""What the templates lay out: the run's figures and evidence as rows, cells and cards."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from tellapart import files
+from tellapart.errors import one_line
+from tellapart.report import choose, labels, wording
+from tellapart.report.charts import learning_points
+from tellapart.report.evidence import Answer, Evidence, Shot, Suspect
+from tellapart.report.labels import Label
+from tellapart.report.language import either
+
+# 150 x 150 cells are 0.3 MB of page; beyond that nobody reads a matrix, and the list of mistakes says more.
+LARGEST_MATRIX = 150
+PAIRS_SHOWN = 10
+MISTAKES_IN_SIGHT = 18  # cards below the matrix; the others are behind its cells
+TOP_CLASSES = 3
+MATTERS = ("error", "warning")
+LEDGER_ROWS = 25
+SUSPECTS_LISTED = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A picture with what was said of it; names and paths are ready to be shown."""
+
+    path: str
+    given: str
+    called: str
+    right: bool
+    likeliest: Sequence[tuple[str, float]]
+    shot: Shot | None
+    cell: str = ""
+    unsure: bool = False
+    unlike: bool = False
+
+
+def page_sections(metrics: Mapping[str, Any], evidence: Evidence) -> dict[str, Any]:
+    """What the templates show beside the document itself, worked out so that they only have to lay it out."""
+    test, environment = metrics["test"], dict(metrics["environment"])
+    names = [one_line(name) for name in metrics["classes"]]
+    wrong = test["n"] - sum(row[position] for position, row in enumerate(test["confusion"]))
+    missed = choose.mistakes(evidence.answers)[: choose.MISTAKES]
+    right = choose.samples(evidence.answers, class_count=len(names))
+    mistakes = [answer_card(answer, names, evidence) for answer in missed]
+    samples = [answer_card(answer, names, evidence) for answer in right]
+    return {
+        "names": names,
+        "wrong": wrong,
+        "scale": interval_scale(test["accuracy"]),
+        "measures": measures(test, metrics["valid"]),
+        "faces": faces(right, evidence),
+        "weakest": weakest_class(test, names),
+        "matrix": matrix(test["confusion"]) if len(names) <= LARGEST_MATRIX else None,
+        "pairs_wrong": confused_pairs(test["confusion"], names)[:PAIRS_SHOWN],
+        "mistakes": mistakes[:MISTAKES_IN_SIGHT],
+        "behind": [*mistakes[MISTAKES_IN_SIGHT:], *samples],
+        "mistakes_left_out": wrong - len(mistakes) if evidence.answers else 0,
+        "evidence": evidence,
+        "suspects": suspect_cards(evidence, names),
+        "suspects_csv": suspects_csv(evidence.suspects or (), metrics["classes"]),
+        "findings": findings(metrics.get("findings") or ()),
+        "promise": promise((metrics.get("thresholds") or {}).get("promise")),
+        "note": evidence.analysis.get("note"),
+        "advice": advice(evidence.analysis.get("learning_curve")),
+        "learning": learning_points(evidence.analysis.get("learning_curve")),
+        "ledger_rows": evidence.ledger[:LEDGER_ROWS],
+        "choices": labels.rows(spread(metrics["selected"]), labels.CHOICES),
+        "times": times(metrics["timing"], metrics["peak_rss_mb"]),
+        "surroundings": labels.rows(
+            {key: value for key, value in environment.items() if key != "versions"}, labels.SURROUNDINGS
+        ),
+        "versions": labels.rows({"tellapart": metrics["tellapart"]} | environment["versions"], {}),
+    }
+
+
+def answer_card(answer: Answer, names: Sequence[str], evidence: Evidence) -> Card:
+    return Card(
+        path=one_line(answer.path),
+        given=names[answer.label],
+        called=names[answer.predicted],
+        right=answer.right,
+        likeliest=[(names[place], share) for place, share in answer.likeliest(TOP_CLASSES)],
+        shot=evidence.shots.get(answer.path),
+        cell=f"{answer.label}-{answer.predicted}",
+        unsure=bool(answer.unsure),
+        unlike=bool(answer.unlike),
+    )
+
+
+def suspect_cards(evidence: Evidence, names: Sequence[str]) -> list[Card]:
+    return [
+        Card(
+            path=one_line(suspect.path),
+            given=names[suspect.given],
+            called=names[suspect.suggested],
+            right=False,
+            likeliest=[
+                (names[suspect.suggested], suspect.suggested_share),
+                (names[suspect.given], suspect.given_share),
+            ],
+            shot=evidence.shots.get(suspect.path),
+        )
+        for suspect in (evidence.suspects or ())[:SUSPECTS_LISTED]
+    ]
+
+
+def suspects_csv(suspects: Iterable[Suspect], classes: Sequence[str]) -> str:
+    """Every suspect as a CSV file to take away, as the address of a link."""
+    header = ["path", "label", "suggested", "probability_label", "probability_suggested"]
+    rows = [
+        [one.path, classes[one.given], classes[one.suggested], f"{one.given_share:.6f}", f"{one.suggested_share:.6f}"]
+        for one in suspects
+    ]
+    content = files.csv_text(header, rows).encode("utf-8", errors="surrogateescape")
+    return f"data:text/csv;charset=utf-8;base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def findings(found: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What matters about the data: findings that are errors or warnings, the errors first."""
+    told = [one for one in found if one["outcome"] == "found" and one["severity"] in MATTERS]
+    return [
+        {
+            "severity": one["severity"],
+            "title": either(one["title"], labels.FINDINGS.get(one["code"], one["title"])),
+            "message": one_line(one["message"]),
+        }
+        for one in sorted(told, key=lambda one: MATTERS.index(one["severity"]))
+    ]
+
+
+def promise(made: Mapping[str, Any] | None) -> Markup | None:
+    """What is promised of the answers that stand; None where the model has no threshold."""
+    if not made:
+        return None
+    if made["error"] is None:
+        return either(made["sentence"], f"验证集只有 {made['pictures']} 张图片,太少,无法作出承诺。")
+    chinese = f"承诺:以 95 % 的置信度,算数的回答中错误至多 {100 * made['error']:.3g} %。"
+    if not made["kept"]:
+        chinese += f"(要求的是 {100 * made['asked']:.3g} %,验证集不足以承诺。)"
+    return either(made["sentence"], chinese)
+
+
+def advice(curve: Mapping[str, Any] | None) -> Markup | None:
+    """What would help most, in both languages; None where no curve was drawn."""
+    if not curve:
+        return None
+    sentence = curve["advice"]["sentence"]
+    return either(sentence["en"], sentence["zh"])
+
+
+def interval_scale(share: Mapping[str, float]) -> dict[str, Any]:
+    """Where value, low and high lie on a scale from a round number below them to 1, each from 0 to 1; and its ticks."""
+    start = max(0.0, math.floor(share["low"] * 10 - 0.5) / 10)
+    places = {key: (share[key] - start) / (1 - start) for key in ("value", "low", "high")}
+    ticks = [start + (1 - start) * number / 4 for number in range(5)]
+    return {**places, "ticks": [wording.short_percent(tick) for tick in ticks]}
+
+
+def faces(right: Sequence[Answer], evidence: Evidence) -> dict[int, Shot]:
+    """For each class the picture that was told right most surely, where there is one."""
+    found: dict[int, Shot] = {}
+    for answer in right:
+        if answer.path in evidence.shots:
+            found.setdefault(answer.label, evidence.shots[answer.path])
+    return found
+
+
+def weakest_class(test: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any] | None:
+    """The class whose pictures were found least often, and what they were called most; None where all were found."""
+    known = [place for place, row in enumerate(test["per_class"]) if row["recall"]["value"] is not None]
+    place = min(known, key=lambda place: test["per_class"][place]["recall"]["value"])
+    row = test["per_class"][place]
+    if row["recall"]["value"] == 1:
+        return None
+    others = [(count, called) for called, count in enumerate(test["confusion"][place]) if called != place]
+    return {
+        "name": names[place],
+        "place": place,
+        "recall": row["recall"],
+        "n": row["n"],
+        "mostly": names[max(others)[1]],
+    }
+
+
+def measures(*splits: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """A row a measure: its name, what it says, and its figure and interval in each split."""
+    return [
+        (name, meaning, *((show(value_of(scores[key])), show_interval(scores, key, show)) for scores in splits))
+        for name, meaning, key, show in labels.MEASURES
+    ]
+
+
+def value_of(figure: float | Mapping[str, float]) -> float:
+    """The number of a figure that may stand alone or with its interval."""
+    return figure["value"] if isinstance(figure, Mapping) else figure
+
+
+def show_interval(scores: Mapping[str, Any], key: str, show: Callable[[float], str]) -> str:
+    """Both ends of the interval of a figure, "" where none was measured."""
+    figure = scores[key] if isinstance(scores[key], Mapping) else scores.get("intervals", {}).get(key, {})
+    low, high = figure.get("low"), figure.get("high")
+    return "" if low is None or high is None else f"{show(low)} {wording.DASH} {show(high)}"
+
+
+def spread(selected: Mapping[str, Any]) -> dict[str, Any]:
+    """What was chosen, with the alternatives of each choice beside it."""
+    choices = {key: value for key, value in selected.items() if key != "out_of" and value is not None}
+    for key, alternatives in selected["out_of"].items():
+        choices[key] = f"{wording.plain(choices[key])} (out of {wording.plain(alternatives)})"
+    return choices
+
+
+def times(timing: Mapping[str, Any], peak: float | None) -> list[tuple[Label, str]]:
+    """Each stage in seconds in the order of the work, then what else was measured; peak is in megabytes or unknown."""
+    seconds = [
+        (label, f"{timing[key]:.2f} s")
+        for key, label in labels.TIMES.items()
+        if key not in labels.OPTIONAL or key in timing
+    ]
+    others = {key: value for key, value in timing.items() if key not in labels.TIMES}
+    memory = wording.plain(None) if peak is None else f"{peak:,.0f} MB"
+    return [*seconds, *labels.rows(others, labels.SPEED), (labels.MEMORY, memory)]
+
+
+def matrix(confusion: Sequence[Sequence[int]]) -> list[list[tuple[int, int]]]:
+    """Each cell as (count, tint): the tint 0..100 follows the root of its share of the row, so that few show too."""
+    return [[(count, round(100 * (count / max(sum(row), 1)) ** 0.5)) for count in row] for row in confusion]
+
+
+def confused_pairs(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Every pair that was taken one for the other, the most frequent first, ties in the order of the classes."""
+    pairs = [
+        {"true": names[true], "predicted": names[predicted], "count": count, "of": sum(row)}
+        for true, row in enumerate(confusion)
+        for predicted, count in enumerate(row)
+        if true != predicted and count
+    ]
+    return sorted(pairs, key=lambda pair: -pair["count"])
+
+
+def ledger_summary(entries: Iterable[tuple[str, str]]) -> tuple[tuple[str, str, int], ...]:
+    """(status, reason, how many) of every kind of ledger entry, skipped before converted before used, many first."""
+    order = {"skipped": 0, "converted": 1, "used": 2}
+    counts = Counter(entries)
+    ranked = sorted(counts.items(), key=lambda item: (order.get(item[0][0], 3), -item[1], item[0][1]))
+    return tuple((status, one_line(reason), count) for (status, reason), count in ranked)

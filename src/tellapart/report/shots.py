@@ -1,0 +1,88 @@
+"""Pictures made small enough to stand in the page by the hundred.
+
+Legend: H W height and width, h w of a heat map.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tellapart.data.decode import decode, upright
+from tellapart.errors import PictureError
+from tellapart.features.embed import picture_content
+from tellapart.report.evidence import Shot
+from tellapart.types import Index, Picture
+
+LONGEST = 192  # pixels of the longer side: sharp in a card on a screen with two pixels a point at half its width
+QUALITY = 62
+# Bytes of the page for all pictures. With the charting library and some thousand rows it stays under 5 MB.
+ROOM = 3_600_000
+FOR, AGAINST = (214, 94, 0), (0, 100, 190)  # orange and blue, which every common kind of colour blindness tells apart
+OPAQUE = 0.72  # of the strongest evidence
+
+
+def take_shots(
+    index: Index, paths: Iterable[str], *, heats: Mapping[str, NDArray[np.int8]], room: int = ROOM
+) -> dict[str, Shot]:
+    """Small pictures by path, in the order given, for as long as there is room.
+
+    Args:
+        index: where the pictures are.
+        paths: the wanted ones; what is not in the index or cannot be read is left out.
+        heats: heat maps int8 [h, w] of some of them.
+        room: bytes of the page.
+    """
+    pictures = {picture.path: picture for picture in index.pictures}
+    shots: dict[str, Shot] = {}
+    for path in paths:
+        shot = take_shot(index, pictures[path], heat=heats.get(path)) if path in pictures else None
+        if shot is None:
+            continue
+        room -= shot.size
+        if room < 0:
+            break
+        shots[path] = shot
+    return shots
+
+
+def take_shot(index: Index, picture: Picture, *, heat: NDArray[np.int8] | None) -> Shot | None:
+    """One small picture; None where it can no longer be read."""
+    try:
+        content = picture_content(index, picture)
+        if isinstance(content, bytes):
+            decoded = decode(content, at_least=LONGEST // 2)
+            image = Image.fromarray(upright(decoded.pixels, decoded.orientation))
+        else:
+            image = Image.fromarray(content)
+    except PictureError:
+        return None
+    scale = min(1.0, LONGEST / max(image.size))
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    small = image if scale == 1.0 else image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    file = io.BytesIO()
+    small.save(file, "WEBP", quality=QUALITY, method=2)
+    return Shot(
+        content=file.getvalue(),
+        kind="image/webp",
+        width=width,
+        height=height,
+        heat=None if heat is None else heat_png(heat),
+    )
+
+
+def heat_png(heat: NDArray[np.int8]) -> bytes:
+    """A heat map int8 [h, w], -127 (against) to 127 (for), as a PNG to be stretched over its picture.
+
+    The colour says which side, and the transparency how much, so that the picture shows where nothing decided.
+    """
+    strength = np.abs(heat.astype(np.float32)) / 127
+    colours = np.where((heat < 0)[..., np.newaxis], np.array(AGAINST), np.array(FOR))
+    alpha = np.rint(255 * OPAQUE * strength**1.25).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(np.dstack([colours, alpha]).astype(np.uint8)).save(file, "PNG", optimize=True)
+    return file.getvalue()

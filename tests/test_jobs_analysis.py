@@ -1,0 +1,120 @@
+"""The longer look at a run: taken once, kept, and taken again for another model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from pictures import write_splits_and_classes
+from tellapart.data.scan import scan
+from tellapart.jobs import analysis, run_folder
+from tellapart.jobs.evidence import read_heats, read_suspects
+from tellapart.jobs.report import read_metrics, rewrite_report
+from tellapart.progress import Silent
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    """A copy of the shared run that a test may change."""
+    folder = tmp_path / "run"
+    shutil.copytree(trained.run, folder)
+    return folder
+
+
+def look(run, photos):
+    return analysis.analyse(run, read_metrics(run), index=scan(photos), progress=Silent())
+
+
+def test_first_look__a_small_run_has_it_from_the_start(trained):
+    found = json.loads((trained.run / "analysis.json").read_text())
+    assert found["learning_curve"]["points"][-1]["n"] == trained.metrics["counts"]["train"]
+    assert set(found["learning_curve"]["advice"]["sentence"]) == {"en", "zh"}
+    assert found["heat_maps"]
+    page = (trained.run / "report.html").read_text()
+    assert 'id="chart-learning"' in page
+    assert 'class="heat"' in page
+    assert found["learning_curve"]["advice"]["sentence"]["en"] in page.replace("&#39;", "'")
+
+
+def test_analyse__is_what_train_found(run, photos):
+    before = json.loads((run / "analysis.json").read_text())
+    (run / "analysis.json").unlink()
+    after = look(run, photos)
+    assert after["learning_curve"] == before["learning_curve"]
+    assert after["suspects"] == before["suspects"]
+    assert [heat["path"] for heat in after["heat_maps"]] == [heat["path"] for heat in before["heat_maps"]]
+
+
+def test_analyse__is_kept(run, photos, monkeypatch):
+    first = look(run, photos)
+    monkeypatch.setattr(analysis, "read_bundle", lambda _: pytest.fail("looked again"))
+    assert look(run, photos) == first
+
+
+def test_read_analysis__of_another_model_is_not_believed(run):
+    assert analysis.read_analysis(run)
+    (run / "model.tellapart").write_bytes(b"another")
+    assert analysis.read_analysis(run) == {}
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"schema": 99}'])
+def test_read_analysis__damaged_is_taken_again(run, content):
+    (run / "analysis.json").write_text(content)
+    assert analysis.read_analysis(run) == {}
+
+
+def test_analyse__train_pictures_missing_is_said(run, photos, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(photos, data)
+    gone = next(row for row in analysis.read_rows(run / run_folder.SPLIT) if row[2] == "train")[0]
+    (data / gone).unlink()
+    (run / "analysis.json").unlink()
+    found = look(run, data)
+    assert "1 of its" in found["note"]
+    assert found["heat_maps"]
+    rewrite_report(run, data=data)
+    assert "No learning curve and no suspects" in (run / "report.html").read_text()
+
+
+def test_rewrite_report__without_a_usable_model_the_page_is_still_written(run):
+    (run / "analysis.json").unlink()
+    (run / "model.tellapart").write_bytes(b"no zip")
+    notes = []
+
+    class Listener(Silent):
+        def note(self, message):
+            notes.append(message)
+
+    rewrite_report(run, progress=Listener())
+    assert any("No longer look" in note for note in notes)
+    assert "take longer" in (run / "report.html").read_text()
+
+
+def test_first_look__a_large_run_leaves_it_to_report(trained, tmp_path):
+    document = trained.metrics | {"counts": {"train": analysis.CHEAP, "valid": 9, "test": 9}}
+    assert not analysis.is_cheap(document)
+    assert analysis.first_look(tmp_path, document, materials="", index=None, progress=Silent()) == {}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_suspects__a_picture_under_the_wrong_class_is_named(tmp_path, tellapart):
+    counts = {"train": {"a": 20, "b": 20}, "valid": {"a": 6, "b": 6}, "test": {"a": 6, "b": 6}}
+    data = write_splits_and_classes(tmp_path / "data", counts)
+    (data / "train" / "a" / "000.png").rename(data / "train" / "b" / "moved.png")
+    assert tellapart("train", data, "-o", tmp_path / "run", "--size", 64).code == 0
+    suspects = read_suspects(json.loads((tmp_path / "run" / "analysis.json").read_text()), ["a", "b"])
+    assert [suspect.path for suspect in suspects] == ["train/b/moved.png"]
+    assert (suspects[0].given, suspects[0].suggested) == (1, 0)
+    assert 'class="card suspect"' in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_read_heats__as_they_were_packed():
+    rows = [{"path": "x", "shape": [1, 3], "values": "gQB/"}]
+    assert np.array_equal(read_heats({"heat_maps": rows})["x"], [[-127, 0, 127]])
+
+
+def test_group_numbers__alone_or_together():
+    assert analysis.group_numbers(["g", None, "h", "g", None]).tolist() == [0, 1, 2, 0, 3]

@@ -1,0 +1,241 @@
+"""The page in a real browser: from disk, without the network, with a mouse, a keyboard, a small screen, in Chinese.
+
+Needs Chromium from the system's packages and the packages playwright and axe-playwright-python of the extra dev.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from metrics_documents import metrics_document
+from pictures import encode, make_pixels
+from tellapart.report.evidence import Answer, Evidence, Shot, Suspect
+from tellapart.report.page import write_report
+from tellapart.report.shots import heat_png
+
+CHROMIUM = os.environ.get("TELLAPART_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright, see the extra dev")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium from the system's packages")
+
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+CLASSES = ("<b>cats</b>", "dogs", "a very long class name that has to be cut somewhere")
+
+
+def small_shot(seed, *, warm):
+    pixels = make_pixels(seed, kind=seed % 3, width=96, height=64)
+    heat = heat_png((pixels[::16, ::16, 0].astype(int) - 128).clip(-127, 127).astype("int8")) if warm else None
+    return Shot(content=encode(pixels, "WEBP"), kind="image/webp", width=96, height=64, heat=heat)
+
+
+def made_up_answers(document):
+    """Answers that have the confusion matrix of the document."""
+    number = 0
+    for label, row in enumerate(document["test"]["confusion"]):
+        for called, count in enumerate(row):
+            for _ in range(count):
+                number += 1
+                shares = [0.05 + 0.001 * (number % 40)] * len(row)
+                shares[called] = 1 - sum(shares[:-1])
+                yield Answer(path=f"p {number}.png", label=label, predicted=called, probabilities=tuple(shares))
+
+
+@pytest.fixture(scope="module")
+def document():
+    return metrics_document(CLASSES, test=200, skill=2.0)
+
+
+@pytest.fixture(scope="module")
+def report(document, tmp_path_factory):
+    answers = tuple(made_up_answers(document))
+    wrong = [answer for answer in answers if not answer.right]
+    shots = {
+        answer.path: small_shot(place, warm=not answer.right) for place, answer in enumerate([*wrong, *answers[:9]])
+    }
+    points = [
+        {
+            "n": n,
+            "accuracy": {"value": 0.5 + n / 1000, "low": 0.4 + n / 1000, "high": 0.6 + n / 1000},
+            "per_class": [{"class": name, "n": 9, "recall": {"value": n / 500}} for name in CLASSES],
+        }
+        for n in (50, 100, 200, 400)
+    ]
+    sentence = {"en": "More pictures will help.", "zh": "增加图片会有帮助。"}
+    evidence = Evidence(
+        answers=answers,
+        ledger=(("skipped", "empty file", 2), ("used", "", 200)),
+        history=tuple({"epoch": n, "loss": 1 / n, "valid_accuracy": 0.5 + n / 20} for n in range(1, 9)),
+        analysis={"learning_curve": {"points": points, "advice": {"sentence": sentence}}},
+        suspects=(Suspect(path="p 1.png", given=0, suggested=1, given_share=0.02, suggested_share=0.97),),
+        shots=shots,
+    )
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    write_report(path, document, evidence)
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser, report):
+    """A function that opens the page; at the end nothing may have been fetched, and nothing may have gone wrong."""
+    contexts, troubles = [], []
+
+    def open_page(width=1440, **options):
+        context = browser.new_context(viewport={"width": width, "height": 900}, locale="en-GB", **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: troubles.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("request", lambda request: troubles.append(request.url) if is_outside(request.url) else None)
+        page.goto(report.as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+def is_outside(address):
+    return not address.startswith(("file:", "data:", "blob:"))
+
+
+def fits(page):
+    return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_page__charts_are_drawn_and_the_page_fits(opened):
+    page = opened()
+    assert fits(page)
+    drawn = page.evaluate("""[...document.querySelectorAll('canvas')].map(canvas => {
+        const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+        return [canvas.id, pixels.some(value => value > 0)];
+    })""")
+    assert dict(drawn) == dict.fromkeys(
+        [f"chart-{name}" for name in ("classes", "thresholds", "reliability", "learning", "losses", "shares")], True
+    )
+
+
+def test_page__a_cell_opens_its_pictures_by_keyboard(opened, document):
+    page = opened()
+    cell = page.locator("button[data-cell='1-0']")
+    count = document["test"]["confusion"][1][0]
+    assert count > 0
+    cell.focus()
+    page.keyboard.press("Enter")
+    dialog = page.locator("dialog#behind")
+    assert dialog.is_visible()
+    assert dialog.locator("h2").inner_text() == "dogs taken for <b>cats</b>"
+    assert dialog.locator("li.card").count() == count
+    assert dialog.locator("img.shot").first.evaluate("image => image.naturalWidth") == 96
+    assert dialog.locator("img.heat").first.is_visible()
+    dialog.locator(".heat-switch").uncheck()
+    assert not dialog.locator("img.heat").first.is_visible()
+    page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+    assert cell.evaluate("button => document.activeElement === button")
+
+
+def test_page__a_right_cell_opens_samples_and_says_how_many_are_left_out(opened, document):
+    page = opened()
+    page.locator("button[data-cell='0-0']").click()
+    shown = page.locator("dialog li.card").count()
+    total = document["test"]["confusion"][0][0]
+    assert 0 < shown < total
+    assert page.locator("#behind-note").inner_text().startswith(f"{total} of the test pictures; {shown} of them")
+
+
+def test_page__the_slider_moves_coverage_and_error(opened, document):
+    page = opened()
+    slider = page.locator("#threshold")
+    slider.focus()
+    curve = document["test"]["risk_coverage"]
+    answered, wrong = {}, {}
+    for key, place in (("Home", 0), ("End", -1)):
+        page.keyboard.press(key)
+        answered[place] = page.locator("#dial-answered").inner_text()
+        wrong[place] = page.locator("#dial-wrong").inner_text()
+        assert page.locator("#dial-answered-note").inner_text() == f"{curve['answered'][place]} of 200 pictures"
+    assert answered[-1] == "100.0 %"
+    assert wrong[-1] == f"{100 * curve['wrong'][-1] / 200:.1f} %"
+    assert answered[0] != answered[-1]
+    page.keyboard.press("ArrowLeft")
+    assert page.locator("#dial-answered").inner_text() != answered[-1]
+
+
+def test_page__both_languages(opened):
+    page = opened()
+    assert page.locator("h2#accuracy").inner_text() == "Test accuracy"
+    page.locator("#language").click()
+    assert page.locator("h2#accuracy").inner_text() == "测试准确率"
+    assert page.locator("html").get_attribute("lang") == "zh"
+    assert "增加图片会有帮助" in page.locator(".advice").inner_text()
+    page.locator("button[data-cell='1-0']").click()
+    assert "被认作" in page.locator("#behind-title").inner_text()
+    page.keyboard.press("Escape")
+    page.locator("#language").click()
+    assert page.locator("h2#accuracy").inner_text() == "Test accuracy"
+
+
+def test_page__smoothing_and_measure_redraw(opened):
+    page = opened()
+    look = "name => document.querySelector(`#chart-${name}`).toDataURL()"
+    for name, control in (("losses", "#smooth"), ("classes", "input[value=precision]")):
+        before = page.evaluate(look, name)
+        page.locator(control).check()
+        assert page.evaluate(look, name) != before
+
+
+def test_page__a_phone(opened):
+    page = opened(390, has_touch=True)
+    assert fits(page)
+    page.locator("button[data-cell='1-0']").tap()
+    box = page.locator("dialog#behind").bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+
+
+def test_page__the_list_of_suspects_can_be_taken_away(opened):
+    page = opened()
+    with page.expect_download() as download:
+        page.locator("a[download]").click()
+    assert download.value.suggested_filename == "suspects.csv"
+    assert download.value.path().read_text().splitlines()[0].startswith("path,label,suggested")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page__axe_finds_nothing_serious(opened, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
+    page = opened(color_scheme=scheme)
+    page.locator("button[data-cell='1-0']").click()
+    behind = axe.Axe().run(page, context="#behind")
+    page.keyboard.press("Escape")
+    found = axe.Axe().run(page)
+    serious = [
+        (violation["id"], violation["nodes"][0]["html"][:200], violation["nodes"][0]["failureSummary"][:300])
+        for result in (behind, found)
+        for violation in result.response["violations"]
+        if violation["impact"] in ("serious", "critical")
+    ]
+    assert len(found.response["passes"]) > 15
+    assert serious == []
+
+
+def test_page__prints_without_its_switches(opened):
+    page = opened()
+    page.emulate_media(media="print")
+    assert not page.locator("#theme").is_visible()
+    assert page.locator("#chart-thresholds").is_visible()
+    assert page.locator("#mistakes li").first.is_visible()
