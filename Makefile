@@ -55,7 +55,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(INSTALL) -e '.[dev,torch]'
+	$(INSTALL) -e '.[dev,torch,figures]'
 	@touch $@ $(VENV)/.core
 
 $(KERAS)/.ready: benchmarks/peers/keras.txt

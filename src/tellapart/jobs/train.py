@@ -33,7 +33,7 @@ from tellapart.jobs.bases import find_base
 from tellapart.jobs.environment import environment, installed_version, peak_rss_mb
 from tellapart.jobs.judged import Judged, check_max_error, judge
 from tellapart.jobs.look import look_at
-from tellapart.jobs.recipes import BUDGET, RECIPES, Dataset, Order, Outcome, clear_work
+from tellapart.jobs.recipes import BUDGET, RECIPES, Dataset, Order, Outcome, check_plan, clear_work
 from tellapart.progress import Progress, Silent
 from tellapart.report.page import write_report
 from tellapart.types import SPLITS, Index, LedgerEntry
@@ -72,6 +72,7 @@ def train(
     seed: int = 0,
     budget: float = BUDGET,
     module: torch.nn.Module | None = None,
+    plan: object = None,
     max_error: float = MAX_ERROR,
     force: bool = False,
     command: str = "",
@@ -90,6 +91,7 @@ def train(
         budget: minutes that the recipe auto may take.
         module: a net of the user's own for the recipes scratch and scratch-augmented: from float32 [N, 3, S, S],
             0 to 1, to logits, and its last layer a linear one with an output for each class.
+        plan: other settings than the recipe's own: a Plan of recipes.scratch or recipes.finetune, as the recipe is.
         max_error: the largest share of wrong answers among those that are not marked unsure.
         force: replace a finished run, and go on in spite of unreadable pictures or conflicting labels.
         command: how this run was asked for, for the report.
@@ -100,6 +102,7 @@ def train(
     """
     if recipe not in RECIPES:
         raise UsageError("no such recipe", where=recipe, hint=f"Choose one of: {', '.join(RECIPES)}.")
+    check_plan(recipe, plan)
     check_max_error(max_error)
     RECIPES[recipe].check()
     watch = Stopwatch()
@@ -117,6 +120,7 @@ def train(
         work=folder / run_folder.WORK,
         budget=budget,
         module=module,
+        plan=plan,
         on_epoch=history_writer(folder),
         progress=log,
     )
