@@ -30,10 +30,10 @@ def test_map_mosaic__each_map_has_its_own_range_and_an_empty_one_is_grey():
     assert (empty == 128).all()
 
 
-def test_kernel_mosaic__zero_is_grey_and_all_share_one_range():
+def test_kernel_mosaic__zero_is_grey_and_each_has_its_own_range():
     kernels = np.zeros((2, 3, 1, 1), np.float32)
     kernels[0, :, 0, 0] = [1.0, 0.0, -1.0]
-    kernels[1, :, 0, 0] = [0.5, 0.0, 0.0]
+    kernels[1, :, 0, 0] = [0.02, 0.01, 0.0]
     canvas = kernel_mosaic(kernels, columns=2, enlarge=1)
     assert canvas[0, 0].tolist() == [255, 128, 0]
-    assert canvas[0, 1 + GAP].tolist() == [191, 128, 128]
+    assert canvas[0, 1 + GAP].tolist() == [255, 191, 128]

@@ -24,7 +24,10 @@ DRAWN = {
     7: ["curves.png"],
     8: ["variants.png"],
     14: ["smoothed-curves.png"],
-    17: ["picture.png", "kernels-conv1.png", "filters-conv1.png", "maps-relu1.png"],
+    17: [
+        *("picture.png", "kernels-conv1.png", "filters-conv1.png", "maps-relu1.png"),
+        *("heat-map-exact/*-explained.png", "heat-map-grad-cam/*-explained.png"),
+    ],
 }
 
 
@@ -100,7 +103,8 @@ def test_examples__each_runs_and_has_the_chapter_s_facts(path, workshop, in_fold
     assert re.match(r" +the chapter +here$", out.splitlines()[0])
     assert all(both_columns(row, out)), out
     for name in DRAWN.get(row, []):
-        levels = np.asarray(Image.open(workshop.out / f"{row:02d}" / name).convert("L"))
+        (file,) = (workshop.out / f"{row:02d}").glob(name)
+        levels = np.asarray(Image.open(file).convert("L"))
         assert levels.std() > 1, name
     assert {file: file.read_bytes() for file in workshop.cats.rglob("*") if file.is_file()} == before
 
@@ -125,6 +129,16 @@ def test_examples__as_a_process_with_and_without_pictures(workshop, tmp_path):
     assert failed.stderr.splitlines() == [
         "no pictures for this row: nowhere. Give yours with --data FOLDER; the chapter's are cats_vs_dogs_small."
     ]
+
+
+def test_examples__each_stands_in_the_document_under_its_row():
+    text = (FOLDER.parents[1] / "docs" / "chapter.md").read_text(encoding="utf-8")
+    sections = re.split(r"^## (?=\d)", text, flags=re.MULTILINE)
+    assert len(sections) == 1 + len(EXAMPLES)
+    for section, path in zip(sections[1:], EXAMPLES, strict=True):
+        assert section.startswith(f"{int(path.name[:2])}. ")
+        assert f"[{path.name}](../examples/chapter/{path.name})" in section
+        assert f"python examples/chapter/{path.name}" in section
 
 
 def test_examples__each_says_what_it_teaches_and_how_it_is_run():

@@ -1,4 +1,4 @@
-"""Row 10: a base that has already learned to see, on 1.4 million other pictures.
+"""Row 10: a base that has already learned to see, on more than a million other pictures.
 
     python examples/chapter/10_pretrained_base.py [--backbone resnet50]
 

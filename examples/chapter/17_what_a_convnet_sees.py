@@ -3,7 +3,8 @@
     python examples/chapter/17_what_a_convnet_sees.py [--image FILE] [--backbone vgg16 --weights vgg16.safetensors]
 
 Maps are of the net of row 9, the further from the pixels the emptier; filters are of a pretrained base (the first
-layer's kernels as they are, and for later ones the pictures that gradient ascent finds).
+layer's kernels as they are, and for later ones the pictures that gradient ascent finds). Heat maps are of both. On the
+command line: tellapart explain RUN/model.tellapart FILE -o FOLDER.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tellapart.convnets.stage_maps import StageReader
 from tellapart.data.scan import scan
 from tellapart.errors import UsageError
 from tellapart.jobs.bases import find_base
+from tellapart.jobs.explain import explain
 from tellapart.jobs.pictures import write_png
 
 FILTERS, STEPS, SIDE = 16, 40, 112  # filters of a stage, steps of the ascent, pixels
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     wanted.add_argument("--image", type=Path, metavar="FILE", help="a picture; else the first test picture")
     options = wanted.parse_args(arguments)
     image = options.image or a_picture(find_data(options, "cats_vs_dogs_small"))
-    facts([*draw_maps(options, image), *draw_filters(options)])
+    facts([*draw_maps(options, image), *draw_filters(options), *draw_heat(options, image)])
     print(f"pictures: {folder(options, 17)}")
 
 
@@ -86,6 +88,17 @@ def draw_filters(options: argparse.Namespace) -> list[tuple[str, str, str]]:
         ("filters climbed, of stages", "block1 to block4 of VGG16", f"{' '.join(shown)} of {options.backbone}"),
         ("steps of gradient ascent", "40", str(STEPS)),
     ]
+
+
+def draw_heat(options: argparse.Namespace, image: Path) -> list[tuple[str, str, str]]:
+    """What of the picture decided: exactly, for the head of row 11, and by Grad-CAM, for the net of row 9."""
+    found = []
+    for row, stage, name in ((11, None, "exact"), (9, "last", "grad-cam")):
+        model = run_of(row, options) / "model.tellapart"
+        out = folder(options, 17) / f"heat-map-{name}"
+        (answer,) = explain(model, [image], out=out, stage=stage)["pictures"]
+        found.append(f"{answer['method']}: {answer['predicted']}, {100 * answer['probability']:.1f} %")
+    return [("heat map, of row 11", "Grad-CAM, VGG16", found[0]), ("heat map, of row 9", "", found[1])]
 
 
 if __name__ == "__main__":

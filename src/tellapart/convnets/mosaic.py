@@ -36,14 +36,14 @@ def map_mosaic(maps: NDArray[np.floating[Any]], *, columns: int = 16, enlarge: i
 
 
 def kernel_mosaic(kernels: NDArray[np.floating[Any]], *, columns: int = 8, enlarge: int = 12) -> Pixels:
-    """Kernels [F, 3, h, w] over three colours as colour pictures, 0 mid-grey and all of them in one range.
+    """Kernels [F, 3, h, w] over three colours as colour pictures, each in its own range, 0 mid-grey.
 
     Args:
         kernels: F of them, the weights of a first convolution.
         columns: C.
         enlarge: draw every weight as so many pixels a side.
     """
-    largest = max(float(np.abs(kernels).max()), 1e-12)
+    largest = np.maximum(np.abs(kernels).max(axis=(1, 2, 3), keepdims=True), 1e-12)
     coloured = np.rint(127.5 + 127.5 * kernels / largest).astype(np.uint8)
     return mosaic(coloured.transpose(0, 2, 3, 1), columns=columns, enlarge=enlarge)
 

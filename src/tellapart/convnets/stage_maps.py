@@ -8,7 +8,6 @@ Legend: N pictures, S side of a square, C channels and h w places of a stage, F 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.convnets.extra import load_torch
+from tellapart.convnets.graph_cam import stage_names
 from tellapart.convnets.stages import Stages, trainable_stages
 from tellapart.errors import UsageError
 from tellapart.progress import Progress, Silent
@@ -47,7 +47,7 @@ class StageReader:
         self._graph = backbone.graph
         self._side = backbone.preprocess.size
         self._entry = _float_pixels(backbone)
-        self._tensors = stage_names(self._graph, entry=self._entry, outputs=backbone.outputs)
+        self._tensors = map_stages(self._graph, entry=self._entry, outputs=backbone.outputs)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -131,16 +131,11 @@ class StageReader:
         return trainable_stages(self._graph, entry=self._entry, outputs=[self._tensors[name] for name in stages])
 
 
-def stage_names(graph: bytes, *, entry: str, outputs: Sequence[str]) -> dict[str, str]:
-    """The tensor of each stage between entry and outputs by its name: the operator in small letters, and its number."""
-    counts: Counter[str] = Counter()
-    names: dict[str, str] = {}
-    for operation in trainable_stages(graph, entry=entry, outputs=outputs).operations:
-        if operation.kind in MAPPED:
-            kind = operation.kind.lower()
-            counts[kind] += 1
-            names[f"{kind}{counts[kind]}"] = operation.output
-    return names
+def map_stages(graph: bytes, *, entry: str, outputs: Sequence[str]) -> dict[str, str]:
+    """The tensor of each stage that gives maps, between entry and outputs, by its name, in the order they are run."""
+    operations = trainable_stages(graph, entry=entry, outputs=outputs).operations
+    mapped = {operation.output for operation in operations if operation.kind in MAPPED}
+    return {name: tensor for name, tensor in stage_names(operations).items() if tensor in mapped}
 
 
 def evened(pictures: NDArray[np.floating[Any]]) -> Pixels:
