@@ -13,11 +13,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from common import accuracy, facts, figures_of, find_data, parser, run_example, run_folder, run_of
+from common import accuracy, base_size, facts, figures_of, find_data, parser, run_example, run_folder, run_of
 from tellapart.cli_progress import listener
 from tellapart.jobs.train import train
-
-SHORT_SIDE = 64
 
 
 def fit(options: argparse.Namespace, *, again: bool = False) -> Path:
@@ -30,7 +28,7 @@ def fit(options: argparse.Namespace, *, again: bool = False) -> Path:
         recipe="features",
         backbone=options.backbone,
         weights=options.weights,
-        size=SHORT_SIDE if options.short else None,
+        size=base_size(options),
         force=again,
         progress=listener(),
     )[0]

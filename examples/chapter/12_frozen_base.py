@@ -14,14 +14,13 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from common import accuracy, facts, figures_of, find_data, parser, run_example, run_folder, run_of, total
+from common import accuracy, base_size, facts, figures_of, find_data, parser, run_example, run_folder, run_of, total
 from tellapart.cli_progress import listener
 from tellapart.convnets.summary import summarise_net
 from tellapart.jobs.bases import find_base
 from tellapart.jobs.train import train
 
 CHAPTER = "vgg16-chapter-head"
-SHORT_SIDE = 64
 
 
 def fit(options: argparse.Namespace) -> Path:
@@ -33,7 +32,7 @@ def fit(options: argparse.Namespace) -> Path:
         recipe="frozen",
         backbone=options.backbone,
         weights=options.weights,
-        size=SHORT_SIDE if options.short else None,
+        size=base_size(options),
         progress=listener(),
     )[0]
 
@@ -44,8 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     tensors = [str(sum(layer.trainable for layer in layers)) for layers in (free, frozen)]
     run = run_of(12, options)
     figures = figures_of(run)
-    size = SHORT_SIDE if options.short else None
-    base = find_base(options.backbone, size=size, weights=options.weights)
+    base = find_base(options.backbone, size=base_size(options), weights=options.weights)
     moved = "no" if base.digest == figures["backbone"]["digest"] else "yes"
     facts(
         [

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from common import (
     accuracy,
+    base_size,
     facts,
     figures_of,
     find_data,
@@ -28,8 +29,6 @@ from common import (
 from tellapart.cli_progress import listener
 from tellapart.jobs.train import train
 from tellapart.recipes.finetune import Plan
-
-SHORT_SIDE = 64
 
 
 def fit(options: argparse.Namespace) -> Path:
@@ -44,7 +43,7 @@ def fit(options: argparse.Namespace) -> Path:
         recipe="finetune",
         backbone=options.backbone,
         weights=options.weights,
-        size=SHORT_SIDE if options.short else None,
+        size=base_size(options),
         plan=plan,
         progress=listener(),
     )[0]

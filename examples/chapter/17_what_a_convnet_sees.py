@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common import facts, find_data, folder, parser, run_example, run_of
+from common import base_size, facts, find_data, folder, parser, run_example, run_of
 from tellapart.bundle.bundle import read_bundle
 from tellapart.cli_progress import listener
 from tellapart.convnets.mosaic import kernel_mosaic, map_mosaic, mosaic
@@ -71,7 +71,7 @@ def empty(maps: Mapping[str, np.ndarray]) -> str:
 
 def draw_filters(options: argparse.Namespace) -> list[tuple[str, str, str]]:
     """The kernels of the first convolution of a base, and what filters of four stages answer to."""
-    reader = StageReader(find_base(options.backbone, weights=options.weights))
+    reader = StageReader(find_base(options.backbone, size=base_size(options), weights=options.weights))
     stages = [name for name in reader.names if name.startswith("conv")]
     write_png(folder(options, 17) / f"kernels-{stages[0]}.png", kernel_mosaic(reader.kernels(stages[0])))
     shown = [stages[place * (len(stages) - 1) // 4] for place in range(4)]

@@ -24,6 +24,8 @@ from tellapart.types import SplitName
 
 HERE: Final = Path(__file__).resolve().parent
 SETS: Final = HERE.parents[2] / "shared" / "data"
+CHAPTER_SIDE: Final = 150  # pixels
+SHORT_SIDE: Final = 64
 FEW: Final[Mapping[SplitName, int]] = {"train": 8, "valid": 4, "test": 4}  # pictures a class for --short
 
 
@@ -79,6 +81,12 @@ def run_folder(options: argparse.Namespace, row: int, data: Path) -> Path:
     """Where a row trains: a folder for each set, each base and each kind of settings."""
     kinds = {"short": options.short, "as-chapter": options.as_chapter, options.backbone: options.backbone != "lite0"}
     return folder(options, row) / "-".join([data.resolve().name, *(kind for kind, asked in kinds.items() if asked)])
+
+
+def base_size(options: argparse.Namespace) -> int | None:
+    """The side in pixels that a base looks at: the chapter's for its own bases, None for the own one of lite0."""
+    own = None if options.backbone == "lite0" else CHAPTER_SIDE
+    return SHORT_SIDE if options.short else own
 
 
 def run_of(row: int, options: argparse.Namespace, name: str = "cats_vs_dogs_small") -> Path:
