@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 ENGLISH, CHINESE = "README.md", "README.zh-CN.md"
 DOCUMENTS = (
     *(ENGLISH, CHINESE, "CONTRIBUTING.md", "CHANGELOG.md", "NOTICE"),
-    *("docs/decisions.md", "docs/log.md", "docs/formats.md", "docs/reliability.md"),
+    *("docs/decisions.md", "docs/log.md", "docs/formats.md", "docs/reliability.md", "docs/chapter.md"),
 )
 RUN_FILES = (
     *("model.tellapart", "metrics.json", "predictions.csv", "split.csv"),
@@ -71,7 +71,7 @@ def test_readmes__every_command_is_shown(command):
     assert command in {words[0] for words in invocations(ENGLISH)}
 
 
-@pytest.mark.parametrize("words", invocations(ENGLISH), ids=" ".join)
+@pytest.mark.parametrize("words", [*invocations(ENGLISH), *invocations("docs/chapter.md")], ids=" ".join)
 def test_readmes__every_command_shown_exists_with_its_options(words):
     command, position = COMMANDS[words[0]], 1
     while hasattr(command, "commands") and words[position : position + 1]:

@@ -107,6 +107,22 @@ def test_train__a_net_of_ones_own_needs_a_recipe_that_trains_it(data, tmp_path):
         train(data, out=tmp_path / "run", recipe="features", module=object())
 
 
+def test_train__a_plan_of_ones_own_is_followed(data, tmp_path):
+    pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
+    plan = scratch.Plan(net="mnist-convnet", training=replace(SMALL, epochs=1, optimiser="rmsprop"), pictures=100)
+    _, metrics = train(data, out=tmp_path / "run", recipe="scratch", size=24, plan=plan)
+    assert metrics["selected"]["net"] == "mnist-convnet"
+    assert metrics["selected"]["training"]["optimiser"] == "rmsprop"
+    assert metrics["selected"]["out_of"]["epoch"] == [1]
+
+
+@pytest.mark.parametrize("recipe", ["features", "finetune"])
+def test_train__a_plan_of_another_recipe_is_refused(recipe, data, tmp_path):
+    with pytest.raises(UsageError, match=f"takes no such plan: {recipe}"):
+        train(data, out=tmp_path / "run", recipe=recipe, plan=scratch.Plan(net="x", training=SMALL, pictures=1))
+    assert not (tmp_path / "run").exists()
+
+
 def test_train__weights_are_of_a_base(data, tmp_path, brief):
     with pytest.raises(UsageError, match="--weights"):
         train(data, out=tmp_path / "run", recipe="scratch", weights=tmp_path / "weights.safetensors")

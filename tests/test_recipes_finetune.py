@@ -1,6 +1,7 @@
 """The recipe `finetune`: never worse than where it starts by what it chooses by, and test pictures stay unopened."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -172,3 +173,13 @@ def test_train_finetune__goes_on_where_it_was_killed(case, trained, tmp_path):
     resumed = case.fit(tmp_path)
     assert resumed.backbone.graph == trained.backbone.graph
     np.testing.assert_array_equal(resumed.head.weight, trained.head.weight)
+
+
+def test_safe_tensors__weights_that_lie_channels_last():
+    weight = np.moveaxis(np.arange(24, dtype=np.float32).reshape(2, 3, 4), 2, 1)
+    assert not weight.flags["C_CONTIGUOUS"]
+    head = SimpleNamespace(weight=np.ones((2, 2), np.float32), bias=np.zeros(2, np.float32))
+    content = finetune_recipe.safe_tensors(SimpleNamespace(weights={"layer": weight}, head=head))
+    from safetensors.numpy import load
+
+    np.testing.assert_array_equal(load(content)["layer"], weight)

@@ -16,11 +16,12 @@ from tellapart.backbones.engine import Engine, native_precision
 from tellapart.convnets.extra import load_safetensors, load_torch
 from tellapart.convnets.trained_net import TrainedNet
 from tellapart.data.warp import load_cv2
-from tellapart.errors import DataError, OutputError
+from tellapart.errors import DataError, OutputError, UsageError
 from tellapart.features.embed import PLAIN, View
 from tellapart.heads.calibration import fit_temperature
 from tellapart.jobs.look import look_at
 from tellapart.progress import Progress
+from tellapart.recipes import finetune, scratch
 from tellapart.recipes.auto import train_auto
 from tellapart.recipes.features import train_features
 from tellapart.recipes.finetune import train_finetune
@@ -75,6 +76,7 @@ class Order:
         work: a folder for what a recipe keeps while it works; it need not exist.
         budget: minutes that `auto` may take.
         module: a net of the user's own for the scratch recipes.
+        plan: other settings than the recipe's own, of the recipe's own kind.
         on_epoch: called after every epoch with the history so far.
         progress: told of every stage.
     """
@@ -84,6 +86,7 @@ class Order:
     work: Path
     budget: float = BUDGET
     module: torch.nn.Module | None = None
+    plan: Any = None
     on_epoch: Callable[[Sequence[Mapping[str, Any]]], None] = lambda _history: None
     progress: Progress
 
@@ -111,11 +114,13 @@ class Recipe:
         train: from a dataset, a base and an order to an outcome.
         check: called before any work; raises MissingExtraError where the recipe needs what is not installed.
         has_base: whether it starts from a pretrained base.
+        plan: the kind of settings it can be given instead of its own; None where it takes none.
     """
 
     train: Callable[[Dataset, Backbone, Order], Outcome]
     check: Callable[[], object] = lambda: None
     has_base: bool = True
+    plan: type | None = None
 
 
 def by_features(dataset: Dataset, base: Backbone, order: Order) -> Outcome:
@@ -157,6 +162,7 @@ def by_finetune(dataset: Dataset, base: Backbone, order: Order) -> Outcome:
         seed=order.seed,
         progress=order.progress,
         on_epoch=order.on_epoch,
+        plan=order.plan,
         **dataset.head_arguments(),
     )
     return calibrated(net, dataset, base, order)
@@ -174,6 +180,7 @@ def by_scratch(dataset: Dataset, base: Backbone, order: Order, *, augmented: boo
         progress=order.progress,
         on_epoch=order.on_epoch,
         module=order.module,
+        plan=order.plan,
     )
     return calibrated(net, dataset, base, order)
 
@@ -275,6 +282,19 @@ def clear_work(folder: Path) -> None:
         raise OutputError("the work folder cannot be removed", where=folder, hint="Remove it by hand.") from error
 
 
+def check_plan(recipe: str, plan: object) -> None:
+    """Stop at settings that the recipe does not take.
+
+    Raises:
+        UsageError: they are not of its own kind.
+    """
+    kind = RECIPES[recipe].plan
+    if plan is None or (kind is not None and isinstance(plan, kind)):
+        return
+    taken = f"It takes a {kind.__module__}.{kind.__qualname__}." if kind is not None else "Leave the plan out."
+    raise UsageError("this recipe takes no such plan", where=f"{recipe}, {type(plan).__name__}", hint=taken)
+
+
 def needs_torch() -> None:
     """Everything that a recipe with torch imports, found before any work."""
     load_torch()
@@ -286,7 +306,7 @@ RECIPES: Mapping[str, Recipe] = {
     "auto": Recipe(train=by_auto),
     "features": Recipe(train=by_features),
     "frozen": Recipe(train=by_frozen, check=load_cv2),
-    "finetune": Recipe(train=by_finetune, check=needs_torch),
-    "scratch": Recipe(train=by_scratch, check=needs_torch, has_base=False),
-    "scratch-augmented": Recipe(train=by_scratch_augmented, check=needs_torch, has_base=False),
+    "finetune": Recipe(train=by_finetune, check=needs_torch, plan=finetune.Plan),
+    "scratch": Recipe(train=by_scratch, check=needs_torch, has_base=False, plan=scratch.Plan),
+    "scratch-augmented": Recipe(train=by_scratch_augmented, check=needs_torch, has_base=False, plan=scratch.Plan),
 }

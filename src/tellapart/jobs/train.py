@@ -37,7 +37,7 @@ from tellapart.jobs.environment import environment, installed_version, peak_rss_
 from tellapart.jobs.findings import tell_findings
 from tellapart.jobs.judged import Judged, check_max_error, judge
 from tellapart.jobs.look import look_at
-from tellapart.jobs.recipes import BUDGET, RECIPES, Dataset, Order, Outcome, clear_work
+from tellapart.jobs.recipes import BUDGET, RECIPES, Dataset, Order, Outcome, check_plan, clear_work
 from tellapart.jobs.report import write_page
 from tellapart.jobs.together import counted, draw_together, look_for_duplicates, say_leaks, score_without
 from tellapart.progress import Progress, Silent
@@ -77,6 +77,7 @@ def train(
     seed: int = 0,
     budget: float = BUDGET,
     module: torch.nn.Module | None = None,
+    plan: object = None,
     max_error: float = MAX_ERROR,
     group_by: str | None = None,
     drop_leaks: bool = False,
@@ -97,6 +98,7 @@ def train(
         budget: minutes that the recipe auto may take.
         module: a net of the user's own for the recipes scratch and scratch-augmented: from float32 [N, 3, S, S],
             0 to 1, to logits, and its last layer a linear one with an output for each class.
+        plan: other settings than the recipe's own: a Plan of recipes.scratch or recipes.finetune, as the recipe is.
         max_error: the largest share of wrong answers among those that are not marked unsure.
         group_by: declares groups of pictures that are kept on one side of a split, see `declare_groups`.
         drop_leaks: leave test pictures out whose like the data has put into train or valid.
@@ -109,6 +111,7 @@ def train(
     """
     if recipe not in RECIPES:
         raise UsageError("no such recipe", where=recipe, hint=f"Choose one of: {', '.join(RECIPES)}.")
+    check_plan(recipe, plan)
     check_max_error(max_error)
     RECIPES[recipe].check()
     watch = Stopwatch()
@@ -128,6 +131,7 @@ def train(
         work=folder / run_folder.WORK,
         budget=budget,
         module=module,
+        plan=plan,
         on_epoch=history_writer(folder),
         progress=log,
     )

@@ -243,8 +243,9 @@ def safe_tensors(tuned: Tuned) -> bytes:
     """The trained stages and the head as the bytes of a safetensors file."""
     torch = load_torch()
     head = {"classifier_weight": tuned.head.weight, "classifier_bias": tuned.head.bias}
+    tensors = {**tuned.weights, **head}  # those of a base of torch's may lie channels last, which safetensors refuses
     content: bytes = load_safetensors().save(
-        {name: torch.from_numpy(value) for name, value in {**tuned.weights, **head}.items()}
+        {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in tensors.items()}
     )
     return content
 

@@ -1,0 +1,36 @@
+"""Row 2: the same convolutions without pooling, and why that is a bad idea.
+
+    python examples/chapter/02_without_pooling.py
+
+The convolutions have the same parameters. But the last maps still have 22x22 places, each of which has seen only 7x7
+pixels of the digit, and a dense layer on all of them would have nearly 16 million weights. It needs no pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from common import facts, parser, run_example, shapes, total
+from tellapart.jobs.summary import summarise
+
+DENSE = 512
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser(__doc__).parse_args(arguments)
+    layers = summarise("mnist-convnet-without-pooling")
+    height, width, channels = layers[-1].shape
+    numbers = height * width * channels
+    facts(
+        [
+            ("shapes", "26x26x32 24x24x64 22x22x64", shapes(layers)),
+            ("parameters", "55,744", total(layers)),
+            ("numbers of a picture at the end", "about 31,000", f"{numbers:,}"),
+            (f"weights to a dense layer of {DENSE}", "15.8 million", f"{numbers * DENSE:,}"),
+            ("pixels that a last place has seen", "7x7", "{0}x{0}".format(1 + 2 * len(layers))),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    run_example(main)

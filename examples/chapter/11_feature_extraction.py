@@ -1,0 +1,56 @@
+"""Row 11: feature extraction: the base looks at each picture once, what it saw is kept, and a head is trained on that.
+
+    python examples/chapter/11_feature_extraction.py
+    python examples/chapter/11_feature_extraction.py --backbone vgg16 --weights vgg16.safetensors
+
+On the command line: tellapart train FOLDER, since this is the default recipe. The second run finds everything the base
+saw on the disk, and looks at no picture again.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from common import accuracy, base_size, facts, figures_of, find_data, parser, run_example, run_folder, run_of
+from tellapart.cli_progress import listener
+from tellapart.jobs.train import train
+
+
+def fit(options: argparse.Namespace, *, again: bool = False) -> Path:
+    """Train it; the run folder."""
+    data = find_data(options, "cats_vs_dogs_small")
+    out = run_folder(options, 11, data)
+    return train(
+        data,
+        out=out.with_name(f"{out.name}-again") if again else out,
+        recipe="features",
+        backbone=options.backbone,
+        weights=options.weights,
+        size=base_size(options),
+        force=again,
+        progress=listener(),
+    )[0]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parser(__doc__, base=True).parse_args(arguments)
+    run = run_of(11, options)
+    figures, again = figures_of(run), figures_of(fit(options, again=True))
+    counts, timing = figures["counts"], figures["timing"]
+    facts(
+        [
+            ("pictures", "2000 1000 1000", " ".join(str(counts[name]) for name in ("train", "valid", "test"))),
+            ("head", "dense 256, dropout 0.5, sigmoid", f"linear, of {figures['selected'].get('depths', 'the base')}"),
+            ("valid accuracy", "about 90 %", accuracy(figures, "valid")),
+            ("test accuracy", "", accuracy(figures, "test")),
+            ("pictures looked at, seconds", "", f"{timing['fresh']}, {timing['total_s']:.1f}"),
+            ("the second time", "", f"{again['timing']['fresh']}, {again['timing']['total_s']:.1f}"),
+        ]
+    )
+    print(f"run: {run}")
+
+
+if __name__ == "__main__":
+    run_example(main)

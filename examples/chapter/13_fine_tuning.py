@@ -1,0 +1,73 @@
+"""Row 13: fine-tuning: once the head is trained, the last stages of the base are trained with it, at a low rate.
+
+    python examples/chapter/13_fine_tuning.py
+    python examples/chapter/13_fine_tuning.py --backbone vgg16 --weights vgg16.safetensors
+
+On the command line: tellapart train FOLDER --recipe finetune. What the earlier stages see of each view is kept, so that
+an epoch pays only for the stages that train. What does not lower the loss on valid is not kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from common import (
+    accuracy,
+    base_size,
+    facts,
+    figures_of,
+    find_data,
+    history_of,
+    parser,
+    run_example,
+    run_folder,
+    run_of,
+)
+from tellapart.cli_progress import listener
+from tellapart.jobs.train import train
+from tellapart.recipes.finetune import Plan
+
+
+def fit(options: argparse.Namespace) -> Path:
+    """Train it; the run folder."""
+    data = find_data(options, "cats_vs_dogs_small")
+    plan = Plan()
+    if options.short:
+        plan = replace(plan, views=2, training=replace(plan.training, epochs=1))
+    return train(
+        data,
+        out=run_folder(options, 13, data),
+        recipe="finetune",
+        backbone=options.backbone,
+        weights=options.weights,
+        size=base_size(options),
+        plan=plan,
+        progress=listener(),
+    )[0]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parser(__doc__, base=True).parse_args(arguments)
+    run = run_of(13, options)
+    figures, epochs = figures_of(run), len(history_of(run))
+    chosen = figures["selected"]
+    facts(
+        [
+            ("frozen", "blocks 1 to 4", " ".join(chosen["frozen_depths"]) or "nothing that is read"),
+            ("trained", "block5_conv1 to 3", f"{100 * chosen['trained_share']:.0f} % of the work, and the head"),
+            ("learning rate", "1e-5", f"{chosen['training']['learning_rate']:g}, relative to the size of a weight"),
+            ("epochs", "100", f"{epochs}, of which {chosen['epoch']} was best (0: as it started)"),
+            ("log loss on valid, before and after", "", f"{chosen['start_score']:.3f} {chosen['score']:.3f}"),
+            ("seconds", "", f"{figures['timing']['total_s']:.1f}"),
+            ("valid accuracy", "97.5 %", accuracy(figures, "valid")),
+            ("test accuracy", "96.8 % of 1000", accuracy(figures, "test")),
+        ]
+    )
+    print(f"run: {run}")
+
+
+if __name__ == "__main__":
+    run_example(main)

@@ -1,0 +1,43 @@
+"""Row 15: the test pictures are looked at once, when every choice has been made, and the figure gets its interval.
+
+    python examples/chapter/15_test_once.py              # of row 13, which is trained first where it was not
+    python examples/chapter/15_test_once.py --run RUN
+
+What was chosen on valid flatters itself there. And a share of 1000 pictures is not exact: with other pictures of the
+same kind, 96.8 % could as well have been 95.5 or 97.7 %, so the chapter's step from 96 to 97 % is inside the noise.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from common import accuracy, facts, figures_of, parser, run_example, run_of
+from tellapart.cli_tables import share
+from tellapart.evaluation.intervals import wilson
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    wanted = parser(__doc__, base=True)
+    wanted.add_argument("--run", type=Path, metavar="RUN", help="any run folder")
+    options = wanted.parse_args(arguments)
+    run = options.run or run_of(13, options)
+    figures = figures_of(run)
+    with (run / "predictions.csv").open(encoding="utf-8", newline="") as file:
+        answers = list(csv.DictReader(file))
+    right = sum(answer["predicted"] == answer["label"] for answer in answers)
+    facts(
+        [
+            ("valid accuracy", "97.5 %", accuracy(figures, "valid")),
+            ("test accuracy", "96.8 %", accuracy(figures, "test")),
+            ("counted again in predictions.csv", "", share(wilson(right, len(answers)).to_json())),
+            ("the chapter's test, as an interval", share(wilson(968, 1000).to_json()), ""),
+            ("one step of its ladder before", share(wilson(960, 1000).to_json()), ""),
+        ]
+    )
+    print(f"run: {run}")
+
+
+if __name__ == "__main__":
+    run_example(main)

@@ -1,0 +1,156 @@
+"""What the examples share: their options, the chapter's figures beside ours, and runs that later rows look at again.
+
+An example that trains has a function `fit`; the rows that look at its run call it where there is no such run yet. Runs
+and pictures go to runs/chapter/NN, NN being the row, and never into the data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from tellapart.cli_tables import print_table, share
+from tellapart.convnets.layer import Layer
+from tellapart.errors import TellapartError, UsageError
+from tellapart.jobs.split import split
+from tellapart.recipes.scratch import Plan
+from tellapart.types import SplitName
+
+HERE: Final = Path(__file__).resolve().parent
+SETS: Final = HERE.parents[2] / "shared" / "data"
+CHAPTER_SIDE: Final = 150  # pixels
+SHORT_SIDE: Final = 64
+FEW: Final[Mapping[SplitName, int]] = {"train": 8, "valid": 4, "test": 4}  # pictures a class for --short
+
+
+def parser(text: str | None, *, net: bool = False, base: bool = False) -> argparse.ArgumentParser:
+    """The options that every row has, and those of rows that train a net or start from a base."""
+    made = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--data", type=Path, metavar="FOLDER", help="your pictures; else a set in ../shared/data")
+    made.add_argument("--out", type=Path, default=Path("runs/chapter"), metavar="FOLDER", help="where results go")
+    made.add_argument("--short", action="store_true", help="few pictures and an epoch: does it run at all?")
+    made.set_defaults(as_chapter=False, backbone="lite0", weights=None)
+    if net:
+        made.add_argument("--as-chapter", action="store_true", help="the chapter's optimiser, batches and epochs")
+    if base:
+        made.add_argument("--backbone", metavar="NAME", help="the base: lite0, or one of timm such as vgg16")
+        made.add_argument("--weights", type=Path, metavar="FILE", help="its weights; else timm downloads them")
+    return made
+
+
+def run_example(main: Callable[[], None]) -> None:
+    """Run an example; an error of ours is one line and its exit code."""
+    try:
+        main()
+    except TellapartError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(error.exit_code) from error
+
+
+def find_data(options: argparse.Namespace, name: str, *, few: bool = True) -> Path:
+    """The pictures to use: those given, or a set by name; with --short a few of them, copied into the results.
+
+    Raises:
+        UsageError: there are none.
+    """
+    data: Path = options.data or SETS / name
+    if not data.exists():
+        hint = f"Give yours with --data FOLDER; the chapter's are {name}."
+        raise UsageError("no pictures for this row", where=data, hint=hint)
+    if not (options.short and few):
+        return data
+    drawn: Path = options.out / "few" / data.resolve().name
+    split(data, drawn, sizes=FEW)
+    return drawn
+
+
+def folder(options: argparse.Namespace, row: int) -> Path:
+    """Where a row puts its results."""
+    place: Path = options.out / f"{row:02d}"
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def run_folder(options: argparse.Namespace, row: int, data: Path) -> Path:
+    """Where a row trains: a folder for each set, each base and each kind of settings."""
+    kinds = {"short": options.short, "as-chapter": options.as_chapter, options.backbone: options.backbone != "lite0"}
+    return folder(options, row) / "-".join([data.resolve().name, *(kind for kind, asked in kinds.items() if asked)])
+
+
+def base_size(options: argparse.Namespace) -> int | None:
+    """The side in pixels that a base looks at: the chapter's for its own bases, None for the own one of lite0."""
+    own = None if options.backbone == "lite0" else CHAPTER_SIDE
+    return SHORT_SIDE if options.short else own
+
+
+def run_of(row: int, options: argparse.Namespace, name: str = "cats_vs_dogs_small") -> Path:
+    """The run of a row: as it is kept, or trained now by that row's example."""
+    run = run_folder(options, row, find_data(options, name))
+    if (run / "metrics.json").exists():
+        print(f"Using the run in {run}; remove it to train anew.", file=sys.stderr)
+    else:
+        load_example(row).fit(options)
+    return run
+
+
+def load_example(row: int) -> Any:  # noqa: ANN401 - a module whose name no import statement can say
+    """The module of a row's example."""
+    (path,) = HERE.glob(f"{row:02d}_*.py")
+    described = importlib.util.spec_from_file_location(f"row_{row:02d}", path)
+    if described is None or described.loader is None:
+        raise ImportError(path)
+    module = importlib.util.module_from_spec(described)
+    described.loader.exec_module(module)
+    return module
+
+
+def shortened(plan: Plan, options: argparse.Namespace) -> Plan:
+    """The plan, of a single epoch where --short asks for it."""
+    return replace(plan, training=replace(plan.training, epochs=1)) if options.short else plan
+
+
+def figures_of(run: Path) -> dict[str, Any]:
+    """The metrics of a run."""
+    document: dict[str, Any] = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    return document
+
+
+def history_of(run: Path) -> list[dict[str, Any]]:
+    """The rows of a run's history."""
+    return [json.loads(line) for line in (run / "history.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def facts(rows: Sequence[tuple[str, str, str]]) -> None:
+    """Print what the chapter says beside what was found here."""
+    print_table(["", "the chapter", "here"], rows)
+
+
+def accuracy(figures: Mapping[str, Any], part: str) -> str:
+    """The accuracy on valid or test with its 95 % interval, and on how many pictures."""
+    return f"{share(figures[part]['accuracy'])} of {figures['counts'][part]}"
+
+
+def shapes(layers: Sequence[Layer]) -> str:
+    """The shapes of all maps, as 26x26x32."""
+    return " ".join("x".join(map(str, layer.shape)) for layer in layers if len(layer.shape) == 3)
+
+
+def sides(layers: Sequence[Layer]) -> str:
+    """The sides of all maps."""
+    return " ".join(str(layer.shape[0]) for layer in layers if len(layer.shape) == 3)
+
+
+def counted(layers: Sequence[Layer]) -> str:
+    """The parameters of each layer that has some."""
+    return " ".join(f"{layer.parameters:,}" for layer in layers if layer.parameters)
+
+
+def total(layers: Sequence[Layer]) -> str:
+    """All parameters."""
+    return f"{sum(layer.parameters for layer in layers):,}"

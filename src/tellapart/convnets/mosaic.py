@@ -1,0 +1,68 @@
+"""Many small pictures as one: the maps of a stage, the kernels of a layer, the pictures that filters answer to.
+
+Legend: F pictures side by side, h w their sides, R rows and C columns of the mosaic.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.types import Pixels
+
+GAP: Final = 1  # pixels between two of them
+MIDDLE: Final = 128.0  # grey level that the mean of a map is drawn as
+CONTRAST: Final = 64.0  # grey levels for one deviation
+AROUND: Final = 32  # grey level of the gaps
+
+
+def map_mosaic(maps: NDArray[np.floating[Any]], *, columns: int = 16, enlarge: int = 1) -> Pixels:
+    """Maps [F, h, w] as grey pictures, each in its own range: its mean is mid-grey, one deviation 64 levels.
+
+    A map that is the same everywhere (a filter that found nothing) is plain mid-grey.
+
+    Args:
+        maps: F of them.
+        columns: C.
+        enlarge: draw every place as so many pixels a side.
+    """
+    centred = maps - maps.mean(axis=(1, 2), keepdims=True)
+    deviation = np.maximum(maps.std(axis=(1, 2), keepdims=True), 1e-6)
+    grey = np.rint(MIDDLE + CONTRAST * centred / deviation).clip(0, 255).astype(np.uint8)
+    return mosaic(np.repeat(grey[..., np.newaxis], 3, axis=3), columns=columns, enlarge=enlarge)
+
+
+def kernel_mosaic(kernels: NDArray[np.floating[Any]], *, columns: int = 8, enlarge: int = 12) -> Pixels:
+    """Kernels [F, 3, h, w] over three colours as colour pictures, each in its own range, 0 mid-grey.
+
+    Args:
+        kernels: F of them, the weights of a first convolution.
+        columns: C.
+        enlarge: draw every weight as so many pixels a side.
+    """
+    largest = np.maximum(np.abs(kernels).max(axis=(1, 2, 3), keepdims=True), 1e-12)
+    coloured = np.rint(127.5 + 127.5 * kernels / largest).astype(np.uint8)
+    return mosaic(coloured.transpose(0, 2, 3, 1), columns=columns, enlarge=enlarge)
+
+
+def mosaic(pictures: Pixels, *, columns: int, enlarge: int = 1) -> Pixels:
+    """Pictures uint8 [F, h, w, 3], row by row, uint8 [R * (h + GAP) - GAP, C * (w + GAP) - GAP, 3].
+
+    Args:
+        pictures: F of them.
+        columns: C, fewer where there are fewer pictures.
+        enlarge: draw every pixel as so many a side; h and w are then so many times as large.
+    """
+    large = pictures.repeat(enlarge, axis=1).repeat(enlarge, axis=2)
+    count, height, width = large.shape[:3]
+    columns = min(columns, count)
+    rows = math.ceil(count / columns)
+    canvas = np.full((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, 3), AROUND, np.uint8)
+    for place, picture in enumerate(large):
+        row, column = divmod(place, columns)
+        down, across = row * (height + GAP), column * (width + GAP)
+        canvas[down : down + height, across : across + width] = picture
+    return canvas

@@ -1,0 +1,88 @@
+"""Curves of a training: accuracy and loss, epoch by epoch, as a picture file; smoothed where that is asked for."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from tellapart import files
+from tellapart.errors import DataError, MissingExtraError, UsageError
+
+CHAPTER_SMOOTHING: Final = 0.8
+PANELS: Final = (("accuracy", "Accuracy"), ("loss", "Loss"))
+SPLITS: Final = (("train", "training", "o"), ("valid", "validation", "-"))
+HINT: Final = "Install it with: pip install 'tellapart[figures]'"
+
+
+def smooth(values: Sequence[float], *, factor: float = CHAPTER_SMOOTHING) -> list[float]:
+    """The exponential moving average: each value is factor of the one before it, smoothed, and the rest of its own.
+
+    Args:
+        values: in order; the first stays as it is.
+        factor: from 0, which changes nothing, to below 1.
+
+    Raises:
+        UsageError: the factor is outside.
+    """
+    if not 0 <= factor < 1:
+        raise UsageError("the smoothing factor must be from 0 to below 1", where=str(factor))
+    smoothed: list[float] = []
+    for value in values:
+        smoothed.append(smoothed[-1] * factor + value * (1 - factor) if smoothed else value)
+    return smoothed
+
+
+def draw_curves(history: Sequence[Mapping[str, Any]], out: Path, *, smoothing: float = 0.0, title: str = "") -> Path:
+    """Write accuracy and loss of every epoch as a picture: training in dots, validation as a line; returns out.
+
+    Args:
+        history: a row an epoch, as in history.jsonl of a recipe that trains a net.
+        out: the file; its suffix says the format: .png, .svg or .pdf.
+        smoothing: factor of the exponential moving average of all curves; 0 draws them as they are.
+        title: written above.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        DataError: the history is not of epochs.
+        UsageError: no picture has such a suffix, or the smoothing is out of range.
+        OutputError: the file cannot be written.
+    """
+    if not history or not all({"epoch", "train_loss", "train_accuracy"} <= row.keys() for row in history):
+        hint = "Recipes that train a net have one: scratch, scratch-augmented, finetune."
+        raise DataError("there is no history of epochs to draw", hint=hint)
+    figure = _load_figure_class()(figsize=(10, 4), layout="constrained")
+    for axes, (measure, name) in zip(figure.subplots(1, 2), PANELS, strict=True):
+        for split, label, form in SPLITS:
+            points = [
+                (row["epoch"], row[f"{split}_{measure}"]) for row in history if row[f"{split}_{measure}"] is not None
+            ]
+            if points:
+                epochs, values = zip(*points, strict=True)
+                axes.plot(epochs, smooth(values, factor=smoothing), form, label=label, markersize=4)
+        axes.set(xlabel="epoch", title=f"{name}, smoothed by {smoothing}" if smoothing else name)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.suptitle(title)
+    content = io.BytesIO()
+    try:
+        figure.savefig(content, format=out.suffix.removeprefix(".") or "png")
+    except ValueError as error:
+        raise UsageError("no picture of curves has this suffix", where=out, hint="Use .png, .svg or .pdf.") from error
+    files.write_bytes(out, content.getvalue())
+    return out
+
+
+def _load_figure_class() -> Any:  # noqa: ANN401 - a class of an optional library
+    """Matplotlib's Figure; without pyplot, which would choose a window system and keep every figure.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError("curves need matplotlib", hint=HINT) from error
+    return Figure

@@ -1,0 +1,148 @@
+"""Every example of the chapter runs, prints the chapter's facts beside ours, and draws what it says."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pictures import make_pixels, write_splits_and_classes
+
+pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
+pytest.importorskip("timm", reason="needs the extra: pip install 'tellapart[torch]'")
+pytest.importorskip("matplotlib", reason="needs the extra: pip install 'tellapart[figures]'")
+
+FOLDER = Path(__file__).parents[1] / "examples" / "chapter"
+EXAMPLES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
+COUNTS = {split: {"cats": count, "dogs": count} for split, count in (("train", 8), ("validation", 4), ("test", 4))}
+DRAWN = {
+    7: ["curves.png"],
+    8: ["variants.png"],
+    14: ["smoothed-curves.png"],
+    17: [
+        *("picture.png", "kernels-conv1.png", "filters-conv1.png", "maps-relu1.png"),
+        *("heat-map-exact/*-explained.png", "heat-map-grad-cam/*-explained.png"),
+    ],
+}
+
+
+class Workshop:
+    """Small sets to run on, and one folder for all results, so that later rows find the runs of earlier ones."""
+
+    def __init__(self, folder):
+        self.out = folder / "runs"
+        self.cats = write_splits_and_classes(folder / "cats", COUNTS)
+        self.digits = folder / "digits"
+        self.digits.mkdir()
+        for split in ("train", "t10k"):
+            self.write_idx(split, per_class=8)
+
+    def write_idx(self, split, *, per_class):
+        pixels = [
+            make_pixels(seed, kind=digit, width=28, height=28)[:, :, 0]
+            for digit in range(10)
+            for seed in range(per_class)
+        ]
+        header = bytes((0, 0, 8, 3)) + b"".join(number.to_bytes(4, "big") for number in (len(pixels), 28, 28))
+        (self.digits / f"{split}-images-idx3-ubyte").write_bytes(header + np.stack(pixels).tobytes())
+        labels = bytes(digit for digit in range(10) for _ in range(per_class))
+        header = bytes((0, 0, 8, 1)) + len(labels).to_bytes(4, "big")
+        (self.digits / f"{split}-labels-idx1-ubyte").write_bytes(header + labels)
+
+    def arguments(self, row):
+        return ["--short", "--out", str(self.out), "--data", str(self.digits if row == 1 else self.cats)]
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory):
+    return Workshop(tmp_path_factory.mktemp("chapter"))
+
+
+@pytest.fixture
+def in_folder(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+
+
+def load(path):
+    described = importlib.util.spec_from_file_location(f"example_{path.stem}", path)
+    module = importlib.util.module_from_spec(described)
+    described.loader.exec_module(module)
+    return module
+
+
+def both_columns(row, out):
+    """The lines in which the chapter's figures and ours must be the same, as pairs."""
+    exact = {
+        1: ["26x26x32 13x13x32 11x11x64 5x5x64 3x3x64", "320 18,496 36,928", "55,744", "93,322"],
+        2: ["26x26x32 24x24x64 22x22x64", "55,744"],
+        3: ["3x3", "5x5", "26x26", "28x28", "13x13"],
+        5: ["148 74 72 36 34 17 15 7", "6272", "896 18,496 73,856 147,584 3,211,776 513", "3,453,121"],
+        8: ["nearest", "others", "as they are"],
+        10: ["(150, 150, 3) to (4, 4, 512)", "14,714,688", "13"],
+        12: ["16,812,353", "30 4", "no"],
+        14: ["1 0.8 0.64 0.712"],
+    }
+    return [re.search(rf" {re.escape(fact)} .* {re.escape(fact)}$", out, re.MULTILINE) for fact in exact.get(row, [])]
+
+
+def test_examples__one_for_each_row():
+    assert [int(path.name[:2]) for path in EXAMPLES] == list(range(1, 18))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples__each_runs_and_has_the_chapter_s_facts(path, workshop, in_folder, capsys):
+    row = int(path.name[:2])
+    before = {file: file.read_bytes() for file in workshop.cats.rglob("*.png")}
+    load(path).main(workshop.arguments(row))
+    out = capsys.readouterr().out
+    assert re.match(r" +the chapter +here$", out.splitlines()[0])
+    assert all(both_columns(row, out)), out
+    for name in DRAWN.get(row, []):
+        (file,) = (workshop.out / f"{row:02d}").glob(name)
+        levels = np.asarray(Image.open(file).convert("L"))
+        assert levels.std() > 1, name
+    assert {file: file.read_bytes() for file in workshop.cats.rglob("*") if file.is_file()} == before
+
+
+def test_examples__as_a_process_with_and_without_pictures(workshop, tmp_path):
+    """From any folder; an example that lacks its pictures says in one line what to give."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ran, failed = (
+        subprocess.run(
+            [sys.executable, str(FOLDER / "04_small_set.py"), "--short", "--data", str(data)],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for data in (workshop.cats, "nowhere")
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert len(list((tmp_path / "runs/chapter/04/short/train/dogs").iterdir())) == 4
+    assert failed.returncode == 2
+    assert failed.stderr.splitlines() == [
+        "no pictures for this row: nowhere. Give yours with --data FOLDER; the chapter's are cats_vs_dogs_small."
+    ]
+
+
+def test_examples__each_stands_in_the_document_under_its_row():
+    text = (FOLDER.parents[1] / "docs" / "chapter.md").read_text(encoding="utf-8")
+    sections = re.split(r"^## (?=\d)", text, flags=re.MULTILINE)
+    assert len(sections) == 1 + len(EXAMPLES)
+    for section, path in zip(sections[1:], EXAMPLES, strict=True):
+        assert section.startswith(f"{int(path.name[:2])}. ")
+        assert f"[{path.name}](../examples/chapter/{path.name})" in section
+        assert f"python examples/chapter/{path.name}" in section
+
+
+def test_examples__each_says_what_it_teaches_and_how_it_is_run():
+    for path in EXAMPLES:
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith(f'"""Row {int(path.name[:2])}: ')
+        assert f"    python examples/chapter/{path.name}" in text
