@@ -88,7 +88,6 @@ def train(
 
     \b
     tellapart train pictures/
-    tellapart train pictures/ -o runs/second --seed 1
     tellapart train pictures/ --recipe finetune
     tellapart train pictures/ --max-error 0.05
     tellapart train scans/ --group-by 'patient-[0-9]+'

@@ -96,14 +96,13 @@ def train(
         size: the side in pixels of the square that the base, or the net that is trained, looks at; None for its own.
         seed: of everything random.
         budget: minutes that the recipe auto may take.
-        module: a net of the user's own for the recipes scratch and scratch-augmented: from float32 [N, 3, S, S],
-            0 to 1, to logits, and its last layer a linear one with an output for each class.
-        plan: other settings than the recipe's own: a Plan of recipes.scratch or recipes.finetune, as the recipe is.
+        module: a net of the user's own for the recipes scratch and scratch-augmented, see `net_from_module`.
+        plan: another Plan than the recipe's own.
         max_error: the largest share of wrong answers among those that are not marked unsure.
         group_by: declares groups of pictures that are kept on one side of a split, see `declare_groups`.
         drop_leaks: leave test pictures out whose like the data has put into train or valid.
         force: replace a finished run, and go on in spite of unreadable pictures or conflicting labels.
-        command: how this run was asked for, for the report.
+        command: how this run was asked for.
         progress: told of every stage.
 
     Raises:
