@@ -116,8 +116,7 @@ def train(
     watch = Stopwatch()
     base = base_of(recipe, backbone, size=size, weights=weights, module=module)
     with watch.part("scan_s"):
-        index = scan(data)
-        index = index if group_by is None else declare_groups(index, group_by)
+        index = scan(data) if group_by is None else declare_groups(scan(data), group_by)
     folder = out or Path("runs") / index.name
     run_folder.check_outside(folder, data)
     run_folder.claim_run(folder, force=force)
