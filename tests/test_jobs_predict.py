@@ -96,8 +96,10 @@ def test_rewrite_report__metrics_that_are_none(tmp_path, content):
 
 
 def test_rewrite_report__is_the_page_the_training_wrote(trained, tmp_path):
-    shutil.copyfile(trained.run / "metrics.json", tmp_path / "metrics.json")
-    assert rewrite_report(tmp_path).read_bytes() == (trained.run / "report.html").read_bytes()
+    shutil.copytree(trained.run, tmp_path / "run")
+    (tmp_path / "run" / "report.html").unlink()
+    (page,) = rewrite_report(tmp_path / "run")
+    assert page.read_bytes() == (trained.run / "report.html").read_bytes()
 
 
 def test_summarise__layers_shapes_and_parameters_of_the_base():

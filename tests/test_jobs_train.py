@@ -15,10 +15,10 @@ from tellapart.progress import Silent
 
 RUN_FILES = {
     *("model.tellapart", "metrics.json", "predictions.csv", "split.csv"),
-    *("ledger.csv", "history.jsonl", "report.html", "run.log"),
+    *("ledger.csv", "history.jsonl", "report.html", "run.log", "analysis.json"),
 }
 TIMES = {
-    *("scan_s", "decode_s", "embed_s", "duplicates_s", "findings_s", "head_s", "evaluate_s", "write_s"),
+    *("scan_s", "decode_s", "embed_s", "duplicates_s", "findings_s", "head_s", "evaluate_s", "analyse_s", "write_s"),
     *("total_s", "images_per_s", "fresh"),
 }
 SHARES = ("accuracy",)

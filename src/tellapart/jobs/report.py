@@ -14,9 +14,10 @@ from tellapart.jobs.analysis import try_to_analyse
 from tellapart.jobs.evidence import find_pictures, gather
 from tellapart.progress import Progress, Silent
 from tellapart.report.figures import load_matplotlib, write_figures
-from tellapart.report.page import write_report
+from tellapart.report.page import SCHEMA, write_report
 from tellapart.types import Index
 
+NEEDED = {"classes", "counts", "data", "selected", "test", "valid"}  # what everything on the page is made from
 LARGEST_METRICS = 256_000_000  # bytes; a thousand classes take about 8 MB
 
 
@@ -60,7 +61,7 @@ def read_metrics(run: Path) -> dict[str, Any]:
     """The document of RUN/metrics.json.
 
     Raises:
-        DataError: there is none, or it is no JSON object.
+        DataError: there is none, it is no JSON object, of another schema, or lacks something.
     """
     source = run / run_folder.METRICS
     try:
@@ -72,4 +73,9 @@ def read_metrics(run: Path) -> dict[str, Any]:
         raise DataError("metrics.json is not JSON", where=source, hint="Train again with --force.") from error
     if not isinstance(document, dict):
         raise DataError("metrics.json is not that of a run", where=source, hint="Train again with --force.")
+    if document.get("schema") != SCHEMA:
+        what = f"the run's metrics have schema {document.get('schema')}, and this version reads {SCHEMA}"
+        raise DataError(what, where=source, hint="Train again with this version.")
+    if missing := sorted(NEEDED - document.keys()):
+        raise DataError(f"metrics.json lacks {missing[0]}", where=source, hint="Train again with --force.")
     return document

@@ -113,8 +113,7 @@ def train(
     check_plan(recipe, plan)
     check_max_error(max_error)
     RECIPES[recipe].check()
-    watch = Stopwatch()
-    base = base_of(recipe, backbone, size=size, weights=weights, module=module)
+    watch, base = Stopwatch(), base_of(recipe, backbone, size=size, weights=weights, module=module)
     with watch.part("scan_s"):
         index = scan(data) if group_by is None else declare_groups(scan(data), group_by)
     folder = out or Path("runs") / index.name
