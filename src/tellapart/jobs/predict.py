@@ -97,7 +97,7 @@ def evaluate_model(model: Path, data: Path, *, progress: Progress | None = None)
         "schema": 1,
         "model": str(model),
         "data": {"name": index.name, "layout": index.layout},
-        "split": "test" if any(picture.split for picture in index.pictures) else "all",
+        "split": "test" if {picture.split for picture in index.pictures} == {"test"} else "all",
         "classes": list(bundle.classes),
         "ledger": {status: statuses.count(status) for status in ("used", "converted", "skipped")},
         "thresholds": bundle.doubt.to_json(),
