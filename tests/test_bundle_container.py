@@ -212,3 +212,8 @@ def test_read_container__trailing_and_leading_bytes_change_nothing(path):
         assert read_container(path)[1] == MEMBERS
     except ModelFileError as error:
         assert str(path) in str(error)  # noqa: PT017  either outcome is right
+
+
+def test_read_container__a_run_folder_names_the_file_in_it(tmp_path):
+    with pytest.raises(ModelFileError, match=r"cannot read .*In a run folder the model file is .*model.tellapart"):
+        read_container(tmp_path)

@@ -26,6 +26,7 @@ LAYERS = (
     "estimator",
     "cli_progress",
     "cli_tables",
+    "cli_faults",
     "cli_audit",
     "cli",
 )

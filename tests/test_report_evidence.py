@@ -18,8 +18,8 @@ from tellapart.data.scan import scan
 from tellapart.report import choose
 from tellapart.report.charts import BARS, chart_data, history_curves, learning_points
 from tellapart.report.evidence import Answer, Evidence, Shot, Suspect
+from tellapart.report.inlined import embedded_json
 from tellapart.report.language import both
-from tellapart.report.library import embedded_json
 from tellapart.report.page import render
 from tellapart.report.sections import MISTAKES_IN_SIGHT, ledger_summary
 from tellapart.report.shots import LONGEST, heat_png, take_shots

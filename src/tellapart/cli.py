@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tellapart.cli_faults import output_fault, own_fault, usage_fault
 from tellapart.cli_progress import listener
 from tellapart.errors import OutputError, TellapartError, UsageError, one_line
 
@@ -422,8 +422,6 @@ def check_target(out: Path, sources: list[Path]) -> None:
     Raises:
         OutputError: out is one of the sources or a folder, or is below something that is no folder.
     """
-    from tellapart.errors import OutputError
-
     if any(out.exists() and source.exists() and out.samefile(source) for source in sources):
         raise OutputError("this file is to be read, not written", where=out, hint="Choose another with -o.")
     nearest = next(place for place in out.absolute().parents if place.exists())
@@ -461,40 +459,3 @@ def main() -> None:
     if code == INTERRUPTED:  # here, because typer turns some interrupts into this code by itself
         print("tellapart: stopped; the same command goes on from what is already kept", file=sys.stderr)
     raise SystemExit(code or 0)
-
-
-def output_fault(error: OSError) -> int:
-    """Standard output cannot be written to: a reader that has seen enough is no fault, a full disk is the user's."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
-    if isinstance(error, BrokenPipeError):
-        return 0
-    reason = (error.strerror or str(error)).lower()
-    print(f"tellapart: cannot write ({reason}): standard output. Free some space, then run it again.", file=sys.stderr)
-    return OutputError.exit_code
-
-
-def usage_fault(error: Exception) -> int:
-    """Say in one line what the parser cannot parse; 0 if the error is none of the parser's."""
-    code = getattr(error, "exit_code", 0)
-    explain = getattr(error, "format_message", None)
-    if explain is None or not code:
-        return 0
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context else "tellapart"
-    if type(error).__name__ == "NoArgsIsHelpError":
-        print(explain(), file=sys.stderr)
-    else:
-        print(one_line(f"tellapart: {explain().rstrip('.')}. See `{command} --help`."), file=sys.stderr)
-    return int(code)
-
-
-def own_fault(error: Exception) -> int:
-    """A fault of ours: one line on the screen, the traceback in a file."""
-    import tempfile
-    import traceback
-
-    with tempfile.NamedTemporaryFile("w", prefix="tellapart-", suffix=".log", delete=False, encoding="utf-8") as log:
-        traceback.print_exception(error, file=log)
-    what = f"tellapart: a fault of ours: {type(error).__name__}: {error}. Please report it with {log.name}."
-    print(one_line(what), file=sys.stderr)
-    return TellapartError.exit_code

@@ -58,6 +58,9 @@ def read_container(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
             members = {entry.filename: _read_member(archive, entry, path) for entry in entries}
     except FileNotFoundError as error:
         raise ModelFileError("no such model file", where=path, hint="`tellapart train DATA` makes one.") from error
+    except IsADirectoryError as error:
+        hint = f"In a run folder the model file is {path / 'model.tellapart'}."
+        raise ModelFileError("cannot read the model file (is a directory)", where=path, hint=hint) from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ModelFileError(f"cannot read the model file ({reason})", where=path, hint=RETRAIN) from error

@@ -149,7 +149,7 @@ def _classes(name: str) -> int:
 def _timm_base(name: str, size: int | None) -> _Built:
     timm = load_timm()
     if not timm.is_model(name):
-        hint = f"Choose one of {', '.join([*sorted(NETS), *sorted(BUILDERS)])}, or any base of timm."
+        hint = f"Choose one of {', '.join(sorted({*NETS, *BUILDERS}))}, or any base of timm."
         raise UsageError("no such net", where=name, hint=hint)
     model = timm.create_model(name, pretrained=False)
     side = size or model.pretrained_cfg["input_size"][-1]

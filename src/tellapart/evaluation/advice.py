@@ -120,7 +120,7 @@ def _english(facts: Mapping[str, Any]) -> str:
             + (f"; begin with {facts['class']}, where a picture more is worth most." if facts["class"] else ".")
         ),
         "enough": f"More of the same pictures will hardly help: {promise}{span}. Look at what is told wrong instead.",
-        "cannot_tell": f"The valid split is too small to tell whether more pictures would help: {promise}{span}.",
+        "cannot_tell": "The valid split is too small to tell whether more pictures would help.",
         "too_few": "There are too few pictures to draw a learning curve; add pictures of every class.",
     }
     return sentences[facts["code"]]
@@ -141,7 +141,7 @@ def _chinese(facts: Mapping[str, Any]) -> str:
             + (f"；先补充“{facts['class']}”，那里每多一张图片收益最大。" if facts["class"] else "。")
         ),
         "enough": f"同类图片再多也帮助不大：{promise}{span}。不如看看哪些图片被判错。",
-        "cannot_tell": f"验证集太小，无法判断更多图片是否有帮助：{promise}{span}。",
+        "cannot_tell": "验证集太小，无法判断更多图片是否有帮助。",
         "too_few": "图片太少，画不出学习曲线；请为每个类别增加图片。",
     }
     return sentences[facts["code"]]

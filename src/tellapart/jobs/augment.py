@@ -67,7 +67,8 @@ def square(image: Path, *, size: int) -> Pixels:
     try:
         return preprocess.apply(read_bounded(image, limit=LARGEST_FILE)).pixels
     except PictureError as error:
-        raise PictureError(f"cannot read the picture ({error.what})", where=image) from error
+        hint = "Open it in a viewer and save it again, or take another picture."
+        raise PictureError(f"cannot read the picture ({error.what})", where=image, hint=hint) from error
     except ValueError as error:
         raise PictureError(str(error), where=image) from error
     except OSError as error:

@@ -56,7 +56,8 @@ def predict(model: Path, paths: Sequence[str | Path], *, progress: Progress | No
     answers = answer(bundle, embedded)
     if not answers.pictures:
         entry = answers.ledger[0]
-        raise DataError(f"none of the pictures can be read ({entry.reason})", where=entry.path)
+        hint = "docs/formats.md lists what can be read; `tellapart audit` says why each picture cannot."
+        raise DataError(f"none of the pictures can be read ({entry.reason})", where=entry.path, hint=hint)
     return answers
 
 

@@ -20,8 +20,8 @@ from tellapart.errors import DataError
 from tellapart.report import wording
 from tellapart.report.charts import chart_data
 from tellapart.report.evidence import NOTHING, Evidence
+from tellapart.report.inlined import embedded_json, inlined_library, read, script_hash
 from tellapart.report.language import both
-from tellapart.report.library import embedded_json, inlined_library, read, script_hash
 from tellapart.report.sections import page_sections
 
 SCHEMA = 1
