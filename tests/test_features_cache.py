@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from tellapart.features.cache import (
 
 WRITER = """
 import sys
+import threading
 from pathlib import Path
 import numpy as np
 from tellapart.features.cache import Entry, entry_key, open_cache
@@ -312,3 +314,24 @@ def test_cache_folder__without_a_home_is_an_error_of_the_system(monkeypatch):
 def test_cache_limit__is_given_in_megabytes(monkeypatch, value, limit):
     monkeypatch.setenv(LIMIT_VARIABLE, value)
     assert cache_limit() == limit
+
+
+def test_open_cache__many_at_the_same_moment(tmp_path):
+    troubles = []
+
+    def open_one(folder, start):
+        start.wait(30)
+        try:
+            with open_cache(folder):
+                pass
+        except sqlite3.Error as error:
+            troubles.append(error)
+
+    for turn in range(200):
+        start = threading.Barrier(6)
+        openers = [threading.Thread(target=open_one, args=(tmp_path / str(turn), start)) for _ in range(6)]
+        for opener in openers:
+            opener.start()
+        for opener in openers:
+            opener.join(60)
+    assert troubles == []

@@ -38,6 +38,7 @@ CHECK_BYTES = 16
 # An entry that keeps more than its row has this after the row, then the rest; entries of earlier versions have none.
 MORE = b"\xfftellapart-more\x00"
 BUSY_SECONDS = 60
+BUSY_PAUSE = 0.01  # seconds between tries where SQLite does not wait itself
 # SQLITE_ERROR is what a statement of ours comes to on a table that is not ours any more.
 DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 PRIMARY_CODE = 0xFF  # the bits of an extended code that hold the primary one
@@ -245,7 +246,7 @@ def clear_cache(folder: Path | None = None) -> CacheStatus:
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level="IMMEDIATE")
     try:
-        connection.execute("pragma journal_mode = wal")
+        _write_ahead(connection)
         connection.execute("pragma synchronous = normal")
         connection.execute(TABLE)
         connection.commit()
@@ -253,6 +254,20 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Keep the log ahead of the store; SQLite does not wait by itself where another process does the same just now."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal")
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(BUSY_PAUSE)
+        else:
+            return
 
 
 def _is_damage(error: sqlite3.Error) -> bool:
