@@ -18,6 +18,8 @@ from tellapart.types import Features, Pixels
 
 # Measured on 2 Zen 4 cores in bf16: 313, 377, 326, 306 and 265 pictures/s for requests of 1, 4, 8, 16 and 32.
 PICTURES_PER_REQUEST = 4
+SMALL_SIDE = 64  # px; up to it a request costs more than what is computed in it
+SMALL_PICTURES_PER_REQUEST = 64
 REQUESTS_PER_THREAD = 2  # one at work, one waiting, so that a core never waits for Python
 PRECISIONS = ("bf16", "f16", "f32")
 Deliver = Callable[[Features], None]
@@ -37,11 +39,19 @@ def native_precision() -> str:
 class Engine:
     """One compiled base. Pictures go in by `submit`, feature rows come back through a function, out of order."""
 
-    def __init__(self, backbone: Backbone, *, pictures: int = PICTURES_PER_REQUEST, precision: str) -> None:
-        """Compile the base for requests of `pictures` pictures in one precision ("bf16", "f16" or "f32")."""
+    def __init__(self, backbone: Backbone, *, pictures: int | None = None, precision: str) -> None:
+        """Compile the base for requests of so many pictures in one precision ("bf16", "f16" or "f32").
+
+        Args:
+            backbone: the base.
+            pictures: B; None for what suits the size of its pictures.
+            precision: one of PRECISIONS.
+        """
         openvino = load_openvino()
         core = openvino.Core()
         side = backbone.preprocess.size
+        if pictures is None:
+            pictures = SMALL_PICTURES_PER_REQUEST if side <= SMALL_SIDE else PICTURES_PER_REQUEST
         model = between(core.read_model(backbone.graph), entry=backbone.entry, outputs=backbone.outputs)
         model.reshape([pictures, side, side, 3])
         threads = thread_count()
