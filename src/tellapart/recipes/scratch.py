@@ -71,7 +71,7 @@ PLANS: Final[Mapping[tuple[bool, bool], Plan]] = {
         training=Training(
             epochs=30, batch=128, learning_rate=3e-3, weight_decay=0.01, warm_up=0.3, average=0.998, clip=1.0
         ),
-        pictures=204_000,
+        pictures=210_000,
     ),
     (True, True): Plan(
         net="mnist-convnet-normalised",
@@ -87,7 +87,7 @@ PLANS: Final[Mapping[tuple[bool, bool], Plan]] = {
             average=0.998,
             clip=1.0,
         ),
-        pictures=255_000,
+        pictures=210_000,
     ),
     (False, False): Plan(
         net="chapter-convnet",
