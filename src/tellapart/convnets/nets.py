@@ -248,14 +248,16 @@ def chapter_convnet(channels: int, dropout: float, size: int) -> torch.nn.Module
 
 
 def mnist_convnet_normalised(channels: int, dropout: float, _size: int) -> torch.nn.Module:
-    """Three blocks of 16, 48 and twice 96 convolutions with batch normalisation, then every place by itself.
+    """Convolutions of 16, 48 and 96, each with batch normalisation and pooling, one more of 128, then every place.
 
-    Few where the maps are large and a step spends its time, more where they are small.
+    Few channels where the maps are large, since that is where a step spends its time.
     """
     layers: dict[str, Any] = {"pixels": pixel_layer(channels=channels)}
-    for place, (before, width, repeat) in enumerate([(channels, 16, 1), (16, 48, 1), (48, 96, 2)], 1):
-        layers |= _normalised_block(place, before, width, repeat=repeat)
-    return load_torch().nn.Sequential(_named({**layers, **_flat_top(dropout)}))
+    for place, (before, width) in enumerate([(channels, 16), (16, 48), (48, 96)], 1):
+        layers |= _normalised_block(place, before, width, repeat=1)
+    last = _normalised_block(4, 96, 128, repeat=1)
+    del last["pool4"]  # three places a side are left
+    return load_torch().nn.Sequential(_named({**layers, **last, **_flat_top(dropout)}))
 
 
 def photo_convnet(channels: int, dropout: float, _size: int) -> torch.nn.Module:

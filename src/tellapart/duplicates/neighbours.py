@@ -10,14 +10,19 @@ Legend: N pictures, d coordinates.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from tellapart.backbones.engine import thread_count
 
 LEAF: Final = 4096  # pictures compared all with all
-BLOCK: Final = 1024  # of them at a time: 16 MB
+BLOCK: Final = 256  # of them at a time: 4 MB, which stay in the cache while they are gone through again and again
 OVERLAP: Final = 0.1  # the share of pictures on each side of the middle that go into both halves
 SAMPLE: Final = 2048  # pictures a direction is told from
 Points = NDArray[np.float32]  # [N, d]
@@ -48,9 +53,15 @@ def near_rows(even: Points, odd: Points | None = None, *, most: int, least: floa
         least: the cosine from which on a row is near.
     """
     crowd = np.zeros(len(even), np.int64)
-    leaves = _leaves(even, np.arange(len(even)))
-    found = [_leaf_pairs(even, odd, rows, most=most, least=least, crowd=crowd) for rows in leaves]
-    keys = np.unique(np.concatenate([np.empty(0, np.int64), *found]))
+    leaves = list(_leaves(even, np.arange(len(even))))
+    look = partial(_leaf_pairs, even, odd, most=most, least=least)
+    keys = np.empty(0, np.int64)
+    # A thread for each leaf instead of several for each product: most of the time goes into what follows the product.
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(thread_count()) as pool:
+        for rows, (found, near) in zip(leaves, pool.map(look, leaves), strict=True):
+            keys = np.concatenate([keys, found])
+            crowd[rows] = np.maximum(crowd[rows], near)
+    keys = np.unique(keys)
     return Neighbours(pairs=np.stack(np.divmod(keys, max(1, len(even))), axis=1), crowd=crowd)
 
 
@@ -75,10 +86,10 @@ def _direction(centred: Points) -> NDArray[np.float32]:
     return result
 
 
-def _leaf_pairs(even: Points, odd: Points | None, rows: Rows, *, most: int, least: float, crowd: Rows) -> Rows:
-    """Pairs within one leaf as numbers, the smaller row times N plus the larger; crowd [N] is raised to what it has."""
+def _leaf_pairs(even: Points, odd: Points | None, rows: Rows, *, most: int, least: float) -> tuple[Rows, Rows]:
+    """Pairs within one leaf as numbers, the smaller row times N plus the larger; and how many are near each row [n]."""
     ours, signed = even[rows], None if odd is None else odd[rows]
-    keys = []
+    keys, crowd = [np.empty(0, np.int64)], np.empty(len(rows), np.int64)
     for start in range(0, len(rows), BLOCK):
         block = slice(start, start + BLOCK)
         similar = ours[block] @ ours.T
@@ -86,7 +97,7 @@ def _leaf_pairs(even: Points, odd: Points | None, rows: Rows, *, most: int, leas
             similar += np.abs(signed[block] @ signed.T)
         numbers = np.arange(len(similar))
         similar[numbers, start + numbers] = -1
-        crowd[rows[block]] = np.maximum(crowd[rows[block]], np.count_nonzero(similar >= least, axis=1))
+        crowd[block] = np.count_nonzero(similar >= least, axis=1)
         for _ in range(min(most, len(rows) - 1)):
             nearest = similar.argmax(axis=1)
             close = similar[numbers, nearest] >= least
@@ -95,7 +106,7 @@ def _leaf_pairs(even: Points, odd: Points | None, rows: Rows, *, most: int, leas
             keys.append(np.minimum(left, right) * len(even) + np.maximum(left, right))
             if not close.any():
                 break
-    return np.concatenate(keys) if keys else np.empty(0, np.int64)
+    return np.concatenate(keys), crowd
 
 
 def principal(points: Points, *, rows: Rows, width: int) -> Points:

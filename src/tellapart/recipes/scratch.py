@@ -69,9 +69,16 @@ PLANS: Final[Mapping[tuple[bool, bool], Plan]] = {
     (True, False): Plan(
         net="mnist-convnet",
         training=Training(
-            epochs=30, batch=128, learning_rate=3e-3, weight_decay=0.01, warm_up=0.3, average=0.998, clip=1.0
+            epochs=30,
+            batch=128,
+            learning_rate=3e-3,
+            weight_decay=0.1,
+            warm_up=0.3,
+            label_smoothing=0.05,
+            average=0.998,
+            clip=1.0,
         ),
-        pictures=210_000,
+        pictures=158_000,
     ),
     (True, True): Plan(
         net="mnist-convnet-normalised",
