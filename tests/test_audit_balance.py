@@ -16,6 +16,12 @@ def test_find_tiny_classes__is_an_error_where_no_split_can_be_drawn():
     assert find_tiny_classes(index_of_sizes(ant=3, bee=60)).severity == "error"
 
 
+def test_find_tiny_classes__counts_those_of_train_where_there_are_splits_and_says_so():
+    pictures = [picture(f"{place}", "ant", "train" if place < 5 else "test") for place in range(30)]
+    assert "fewer than 20 pictures in train; the smallest, ant, has 5" in find_tiny_classes(index_of(pictures)).message
+    assert "fewer than 20 pictures in all" in find_tiny_classes(index_of_sizes(ant=19, bee=40)).message
+
+
 def test_find_tiny_classes__passes_where_every_class_has_enough():
     assert find_tiny_classes(index_of_sizes(ant=20, bee=60)).outcome == "passed"
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tellapart.audit.finding import Item, found, in_order, not_applicable, passed, plural
+from tellapart.audit.finding import Item, found, in_order, not_applicable, passed
 
 
 def test_in_order__what_was_found_first_and_the_worst_first():
@@ -29,11 +29,3 @@ def test_to_json__holds_the_items_with_their_details():
 def test_title__fails_for_a_code_that_is_not_listed():
     with pytest.raises(KeyError):
         _ = passed("nonsense", "note", "m").title
-
-
-def test_plural__agrees_with_its_number():
-    assert [plural(1, "class", "classes"), plural(0, "picture"), plural(1200, "class", "classes")] == [
-        "1 class",
-        "0 pictures",
-        "1,200 classes",
-    ]

@@ -51,7 +51,7 @@ def test_predict__table_has_a_line_a_picture_and_complains_on_stderr(trained, mi
     lines = outcome.out.splitlines()
     assert len(lines) == 2
     assert re.fullmatch(
-        rf"{re.escape(str(mixed_paths[0]))} +(cat|dog|owl) +\d+\.\d %( +(unsure|unlike the training set|, )+)?",
+        rf"{re.escape(str(mixed_paths[0]))} +(cat|dog|owl) +(> )?\d+\.\d %( +(unsure|unlike the training set|, )+)?",
         lines[0],
     )
     assert f"cannot be read: {mixed_paths[1]} (truncated)" in outcome.err

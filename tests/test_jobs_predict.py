@@ -11,6 +11,31 @@ from tellapart.errors import DataError, ModelFileError
 from tellapart.jobs.predict import evaluate_model, predict
 from tellapart.jobs.report import rewrite_report
 from tellapart.jobs.summary import summarise
+from tellapart.jobs.train import train
+from tellapart.progress import Silent
+
+
+class Notes(Silent):
+    """Keeps what is noted."""
+
+    def __init__(self):
+        self.notes = []
+
+    def note(self, message):
+        self.notes.append(message)
+
+    def said(self, words):
+        return [note for note in self.notes if words in note]
+
+
+def split_rows(run):
+    return list(csv.DictReader((run / "split.csv").read_text().splitlines()))
+
+
+def write_idx(path, values):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = bytes((0, 0, 8, values.ndim)) + b"".join(size.to_bytes(4, "big") for size in values.shape)
+    path.write_bytes(header + values.tobytes())
 
 
 def test_predict__gives_what_predictions_csv_says(trained):
@@ -71,6 +96,57 @@ def test_evaluate_model__without_splits_everything_counts(trained):
     figures = evaluate_model(trained.model, trained.data)
     assert (figures["split"], figures["n"]) == ("all", 49)
     assert figures["ledger"] == {"used": 48, "converted": 1, "skipped": 1}
+
+
+def test_evaluate_model__says_which_pictures_it_was_trained_on(trained, tmp_path):
+    learned = [row for row in split_rows(trained.run) if row["split"] != "test"]
+    listener = Notes()
+    figures = evaluate_model(trained.model, trained.data, progress=listener)
+    counts = {name: sum(row["split"] == name for row in learned) for name in ("train", "valid")}
+    assert figures["trained_on"] == counts
+    (note,) = listener.said("trained on")
+    assert note.startswith(
+        f"{len(learned)} of these 49 pictures were trained on (train or valid): the score says little"
+    )
+
+    # Copies under other names count too, pictures of test and new ones do not.
+    copied = [row for row in learned if row["label"] != "dog"][:1] + [
+        row for row in split_rows(trained.run) if row["split"] == "test"
+    ]
+    for number, row in enumerate(copied):
+        target = tmp_path / "data" / row["label"] / f"other-{number}.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(trained.data / row["path"], target)
+    listener = Notes()
+    figures = evaluate_model(trained.model, tmp_path / "data", progress=listener)
+    assert sum(figures["trained_on"].values()) == 1
+    (note,) = listener.said("trained on")
+    assert note.startswith(f"1 of these {len(copied)} pictures was trained on")
+
+
+def test_evaluate_model__without_a_run_beside_the_model_nothing_is_said(trained, tmp_path):
+    alone = shutil.copyfile(trained.model, tmp_path / "model.tellapart")
+    listener = Notes()
+    assert evaluate_model(alone, trained.data, progress=listener)["trained_on"] is None
+    assert not listener.said("trained on")
+
+
+def test_evaluate_model__idx_pictures_are_told_by_their_pixels(tmp_path):
+    random = np.random.default_rng(0)
+    data = tmp_path / "data"
+    levels = random.integers(0, 256, (60, 8, 8), np.uint8)
+    levels[30:, :4] //= 4
+    labels = np.repeat(np.arange(2, dtype=np.uint8), 30)
+    for start, rows in (("train", slice(None, None, 2)), ("t10k", slice(1, None, 2))):
+        write_idx(data / f"{start}-images-idx3-ubyte", levels[rows])
+        write_idx(data / f"{start}-labels-idx1-ubyte", labels[rows])
+    folder, document = train(data, out=tmp_path / "run")
+    other = tmp_path / "other"
+    write_idx(other / "train-images-idx3-ubyte", levels[:40])
+    write_idx(other / "train-labels-idx1-ubyte", labels[:40])
+    found = evaluate_model(folder / "model.tellapart", other)["trained_on"]
+    assert sum(found.values()) == 20
+    assert document["counts"]["test"] == 30
 
 
 def test_evaluate_model__fewer_classes_than_the_model_knows_shift_nobody(trained, tmp_path):

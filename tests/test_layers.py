@@ -8,7 +8,7 @@ import pytest
 import tellapart
 
 PACKAGE = Path(tellapart.__file__).parent
-BOTTOM = ("errors", "files", "seeds", "progress", "types")
+BOTTOM = ("errors", "files", "seeds", "progress", "types", "words")
 LAYERS = (
     "data",
     "backbones",

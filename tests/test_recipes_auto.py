@@ -7,7 +7,7 @@ import pytest
 
 from tellapart.heads.linear import LinearHead
 from tellapart.recipes import auto
-from tellapart.recipes.auto import Candidate, choose, mcnemar, reason_against, verdict
+from tellapart.recipes.auto import Candidate, choose, reason_against, verdict
 from tellapart.recipes.trained import TrainedHead
 
 PICTURES = 100
@@ -94,13 +94,6 @@ def test_reason_against__names_what_is_missing(monkeypatch):
     monkeypatch.setattr(auto, "find_spec", lambda name: None if name == "torch" else object())
     reason = reason_against(candidate("finetune", wrong()), errors=50, deadline=LATER)
     assert "torch is not installed (pip install 'tellapart[torch]')" in reason
-
-
-@pytest.mark.parametrize(
-    ("mended", "broken", "chance"), [(0, 0, 1.0), (5, 5, 1.0), (6, 0, 0.03125), (0, 6, 0.03125), (5, 0, 0.0625)]
-)
-def test_mcnemar__is_exact(mended, broken, chance):
-    assert mcnemar(mended, broken) == pytest.approx(chance)
 
 
 def test_verdict__counts_only_pictures_on_which_they_differ():

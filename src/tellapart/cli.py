@@ -14,6 +14,7 @@ import typer
 from tellapart.cli_faults import output_fault, own_fault, usage_fault
 from tellapart.cli_progress import listener
 from tellapart.errors import OutputError, TellapartError, UsageError, one_line
+from tellapart.words import counted
 
 INTERRUPTED = 130
 app = typer.Typer(
@@ -413,7 +414,8 @@ def clear() -> None:
     from tellapart.features.cache import clear_cache
 
     before = clear_cache()
-    print(f"removed the features of {before.entries:,} pictures, {before.size / 1e6:,.1f} MB, from {before.folder}")
+    pictures = counted(before.entries, "picture")
+    print(f"removed the features of {pictures}, {before.size / 1e6:,.1f} MB, from {before.folder}")
 
 
 def check_target(out: Path, sources: list[Path]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tellapart.errors import one_line
 from tellapart.jobs.audit import FINDINGS, PAGE
+from tellapart.words import counted
 
 EXAMPLES = 2  # of each finding; the page and the JSON file have more
 
@@ -16,7 +17,11 @@ def print_audit(document: Mapping[str, Any], folder: Path) -> None:
     """What was found, with examples; what passed and what could not be looked for in a line each."""
     pictures = document["pictures"]
     fates = ", ".join(f"{pictures[status]:,} {status}" for status in ("used", "converted", "skipped"))
-    print(one_line(f"{document['data']['name']}: {len(document['classes'])} classes; pictures: {fates}"))
+    print(
+        one_line(
+            f"{document['data']['name']}: {counted(len(document['classes']), 'class', 'classes')}; pictures: {fates}"
+        )
+    )
     for finding in document["findings"]:
         if finding["outcome"] == "found":
             print()

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tellapart.errors import one_line
+from tellapart.words import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichBars
@@ -73,7 +74,7 @@ class Lines:
     def start(self, stage: str, *, total: int, unit: str) -> None:
         self._stage, self._total, self._unit, self._done = stage, total, unit, 0
         self._started = self._said = time.monotonic()
-        self._say(f"{stage}: {total} {unit}")
+        self._say(f"{stage}: {counted(total, unit.removesuffix('s'))}")
 
     def advance(self, steps: int = 1) -> None:
         with self._lock:
@@ -91,7 +92,7 @@ class Lines:
         seconds = time.monotonic() - self._started
         rate = f", {self._done / seconds:,.0f} {self._unit}/s" if seconds > 1 and self._done > 10 * seconds else ""
         fewer = " (no more were needed)" if self._done < self._total else ""
-        self._say(f"{self._stage}: {self._done} {self._unit}{fewer} in {seconds:.1f} s{rate}")
+        self._say(f"{self._stage}: {counted(self._done, self._unit.removesuffix('s'))}{fewer} in {seconds:.1f} s{rate}")
 
     def note(self, message: str) -> None:
         self._say(message)

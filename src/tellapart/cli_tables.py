@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tellapart import files
 from tellapart.errors import one_line
 from tellapart.jobs import run_folder
+from tellapart.words import counted, percent, tenths
 
 if TYPE_CHECKING:
     from tellapart.convnets.layer import Layer
@@ -30,7 +31,8 @@ def print_run(metrics: Mapping[str, Any], folder: Path) -> None:
     counts, ledger, timing = metrics["counts"], metrics["ledger"], metrics["timing"]
     print()
     print(
-        f"{metrics['data']['name']}: {len(metrics['classes'])} classes; trained on {counts['train']} pictures, "
+        f"{metrics['data']['name']}: {counted(len(metrics['classes']), 'class', 'classes')}; "
+        f"trained on {counted(counts['train'], 'picture')}, "
         f"checked on {counts['valid']}, tested once on {counts['test']}"
     )
     if ledger["skipped"] or ledger["converted"]:
@@ -55,22 +57,22 @@ def print_leaks(test: Mapping[str, Any]) -> None:
         print("every test picture has its like in train or valid: this accuracy says little")
         return
     print(
-        f"without the {test['n'] - clean['n']} pictures whose like is in train or valid: "
-        f"accuracy {share(clean['accuracy'])} on {clean['n']} pictures"
+        f"without the {counted(test['n'] - clean['n'], 'picture')} whose like is in train or valid: "
+        f"accuracy {share(clean['accuracy'])} on {counted(clean['n'], 'picture')}"
     )
 
 
 def print_figures(figures: Mapping[str, Any], *, title: str) -> None:
     """Accuracy with its interval, then the classes."""
     accuracy = figures["accuracy"]
-    print(f"{title}: accuracy {share(accuracy)} on {figures['n']} pictures")
+    print(f"{title}: accuracy {share(accuracy)} on {counted(figures['n'], 'picture')}")
     rows = [
         [row["class"], str(row["n"]), share(row["recall"]), share(row["precision"])]
         for row in figures["per_class"][:MOST_CLASSES]
     ]
     print_table(["class", "pictures", "found (recall)", "right when named (precision)"], rows)
     if len(figures["per_class"]) > MOST_CLASSES:
-        print(f"… and {len(figures['per_class']) - MOST_CLASSES} more classes")
+        print(f"… and {counted(len(figures['per_class']) - MOST_CLASSES, 'more class', 'more classes')}")
 
 
 def print_doubts(selective: Mapping[str, Any], thresholds: Mapping[str, Any]) -> None:
@@ -90,11 +92,11 @@ def print_doubts(selective: Mapping[str, Any], thresholds: Mapping[str, Any]) ->
 def print_comparison(found: Mapping[str, Any]) -> None:
     """Two runs on the same test pictures."""
     rows = [[found[name]["run"], share(found[name]["accuracy"])] for name in ("a", "b")]
-    print_table(["run", f"accuracy on the same {found['n']} test pictures"], rows)
+    print_table(["run", f"accuracy on the same {counted(found['n'], 'test picture')}"], rows)
     if any(found["left_out"].values()):
         apart = found["left_out"]
         print(f"left out, tested in only one of the runs: {apart['a']} of the first, {apart['b']} of the second")
-    print(f"only the first is right on {found['only_a']}, only the second on {found['only_b']} pictures")
+    print(f"only the first is right on {found['only_a']}, only the second on {counted(found['only_b'], 'picture')}")
     difference = found["difference"]
     low, high = difference["low"], difference["high"]
     value = f"{100 * difference['value']:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f})"
@@ -106,7 +108,7 @@ def share(interval: Mapping[str, float | None]) -> str:
     """A proportion in percent with its 95 % interval."""
     if interval["value"] is None or interval["low"] is None or interval["high"] is None:
         return "-"
-    return f"{100 * interval['value']:.1f} % ({100 * interval['low']:.1f} to {100 * interval['high']:.1f})"
+    return f"{percent(interval['value'])} ({tenths(interval['low'])} to {tenths(interval['high'])})"
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -132,7 +134,7 @@ def table_text(answers: Answers) -> str:
     lines = []
     for number, (path, row) in enumerate(zip(paths, answers.probabilities, strict=True)):
         name, doubts = names[row.argmax()], doubt_words(answers, number)
-        answer = f"{name}{' ' * (wide - cell_len(name))}  {100 * row.max():5.1f} %"
+        answer = f"{name}{' ' * (wide - cell_len(name))}  {percent(row.max()):>8}"
         lines.append(f"{path}{' ' * (width - cell_len(path))}  {answer}{doubts}\n")
     return "".join(lines)
 
@@ -199,7 +201,7 @@ def print_explanations(found: Mapping[str, Any]) -> None:
     written = [row for row in found["pictures"] if row["file"] is not None]
     print_table(
         ["sheet", "predicted", "probability"],
-        [[row["file"], row["predicted"], f"{100 * row['probability']:.1f} %"] for row in written],
+        [[row["file"], row["predicted"], percent(row["probability"])] for row in written],
     )
     for row in found["pictures"]:
         if row["file"] is None:
@@ -213,7 +215,8 @@ def print_layers(net: str, layers: Sequence[Layer]) -> None:
     ]
     print_table(["layer", "output", "parameters", "what it is"], rows)
     trainable = sum(layer.trainable for layer in layers)
-    fate = f"{trainable} weight tensors train" if trainable else "all of them frozen"
+    trains = "weight tensor trains" if trainable == 1 else "weight tensors train"
+    fate = f"{trainable} {trains}" if trainable else "all of them frozen"
     print(f"{net}: {sum(layer.parameters for layer in layers):,} parameters, {fate}")
 
 
@@ -230,6 +233,6 @@ def print_version(document: Mapping[str, Any]) -> None:
         print(f"{name:<16}{version}")
     print(f"{'python':<16}{document['python']} on {document['platform']}")
     flags = ", ".join(document["cpu_features"]) or "nothing notable"
-    print(f"{'cpu':<16}{document['cpu']}, {document['threads']} threads, {flags}")
+    print(f"{'cpu':<16}{document['cpu']}, {counted(document['threads'], 'thread')}, {flags}")
     print(f"{'engine':<16}OpenVINO, computing in {document['precision']}")
     print(f"{'cache':<16}{cache_folder()}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tellapart.audit.finding import Finding, Item, found, not_applicable, passed, plural
+from tellapart.audit.finding import Finding, Item, found, not_applicable, passed
 from tellapart.types import Index
+from tellapart.words import counted
 
 TINY = 20  # pictures; of fewer, 15 % for a test are at most two, and say nothing
 HOPELESS = 4  # with fewer a class cannot be in train, valid and test and leave train more than one
@@ -15,9 +16,14 @@ VERY_UNEVEN = 10.0
 
 def class_sizes(index: Index) -> dict[str, int]:
     """Pictures of each class, in the order of the classes; with splits given, those of train."""
-    with_splits = any(picture.split for picture in index.pictures)
-    counted = Counter(picture.label for picture in index.pictures if not with_splits or picture.split == "train")
-    return {label: counted[label] for label in index.classes}
+    with_splits = has_splits(index)
+    sizes = Counter(picture.label for picture in index.pictures if not with_splits or picture.split == "train")
+    return {label: sizes[label] for label in index.classes}
+
+
+def has_splits(index: Index) -> bool:
+    """Whether the data brings splits of its own."""
+    return any(picture.split for picture in index.pictures)
 
 
 def find_tiny_classes(index: Index) -> Finding:
@@ -28,14 +34,15 @@ def find_tiny_classes(index: Index) -> Finding:
         return not_applicable("tiny-classes", "warning", "No picture has a label.")
     if not tiny:
         smallest = min(sizes, key=lambda label: sizes[label])
-        message = f"The smallest class, {smallest}, has {plural(sizes[smallest], 'picture')}."
+        message = f"The smallest class, {smallest}, has {counted(sizes[smallest], 'picture')}."
         return passed("tiny-classes", "warning", message)
     count, label = tiny[0]
     which = f"{len(tiny):,} of {len(sizes):,} classes have" if len(tiny) > 1 else "One class has"
+    where = "in train" if has_splits(index) else "in all, from which valid and test are taken too"
     return found(
         "tiny-classes",
         "error" if count < HOPELESS else "warning",
-        f"{which} fewer than {TINY} pictures to learn from; the smallest, {label}, has {count:,}.",
+        f"{which} fewer than {TINY} pictures {where}; the smallest, {label}, has {count:,}.",
         advice="Add pictures of them, or join classes.",
         items=[_item(label, count) for count, label in tiny],
     )
@@ -49,7 +56,7 @@ def find_imbalance(index: Index) -> Finding:
     by_size = sorted(sizes, key=lambda label: (-sizes[label], label))
     largest, smallest = by_size[0], by_size[-1]
     ratio = sizes[largest] / max(sizes[smallest], 1)
-    figures = f"{largest} has {plural(sizes[largest], 'picture')}, {smallest} {sizes[smallest]:,}"
+    figures = f"{largest} has {counted(sizes[largest], 'picture')}, {smallest} {sizes[smallest]:,}"
     if ratio < UNEVEN:
         return passed("imbalance", "warning", f"Class sizes are alike: {figures}.")
     return found(
@@ -63,4 +70,4 @@ def find_imbalance(index: Index) -> Finding:
 
 
 def _item(label: str, count: int) -> Item:
-    return Item(text=f"{label}: {plural(count, 'picture')}", details={"class": label, "pictures": count})
+    return Item(text=f"{label}: {counted(count, 'picture')}", details={"class": label, "pictures": count})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tellapart.audit.finding import Finding, Item, Severity, found, not_applicable, passed, plural
+from tellapart.audit.finding import Finding, Item, Severity, found, not_applicable, passed
 from tellapart.duplicates.groups import DuplicateGroup
 from tellapart.types import Picture
+from tellapart.words import counted
 
 Groups = Sequence[DuplicateGroup]
 Pictures = Sequence[Picture]
@@ -54,7 +55,7 @@ def find_leaks(groups: Groups, pictures: Pictures) -> Finding:
     return found(
         "cross-split-leaks",
         "error",
-        f"{plural(len(leaks), 'group')} of the same picture in more than one split; {plural(len(tested), 'picture')} "
+        f"{counted(len(leaks), 'group')} of the same picture in more than one split; {counted(len(tested), 'picture')} "
         "of valid and test concerned, and their score flatters.",
         advice="Put all pictures of a group into one split.",
         items=[_item(group, pictures) for group in leaks],
@@ -71,7 +72,7 @@ def find_conflicts(groups: Groups, pictures: Pictures) -> Finding:
     return found(
         "conflicting-labels",
         "error" if surely else "warning",
-        f"{plural(len(conflicts), 'group')} of the same picture under more than one class.",
+        f"{counted(len(conflicts), 'group')} of the same picture under more than one class.",
         advice="Find out which label is right, and remove the other file.",
         items=[_item(group, pictures) for group in conflicts],
     )
@@ -81,9 +82,9 @@ def _group_finding(
     groups: Groups, pictures: Pictures, *, code: str, severity: Severity, what: str, advice: str
 ) -> Finding:
     if not groups:
-        return passed(code, severity, f"No two of {plural(len(pictures), 'picture')} are {what}.")
+        return passed(code, severity, f"No two of {counted(len(pictures), 'picture')} are {what}.")
     surplus = sum(len(group.rows) - 1 for group in groups)
-    message = f"{plural(len(groups), 'group')} of pictures that are {what}; {plural(surplus, 'picture')} too many."
+    message = f"{counted(len(groups), 'group')} of pictures that are {what}; {counted(surplus, 'picture')} too many."
     return found(code, severity, message, advice=advice, items=[_item(group, pictures) for group in groups])
 
 

@@ -126,8 +126,3 @@ def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:
         return outcomes.index(finding.outcome), rank, codes.index(finding.code)
 
     return tuple(sorted(findings, key=place))
-
-
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """1 picture, 1,200 pictures."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"

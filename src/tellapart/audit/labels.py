@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tellapart.audit.finding import Finding, Item, found, not_applicable, passed, plural
+from tellapart.audit.finding import Finding, Item, found, not_applicable, passed
 from tellapart.evaluation.suspects import PRECISION, Suspect, find_suspects
 from tellapart.types import Labels, Picture, Probabilities
+from tellapart.words import counted
 
 MANY = 0.01  # of the pictures; then scores are off by about as much
 
@@ -23,12 +24,12 @@ def find_mislabelled(
     splits = [picture.split or "" for picture in pictures]
     suspects = find_suspects(probabilities, labels, parts=np.unique(splits, return_inverse=True)[1])
     if not suspects:
-        message = f"No label of {plural(judged, 'picture')} is doubtful enough to name it."
+        message = f"No label of {counted(judged, 'picture')} is doubtful enough to name it."
         return passed("suspects", "warning", message)
     return found(
         "suspects",
         "warning" if len(suspects) > MANY * judged else "note",
-        f"{plural(len(suspects), 'label')} of {judged:,} probably wrong; about {PRECISION:.0%} of them are expected "
+        f"{counted(len(suspects), 'label')} of {judged:,} probably wrong; about {PRECISION:.0%} of them are expected "
         "to be.",
         advice="Look at each: move it, remove it, or leave it where it is.",
         items=[_item(suspect, pictures[suspect.row], classes) for suspect in suspects],

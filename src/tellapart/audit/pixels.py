@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.audit.finding import Finding, Item, found, not_applicable, passed, plural
+from tellapart.audit.finding import Finding, Item, found, not_applicable, passed
 from tellapart.audit.look import Measures, measure_small
 from tellapart.types import Picture
+from tellapart.words import counted
 
 FLAT = 5.0  # grey levels of deviation: the noise of a camera, and no more
 BLACK = 40.0  # nineteen twentieths of the picture are darker
@@ -88,12 +89,12 @@ def _finding(
         return not_applicable(code, "note", "No picture is left to look at.")
     bad = sorted((badness(one), picture.path, one) for picture, one in seen if badness(one) < 1.0)
     if not bad:
-        return passed(code, "note", f"None of {plural(len(seen), 'picture')} has {what}.")
+        return passed(code, "note", f"None of {counted(len(seen), 'picture')} has {what}.")
     common = len(bad) > COMMON * len(seen)
     return found(
         code,
         "note" if common else "warning",
-        f"{len(bad):,} of {plural(len(seen), 'picture')} {'has' if len(bad) == 1 else 'have'} {what}.",
+        f"{len(bad):,} of {counted(len(seen), 'picture')} {'has' if len(bad) == 1 else 'have'} {what}.",
         advice="So many are alike in this that it may be how these pictures are."
         if common
         else "Look at them; remove those on which nobody could tell the class.",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from tellapart.audit.finding import Finding, Item, found, passed, plural
+from tellapart.audit.finding import Finding, Item, found, passed
 from tellapart.types import LedgerEntry
+from tellapart.words import counted
 
 
 def find_unreadable(entries: Sequence[LedgerEntry], *, looked_at: Sequence[LedgerEntry]) -> Finding:
@@ -17,15 +18,15 @@ def find_unreadable(entries: Sequence[LedgerEntry], *, looked_at: Sequence[Ledge
         looked_at: one entry for each picture of the index.
     """
     skipped = [entry for entry in looked_at if entry.status == "skipped"]
-    others = f" Besides, {plural(len(entries), 'file')} that is no picture was passed over." if entries else ""
+    others = f" Besides, {counted(len(entries), 'file')} that is no picture was passed over." if entries else ""
     if len(entries) > 1:
         others = others.replace("that is no picture was", "that are no pictures were")
     if not skipped:
-        return passed("unreadable", "warning", f"All of {plural(len(looked_at), 'picture')} can be read.{others}")
+        return passed("unreadable", "warning", f"All of {counted(len(looked_at), 'picture')} can be read.{others}")
     return found(
         "unreadable",
         "warning",
-        f"{len(skipped):,} of {plural(len(looked_at), 'picture')} cannot be read: {_reasons(skipped)}.{others}",
+        f"{len(skipped):,} of {counted(len(looked_at), 'picture')} cannot be read: {_reasons(skipped)}.{others}",
         advice="Get them anew from where they came from, or remove them.",
         items=[Item(paths=(entry.path,), text=entry.reason, details={"reason": entry.reason}) for entry in skipped],
     )
@@ -39,7 +40,7 @@ def find_converted(looked_at: Sequence[LedgerEntry]) -> Finding:
     return found(
         "converted",
         "note",
-        f"{plural(len(converted), 'picture')} converted: {_reasons(converted)}.",
+        f"{counted(len(converted), 'picture')} converted: {_reasons(converted)}.",
         advice="Nothing need be done, if the conversion keeps what the classes differ in.",
         items=[Item(paths=(entry.path,), text=entry.reason, details={"reason": entry.reason}) for entry in converted],
     )

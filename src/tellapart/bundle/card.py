@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tellapart.words import counted
+
 
 def model_card(metrics: Mapping[str, Any]) -> str:
     """Markdown from the document that becomes metrics.json (Mitchell et al. 2019, arXiv:1810.03993, in short form)."""
@@ -22,7 +24,10 @@ def model_card(metrics: Mapping[str, Any]) -> str:
         "",
         "## How good it is",
         "",
-        f"Trained on {counts['train']} pictures, calibrated on {counts['valid']}, tested once on {counts['test']}.",
+        (
+            f"Trained on {counted(counts['train'], 'picture')}, calibrated on {counts['valid']}, tested once on "
+            f"{counts['test']}."
+        ),
         f"Test accuracy {accuracy['value']:.4f}, 95 % interval {accuracy['low']:.4f} to {accuracy['high']:.4f}.",
         f"Log loss {test['log_loss']:.4f}, expected calibration error {test['ece']:.4f}.",
         "",

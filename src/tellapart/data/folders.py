@@ -12,6 +12,7 @@ from tellapart.data.order import SPLIT_NAMES, picture_order, split_rank
 from tellapart.data.walk import Identity, Walk, is_folder, list_folder
 from tellapart.errors import DataError
 from tellapart.types import Index, Picture, SplitName
+from tellapart.words import counted
 
 _CLASSES_HINT = "Make one folder for each class and put its pictures there."
 
@@ -129,4 +130,6 @@ def _no_class_folders(root: Path, walk: Walk) -> DataError:
     if not walk.skipped:
         return DataError("the folder is empty", where=root, hint=_CLASSES_HINT)
     count = sum(1 for entry in walk.skipped if entry.reason == "not in a class folder")
-    return DataError(f"no class folders, {count:,} files lie directly in it", where=root, hint=_CLASSES_HINT)
+    return DataError(
+        f"no class folders, {counted(count, 'file lies', 'files lie')} directly in it", where=root, hint=_CLASSES_HINT
+    )

@@ -23,6 +23,7 @@ from tellapart.data.order import picture_order
 from tellapart.data.walk import list_folder
 from tellapart.errors import DataError
 from tellapart.types import Index, LedgerEntry, Picture, SplitName
+from tellapart.words import counted
 
 LARGEST: Final = 4 << 30  # bytes of pixels that one file may promise
 _AGAIN: Final = "Download or copy the file again."
@@ -67,7 +68,7 @@ def scan_idx(folder: Path) -> Index:
     for pair in pairs:
         pixels, labels = read_idx(pair.images, dimensions=3), read_idx(pair.labels, dimensions=1)
         if len(pixels) != len(labels):
-            what = f"{len(pixels):,} pictures but {len(labels):,} labels"
+            what = f"{counted(len(pixels), 'picture')} but {counted(len(labels), 'label')}"
             raise DataError(what, where=f"{pair.images} and {pair.labels}", hint=_AGAIN)
         arrays[pair.images] = pixels
         pictures += _pictures(pair, labels)

@@ -9,6 +9,7 @@ from tellapart.data.formats import HEIF_INSTALL, HEIF_MISSING
 from tellapart.errors import DataError, MissingExtraError
 from tellapart.files import write_csv
 from tellapart.types import Index, LedgerEntry
+from tellapart.words import counted
 
 
 def write_ledger(path: Path, entries: Iterable[LedgerEntry]) -> None:
@@ -47,11 +48,11 @@ def _check_class(label: str, count: int, lost: Sequence[LedgerEntry], *, force: 
     if 10 * len(lost) <= count or (force and len(lost) < count):
         return
     if all(entry.reason == HEIF_MISSING for entry in lost):
-        what = f"{len(lost):,} of the {count:,} pictures of the class {label!r} are HEIC, for example"
+        what = f"{len(lost):,} of the {counted(count, 'picture')} of the class {label!r} are HEIC, for example"
         raise MissingExtraError(what, where=lost[0].path, hint=f"Install what reads them: {HEIF_INSTALL}")
     example = f"{lost[0].path} ({lost[0].reason})"
     if len(lost) == count:
-        what = f"none of the {count:,} pictures of the class {label!r} can be read, for example"
+        what = f"none of the {counted(count, 'picture')} of the class {label!r} can be read, for example"
         raise DataError(what, where=example, hint="Mend them, or remove the class.")
-    what = f"{len(lost):,} of the {count:,} pictures of the class {label!r} cannot be read, for example"
+    what = f"{len(lost):,} of the {counted(count, 'picture')} of the class {label!r} cannot be read, for example"
     raise DataError(what, where=example, hint="Mend or remove them, or go on without them with --force.")

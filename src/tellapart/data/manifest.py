@@ -14,6 +14,7 @@ from tellapart.data.tables import PARQUET_ENDINGS, TEXT_ENDINGS, Row, read_delim
 from tellapart.data.walk import Identity
 from tellapart.errors import DataError
 from tellapart.types import Index, Picture, SplitName
+from tellapart.words import counted
 
 _ALLOWED: Final = ", ".join(SPLIT_NAMES)
 
@@ -72,7 +73,8 @@ def _identities(rows: Sequence[Row], manifest: Path) -> Iterable[Identity]:
     identities = [_identity(manifest.parent, row.path) for row in rows]
     missing = [row for row, identity in zip(rows, identities, strict=True) if identity is None]
     if missing:
-        what = f"{len(missing):,} of {len(rows):,} files are missing, the first in row {missing[0].number:,}"
+        gone = f"{len(missing):,} of {counted(len(rows), 'file')} {'is' if len(missing) == 1 else 'are'}"
+        what = f"{gone} missing, the first in row {missing[0].number:,}"
         hint = f"It is listed in {manifest}; paths are relative to the folder of the manifest."
         raise DataError(what, where=missing[0].path, hint=hint)
     return [identity for identity in identities if identity is not None]

@@ -16,6 +16,7 @@ from tellapart.data.manifest import is_manifest, read_manifest
 from tellapart.data.walk import Walk
 from tellapart.errors import DataError, UsageError
 from tellapart.types import Index, Picture
+from tellapart.words import counted
 
 
 def scan(data: Path) -> Index:
@@ -47,7 +48,9 @@ def index_of_paths(paths: Sequence[str | Path], *, labels: Sequence[str] | None 
         DataError: a path does not exist, a folder has no picture, or nothing was given.
     """
     if labels is not None and len(labels) != len(paths):
-        raise UsageError(f"{len(labels):,} labels for {len(paths):,} paths", hint="Give one label for each path.")
+        raise UsageError(
+            f"{counted(len(labels), 'label')} for {counted(len(paths), 'path')}", hint="Give one label for each path."
+        )
     if not paths:
         raise DataError("no pictures were given", hint="Name at least one picture or folder.")
     walk = Walk()

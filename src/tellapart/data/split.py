@@ -13,6 +13,7 @@ from tellapart.data.order import split_rank
 from tellapart.errors import DataError
 from tellapart.files import write_csv
 from tellapart.types import SPLITS, Index, SplitName
+from tellapart.words import counted
 
 SHARES: Final[Mapping[SplitName, int]] = {"train": 70, "valid": 15, "test": 15}  # per cent, where the data has none
 CARVED: Final = 15  # per cent of train that becomes the split which the data lacks
@@ -90,7 +91,8 @@ def _check_given(index: Index, given: set[SplitName]) -> None:
         return
     without = [picture for picture in index.pictures if picture.split is None]
     if without:
-        what = f"{len(without):,} of {len(index.pictures):,} pictures have no split, the others have one; the first is"
+        lacking = f"{len(without):,} of {counted(len(index.pictures), 'picture')}"
+        what = f"{lacking} {'has' if len(without) == 1 else 'have'} no split, the others have one; the first is"
         raise DataError(what, where=without[0].path, hint="Give every picture a split, or none.")
     if "train" not in given:
         what = f"no train split, only {' and '.join(split for split in SPLITS if split in given)}"

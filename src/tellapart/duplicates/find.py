@@ -24,6 +24,7 @@ from tellapart.duplicates.register import LUMINANCE, likeness
 from tellapart.features.embed import Embedded
 from tellapart.progress import Progress, Silent
 from tellapart.types import Depth, Features
+from tellapart.words import counted
 
 WIDTH: Final = 96  # coordinates that features are compared in
 MOST: Final = 4  # others of each picture that are suspected, by each of the two ways
@@ -87,7 +88,7 @@ def _edits(
     order = order[alike[order] >= 1 - (1 - LEAST_SCREENED) * allowed[order]]
     if len(order) > MOST_CONFIRMED:
         progress.note(
-            f"{len(order) - MOST_CONFIRMED:,} pairs of pictures that may show the same were not compared: "
+            f"{counted(len(order) - MOST_CONFIRMED, 'pair')} of pictures that may show the same not compared: "
             f"there are more than {MOST_CONFIRMED:,} of them."
         )
         order = order[:MOST_CONFIRMED]

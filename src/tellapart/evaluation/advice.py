@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tellapart.words import counted
+
 WORTH_IT = 0.005  # half a point of accuracy for twice the pictures: below, nobody should go out and photograph
 SUSPECT_SHARE = 0.01  # of the training labels
 FEWEST = 3  # errors, or suspects, below which nothing is said of a class or pair
@@ -109,9 +111,10 @@ def _english(facts: Mapping[str, Any]) -> str:
     gain = facts["gain"]
     promise = f"twice the training pictures promise {_points(gain['value'])} points of accuracy" if gain else ""
     span = f" ({_points(gain['low'])} to {_points(gain['high'])})" if gain else ""
+    suspects = counted(facts["suspects"] or 0, "training picture looks", "training pictures look")
     sentences = {
         "better_labels": (
-            f"Check the labels first: {facts['suspects']} training pictures look mislabelled"
+            f"Check the labels first: {suspects} mislabelled"
             + (f", most often {facts['pair'][1]} filed as {facts['pair'][0]}" if facts["pair"] else "")
             + (f". After that, {promise}{span}." if gain else ".")
         ),

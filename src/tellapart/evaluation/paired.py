@@ -10,25 +10,14 @@ import math
 from statistics import NormalDist
 from typing import Any
 
-from scipy.special import bdtr
-
 from tellapart.evaluation.intervals import Interval
+from tellapart.heads.mcnemar import mcnemar
+from tellapart.words import counted
 
 CONFIDENCE = 0.95
 POWER = 0.8  # how often a set of the size that is named would tell them apart
 ONE_POINT = 0.01  # the difference that is asked about where none was seen
 PRECISION = 1e-9  # of the ends of the interval
-
-
-def mcnemar(only_a: int, only_b: int) -> float:
-    """The exact two-sided p-value of McNemar's test (1947, doi:10.1007/BF02295996): a fair coin's, thrown a + b times.
-
-    Args:
-        only_a: pictures on which A alone is right.
-        only_b: pictures on which B alone is.
-    """
-    thrown = only_a + only_b
-    return min(1.0, 2 * float(bdtr(min(only_a, only_b), thrown, 0.5))) if thrown else 1.0
 
 
 def paired_difference(only_a: int, only_b: int, *, pictures: int) -> Interval:
@@ -88,6 +77,7 @@ def compare_answers(only_a: int, only_b: int, *, pictures: int) -> dict[str, Any
 
 
 def _sentence(only_a: int, only_b: int, *, pictures: int, told: bool, needed: int) -> str:
+    many = counted(needed, "test picture")
     these = f"these {pictures} pictures" if pictures > 1 else "this one picture"
     if told:
         better, worse = ("A", "B") if only_a > only_b else ("B", "A")
@@ -95,9 +85,9 @@ def _sentence(only_a: int, only_b: int, *, pictures: int, told: bool, needed: in
     cannot = f"{these[0].upper()}{these[1:]} cannot tell A from B"
     if only_a == only_b:
         seen = "they are wrong equally often"
-        return f"{cannot}: {seen}. To tell a difference of one point it would take about {needed:,} test pictures."
+        return f"{cannot}: {seen}. To tell a difference of one point it would take about {many}."
     if needed > pictures:
-        return f"{cannot}. If the difference is as large as it looks, about {needed:,} test pictures would."
+        return f"{cannot}. If the difference is as large as it looks, about {many} would."
     return f"{cannot}, though a set of this size usually tells such a difference: test on more pictures."
 
 

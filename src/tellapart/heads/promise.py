@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.words import counted
+
 MAX_ERROR = 0.01  # of the answers that stand
 RISK = 0.05  # how often a promise may turn out false: it holds with 95 % confidence
 METHOD = "fixed-sequence testing of exact binomial tails"
@@ -56,15 +58,14 @@ class Promise:
     def in_words(self) -> str:
         """One sentence about what is promised, and why it is not what was asked where it is not."""
         asked = f"{100 * self.asked:.3g} %"
+        pictures = counted(self.pictures, "picture in valid is", "pictures in valid are")
         if self.error is None:
-            return f"{self.pictures} pictures in valid are too few to promise anything about the answers."
+            return f"{pictures} too few to promise anything about the answers."
         promise = f"with 95 % confidence at most {100 * self.error:.3g} % of the answers that stand are wrong"
         if self.kept:
             return f"The promise is that {promise}."
         if self.pictures < self.needed:
-            reason = (
-                f"{self.pictures} pictures in valid are too few to promise {asked} (it takes {self.needed} or more)"
-            )
+            reason = f"{pictures} too few to promise {asked} (it takes {self.needed:,} or more)"
         else:
             reason = f"Valid holds too many sure mistakes to promise {asked}"
         return f"{reason}; the promise is that {promise}."

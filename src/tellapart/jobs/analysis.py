@@ -41,6 +41,7 @@ from tellapart.jobs.recipes import Dataset, Outcome
 from tellapart.progress import Progress
 from tellapart.report import choose
 from tellapart.types import Depth, Features, Index, Labels, SplitName
+from tellapart.words import counted
 
 SCHEMA = 1
 JUDGED: tuple[SplitName, ...] = ("train", "valid")
@@ -275,7 +276,7 @@ def split_index(folder: Path, index: Index) -> Index | str:
     wanted = [(row, split) for split in JUDGED for row in rows if row[2] == split]
     missing = sum(row[0] not in places for row, _ in wanted)
     if missing or not wanted:
-        return f"{missing} of its {len(wanted)} pictures of train and valid are not where they were"
+        return f"{missing:,} of the {counted(len(wanted), 'picture')} of train and valid cannot be found any more"
     pictures = tuple(replace(places[row[0]], label=row[1], split=split, group=row[3] or None) for row, split in wanted)
     return replace(index, pictures=pictures, skipped=())
 

@@ -20,6 +20,7 @@ from tellapart.jobs.look import look_at
 from tellapart.progress import Progress
 from tellapart.seeds import generator
 from tellapart.types import SPLITS, Index, Picture, SplitName
+from tellapart.words import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +117,7 @@ def _choose_class(
     asked = sum(sizes.values())
     if len(rows) < asked:
         hint = f"Ask for at most {len(rows)} in all."
-        raise DataError(f"the class {name!r} has {len(rows)} pictures, {asked} are asked for", hint=hint)
+        raise DataError(f"the class {name!r} has {counted(len(rows), 'picture')}, {asked} are asked for", hint=hint)
     units: dict[str, list[int]] = defaultdict(list)
     for place in generator(seed, "split command", name or "").permutation(len(rows)):
         picture = index.pictures[rows[place]]
@@ -132,7 +133,8 @@ def _choose_class(
                     left -= len(taken)
                     chosen += [Choice(row=row, split=split) for row in sorted(taken)]
         if left:
-            what = f"the class {name!r} has too few groups to fill {split}, {left} pictures are missing"
+            missing = f"{counted(left, 'picture is', 'pictures are')} missing"
+            what = f"the class {name!r} has too few groups to fill {split}, {missing}"
             raise DataError(what, hint="Ask for fewer pictures: those of one group may not be in two splits.")
     return chosen
 

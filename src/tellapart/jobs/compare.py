@@ -14,6 +14,7 @@ from tellapart.evaluation.intervals import wilson
 from tellapart.evaluation.paired import compare_answers
 from tellapart.files import read_bounded
 from tellapart.jobs import run_folder
+from tellapart.words import counted
 
 SCHEMA = 1
 LARGEST_PREDICTIONS = 2_000_000_000  # bytes; a million pictures of a hundred classes take about 1 GB
@@ -73,7 +74,7 @@ def check_same(a: Mapping[str, Tested], b: Mapping[str, Tested], *, where: str) 
     if others:
         path = others[0]
         labels = f"{path} is {a[path].label} in one and {b[path].label} in the other"
-        what = f"{len(others)} test pictures have another label in each run ({labels})"
+        what = f"{counted(len(others), 'test picture has', 'test pictures have')} another label in each run ({labels})"
         raise DataError(what, where=where, hint="Train both on the same labels.")
 
 

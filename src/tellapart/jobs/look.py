@@ -12,6 +12,7 @@ from tellapart.features.cache import FOLDER_VARIABLE, FeatureCache, open_cache
 from tellapart.features.embed import PLAIN, Embedded, View, embed
 from tellapart.progress import Progress
 from tellapart.types import Features, Index
+from tellapart.words import counted
 
 
 def look_at(
@@ -35,8 +36,9 @@ def look_at(
     skipped = [entry for entry in embedded.ledger if entry.status == "skipped"]
     if skipped:
         first = skipped[0]
+        fate = "is" if len(skipped) == 1 else "are"
         progress.note(
-            f"{len(skipped)} of {len(index.pictures)} pictures cannot be read and are left out "
+            f"{len(skipped):,} of {counted(len(index.pictures), 'picture')} cannot be read and {fate} left out "
             f"(the first: {first.path}: {first.reason})."
         )
     return embedded

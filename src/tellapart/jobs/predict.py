@@ -21,6 +21,7 @@ from tellapart.evaluation.selective import selective_figures
 from tellapart.features.embed import Embedded, embed
 from tellapart.heads.doubt import Flags
 from tellapart.jobs.look import look_at
+from tellapart.jobs.seen_before import seen_before
 from tellapart.progress import Progress, Silent
 from tellapart.types import Index, LedgerEntry, Picture, Probabilities
 
@@ -75,6 +76,8 @@ def answer(bundle: Bundle, embedded: Embedded) -> Answers:
 def evaluate_model(model: Path, data: Path, *, progress: Progress | None = None) -> dict[str, Any]:
     """The figures of a model file on labelled pictures: the test split where the data has one, else all of them.
 
+    Under trained_on stands how many of them the model learned from, or None where that is not known.
+
     Raises:
         ModelFileError: the model file is damaged or gives other answers than it must.
         DataError: the data cannot be used, or has a class that the model does not know.
@@ -89,6 +92,7 @@ def evaluate_model(model: Path, data: Path, *, progress: Progress | None = None)
         raise DataError(f"the model does not know the class {unknown[0]!r}", where=data, hint=hint)
     embedded = look_at(index, bundle.backbone, progress, engine=engine)
     check_skips(index, embedded.ledger, force=True)
+    seen = seen_before(model, embedded, progress=progress)
     labels = np.array([position[picture.label or ""] for picture in embedded.index.pictures], np.int64)
     answers = answer(bundle, embedded)
     figures = evaluate(answers.probabilities, labels, classes=bundle.classes)
@@ -101,6 +105,7 @@ def evaluate_model(model: Path, data: Path, *, progress: Progress | None = None)
         "split": "test" if {picture.split for picture in index.pictures} == {"test"} else "all",
         "classes": list(bundle.classes),
         "ledger": {status: statuses.count(status) for status in ("used", "converted", "skipped")},
+        "trained_on": seen,
         "thresholds": bundle.doubt.to_json(),
         **figures,
         "selective": selective_figures(answers.flags, correct=correct),

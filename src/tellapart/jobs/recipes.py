@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from tellapart.recipes.features import train_features
 from tellapart.recipes.finetune import train_finetune
 from tellapart.recipes.frozen import train_frozen
 from tellapart.recipes.scratch import train_scratch
+from tellapart.recipes.smallest import check_scratch_size
 from tellapart.recipes.trained import TrainedHead
 from tellapart.types import Features, Index, Labels, SplitName
 
@@ -115,12 +117,15 @@ class Recipe:
         check: called before any work; raises MissingExtraError where the recipe needs what is not installed.
         has_base: whether it starts from a pretrained base.
         plan: the kind of settings it can be given instead of its own; None where it takes none.
+        check_order: called once the data is indexed and before any picture is looked at; raises UsageError where what
+            was asked for cannot be done with it.
     """
 
     train: Callable[[Dataset, Backbone, Order], Outcome]
     check: Callable[[], object] = lambda: None
     has_base: bool = True
     plan: type | None = None
+    check_order: Callable[[Index, Order], object] = lambda _index, _order: None
 
 
 def by_features(dataset: Dataset, base: Backbone, order: Order) -> Outcome:
@@ -183,6 +188,12 @@ def by_scratch(dataset: Dataset, base: Backbone, order: Order, *, augmented: boo
         plan=order.plan,
     )
     return calibrated(net, dataset, base, order)
+
+
+def check_scratch(index: Index, order: Order, *, augmented: bool = False) -> None:
+    """Stop at a size that is too small for the net; a user's own module is not ours to try."""
+    if order.module is None:
+        check_scratch_size(index, augmented=augmented, size=order.size, plan=order.plan)
 
 
 def by_scratch_augmented(dataset: Dataset, base: Backbone, order: Order) -> Outcome:
@@ -307,6 +318,14 @@ RECIPES: Mapping[str, Recipe] = {
     "features": Recipe(train=by_features),
     "frozen": Recipe(train=by_frozen, check=load_cv2),
     "finetune": Recipe(train=by_finetune, check=needs_torch, plan=finetune.Plan),
-    "scratch": Recipe(train=by_scratch, check=needs_torch, has_base=False, plan=scratch.Plan),
-    "scratch-augmented": Recipe(train=by_scratch_augmented, check=needs_torch, has_base=False, plan=scratch.Plan),
+    "scratch": Recipe(
+        train=by_scratch, check=needs_torch, has_base=False, plan=scratch.Plan, check_order=check_scratch
+    ),
+    "scratch-augmented": Recipe(
+        train=by_scratch_augmented,
+        check=needs_torch,
+        has_base=False,
+        plan=scratch.Plan,
+        check_order=partial(check_scratch, augmented=True),
+    ),
 }

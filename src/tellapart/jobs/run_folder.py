@@ -8,6 +8,7 @@ from pathlib import Path
 from tellapart import files
 from tellapart.errors import OutputError
 from tellapart.progress import Progress
+from tellapart.words import counted
 
 MODEL, METRICS, PREDICTIONS, SPLIT = "model.tellapart", "metrics.json", "predictions.csv", "split.csv"
 LEDGER, HISTORY, REPORT, LOG = "ledger.csv", "history.jsonl", "report.html", "run.log"
@@ -93,7 +94,7 @@ class Logged:
         self._lines: list[str] = []
 
     def start(self, stage: str, *, total: int, unit: str) -> None:
-        self.record(f"{stage}: {total} {unit}")
+        self.record(f"{stage}: {counted(total, unit.removesuffix('s'))}")
         self._listener.start(stage, total=total, unit=unit)
 
     def advance(self, steps: int = 1) -> None:

@@ -24,6 +24,7 @@ from tellapart.jobs.choose import Choice, choose_apart
 from tellapart.jobs.pictures import png_bytes, write_png
 from tellapart.progress import Progress, Silent
 from tellapart.types import SPLITS, Index, Picture, SplitName
+from tellapart.words import counted
 
 BASE = "lite0"  # looks at what is drawn
 
@@ -82,7 +83,8 @@ def split(
     index, chosen = choose_apart(index, base, sizes=sizes, seed=seed, progress=progress)
     left_out = len(whole.pictures) - len(index.pictures)
     if left_out:
-        progress.note(f"{left_out} pictures that cannot be read were drawn and replaced by others.")
+        drawn = counted(left_out, "picture that cannot be read was", "pictures that cannot be read were")
+        progress.note(f"{drawn} drawn and replaced by others.")
     placements = list(place(index, out, chosen))
     check_place(out, {placement.target for placement in placements})
     sweep(out)

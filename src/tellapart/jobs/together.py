@@ -20,6 +20,7 @@ from tellapart.features.embed import Embedded, compact_rows
 from tellapart.jobs.recipes import Dataset
 from tellapart.progress import Progress
 from tellapart.types import Depth, Index, Picture, Probabilities
+from tellapart.words import counted
 
 NEARLY_MET = 1  # picture; a split that misses its share by no more is not worth a word
 
@@ -66,7 +67,7 @@ def note_conflicts(known: Known, *, progress: Progress) -> None:
     if conflicts:
         left, right = pictures[conflicts[0].first], pictures[conflicts[0].second]
         progress.note(
-            f"{len(conflicts)} pairs of pictures show the same and are labelled with two classes "
+            f"{counted(len(conflicts), 'pair of pictures shows', 'pairs of pictures show')} the same under two classes "
             f"(the first: {left.path} and {right.path})."
         )
 
@@ -91,7 +92,7 @@ def without_leaks(known: Known, leaks: Sequence[Leak], *, progress: Progress) ->
         replace(entry, status="skipped", reason=reasons[entry.path]) if entry.path in reasons else entry
         for entry in embedded.ledger
     )
-    progress.note(f"{len(leaks)} of {tested} test pictures are left out: their like is in train or valid.")
+    progress.note(f"{len(leaks):,} of {counted(tested, 'test picture')} left out: their like is in train or valid.")
     smaller = replace(
         embedded,
         features=compact_rows(embedded.features, kept),
@@ -135,8 +136,8 @@ def draw_together(known: Known, *, seed: int, progress: Progress) -> tuple[Index
     off = how_far_off(index, after)
     if off is not None and sizes and abs(off["pictures"] - off["wanted"]) > NEARLY_MET:
         progress.note(
-            f"Groups are kept whole, so {off['split']} has {off['pictures']} pictures of {off['class']} where its "
-            f"share would be {off['wanted']}; that is as far off as it gets."
+            f"Groups are kept whole, so {off['split']} has {counted(off['pictures'], 'picture')} of {off['class']} "
+            f"where its share would be {off['wanted']}; that is as far off as it gets."
         )
     return after, {
         "groups": sum(size > 1 for size in sizes.values()),
@@ -163,13 +164,14 @@ def say_leaks(known: Known, after: Index, *, progress: Progress) -> list[dict[st
         first = max(leaks, key=lambda leak: (pictures[leak.row].split == "test", -leak.row))
         said = " and ".join(f"{counts[name]} of {name}" for name in ("valid", "test") if counts[name])
         progress.note(
-            f"{len(leaks)} pictures have their like in another split ({said}): their score flatters. "
+            f"{counted(len(leaks), 'picture has its like', 'pictures have their like')} in another split ({said}): "
+            f"{'its' if len(leaks) == 1 else 'their'} score flatters. "
             f"For example {pictures[first.row].path} and {pictures[first.other].path}."
         )
     return [*(leak.to_json(pictures) for leak in leaks), *known.left_out]
 
 
-def counted(groups: Sequence[DuplicateGroup]) -> dict[str, int]:
+def count_kinds(groups: Sequence[DuplicateGroup]) -> dict[str, int]:
     """How many groups of each kind there are."""
     kinds = Counter(group.kind for group in groups)
     return {kind: kinds[kind] for kind in KINDS}

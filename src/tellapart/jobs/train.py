@@ -39,9 +39,10 @@ from tellapart.jobs.judged import Judged, check_max_error, judge
 from tellapart.jobs.look import look_at
 from tellapart.jobs.recipes import BUDGET, RECIPES, Dataset, Order, Outcome, check_plan, clear_work
 from tellapart.jobs.report import write_page
-from tellapart.jobs.together import counted, draw_together, look_for_duplicates, say_leaks, score_without
+from tellapart.jobs.together import count_kinds, draw_together, look_for_duplicates, say_leaks, score_without
 from tellapart.progress import Progress, Silent
 from tellapart.types import SPLITS, Index, LedgerEntry, Picture
+from tellapart.words import counted
 
 if TYPE_CHECKING:
     import torch
@@ -132,7 +133,7 @@ def train(
         on_epoch=history_writer(folder),
         progress=log,
     )
-    log.record(f"{len(index.pictures)} pictures of {len(index.classes)} classes in {data} ({index.layout})")
+    log.record(what_is_there(index, data))
     try:
         document = run_steps(
             index, base, folder, order=order, about=about, force=force, drop_leaks=drop_leaks, watch=watch
@@ -146,6 +147,12 @@ def train(
     files.write_json(folder / run_folder.METRICS, document)
     clear_work(order.work)
     return folder, document
+
+
+def what_is_there(index: Index, data: Path) -> str:
+    """The first line of the log."""
+    pictures, classes = counted(len(index.pictures), "picture"), counted(len(index.classes), "class", "classes")
+    return f"{pictures} of {classes} in {data} ({index.layout})"
 
 
 def base_of(
@@ -190,8 +197,9 @@ def run_steps(
     watch: Stopwatch,
 ) -> dict[str, Any]:
     """From an index to every file of the run but metrics.json and run.log; the metrics document."""
-    progress = order.progress
-    embedded = look_at(index, base, progress, keep=RECIPES[about["recipe"]].has_base)
+    progress, recipe = order.progress, RECIPES[about["recipe"]]
+    recipe.check_order(index, order)
+    embedded = look_at(index, base, progress, keep=recipe.has_base)
     check_skips(index, embedded.ledger, force=force)
     check_labels(embedded, force=force, progress=progress)
     with watch.part("findings_s"):
@@ -204,7 +212,7 @@ def run_steps(
     leaks = say_leaks(known, drawn, progress=progress)
     dataset = split_rows(embedded, drawn)
     with watch.part("head_s"):
-        outcome = RECIPES[about["recipe"]].train(dataset, base, order)
+        outcome = recipe.train(dataset, base, order)
     trained = outcome.trained
     with watch.part("evaluate_s"):
         judged = judge(outcome, dataset, base, order, max_error=about["max_error"])
@@ -214,7 +222,7 @@ def run_steps(
         "valid": judged.scores["valid"],
         "test": {**judged.scores["test"], **score_without(dataset, judged.answers["test"], leaks)},
         "leaks": leaks,
-        "duplicates": counted(known.groups),
+        "duplicates": count_kinds(known.groups),
         "together": groups,
         "thresholds": judged.doubt.to_json(),
         "temperature": trained.temperature,
@@ -250,7 +258,7 @@ def check_labels(embedded: Embedded, *, force: bool, progress: Progress) -> None
     if not conflicts:
         return
     left, right = conflicts[0]
-    what = f"the same picture is labelled {left.label} and {right.label} ({len(conflicts)} such pairs)"
+    what = f"the same picture is labelled {left.label} and {right.label} ({counted(len(conflicts), 'such pair')})"
     where = f"{left.path} and {right.path}"
     if not force:
         raise DataError(what, where=where, hint="Keep the right one, or go on with --force.")

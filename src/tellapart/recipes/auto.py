@@ -26,6 +26,7 @@ from tellapart.backbones.backbone import Backbone
 from tellapart.convnets.trained_net import TrainedNet
 from tellapart.convnets.training import OnEpoch
 from tellapart.features.embed import PLAIN, embed
+from tellapart.heads.mcnemar import mcnemar
 from tellapart.progress import Progress, Silent
 from tellapart.recipes.features import train_features
 from tellapart.recipes.finetune import Plan, train_finetune
@@ -33,6 +34,7 @@ from tellapart.recipes.frozen import VIEWS, train_frozen
 from tellapart.recipes.trained import TrainedHead
 from tellapart.recipes.undone import Look
 from tellapart.types import Features, Index, Labels
+from tellapart.words import counted
 
 SIGNIFICANT: Final = 0.05
 FEWEST_ERRORS: Final = 6  # 6 pictures mended and none broken give p = 0.03; 5 give 0.06
@@ -190,7 +192,8 @@ def reason_against(candidate: Candidate, *, errors: int, deadline: float) -> str
     if missing:
         return f"{candidate.recipe} was not tried: {missing[0]} is not installed (pip install 'tellapart[torch]')."
     if errors < FEWEST_ERRORS:
-        return f"{candidate.recipe} was not tried: {errors} valid pictures are told wrongly, too few to show a gain on."
+        told_wrong = counted(errors, "valid picture is", "valid pictures are")
+        return f"{candidate.recipe} was not tried: {told_wrong} told wrongly, too few to show a gain on."
     left = max(0.0, deadline - time.perf_counter())
     if candidate.seconds > left:
         needed = f"about {candidate.seconds / 60:.1f} minutes"
@@ -205,17 +208,9 @@ def verdict(recipe: str, rival: str, *, given: Told, before: Told, labels: Label
     chance = mcnemar(mended, broken)
     better = mended > broken and chance < SIGNIFICANT
     words = "is taken" if better else "is not taken"
-    compared = (
-        f"against {rival} it mends {mended} of {len(labels)} valid pictures and breaks {broken} (p = {chance:.3f})"
-    )
+    judged = counted(len(labels), "valid picture")
+    compared = f"against {rival} it mends {mended:,} of {judged} and breaks {broken:,} (p = {chance:.3f})"
     return better, f"{recipe} {words}: {compared}."
-
-
-def mcnemar(mended: int, broken: int) -> float:
-    """The two-sided exact p-value: where two classifiers differ, half would go either way by chance."""
-    from scipy.stats import binomtest
-
-    return float(binomtest(mended, mended + broken).pvalue) if mended + broken else 1.0
 
 
 def told(trained: TrainedHead | TrainedNet, *, index: Index, features: Features, valid: slice) -> Told:

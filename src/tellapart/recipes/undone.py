@@ -21,6 +21,7 @@ from tellapart.data.augment import Augmentation, MovedView
 from tellapart.features.embed import View
 from tellapart.heads.linear import LinearHead
 from tellapart.types import Features, Labels
+from tellapart.words import counted
 
 Look = Callable[[View, Sequence[int], Features], None]
 
@@ -57,8 +58,8 @@ class Undone:
         """What is wrong, for the user."""
         what = "Mirroring" if self.view.flip else f"Turning by {self.view.rotation:g} degrees"
         return (
-            f"{what} turns {classes[self.label]} into {classes[self.other]} ({self.after} of {self.pictures} pictures, "
-            f"{self.before} as they are), so {self.augmentation} is left out."
+            f"{what} turns {classes[self.label]} into {classes[self.other]} ({self.after:,} of "
+            f"{counted(self.pictures, 'picture')}, {self.before:,} as they are), so {self.augmentation} is left out."
         )
 
 

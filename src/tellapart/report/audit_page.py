@@ -12,7 +12,7 @@ from typing import Any
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
-from tellapart import files
+from tellapart import files, words
 from tellapart.report import wording
 
 TEMPLATES = ("audit.html.jinja", "audit.css")
@@ -50,7 +50,7 @@ def render(document: Mapping[str, Any], *, thumbnails: Mapping[str, str]) -> str
     environment = Environment(
         loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(counted=wording.counted, plain=wording.plain)
+    environment.filters.update(counted=words.counted, plain=wording.plain)
     by_outcome = {
         outcome: [finding for finding in document["findings"] if finding["outcome"] == outcome]
         for outcome in ("found", "passed", "not applicable")

@@ -8,7 +8,8 @@ from typing import Any
 from markupsafe import Markup
 
 from tellapart.report.language import both
-from tellapart.report.wording import loss, percent, plain
+from tellapart.report.wording import loss, plain
+from tellapart.words import percent
 
 Label = Markup | str
 

@@ -43,7 +43,8 @@
   const percent = (share) => {
     if (share === null || share === undefined) return "–";
     const rounded = Math.round(share * 1000) / 10;
-    return (share === 0 || share === 1 ? rounded : Math.min(Math.max(rounded, 0.1), 99.9)).toFixed(1) + " %";
+    if (rounded === 0 && share > 0) return "< 0.1 %";
+    return rounded === 100 && share < 1 ? "> 99.9 %" : `${rounded.toFixed(1)} %`;
   };
   const hundred = (share) => (share === null || share === undefined ? null : share * 100);
 

@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import DictLoader, Environment, StrictUndefined
 from jinja2.exceptions import UndefinedError
 
-from tellapart import files
+from tellapart import files, words
 from tellapart.errors import DataError
 from tellapart.report import wording
 from tellapart.report.charts import chart_data
@@ -86,11 +86,11 @@ def _environment() -> Environment:
     )
     environment.globals["t"] = both
     environment.filters.update(
-        percent=wording.percent,
+        percent=words.percent,
         between=wording.between,
         between_zh=wording.between_chinese,
         span=wording.span,
-        counted=wording.counted,
+        counted=words.counted,
         plain=wording.plain,
         address=lambda shot: data_address(shot.content, shot.kind),
         heat_address=lambda shot: data_address(shot.heat, "image/png"),

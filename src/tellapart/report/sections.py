@@ -11,7 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tellapart import files
+from tellapart import files, words
 from tellapart.errors import one_line
 from tellapart.report import choose, labels, wording
 from tellapart.report.charts import learning_points
@@ -209,7 +209,7 @@ def show_interval(scores: Mapping[str, Any], key: str, show: Callable[[float], s
     """Both ends of the interval of a figure, "" where none was measured."""
     figure = scores[key] if isinstance(scores[key], Mapping) else scores.get("intervals", {}).get(key, {})
     low, high = figure.get("low"), figure.get("high")
-    return "" if low is None or high is None else f"{show(low)} {wording.DASH} {show(high)}"
+    return "" if low is None or high is None else f"{show(low)} {words.DASH} {show(high)}"
 
 
 def spread(selected: Mapping[str, Any]) -> dict[str, Any]:

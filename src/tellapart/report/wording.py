@@ -1,18 +1,13 @@
-"""How figures read: percents that never promise too much, intervals in words, plain values."""
+"""How figures read on a page: intervals in words, plain values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from tellapart.errors import one_line
+from tellapart.words import DASH, percent, tenths
 
 Share = Mapping[str, float | None]  # {value, low, high} as the metrics have it; all None where nothing was counted
-DASH = "\N{EN DASH}"
-
-
-def percent(share: float | None) -> str:
-    """A share in percent with one decimal; only 0 is "0.0 %" and only 1 is "100.0 %"."""
-    return DASH if share is None else f"{_tenths(share):.1f} %"
 
 
 def loss(value: float) -> str:
@@ -38,12 +33,7 @@ def span(share: Share) -> str:
     """The interval as short as it can be said, as in "98.2-99.4" with a dash."""
     if share["low"] is None or share["high"] is None:
         return ""
-    return f"{_tenths(share['low']):.1f}{DASH}{_tenths(share['high']):.1f}"
-
-
-def counted(count: int, noun: str) -> str:
-    """How many of what, as in "1 picture" and "12,000 pictures"."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return f"{tenths(share['low'])}{DASH}{tenths(share['high'])}"
 
 
 def plain(value: object) -> str:
@@ -64,11 +54,3 @@ def plain(value: object) -> str:
         case _:
             text = one_line(str(value))
     return text
-
-
-def _tenths(share: float) -> float:
-    """Percent rounded to a tenth, but kept off 0 and 100 unless it is exactly that."""
-    rounded = round(share * 100, 1)
-    if share in (0, 1):
-        return rounded
-    return min(max(rounded, 0.1), 99.9)

@@ -1,0 +1,40 @@
+"""The smallest pictures a net of ours can take, told before any picture is looked at."""
+
+from __future__ import annotations
+
+from tellapart.convnets.nets import NETS, build_net, net_size
+from tellapart.errors import UsageError
+from tellapart.recipes.scratch import PLANS, Plan, small_and_grey
+from tellapart.types import Index
+
+
+def check_scratch_size(index: Index, *, augmented: bool, size: int | None, plan: Plan | None = None) -> None:
+    """Stop where the net that `train_scratch` would train cannot take pictures of that size; arguments as there.
+
+    Raises:
+        MissingExtraError: PyTorch is not installed.
+        UsageError: it cannot; the hint names the smallest size.
+    """
+    net = (plan or PLANS[small_and_grey(index), augmented]).net
+    if net not in NETS or size is None or size >= net_size(net) or takes(net, size):
+        return
+    hint = f"The smallest is --size {smallest_size(net)}; its own is {net_size(net)}."
+    raise UsageError(f"the net {net} cannot take so small a picture", where=f"{size} px", hint=hint)
+
+
+def smallest_size(net: str) -> int:
+    """The least side in pixels that a net by name can be built for, found by halving; larger ones do too."""
+    low, high = 0, net_size(net)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if takes(net, middle) else (middle, high)
+    return high
+
+
+def takes(net: str, size: int) -> bool:
+    """Whether a net by name can be built for pictures of that side."""
+    try:
+        build_net(net, size=size, classes=2, seed=0)
+    except UsageError:
+        return False
+    return True

@@ -1,0 +1,27 @@
+"""How figures read, on the screen and on a page: counts with their noun, and shares that never promise too much."""
+
+from __future__ import annotations
+
+from typing import Final
+
+DASH: Final = "\N{EN DASH}"
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """How many of what, as in "1 picture", "12,000 pictures" and "2 classes"."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def percent(share: float | None) -> str:
+    """A share in percent, as in "98.2 %": only 0 is "0.0 %" and only 1 is "100.0 %"."""
+    return DASH if share is None else f"{tenths(share)} %"
+
+
+def tenths(share: float) -> str:
+    """The number of `percent` alone; what is nearer to none or to all than a decimal can say is "< 0.1" or "> 99.9"."""
+    rounded = round(share * 100, 1)
+    if rounded == 0 < share:
+        return "< 0.1"
+    if rounded == 100 and share < 1:
+        return "> 99.9"
+    return f"{rounded:.1f}"
