@@ -32,11 +32,18 @@ def test_find_exact__passes_where_copies_are_only_near():
 def test_find_near__says_how_alike():
     finding = find_near(groups((0, 4), kind="near", similarity=0.93), PICTURES)
     assert finding.outcome == "found"
-    assert "93% alike" in finding.items[0].text
+    assert "93.0 % alike" in finding.items[0].text
 
 
 def test_find_near__passes_where_copies_are_exact():
     assert find_near(groups((0, 4)), PICTURES).outcome == "passed"
+
+
+def test_find_copies__a_picture_under_two_labels_is_listed_under_conflicts_only():
+    for kind in ("bytes", "near"):
+        findings = {finding.code: finding for finding in find_copies(groups((0, 2), kind=kind), PICTURES)}
+        assert findings["conflicting-labels"].outcome == "found"
+        assert [findings[f"{which}-duplicates"].outcome for which in ("exact", "near")] == ["passed", "passed"]
 
 
 def test_find_leaks__counts_the_pictures_outside_train():

@@ -223,7 +223,7 @@ def one_split_twice(root):
     [
         (nothing, "no such file or folder: .*data. Check the spelling"),
         (empty, "the folder is empty: .*data. Make one folder for each class"),
-        (bare_pictures, "no class folders, 1 files lie directly in it: .*data. Make one folder for each class"),
+        (bare_pictures, "no class folders, 1 file lies directly in it: .*data. Make one folder for each class"),
         (one_class, "only one class, 'unzipped'.*If the classes are inside it, name .*unzipped"),
         (empty_class, "no picture in the class 'c': .*c. Put its pictures there"),
         (split_without_classes, "no class folders in the split test: .*test"),

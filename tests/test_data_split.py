@@ -98,7 +98,7 @@ def test_assign_splits__complete_splits_are_left_as_they_are():
         ([*plain({"a": 1, "b": 9}, split="train"), ("t", "a", "test", None)], "'a' has 1 picture .* 2 are needed"),
         (
             [*plain({"a": 5, "b": 5}, split="train"), ("lone", "a", None, None)],
-            "1 of 11 pictures have no split.*: lone",
+            "1 of 11 pictures has no split.*: lone",
         ),
         (plain({"a": 5, "b": 5}, split="test"), "no train split, only test"),
         ([*plain({"a": 5}, split="train"), ("b/1", "b", "test", None)], "the class 'b' has no picture in train"),

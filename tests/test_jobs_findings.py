@@ -29,8 +29,8 @@ def test_tell_findings__says_what_matters_and_returns_all(tmp_path):
         write_picture(data / "dog" / f"{number:03d}.png", width=90, kind=1)
     Image.new("RGB", (48, 40)).save(data / "cat" / "empty.png")
     findings, notes = told(data)
-    codes = {"tiny-classes", "imbalance", "metadata", "dark", "blown-out", "near-empty"}
-    assert {finding["code"] for finding in findings} == codes
+    codes = {"unreadable", "tiny-classes", "imbalance", "metadata", "dark", "blown-out", "near-empty"}
+    assert {finding.code for finding in findings} == codes
     assert [note.split(":")[0] for note in notes] == [
         "File properties that give the class away",
         "Classes with few pictures",
@@ -41,11 +41,11 @@ def test_tell_findings__says_what_matters_and_returns_all(tmp_path):
 def test_tell_findings__is_quiet_where_nothing_matters(tmp_path):
     findings, notes = told(write_classes(tmp_path / "data", {"cat": 25, "dog": 25}))
     assert notes == []
-    assert {finding["severity"] for finding in findings if finding["outcome"] == "found"} <= {"note"}
+    assert {finding.severity for finding in findings if finding.outcome == "found"} <= {"note"}
 
 
 def test_train__keeps_them_with_its_figures(trained):
     codes = {finding["code"]: finding["outcome"] for finding in trained.metrics["findings"]}
-    assert codes["tiny-classes"] == "found"
+    assert (codes["tiny-classes"], codes["unreadable"], codes["conflicting-labels"]) == ("found", "found", "passed")
     assert "Classes with few pictures" in trained.outcome.err
     assert trained.metrics["timing"]["findings_s"] < 5

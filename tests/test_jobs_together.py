@@ -167,6 +167,5 @@ def test_train__edits_with_two_labels_are_told(given, tmp_path):
     train(data, out=tmp_path / "run", size=64, progress=listener)
     said = next(note for note in listener.notes if "two classes" in note)
     assert said == (
-        "1 pair of pictures shows the same under two classes "
-        "(the first: train/ape/05.jpg and train/bee/wrong.jpg)."
+        "1 pair of pictures shows the same under two classes (the first: train/ape/05.jpg and train/bee/wrong.jpg)."
     )

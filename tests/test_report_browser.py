@@ -12,9 +12,11 @@ import pytest
 
 from metrics_documents import metrics_document
 from pictures import encode, make_pixels
+from tellapart.evaluation.intervals import UNKNOWN, wilson
 from tellapart.report.evidence import Answer, Evidence, Shot, Suspect
 from tellapart.report.page import write_report
 from tellapart.report.shots import heat_png
+from tellapart.words import percent
 
 CHROMIUM = os.environ.get("TELLAPART_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright, see the extra dev")
@@ -155,6 +157,27 @@ def test_page__a_right_cell_opens_samples_and_says_how_many_are_left_out(opened,
     total = document["test"]["confusion"][0][0]
     assert 0 < shown < total
     assert page.locator("#behind-note").inner_text().startswith(f"{total} of the test pictures; {shown} of them")
+
+
+def test_page__the_slider_opens_on_the_threshold_of_the_model(browser, document, tmp_path):
+    # Between two points of the curve, where a page that only knows those would open beside it.
+    curve = document["test"]["risk_coverage"]
+    place = len(curve["answered"]) // 2
+    own = (curve["threshold"][place] + curve["threshold"][place + 1]) / 2
+    answered, wrong = curve["answered"][place] + 1, curve["wrong"][place]
+    selective = {"answered": answered, "wrong": wrong, "unlike": UNKNOWN.to_json()}
+    selective |= {"coverage": wilson(answered, 200).to_json(), "error": wilson(wrong, answered).to_json()}
+    metrics = {**document, "thresholds": {"unsure": own, "unlike": None, "promise": None}}
+    path = tmp_path / "report.html"
+    write_report(path, {**metrics, "test": {**document["test"], "selective": selective}})
+    page = browser.new_page(locale="en-GB")
+    page.goto(path.as_uri())
+    headline = page.locator(".tile", has_text="Answers that stand")
+    assert page.locator("#threshold-value").inner_text() == percent(own)
+    assert page.locator("#dial-answered").inner_text() == headline.locator(".large").inner_text()
+    assert page.locator("#dial-answered-note").inner_text() == f"{answered} of 200 pictures"
+    assert f"Wrong among the answers: {page.locator('#dial-wrong').inner_text()} " in headline.inner_text()
+    page.close()
 
 
 def test_page__the_slider_moves_coverage_and_error(opened, document):

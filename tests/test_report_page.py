@@ -249,3 +249,20 @@ def test_render__too_many_classes_for_a_matrix():
     source = render(metrics_document(names, test=500, valid=500))
     assert 'class="matrix"' not in source
     assert "too large for a page" in Page(source).text
+
+
+def test_render__what_matters_is_said_in_both_languages():
+    facts = {"unreadable": 2, "pictures": 2523, "passed_over": 0, "reasons": "truncated (2)"}
+    message = "2 of 2,523 pictures cannot be read: truncated (2)."
+    finding = {"code": "unreadable", "outcome": "found", "severity": "warning", "title": "Pictures that cannot be read"}
+    page = render({**metrics_document(), "findings": [{**finding, "message": message, "facts": facts}]})
+    assert message in Page(page).text
+    assert "2,523 张图片中有 2 张无法读取:truncated (2)。" in page
+    assert "ledger.csv says why" not in page
+
+
+def test_render__a_run_without_that_finding_still_says_what_was_skipped():
+    document = metrics_document()
+    assert "2 files were skipped; ledger.csv says why." in Page(render(document)).text
+    none = {**document, "ledger": {**document["ledger"], "skipped": 0}}
+    assert "ledger.csv says why" not in render(none)

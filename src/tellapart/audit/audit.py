@@ -66,7 +66,9 @@ def audit_pictures(
 
 
 def cheap_findings(embedded: Embedded, *, seed: int) -> tuple[Finding, ...]:
-    """What costs less than a second for any number of pictures: class sizes, headers of a sample of files, miniatures.
+    """What costs less than a second for any number of pictures.
+
+    Unreadable pictures, class sizes, headers of a sample of files, miniatures.
 
     Args:
         embedded: what a base saw in every picture.
@@ -77,6 +79,7 @@ def cheap_findings(embedded: Embedded, *, seed: int) -> tuple[Finding, ...]:
     properties = file_properties(sample)
     return in_order(
         [
+            find_unreadable(index.skipped, looked_at=embedded.ledger),
             find_tiny_classes(index),
             find_imbalance(index),
             find_metadata(properties, label_numbers(sample), classes=index.classes, seed=seed),

@@ -35,7 +35,8 @@ def find_tiny_classes(index: Index) -> Finding:
     if not tiny:
         smallest = min(sizes, key=lambda label: sizes[label])
         message = f"The smallest class, {smallest}, has {counted(sizes[smallest], 'picture')}."
-        return passed("tiny-classes", "warning", message)
+        facts = {"smallest": smallest, "count": sizes[smallest]}
+        return passed("tiny-classes", "warning", message, facts=facts)
     count, label = tiny[0]
     which = f"{len(tiny):,} of {len(sizes):,} classes have" if len(tiny) > 1 else "One class has"
     where = "in train" if has_splits(index) else "in all, from which valid and test are taken too"
@@ -43,6 +44,14 @@ def find_tiny_classes(index: Index) -> Finding:
         "tiny-classes",
         "error" if count < HOPELESS else "warning",
         f"{which} fewer than {TINY} pictures {where}; the smallest, {label}, has {count:,}.",
+        facts={
+            "tiny": len(tiny),
+            "classes": len(sizes),
+            "limit": TINY,
+            "in_train": has_splits(index),
+            "smallest": label,
+            "count": count,
+        },
         advice="Add pictures of them, or join classes.",
         items=[_item(label, count) for count, label in tiny],
     )
@@ -57,12 +66,14 @@ def find_imbalance(index: Index) -> Finding:
     largest, smallest = by_size[0], by_size[-1]
     ratio = sizes[largest] / max(sizes[smallest], 1)
     figures = f"{largest} has {counted(sizes[largest], 'picture')}, {smallest} {sizes[smallest]:,}"
+    facts = {"largest": largest, "most": sizes[largest], "smallest": smallest, "least": sizes[smallest]}
     if ratio < UNEVEN:
-        return passed("imbalance", "warning", f"Class sizes are alike: {figures}.")
+        return passed("imbalance", "warning", f"Class sizes are alike: {figures}.", facts=facts)
     return found(
         "imbalance",
         "warning" if ratio >= VERY_UNEVEN else "note",
         f"The largest class is {ratio:,.1f} times the smallest: {figures}.",
+        facts={**facts, "ratio": round(ratio, 1)},
         advice="Read the balanced accuracy and the recall of each class, and add pictures of the small ones.",
         items=[_item(label, sizes[label]) for label in reversed(by_size)],
         count=1,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tellapart.audit.finding import Finding, Item, Severity, found, not_applicable, passed
 from tellapart.duplicates.groups import DuplicateGroup
 from tellapart.types import Picture
-from tellapart.words import counted
+from tellapart.words import counted, percent
 
 Groups = Sequence[DuplicateGroup]
 Pictures = Sequence[Picture]
@@ -29,15 +29,15 @@ def find_copies(groups: Groups, pictures: Pictures) -> tuple[Finding, ...]:
 
 
 def find_exact(groups: Groups, pictures: Pictures) -> Finding:
-    """Groups whose pictures are equal, byte by byte or pixel by pixel."""
-    chosen = [group for group in groups if group.kind != "near"]
+    """Groups whose pictures are equal, byte by byte or pixel by pixel, and have one label."""
+    chosen = [group for group in groups if group.kind != "near" and not _is_conflict(group, pictures)]
     advice = "Keep one of each, so that no picture counts twice."
     return _group_finding(chosen, pictures, code="exact-duplicates", severity="note", what="equal", advice=advice)
 
 
 def find_near(groups: Groups, pictures: Pictures) -> Finding:
-    """Groups in which at least one picture is an edit of another."""
-    chosen = [group for group in groups if group.kind == "near"]
+    """Groups of one label in which at least one picture is an edit of another."""
+    chosen = [group for group in groups if group.kind == "near" and not _is_conflict(group, pictures)]
     advice = "Look at them; one of each is enough to learn from. Training keeps each group on one side of its splits."
     what = "edits of each other"
     return _group_finding(chosen, pictures, code="near-duplicates", severity="note", what=what, advice=advice)
@@ -57,6 +57,7 @@ def find_leaks(groups: Groups, pictures: Pictures) -> Finding:
         "error",
         f"{counted(len(leaks), 'group')} of the same picture in more than one split; {counted(len(tested), 'picture')} "
         "of valid and test concerned, and their score flatters.",
+        facts={"groups": len(leaks), "pictures": len(tested)},
         advice="Put all pictures of a group into one split.",
         items=[_item(group, pictures) for group in leaks],
     )
@@ -64,7 +65,7 @@ def find_leaks(groups: Groups, pictures: Pictures) -> Finding:
 
 def find_conflicts(groups: Groups, pictures: Pictures) -> Finding:
     """Groups with more than one label: at least one of them is wrong."""
-    conflicts = [group for group in groups if len({pictures[row].label for row in group.rows}) > 1]
+    conflicts = [group for group in groups if _is_conflict(group, pictures)]
     # Equal pictures contradict each other for certain; of near ones the classes may be what differs.
     surely = any(group.kind != "near" for group in conflicts)
     if not conflicts:
@@ -73,19 +74,28 @@ def find_conflicts(groups: Groups, pictures: Pictures) -> Finding:
         "conflicting-labels",
         "error" if surely else "warning",
         f"{counted(len(conflicts), 'group')} of the same picture under more than one class.",
+        facts={"groups": len(conflicts)},
         advice="Find out which label is right, and remove the other file.",
         items=[_item(group, pictures) for group in conflicts],
     )
+
+
+def _is_conflict(group: DuplicateGroup, pictures: Pictures) -> bool:
+    """Whether the pictures of a group have more than one label; what to do about them is not what copies need."""
+    return len({pictures[row].label for row in group.rows}) > 1
 
 
 def _group_finding(
     groups: Groups, pictures: Pictures, *, code: str, severity: Severity, what: str, advice: str
 ) -> Finding:
     if not groups:
-        return passed(code, severity, f"No two of {counted(len(pictures), 'picture')} are {what}.")
+        message = f"No two of {counted(len(pictures), 'picture')} are {what} and of one class."
+        return passed(code, severity, message, facts={"pictures": len(pictures)})
     surplus = sum(len(group.rows) - 1 for group in groups)
     message = f"{counted(len(groups), 'group')} of pictures that are {what}; {counted(surplus, 'picture')} too many."
-    return found(code, severity, message, advice=advice, items=[_item(group, pictures) for group in groups])
+    items = [_item(group, pictures) for group in groups]
+    facts = {"groups": len(groups), "surplus": surplus}
+    return found(code, severity, message, advice=advice, items=items, facts=facts)
 
 
 def _item(group: DuplicateGroup, pictures: Pictures) -> Item:
@@ -93,9 +103,15 @@ def _item(group: DuplicateGroup, pictures: Pictures) -> Item:
     splits = sorted({member.split for member in members if member.split})
     labels = sorted({member.label for member in members if member.label is not None})
     likeness = min(pair.similarity for pair in group.pairs)
+    mirrored = any(pair.mirrored for pair in group.pairs)
     parts = [" and ".join(labels), " and ".join(splits)]
     if group.kind == "near":
-        mirrored = any(pair.mirrored for pair in group.pairs)
-        parts.append(f"{likeness:.0%} alike{', mirrored' if mirrored else ''}")
-    details = {"kind": group.kind, "similarity": round(likeness, 4), "labels": labels, "splits": splits}
+        parts.append(f"{percent(likeness)} alike{', mirrored' if mirrored else ''}")
+    details = {
+        "kind": group.kind,
+        "mirrored": mirrored,
+        "similarity": round(likeness, 4),
+        "labels": labels,
+        "splits": splits,
+    }
     return Item(paths=tuple(member.path for member in members), text=" · ".join(filter(None, parts)), details=details)

@@ -58,6 +58,7 @@ class Finding:
         advice: what to do about it; "" where nothing was found.
         count: how many cases there are; 0 where nothing was found.
         items: the cases, the worst first.
+        facts: the figures and names in the message, ready for JSON, so that it can be said in another language.
     """
 
     code: str
@@ -67,6 +68,7 @@ class Finding:
     advice: str = ""
     count: int = 0
     items: tuple[Item, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -80,6 +82,7 @@ class Finding:
             "severity": self.severity,
             "message": self.message,
             "advice": self.advice,
+            "facts": dict(self.facts),
             "count": self.count,
             "items": [{"paths": list(item.paths), "text": item.text, **item.details} for item in self.items],
         }
@@ -93,6 +96,7 @@ def found(
     advice: str,
     items: Sequence[Item] = (),
     count: int | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> Finding:
     """Something was found; count is that of the items where it is not given."""
     return Finding(
@@ -103,17 +107,18 @@ def found(
         advice=advice,
         count=len(items) if count is None else count,
         items=tuple(items),
+        facts=facts or {},
     )
 
 
-def passed(code: str, severity: Severity, message: str) -> Finding:
+def passed(code: str, severity: Severity, message: str, *, facts: Mapping[str, Any] | None = None) -> Finding:
     """It was looked for and is not there."""
-    return Finding(code=code, outcome="passed", severity=severity, message=message)
+    return Finding(code=code, outcome="passed", severity=severity, message=message, facts=facts or {})
 
 
-def not_applicable(code: str, severity: Severity, reason: str) -> Finding:
+def not_applicable(code: str, severity: Severity, reason: str, *, facts: Mapping[str, Any] | None = None) -> Finding:
     """It could not be looked for."""
-    return Finding(code=code, outcome="not applicable", severity=severity, message=reason)
+    return Finding(code=code, outcome="not applicable", severity=severity, message=reason, facts=facts or {})
 
 
 def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -25,12 +25,13 @@ def find_mislabelled(
     suspects = find_suspects(probabilities, labels, parts=np.unique(splits, return_inverse=True)[1])
     if not suspects:
         message = f"No label of {counted(judged, 'picture')} is doubtful enough to name it."
-        return passed("suspects", "warning", message)
+        return passed("suspects", "warning", message, facts={"judged": judged})
     return found(
         "suspects",
         "warning" if len(suspects) > MANY * judged else "note",
         f"{counted(len(suspects), 'label')} of {judged:,} probably wrong; about {PRECISION:.0%} of them are expected "
         "to be.",
+        facts={"suspects": len(suspects), "judged": judged, "precision": PRECISION},
         advice="Look at each: move it, remove it, or leave it where it is.",
         items=[_item(suspect, pictures[suspect.row], classes) for suspect in suspects],
     )

@@ -24,6 +24,7 @@ from tellapart.audit.look import Properties
 from tellapart.heads.folds import stratified_folds
 from tellapart.seeds import generator
 from tellapart.types import Labels
+from tellapart.words import percent
 
 BINS = 12
 PERMUTATIONS = 1000
@@ -74,7 +75,8 @@ def find_metadata(
         return not_applicable("metadata", "warning", "The pictures are no files of their own.")
     if len(present) < 2 or len(kept) < FEWEST:
         reason = f"It takes two classes and {FEWEST} pictures to tell; there are {len(present)} and {len(kept)}."
-        return not_applicable("metadata", "warning", reason)
+        facts = {"fewest": FEWEST, "classes": len(present), "pictures": len(kept)}
+        return not_applicable("metadata", "warning", reason, facts=facts)
     table = {name: _codes([take(one) for one in properties if one is not None]) for name, take in PROPERTIES.items()}
     varying = {name: codes for name, codes in table.items() if len(np.unique(codes)) > 1}
     if not varying:
@@ -89,22 +91,28 @@ def _judged(probes: Sequence[_Probe], *, examples: str) -> Finding:
     chance = probes[0].chance
     if not telling:
         best = max(probes, key=lambda probe: probe.accuracy)
-        figures = f"the best, {best.name}, tells {best.accuracy:.0%} right (chance is {chance:.0%})"
-        return passed("metadata", "warning", f"File properties do not give the class away: {figures}.")
+        figures = f"the best, {best.name}, tells {percent(best.accuracy)} right (chance is {percent(chance)})"
+        message = f"File properties do not give the class away: {figures}."
+        return passed("metadata", "warning", message, facts=_facts(best))
     culprits = sorted(telling, key=lambda probe: (probe.name in FOLLOWS_CONTENT, -probe.skill))
     first = culprits[0]
     harmless = " Compressed sizes follow what pictures show, so this may be harmless."
     return found(
         "metadata",
         _severity(culprits),
-        f"Without seeing a picture, {first.name} tells the class of {first.accuracy:.0%} right (each class counting "
-        f"alike; chance is {chance:.0%}, p {_p(first.p_value)}). {examples}"
+        f"Without seeing a picture, {first.name} tells the class of {percent(first.accuracy)} right (each class "
+        f"counting alike; chance is {percent(chance)}, p {_p(first.p_value)}). {examples}"
         + harmless
         * (first.name in FOLLOWS_CONTENT),
+        facts={**_facts(first), "medians": examples, "follows_content": first.name in FOLLOWS_CONTENT},
         advice="A classifier may learn this instead of what the pictures show. Collect each class in the same way, or "
         "save all pictures in one size and format.",
         items=[_item(probe) for probe in culprits],
     )
+
+
+def _facts(probe: _Probe) -> dict[str, object]:
+    return {"property": probe.name, "accuracy": probe.accuracy, "chance": probe.chance, "p_value": probe.p_value}
 
 
 def _severity(culprits: Sequence[_Probe]) -> Severity:
@@ -125,7 +133,7 @@ def _item(probe: _Probe) -> Item:
         "skill": round(probe.skill, 4),
         "p_value": round(probe.p_value, 5),
     }
-    return Item(text=f"{probe.name}: {probe.accuracy:.1%} of pictures told without seeing them", details=details)
+    return Item(text=f"{probe.name}: {percent(probe.accuracy)} of pictures told without seeing them", details=details)
 
 
 def _examples(

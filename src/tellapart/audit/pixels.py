@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tellapart.audit.finding import Finding, Item, found, not_applicable, passed
 from tellapart.audit.look import Measures, measure_small
 from tellapart.types import Picture
-from tellapart.words import counted
+from tellapart.words import counted, percent
 
 FLAT = 5.0  # grey levels of deviation: the noise of a camera, and no more
 BLACK = 40.0  # nineteen twentieths of the picture are darker
@@ -70,14 +70,14 @@ def _find_extremes(seen: Seen) -> tuple[Finding, ...]:
 def _find_blurred(seen: Seen) -> Finding:
     if len(seen) < FEWEST:
         reason = f"It takes {FEWEST} pictures to tell how sharp is usual; there are {len(seen)}."
-        return not_applicable("blurred", "note", reason)
+        return not_applicable("blurred", "note", reason, facts={"fewest": FEWEST, "pictures": len(seen)})
     usual = float(np.median([one.detail for _, one in seen]))
     return _finding(
         "blurred",
         seen,
         lambda one: one.detail / (SOFT * usual) if usual else 1.0,
         what=f"less than {SOFT:.0%} of the usual detail",
-        told=lambda one: f"{one.detail / usual:.0%} of the usual detail",
+        told=lambda one: f"{percent(one.detail / usual)} of the usual detail",
     )
 
 
@@ -89,12 +89,14 @@ def _finding(
         return not_applicable(code, "note", "No picture is left to look at.")
     bad = sorted((badness(one), picture.path, one) for picture, one in seen if badness(one) < 1.0)
     if not bad:
-        return passed(code, "note", f"None of {counted(len(seen), 'picture')} has {what}.")
+        message = f"None of {counted(len(seen), 'picture')} has {what}."
+        return passed(code, "note", message, facts={"pictures": len(seen)})
     common = len(bad) > COMMON * len(seen)
     return found(
         code,
         "note" if common else "warning",
         f"{len(bad):,} of {counted(len(seen), 'picture')} {'has' if len(bad) == 1 else 'have'} {what}.",
+        facts={"bad": len(bad), "pictures": len(seen)},
         advice="So many are alike in this that it may be how these pictures are."
         if common
         else "Look at them; remove those on which nobody could tell the class.",

@@ -18,15 +18,17 @@ def find_unreadable(entries: Sequence[LedgerEntry], *, looked_at: Sequence[Ledge
         looked_at: one entry for each picture of the index.
     """
     skipped = [entry for entry in looked_at if entry.status == "skipped"]
-    others = f" Besides, {counted(len(entries), 'file')} that is no picture was passed over." if entries else ""
-    if len(entries) > 1:
-        others = others.replace("that is no picture was", "that are no pictures were")
+    strangers = counted(len(entries), "file that is no picture was", "files that are no pictures were")
+    others = f" Besides, {strangers} passed over." if entries else ""
+    facts = {"unreadable": len(skipped), "pictures": len(looked_at), "passed_over": len(entries)}
     if not skipped:
-        return passed("unreadable", "warning", f"All of {counted(len(looked_at), 'picture')} can be read.{others}")
+        message = f"All of {counted(len(looked_at), 'picture')} can be read.{others}"
+        return passed("unreadable", "warning", message, facts=facts)
     return found(
         "unreadable",
         "warning",
         f"{len(skipped):,} of {counted(len(looked_at), 'picture')} cannot be read: {_reasons(skipped)}.{others}",
+        facts={**facts, "reasons": _reasons(skipped)},
         advice="Get them anew from where they came from, or remove them.",
         items=[Item(paths=(entry.path,), text=entry.reason, details={"reason": entry.reason}) for entry in skipped],
     )
@@ -41,6 +43,7 @@ def find_converted(looked_at: Sequence[LedgerEntry]) -> Finding:
         "converted",
         "note",
         f"{counted(len(converted), 'picture')} converted: {_reasons(converted)}.",
+        facts={"converted": len(converted), "reasons": _reasons(converted)},
         advice="Nothing need be done, if the conversion keeps what the classes differ in.",
         items=[Item(paths=(entry.path,), text=entry.reason, details={"reason": entry.reason}) for entry in converted],
     )

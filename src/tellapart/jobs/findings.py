@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tellapart.audit.audit import cheap_findings
+from tellapart.audit.copies import find_conflicts
+from tellapart.audit.finding import Finding, in_order
+from tellapart.duplicates.groups import DuplicateGroup
 from tellapart.features.embed import Embedded
 from tellapart.progress import Progress
+from tellapart.types import Picture
 
 SAID = ("error", "warning")  # notes are in metrics.json, for those who look
+SAID_BEFORE = "unreadable"  # where the pictures are looked at
 
 
-def tell_findings(embedded: Embedded, *, seed: int, progress: Progress) -> list[dict[str, Any]]:
-    """The findings that cost next to nothing, ready for JSON; those that matter are noted in a line each."""
+def tell_findings(embedded: Embedded, *, seed: int, progress: Progress) -> tuple[Finding, ...]:
+    """The findings that cost next to nothing; those that matter are noted in a line each."""
     findings = cheap_findings(embedded, seed=seed)
     for finding in findings:
-        if finding.outcome == "found" and finding.severity in SAID:
+        if finding.outcome == "found" and finding.severity in SAID and finding.code != SAID_BEFORE:
             progress.note(f"{finding.title}: {finding.message}")
-    return [finding.to_json() for finding in findings]
+    return findings
+
+
+def with_conflicts(
+    findings: Sequence[Finding], groups: Sequence[DuplicateGroup], pictures: Sequence[Picture]
+) -> list[dict[str, Any]]:
+    """All findings of a training, ready for JSON, with the one about pictures under two labels, known only now.
+
+    Args:
+        findings: those of `tell_findings`.
+        groups: rows of pictures that show the same.
+        pictures: the picture of each row.
+    """
+    return [finding.to_json() for finding in in_order([*findings, find_conflicts(groups, pictures)])]

@@ -34,7 +34,7 @@ from tellapart.jobs.analysis import first_look, materials_of
 from tellapart.jobs.answers import write_predictions
 from tellapart.jobs.bases import find_base
 from tellapart.jobs.environment import environment, installed_version, peak_rss_mb
-from tellapart.jobs.findings import tell_findings
+from tellapart.jobs.findings import tell_findings, with_conflicts
 from tellapart.jobs.judged import Judged, check_max_error, judge
 from tellapart.jobs.look import look_at
 from tellapart.jobs.recipes import BUDGET, RECIPES, Dataset, Order, Outcome, check_plan, clear_work
@@ -227,7 +227,7 @@ def run_steps(
         "thresholds": judged.doubt.to_json(),
         "temperature": trained.temperature,
         "selected": dict(trained.selected),
-        "findings": findings,
+        "findings": with_conflicts(findings, known.groups, known.embedded.index.pictures),
     }
     with watch.part("write_s"):
         run_folder.open_run(folder)

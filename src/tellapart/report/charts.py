@@ -13,6 +13,8 @@ BARS = 60  # classes that a bar chart can still tell apart
 SMOOTHING = 0.8  # of the curves, as in the chapter: how much of what came before a point keeps
 CURVES = 12  # classes with a learning curve of their own
 STEP_NAMES = ("epoch", "step")
+CURVE = ("threshold", "answered", "wrong", "low", "high")  # what risk_coverage lists
+GOOD_ENOUGH = 0.01  # of the answers may be wrong where the slider opens without a threshold of the model
 NO_CURVES = {"iterations", "seconds", "l2", "learning_rate", *STEP_NAMES}
 
 
@@ -24,8 +26,7 @@ def chart_data(metrics: Mapping[str, Any], evidence: Evidence) -> dict[str, Any]
         "classes": [one_line(name) for name in metrics["classes"]],
         "bars": class_bars(test["per_class"]),
         "reliability": test.get("reliability"),
-        "thresholds": {"n": test["n"], **test["risk_coverage"]} if test.get("risk_coverage") else None,
-        "chosen": chosen_threshold(metrics),
+        "thresholds": threshold_curve(metrics),
         "smoothing": SMOOTHING,
         "history": history_curves(evidence.history),
         "learning": learning_points(evidence.analysis.get("learning_curve")),
@@ -45,6 +46,33 @@ def class_bars(per_class: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _triple(share: Mapping[str, float | None]) -> list[float | None]:
     return [share["value"], share["low"], share["high"]]
+
+
+def threshold_curve(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What every threshold would answer and get wrong, the strictest first; None where the run has no such curve.
+
+    The curve has about a hundred points, and the model's own threshold lies between two of them: it gets a point of its
+    own, so that the slider opens on exactly what the run says of itself.
+
+    Returns:
+        `n`, the lists of `risk_coverage`, and `start`, the place the slider opens on: the model's own threshold, or
+        where it has none, the loosest at which at most GOOD_ENOUGH of the answers are wrong.
+    """
+    test, own = metrics["test"], chosen_threshold(metrics)
+    curve = test.get("risk_coverage")
+    if not curve:
+        return None
+    points = list(zip(*(curve[name] for name in CURVE), strict=True))
+    if own is None or "selective" not in test:
+        good = [place for place, (_, count, wrong, *_) in enumerate(points) if wrong <= GOOD_ENOUGH * count]
+        start = max(good, default=0)
+    else:
+        stands = test["selective"]
+        point = (own, stands["answered"], stands["wrong"], stands["error"]["low"], stands["error"]["high"])
+        start = sum(count < point[1] for _, count, *_ in points)
+        points = [*points[:start], point, *(other for other in points[start:] if other[1] > point[1])]
+    lists = {name: [point[place] for point in points] for place, name in enumerate(CURVE)}
+    return {"n": test["n"], **lists, "start": start}
 
 
 def chosen_threshold(metrics: Mapping[str, Any]) -> float | None:

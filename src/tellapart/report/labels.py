@@ -51,8 +51,9 @@ CHOICES = {
     "chosen_by": both("Judged by", "判断依据"),
     "out_of": both("Out of", "备选"),
 }
-# The titles of findings by their codes, which never change; their messages are in English.
+# The titles of findings by their codes, which never change; their messages are in finding_words.
 FINDINGS = {
+    "skipped": "被跳过的文件",
     "unreadable": "无法读取的图片",
     "converted": "需要转换的图片",
     "conflicting-labels": "同一图片属于两个类别",

@@ -42,7 +42,7 @@
   // Shares never read as 0 % or 100 % unless they are.
   const percent = (share) => {
     if (share === null || share === undefined) return "–";
-    const rounded = Math.round(share * 1000) / 10;
+    const rounded = Math.floor(share * 1000 + 0.5) / 10;
     if (rounded === 0 && share > 0) return "< 0.1 %";
     return rounded === 100 && share < 1 ? "> 99.9 %" : `${rounded.toFixed(1)} %`;
   };
@@ -153,7 +153,7 @@
 
   const risk = () => {
     const { n, answered, wrong } = data.thresholds;
-    return answered.map((count, place) => ({ x: (100 * count) / n, y: (100 * wrong[place]) / count }));
+    return answered.map((count, place) => ({ x: (100 * count) / n, y: count ? (100 * wrong[place]) / count : 0 }));
   };
   const place = () => Number(find("#threshold").value);
   const drawThresholds = () => {
@@ -189,21 +189,10 @@
       find(`#dial-${dial}-note`).textContent = note;
     };
     show("answered", percent(count / n), say("of", count, n));
-    show("wrong", percent(errors / count), `${say("of", errors, count)}, ${say("between", percent(low[at]), percent(high[at]))}`);
+    show("wrong", percent(count ? errors / count : null), count ? `${say("of", errors, count)}, ${say("between", percent(low[at]), percent(high[at]))}` : "");
     show("unsure", percent((n - count) / n), say("of", n - count, n));
     const chart = charts.get("thresholds");
     if (chart) { chart.data.datasets[0].data = [risk()[at]]; chart.update("none"); }
-  };
-  // Where the model has no threshold of its own, the loosest one at which at most 1 % of the answers are wrong.
-  const firstPlace = () => {
-    const { threshold, answered, wrong } = data.thresholds;
-    if (data.chosen !== null) {
-      const below = threshold.findIndex((value) => value < data.chosen);
-      return below < 0 ? threshold.length - 1 : Math.max(below - 1, 0);
-    }
-    let found = 0;
-    answered.forEach((count, at) => { if (wrong[at] / count <= 0.01) found = at; });
-    return found;
   };
   const drawHistory = () => {
     const { history } = data;
@@ -308,7 +297,7 @@
     if (data.thresholds) {
       const slider = find("#threshold");
       slider.max = data.thresholds.threshold.length - 1;
-      slider.value = firstPlace();
+      slider.value = data.thresholds.start;
       slider.addEventListener("input", moveThreshold);
     }
     addEventListener("beforeprint", () => charts.forEach((chart) => chart.resize()));

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from tellapart import files, words
 from tellapart.errors import one_line
-from tellapart.report import choose, labels, wording
+from tellapart.report import choose, finding_words, labels, wording
 from tellapart.report.charts import learning_points
 from tellapart.report.evidence import Answer, Evidence, Shot, Suspect
 from tellapart.report.labels import Label
@@ -25,6 +25,7 @@ PAIRS_SHOWN = 10
 MISTAKES_IN_SIGHT = 18  # cards below the matrix; the others are behind its cells
 TOP_CLASSES = 3
 MATTERS = ("error", "warning")
+UNREADABLE, SKIPPED = "unreadable", "skipped"  # codes of findings; the second is of this page alone
 LEDGER_ROWS = 25
 SUSPECTS_LISTED = 60
 
@@ -68,7 +69,7 @@ def page_sections(metrics: Mapping[str, Any], evidence: Evidence) -> dict[str, A
         "evidence": evidence,
         "suspects": suspect_cards(evidence, names),
         "suspects_csv": suspects_csv(evidence.suspects or (), metrics["classes"]),
-        "findings": findings(metrics.get("findings") or ()),
+        "findings": findings(metrics),
         "promise": promise((metrics.get("thresholds") or {}).get("promise")),
         "note": evidence.analysis.get("note"),
         "advice": advice(evidence.analysis.get("learning_curve")),
@@ -125,17 +126,27 @@ def suspects_csv(suspects: Iterable[Suspect], classes: Sequence[str]) -> str:
     return f"data:text/csv;charset=utf-8;base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def findings(found: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def findings(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What matters about the data: findings that are errors or warnings, the errors first."""
+    found = metrics.get("findings") or ()
     told = [one for one in found if one["outcome"] == "found" and one["severity"] in MATTERS]
+    if not any(one["code"] == UNREADABLE for one in found):  # a run of an older version
+        told += skipped_files(metrics["ledger"]["skipped"])
     return [
         {
             "severity": one["severity"],
-            "title": either(one["title"], labels.FINDINGS.get(one["code"], one["title"])),
-            "message": one_line(one["message"]),
+            "title": finding_words.title(one),
+            "message": finding_words.message(one),
         }
         for one in sorted(told, key=lambda one: MATTERS.index(one["severity"]))
     ]
+
+
+def skipped_files(count: int) -> list[dict[str, Any]]:
+    """What a ledger alone can say of files that were not used; nothing where there are none."""
+    english = f"{words.counted(count, 'file was', 'files were')} skipped; ledger.csv says why."
+    entry = {"severity": "warning", "title": "Skipped files", "code": SKIPPED, "outcome": "found", "message": english}
+    return [{**entry, "facts": {"skipped": count}}] if count else []
 
 
 def promise(made: Mapping[str, Any] | None) -> Markup | None:
