@@ -25,6 +25,7 @@ from tellapart.data.preprocess import Prepared, Preprocess
 from tellapart.errors import ModelFileError
 from tellapart.heads.linear import LinearHead
 
+PROMISE = {"asked": 0.01, "error": 0.02, "pictures": 300, "needed": 299}
 # Nobody else may be harmed by these: the run's name, what was selected and the counts are told, not used.
 TOLD = ("recipe", "seed", "data", "counts", "selected", "tellapart")
 
@@ -288,6 +289,7 @@ def test_assemble__any_value_anywhere_in_the_manifest_is_refused_or_harmless(tra
 def test_read_bundle__doubts_as_it_was_trained_to(trained, parts):
     bundle, _ = read_bundle(trained.model)
     assert bundle.doubt.unsure == trained.metrics["thresholds"]["unsure"]
+    assert bundle.doubt.to_json() == trained.metrics["thresholds"]
     assert bundle.doubt.familiar.threshold == trained.metrics["thresholds"]["unlike"]
     assert parts[0]["thresholds"] == trained.metrics["thresholds"]
     assert bundle.doubt.familiar.types.shape[1] == 1280
@@ -304,7 +306,16 @@ def test_read_bundle__a_model_file_from_before_there_were_doubts(parts, rewritte
 
 @pytest.mark.parametrize(
     "thresholds",
-    [5, None, [], {"unsure": "high"}, {"unsure": 2}, {"unsure": math.nan}, {"unlike": True}, {"unlike": {}}],
+    [
+        *(5, None, [], {"unsure": "high"}, {"unsure": 2}, {"unsure": math.nan}, {"unlike": True}, {"unlike": {}}),
+        *(
+            {"promise": 5},
+            {"promise": {}},
+            {"promise": {**PROMISE, "asked": 7}},
+            {"promise": {**PROMISE, "error": "1"}},
+        ),
+        *({"promise": {**PROMISE, "pictures": 1.5}}, {"promise": {**PROMISE, "needed": -1}}),
+    ],
 )
 def test_assemble__thresholds_that_are_none(parts, refused, thresholds):
     manifest, members = parts

@@ -265,7 +265,7 @@ def test_index_of_paths__labels(tmp_path):
     index = index_of_paths(files, labels=["b", "a", "b"])
     assert [picture.label for picture in index.pictures] == ["b", "a", "b"]
     assert index.classes == ("a", "b")
-    with pytest.raises(UsageError, match="1 labels for 3 paths"):
+    with pytest.raises(UsageError, match="1 label for 3 paths"):
         index_of_paths(files, labels=["b"])
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from pictures import make_pixels
 from tellapart.explain.heat_map import Explanation, HeatMap
-from tellapart.explain.panel import LEAST_WIDTH, MARGIN, MOST_CLASSES, SIDE, _percent, _ranked, panel
+from tellapart.explain.panel import LEAST_WIDTH, MARGIN, MOST_CLASSES, SIDE, _ranked, caption, panel
 from tellapart.types import Picture
 
 
@@ -39,6 +39,14 @@ def test_panel__the_colour_bar_has_orange_above_and_blue_below():
     assert (bar[:, 0] - bar[:, 2]).argmax() < (bar[:, 2] - bar[:, 0]).argmax()
 
 
+@pytest.mark.parametrize(("method", "word"), [("exact", "score"), ("occlusion", "covered"), ("grad-cam", "no unit")])
+def test_caption__says_what_colours_and_numbers_mean(method, word):
+    colours, numbers, own = caption(explanation(method=method).heat)
+    assert colours == "Orange parts speak for cat, blue parts against it, grey parts for neither."
+    assert word in numbers
+    assert "+1.5" in own
+
+
 def test_panel__names_may_be_anything():
     names = ("猫" * 300, "<script>", "a\nb\u202e")
     assert panel(explanation(), classes=names, title="\x00" * 400).shape[2] == 3
@@ -53,9 +61,3 @@ def test_ranked__the_class_in_question_is_always_listed():
     probabilities = np.linspace(1, 0, 10)
     assert _ranked(probabilities, target=9) == [0, 1, 2, 3, 4, 9]
     assert _ranked(probabilities, target=2) == list(range(MOST_CLASSES))
-
-
-def test_percent__is_never_all_or_nothing_by_rounding():
-    assert [_percent(share) for share in (1.0, 0.9999, 0.5, 0.0001, 0.0)] == [
-        *("100.0 %", "> 99.9 %", "50.0 %", "< 0.1 %", "0.0 %")
-    ]

@@ -87,7 +87,8 @@ def test_evaluate_model__on_its_own_test_pictures_gives_the_figures_of_the_run(t
     assert figures["split"] == "test"
     for name in ("n", "accuracy", "confusion"):
         assert figures[name] == expected[name]
-    assert figures["thresholds"]["unsure"] == trained.metrics["thresholds"]["unsure"]
+    assert figures["thresholds"] == trained.metrics["thresholds"]
+    assert figures["thresholds"]["promise"] is not None
     assert figures["selective"]["answered"] == pytest.approx(expected["selective"]["answered"], abs=1)
     assert figures["log_loss"] == pytest.approx(expected["log_loss"], abs=0.01)
 

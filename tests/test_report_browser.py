@@ -16,7 +16,7 @@ from tellapart.evaluation.intervals import UNKNOWN, wilson
 from tellapart.report.evidence import Answer, Evidence, Shot, Suspect
 from tellapart.report.page import write_report
 from tellapart.report.shots import heat_png
-from tellapart.words import percent
+from tellapart.words import counted, percent
 
 CHROMIUM = os.environ.get("TELLAPART_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright, see the extra dev")
@@ -156,7 +156,7 @@ def test_page__a_right_cell_opens_samples_and_says_how_many_are_left_out(opened,
     shown = page.locator("dialog li.card").count()
     total = document["test"]["confusion"][0][0]
     assert 0 < shown < total
-    assert page.locator("#behind-note").inner_text().startswith(f"{total} of the test pictures; {shown} of them")
+    assert page.locator("#behind-note").inner_text().startswith(f"{counted(total, 'test picture')}; {shown} of them")
 
 
 def test_page__the_slider_opens_on_the_threshold_of_the_model(browser, document, tmp_path):

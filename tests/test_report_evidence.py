@@ -166,7 +166,7 @@ def test_render__says_what_was_left_out():
     told = tuple(answer(f"{n}", 0, 0.2, 0.5, 0.3) for n in range(choose.MISTAKES + 30))
     document = metrics_document(CLASSES)
     document["test"] |= {"n": len(told), "confusion": [[0, len(told), 0], [0, 0, 0], [0, 0, 0]]}
-    assert "<bdi>30</bdi> further mistakes are not shown" in render(document, Evidence(answers=told))
+    assert "<bdi>30 further mistakes are</bdi> not shown" in render(document, Evidence(answers=told))
 
 
 def test_render__pictures_stand_in_the_page_with_their_heat():

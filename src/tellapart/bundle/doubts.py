@@ -17,6 +17,7 @@ from tellapart.bundle.container import FAMILIAR, RETRAIN
 from tellapart.errors import ModelFileError
 from tellapart.heads.doubt import Doubt
 from tellapart.heads.familiar import MOST_TYPES, STORED, Familiar
+from tellapart.heads.promise import Promise
 
 
 def pack_doubt(doubt: Doubt) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -38,18 +39,19 @@ def read_doubt(manifest: Mapping[str, Any], members: Mapping[str, bytes], *, wid
         path: of the model file, for the message.
 
     Raises:
-        ModelFileError: a threshold is no number, or the directions do not fit what is said of them.
+        ModelFileError: a threshold or promise is no number, or the directions do not fit what is said of them.
     """
     try:
         thresholds = manifest["thresholds"]
         unsure, unlike = (_threshold(thresholds.get(name)) for name in ("unsure", "unlike"))
+        promise = _promise(thresholds.get("promise"), threshold=unsure)
         if FAMILIAR not in members and unlike is None:
-            return Doubt(unsure=unsure)
+            return Doubt(unsure=unsure, promise=promise)
         types = _directions(members[FAMILIAR], manifest["familiar"], width=width)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         what = "the thresholds in model.json and the model file do not fit together"
         raise ModelFileError(what, where=path, hint=RETRAIN) from error
-    return Doubt(unsure=unsure, familiar=Familiar(types=types, threshold=unlike))
+    return Doubt(unsure=unsure, familiar=Familiar(types=types, threshold=unlike), promise=promise)
 
 
 def _directions(content: bytes, stated: Mapping[str, object], *, width: int) -> NDArray[np.float16]:
@@ -61,6 +63,32 @@ def _directions(content: bytes, stated: Mapping[str, object], *, width: int) -> 
     if not np.isfinite(types).all():
         raise ValueError("a direction that is no number")
     return types
+
+
+def _promise(stated: Mapping[str, Any] | None, *, threshold: float | None) -> Promise | None:
+    """What the threshold was chosen for, as `Promise.to_json` wrote it; None in files made before it stood there."""
+    if stated is None:
+        return None
+    error = stated["error"]
+    return Promise(
+        threshold=threshold,
+        asked=_share(stated["asked"]),
+        error=None if error is None else _share(error),
+        pictures=_count(stated["pictures"]),
+        needed=_count(stated["needed"]),
+    )
+
+
+def _share(value: object) -> float:
+    if type(value) not in (int, float) or not 0 <= value <= 1:  # type: ignore[operator]
+        raise ValueError(f"{value!r} is no share")
+    return float(value)  # type: ignore[arg-type]
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is no number of pictures")
+    return value
 
 
 def _threshold(value: object) -> float | None:

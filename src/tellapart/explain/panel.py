@@ -6,7 +6,7 @@ Legend: K classes; everything else is in pixels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -16,21 +16,23 @@ from tellapart.explain.heat_map import EXACT, GRAD_CAM, OCCLUSION, Explanation, 
 from tellapart.explain.lettering import lettering
 from tellapart.explain.overlay import evidence_limit, overlay
 from tellapart.types import Pixels, Probabilities
+from tellapart.words import percent
 
 SIDE: Final = 384  # the longer side of the picture and of the overlay
 MARGIN: Final = 20
 LETTERS, SMALL = 18, 14
-LINE: Final = 26
+LINE, SMALL_LINE = 26, 19
 BAR: Final = 18  # width of the colour bar
 BAR_TEXT: Final = 116
 MOST_CLASSES: Final = 6  # whose scores are shown
 LEAST_WIDTH: Final = 640
 WHITE, INK, FAINT, SCORE, OTHER = (255, 255, 255), (32, 33, 36), (95, 99, 104), (85, 85, 85), (205, 205, 205)
 
+# What the numbers beside the colours say, in one line of at most LEAST_WIDTH.
 MEANING: Final = {
-    EXACT: "exact: the logit a picture would have that were everywhere like this spot",
-    OCCLUSION: "occlusion: how far the logit falls where this spot is covered",
-    GRAD_CAM: "Grad-CAM: where the class's gradient and the activation agree, without a unit",
+    EXACT: "Points: the score the class would get if the whole picture looked like that part.",
+    OCCLUSION: "Points: how much of the class's score is lost when that part is covered.",
+    GRAD_CAM: "Numbers have no unit (Grad-CAM): only their order and their sign mean something.",
 }
 
 
@@ -53,22 +55,33 @@ def panel(explanation: Explanation, *, classes: Sequence[str], title: str) -> Pi
     covered = Image.fromarray(overlay(np.asarray(shown), heat))
     scores = _ranked(probabilities, target=heat.target)
     top = MARGIN + 2 * LINE + 8
+    lines = caption(heat)
     height = max(shown.height, 160)
     width = max(LEAST_WIDTH, 2 * shown.width + 3 * MARGIN + BAR + 8 + BAR_TEXT)
-    sheet = Image.new("RGB", (width, top + height + LINE + 10 + len(scores) * LINE + MARGIN), WHITE)
+    sheet = Image.new("RGB", (width, top + height + len(lines) * SMALL_LINE + 16 + len(scores) * LINE + MARGIN), WHITE)
     draw = ImageDraw.Draw(sheet)
     best = int(probabilities.argmax())
     _write(draw, (MARGIN, MARGIN), title, width=width - 2 * MARGIN)
-    verdict = f"{classes[best]} {_percent(probabilities[best])}; in colour: evidence for {heat.class_name}"
+    verdict = f"{classes[best]} {percent(probabilities[best])}; in colour: evidence for {heat.class_name}"
     _write(draw, (MARGIN, MARGIN + LINE), verdict, width=width - 2 * MARGIN, colour=FAINT)
     sheet.paste(shown, (MARGIN, top))
     sheet.paste(covered, (2 * MARGIN + shown.width, top))
     _draw_scale(sheet, draw, heat, place=(2 * MARGIN + 2 * shown.width + 12, top), height=height)
-    caption = f"{MEANING[heat.method]}; the logit of this picture is {heat.logit:+.3g}"
-    _write(draw, (MARGIN, top + height + 6), caption, width=width - 2 * MARGIN, size=SMALL, colour=FAINT)
-    below = (MARGIN, top + height + LINE + 10)
+    for number, line in enumerate(lines):
+        place = (MARGIN, top + height + 6 + number * SMALL_LINE)
+        _write(draw, place, line, width=width - 2 * MARGIN, size=SMALL, colour=FAINT)
+    below = (MARGIN, top + height + len(lines) * SMALL_LINE + 16)
     _draw_scores(draw, classes, probabilities, scores, place=below, width=width - 2 * MARGIN)
     return np.asarray(sheet)
+
+
+def caption(heat: HeatMap) -> tuple[str, ...]:
+    """What the colours and the numbers beside them mean, in plain words, a line each."""
+    return (
+        f"Orange parts speak for {heat.class_name}, blue parts against it, grey parts for neither.",
+        MEANING[heat.method],
+        f"The score (logit) of {heat.class_name} for this picture is {heat.logit:+.3g}; the highest score wins.",
+    )
 
 
 def _draw_scale(
@@ -80,14 +93,16 @@ def _draw_scale(
     colours = evidence_colours(strength, grey=np.full(strength.shape, MIDDLE_GREY, np.uint8))
     sheet.paste(Image.fromarray(colours), (left, top))
     limit = evidence_limit(heat)
-    marks = (("for", f"+{limit:.3g}", 0), ("", "0", height // 2 - SMALL // 2), ("against", f"-{limit:.3g}", height))
-    for word, number, down in marks:
-        low = min(max(down, 0), height - 2 * SMALL - 6) if word else down
-        text = f"{number} {word}".strip()
-        _write(draw, (left + BAR + 8, top + low), text, width=BAR_TEXT, size=SMALL, colour=FAINT)
-        if word:
-            below = (left + BAR + 8, top + low + SMALL + 4)
-            _write(draw, below, heat.class_name, width=BAR_TEXT, size=SMALL, colour=FAINT)
+    unit = "" if heat.method == GRAD_CAM else " points"
+    marks = (
+        ((f"+{limit:.3g}{unit}", f"for {heat.class_name}"), 0),
+        (("0: neither",), height // 2 - SMALL // 2),
+        ((f"-{limit:.3g}{unit}", f"against {heat.class_name}"), height - 2 * SMALL - 6),
+    )
+    for words, down in marks:
+        for line, text in enumerate(words):
+            place = (left + BAR + 8, top + down + line * (SMALL + 4))
+            _write(draw, place, text, width=BAR_TEXT, size=SMALL, colour=FAINT)
 
 
 def _draw_scores(
@@ -111,7 +126,7 @@ def _draw_scores(
         if round(room * share):
             fill = SCORE if position == scores[0] else OTHER
             draw.rectangle((left + names, down + 2, left + names + round(room * share), down + 16), fill=fill)
-        _write(draw, (left + width - numbers + 12, down), _percent(share), width=numbers, size=SMALL)
+        _write(draw, (left + width - numbers + 12, down), percent(share), width=numbers, size=SMALL)
 
 
 def _ranked(probabilities: Probabilities, *, target: int) -> list[int]:
@@ -137,11 +152,3 @@ def _write(
 def _size(width: int, height: int) -> tuple[int, int]:
     scale = SIDE / max(width, height)
     return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _percent(share: Any) -> str:  # noqa: ANN401
-    """A probability; never 100 or 0 where it is not."""
-    shown = f"{100 * share:.1f} %"
-    if shown == "100.0 %" and share < 1:
-        return "> 99.9 %"
-    return "< 0.1 %" if shown == "0.0 %" and share > 0 else shown

@@ -7,24 +7,25 @@
   const charts = new Map();
   const state = { language: "en", measure: "recall", smooth: false };
 
+  const counted = (count, one) => `${count} ${one}${count === 1 ? "" : "s"}`;
   const WORDS = {
     en: {
       recall: "Recall", precision: "Precision", f1: "F1", interval: "95 % interval",
       coverage: "answered, % of the pictures", error: "wrong among them, %", here: "here",
-      perfect: "exactly as sure as it should be", observed: "right, %", stated: "stated certainty, %", pictures: "pictures",
+      perfect: "exactly as sure as it should be", observed: "right, %", stated: "stated certainty, %", pictures: (count) => counted(count, "picture"),
       train: "training pictures", accuracy: "valid accuracy, %", mean: "all classes", spread: "spread over draws",
       epoch: "epoch", step: "step", losses: "loss", shares: "accuracy, %",
-      of: (count, total) => `${count} of ${total} pictures`,
+      of: (count, total) => `${count} of ${counted(total, "picture")}`,
       between: (low, high) => `between ${low} and ${high} (95 %)`,
       taken: (given, called) => `${given} taken for ${called}`, right: (given) => `${given}, told right`,
-      shown: (shown, total) => shown === total ? `${total} of the test pictures.`
-        : `${total} of the test pictures; ${shown} of them are shown, predictions.csv has all.`,
+      shown: (shown, total) => shown === total ? `${counted(total, "test picture")}.`
+        : `${counted(total, "test picture")}; ${shown} of them shown, predictions.csv has all.`,
       title: (name) => `${name}: test result`, dark: "Dark", light: "Light", other: "中文",
     },
     zh: {
       recall: "召回率", precision: "精确率", f1: "F1", interval: "95 % 置信区间",
       coverage: "得到回答的图片,%", error: "其中错误,%", here: "当前",
-      perfect: "把握恰如其分", observed: "正确,%", stated: "模型的把握,%", pictures: "张图片",
+      perfect: "把握恰如其分", observed: "正确,%", stated: "模型的把握,%", pictures: (count) => `${count} 张图片`,
       train: "训练图片数", accuracy: "验证准确率,%", mean: "所有类别", spread: "多次抽样的波动",
       epoch: "轮", step: "步", losses: "损失", shares: "准确率,%",
       of: (count, total) => `${total} 张中的 ${count} 张`,
@@ -145,7 +146,7 @@
         scales: { x: axis(say("stated"), { min: start, max: 100 }), y: axis(say("observed"), { max: 100 }) },
         plugins: { legend: legend(), tooltip: { filter: (item) => item.datasetIndex === 0, callbacks: { label: (item) => {
           const bin = bins[item.dataIndex];
-          return `${percent(bin.accuracy.value)}, ${say("between", percent(bin.accuracy.low), percent(bin.accuracy.high))}; ${bin.n} ${say("pictures")}`;
+          return `${percent(bin.accuracy.value)}, ${say("between", percent(bin.accuracy.low), percent(bin.accuracy.high))}; ${say("pictures", bin.n)}`;
         } } } },
       },
     });

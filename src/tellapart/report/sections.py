@@ -62,7 +62,7 @@ def page_sections(metrics: Mapping[str, Any], evidence: Evidence) -> dict[str, A
         "faces": faces(right, evidence),
         "weakest": weakest_class(test, names),
         "matrix": matrix(test["confusion"]) if len(names) <= LARGEST_MATRIX else None,
-        "pairs_wrong": confused_pairs(test["confusion"], names)[:PAIRS_SHOWN],
+        "pairs_wrong": with_shots(confused_pairs(test["confusion"], names)[:PAIRS_SHOWN], mistakes),
         "mistakes": mistakes[:MISTAKES_IN_SIGHT],
         "behind": [*mistakes[MISTAKES_IN_SIGHT:], *samples],
         "mistakes_left_out": wrong - len(mistakes) if evidence.answers else 0,
@@ -251,12 +251,27 @@ def matrix(confusion: Sequence[Sequence[int]]) -> list[list[tuple[int, int]]]:
 def confused_pairs(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> list[dict[str, Any]]:
     """Every pair that was taken one for the other, the most frequent first, ties in the order of the classes."""
     pairs = [
-        {"true": names[true], "predicted": names[predicted], "count": count, "of": sum(row)}
+        {
+            "true": names[true],
+            "predicted": names[predicted],
+            "count": count,
+            "of": sum(row),
+            "cell": f"{true}-{predicted}",
+        }
         for true, row in enumerate(confusion)
         for predicted, count in enumerate(row)
         if true != predicted and count
     ]
     return sorted(pairs, key=lambda pair: -pair["count"])
+
+
+def with_shots(pairs: Sequence[Mapping[str, Any]], mistakes: Iterable[Card]) -> list[dict[str, Any]]:
+    """The pairs, each with the picture of its costliest mistake where there is one."""
+    shots: dict[str, Shot] = {}
+    for card in mistakes:
+        if card.shot:
+            shots.setdefault(card.cell, card.shot)
+    return [{**pair, "shot": shots.get(pair["cell"])} for pair in pairs]
 
 
 def ledger_summary(entries: Iterable[tuple[str, str]]) -> tuple[tuple[str, str, int], ...]:
