@@ -73,7 +73,7 @@ def test_analyse__train_pictures_missing_is_said(run, photos, tmp_path):
     (data / gone).unlink()
     (run / "analysis.json").unlink()
     found = look(run, data)
-    assert "1 of its" in found["note"]
+    assert "1 of the 42 pictures of train and valid cannot be found" in found["note"]
     assert found["heat_maps"]
     rewrite_report(run, data=data)
     assert "No learning curve and no suspects" in (run / "report.html").read_text()
@@ -109,6 +109,36 @@ def test_suspects__a_picture_under_the_wrong_class_is_named(tmp_path, tellapart)
     assert [suspect.path for suspect in suspects] == ["train/b/moved.png"]
     assert (suspects[0].given, suspects[0].suggested) == (1, 0)
     assert 'class="card suspect"' in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_checked_rows__all_of_a_small_set_and_a_share_of_each_class_of_a_large_one(monkeypatch):
+    monkeypatch.setattr(analysis, "MOST_CHECKED", 100)
+    monkeypatch.setattr(analysis, "FEWEST_CHECKED", 10)
+    labels = np.repeat([0, 1], [300, 100])
+    chosen = analysis.checked_rows(labels, class_count=2, seed=0)
+    assert np.bincount(labels[chosen]).tolist() == [37, 13]
+    assert (np.diff(chosen) > 0).all()
+    assert chosen.tolist() != analysis.checked_rows(labels, class_count=2, seed=1).tolist()
+    assert analysis.checked_rows(labels[260:310], class_count=2, seed=0).tolist() == list(range(50))
+    assert len(analysis.checked_rows(labels, class_count=1000, seed=0)) == 10
+
+
+def test_analyse__of_a_large_set_some_labels_are_checked_and_the_page_says_so(run, photos, monkeypatch):
+    monkeypatch.setattr(analysis, "MOST_CHECKED", 0)
+    monkeypatch.setattr(analysis, "FEWEST_CHECKED", 24)
+    (run / "analysis.json").unlink()
+    total = read_metrics(run)["counts"]["train"]
+    assert look(run, photos)["checked"] == {"pictures": 24, "of": total}
+    rewrite_report(run, data=photos)
+    assert (
+        f"Of <bdi>{total}</bdi> training pictures <bdi>24</bdi>, drawn by the seed" in (run / "report.html").read_text()
+    )
+
+
+def test_base_of__one_that_does_not_ship_comes_out_of_the_model_file(run):
+    bundle, _ = analysis.read_bundle(run / "model.tellapart")
+    document = {"backbone": {"name": "mobilenetv3_small_050", "size": 64, "digest": "0" * 64}}
+    assert analysis.base_of(document, bundle) is bundle.backbone
 
 
 def test_read_heats__as_they_were_packed():

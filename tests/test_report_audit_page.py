@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import base64
+import hashlib
+import html
+import re
+
 from tellapart.audit.finding import Item, found, not_applicable, passed
 from tellapart.report.audit_page import ITEMS_SHOWN, PATHS_SHOWN, PICTURES_SHOWN, render, shown_paths
 
@@ -38,7 +43,9 @@ def test_render__has_all_three_outcomes():
 
 def test_render__shows_hostile_names_instead_of_obeying_them():
     page = render(document(finding(1, name=HOSTILE)), thumbnails={})
-    assert "<script" not in page
+    assert page.count("<script") == 1
+    assert "alert(1)" in page
+    assert "<script>alert(1)" not in page
     assert "\u202e" not in page
 
 
@@ -46,13 +53,39 @@ def test_render__bounds_what_is_shown_and_says_so():
     page = render(document(finding(ITEMS_SHOWN + 3, paths=PATHS_SHOWN + 2)), thumbnails={})
     assert page.count("<figure>") == ITEMS_SHOWN * PATHS_SHOWN
     assert "and 2 more" in page
-    assert "3 more are in findings.json" in page
+    assert "3 further cases are</bdi> not shown" in page
 
 
 def test_render__says_where_a_picture_is_missing():
     page = render(document(finding(2)), thumbnails={"0-0.jpg": "data:image/jpeg;base64,AAAA"})
     assert page.count("<img") == 1
     assert page.count("no picture") == 1
+
+
+def test_render__stands_there_in_both_languages():
+    facts = {"bad": 3, "pictures": 50}
+    look = "Look at them; remove those on which nobody could tell the class."
+    dark = found("dark", "warning", "3 of 50 pictures have little.", advice=look, items=[Item(text="x")], facts=facts)
+    suspect = Item(paths=("a",), text="labelled a, looks like b", details={"given": "a", "suggested": "b"})
+    page = render(document(dark, found("suspects", "note", "One.", advice=look, items=[suspect])), thumbnails={})
+    for text in (
+        "3 of 50 pictures have little.",
+        "50 张图片中有 3 张几乎全黑。",
+        "几乎全黑的图片",
+        "警告",
+        look,
+        "请查看,并删除",
+    ):
+        assert text in page
+    assert "labelled a, looks like b" in page
+    assert "标签为 a,看起来像 b" in page
+
+
+def test_render__policy_allows_its_script_and_nothing_else():
+    page = render(document(finding(1)), thumbnails={})
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in html.unescape(page)
 
 
 def test_shown_paths__are_each_once_and_bounded():

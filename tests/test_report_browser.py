@@ -12,7 +12,9 @@ import pytest
 
 from metrics_documents import metrics_document
 from pictures import encode, make_pixels
+from tellapart.audit.finding import Item, found, passed
 from tellapart.evaluation.intervals import UNKNOWN, wilson
+from tellapart.report.audit_page import write_audit_page
 from tellapart.report.evidence import Answer, Evidence, Shot, Suspect
 from tellapart.report.page import write_report
 from tellapart.report.shots import heat_png
@@ -262,3 +264,39 @@ def test_page__prints_without_its_switches(opened):
     assert not page.locator("#theme").is_visible()
     assert page.locator("#chart-thresholds").is_visible()
     assert page.locator("#mistakes li").first.is_visible()
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_audit_page__switches_language_and_theme(browser, width, tmp_path):
+    facts = {"bad": 3, "pictures": 50}
+    advice = "Look at them; remove those on which nobody could tell the class."
+    item = Item(paths=(f"{'a-long-name' * 12}.jpg",), text="95 % darker")
+    findings = [
+        found("dark", "warning", "3 of 50 pictures have little.", advice=advice, items=[item], facts=facts),
+        passed("converted", "note", "Every picture that can be read is used as it is."),
+    ]
+    audit = {"tellapart": "0", "command": "tellapart audit data", "seed": 0, "backbone": "lite0", "seconds": 1.0}
+    audit |= {"data": {"name": "data"}, "classes": ["a", "b"], "findings": [finding.to_json() for finding in findings]}
+    write_audit_page(
+        tmp_path / "audit.html",
+        audit | {"pictures": {"used": 49, "converted": 0, "skipped": 1}},
+        thumbnails={},
+    )
+    page = browser.new_page(locale="en-GB", viewport={"width": width, "height": 900})
+    troubles = []
+    page.on("console", lambda message: troubles.append(message.text))
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.goto((tmp_path / "audit.html").as_uri())
+    assert page.title() == "data: what the data is like"
+    assert "3 of 50 pictures have little." in page.inner_text("main")
+    assert "几乎" not in page.inner_text("main")
+    page.click("#language")
+    assert page.title() == "data:数据情况"
+    assert "50 张图片中有 3 张几乎全黑。" in page.inner_text("main")
+    assert "pictures" not in page.inner_text("main")
+    before = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.click("#theme")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != before
+    assert fits(page)
+    assert troubles == []
+    page.close()

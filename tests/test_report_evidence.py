@@ -85,7 +85,9 @@ def test_history_curves__numbers_only_and_losses_apart_from_shares():
 def test_chart_data__thresholds_are_those_of_the_metrics():
     document = metrics_document(CLASSES)
     thresholds = chart_data(document, Evidence())["thresholds"]
+    start = thresholds.pop("start")
     assert thresholds == {"n": document["test"]["n"], **document["test"]["risk_coverage"]}
+    assert thresholds["wrong"][start] <= 0.01 * thresholds["answered"][start]
     del document["test"]["risk_coverage"]
     assert chart_data(document, Evidence())["thresholds"] is None
 
@@ -195,7 +197,9 @@ def test_render__suspects_with_a_list_to_take_away():
 
 def test_render__no_suspects_is_not_the_same_as_not_looked():
     assert 'id="suspects"' not in render(metrics_document(CLASSES), Evidence())
-    assert "every training picture looks like" in render(metrics_document(CLASSES), Evidence(suspects=()))
+    assert "every training picture that was checked looks like" in render(
+        metrics_document(CLASSES), Evidence(suspects=())
+    )
 
 
 def test_render__hostile_paths_stay_text():

@@ -308,7 +308,8 @@ def report(
 ) -> None:
     """Write RUN/report.html again from the files of RUN.
 
-    What takes longer (learning curve, labels that look wrong, heat maps) is made where it is missing, and kept.
+    What takes longer (learning curve, labels that look wrong, heat maps) is made where it is missing, and kept. Of
+    large sets it looks at no more than a bounded number of training pictures, drawn by the seed.
 
     \b
     tellapart report runs/pictures --data /media/archive/pictures

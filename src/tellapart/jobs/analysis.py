@@ -20,14 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tellapart import files
+from tellapart import files, seeds
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import Engine
 from tellapart.backbones.table import load_backbone
 from tellapart.bundle.bundle import Bundle, read_bundle
 from tellapart.errors import TellapartError, UsageError
 from tellapart.evaluation.advice import Suspicion
-from tellapart.evaluation.learning_curve import learning_curve
+from tellapart.evaluation.learning_curve import learning_curve, nested_order
 from tellapart.evaluation.suspects import Suspect, find_suspects, out_of_fold_probabilities
 from tellapart.explain.explain import explain_pictures
 from tellapart.explain.heat_map import EXACT, HeatMap
@@ -51,6 +51,9 @@ WEIGHTS = "weights.safetensors"
 # Training pictures times classes up to which `train` takes the longer look by itself: what curve and suspects cost
 # grows with it. The 2000 cats and dogs (4000) would take some four seconds more, beyond what `train` may cost.
 CHEAP = 2_000
+# Training pictures times classes whose labels are checked: on two cores some ten seconds at 3000 features. `audit` has
+# no such bound. The learning curve has its own, see there.
+MOST_CHECKED, FEWEST_CHECKED = 50_000, 2_000
 HEAT_SIDE = 28  # squares of a heat map as the page carries it; the base itself sees 7 to 28
 MOST_EXACT, MOST_OCCLUDED = 320, 12  # heat maps: an exact one costs two looks, one by occlusion more than eighty
 FIRST_LOOK = 48  # heat maps that `train` draws by itself
@@ -190,18 +193,22 @@ def model_digest(folder: Path) -> str | None:
 
 
 def look_at_labels(materials: Materials, progress: Progress) -> dict[str, Any]:
-    """Suspects of train, and the learning curve with its advice; ready for JSON."""
+    """Suspects among the training pictures that are checked, and the learning curve with its advice; ready for JSON."""
     rows = materials.train
+    checked = checked_rows(materials.labels[rows], class_count=len(materials.classes), seed=materials.seed)
+    features, labels = materials.features[rows], materials.labels[rows]
+    if len(checked) < len(labels):  # else no second copy
+        features, labels = features[checked], labels[checked]
     shares = out_of_fold_probabilities(
-        materials.features[rows],
-        materials.labels[rows],
+        features,
+        labels,
         class_count=len(materials.classes),
         depths=materials.depths,
         seed=materials.seed,
-        groups=materials.groups,
+        groups=materials.groups[checked],
         progress=progress,
     )
-    suspects = find_suspects(shares, materials.labels[rows])
+    suspects = [replace(found, row=int(checked[found.row])) for found in find_suspects(shares, labels)]
     curve = learning_curve(
         materials.features,
         materials.labels,
@@ -213,7 +220,7 @@ def look_at_labels(materials: Materials, progress: Progress) -> dict[str, Any]:
         seed=materials.seed,
         head=materials.head,
         suspicion=Suspicion(
-            pairs=tuple((suspect.given, suspect.suggested) for suspect in suspects), checked=rows.stop - rows.start
+            pairs=tuple((suspect.given, suspect.suggested) for suspect in suspects), checked=len(checked)
         ),
         progress=progress,
     )
@@ -221,7 +228,20 @@ def look_at_labels(materials: Materials, progress: Progress) -> dict[str, Any]:
         "note": None,
         "learning_curve": curve,
         "suspects": [suspect_row(suspect, materials) for suspect in suspects],
+        "checked": {"pictures": len(checked), "of": rows.stop - rows.start},
     }
+
+
+def checked_rows(labels: Labels, *, class_count: int, seed: int) -> NDArray[np.int64]:
+    """The training pictures whose labels are checked, in rising order: all, or of a large set some drawn by the seed.
+
+    What it costs grows with pictures times classes, so their product is at most MOST_CHECKED, and every class keeps its
+    share.
+    """
+    room = max(MOST_CHECKED // class_count, FEWEST_CHECKED)
+    if len(labels) <= room:
+        return np.arange(len(labels))
+    return np.sort(nested_order(labels, seeds.generator(seed, "checked labels"))[:room])
 
 
 def suspect_row(suspect: Suspect, materials: Materials) -> dict[str, Any]:

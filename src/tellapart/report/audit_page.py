@@ -1,4 +1,4 @@
-"""From the document of an audit to audit.html: one file with the pictures in it, no script and no network.
+"""From the document of an audit to audit.html: one file with the pictures in it, that loads nothing.
 
 Every text of the data passes `one_line` and Jinja's escaping, as in the report of a run.
 """
@@ -6,14 +6,15 @@ Every text of the data passes `one_line` and Jinja's escaping, as in the report 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
 from tellapart import files, words
-from tellapart.report import wording
+from tellapart.report import finding_words, wording
+from tellapart.report.inlined import read, script_hash
+from tellapart.report.language import both
 
 TEMPLATES = ("audit.html.jinja", "audit.css")
 ITEMS_SHOWN = 24  # of a finding; findings.json has them all
@@ -46,11 +47,20 @@ def write_audit_page(path: Path, document: Mapping[str, Any], *, thumbnails: Map
 
 def render(document: Mapping[str, Any], *, thumbnails: Mapping[str, str]) -> str:
     """The page as text; arguments as for `write_audit_page`."""
-    sources = {name: resources.files(__package__).joinpath(name).read_text(encoding="utf-8") for name in TEMPLATES}
+    sources = {name: read(name) for name in TEMPLATES}
+    script = read("switches.js") + "switches.start();\n"
     environment = Environment(
         loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(counted=words.counted, plain=wording.plain)
+    environment.globals["t"] = both
+    environment.filters.update(
+        counted=words.counted,
+        plain=wording.plain,
+        title=finding_words.title,
+        message=finding_words.message,
+        sentence=finding_words.sentence,
+        case=finding_words.case,
+    )
     by_outcome = {
         outcome: [finding for finding in document["findings"] if finding["outcome"] == outcome]
         for outcome in ("found", "passed", "not applicable")
@@ -61,4 +71,8 @@ def render(document: Mapping[str, Any], *, thumbnails: Mapping[str, str]) -> str
         thumbnails=thumbnails,
         items_shown=ITEMS_SHOWN,
         paths_shown=PATHS_SHOWN,
+        severities=finding_words.SEVERITIES,
+        outcomes=finding_words.OUTCOMES,
+        script=script,
+        script_hash=script_hash(script),
     )

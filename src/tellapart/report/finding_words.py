@@ -169,6 +169,36 @@ def sentence(english: str) -> Markup:
     return either(english, SENTENCES.get(english, english))
 
 
+def case(item: Mapping[str, Any], code: str) -> Markup:
+    """What an item of a finding with that code says in a few words, in both languages."""
+    try:
+        said = CASES[code](item) if code in CASES else item["text"]
+    except (KeyError, TypeError, ValueError):
+        said = item["text"]
+    return either(item["text"], said)
+
+
+def _copies(item: Facts) -> str:
+    parts = ["、".join(item["labels"]), "、".join(item["splits"])]
+    if item["kind"] == "near":
+        parts.append(f"相似度 {percent(item['similarity'])}{',镜像' if item['mirrored'] else ''}")
+    return " · ".join(filter(None, parts))
+
+
+def _size(item: Facts) -> str:
+    return f"{item['class']}:{item['pictures']:,} 张图片"
+
+
+CASES: Final[Mapping[str, Callable[[Facts], str]]] = {
+    **dict.fromkeys(("exact-duplicates", "near-duplicates", "conflicting-labels", "cross-split-leaks"), _copies),
+    **dict.fromkeys(("tiny-classes", "imbalance"), _size),
+    "metadata": lambda item: (
+        f"{PROPERTIES[item['property']]}:不看图片即可判断 {percent(item['balanced_accuracy'])} 的图片"
+    ),
+    "suspects": lambda item: f"标签为 {item['given']},看起来像 {item['suggested']}",
+}
+
+
 def chinese(finding: Mapping[str, Any]) -> str:
     """The message in Chinese; the English one where it cannot be said."""
     english: str = finding["message"]

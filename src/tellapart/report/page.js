@@ -1,11 +1,10 @@
-"use strict";
 (() => {
   const root = document.documentElement;
   const find = (selector) => document.querySelector(selector);
   const all = (selector) => [...document.querySelectorAll(selector)];
   const data = JSON.parse(find("#data").textContent);
   const charts = new Map();
-  const state = { language: "en", measure: "recall", smooth: false };
+  const state = { measure: "recall", smooth: false };
 
   const counted = (count, one) => `${count} ${one}${count === 1 ? "" : "s"}`;
   const WORDS = {
@@ -20,7 +19,6 @@
       taken: (given, called) => `${given} taken for ${called}`, right: (given) => `${given}, told right`,
       shown: (shown, total) => shown === total ? `${counted(total, "test picture")}.`
         : `${counted(total, "test picture")}; ${shown} of them shown, predictions.csv has all.`,
-      title: (name) => `${name}: test result`, dark: "Dark", light: "Light", other: "中文",
     },
     zh: {
       recall: "召回率", precision: "精确率", f1: "F1", interval: "95 % 置信区间",
@@ -32,11 +30,10 @@
       between: (low, high) => `${low} 到 ${high} 之间(95 %)`,
       taken: (given, called) => `${given} 被认作 ${called}`, right: (given) => `${given},判断正确`,
       shown: (shown, total) => shown === total ? `测试图片 ${total} 张。` : `测试图片 ${total} 张,显示其中 ${shown} 张,全部见 predictions.csv。`,
-      title: (name) => `${name}:测试结果`, dark: "深色", light: "浅色", other: "English",
     },
   };
   const say = (key, ...values) => {
-    const word = WORDS[state.language][key];
+    const word = WORDS[switches.language()][key];
     return typeof word === "function" ? word(...values) : word;
   };
 
@@ -267,27 +264,12 @@
     dialog.scrollTop = 0;
   };
 
-  const setLanguage = (language) => {
-    state.language = language;
-    root.dataset.language = language;
-    root.lang = language;
-    document.title = say("title", data.title);
-    all("[data-label-en]").forEach((element) => element.setAttribute("aria-label", element.dataset[language === "en" ? "labelEn" : "labelZh"]));
-    const button = find("#language");
-    button.textContent = say("other");
-    button.lang = language === "en" ? "zh" : "en";
-  };
-  const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches);
-  const nameTheme = () => { find("#theme").textContent = dark() ? say("light") : say("dark"); };
   const setHeat = (shown) => {
     root.dataset.heat = shown ? "on" : "off";
     all(".heat-switch").forEach((box) => { box.checked = shown; });
   };
 
   const wire = () => {
-    find("#language").addEventListener("click", () => { setLanguage(state.language === "en" ? "zh" : "en"); nameTheme(); drawAll(); });
-    find("#theme").addEventListener("click", () => { root.dataset.theme = dark() ? "light" : "dark"; nameTheme(); drawAll(); });
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { nameTheme(); drawAll(); });
     all("input[name=measure]").forEach((radio) => radio.addEventListener("change", () => { state.measure = radio.value; drawClasses(); }));
     find("#smooth")?.addEventListener("change", (event) => { state.smooth = event.target.checked; drawHistory(); });
     all(".heat-switch").forEach((box) => box.addEventListener("change", () => setHeat(box.checked)));
@@ -302,12 +284,9 @@
       slider.addEventListener("input", moveThreshold);
     }
     addEventListener("beforeprint", () => charts.forEach((chart) => chart.resize()));
-    find("#language").hidden = find("#theme").hidden = false;
   };
 
-  root.classList.add("scripted");
   wire();
-  setLanguage(navigator.language.startsWith("zh") ? "zh" : "en");
-  nameTheme();
+  switches.start(drawAll);
   drawAll();
 })();

@@ -58,7 +58,7 @@ def write_report(path: Path, metrics: Mapping[str, Any], evidence: Evidence = NO
 
 def render(metrics: Mapping[str, Any], evidence: Evidence = NOTHING) -> str:
     """The page as text; the arguments and the errors of a broken document are those of `write_report`."""
-    library, script = inlined_library(), read("page.js")
+    library, script = inlined_library(), read("switches.js") + read("page.js")
     return (
         _environment()
         .get_template(FRAME)
