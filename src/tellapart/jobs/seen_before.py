@@ -123,7 +123,10 @@ def known_files(embedded: Embedded) -> tuple[dict[Identity, bytes], set[int]]:
     sizes: set[int] = set()
     for picture, digest in zip(embedded.index.pictures, embedded.digests, strict=True):
         if picture.row is None:
-            status = picture.file.stat()
+            try:
+                status = picture.file.stat()
+            except OSError:  # gone since it was looked at
+                continue
             known[status.st_dev, status.st_ino] = digest
             sizes.add(status.st_size)
     return known, sizes
