@@ -104,6 +104,8 @@ def likely_digests(
             yield picture, digest
         elif status.st_size in sizes:
             unread.append(picture)
+    if not unread:
+        return
     progress.start("Comparing with what was trained on", total=len(unread), unit="pictures")
     try:
         for picture in unread:
