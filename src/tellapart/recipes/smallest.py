@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from tellapart.convnets.nets import NETS, build_net, net_size
 from tellapart.errors import UsageError
-from tellapart.recipes.scratch import PLANS, Plan, small_and_grey
+from tellapart.recipes import scratch
 from tellapart.types import Index
 
 
-def check_scratch_size(index: Index, *, augmented: bool, size: int | None, plan: Plan | None = None) -> None:
+def check_scratch_size(index: Index, *, augmented: bool, size: int | None, plan: scratch.Plan | None = None) -> None:
     """Stop where the net that `train_scratch` would train cannot take pictures of that size; arguments as there.
 
     Raises:
         MissingExtraError: PyTorch is not installed.
         UsageError: it cannot; the hint names the smallest size.
     """
-    net = (plan or PLANS[small_and_grey(index), augmented]).net
+    net = (plan or scratch.PLANS[scratch.small_and_grey(index), augmented]).net
     if net not in NETS or size is None or size >= net_size(net) or takes(net, size):
         return
     hint = f"The smallest is --size {smallest_size(net)}; its own is {net_size(net)}."
