@@ -87,8 +87,9 @@ def _edits(
     order = np.argsort(-alike, kind="stable")
     order = order[alike[order] >= 1 - (1 - LEAST_SCREENED) * allowed[order]]
     if len(order) > MOST_CONFIRMED:
+        left_out, many = len(order) - MOST_CONFIRMED, "pairs of pictures that may show the same were"
         progress.note(
-            f"{counted(len(order) - MOST_CONFIRMED, 'pair')} of pictures that may show the same not compared: "
+            f"{counted(left_out, 'pair of pictures that may show the same was', many)} not compared: "
             f"there are more than {MOST_CONFIRMED:,} of them."
         )
         order = order[:MOST_CONFIRMED]
