@@ -153,3 +153,8 @@ def test_main__no_command_imports_torch(tmp_path, trained, fresh_cache):
     ended = subprocess.run(program, env={**os.environ, **environment}, capture_output=True, check=False)
     assert ended.returncode != 0
     assert (tmp_path / "sprung").exists()  # the trap works
+
+
+def test_module__python_minus_m_is_the_same_command():
+    command = [sys.executable, "-m", "tellapart", "version"]
+    assert "tellapart" in subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout

@@ -29,6 +29,7 @@ LAYERS = (
     "cli_faults",
     "cli_audit",
     "cli",
+    "__main__",
 )
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
