@@ -3,7 +3,11 @@
 `scratch` is the chapter's listing 5 (and, for small grey pictures, its MNIST net): its nets as they are, with a
 schedule of today. `scratch-augmented` adds augmentation and dropout, and takes a net with batch normalisation.
 
-RESULTS
+With defaults and seed 0 on 2 Zen 4 cores (bf16), test accuracy with its 95 % interval, one run each:
+
+    mnist                 scratch             3 epochs      22 s of training   0.9942 (0.9925 to 0.9955)
+    mnist                 scratch-augmented   4 epochs      50 s of training   0.9952 (0.9936 to 0.9964)
+    cats_vs_dogs_small    scratch-augmented   100 epochs    929 s in all       0.898 (0.878 to 0.915)
 """
 
 from __future__ import annotations
