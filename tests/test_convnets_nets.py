@@ -35,23 +35,18 @@ def test_build_net__any_size_channels_and_classes(name, channels, classes):
 
 
 @pytest.mark.parametrize("name", sorted(NETS))
-def test_module__pools_first_with_the_same_answers_and_gradients(name):
+def test_training_module__pools_first_with_the_same_answers_and_gradients(name):
     net = build_net(name, size=65, classes=2, seed=0)
-    whole = torch.nn.Sequential(net.trunk, net.head)
     gradients = []
-    for module in (whole, net.module()):
+    for module in (net.module(), net.training_module()):
         module.train().zero_grad()
         module(images(3, 65)).square().sum().backward()
         gradients.append([parameter.grad.clone() for parameter in module.parameters()])
     for expected, given in zip(*gradients, strict=True):
         torch.testing.assert_close(given, expected)
-    kinds = [type(layer) for layer in net.module().modules()]
+    kinds = [type(layer) for layer in net.training_module().modules()]
     assert (torch.nn.ReLU, torch.nn.MaxPool2d) not in pairwise(kinds)
-    assert list(net.module().state_dict()) == [
-        *(f"trunk.{key}" for key in net.trunk.state_dict()),
-        "head.weight",
-        "head.bias",
-    ]
+    assert list(net.training_module().state_dict()) == list(net.module().state_dict())
 
 
 def test_build_net__weights_come_from_the_seed_alone():

@@ -44,6 +44,11 @@ class Net:
     def module(self) -> torch.nn.Module:
         """The whole net, from uint8 [N, S, S, 3] to logits [N, K]; it shares its weights with trunk and head."""
         nn = load_torch().nn
+        return nn.Sequential(_named({"trunk": self.trunk, "head": self.head}))
+
+    def training_module(self) -> torch.nn.Module:
+        """The same with every max pooling before the ReLU it follows: the same answers in less time."""
+        nn = load_torch().nn
         return nn.Sequential(_named({"trunk": pooled_first(self.trunk), "head": self.head}))
 
 
@@ -137,10 +142,10 @@ def _check_parts(net: Net, module: torch.nn.Module) -> None:
 
 
 def pooled_first(trunk: torch.nn.Module) -> torch.nn.Module:
-    """The same layers with every max pooling before the ReLU it follows: the same numbers and gradients, in less time.
+    """The same layers with every max pooling before the ReLU it follows.
 
     The largest of some numbers is cut off at 0 to the same value before or after it was found, but after it there is
-    only a quarter of them: a step of training is a tenth faster. What is saved keeps the order that people know.
+    only a quarter of them: a step of training is a tenth faster.
     """
     nn = load_torch().nn
     if not isinstance(trunk, nn.Sequential):

@@ -177,7 +177,7 @@ def train_scratch(
         raise DataError("no training picture can be read", where=index.root)
     training = replace(plan.training, epochs=planned_epochs(plan, len(train.labels)))
     pictures = pictures_of(train, valid, net=net, plan=plan, training=training, classes=classes, seed=seed)
-    whole = net.module()
+    whole = net.training_module()
     fitted = fit_net(
         whole,
         pictures,
