@@ -134,7 +134,7 @@
       type: "scatter",
       data: { datasets: [
         { label: say("observed"), data: bins.map((bin) => ({ x: hundred(bin.confidence), y: hundred(bin.accuracy.value) })),
-          backgroundColor: colour("series-1"), radius: bins.map((bin) => 4 + 8 * Math.sqrt(bin.n / most)), order: 0 },
+          backgroundColor: colour("series-1"), radius: bins.map((bin) => 4 + 8 * Math.sqrt(bin.n / most)), clip: false, order: 0 },
         { label: say("interval"), data: bars, showLine: true, borderColor: colour("mark"), borderWidth: 2, pointRadius: 0, pointStyle: "line", order: 1 },
         { label: say("perfect"), data: [{ x: start, y: start }, { x: 100, y: 100 }], showLine: true, borderColor: colour("soft"),
           borderDash: [6, 4], borderWidth: 1.5, pointRadius: 0, pointStyle: "line", order: 2 },
@@ -159,7 +159,7 @@
     draw("thresholds", {
       type: "scatter",
       data: { datasets: [
-        { label: say("here"), data: [curve[place()]], backgroundColor: colour("series-2"), borderColor: colour("page"), borderWidth: 2, radius: 8, hoverRadius: 9, order: 0 },
+        { label: say("here"), data: [curve[place()]], backgroundColor: colour("series-2"), borderColor: colour("page"), borderWidth: 2, radius: 8, hoverRadius: 9, clip: false, order: 0 },
         { label: say("error"), data: curve, showLine: true, stepped: false, borderColor: colour("series-1"), backgroundColor: colour("series-1", 0.15),
           fill: true, borderWidth: 2, pointRadius: 0, pointHitRadius: 8, pointStyle: "line", order: 1 },
       ] },
