@@ -1,6 +1,7 @@
 """The estimator keeps scikit-learn's contract; its samples are paths."""
 
 import copy
+import re
 import warnings
 
 import numpy as np
@@ -10,9 +11,21 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 
 from pictures import encode, write_classes, write_picture, write_splits_and_classes
-from tellapart import DataError, ImageClassifier, ModelFileError, UsageError, load
+from tellapart import DataError, ImageClassifier, MissingExtraError, ModelFileError, UsageError, load
 
 SIDE = 64
+DEFAULTS = {
+    "recipe": "features",
+    "backbone": "lite0",
+    "weights": None,
+    "size": None,
+    "module": None,
+    "plan": None,
+    "budget": 10.0,
+    "seed": 0,
+    "max_error": 0.01,
+    "verbose": False,
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +47,19 @@ def fitted(samples):
 
 def test_init__only_stores_and_set_params_changes():
     classifier = ImageClassifier(backbone="no such base", size=-5, seed="odd")
-    assert classifier.get_params() == {"backbone": "no such base", "size": -5, "seed": "odd", "max_error": 0.01}
+    assert classifier.get_params() == {**DEFAULTS, "backbone": "no such base", "size": -5, "seed": "odd"}
     assert [name for name in vars(classifier) if name.endswith("_")] == []
     assert classifier.set_params(size=SIDE, seed=3) is classifier
-    assert classifier.get_params() == {"backbone": "no such base", "size": SIDE, "seed": 3, "max_error": 0.01}
+    assert classifier.get_params() == {**DEFAULTS, "backbone": "no such base", "size": SIDE, "seed": 3}
     with pytest.raises(ValueError, match="nothing"):
         classifier.set_params(nothing=1)
     with pytest.raises(TypeError):
         ImageClassifier("lite0")
+
+
+def test_init__every_parameter_is_described():
+    described = ImageClassifier.__doc__.partition("Parameters:")[2].partition("Attributes:")[0]
+    assert re.findall(r"^ {8}(\w+):", described, re.MULTILINE) == list(DEFAULTS)
 
 
 def test_clone__copies_parameters_and_nothing_fitted(fitted):
@@ -53,11 +71,21 @@ def test_clone__copies_parameters_and_nothing_fitted(fitted):
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"backbone": "vgg99"}, {"size": 3}, {"size": "big"}, {"max_error": 0}, {"max_error": "few"}]
+    "parameters",
+    [
+        *({"size": 3}, {"size": "big"}, {"max_error": 0}, {"max_error": "few"}, {"budget": -1}, {"budget": "much"}),
+        *({"recipe": "magic"}, {"recipe": ["features"]}, {"recipe": None}, {"plan": object()}, {"module": object()}),
+        {"weights": "weights.safetensors"},
+    ],
 )
 def test_fit__checks_the_parameters(samples, parameters):
     with pytest.raises(UsageError):
         ImageClassifier(**parameters).fit(*samples)
+
+
+def test_fit__a_base_that_does_not_exist(samples):
+    with pytest.raises((UsageError, MissingExtraError)):  # without timm nobody can say what it has
+        ImageClassifier(backbone="vgg99").fit(*samples)
 
 
 def test_fit__returns_itself_and_sets_the_fitted_attributes(samples):
@@ -66,6 +94,28 @@ def test_fit__returns_itself_and_sets_the_fitted_attributes(samples):
     assert list(classifier.classes_) == ["ape", "bee", "cow"]
     assert classifier.temperature_ > 0
     assert classifier.selected_["chosen_by"].endswith("cross-validation")
+    assert classifier.history_
+
+
+def test_fit__one_picture_under_two_labels_is_told_by_their_names(samples):
+    paths, labels = samples
+    with pytest.raises(DataError, match="labelled ape and bee"):
+        ImageClassifier(size=SIDE).fit([*paths, paths[0]], [*labels, "bee"])
+
+
+def test_fit__a_picture_may_come_twice(samples):
+    paths, labels = samples
+    classifier = ImageClassifier(size=SIDE).fit([*paths, *paths[:9]], [*labels, *labels[:9]])
+    assert classifier.score(paths, labels) > 0.8
+
+
+def test_fit__says_how_far_it_is_only_where_asked(samples, capfd):
+    ImageClassifier(size=SIDE).fit(*samples).predict(samples[0][:2])
+    assert capfd.readouterr() == ("", "")
+    ImageClassifier(size=SIDE, verbose=True).fit(*samples)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "42 pictures" in err
 
 
 def test_predict__paths_texts_and_arrays_are_the_same(fitted, samples):
@@ -153,7 +203,7 @@ def test_save__load_gives_the_same_probabilities(fitted, samples, tmp_path):
     paths, _ = samples
     np.testing.assert_allclose(loaded.predict_proba(paths), fitted.predict_proba(paths), atol=0.02)
     np.testing.assert_array_equal(loaded.predict(paths), fitted.predict(paths))
-    assert loaded.get_params() == {"backbone": "lite0", "size": SIDE, "seed": 0, "max_error": 0.01}
+    assert loaded.get_params() == {**DEFAULTS, "size": SIDE}
     assert loaded.selected_ == fitted.selected_
     assert loaded.temperature_ == fitted.temperature_
 

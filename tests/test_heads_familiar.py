@@ -49,6 +49,14 @@ def test_learn_familiar__false_alarms_are_as_often_as_stated_on_average(kinds):
     assert np.mean(alarms) == pytest.approx(0.03, abs=0.012)  # 3 of 100, k = 3
 
 
+def test_learn_familiar__pictures_all_alike_have_a_threshold_that_a_cosine_can_reach():
+    alike = np.tile(np.float32([1, 0.35, 0.2, 0.7, 0.1, 0.9, 0.33, 0.6]), (40, 1))
+    familiar = learn_familiar(alike, alike, class_count=2, seed=0)
+    assert similarity(alike, familiar.types).min() > 1  # float16 has made the direction a little too long
+    assert familiar.threshold == 1
+    assert not familiar.unlike(alike).any()
+
+
 def test_learn_familiar__no_valid_calls_nothing_unlike(kinds):
     familiar = learned(np.random.default_rng(3), kinds, valid=0)
     assert familiar.threshold is None

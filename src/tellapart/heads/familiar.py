@@ -58,7 +58,10 @@ def learn_familiar(train: Features, valid: Features, *, class_count: int, seed: 
     types = typical_directions(train, count=direction_count(class_count), seed=seed)
     near = np.sort(similarity(valid, types))
     place = max(int(FALSE_ALARMS * (len(near) + 1)), 1) - 1
-    return Familiar(types=types, threshold=float(near[place]) if len(near) else None)
+    if not len(near):
+        return Familiar(types=types, threshold=None)
+    # Directions rounded to float16 can be a little longer than one, but no threshold is more than a cosine can be.
+    return Familiar(types=types, threshold=min(float(near[place]), 1.0))
 
 
 def direction_count(class_count: int) -> int:

@@ -47,23 +47,38 @@ def judge(outcome: Outcome, dataset: Dataset, base: Backbone, order: Order, *, m
         max_error: the largest share of wrong answers among those that stand.
     """
     trained, last = outcome.trained, outcome.backbone.depths[-1]
-    seen = {
-        name: features_seen(dataset, base, outcome.backbone, rows=dataset.rows[name], progress=order.progress)
-        for name in JUDGED
-    }
+    seen = {name: _seen(outcome, dataset, base, order, name=name) for name in JUDGED}
     answers = {name: trained.probabilities(features) for name, features in seen.items()}
-    doubt = learn_doubt(
-        train=_train_seen(outcome, dataset, base, order),
-        valid=seen["valid"],
-        labels=dataset.labels[dataset.rows["valid"]],
-        probabilities=answers["valid"],
-        last=last,
-        max_error=max_error,
-        seed=order.seed,
-    )
+    doubt = learn_when_to_doubt(outcome, dataset, base, order, max_error=max_error, valid=seen["valid"])
     flags = {name: doubt.flags(answers[name], seen[name], last=last) for name in JUDGED}
     scores = {name: _score(dataset, name, answers[name], flags[name]) for name in JUDGED}
     return Judged(doubt=doubt, answers=answers, flags=flags, scores=scores)
+
+
+def learn_when_to_doubt(
+    outcome: Outcome,
+    dataset: Dataset,
+    base: Backbone,
+    order: Order,
+    *,
+    max_error: float,
+    valid: Features | None = None,
+) -> Doubt:
+    """When to doubt, learned on valid; no test pictures are needed.
+
+    Arguments as for `judge`; valid is what the outcome's backbone sees in the valid pictures, float32 [n, D], where
+    that is known.
+    """
+    valid = _seen(outcome, dataset, base, order, name="valid") if valid is None else valid
+    return learn_doubt(
+        train=_train_seen(outcome, dataset, base, order),
+        valid=valid,
+        labels=dataset.labels[dataset.rows["valid"]],
+        probabilities=outcome.trained.probabilities(valid),
+        last=outcome.backbone.depths[-1],
+        max_error=max_error,
+        seed=order.seed,
+    )
 
 
 def check_max_error(max_error: float) -> None:
@@ -75,6 +90,10 @@ def check_max_error(max_error: float) -> None:
     if not isinstance(max_error, int | float) or not 0 < max_error < 1:
         hint = "Give a share between 0 and 1, as 0.01 for one answer in a hundred."
         raise UsageError("no such share of wrong answers", where=str(max_error), hint=hint)
+
+
+def _seen(outcome: Outcome, dataset: Dataset, base: Backbone, order: Order, *, name: SplitName) -> Features:
+    return features_seen(dataset, base, outcome.backbone, rows=dataset.rows[name], progress=order.progress)
 
 
 def _train_seen(outcome: Outcome, dataset: Dataset, base: Backbone, order: Order) -> Features:

@@ -116,6 +116,7 @@ class Recipe:
         train: from a dataset, a base and an order to an outcome.
         check: called before any work; raises MissingExtraError where the recipe needs what is not installed.
         has_base: whether it starts from a pretrained base.
+        keeps: whether it keeps anything in the work folder.
         plan: the kind of settings it can be given instead of its own; None where it takes none.
         check_order: called once the data is indexed and before any picture is looked at; raises UsageError where what
             was asked for cannot be done with it.
@@ -124,6 +125,7 @@ class Recipe:
     train: Callable[[Dataset, Backbone, Order], Outcome]
     check: Callable[[], object] = lambda: None
     has_base: bool = True
+    keeps: bool = False
     plan: type | None = None
     check_order: Callable[[Index, Order], object] = lambda _index, _order: None
 
@@ -293,12 +295,16 @@ def clear_work(folder: Path) -> None:
         raise OutputError("the work folder cannot be removed", where=folder, hint="Remove it by hand.") from error
 
 
-def check_plan(recipe: str, plan: object) -> None:
-    """Stop at settings that the recipe does not take.
+def check_recipe(recipe: str, *, plan: object, budget: float) -> None:
+    """Stop at a recipe that does not exist, or at settings that it does not take.
 
     Raises:
-        UsageError: they are not of its own kind.
+        UsageError: there is none of that name, the plan is not of its own kind, or the budget is no time.
     """
+    if recipe not in tuple(RECIPES):
+        raise UsageError("no such recipe", where=str(recipe), hint=f"Choose one of: {', '.join(RECIPES)}.")
+    if not isinstance(budget, int | float) or not budget >= 0:
+        raise UsageError("no such budget", where=str(budget), hint="Give a number of minutes, as 10.")
     kind = RECIPES[recipe].plan
     if plan is None or (kind is not None and isinstance(plan, kind)):
         return
@@ -314,17 +320,23 @@ def needs_torch() -> None:
 
 
 RECIPES: Mapping[str, Recipe] = {
-    "auto": Recipe(train=by_auto),
+    "auto": Recipe(train=by_auto, keeps=True),
     "features": Recipe(train=by_features),
     "frozen": Recipe(train=by_frozen, check=load_cv2),
-    "finetune": Recipe(train=by_finetune, check=needs_torch, plan=finetune.Plan),
+    "finetune": Recipe(train=by_finetune, check=needs_torch, keeps=True, plan=finetune.Plan),
     "scratch": Recipe(
-        train=by_scratch, check=needs_torch, has_base=False, plan=scratch.Plan, check_order=check_scratch
+        train=by_scratch,
+        check=needs_torch,
+        has_base=False,
+        keeps=True,
+        plan=scratch.Plan,
+        check_order=check_scratch,
     ),
     "scratch-augmented": Recipe(
         train=by_scratch_augmented,
         check=needs_torch,
         has_base=False,
+        keeps=True,
         plan=scratch.Plan,
         check_order=partial(check_scratch, augmented=True),
     ),

@@ -22,6 +22,7 @@ from tellapart.backbones.small_pixels import small_pixels
 from tellapart.bundle.bundle import pack_bundle
 from tellapart.bundle.card import model_card
 from tellapart.bundle.container import write_container
+from tellapart.convnets.extra import load_torch
 from tellapart.data.grouping import declare_groups
 from tellapart.data.ledger import check_skips, write_ledger
 from tellapart.data.scan import scan
@@ -37,11 +38,11 @@ from tellapart.jobs.environment import environment, installed_version, peak_rss_
 from tellapart.jobs.findings import tell_findings, with_conflicts
 from tellapart.jobs.judged import Judged, check_max_error, judge
 from tellapart.jobs.look import look_at
-from tellapart.jobs.recipes import BUDGET, RECIPES, Dataset, Order, Outcome, check_plan, clear_work
+from tellapart.jobs.recipes import BUDGET, RECIPES, Dataset, Order, Outcome, check_recipe, clear_work
 from tellapart.jobs.report import write_page
 from tellapart.jobs.together import count_kinds, draw_together, look_for_duplicates, say_leaks, score_without
 from tellapart.progress import Progress, Silent
-from tellapart.types import SPLITS, Index, LedgerEntry, Picture
+from tellapart.types import SPLITS, Features, Index, LedgerEntry, Picture
 from tellapart.words import counted
 
 if TYPE_CHECKING:
@@ -109,9 +110,7 @@ def train(
     Raises:
         UsageError, OutputError, DataError, MissingExtraError: as their messages say; see tellapart.errors.
     """
-    if recipe not in RECIPES:
-        raise UsageError("no such recipe", where=recipe, hint=f"Choose one of: {', '.join(RECIPES)}.")
-    check_plan(recipe, plan)
+    check_recipe(recipe, plan=plan, budget=budget)
     check_max_error(max_error)
     RECIPES[recipe].check()
     watch, base = Stopwatch(), base_of(recipe, backbone, size=size, weights=weights, module=module)
@@ -170,6 +169,10 @@ def base_of(
         return find_base(backbone, size=size, weights=weights)
     if weights is not None:
         raise UsageError("this recipe starts from nothing", where=recipe, hint="Leave --weights out.")
+    if size is not None and type(size) is not int:
+        raise UsageError("the size must be a whole number of pixels", where=f"{size!r}")
+    if module is not None and not isinstance(module, load_torch().nn.Module):
+        raise UsageError("this is no net of torch", where=type(module).__name__, hint="Give a torch.nn.Module.")
     return small_pixels()
 
 
@@ -270,16 +273,21 @@ def split_rows(embedded: Embedded, index: Index) -> Dataset:
     given = {picture.split for picture in embedded.index.pictures}
     row_of = {picture.path: row for row, picture in enumerate(embedded.index.pictures)}
     reorder_rows(embedded.features, (row_of[picture.path] for picture in index.pictures))
+    return dataset_of(index, embedded.features, valid_is_given="valid" in given)
+
+
+def dataset_of(index: Index, features: Features, *, valid_is_given: bool) -> Dataset:
+    """A dataset of pictures in the order train, valid, test, with what a base sees in them, float32 [N, D]."""
     position = {name: place for place, name in enumerate(index.classes)}
     sizes = Counter(picture.split for picture in index.pictures)
     stops = np.cumsum([sizes[name] for name in SPLITS]).tolist()
     rows = {name: slice(stop - sizes[name], stop) for name, stop in zip(SPLITS, stops, strict=True)}
     return Dataset(
         index=index,
-        features=embedded.features,
+        features=features,
         labels=np.array([position[picture.label or ""] for picture in index.pictures], np.int64),
         rows=rows,
-        valid_is_given="valid" in given,
+        valid_is_given=valid_is_given,
         groups=group_numbers(index.pictures),
     )
 
