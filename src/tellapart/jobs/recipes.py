@@ -319,25 +319,16 @@ def needs_torch() -> None:
     load_cv2()
 
 
+SCRATCH = Recipe(
+    train=by_scratch, check=needs_torch, has_base=False, keeps=True, plan=scratch.Plan, check_order=check_scratch
+)
 RECIPES: Mapping[str, Recipe] = {
     "auto": Recipe(train=by_auto, keeps=True),
     "features": Recipe(train=by_features),
     "frozen": Recipe(train=by_frozen, check=load_cv2),
     "finetune": Recipe(train=by_finetune, check=needs_torch, keeps=True, plan=finetune.Plan),
-    "scratch": Recipe(
-        train=by_scratch,
-        check=needs_torch,
-        has_base=False,
-        keeps=True,
-        plan=scratch.Plan,
-        check_order=check_scratch,
-    ),
-    "scratch-augmented": Recipe(
-        train=by_scratch_augmented,
-        check=needs_torch,
-        has_base=False,
-        keeps=True,
-        plan=scratch.Plan,
-        check_order=partial(check_scratch, augmented=True),
+    "scratch": SCRATCH,
+    "scratch-augmented": replace(
+        SCRATCH, train=by_scratch_augmented, check_order=partial(check_scratch, augmented=True)
     ),
 }
