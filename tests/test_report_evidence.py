@@ -73,7 +73,10 @@ def test_class_bars__of_too_many_classes_the_weakest():
 
 
 def test_history_curves__numbers_only_and_losses_apart_from_shares():
-    rows = [{"epoch": n, "loss": 1 / n, "valid_accuracy": n / 10, "note": "x", "seconds": 3} for n in (1, 2, 3)]
+    rows = [
+        {"epoch": n, "loss": 1 / n, "valid_accuracy": n / 10, "note": "x", "seconds": 3, "pictures_per_s": 7000}
+        for n in (1, 2, 3)
+    ]
     curves = history_curves(rows)
     assert curves["step"] == "epoch"
     assert curves["labels"] == ["1", "2", "3"]

@@ -55,7 +55,8 @@ CHEAP = 2_000
 # no such bound. The learning curve has its own, see there.
 MOST_CHECKED, FEWEST_CHECKED = 50_000, 2_000
 HEAT_SIDE = 28  # squares of a heat map as the page carries it; the base itself sees 7 to 28
-MOST_EXACT, MOST_OCCLUDED = 320, 12  # heat maps: an exact one costs two looks, one by occlusion more than eighty
+MOST_EXACT = 320  # heat maps; an exact one costs two looks
+MOST_OCCLUDED = 12  # of 224 px; a map by occlusion costs more than eighty looks, so of smaller inputs there may be more
 FIRST_LOOK = 48  # heat maps that `train` draws by itself
 
 
@@ -345,14 +346,21 @@ def heat_maps(
     wanted = replace(index, pictures=tuple(places[answer.path] for answer in shown), skipped=())
     targets = [answer.predicted for answer in shown]
     explained = explain_pictures(bundle, wanted, engine=engine, targets=targets, longest=HEAT_SIDE, progress=progress)
-    return list(_until_too_slow((found.picture.path, found.heat) for found in explained if found.heat))
+    affordable = most_occluded(bundle.backbone.preprocess.size)
+    found = ((each.picture.path, each.heat) for each in explained if each.heat)
+    return list(_until_too_slow(found, most=affordable))
 
 
-def _until_too_slow(found: Iterator[tuple[str, HeatMap]]) -> Iterator[dict[str, Any]]:
-    """Rows for analysis.json; of maps by occlusion only the first few, because each takes seconds."""
+def most_occluded(size: int) -> int:
+    """How many maps by occlusion a page has, for a net that sees squares of that side in pixels."""
+    return round(MOST_OCCLUDED * (224 / size) ** 2)
+
+
+def _until_too_slow(found: Iterator[tuple[str, HeatMap]], *, most: int) -> Iterator[dict[str, Any]]:
+    """Rows for analysis.json; of maps by occlusion only the first `most`, because each takes long."""
     for count, (path, heat) in enumerate(found, start=1):
         yield {"path": path, "class": heat.class_name, "method": heat.method, **packed_heat(heat)}
-        if heat.method != EXACT and count >= MOST_OCCLUDED:
+        if heat.method != EXACT and count >= most:
             return
 
 

@@ -15,7 +15,7 @@ CURVES = 12  # classes with a learning curve of their own
 STEP_NAMES = ("epoch", "step")
 CURVE = ("threshold", "answered", "wrong", "low", "high")  # what risk_coverage lists
 GOOD_ENOUGH = 0.01  # of the answers may be wrong where the slider opens without a threshold of the model
-NO_CURVES = {"iterations", "seconds", "l2", "learning_rate", *STEP_NAMES}
+NO_CURVES = {"iterations", "seconds", "pictures_per_s", "l2", "learning_rate", *STEP_NAMES}
 
 
 def chart_data(metrics: Mapping[str, Any], evidence: Evidence) -> dict[str, Any]:
