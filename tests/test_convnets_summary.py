@@ -77,3 +77,10 @@ def test_summarise_net__unknown_name():
 def test_summarise_net__too_small():
     with pytest.raises(UsageError, match="8 px"):
         summarise_net("chapter-convnet", size=8)
+
+
+@pytest.mark.parametrize("net", ["chapter-convnet", "vgg16", "vgg16-chapter-head"])
+@pytest.mark.parametrize("size", [-1, 0, 3])
+def test_summarise_net__a_size_that_cannot_be_meant(net, size):
+    with pytest.raises(UsageError, match=f"{size} px"):
+        summarise_net(net, size=size)

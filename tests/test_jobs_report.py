@@ -64,6 +64,7 @@ def test_rewrite_report__run_of_an_older_version(run):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
+        ("predictions.csv", "garbage"),
         ("predictions.csv", "path,label,predicted\nx,no such class,cat,1,0,0,\n"),
         ("predictions.csv", "path,label,predicted\nx,cat,dog,1,0\n"),
         ("predictions.csv", "path,label,predicted\nx,cat,dog,1,0,much,\n"),

@@ -169,3 +169,16 @@ def test_train__edits_with_two_labels_are_told(given, tmp_path):
     assert said == (
         "1 pair of pictures shows the same under two classes (the first: train/ape/05.jpg and train/bee/wrong.jpg)."
     )
+
+
+def test_train__copies_within_test_are_told(given, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(given, data)
+    for number in range(2):
+        shutil.copy(data / "test" / "bee" / "14.jpg", data / "test" / "bee" / f"again {number}.jpg")
+    notes = Noting()
+    train(data, out=tmp_path / "run", size=64, progress=notes)
+    assert any(note.startswith("2 test pictures are copies of another one in test") for note in notes.notes)
+    notes = Noting()
+    train(given, out=tmp_path / "other", size=64, progress=notes)
+    assert not any("in test, so that" in note for note in notes.notes)

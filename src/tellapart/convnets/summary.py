@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from tellapart.backbones.table import BACKBONES
 from tellapart.convnets.extra import load_timm, load_torch
 from tellapart.convnets.layer import Layer
 from tellapart.convnets.nets import NETS, build_net
@@ -45,8 +46,10 @@ def summarise_net(name: str, *, size: int | None = None, frozen: bool = False) -
         MissingExtraError: PyTorch or timm is not installed.
     """
     torch = load_torch()
+    if size is not None and size < 1:
+        raise UsageError("no such size", where=f"{size} px", hint="Give the side of the picture in pixels, as 150.")
     with torch.device("meta"):
-        module, forward, side = _builder(name)(name, size)
+        module, forward, side = _built(name, size)
         if frozen:
             freeze(module.get_submodule("base"))
         example = torch.zeros((1, side, side, 3), dtype=torch.uint8)
@@ -54,7 +57,18 @@ def summarise_net(name: str, *, size: int | None = None, frozen: bool = False) -
             with torch.no_grad():
                 return trace_layers(module.eval(), lambda: forward(example))
         except (RuntimeError, AssertionError) as error:
-            raise UsageError(f"the net {name} cannot take this size", where=f"{side} px") from error
+            raise _refused(name, side) from error
+
+
+def _built(name: str, size: int | None) -> _Built:
+    try:
+        return _builder(name)(name, size)
+    except RuntimeError as error:
+        raise _refused(name, size) from error
+
+
+def _refused(name: str, side: int | None) -> UsageError:
+    return UsageError(f"the net {name} cannot take this size", where=f"{side} px", hint="Give a larger --size.")
 
 
 def trace_layers(module: torch.nn.Module, run: Callable[[], object]) -> list[Layer]:
@@ -149,7 +163,7 @@ def _classes(name: str) -> int:
 def _timm_base(name: str, size: int | None) -> _Built:
     timm = load_timm()
     if not timm.is_model(name):
-        hint = f"Choose one of {', '.join(sorted({*NETS, *BUILDERS}))}, or any base of timm."
+        hint = f"Choose one of {', '.join(sorted({*NETS, *BUILDERS, *BACKBONES}))}, or any base of timm."
         raise UsageError("no such net", where=name, hint=hint)
     model = timm.create_model(name, pretrained=False)
     side = size or model.pretrained_cfg["input_size"][-1]

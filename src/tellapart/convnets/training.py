@@ -109,6 +109,8 @@ def fit_net(
     learner = _learner(module, training, machine, scale=scale)
     fingerprint = _fingerprint(pictures, training, machine, seed=seed)
     course = _resume(learner, checkpoint, fingerprint=fingerprint)
+    if course.history:
+        progress.note(f"Going on after epoch {len(course.history)} of {training.epochs}.")
     progress.start("Training", total=training.epochs * pictures.steps, unit="steps")
     progress.advance(learner.step)
     while len(course.history) < training.epochs and not out_of_patience(course.scores, training.patience):

@@ -75,7 +75,9 @@ def _check_enough(units: Sequence[_Unit], needed: int) -> None:
         if have[label] < needed:
             noun = ("group" if label in grouped else "picture") + ("s" if have[label] != 1 else "")
             what = f"the class {label!r} has {have[label]} {noun} to draw from, and {needed} are needed"
-            raise DataError(what, hint="Every split needs one of each class: add some, or give the splits yourself.")
+            smaller = "declare smaller groups, " if label in grouped else ""
+            hint = f"Every split needs one of each class: {smaller}add some, or give the splits yourself."
+            raise DataError(what, hint=hint)
 
 
 def _families(units: Sequence[_Unit]) -> list[list[_Unit]]:

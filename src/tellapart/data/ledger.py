@@ -11,6 +11,8 @@ from tellapart.files import write_csv
 from tellapart.types import Index, LedgerEntry
 from tellapart.words import counted
 
+ALL_LISTED = "Mend or remove them, or go on without them with --force; `tellapart audit DATA` lists them all."
+
 
 def write_ledger(path: Path, entries: Iterable[LedgerEntry]) -> None:
     """Write ledger.csv: path, status (used, converted, skipped), reason.
@@ -53,6 +55,8 @@ def _check_class(label: str, count: int, lost: Sequence[LedgerEntry], *, force: 
     example = f"{lost[0].path} ({lost[0].reason})"
     if len(lost) == count:
         what = f"none of the {counted(count, 'picture')} of the class {label!r} can be read, for example"
-        raise DataError(what, where=example, hint="Mend them, or remove the class.")
+        raise DataError(
+            what, where=example, hint="Mend them, or remove the class; `tellapart audit DATA` lists them all."
+        )
     what = f"{len(lost):,} of the {counted(count, 'picture')} of the class {label!r} cannot be read, for example"
-    raise DataError(what, where=example, hint="Mend or remove them, or go on without them with --force.")
+    raise DataError(what, where=example, hint=ALL_LISTED)

@@ -85,7 +85,7 @@ def _sentence(only_a: int, only_b: int, *, pictures: int, told: bool, needed: in
     cannot = f"{these[0].upper()}{these[1:]} cannot tell A from B"
     if only_a == only_b:
         seen = "they are wrong equally often"
-        return f"{cannot}: {seen}. To tell a difference of one point it would take about {many}."
+        return f"{cannot}: {seen}. To tell a difference of one point it would take at least about {many}."
     if needed > pictures:
         return f"{cannot}. If the difference is as large as it looks, about {many} would."
     return f"{cannot}, though a set of this size usually tells such a difference: test on more pictures."

@@ -10,7 +10,10 @@ from typing import Any
 
 from tellapart.backbones.engine import native_precision, thread_count
 
-PACKAGES = ("tellapart", "numpy", "scipy", "scikit-learn", "openvino", "simplejpeg", "pillow", "cykooz-resizer", "onnx")
+PACKAGES = (
+    *("tellapart", "numpy", "scipy", "scikit-learn", "openvino", "simplejpeg", "pillow", "cykooz-resizer", "onnx"),
+    *("torch", "torchvision", "timm", "safetensors", "opencv-python-headless"),  # of the extra, where it is installed
+)
 NOTABLE_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "avx_vnni")
 
 

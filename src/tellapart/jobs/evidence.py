@@ -120,8 +120,9 @@ def read_rows(path: Path) -> Iterator[list[str]]:
     """The rows of a CSV file of ours without its header; none where there is no such file."""
     text = read_text(path)
     rows = csv.reader(io.StringIO(text, newline=""))
-    next(rows, None)
     try:
+        if text and next(rows, [])[:1] != ["path"]:
+            raise DataError(f"{path.name} has other columns than a run writes", where=path, hint=AGAIN)
         yield from rows
     except csv.Error as error:
         raise DataError(f"{path.name} cannot be read ({error})", where=path, hint=AGAIN) from error

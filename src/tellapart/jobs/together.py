@@ -171,6 +171,18 @@ def say_leaks(known: Known, after: Index, *, progress: Progress) -> list[dict[st
     return [*(leak.to_json(pictures) for leak in leaks), *known.left_out]
 
 
+def say_copies(known: Known, after: Index, *, progress: Progress) -> None:
+    """Say how many test pictures are copies of others in test: what is told of one is told of all of them."""
+    split_of = {picture.path: picture.split for picture in after.pictures}
+    tested = {row for row, picture in enumerate(pictures_of(known)) if split_of[picture.path] == "test"}
+    again = sum(max(0, len(tested.intersection(group.rows)) - 1) for group in known.groups)
+    if again:
+        progress.note(
+            f"{counted(again, 'test picture is a copy', 'test pictures are copies')} of another one in test, so that "
+            f"some count more than once: `tellapart audit DATA` shows them."
+        )
+
+
 def count_kinds(groups: Sequence[DuplicateGroup]) -> dict[str, int]:
     """How many groups of each kind there are."""
     kinds = Counter(group.kind for group in groups)

@@ -40,7 +40,14 @@ from tellapart.jobs.judged import Judged, check_max_error, judge
 from tellapart.jobs.look import look_at
 from tellapart.jobs.recipes import BUDGET, RECIPES, Dataset, Order, Outcome, check_recipe, clear_work
 from tellapart.jobs.report import write_page
-from tellapart.jobs.together import count_kinds, draw_together, look_for_duplicates, say_leaks, score_without
+from tellapart.jobs.together import (
+    count_kinds,
+    draw_together,
+    look_for_duplicates,
+    say_copies,
+    say_leaks,
+    score_without,
+)
 from tellapart.progress import Progress, Silent
 from tellapart.types import SPLITS, Features, Index, LedgerEntry, Picture
 from tellapart.words import counted
@@ -213,6 +220,7 @@ def run_steps(
     known = replace(known, embedded=embedded)
     drawn, groups = draw_together(known, seed=order.seed, progress=progress)
     leaks = say_leaks(known, drawn, progress=progress)
+    say_copies(known, drawn, progress=progress)
     dataset = split_rows(embedded, drawn)
     with watch.part("head_s"):
         outcome = recipe.train(dataset, base, order)
@@ -264,7 +272,9 @@ def check_labels(embedded: Embedded, *, force: bool, progress: Progress) -> None
     what = f"the same picture is labelled {left.label} and {right.label} ({counted(len(conflicts), 'such pair')})"
     where = f"{left.path} and {right.path}"
     if not force:
-        raise DataError(what, where=where, hint="Keep the right one, or go on with --force.")
+        raise DataError(
+            what, where=where, hint="Keep the right one, or go on with --force; `tellapart audit DATA` lists them all."
+        )
     progress.note(f"Going on although {what}: {where}")
 
 

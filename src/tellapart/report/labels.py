@@ -73,6 +73,7 @@ TIMES = {
     "scan_s": both("Find the pictures", "查找图片"),
     "decode_s": both("Read and decode", "读取与解码"),
     "embed_s": both("Run the base", "运行基础网络"),
+    "findings_s": both("Look for flaws in the data", "检查数据缺陷"),
     "duplicates_s": both("Look for duplicates", "查找重复图片"),
     "head_s": both("Search and train the head", "搜索并训练分类头"),
     "evaluate_s": both("Evaluate", "评估"),
@@ -80,9 +81,8 @@ TIMES = {
     "analyse_s": both("Learning curve, suspects, heat maps", "学习曲线、可疑标签与热力图"),
     "total_s": both("In all", "总计"),
 }
-OPTIONAL = frozenset({"analyse_s", "duplicates_s"})  # runs of older versions lack it
+OPTIONAL = frozenset({"analyse_s", "duplicates_s", "findings_s"})  # runs of older versions lack it
 SPEED = {
-    "findings_s": both("Look for flaws in the data, in seconds", "检查数据缺陷(秒)"),
     "images_per_s": both("Pictures a second", "每秒图片数"),
     "fresh": both("Pictures not in the cache", "不在缓存中的图片"),
 }
