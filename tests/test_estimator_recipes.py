@@ -21,7 +21,7 @@ SCRATCH = {
     "recipe": "scratch",
     "size": SIDE,
     "plan": scratch.Plan(
-        net="mnist-convnet", training=Training(epochs=12, batch=8, learning_rate=3e-3, average=0.5), pictures=10_000
+        net="photo-convnet", training=Training(epochs=12, batch=8, learning_rate=3e-3, average=0.5), pictures=10_000
     ),
 }
 FINETUNE = {
@@ -83,7 +83,7 @@ def test_fit__scratch(samples, tmp_path, temporary, torch):
     fitted = ImageClassifier(**SCRATCH).fit(*samples)
     assert fitted.score(*samples) > 0.9
     assert [row["epoch"] for row in fitted.history_] == list(range(1, 13))
-    assert fitted.selected_["net"] == fitted.backbone_.name == "mnist-convnet"
+    assert fitted.selected_["net"] == fitted.backbone_.name == "photo-convnet"
     again = same_answers(fitted, samples, tmp_path / "model.tellapart", recipe="scratch")
     assert again.backbone == "lite0"
     assert (again.history_, again.doubt_.unsure) == ([], fitted.doubt_.unsure)
@@ -160,8 +160,7 @@ def test_clone__takes_a_plan_with_it_and_set_params_changes_it():
 
 def test_cross_val_score__of_a_net(samples, temporary, torch):
     scores = cross_val_score(ImageClassifier(**SCRATCH), np.array(samples[0], object), samples[1], cv=2)
-    assert np.isfinite(scores).all()
-    assert scores.max() > 0.8  # a net from nothing, on a dozen pictures: not every fold is learned
+    assert scores.mean() > 0.8
 
 
 WITHOUT_TORCH = """
