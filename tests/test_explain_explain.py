@@ -32,7 +32,7 @@ def test_explain_pictures__says_what_predict_says_and_why(trained, model, paths)
     assert [one.failure for one in found] == ["", "truncated", ""]
     assert found[1].to_json(bundle.classes) == {"path": str(paths[1]), "error": "truncated"}
     answers = predict(trained.model, paths)
-    for one, expected in zip((found[0], found[2]), answers.probabilities, strict=True):
+    for row, (one, expected) in enumerate(zip((found[0], found[2]), answers.probabilities, strict=True)):
         np.testing.assert_allclose(one.probabilities, expected, atol=TOLERANCE[native_precision()])
         heat = one.heat
         assert heat.method == "exact"
@@ -43,6 +43,7 @@ def test_explain_pictures__says_what_predict_says_and_why(trained, model, paths)
         document = one.to_json(bundle.classes)
         assert document["predicted"] == document["class"] == bundle.classes[expected.argmax()]
         assert document["probability"] == max(document["probabilities"].values())
+        assert (document["unsure"], document["unlike"]) == answers.flags.of(row)
 
 
 def test_explain_pictures__one_class_for_all_or_one_for_each(model, paths):

@@ -1,11 +1,14 @@
 """The sheet for one picture."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pictures import make_pixels
 from tellapart.explain.heat_map import Explanation, HeatMap
 from tellapart.explain.panel import LEAST_WIDTH, MARGIN, MOST_CLASSES, SIDE, _ranked, caption, panel
+from tellapart.heads.doubt import Flags
 from tellapart.types import Picture
 
 
@@ -45,6 +48,12 @@ def test_caption__says_what_colours_and_numbers_mean(method, word):
     assert colours == "Orange parts speak for cat, blue parts against it, grey parts for neither."
     assert word in numbers
     assert "+1.5" in own
+
+
+def test_panel__says_what_speaks_against_the_answer():
+    plain = panel(explanation(), classes=("cat", "dog", "owl"), title="")
+    doubted = replace(explanation(), flags=Flags(unsure=np.array([True]), unlike=np.array([False])))
+    assert (panel(doubted, classes=("cat", "dog", "owl"), title="") != plain).any()
 
 
 def test_panel__names_may_be_anything():

@@ -50,6 +50,15 @@ def test_explain__another_class_gives_another_map(trained, tmp_path, tellapart):
     assert (sheets[0] != sheets[1]).any()
 
 
+def test_explain__says_what_speaks_against_an_answer(trained, tmp_path, tellapart):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    outcome = tellapart("explain", trained.model, tmp_path / "noise.png", "-o", tmp_path / "why")
+    assert outcome.code == 0, outcome.err
+    assert "unlike the training set" in outcome.out
+    assert tellapart("predict", trained.model, tmp_path / "noise.png").out.strip().endswith("unlike the training set")
+
+
 def test_explain__grad_cam_on_a_stage_from_the_same_file(trained, tmp_path, tellapart):
     pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
     picture = trained.data / "owl" / "001.png"

@@ -206,6 +206,13 @@ def test_train__names_that_need_care_survive(tmp_path):
     assert (folder / "report.html").read_text().count("<script>") == 2  # the page's own
 
 
+def test_train__a_budget_that_nothing_keeps_to_is_a_note(tmp_path):
+    data = write_classes(tmp_path / "data", {"a": 5, "b": 5})
+    progress = Noting()
+    train(data, out=tmp_path / "run", size=64, budget=3.0, progress=progress)
+    assert any("--budget is for the recipe auto" in note for note in progress.notes)
+
+
 def test_train__an_unusable_cache_is_a_note_and_the_run_goes_on(tmp_path, monkeypatch):
     data = write_classes(tmp_path / "data", {"a": 5, "b": 5})
     (tmp_path / "file").write_text("mine")

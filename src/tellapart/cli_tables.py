@@ -141,9 +141,8 @@ def table_text(answers: Answers) -> str:
 
 def doubt_words(answers: Answers, row: int) -> str:
     """What stands behind an answer in the table: nothing where it stands."""
-    unsure, unlike = answers.flags.of(row)
-    said = [word for word, flag in (("unsure", unsure), ("unlike the training set", unlike)) if flag]
-    return f"  {', '.join(said)}" if said else ""
+    said = answers.flags.said(row)
+    return f"  {said}" if said else ""
 
 
 def csv_text(answers: Answers) -> str:
@@ -198,11 +197,18 @@ def print_split(counts: Mapping[str, Mapping[SplitName, int]], out: Path) -> Non
 
 def print_explanations(found: Mapping[str, Any]) -> None:
     """The sheet, class and probability of each picture; unreadable ones go to standard error."""
+    from tellapart.heads.doubt import said_doubts
+
     written = [row for row in found["pictures"] if row["file"] is not None]
-    print_table(
-        ["sheet", "predicted", "probability"],
-        [[row["file"], row["predicted"], percent(row["probability"])] for row in written],
-    )
+    doubts = [said_doubts(row["unsure"], row["unlike"]) for row in written]
+    rows = [[row["file"], row["predicted"], percent(row["probability"])] for row in written]
+    if any(doubts):
+        print_table(
+            ["sheet", "predicted", "probability", "but"],
+            [[*row, said] for row, said in zip(rows, doubts, strict=True)],
+        )
+    else:
+        print_table(["sheet", "predicted", "probability"], rows)
     for row in found["pictures"]:
         if row["file"] is None:
             print(one_line(f"cannot be read: {row['path']} ({row['error']})"), file=sys.stderr)

@@ -100,9 +100,11 @@ class Explainer:
         seen = self.reader.read(square) if self.reader is not None else None
         features = seen[0][np.newaxis] if seen is not None else self._engine.run(square[np.newaxis])
         # Rounded as `embed` rounds them, so that the probabilities are those of `predict`.
-        probabilities = self._bundle.probabilities(features.astype(np.float16).astype(np.float32))[0]
-        heat = self.heat_map(square, seen, target=int(probabilities.argmax()) if target is None else target)
-        return Explanation(picture=picture, pixels=shown, probabilities=probabilities, heat=heat)
+        features = features.astype(np.float16).astype(np.float32)
+        answer = self._bundle.probabilities(features)
+        heat = self.heat_map(square, seen, target=int(answer.argmax()) if target is None else target)
+        flags = self._bundle.flags(answer, features)
+        return Explanation(picture=picture, pixels=shown, probabilities=answer[0], flags=flags, heat=heat)
 
     def heat_map(self, square: Pixels, seen: Seen | None, *, target: int) -> HeatMap:
         """The map of a prepared square [S, S, 3] for a class: Grad-CAM if asked for, else exact, else by occlusion."""

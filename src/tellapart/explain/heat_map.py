@@ -6,12 +6,13 @@ H W of a picture as it is shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.heads.doubt import Flags
 from tellapart.types import Picture, Pixels
 
 Values = NDArray[np.float32]  # [h, w]
@@ -64,6 +65,7 @@ class Explanation:
         failure: why it cannot be read, "" if it can; then there is nothing else.
         pixels: uint8 [H, W, 3], the picture upright, scaled down to be shown.
         probabilities: float64 [K], as `predict` gives them.
+        flags: what is to be said beside this one answer.
         heat: the map for the class that was asked for.
     """
 
@@ -71,13 +73,15 @@ class Explanation:
     failure: str = ""
     pixels: Pixels | None = None
     probabilities: NDArray[np.float64] | None = None
+    flags: Flags = field(default_factory=Flags)
     heat: HeatMap | None = None
 
     def to_json(self, classes: tuple[str, ...]) -> dict[str, Any]:
-        """Path and error; or path, predicted, probability, probabilities, and of the map class, logit, bias, method."""
+        """Path and error; or what `predict` says of the picture, and of the map class, logit, bias and method."""
         if self.probabilities is None or self.heat is None:
             return {"path": self.picture.path, "error": self.failure}
         best = int(self.probabilities.argmax())
+        unsure, unlike = self.flags.of(0)
         return {
             "path": self.picture.path,
             "predicted": classes[best],
@@ -85,6 +89,8 @@ class Explanation:
             "probabilities": {
                 name: round(float(value), 6) for name, value in zip(classes, self.probabilities, strict=True)
             },
+            "unsure": unsure,
+            "unlike": unlike,
             "class": self.heat.class_name,
             "logit": self.heat.logit,
             "bias": self.heat.bias,

@@ -62,7 +62,9 @@ def panel(explanation: Explanation, *, classes: Sequence[str], title: str) -> Pi
     draw = ImageDraw.Draw(sheet)
     best = int(probabilities.argmax())
     _write(draw, (MARGIN, MARGIN), title, width=width - 2 * MARGIN)
-    verdict = f"{classes[best]} {percent(probabilities[best])}; in colour: evidence for {heat.class_name}"
+    doubts = explanation.flags.said(0)
+    verdict = f"{classes[best]} {percent(probabilities[best])}{f' ({doubts})' if doubts else ''}"
+    verdict = f"{verdict}; in colour: evidence for {heat.class_name}"
     _write(draw, (MARGIN, MARGIN + LINE), verdict, width=width - 2 * MARGIN, colour=FAINT)
     sheet.paste(shown, (MARGIN, top))
     sheet.paste(covered, (2 * MARGIN + shown.width, top))

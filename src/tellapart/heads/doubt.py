@@ -39,6 +39,10 @@ class Flags:
         unsure, unlike = (None if each is None else bool(each[row]) for each in (self.unsure, self.unlike))
         return unsure, unlike
 
+    def said(self, row: int) -> str:
+        """What speaks against letting one answer stand, as `said_doubts` has it."""
+        return said_doubts(*self.of(row))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
@@ -106,6 +110,11 @@ def learn_doubt(
         seed=seed,
     )
     return Doubt(unsure=promise.threshold, familiar=familiar, promise=promise)
+
+
+def said_doubts(unsure: bool | None, unlike: bool | None) -> str:
+    """What speaks against letting an answer stand, as people read it; "" where it stands."""
+    return ", ".join(word for word, flag in (("unsure", unsure), ("unlike the training set", unlike)) if flag)
 
 
 def _word(flag: bool | None) -> str:

@@ -140,6 +140,8 @@ def train(
         progress=log,
     )
     log.record(what_is_there(index, data))
+    if budget != BUDGET and recipe != "auto":
+        log.note(f"--budget is for the recipe auto; {recipe} takes the time it needs.")
     try:
         document = run_steps(
             index, base, folder, order=order, about=about, force=force, drop_leaks=drop_leaks, watch=watch
