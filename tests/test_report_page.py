@@ -13,7 +13,7 @@ import pytest
 from metrics_documents import metrics_document
 from tellapart.errors import DataError, OutputError
 from tellapart.report.page import render, write_report
-from tellapart.report.sections import LARGEST_MATRIX
+from tellapart.report.sections import LARGEST_MATRIX, interval_scale
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 FETCHING = {"src", "srcset", "href", "action", "data", "poster", "background"}
@@ -266,3 +266,18 @@ def test_render__a_run_without_that_finding_still_says_what_was_skipped():
     assert "2 files were skipped; ledger.csv says why." in Page(render(document)).text
     none = {**document, "ledger": {**document["ledger"], "skipped": 0}}
     assert "ledger.csv says why" not in render(none)
+
+
+@pytest.mark.parametrize(
+    ("low", "ticks"),
+    [
+        (0.95, ["90 %", "92.5 %", "95 %", "97.5 %", "100 %"]),
+        (0.9, ["80 %", "85 %", "90 %", "95 %", "100 %"]),
+        (0.35, ["20 %", "40 %", "60 %", "80 %", "100 %"]),
+        (0.0, ["0 %", "25 %", "50 %", "75 %", "100 %"]),
+    ],
+)
+def test_interval_scale__its_ticks_are_round_and_everything_is_on_it(low, ticks):
+    scale = interval_scale({"value": (low + 1) / 2, "low": low, "high": 1.0})
+    assert scale["ticks"] == ticks
+    assert 0 <= scale["low"] < scale["value"] < scale["high"] == 1

@@ -91,16 +91,16 @@ def print_doubts(selective: Mapping[str, Any], thresholds: Mapping[str, Any]) ->
 
 def print_comparison(found: Mapping[str, Any]) -> None:
     """Two runs on the same test pictures."""
-    rows = [[found[name]["run"], share(found[name]["accuracy"])] for name in ("a", "b")]
+    rows = [[f"{name.upper()}: {found[name]['run']}", share(found[name]["accuracy"])] for name in ("a", "b")]
     print_table(["run", f"accuracy on the same {counted(found['n'], 'test picture')}"], rows)
     if any(found["left_out"].values()):
         apart = found["left_out"]
-        print(f"left out, tested in only one of the runs: {apart['a']} of the first, {apart['b']} of the second")
-    print(f"only the first is right on {found['only_a']}, only the second on {counted(found['only_b'], 'picture')}")
+        print(f"left out, tested in only one of the runs: {apart['a']} of A, {apart['b']} of B")
+    print(f"only A is right on {found['only_a']}, only B on {counted(found['only_b'], 'picture')}")
     difference = found["difference"]
     low, high = difference["low"], difference["high"]
     value = f"{100 * difference['value']:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f})"
-    print(f"second less first: {value}; exact McNemar p = {found['p_value']:.3g}")
+    print(f"B less A: {value}; exact McNemar p = {found['p_value']:.3g}")
     print(found["sentence"])
 
 

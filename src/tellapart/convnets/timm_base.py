@@ -86,7 +86,8 @@ def _digest(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise DataError("the weights cannot be read", where=path, hint="Check the path after --weights.") from error
+        what = "there is no such file" if isinstance(error, FileNotFoundError) else "the weights cannot be read"
+        raise DataError(what, where=path, hint="Check the path after --weights.") from error
 
 
 def _kept(name: str, *, weights: str, size: int | None) -> Backbone | None:

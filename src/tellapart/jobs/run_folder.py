@@ -75,13 +75,13 @@ def is_run(folder: Path) -> bool:
 
 
 def check_outside(folder: Path, data: Path) -> None:
-    """Refuse a run folder inside the data, where the next run would take it for pictures.
+    """Refuse a folder to write to inside the data, where the next run would take what is in it for pictures.
 
     Raises:
         OutputError: it is inside.
     """
     if data.is_dir() and folder.resolve().is_relative_to(data.resolve()):
-        raise OutputError("the run folder would lie inside the data", where=folder, hint="Choose another with -o.")
+        raise OutputError("the folder to write to lies inside the data", where=folder, hint="Choose another with -o.")
 
 
 class Logged:

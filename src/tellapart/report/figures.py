@@ -136,9 +136,11 @@ def draw_thresholds(figure: Any, data: Mapping[str, Any]) -> None:  # noqa: ANN4
     curve = data["thresholds"]
     covered = [100 * count / curve["n"] for count in curve["answered"]]
     errors = [100 * wrong / count for wrong, count in zip(curve["wrong"], curve["answered"], strict=True)]
-    axes.fill_between(covered, percents(curve["low"]), percents(curve["high"]), color=BLUE, alpha=0.2, linewidth=0)
-    axes.plot(covered, errors, color=BLUE)
+    lows, highs = percents(curve["low"]), percents(curve["high"])
+    axes.fill_between(covered, lows, highs, color=BLUE, alpha=0.2, linewidth=0, label="95 % interval")
+    axes.plot(covered, errors, color=BLUE, label="wrong among those answered")
     axes.set(xlabel="answered, % of the pictures", ylabel="wrong among them, %", xlim=(0, 100), ylim=(0, None))
+    axes.legend(frameon=False)
 
 
 def draw_history(figure: Any, data: Mapping[str, Any]) -> None:  # noqa: ANN401
@@ -153,7 +155,7 @@ def draw_history(figure: Any, data: Mapping[str, Any]) -> None:  # noqa: ANN401
             axes.plot(steps, shown, alpha=0.35, **style)
             axes.plot(steps, smoothed(shown), label=text(name.replace("_", " ")), **style)
         axes.set(xlabel=history["step"], ylabel=label)
-        axes.legend(frameon=False)
+        axes.legend(frameon=False, title="faint: as measured; strong: smoothed", title_fontsize="small")
 
 
 def smoothed(values: Sequence[float], *, factor: float = SMOOTHING) -> list[float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,8 @@ MATTERS = ("error", "warning")
 UNREADABLE, SKIPPED = "unreadable", "skipped"  # codes of findings; the second is of this page alone
 LEDGER_ROWS = 25
 SUSPECTS_LISTED = 60
+SCALES = (0.9, 0.8, 0.6, 0.4, 0.2)  # where the scale of an accuracy may start, so that a quarter of it is a round number
+SCALE_MARGIN = 0.03
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,8 +171,8 @@ def advice(curve: Mapping[str, Any] | None) -> Markup | None:
 
 
 def interval_scale(share: Mapping[str, float]) -> dict[str, Any]:
-    """Where value, low and high lie on a scale from a round number below them to 1, each from 0 to 1; and its ticks."""
-    start = max(0.0, math.floor(share["low"] * 10 - 0.5) / 10)
+    """Where value, low and high lie on a scale from one of SCALES below them to 1, each from 0 to 1; and its ticks."""
+    start = max((start for start in SCALES if start <= share["low"] - SCALE_MARGIN), default=0.0)
     places = {key: (share[key] - start) / (1 - start) for key in ("value", "low", "high")}
     ticks = [start + (1 - start) * number / 4 for number in range(5)]
     return {**places, "ticks": [wording.short_percent(tick) for tick in ticks]}
