@@ -16,6 +16,8 @@ from tellapart.convnets.finetuning import (  # noqa: E402
     Start,
     build_module,
     finetune,
+    keep_part_of_the_way,
+    parameters_of,
     raw_head,
     view_batches,
 )
@@ -104,7 +106,8 @@ def test_raw_head__undoes_the_standardisation(start):
 
 def test_finetune__learns_and_is_served_as_onnx(start, seen, squares, machine, tmp_path):
     tuned = tune(start, seen, machine, tmp_path)
-    assert tuned.fitted.score < tuned.start_score
+    assert tuned.score <= tuned.fitted.score
+    assert tuned.score < tuned.start_score
     assert tuned.backbone.graph != start.backbone.graph
     assert len(tuned.backbone.graph) == len(start.backbone.graph)
     with torch.inference_mode():
@@ -149,7 +152,35 @@ def test_finetune__without_valid_there_is_no_score(start, seen, machine, tmp_pat
     nothing = replace(seen, valid=seen.valid[:0], valid_labels=seen.valid_labels[:0])
     tuned = tune(start, nothing, machine, tmp_path, epochs=1)
     assert tuned.start_score is None
-    assert tuned.fitted.score is None
+    assert (tuned.fitted.score, tuned.score, tuned.way) == (None, None, 1.0)
+
+
+@pytest.mark.parametrize(("slope", "way"), [(1.0, 0.0), (-1.0, 1.0), (0.0, 0.0)])
+def test_keep_part_of_the_way__ends_where_valid_is_best(slope, way, machine, monkeypatch):
+    module = torch.nn.Linear(1, 2)
+    begun = parameters_of(module)
+    with torch.no_grad():
+        module.weight.add_(1.0)
+    monkeypatch.setattr(
+        "tellapart.convnets.finetuning.judged_loss",
+        lambda module, _pictures, *, machine: slope * float((module.weight - begun["weight"]).detach().mean()),
+    )
+    assert keep_part_of_the_way(module, begun, None, machine=machine)[0] == way
+    torch.testing.assert_close(module.weight - begun["weight"], torch.full((2, 1), way))
+
+
+def test_keep_part_of_the_way__may_stop_between(machine, monkeypatch):
+    module = torch.nn.Linear(1, 2)
+    begun = parameters_of(module)
+    with torch.no_grad():
+        module.weight.add_(1.0)
+    monkeypatch.setattr(
+        "tellapart.convnets.finetuning.judged_loss",
+        lambda module, _pictures, *, machine: abs(float((module.weight - begun["weight"]).detach().mean()) - 0.7),
+    )
+    way, score = keep_part_of_the_way(module, begun, None, machine=machine)
+    assert way == 0.75
+    assert score == pytest.approx(0.05, abs=1e-5)
 
 
 def test_view_batches__each_picture_once_and_every_view_in_turn(seen):

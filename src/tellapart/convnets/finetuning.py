@@ -2,7 +2,9 @@
 
 The start is the head that the recipe `features` found on the frozen base; it answers exactly as that one does, and the
 earlier depths stay joined to it, so that training can only be kept where it helps. Head and stages are trained at
-different rates (Howard and Ruder 2018): the head is at its optimum already and only follows.
+different rates (Howard and Ruder 2018): the head is at its optimum already and only follows. What is kept lies on the
+line from the start to what training came to, as far along it as valid says (WiSE-FT; Wortsman et al. 2022): a whole way
+that is too far is not the same as no way at all.
 
 Legend: N training pictures, M valid pictures, V views, P features of the frozen depths, D features of all depths,
 K classes, C channels and h w sides of the map at the cut.
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     import torch
 
 HEAD: Final = "head."
+WAYS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)  # how much of the way from the start may be kept
 JUDGED_TOGETHER: Final = 64  # pictures
 
 
@@ -90,7 +93,9 @@ class Tuned:
         module: the trained part in torch.
         weights: float32, what the trained stages hold now, by name.
         fitted: how the training went.
-        start_score: the log loss on valid before it; None where there is nothing to judge by.
+        way: how much of the way from the start to the best epoch was kept, one of WAYS; 0 is the start itself.
+        score: the log loss on valid there, calibrated; None where there is nothing to judge by.
+        start_score: the log loss on valid before.
     """
 
     backbone: Backbone
@@ -98,6 +103,8 @@ class Tuned:
     module: torch.nn.Module
     weights: Mapping[str, NDArray[np.float32]]
     fitted: Fitted
+    way: float
+    score: float | None
     start_score: float | None
 
 
@@ -113,7 +120,7 @@ def finetune(
     progress: Progress,
     on_epoch: OnEpoch = lambda _history: None,
 ) -> Tuned:
-    """Train the stages after the cut and the head together, and keep the best epoch by valid.
+    """Train the stages after the cut and the head together; keep the best epoch by valid, or part of the way to it.
 
     Args:
         start: where training starts.
@@ -136,7 +143,7 @@ def finetune(
     )
     module = build_module(start, stages)
     pictures = _pictures(start, seen, training=training, seed=seed)
-    before = judged_loss(machine.place(module), pictures, machine=machine)
+    before, begun = judged_loss(machine.place(module), pictures, machine=machine), parameters_of(module)
     fitted = fit_net(
         module,
         pictures,
@@ -148,6 +155,7 @@ def finetune(
         progress=progress,
         on_epoch=on_epoch,
     )
+    way, score = keep_part_of_the_way(module, begun, pictures, machine=machine)
     weights = trained_weights(module, stages)
     return Tuned(
         backbone=replace(start.backbone, graph=with_weights(start.backbone.graph, weights)),
@@ -155,8 +163,50 @@ def finetune(
         head=raw_head(module, start.standard),
         module=module,
         fitted=fitted,
+        way=way,
+        score=score,
         start_score=before,
     )
+
+
+def keep_part_of_the_way(
+    module: torch.nn.Module, begun: Mapping[str, torch.Tensor], pictures: Pictures, *, machine: Machine
+) -> tuple[float, float | None]:
+    """Leave a module at the best of WAYS from where it began to where it is, by valid; the whole way without valid.
+
+    Args:
+        module: trained.
+        begun: its parameters before, by name.
+        pictures: with what it is judged by.
+        machine: where to compute.
+
+    Returns:
+        How much of the way was kept, and the log loss on valid there.
+    """
+    ended = parameters_of(module)
+    scores: dict[float, float] = {}
+    for way in WAYS:
+        _move(module, begun, ended, way=way)
+        score = judged_loss(module, pictures, machine=machine)
+        if score is None:
+            break
+        scores[way] = score
+    best = min(scores, key=lambda way: (scores[way], way)) if scores else 1.0
+    _move(module, begun, ended, way=best)
+    return best, scores.get(best)
+
+
+def parameters_of(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """A copy of every parameter, by name."""
+    return {name: value.detach().clone() for name, value in module.named_parameters()}
+
+
+def _move(
+    module: torch.nn.Module, begun: Mapping[str, torch.Tensor], ended: Mapping[str, torch.Tensor], *, way: float
+) -> None:
+    with load_torch().no_grad():
+        for name, value in module.named_parameters():
+            value.copy_(ended[name] if way == 1 else begun[name].lerp(ended[name], way))
 
 
 def build_module(start: Start, stages: Stages) -> torch.nn.Module:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tellapart.backbones.backbone import Backbone
 from tellapart.convnets.cut import find_cut
 from tellapart.convnets.extra import Machine, load_safetensors, load_torch, open_machine
-from tellapart.convnets.finetuning import Seen, Start, Tuned, finetune
+from tellapart.convnets.finetuning import WAYS, Seen, Start, Tuned, finetune
 from tellapart.convnets.prefix import affordable_views, keep_views, prefix_backbone
 from tellapart.convnets.schedule import Training
 from tellapart.convnets.squares import prepare_square
@@ -54,11 +54,11 @@ class Plan:
     """
 
     share: float = 0.37
-    views: int = 8
+    views: int = 16
     augmentation: Augmentation = AUGMENTATION
     training: Training = field(
         default_factory=lambda: Training(
-            epochs=14,
+            epochs=24,
             batch=32,
             learning_rate=2e-3,
             weight_decay=0.05,
@@ -143,7 +143,7 @@ def train_finetune(
         on_epoch=on_epoch,
     )
     chosen = {"start": found.selected, "left_out": left_out, **asdict(machine)}
-    if not helped(tuned):
+    if tuned.way == 0:
         progress.note("Fine-tuning did not lower the log loss on valid: the base and the head stay as they were.")
     return kept_net(start, tuned, selected={**_selected(start, plan, tuned, views=seen.train.shape[1]), **chosen})
 
@@ -162,14 +162,9 @@ def said(undone: Sequence[Undone], classes: Sequence[str], progress: Progress) -
     return sentences
 
 
-def helped(tuned: Tuned) -> bool:
-    """Whether the log loss on valid came down; without valid, nothing speaks against it."""
-    return tuned.start_score is None or (tuned.fitted.score or 0.0) < tuned.start_score
-
-
 def kept_net(start: Start, tuned: Tuned, *, selected: Mapping[str, Any]) -> TrainedNet:
-    """The tuned net where that helped, else what it started from."""
-    better = helped(tuned)
+    """The tuned net where training lowered the log loss on valid, else what it started from."""
+    better = tuned.way > 0
     return TrainedNet(
         backbone=tuned.backbone if better else start.backbone,
         head=tuned.head if better else start.head,
@@ -252,7 +247,7 @@ def safe_tensors(tuned: Tuned) -> bytes:
 
 
 def _selected(start: Start, plan: Plan, tuned: Tuned, *, views: int) -> dict[str, Any]:
-    kept, cut = helped(tuned), start.cut
+    cut = start.cut
     return {
         "trained_from": cut.tensor,
         "trained_share": round(cut.share, 3),
@@ -262,10 +257,11 @@ def _selected(start: Start, plan: Plan, tuned: Tuned, *, views: int) -> dict[str
         "training": asdict(plan.training),
         "head_rate": plan.head_rate,
         "dropout": plan.dropout,
-        "epoch": tuned.fitted.epoch if kept else 0,
+        "epoch": tuned.fitted.epoch if tuned.way > 0 else 0,
+        "way": tuned.way,
         "criterion": "log loss after calibration",
-        "score": tuned.fitted.score if kept else tuned.start_score,
+        "score": tuned.score,
         "start_score": tuned.start_score,
-        "chosen_by": "default" if tuned.fitted.score is None else "valid",
-        "out_of": {"epoch": [0, *(row["epoch"] for row in tuned.fitted.history)]},
+        "chosen_by": "default" if tuned.score is None else "valid",
+        "out_of": {"epoch": [0, *(row["epoch"] for row in tuned.fitted.history)], "way": list(WAYS)},
     }

@@ -27,7 +27,7 @@ MATTERS = ("error", "warning")
 UNREADABLE, SKIPPED = "unreadable", "skipped"  # codes of findings; the second is of this page alone
 LEDGER_ROWS = 25
 SUSPECTS_LISTED = 60
-SCALES = (0.9, 0.8, 0.6, 0.4, 0.2)  # where the scale of an accuracy may start, so that a quarter of it is a round number
+SCALES = (0.9, 0.8, 0.6, 0.4, 0.2)  # where the scale of an accuracy may start: a quarter of it is a round number
 SCALE_MARGIN = 0.03
 
 
