@@ -1,6 +1,7 @@
 """Augmentation: what is drawn depends on seed, epoch and index alone, and what is done is what Keras does."""
 
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -24,7 +25,7 @@ def needs_opencv(request):
         pytest.importorskip("cv2", reason="needs the extra: pip install 'tellapart[torch]'")
 
 
-def by_keras(pixels, *, rotation, shift, shear, zoom, flip):
+def by_keras(pixels, *, rotation, shift, shear, zoom, flip, upside_down):
     """What Keras 3 computes, operation by operation, float [S, S, 3]."""
     theta, slant = np.deg2rad(rotation), np.deg2rad(shear)
     turn = np.array([[np.cos(theta), -np.sin(theta), 0], [np.sin(theta), np.cos(theta), 0], [0, 0, 1]])
@@ -39,7 +40,8 @@ def by_keras(pixels, *, rotation, shift, shear, zoom, flip):
         for channel in np.moveaxis(pixels.astype(np.float64), 2, 0)
     ]
     changed = np.stack(channels, axis=2)
-    return changed[:, ::-1] if flip else changed
+    changed = changed[:, ::-1] if flip else changed
+    return changed[::-1] if upside_down else changed
 
 
 @given(
@@ -50,6 +52,7 @@ def by_keras(pixels, *, rotation, shift, shear, zoom, flip):
             "shear": st.floats(-30, 30),
             "zoom": st.tuples(st.floats(0.3, 1.9), st.floats(0.3, 1.9)),
             "flip": st.booleans(),
+            "upside_down": st.booleans(),
         }
     )
 )
@@ -135,12 +138,21 @@ def measured(warp, name):
     }[name]
 
 
-def test_draw__every_other_picture_is_mirrored():
+@pytest.mark.parametrize("flip", ["horizontal_flip", "vertical_flip"])
+def test_draw__every_other_picture_is_mirrored(flip):
     flips = [
-        draw(Augmentation(horizontal_flip=True), seed=0, epoch=0, index=index, side=SIDE).matrix != IDENTITY
+        draw(Augmentation(**{flip: True}), seed=0, epoch=0, index=index, side=SIDE).matrix != IDENTITY
         for index in range(1000)
     ]
     assert 440 < sum(flips) < 560
+
+
+def test_draw__the_two_mirrors_are_drawn_apart():
+    both = Augmentation(horizontal_flip=True, vertical_flip=True)
+    signs = [draw(both, seed=0, epoch=0, index=index, side=SIDE).matrix for index in range(1000)]
+    kinds = Counter((across[0] < 0, down[1] < 0) for across, down in signs)
+    assert len(kinds) == 4
+    assert min(kinds.values()) > 200
 
 
 def test_draw__leaving_one_range_out_does_not_change_the_others():
@@ -181,12 +193,13 @@ def test_view__whatever_changes_the_pixels_changes_the_key():
         for augmentation in (CHAPTER, Augmentation(rotation=40), Augmentation(shear=40))
         for seed in (0, 1)
         for number in (0, 1)
-    ] + [MovedView(flip=True), MovedView(rotation=40), MovedView(rotation=-40)]
+    ] + [MovedView(flip=True), MovedView(upside_down=True), MovedView(rotation=40), MovedView(rotation=-40)]
     assert len({view.key for view in views}) == len(views)
 
 
 def test_moved_view__turns_and_mirrors_every_picture_alike():
     np.testing.assert_array_equal(MovedView(flip=True).apply(PIXELS, b""), PIXELS[:, ::-1])
+    np.testing.assert_array_equal(MovedView(upside_down=True).apply(PIXELS, b""), PIXELS[::-1])
     turned = MovedView(rotation=180).apply(PIXELS, b"")
     assert np.abs(turned.astype(int) - PIXELS[::-1, ::-1]).max() <= 1
 

@@ -154,7 +154,7 @@ def test_train_finetune__an_augmentation_that_undoes_a_label_is_left_out(case, t
     finding = Undone(
         augmentation="horizontal_flip", view=MovedView(flip=True), label=0, other=1, pictures=9, before=0, after=8
     )
-    monkeypatch.setattr(finetune_recipe, "undone_labels", lambda *_, **__: [finding])
+    monkeypatch.setattr("tellapart.recipes.undone.undone_labels", lambda *_, **__: [finding])
     listener = Listening()
     net = case.fit(tmp_path, progress=listener)
     assert net.selected["augmentation"]["horizontal_flip"] is False

@@ -1,6 +1,7 @@
 """The recipe `frozen`: views train and never judge, stay in one fold, and leave out what undoes a label."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,9 +14,10 @@ from tellapart.data.augment import NOTHING, Augmentation, AugmentedView
 from tellapart.data.scan import index_of_paths, scan
 from tellapart.features.cache import open_cache
 from tellapart.features.embed import embed
+from tellapart.heads.linear import LinearHead
 from tellapart.progress import Silent
 from tellapart.recipes.frozen import MOST_ROWS, affordable_views, train_frozen, training_views, with_views
-from tellapart.recipes.undone import asked_rows, worst_change
+from tellapart.recipes.undone import asked_rows, told_upside_down, worst_change
 from tellapart.types import Depth
 
 WIDTH = 24
@@ -230,8 +232,47 @@ def test_undone_labels__a_turn_makes_lying_of_standing(tmp_path, engine):
 def test_undone_labels__textures_have_no_side(tmp_path, engine):
     kinds = {"fine": lambda seed: texture(seed, fine=True), "coarse": lambda seed: texture(seed, fine=False)}
     trained, notes = fit_pictures(tmp_path, kinds, engine=engine, augmentation=EVERYTHING)
-    assert notes == []
+    (note,) = notes
+    assert note.startswith("Upside down, ")
+    assert trained.selected["augmentation"]["vertical_flip"] is True
     assert trained.selected["left_out"] == []
+
+
+def test_suited_augmentation__what_has_an_up_stays_upright(tmp_path, engine):
+    kinds = {
+        "up": lambda seed: arrow(seed, left=True).rotate(-90),
+        "down": lambda seed: arrow(seed, left=True).rotate(90),
+    }
+    trained, notes = fit_pictures(tmp_path, kinds, engine=engine, augmentation=SHIFTS)
+    assert notes == []
+    assert trained.selected["augmentation"]["vertical_flip"] is False
+
+
+def test_told_upside_down__few_pictures_conclude_nothing():
+    head = LinearHead(weight=np.eye(2, dtype=np.float32), bias=np.zeros(2, np.float32), start=0, stop=2)
+    features, labels = np.eye(2, dtype=np.float32).repeat(20, axis=0), np.array([0] * 20 + [1] * 20)
+
+    def look(view, rows, into):
+        assert view.upside_down
+        into[:] = features[rows]
+
+    ask = partial(told_upside_down, features, labels, head=head, look=look)
+    assert ask(rows=range(19)) is None
+    assert ask(rows=[]) is None
+    assert "20 of 20 pictures are told right, and upright 20, so" in ask(rows=range(20))
+    assert told_upside_down(1 - features, labels, head=head, look=look, rows=range(40)) is None  # none was right
+
+
+@pytest.mark.parametrize(("right", "said"), [(38, True), (37, False)])
+def test_told_upside_down__nearly_all_must_be_told(right, said):
+    head = LinearHead(weight=np.eye(2, dtype=np.float32), bias=np.zeros(2, np.float32), start=0, stop=2)
+    features, labels = np.eye(2, dtype=np.float32).repeat(20, axis=0), np.array([0] * 20 + [1] * 20)
+
+    def look(_view, rows, into):
+        into[:] = features[rows]
+        into[right:] = 1 - into[right:]
+
+    assert bool(told_upside_down(features, labels, head=head, rows=range(40), look=look)) == said
 
 
 def test_worst_change__is_most_of_a_class_and_no_chance():

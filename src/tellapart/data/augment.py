@@ -10,11 +10,11 @@ uniform in [-1, 1] and drawn anew for each:
 - width_shift and height_shift: u * shift of the side, before the rotation (Keras 3 exchanges the two by mistake);
 - shear: u * shear DEGREES, so that the usual 0.2 is next to nothing;
 - zoom: factors 1 + u * zoom, one for the width and one for the height;
-- horizontal_flip: every other picture, by chance;
+- horizontal_flip and vertical_flip: every other picture, by chance;
 - fill "nearest": what comes into view shows the nearest pixel of the border.
 
 A target place (x, y), from the middle of the picture, shows the source at R(rotation) @ (shift + K(shear) @ Z(zoom) @
-place), with the x of place negated by a flip: Keras multiplies its matrices in this order, about the same middle.
+place), with the x or y of place negated by a flip: Keras multiplies its matrices in this order, about the same middle.
 
 Brightness multiplies the levels by 1 + u * brightness, then contrast stretches them about mid-grey by 1 + u * contrast.
 
@@ -33,7 +33,7 @@ from tellapart.data.warp import IDENTITY, Row, Warp, warp_pixels
 from tellapart.types import Pixels
 
 MID_GREY: Final = 127.5
-DRAWN: Final = struct.Struct(">9I")  # for each picture, needed or not: leaving one range out changes no other
+DRAWN: Final = struct.Struct(">10I")  # for each picture, needed or not: leaving one range out changes no other
 _ALGORITHM: Final = 1  # part of the cache key: raise it when draw or warp change what comes out
 
 
@@ -48,6 +48,7 @@ class Augmentation:
         shear: degrees, to either side, below 90.
         zoom: share by which each side grows or shrinks, below 1.
         horizontal_flip: mirror every other picture.
+        vertical_flip: turn every other picture upside down.
         fill: what comes into view; "nearest" repeats the border.
         brightness: share by which levels grow or shrink, at most 1.
         contrast: share by which levels move from or to mid-grey, at most 1.
@@ -59,6 +60,7 @@ class Augmentation:
     shear: float = 0.0
     zoom: float = 0.0
     horizontal_flip: bool = False
+    vertical_flip: bool = False
     fill: Literal["nearest"] = "nearest"
     brightness: float = 0.0
     contrast: float = 0.0
@@ -111,7 +113,8 @@ def draw(augmentation: Augmentation, *, seed: int, epoch: int, index: int, side:
     if augmentation == NOTHING:
         return Warp()
     drawn = uniform(seed, epoch, index)
-    angle, across, down, shear, wide, tall, light, contrast = (2 * part - 1 for part in drawn[:-1])
+    angle, across, down, shear, wide, tall, light, contrast = (2 * part - 1 for part in drawn[:-2])
+    mirror, upside_down = (part < 0.5 for part in drawn[-2:])
     gain = 1 + contrast * augmentation.contrast
     return Warp(
         matrix=compose(
@@ -119,7 +122,8 @@ def draw(augmentation: Augmentation, *, seed: int, epoch: int, index: int, side:
             shift=(across * augmentation.width_shift * side, down * augmentation.height_shift * side),
             shear=shear * augmentation.shear,
             zoom=(1 + wide * augmentation.zoom, 1 + tall * augmentation.zoom),
-            flip=augmentation.horizontal_flip and drawn[-1] < 0.5,
+            flip=augmentation.horizontal_flip and mirror,
+            upside_down=augmentation.vertical_flip and upside_down,
             side=side,
         ),
         gain=gain * (1 + light * augmentation.brightness),
@@ -128,13 +132,20 @@ def draw(augmentation: Augmentation, *, seed: int, epoch: int, index: int, side:
 
 
 def uniform(seed: int, epoch: int, index: int) -> tuple[float, ...]:
-    """Nine numbers in [0, 1), the digits of a hash: they take 2 us, where making a generator for them takes 20."""
+    """Ten numbers in [0, 1), the digits of a hash: they take 2 us, where making a generator for them takes 20."""
     digest = hashlib.sha512(f"{seed}\x1faugment\x1f{epoch}\x1f{index}".encode()).digest()
     return tuple(number / 2**32 for number in DRAWN.unpack_from(digest))
 
 
 def compose(
-    *, rotation: float, shift: tuple[float, float], shear: float, zoom: tuple[float, float], flip: bool, side: int
+    *,
+    rotation: float,
+    shift: tuple[float, float],
+    shear: float,
+    zoom: tuple[float, float],
+    flip: bool,
+    upside_down: bool = False,
+    side: int,
 ) -> tuple[Row, Row]:
     """The matrix of a warp: one product, written out.
 
@@ -144,13 +155,14 @@ def compose(
         shear: degrees.
         zoom: factors of the width and the height; above 1 more of the source comes into view.
         flip: mirror left and right, last.
+        upside_down: mirror top and bottom, last.
         side: of the square in pixels.
     """
-    if not (rotation or shear or flip or any(shift)) and zoom == (1.0, 1.0):
+    if not (rotation or shear or flip or upside_down or any(shift)) and zoom == (1.0, 1.0):
         return IDENTITY
     angle, tilted = math.radians(rotation), math.radians(rotation + shear)
     cosine, sine = math.cos(angle), math.sin(angle)
-    wide, tall = -zoom[0] if flip else zoom[0], zoom[1]
+    wide, tall = -zoom[0] if flip else zoom[0], -zoom[1] if upside_down else zoom[1]
     x_by_x, x_by_y = cosine * wide, -math.sin(tilted) * tall
     y_by_x, y_by_y = sine * wide, math.cos(tilted) * tall
     middle = (side - 1) / 2
@@ -191,17 +203,20 @@ class MovedView:
     Attributes:
         rotation: degrees.
         flip: mirror left and right.
+        upside_down: mirror top and bottom.
     """
 
     rotation: float = 0.0
     flip: bool = False
+    upside_down: bool = False
 
     @property
     def key(self) -> str:
         """What the view is called in the key of everything cached."""
-        return f"moved-v{_ALGORITHM}-{self.rotation}-{self.flip}"
+        return f"moved-v{_ALGORITHM}-{self.rotation}-{self.flip}-{self.upside_down}"
 
     def apply(self, pixels: Pixels, digest: bytes) -> Pixels:  # noqa: ARG002
         """This view of prepared pixels uint8 [S, S, 3]."""
-        place = compose(rotation=self.rotation, shift=(0, 0), shear=0, zoom=(1, 1), flip=self.flip, side=len(pixels))
+        mirrored = {"flip": self.flip, "upside_down": self.upside_down}
+        place = compose(rotation=self.rotation, shift=(0, 0), shear=0, zoom=(1, 1), **mirrored, side=len(pixels))
         return warp_pixels(pixels, Warp(matrix=place))

@@ -31,7 +31,7 @@ from tellapart.heads.linear import LinearHead
 from tellapart.heads.search import search_head
 from tellapart.heads.spaces import column_standard
 from tellapart.progress import Progress, Silent
-from tellapart.recipes.undone import Look, Undone, asked_rows, undone_labels, without
+from tellapart.recipes.undone import Look, suited_augmentation
 from tellapart.types import Features, Index, Labels, Pixels
 
 CHECKPOINT: Final = "checkpoint.safetensors"
@@ -123,14 +123,14 @@ def train_finetune(
     search = partial(search_head, class_count=len(classes), depths=backbone.depths, seed=seed, progress=progress)
     together, judge = None if groups is None else groups[train], valid if valid_is_given else None
     found = search(features, labels, train=train, valid=judge, groups=together)
-    asked = asked_rows(labels, train=train, valid=valid)
-    undone = undone_labels(features, labels, head=found.head, rows=asked, look=look, augmentation=plan.augmentation)
-    left_out = said(undone, classes, progress)
-    plan = replace(plan, augmentation=without(plan.augmentation, undone))
+    rows: dict[str, Any] = {"train": train, "valid": valid}
+    suited = partial(suited_augmentation, features, labels, head=found.head, classes=classes, look=look)
+    augmentation, left_out = suited(augmentation=plan.augmentation, progress=progress, **rows)
+    plan = replace(plan, augmentation=augmentation)
     start = starting_point(backbone, plan, head=found.head, seen=features[train])
     shown = Shown(index=index, preprocess=backbone.preprocess, augmentation=plan.augmentation, seed=seed)
-    rows: dict[str, Any] = {"features": features, "train": train, "valid": valid}
-    seen = look_at_views(shown, labels, start=start, plan=plan, work=work, progress=progress, **rows)
+    views = partial(look_at_views, shown, labels, features=features, start=start, plan=plan)
+    seen = views(work=work, progress=progress, **rows)
     tuned = finetune(
         start,
         seen,
@@ -152,14 +152,6 @@ def starting_point(backbone: Backbone, plan: Plan, *, head: LinearHead, seen: Fe
     """The base cut where the plan says, with a head on what it sees in the training pictures, float32 [n, D]."""
     cut = find_cut(backbone, share=plan.share)
     return Start(backbone=backbone, cut=cut, head=head, standard=column_standard(seen), dropout=plan.dropout)
-
-
-def said(undone: Sequence[Undone], classes: Sequence[str], progress: Progress) -> list[str]:
-    """What is wrong with each augmentation that is left out, after it was noted."""
-    sentences = [finding.sentence(classes) for finding in undone]
-    for sentence in sentences:
-        progress.note(sentence)
-    return sentences
 
 
 def kept_net(start: Start, tuned: Tuned, *, selected: Mapping[str, Any]) -> TrainedNet:

@@ -30,7 +30,7 @@ from tellapart.heads.calibration import fit_temperature
 from tellapart.heads.search import HeadSearch, search_head
 from tellapart.progress import Progress, Silent
 from tellapart.recipes.trained import TrainedHead
-from tellapart.recipes.undone import Look, asked_rows, undone_labels, without
+from tellapart.recipes.undone import Look, suited_augmentation
 from tellapart.types import Depth, Features, Labels
 
 VIEWS: Final = 2
@@ -82,11 +82,8 @@ def train_frozen(
         search_head, class_count=len(classes), depths=depths, groups=together, seed=seed, progress=progress
     )
     plain = search(features, labels, train=train, valid=valid if valid_is_given else None)
-    asked = asked_rows(labels, train=train, valid=valid)
-    undone = undone_labels(features, labels, head=plain.head, rows=asked, look=look, augmentation=augmentation)
-    for finding in undone:
-        progress.note(finding.sentence(classes))
-    augmentation = without(augmentation, undone)
+    suited = partial(suited_augmentation, features, labels, head=plain.head, classes=classes, train=train, valid=valid)
+    augmentation, left_out = suited(look=look, augmentation=augmentation, progress=progress)
     shown = training_views(augmentation, seed=seed, count=affordable_views(train.stop - train.start, wanted=views))
     found = {0: plain}
     if shown:
@@ -102,7 +99,7 @@ def train_frozen(
             **found[count].selected,
             "views": count,
             "augmentation": asdict(augmentation),
-            "left_out": [finding.sentence(classes) for finding in undone],
+            "left_out": left_out,
             "scores": {str(number): search.selected["score"] for number, search in found.items()},
         },
         history=tuple({"views": number, **row} for number, search in found.items() for row in search.history),

@@ -1,9 +1,13 @@
-"""Augmentations that undo a label: a mirror makes an arrow to the left of an arrow to the right.
+"""Which augmentation suits the pictures: one that undoes a label is left out, and one that changes nothing is added.
 
+A mirror makes an arrow to the left of an arrow to the right.
 A head trained on the pictures as they are is asked about the same pictures mirrored, and turned as far as the
 augmentation may turn them. Where more than half of a class are then told as another class, and were not before, that
 augmentation would train the head on wrong labels. One that only makes pictures strange spreads them over the classes,
 if it moves them at all: they are what training on views is for.
+
+Pictures of surfaces, of cells, from above, of things that lie anyhow have no up. Where a head that was trained on
+pictures as they are tells those of valid upside down nearly as well, views are turned upside down too.
 
 Legend: n pictures asked about, D features, K classes.
 """
@@ -17,9 +21,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.augment import Augmentation, MovedView
+from tellapart.data.augment import NOTHING, Augmentation, MovedView
 from tellapart.features.embed import View
 from tellapart.heads.linear import LinearHead
+from tellapart.progress import Progress
 from tellapart.types import Features, Labels
 from tellapart.words import counted
 
@@ -28,8 +33,14 @@ Look = Callable[[View, Sequence[int], Features], None]
 ASKED: Final = 50  # pictures of each class
 MOVED: Final = 0.5  # share of a class
 CHANCE: Final = 1e-3  # that so many change sides one way only by chance: ten pictures, all one way
-MIRROR: Final = "horizontal_flip"
-LEFT_OUT: Final[Mapping[str, Mapping[str, Any]]] = {MIRROR: {MIRROR: False}, "rotation": {"rotation": 0.0}}
+NEARLY: Final = 0.95  # of the pictures told right upright, how many must be told right upside down
+FEWEST: Final = 20  # pictures told right upright, below which nothing is concluded
+MIRROR, UPSIDE_DOWN = "horizontal_flip", "vertical_flip"
+LEFT_OUT: Final[Mapping[str, Mapping[str, Any]]] = {
+    MIRROR: {MIRROR: False},
+    UPSIDE_DOWN: {UPSIDE_DOWN: False},
+    "rotation": {"rotation": 0.0},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +48,7 @@ class Undone:
     """An augmentation that turns pictures of one class into another's.
 
     Attributes:
-        augmentation: "horizontal_flip" or "rotation".
+        augmentation: a key of LEFT_OUT.
         view: what was asked about.
         label: the class the pictures are of.
         other: the class they turn into.
@@ -57,10 +68,77 @@ class Undone:
     def sentence(self, classes: Sequence[str]) -> str:
         """What is wrong, for the user."""
         what = "Mirroring" if self.view.flip else f"Turning by {self.view.rotation:g} degrees"
+        what = "Turning upside down" if self.view.upside_down else what
         return (
             f"{what} turns {classes[self.label]} into {classes[self.other]} ({self.after:,} of "
             f"{counted(self.pictures, 'picture')}, {self.before:,} as they are), so {self.augmentation} is left out."
         )
+
+
+def suited_augmentation(
+    features: Features,
+    labels: Labels,
+    *,
+    head: LinearHead,
+    classes: Sequence[str],
+    train: slice,
+    valid: slice,
+    look: Look,
+    augmentation: Augmentation,
+    progress: Progress,
+) -> tuple[Augmentation, list[str]]:
+    """The augmentation as it suits the pictures, and a sentence for each part that was left out; all of it is noted.
+
+    Args:
+        features: float32 [N, D] of the pictures as they are.
+        labels: int64 [N].
+        head: trained on the pictures of train as they are.
+        classes: K names.
+        train: rows.
+        valid: rows.
+        look: as for undone_labels.
+        augmentation: what may be done to a picture.
+        progress: told what was found.
+    """
+    asked = asked_rows(labels, train=train, valid=valid)
+    if augmentation != NOTHING and not augmentation.vertical_flip:
+        unseen = [row for row in asked if valid.start <= row < valid.stop]
+        said = told_upside_down(features, labels, head=head, rows=unseen, look=look)
+        if said:
+            progress.note(said)
+            augmentation = replace(augmentation, vertical_flip=True)
+    undone = undone_labels(features, labels, head=head, rows=asked, look=look, augmentation=augmentation)
+    sentences = [finding.sentence(classes) for finding in undone]
+    for sentence in sentences:
+        progress.note(sentence)
+    return without(augmentation, undone), sentences
+
+
+def told_upside_down(
+    features: Features, labels: Labels, *, head: LinearHead, rows: Sequence[int], look: Look
+) -> str | None:
+    """What is to be said where pictures upside down are told nearly as well as upright; None where they are not.
+
+    Args:
+        features: float32 [N, D] of the pictures as they are.
+        labels: int64 [N].
+        head: trained on other pictures than these rows, as they are.
+        rows: the pictures to ask about.
+        look: as for undone_labels.
+    """
+    asked = list(rows)
+    upright = int((head.logits(features[asked]).argmax(axis=1) == labels[asked]).sum()) if asked else 0
+    if upright < FEWEST:
+        return None
+    turned = np.empty((len(asked), features.shape[1]), np.float32)
+    look(MovedView(upside_down=True), asked, turned)
+    after = int((head.logits(turned).argmax(axis=1) == labels[asked]).sum())
+    if after < NEARLY * upright:
+        return None
+    return (
+        f"Upside down, {after:,} of {counted(len(asked), 'picture')} are told right, and upright {upright:,}, "
+        "so views are turned upside down too."
+    )
 
 
 def undone_labels(
@@ -112,9 +190,11 @@ def asked_rows(labels: Labels, *, train: slice, valid: slice) -> list[int]:
 
 
 def moved_views(augmentation: Augmentation) -> Iterator[tuple[str, MovedView]]:
-    """The mirror, the furthest turns to both sides, and a quarter and a half turn where they are within reach."""
+    """The mirrors, the furthest turns to both sides, and a quarter and a half turn where they are within reach."""
     if augmentation.horizontal_flip:
         yield MIRROR, MovedView(flip=True)
+    if augmentation.vertical_flip:
+        yield UPSIDE_DOWN, MovedView(upside_down=True)
     if furthest := float(augmentation.rotation):
         angles = {furthest, -furthest} | {angle for angle in (90.0, -90.0, 180.0) if abs(angle) <= furthest}
         for angle in sorted(angles):
