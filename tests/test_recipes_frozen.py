@@ -17,7 +17,7 @@ from tellapart.features.embed import embed
 from tellapart.heads.linear import LinearHead
 from tellapart.progress import Silent
 from tellapart.recipes.frozen import MOST_ROWS, affordable_views, train_frozen, training_views, with_views
-from tellapart.recipes.undone import asked_rows, told_upside_down, worst_change
+from tellapart.recipes.undone import asked_rows, suited_augmentation, told_upside_down, worst_change
 from tellapart.types import Depth
 
 WIDTH = 24
@@ -232,20 +232,8 @@ def test_undone_labels__a_turn_makes_lying_of_standing(tmp_path, engine):
 def test_undone_labels__textures_have_no_side(tmp_path, engine):
     kinds = {"fine": lambda seed: texture(seed, fine=True), "coarse": lambda seed: texture(seed, fine=False)}
     trained, notes = fit_pictures(tmp_path, kinds, engine=engine, augmentation=EVERYTHING)
-    (note,) = notes
-    assert note.startswith("Upside down, ")
-    assert trained.selected["augmentation"]["vertical_flip"] is True
-    assert trained.selected["left_out"] == []
-
-
-def test_suited_augmentation__what_has_an_up_stays_upright(tmp_path, engine):
-    kinds = {
-        "up": lambda seed: arrow(seed, left=True).rotate(-90),
-        "down": lambda seed: arrow(seed, left=True).rotate(90),
-    }
-    trained, notes = fit_pictures(tmp_path, kinds, engine=engine, augmentation=SHIFTS)
     assert notes == []
-    assert trained.selected["augmentation"]["vertical_flip"] is False
+    assert trained.selected["left_out"] == []
 
 
 def test_told_upside_down__few_pictures_conclude_nothing():
@@ -261,6 +249,32 @@ def test_told_upside_down__few_pictures_conclude_nothing():
     assert ask(rows=[]) is None
     assert "20 of 20 pictures are told right, and upright 20, so" in ask(rows=range(20))
     assert told_upside_down(1 - features, labels, head=head, look=look, rows=range(40)) is None  # none was right
+
+
+@pytest.mark.parametrize(("turn", "label", "kept"), [(True, 0, True), (False, 0, False), (True, 1, False)])
+def test_suited_augmentation__turns_what_has_no_up(turn, label, kept):
+    head = LinearHead(weight=np.eye(2, dtype=np.float32), bias=np.zeros(2, np.float32), start=0, stop=2)
+    features, labels = np.eye(2, dtype=np.float32).repeat(30, axis=0), np.array([0] * 30 + [1] * 30)
+
+    def look(_view, rows, into):
+        into[:] = np.eye(2, dtype=np.float32)[labels[rows] ^ label]  # label 1: upside down each is the other
+
+    progress = Listening()
+    augmentation, left_out = suited_augmentation(
+        features,
+        labels,
+        head=head,
+        classes=("a", "b"),
+        train=slice(0, 0),
+        valid=slice(0, 60),
+        look=look,
+        augmentation=SHIFTS,
+        turn=turn,
+        progress=progress,
+    )
+    assert augmentation == replace(SHIFTS, vertical_flip=kept)
+    assert len(progress.notes) == kept
+    assert left_out == []
 
 
 @pytest.mark.parametrize(("right", "said"), [(38, True), (37, False)])

@@ -7,7 +7,8 @@ augmentation would train the head on wrong labels. One that only makes pictures 
 if it moves them at all: they are what training on views is for.
 
 Pictures of surfaces, of cells, from above, of things that lie anyhow have no up. Where a head that was trained on
-pictures as they are tells those of valid upside down nearly as well, views are turned upside down too.
+pictures as they are tells those of valid upside down nearly as well, views can be turned upside down too. That pays
+where a net learns from them (`finetune`), and not where the base stays as it is.
 
 Legend: n pictures asked about, D features, K classes.
 """
@@ -21,7 +22,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.augment import NOTHING, Augmentation, MovedView
+from tellapart.data.augment import Augmentation, MovedView
 from tellapart.features.embed import View
 from tellapart.heads.linear import LinearHead
 from tellapart.progress import Progress
@@ -85,6 +86,7 @@ def suited_augmentation(
     valid: slice,
     look: Look,
     augmentation: Augmentation,
+    turn: bool = False,
     progress: Progress,
 ) -> tuple[Augmentation, list[str]]:
     """The augmentation as it suits the pictures, and a sentence for each part that was left out; all of it is noted.
@@ -98,10 +100,11 @@ def suited_augmentation(
         valid: rows.
         look: as for undone_labels.
         augmentation: what may be done to a picture.
+        turn: whether pictures may be turned upside down where that changes little.
         progress: told what was found.
     """
     asked = asked_rows(labels, train=train, valid=valid)
-    if augmentation != NOTHING and not augmentation.vertical_flip:
+    if turn:
         unseen = [row for row in asked if valid.start <= row < valid.stop]
         said = told_upside_down(features, labels, head=head, rows=unseen, look=look)
         if said:
