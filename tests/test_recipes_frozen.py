@@ -10,14 +10,14 @@ from PIL import Image, ImageDraw
 from pictures import make_pixels
 from tellapart.backbones.engine import Engine
 from tellapart.backbones.table import load_backbone
-from tellapart.data.augment import NOTHING, Augmentation, AugmentedView
+from tellapart.data.augment import NOTHING, Augmentation, AugmentedView, MovedView
 from tellapart.data.scan import index_of_paths, scan
 from tellapart.features.cache import open_cache
 from tellapart.features.embed import embed
 from tellapart.heads.linear import LinearHead
 from tellapart.progress import Silent
 from tellapart.recipes.frozen import MOST_ROWS, affordable_views, train_frozen, training_views, with_views
-from tellapart.recipes.undone import asked_rows, suited_augmentation, told_upside_down, worst_change
+from tellapart.recipes.undone import Undone, asked_rows, suited_augmentation, told_upside_down, worst_change
 from tellapart.types import Depth
 
 WIDTH = 24
@@ -236,57 +236,95 @@ def test_undone_labels__textures_have_no_side(tmp_path, engine):
     assert trained.selected["left_out"] == []
 
 
-def test_told_upside_down__few_pictures_conclude_nothing():
-    head = LinearHead(weight=np.eye(2, dtype=np.float32), bias=np.zeros(2, np.float32), start=0, stop=2)
-    features, labels = np.eye(2, dtype=np.float32).repeat(20, axis=0), np.array([0] * 20 + [1] * 20)
-
-    def look(view, rows, into):
-        assert view.upside_down
-        into[:] = features[rows]
-
-    ask = partial(told_upside_down, features, labels, head=head, look=look)
-    assert ask(rows=range(19)) is None
-    assert ask(rows=[]) is None
-    assert "20 of 20 pictures are told right, and upright 20, so" in ask(rows=range(20))
-    assert told_upside_down(1 - features, labels, head=head, look=look, rows=range(40)) is None  # none was right
+SURE = LinearHead(weight=np.eye(3, dtype=np.float32), bias=np.zeros(3, np.float32), start=0, stop=3)
+CLASSES = np.array([0] * 80 + [1] * 80 + [2] * 20)
+SEEN = np.eye(3, dtype=np.float32)[CLASSES]
 
 
-@pytest.mark.parametrize(("turn", "label", "kept"), [(True, 0, True), (False, 0, False), (True, 1, False)])
-def test_suited_augmentation__turns_what_has_no_up(turn, label, kept):
-    head = LinearHead(weight=np.eye(2, dtype=np.float32), bias=np.zeros(2, np.float32), start=0, stop=2)
-    features, labels = np.eye(2, dtype=np.float32).repeat(30, axis=0), np.array([0] * 30 + [1] * 30)
+def seen_as(told):
+    """A look at each picture that makes it look like a picture of class told[row]."""
 
     def look(_view, rows, into):
-        into[:] = np.eye(2, dtype=np.float32)[labels[rows] ^ label]  # label 1: upside down each is the other
+        into[:] = np.eye(3, dtype=np.float32)[np.asarray(told)[rows]]
 
+    return look
+
+
+def test_told_upside_down__few_pictures_conclude_nothing():
+    ask = partial(told_upside_down, SEEN, CLASSES, head=SURE, look=seen_as(CLASSES))
+    assert ask(rows=[]) is None
+    assert ask(rows=range(30, 129)) is None
+    assert "100 of 100 pictures are told right, and upright 100, so" in ask(rows=range(30, 130))
+
+
+def test_told_upside_down__a_head_that_knows_one_class_concludes_nothing():
+    always = replace(SURE, weight=np.zeros((3, 3), np.float32), bias=np.array([1, 0, 0], np.float32))
+    rows, labels = range(180), np.array([0] * 150 + [1] * 30)
+    assert told_upside_down(SEEN, labels, head=always, look=seen_as(CLASSES), rows=rows) is None
+
+
+@pytest.mark.parametrize(("lost", "said"), [([0] * 9, True), ([0] * 10, False), ([170] * 8, True)])
+def test_told_upside_down__nearly_all_must_be_told(lost, said):
+    told = CLASSES.copy()
+    for place, row in enumerate(lost):
+        told[row + place] = 1 if row == 0 else 0
+    answer = told_upside_down(SEEN, CLASSES, head=SURE, rows=range(180), look=seen_as(told))
+    assert bool(answer) == said
+
+
+def test_told_upside_down__no_class_may_lose_more_than_half():
+    told, labels = np.where(np.arange(600) < 589, np.arange(600) // 200, 0), np.arange(600) // 200
+    labels[580:], told[580:589] = 3, 3  # a class of 20 that keeps 9
+    seen, head = (
+        np.eye(4, dtype=np.float32),
+        LinearHead(weight=np.eye(4, dtype=np.float32), bias=np.zeros(4, np.float32), start=0, stop=4),
+    )
+
+    def look(_view, rows, into):
+        into[:] = seen[told[rows]]
+
+    ask = partial(told_upside_down, seen[labels], labels, head=head, rows=range(600), look=look)
+    assert ask() is None
+    told[589] = 3
+    assert ask() is not None
+
+
+@pytest.mark.parametrize(
+    ("turn", "swap", "kept"),
+    [(True, False, True), (False, False, False), (True, True, False)],
+    ids=["no up", "not asked", "the small class turns into another"],
+)
+def test_suited_augmentation__turns_what_has_no_up(turn, swap, kept, monkeypatch):
+    finding = Undone(
+        augmentation="vertical_flip",
+        view=MovedView(upside_down=True),
+        label=2,
+        other=0,
+        pictures=20,
+        before=0,
+        after=20,
+    )
+    monkeypatch.setattr("tellapart.recipes.undone.undone_labels", lambda *_, **__: [finding] if swap else [])
     progress = Listening()
     augmentation, left_out = suited_augmentation(
-        features,
-        labels,
-        head=head,
-        classes=("a", "b"),
+        SEEN,
+        CLASSES,
+        head=SURE,
+        classes=("a", "b", "c"),
         train=slice(0, 0),
-        valid=slice(0, 60),
-        look=look,
+        valid=slice(0, 180),
+        look=seen_as(CLASSES),
         augmentation=SHIFTS,
         turn=turn,
         progress=progress,
     )
     assert augmentation == replace(SHIFTS, vertical_flip=kept)
-    assert len(progress.notes) == kept
-    assert left_out == []
-
-
-@pytest.mark.parametrize(("right", "said"), [(38, True), (37, False)])
-def test_told_upside_down__nearly_all_must_be_told(right, said):
-    head = LinearHead(weight=np.eye(2, dtype=np.float32), bias=np.zeros(2, np.float32), start=0, stop=2)
-    features, labels = np.eye(2, dtype=np.float32).repeat(20, axis=0), np.array([0] * 20 + [1] * 20)
-
-    def look(_view, rows, into):
-        into[:] = features[rows]
-        into[right:] = 1 - into[right:]
-
-    assert bool(told_upside_down(features, labels, head=head, rows=range(40), look=look)) == said
+    assert [note.startswith("Upside down, ") for note in progress.notes] == [True] * kept + [False] * swap
+    assert left_out == (
+        ["Turning upside down turns c into a (20 of 20 pictures, 0 as they are), so vertical_flip is left out."]
+        if swap
+        else []
+    )
 
 
 def test_worst_change__is_most_of_a_class_and_no_chance():

@@ -206,7 +206,7 @@ def _move(
 ) -> None:
     with load_torch().no_grad():
         for name, value in module.named_parameters():
-            value.copy_(ended[name] if way == 1 else begun[name].lerp(ended[name], way))
+            value.copy_(begun[name].lerp(ended[name], way) if 0 < way < 1 else (ended if way else begun)[name])
 
 
 def build_module(start: Start, stages: Stages) -> torch.nn.Module:
@@ -307,7 +307,7 @@ def judged_loss(module: torch.nn.Module, pictures: Pictures, *, machine: Machine
 
 def _pictures(start: Start, seen: Seen, *, training: Training, seed: int) -> Pictures:
     digest = hashlib.sha256(f"{start.backbone.digest} {start.cut} {seen.train.shape}".encode())
-    for part in (seen.train[:, 0, :1], seen.labels, seen.valid[:, :1], start.head.weight, start.head.bias):
+    for part in (seen.train[:, [0, -1], :1], seen.labels, seen.valid[:, :1], start.head.weight, start.head.bias):
         digest.update(part.tobytes())
     return Pictures(
         train=lambda epoch: view_batches(seen, batch=training.batch, seed=seed, epoch=epoch),

@@ -4,7 +4,8 @@
 is taken only where McNemar's exact test (McNemar 1947) on the same valid pictures says that it is better than what was
 best before. Each step gives its reason, as a note and in `selected`.
 
-The epoch of `finetune` is chosen on the pictures it is then tested on, which favours it a little; the test split stays
+The epoch of `finetune`, and how much of the way to it is kept, are chosen on the pictures it is then tested on, which
+favours it a little; the test split stays
 unopened, and its figure is the honest one.
 
 Legend: N pictures, M of them valid, D features, K classes.
