@@ -12,6 +12,7 @@ from tellapart.backbones.table import load_backbone  # noqa: E402
 from tellapart.convnets.cut import find_cut  # noqa: E402
 from tellapart.convnets.extra import open_machine  # noqa: E402
 from tellapart.convnets.finetuning import (  # noqa: E402
+    WAYS,
     Seen,
     Start,
     build_module,
@@ -155,32 +156,30 @@ def test_finetune__without_valid_there_is_no_score(start, seen, machine, tmp_pat
     assert (tuned.fitted.score, tuned.score, tuned.way) == (None, None, 1.0)
 
 
-@pytest.mark.parametrize(("slope", "way"), [(1.0, 0.0), (-1.0, 1.0), (0.0, 0.0)])
-def test_keep_part_of_the_way__ends_where_valid_is_best(slope, way, machine, monkeypatch):
+LOSSES = {  # of how far the weights have moved
+    "worse all the way": (lambda moved: moved, 0.0),
+    "better all the way": (lambda moved: -moved, 1.0),
+    "the same": (lambda _moved: 1.0, 0.0),
+    "best between": (lambda moved: abs(moved - 0.7), 0.75),
+}
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+def test_keep_part_of_the_way__ends_where_valid_is_best(kind, machine, monkeypatch):
+    loss, expected = LOSSES[kind]
     module = torch.nn.Linear(1, 2)
     begun = parameters_of(module)
     with torch.no_grad():
         module.weight.add_(1.0)
-    monkeypatch.setattr(
-        "tellapart.convnets.finetuning.judged_loss",
-        lambda module, _pictures, *, machine: slope * float((module.weight - begun["weight"]).detach().mean()),
-    )
-    assert keep_part_of_the_way(module, begun, None, machine=machine)[0] == way
-    torch.testing.assert_close(module.weight - begun["weight"], torch.full((2, 1), way))
 
+    def judged(module, _pictures, *, machine):
+        return loss(float((module.weight - begun["weight"]).detach().mean()))
 
-def test_keep_part_of_the_way__may_stop_between(machine, monkeypatch):
-    module = torch.nn.Linear(1, 2)
-    begun = parameters_of(module)
-    with torch.no_grad():
-        module.weight.add_(1.0)
-    monkeypatch.setattr(
-        "tellapart.convnets.finetuning.judged_loss",
-        lambda module, _pictures, *, machine: abs(float((module.weight - begun["weight"]).detach().mean()) - 0.7),
-    )
-    way, score = keep_part_of_the_way(module, begun, None, machine=machine)
-    assert way == 0.75
-    assert score == pytest.approx(0.05, abs=1e-5)
+    monkeypatch.setattr("tellapart.convnets.finetuning.judged_loss", judged)
+    way, scores = keep_part_of_the_way(module, begun, None, machine=machine)
+    assert way == expected
+    assert scores == pytest.approx({way: loss(way) for way in WAYS}, abs=1e-5)
+    torch.testing.assert_close(module.weight - begun["weight"], torch.full((2, 1), expected))
 
 
 def test_view_batches__each_picture_once_and_every_view_in_turn(seen):

@@ -30,16 +30,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         [
             ("factor", "0.8", f"{options.factor:g}"),
             ("1, 0, 0, 1 becomes", "1 0.8 0.64 0.712", " ".join(f"{value:g}" for value in smooth([1, 0, 0, 1]))),
-            ("mean step of the loss on valid", "", f"{mean_step(losses):.4f}"),
-            ("the same, smoothed", "less", f"{mean_step(smooth(losses, factor=options.factor)):.4f}"),
+            ("mean step of the loss on valid", "", mean_step(losses)),
+            ("the same, smoothed", "less", mean_step(smooth(losses, factor=options.factor))),
         ]
     )
     print(f"curves: {out}")
 
 
-def mean_step(values: Sequence[float]) -> float:
+def mean_step(values: Sequence[float]) -> str:
     """How far a value is from the one before it, on average."""
-    return float(np.abs(np.diff(values)).mean()) if len(values) > 1 else 0.0
+    return f"{np.abs(np.diff(values)).mean():.4f}" if len(values) > 1 else "it takes two epochs"
 
 
 if __name__ == "__main__":

@@ -200,15 +200,12 @@ def print_explanations(found: Mapping[str, Any]) -> None:
     from tellapart.heads.doubt import said_doubts
 
     written = [row for row in found["pictures"] if row["file"] is not None]
-    doubts = [said_doubts(row["unsure"], row["unlike"]) for row in written]
-    rows = [[row["file"], row["predicted"], percent(row["probability"])] for row in written]
-    if any(doubts):
-        print_table(
-            ["sheet", "predicted", "probability", "but"],
-            [[*row, said] for row, said in zip(rows, doubts, strict=True)],
-        )
-    else:
-        print_table(["sheet", "predicted", "probability"], rows)
+    rows = [
+        [row["file"], row["predicted"], percent(row["probability"]), said_doubts(row["unsure"], row["unlike"])]
+        for row in written
+    ]
+    columns = 4 if any(row[3] for row in rows) else 3
+    print_table(["sheet", "predicted", "probability", "but"][:columns], [row[:columns] for row in rows])
     for row in found["pictures"]:
         if row["file"] is None:
             print(one_line(f"cannot be read: {row['path']} ({row['error']})"), file=sys.stderr)

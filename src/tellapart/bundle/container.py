@@ -64,6 +64,7 @@ def read_container(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ModelFileError(f"cannot read the model file ({reason})", where=path, hint=RETRAIN) from error
+    # NotImplementedError is what zipfile raises for a compression or a version of the format that it does not know.
     except (zipfile.BadZipFile, struct.error, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
         raise ModelFileError("not a model file, or cut short", where=path, hint=RETRAIN) from error
     if MANIFEST not in members:

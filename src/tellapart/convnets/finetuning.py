@@ -143,7 +143,7 @@ def finetune(
     )
     module = build_module(start, stages)
     pictures = _pictures(start, seen, training=training, seed=seed)
-    before, begun = judged_loss(machine.place(module), pictures, machine=machine), parameters_of(module)
+    begun = parameters_of(machine.place(module))
     fitted = fit_net(
         module,
         pictures,
@@ -155,7 +155,7 @@ def finetune(
         progress=progress,
         on_epoch=on_epoch,
     )
-    way, score = keep_part_of_the_way(module, begun, pictures, machine=machine)
+    way, scores = keep_part_of_the_way(module, begun, pictures, machine=machine)
     weights = trained_weights(module, stages)
     return Tuned(
         backbone=replace(start.backbone, graph=with_weights(start.backbone.graph, weights)),
@@ -164,14 +164,14 @@ def finetune(
         module=module,
         fitted=fitted,
         way=way,
-        score=score,
-        start_score=before,
+        score=scores.get(way),
+        start_score=scores.get(0.0),
     )
 
 
 def keep_part_of_the_way(
     module: torch.nn.Module, begun: Mapping[str, torch.Tensor], pictures: Pictures, *, machine: Machine
-) -> tuple[float, float | None]:
+) -> tuple[float, dict[float, float]]:
     """Leave a module at the best of WAYS from where it began to where it is, by valid; the whole way without valid.
 
     Args:
@@ -181,7 +181,7 @@ def keep_part_of_the_way(
         machine: where to compute.
 
     Returns:
-        How much of the way was kept, and the log loss on valid there.
+        How much of the way was kept, and the log loss on valid at each of WAYS; none without valid.
     """
     ended = parameters_of(module)
     scores: dict[float, float] = {}
@@ -193,7 +193,7 @@ def keep_part_of_the_way(
         scores[way] = score
     best = min(scores, key=lambda way: (scores[way], way)) if scores else 1.0
     _move(module, begun, ended, way=best)
-    return best, scores.get(best)
+    return best, scores
 
 
 def parameters_of(module: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -206,7 +206,7 @@ def _move(
 ) -> None:
     with load_torch().no_grad():
         for name, value in module.named_parameters():
-            value.copy_(begun[name].lerp(ended[name], way) if 0 < way < 1 else (ended if way else begun)[name])
+            value.copy_(begun[name].lerp(ended[name], way))
 
 
 def build_module(start: Start, stages: Stages) -> torch.nn.Module:

@@ -1,10 +1,10 @@
 """Which augmentation suits the pictures: one that undoes a label is left out, and one that changes nothing is added.
 
-A mirror makes an arrow to the left of an arrow to the right.
-A head trained on the pictures as they are is asked about the same pictures mirrored, and turned as far as the
-augmentation may turn them. Where more than half of a class are then told as another class, and were not before, that
-augmentation would train the head on wrong labels. One that only makes pictures strange spreads them over the classes,
-if it moves them at all: they are what training on views is for.
+A mirror makes an arrow to the left of an arrow to the right. So a head trained on the pictures as they are is asked
+about the same pictures mirrored, and turned as far as the augmentation may turn them. Where more than half of a class
+are then told as another class, and were not before, that augmentation would train the head on wrong labels. One that
+only makes pictures strange spreads them over the classes, if it moves them at all: they are what training on views is
+for.
 
 Pictures of surfaces, of cells, from above, of things that lie anyhow have no up. Where a head that was trained on
 pictures as they are tells those of valid upside down nearly as well, views can be turned upside down too. That pays
