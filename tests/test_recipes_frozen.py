@@ -304,7 +304,12 @@ def test_suited_augmentation__turns_what_has_no_up(turn, swap, kept, monkeypatch
         before=0,
         after=20,
     )
-    monkeypatch.setattr("tellapart.recipes.undone.undone_labels", lambda *_, **__: [finding] if swap else [])
+
+    def undone(*_, augmentation, **__):
+        assert augmentation.vertical_flip == turn
+        return [finding] if swap else []
+
+    monkeypatch.setattr("tellapart.recipes.undone.undone_labels", undone)
     progress = Listening()
     augmentation, left_out = suited_augmentation(
         SEEN,
@@ -342,6 +347,25 @@ def test_asked_rows__valid_first_and_train_where_valid_is_small():
     rows = asked_rows(labels, train=slice(0, 160), valid=slice(160, 225))
     assert [row for row in rows if labels[row] == 0] == list(range(160, 210))
     assert [row for row in rows if labels[row] == 1] == [*range(80, 125), *range(220, 225)]
+
+
+def test_suited_augmentation__two_classes_are_enough_to_tell(monkeypatch):
+    monkeypatch.setattr("tellapart.recipes.undone.undone_labels", lambda *_, **__: [])
+    labels = np.array([0] * 120 + [1] * 120)
+    told = np.where(np.arange(240) % 40 == 0, 1 - labels, labels)
+    augmentation, _ = suited_augmentation(
+        np.eye(3, dtype=np.float32)[labels],
+        labels,
+        head=SURE,
+        classes=("a", "b"),
+        train=slice(0, 0),
+        valid=slice(0, 240),
+        look=seen_as(told),
+        augmentation=SHIFTS,
+        turn=True,
+        progress=Silent(),
+    )
+    assert augmentation.vertical_flip
 
 
 # Views and the cache

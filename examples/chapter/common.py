@@ -95,6 +95,7 @@ def run_of(row: int, options: argparse.Namespace, name: str = "cats_vs_dogs_smal
     if (run / "metrics.json").exists():
         print(f"Using the run in {run}; remove it to train anew.", file=sys.stderr)
     else:
+        print(f"No run of row {row} in {run} yet: it is trained now.", file=sys.stderr)
         load_example(row).fit(options)
     return run
 

@@ -87,7 +87,7 @@ class Lines:
             rate = self._done / max(now - self._started, 1e-9)
             left = (self._total - self._done) / rate
         speed = f"{rate:,.0f} {self._unit}/s" if rate >= 10 else f"{rate:.1f} {self._unit}/s"
-        self._say(f"{self._stage}: {self._done} of {self._total}, {speed}, at most {math.ceil(left)} s left")
+        self._say(f"{self._stage}: {self._done} of {self._total}, {speed}, about {math.ceil(left)} s left")
 
     def finish(self) -> None:
         seconds = time.monotonic() - self._started

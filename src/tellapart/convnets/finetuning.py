@@ -206,7 +206,7 @@ def _move(
 ) -> None:
     with load_torch().no_grad():
         for name, value in module.named_parameters():
-            value.copy_(begun[name].lerp(ended[name], way))
+            value.copy_(begun[name].lerp(ended[name], way) if way > 0 else begun[name])
 
 
 def build_module(start: Start, stages: Stages) -> torch.nn.Module:

@@ -5,8 +5,7 @@ is taken only where McNemar's exact test (McNemar 1947) on the same valid pictur
 best before. Each step gives its reason, as a note and in `selected`.
 
 The epoch of `finetune`, and how much of the way to it is kept, are chosen on the pictures it is then tested on, which
-favours it a little; the test split stays
-unopened, and its figure is the honest one.
+favours it a little; the test split stays unopened, and its figure is the honest one.
 
 Legend: N pictures, M of them valid, D features, K classes.
 """

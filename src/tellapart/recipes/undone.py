@@ -32,6 +32,9 @@ from tellapart.words import counted
 Look = Callable[[View, Sequence[int], Features], None]
 
 ASKED: Final = 50  # pictures of each class
+ASKED_UPSIDE_DOWN: Final = (
+    250  # of valid, of each class: it takes more to show that little changes than that a label does
+)
 MOVED: Final = 0.5  # share of a class
 CHANCE: Final = 1e-3  # that so many change sides one way only by chance: ten pictures, all one way
 NEARLY: Final = 0.95  # of the pictures told right upright, how many must be told right upside down
@@ -105,7 +108,7 @@ def suited_augmentation(
     """
     asked, said = asked_rows(labels, train=train, valid=valid), None
     if turn:
-        unseen = [row for row in asked if valid.start <= row < valid.stop]
+        unseen = asked_rows(labels, train=slice(0, 0), valid=valid, most=ASKED_UPSIDE_DOWN)
         said = told_upside_down(features, labels, head=head, rows=unseen, look=look)
         augmentation = replace(augmentation, vertical_flip=augmentation.vertical_flip or said is not None)
     undone = undone_labels(features, labels, head=head, rows=asked, look=look, augmentation=augmentation)
@@ -192,11 +195,11 @@ def without(augmentation: Augmentation, undone: Sequence[Undone]) -> Augmentatio
     return augmentation
 
 
-def asked_rows(labels: Labels, *, train: slice, valid: slice) -> list[int]:
-    """Up to ASKED rows of each class: of valid, and where it has too few, of train as well."""
+def asked_rows(labels: Labels, *, train: slice, valid: slice, most: int = ASKED) -> list[int]:
+    """Up to `most` rows of each class: of valid, and where it has too few, of train as well."""
     rows = np.arange(len(labels))
     candidates = np.concatenate([rows[valid], rows[train]])
-    wanted = [candidates[labels[candidates] == label][:ASKED] for label in np.unique(labels[candidates])]
+    wanted = [candidates[labels[candidates] == label][:most] for label in np.unique(labels[candidates])]
     return sorted(np.concatenate(wanted).tolist()) if wanted else []
 
 
