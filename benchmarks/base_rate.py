@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.catalogue import find_base
 from tellapart.backbones.engine import Engine, native_precision
-from tellapart.jobs.bases import find_base
 
 
 def random_base(name: str, *, size: int, folder: Path) -> Backbone:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.miniature import SIDE
+from tellapart.data.thumbnail import SIDE
 from tellapart.duplicates.find import find_duplicates
 from tellapart.features.embed import Embedded
 from tellapart.types import Index

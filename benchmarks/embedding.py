@@ -22,8 +22,8 @@ import numpy as np
 from PIL import Image
 
 from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine, native_precision
-from tellapart.backbones.table import load_backbone
 from tellapart.data.scan import scan
 from tellapart.features.cache import open_cache
 from tellapart.features.embed import embed, prepare_content

@@ -24,15 +24,15 @@ from typing import Any
 import numpy as np
 
 from embedding import synthetic
+from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine
-from tellapart.backbones.table import load_backbone
 from tellapart.bundle.bundle import read_bundle
+from tellapart.commands.train import train
 from tellapart.data.scan import scan
 from tellapart.data.split import assign_splits
 from tellapart.evaluation.learning_curve import learning_curve
 from tellapart.explain.explain import explain_pictures
-from tellapart.jobs.look import look_at
-from tellapart.jobs.train import train
+from tellapart.features.look import look_at
 from tellapart.progress import Silent
 
 

@@ -25,21 +25,21 @@ from typing import Any
 import numpy as np
 import torch
 
+from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine, native_precision
-from tellapart.backbones.table import load_backbone
-from tellapart.convnets.cut import find_cut
-from tellapart.convnets.extra import Machine, open_machine
-from tellapart.convnets.finetuning import Seen, Start, build_module, valid_batches, view_batches
-from tellapart.convnets.loop import Batch, run_epoch
-from tellapart.convnets.prefix import keep_views, prefix_backbone
-from tellapart.convnets.schedule import build_optimiser
-from tellapart.convnets.squares import Squares, prepare_square, steps_per_epoch
-from tellapart.convnets.stages import trainable_stages
-from tellapart.convnets.steps import Learner, judging_step, training_step
 from tellapart.data.augment import augment
 from tellapart.data.scan import scan
+from tellapart.finetuning.frozen_part import keep_views, prefix_backbone
+from tellapart.finetuning.onnx_in_torch import trainable_stages
+from tellapart.finetuning.split_point import find_cut
+from tellapart.finetuning.tune import Seen, Start, build_module, valid_batches, view_batches
+from tellapart.heads.dual_space import column_standard
 from tellapart.heads.search import search_head
-from tellapart.heads.spaces import column_standard
+from tellapart.nets.device import Machine, open_machine
+from tellapart.nets.epoch import Batch, run_epoch
+from tellapart.nets.images import Squares, prepare_square, steps_per_epoch
+from tellapart.nets.schedule import build_optimiser
+from tellapart.nets.steps import Learner, judging_step, training_step
 from tellapart.progress import Silent
 from tellapart.recipes.finetune import Plan
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from tellapart.data.idx import read_idx
 
-COMMAND = [sys.executable, "-c", "from tellapart.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from tellapart.cli.main import main; main()"]
 
 
 def write_idx(folder: Path, images: np.ndarray, labels: np.ndarray) -> Path:

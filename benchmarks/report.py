@@ -23,12 +23,12 @@ from typing import Any
 
 from embedding import synthetic
 
-COMMAND = [sys.executable, "-c", "from tellapart.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from tellapart.cli.main import main; main()"]
 TIMED = """
 import json, sys, time
 from pathlib import Path
 started = time.perf_counter()
-from tellapart.jobs.report import rewrite_report
+from tellapart.runs.page import rewrite_report
 from tellapart.progress import Silent
 parts = {"import": time.perf_counter() - started}
 class Timed(Silent):

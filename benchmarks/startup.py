@@ -19,7 +19,7 @@ from pathlib import Path
 
 from embedding import synthetic
 
-COMMAND = [sys.executable, "-c", "from tellapart.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from tellapart.cli.main import main; main()"]
 
 
 def seconds(arguments: list[str], *, rounds: int) -> float:

@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.audit.audit import belonging, label_numbers
-from tellapart.backbones.table import load_backbone
+from tellapart.backbones.catalogue import load_backbone
 from tellapart.data.scan import scan
 from tellapart.duplicates.find import find_duplicates
 from tellapart.evaluation.suspects import find_suspects, out_of_fold_probabilities, wrong_label_certainty
-from tellapart.jobs.look import look_at
+from tellapart.features.look import look_at
 from tellapart.progress import Silent
 from tellapart.seeds import generator
 

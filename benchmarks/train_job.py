@@ -22,7 +22,7 @@ from typing import Any
 
 from embedding import synthetic
 
-COMMAND = [sys.executable, "-c", "from tellapart.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from tellapart.cli.main import main; main()"]
 
 
 def run(data: Path, folder: Path) -> dict[str, Any]:

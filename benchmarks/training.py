@@ -24,14 +24,14 @@ from pathlib import Path
 import numpy as np
 
 from embedding import synthetic
-from tellapart.convnets.extra import Machine, open_machine
-from tellapart.convnets.loop import Batch, Step, run_epoch
-from tellapart.convnets.nets import Net, build_net
-from tellapart.convnets.schedule import build_optimiser
-from tellapart.convnets.squares import read_squares, steps_per_epoch, training_batches
-from tellapart.convnets.steps import Learner, copy_for_average, training_step
 from tellapart.data.preprocess import Preprocess
 from tellapart.data.scan import scan
+from tellapart.nets.architectures import Net, build_net
+from tellapart.nets.device import Machine, open_machine
+from tellapart.nets.epoch import Batch, Step, run_epoch
+from tellapart.nets.images import read_squares, steps_per_epoch, training_batches
+from tellapart.nets.schedule import build_optimiser
+from tellapart.nets.steps import Learner, copy_for_average, training_step
 from tellapart.recipes.scratch import PLANS
 from tellapart.types import Index
 

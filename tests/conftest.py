@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from pictures import encode, make_pixels, write_classes
-from tellapart.cli import main
-from tellapart.features.cache import FOLDER_VARIABLE, LIMIT_VARIABLE
+from tellapart.cli.main import main
+from tellapart.features.cache import LIMIT_VARIABLE
+from tellapart.files import FOLDER_VARIABLE
 
 COUNTS = {"cat": 16, "dog": 18, "owl": 16}
 
@@ -66,7 +67,7 @@ def invoke(*arguments):
 
 def start_process(*arguments, environment=None, **options):
     """Start `tellapart` as a process of its own."""
-    command = [sys.executable, "-c", "from tellapart.cli import main; main()", *map(str, arguments)]
+    command = [sys.executable, "-c", "from tellapart.cli.main import main; main()", *map(str, arguments)]
     return subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

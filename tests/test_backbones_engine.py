@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from pictures import make_pixels
+from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine, between, native_precision, thread_count
 from tellapart.backbones.openvino_runtime import load_openvino
-from tellapart.backbones.table import load_backbone
 from tellapart.bundle.bundle import read_bundle
 
 SIDE = 64

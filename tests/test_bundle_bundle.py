@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from onnx import numpy_helper
 
 from tellapart import load
+from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine, native_precision
-from tellapart.backbones.table import load_backbone
 from tellapart.bundle import bundle as bundle_module
 from tellapart.bundle.bundle import TOLERANCE, assemble, pack_bundle, read_bundle, self_check
-from tellapart.bundle.cards import draw_cards
 from tellapart.bundle.container import MANIFEST, read_container, write_container
 from tellapart.bundle.graph import HEAD_WEIGHT
+from tellapart.bundle.self_test import draw_cards
 from tellapart.data.preprocess import Prepared, Preprocess
 from tellapart.errors import ModelFileError
 from tellapart.heads.linear import LinearHead

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pictures import make_pixels
+from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import native_precision
-from tellapart.backbones.table import load_backbone
 from tellapart.bundle.container import read_container
 from tellapart.bundle.graph import RESIZED, model_graph, used_depths
 from tellapart.data.resize import fast, squash

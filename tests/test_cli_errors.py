@@ -275,7 +275,7 @@ def test_main__a_fault_of_ours_is_one_line_and_a_traceback_in_a_file(complain, d
     def fail(*arguments, **options):
         raise fault
 
-    monkeypatch.setattr("tellapart.jobs.train.split_rows", fail)
+    monkeypatch.setattr("tellapart.commands.train.split_rows", fail)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     line = complain(1, "train", data, "-o", tmp_path / "run", "--size", 64)
     (log,) = tmp_path.glob("tellapart-*.log")
@@ -289,7 +289,7 @@ def test_main__an_interrupt_is_130_and_one_line(complain, data, tmp_path, monkey
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tellapart.jobs.train.split_rows", interrupt)
+    monkeypatch.setattr("tellapart.commands.train.split_rows", interrupt)
     assert "stopped" in complain(130, "train", data, "-o", tmp_path / "run", "--size", 64)
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from pictures import write_classes, write_picture
-from tellapart.features.cache import FOLDER_VARIABLE, cache_status
+from tellapart.features.cache import cache_status
+from tellapart.files import FOLDER_VARIABLE
 
 TRAP = """
 import os
@@ -22,7 +23,7 @@ raise ImportError("torch is not for the core")
 LOADED = """
 import sys
 sys.argv = ["tellapart", *sys.argv[1:]]
-from tellapart.cli import main
+from tellapart.cli.main import main
 try:
     main()
 finally:
@@ -93,7 +94,7 @@ def test_main__a_reader_that_has_seen_enough_is_no_fault(tellapart_process, unbu
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_main__standard_output_on_a_full_disk_is_one_line(unbuffered):
     with Path("/dev/full").open("w") as full:
-        command = [sys.executable, "-c", "from tellapart.cli import main; main()", "summary", "lite0"]
+        command = [sys.executable, "-c", "from tellapart.cli.main import main; main()", "summary", "lite0"]
         environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
         ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, check=False)
     assert ended.returncode == 2
@@ -125,7 +126,7 @@ def loaded_by(*arguments, environment=None):
 
 def test_main__help_loads_nothing_heavy():
     loaded = loaded_by("--help")
-    assert "tellapart.cli" in loaded
+    assert "tellapart.cli.main" in loaded
     assert not {"numpy", "scipy", "sklearn", "openvino", "onnx", "rich", "PIL", "jinja2"} & loaded
 
 

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from pictures import write_classes
-from tellapart.features.cache import FILE_NAME, FOLDER_VARIABLE
-from tellapart.files import STAGED_PREFIX
-from tellapart.jobs.run_folder import LOG, claim_run
-from tellapart.jobs.split import split
-from tellapart.jobs.train import train
+from tellapart.commands.split import split
+from tellapart.commands.train import train
+from tellapart.features.cache import FILE_NAME
+from tellapart.files import FOLDER_VARIABLE, STAGED_PREFIX
+from tellapart.runs.folder import LOG, claim_run
 
 SOAK = Path(__file__).parents[1] / "tools" / "soak"
 SIZES = {"train": 4, "valid": 2, "test": 2}

@@ -16,7 +16,7 @@ from PIL import Image
 
 from format_kinds import LEVELS, PICTURE, heic, huge_jpeg, kinds, orientations, tiff
 from pictures import encode, write_classes
-from tellapart.backbones.table import load_backbone
+from tellapart.backbones.catalogue import load_backbone
 from tellapart.data.decode import decode, upright
 from tellapart.data.formats import has_picture_ending
 from tellapart.data.heif import is_heif

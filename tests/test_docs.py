@@ -10,7 +10,7 @@ import pytest
 import typer.main
 
 from tellapart import errors
-from tellapart.cli import app
+from tellapart.cli.main import app
 
 ROOT = Path(__file__).parents[1]
 ENGLISH, CHINESE = "README.md", "README.zh-CN.md"

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from pictures import encode
+from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine
-from tellapart.backbones.table import load_backbone
 from tellapart.data.scan import index_of_paths
 from tellapart.duplicates import find
 from tellapart.duplicates.find import find_duplicates

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tellapart.data.grouping import join
+from tellapart.data.groups import join
 from tellapart.duplicates.groups import DuplicatePair, connect, equal_pairs
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.data.miniature import SIDE
+from tellapart.data.thumbnail import SIDE
 from tellapart.duplicates.register import likeness
 
 

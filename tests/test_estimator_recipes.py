@@ -13,7 +13,7 @@ from sklearn.model_selection import cross_val_score
 
 from pictures import write_classes
 from tellapart import ImageClassifier, OutputError, UsageError, load
-from tellapart.convnets.schedule import Training
+from tellapart.nets.schedule import Training
 from tellapart.recipes import finetune, scratch
 
 SIDE = 32

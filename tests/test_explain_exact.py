@@ -7,8 +7,8 @@ import onnx
 import pytest
 
 from pictures import make_pixels
+from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.openvino_runtime import load_openvino
-from tellapart.backbones.table import load_backbone
 from tellapart.bundle.bundle import assemble, pack_bundle
 from tellapart.explain.exact import MapReader, exact_heat_map
 from tellapart.heads.linear import LinearHead

@@ -7,10 +7,10 @@ import tellapart.explain.explain as module
 from pictures import write_picture
 from tellapart.backbones.engine import native_precision
 from tellapart.bundle.bundle import read_bundle
+from tellapart.commands.predict import predict
 from tellapart.data.scan import index_of_paths, scan
 from tellapart.explain.explain import explain_pictures, shown_pixels
 from tellapart.explain.overlay import overlay
-from tellapart.jobs.predict import predict
 
 # The same picture alone and among others: bit for bit the same here, but no engine promises that.
 TOLERANCE = {"f32": 0.001, "f16": 0.005, "bf16": 0.02}

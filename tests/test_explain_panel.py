@@ -8,7 +8,7 @@ import pytest
 from pictures import make_pixels
 from tellapart.explain.heat_map import Explanation, HeatMap
 from tellapart.explain.panel import LEAST_WIDTH, MARGIN, MOST_CLASSES, SIDE, _ranked, caption, panel
-from tellapart.heads.doubt import Flags
+from tellapart.heads.abstention import Flags
 from tellapart.types import Picture
 
 

@@ -19,16 +19,15 @@ from hypothesis import strategies as st
 
 from tellapart.features.cache import (
     FILE_NAME,
-    FOLDER_VARIABLE,
     LIMIT_VARIABLE,
     Entry,
-    cache_folder,
     cache_limit,
     cache_status,
     clear_cache,
     entry_key,
     open_cache,
 )
+from tellapart.files import FOLDER_VARIABLE, cache_folder
 
 WRITER = """
 import sys

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pictures import encode, make_pixels, write_classes, write_picture
+from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine
-from tellapart.backbones.table import load_backbone
-from tellapart.data.miniature import SIDE
 from tellapart.data.scan import index_of_paths, scan
+from tellapart.data.thumbnail import SIDE
 from tellapart.features.cache import Entry, entry_key, open_cache
 from tellapart.features.embed import LOOK_AHEAD, Ready, compact_rows, embed, prepared_pictures, reorder_rows
 from tellapart.progress import Silent

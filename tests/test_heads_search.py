@@ -9,13 +9,13 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from tellapart.errors import DataError
-from tellapart.heads import judges
+from tellapart.heads import cross_validation as judges
 from tellapart.heads.calibration import probabilities
+from tellapart.heads.cross_validation import FoldJudge
+from tellapart.heads.dual_space import training_space
 from tellapart.heads.folds import stratified_folds
-from tellapart.heads.judges import FoldJudge
-from tellapart.heads.path import POLISHED, Path
+from tellapart.heads.regularization_path import POLISHED, Path
 from tellapart.heads.search import search_head
-from tellapart.heads.spaces import training_space
 from tellapart.heads.trials import strength
 from tellapart.types import Depth
 

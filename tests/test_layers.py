@@ -8,26 +8,25 @@ import pytest
 import tellapart
 
 PACKAGE = Path(tellapart.__file__).parent
-BOTTOM = ("errors", "files", "seeds", "progress", "types", "words")
+BOTTOM = ("errors", "extras", "files", "seeds", "progress", "types", "text")
 LAYERS = (
     "data",
     "backbones",
     "features",
     "duplicates",
     "heads",
-    "convnets",
-    "recipes",
-    "bundle",
     "evaluation",
+    "nets",
+    "finetuning",
+    "recipes",
+    "judged",
+    "bundle",
     "explain",
     "audit",
     "report",
-    "jobs",
-    "cli_progress",
+    "runs",
+    "commands",
     "estimator",
-    "cli_tables",
-    "cli_faults",
-    "cli_audit",
     "cli",
     "__main__",
 )

@@ -10,19 +10,19 @@ from pictures import write_splits_and_classes
 
 torch = pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
 
+from tellapart.backbones.catalogue import load_backbone  # noqa: E402
 from tellapart.backbones.engine import Engine  # noqa: E402
-from tellapart.backbones.table import load_backbone  # noqa: E402
 from tellapart.bundle.bundle import pack_bundle, read_bundle  # noqa: E402
 from tellapart.bundle.container import write_container  # noqa: E402
-from tellapart.convnets.extra import open_machine  # noqa: E402
-from tellapart.convnets.schedule import Training  # noqa: E402
 from tellapart.data.augment import MovedView  # noqa: E402
 from tellapart.data.scan import scan  # noqa: E402
 from tellapart.features.embed import embed  # noqa: E402
+from tellapart.nets.device import open_machine  # noqa: E402
+from tellapart.nets.schedule import Training  # noqa: E402
 from tellapart.progress import Silent  # noqa: E402
 from tellapart.recipes import finetune as finetune_recipe  # noqa: E402
 from tellapart.recipes.finetune import Plan, train_finetune  # noqa: E402
-from tellapart.recipes.undone import Undone  # noqa: E402
+from tellapart.recipes.label_safety import Undone  # noqa: E402
 
 SIDE = 32
 COUNTS = {"train": {"a": 8, "b": 6, "c": 7}, "valid": {"a": 3, "b": 3, "c": 3}, "test": {"a": 2, "b": 2, "c": 2}}
@@ -154,7 +154,7 @@ def test_train_finetune__an_augmentation_that_undoes_a_label_is_left_out(case, t
     finding = Undone(
         augmentation="horizontal_flip", view=MovedView(flip=True), label=0, other=1, pictures=9, before=0, after=8
     )
-    monkeypatch.setattr("tellapart.recipes.undone.undone_labels", lambda *_, **__: [finding])
+    monkeypatch.setattr("tellapart.recipes.label_safety.undone_labels", lambda *_, **__: [finding])
     listener = Listening()
     net = case.fit(tmp_path, progress=listener)
     assert net.selected["augmentation"]["horizontal_flip"] is False

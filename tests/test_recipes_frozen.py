@@ -8,8 +8,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from pictures import make_pixels
+from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine
-from tellapart.backbones.table import load_backbone
 from tellapart.data.augment import NOTHING, Augmentation, AugmentedView, MovedView
 from tellapart.data.scan import index_of_paths, scan
 from tellapart.features.cache import open_cache
@@ -17,7 +17,7 @@ from tellapart.features.embed import embed
 from tellapart.heads.linear import LinearHead
 from tellapart.progress import Silent
 from tellapart.recipes.frozen import MOST_ROWS, affordable_views, train_frozen, training_views, with_views
-from tellapart.recipes.undone import Undone, asked_rows, suited_augmentation, told_upside_down, worst_change
+from tellapart.recipes.label_safety import Undone, asked_rows, suited_augmentation, told_upside_down, worst_change
 from tellapart.types import Depth
 
 WIDTH = 24
@@ -309,7 +309,7 @@ def test_suited_augmentation__turns_what_has_no_up(turn, swap, kept, monkeypatch
         assert augmentation.vertical_flip == turn
         return [finding] if swap else []
 
-    monkeypatch.setattr("tellapart.recipes.undone.undone_labels", undone)
+    monkeypatch.setattr("tellapart.recipes.label_safety.undone_labels", undone)
     progress = Listening()
     augmentation, left_out = suited_augmentation(
         SEEN,
@@ -350,7 +350,7 @@ def test_asked_rows__valid_first_and_train_where_valid_is_small():
 
 
 def test_suited_augmentation__two_classes_are_enough_to_tell(monkeypatch):
-    monkeypatch.setattr("tellapart.recipes.undone.undone_labels", lambda *_, **__: [])
+    monkeypatch.setattr("tellapart.recipes.label_safety.undone_labels", lambda *_, **__: [])
     labels = np.array([0] * 120 + [1] * 120)
     told = np.where(np.arange(240) % 40 == 0, 1 - labels, labels)
     augmentation, _ = suited_augmentation(

@@ -11,13 +11,13 @@ import pytest
 
 from pictures import write_splits_and_classes
 from tellapart.backbones.engine import Engine
-from tellapart.convnets.extra import Machine
-from tellapart.convnets.schedule import Training
 from tellapart.data import augment as augmentation_module
 from tellapart.data.augment import Augmentation
 from tellapart.data.scan import scan
 from tellapart.errors import DataError, UsageError
 from tellapart.heads.calibration import probabilities
+from tellapart.nets.device import Machine
+from tellapart.nets.schedule import Training
 from tellapart.recipes import scratch
 from tellapart.recipes.scratch import PLANS, Plan, planned_epochs, small_and_grey, train_scratch
 from tellapart.types import Index, Picture
@@ -88,7 +88,7 @@ def test_train_scratch__only_train_is_augmented(data, tmp_path, monkeypatch):
     seen = []
     real = augmentation_module.augment
     monkeypatch.setattr(
-        "tellapart.convnets.squares.augment",
+        "tellapart.nets.images.augment",
         lambda pixels, **options: seen.append((options["epoch"], options["index"])) or real(pixels, **options),
     )
     plan = replace(PLAN, augmentation=Augmentation(horizontal_flip=True), training=replace(SHORT, epochs=2))

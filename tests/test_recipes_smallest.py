@@ -3,10 +3,10 @@
 import pytest
 
 from pictures import write_classes
-from tellapart.convnets.nets import NETS, build_net
+from tellapart.commands import train as job
+from tellapart.commands.train import train
 from tellapart.errors import UsageError
-from tellapart.jobs import train as job
-from tellapart.jobs.train import train
+from tellapart.nets.architectures import NETS, build_net
 from tellapart.recipes.smallest import smallest_size, takes
 
 pytest.importorskip("torch")

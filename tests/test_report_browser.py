@@ -18,7 +18,7 @@ from tellapart.report.audit_page import write_audit_page
 from tellapart.report.evidence import Answer, Evidence, Shot, Suspect
 from tellapart.report.page import write_report
 from tellapart.report.shots import heat_png
-from tellapart.words import counted, percent
+from tellapart.text import counted, percent
 
 CHROMIUM = os.environ.get("TELLAPART_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright, see the extra dev")

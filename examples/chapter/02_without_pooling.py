@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from common import facts, parser, run_example, shapes, total
-from tellapart.jobs.summary import summarise
+from tellapart.commands.summary import summarise
 
 DENSE = 512
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from common import facts, parser, run_example
-from tellapart.convnets.extra import load_torch
-from tellapart.convnets.summary import trace_layers
+from tellapart.extras import load_torch
+from tellapart.nets.summary import trace_layers
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from common import facts, find_data, folder, parser, run_example
-from tellapart.cli_progress import listener
-from tellapart.jobs.split import split
+from tellapart.commands.split import split
+from tellapart.progress import listener
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

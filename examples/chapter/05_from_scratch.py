@@ -28,10 +28,10 @@ from common import (
     sides,
     total,
 )
-from tellapart.cli_progress import listener
-from tellapart.convnets.schedule import Training
-from tellapart.jobs.summary import summarise
-from tellapart.jobs.train import train
+from tellapart.commands.summary import summarise
+from tellapart.commands.train import train
+from tellapart.nets.schedule import Training
+from tellapart.progress import listener
 from tellapart.recipes.scratch import PLANS, Plan
 
 CHAPTER = Plan(

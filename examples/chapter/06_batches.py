@@ -13,12 +13,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from common import facts, find_data, folder, parser, run_example
-from tellapart.cli_progress import listener
-from tellapart.convnets.extra import load_torch
-from tellapart.convnets.nets import pixel_layer
-from tellapart.convnets.squares import read_squares, training_batches
 from tellapart.data.preprocess import Preprocess
 from tellapart.data.scan import scan
+from tellapart.extras import load_torch
+from tellapart.nets.architectures import pixel_layer
+from tellapart.nets.images import read_squares, training_batches
+from tellapart.progress import listener
 
 SIDE, BATCH = 150, 20
 

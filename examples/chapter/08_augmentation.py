@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from common import facts, find_data, folder, parser, run_example
-from tellapart.convnets.loop import Batch
-from tellapart.convnets.nets import build_net
-from tellapart.convnets.squares import Squares, read_squares
+from tellapart.commands.augment import augment_grid
 from tellapart.data.augment import CHAPTER
 from tellapart.data.preprocess import Preprocess
 from tellapart.data.scan import scan
 from tellapart.errors import UsageError
-from tellapart.jobs.augment import augment_grid
+from tellapart.nets.architectures import build_net
+from tellapart.nets.epoch import Batch
+from tellapart.nets.images import Squares, read_squares
 from tellapart.recipes.scratch import PLANS, pictures_of
 
 SIDE, SHOWN = 150, 4

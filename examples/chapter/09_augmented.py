@@ -25,10 +25,10 @@ from common import (
     run_of,
     shortened,
 )
-from tellapart.cli_progress import listener
-from tellapart.convnets.schedule import Training
+from tellapart.commands.train import train
 from tellapart.data.augment import CHAPTER as RANGES
-from tellapart.jobs.train import train
+from tellapart.nets.schedule import Training
+from tellapart.progress import listener
 from tellapart.recipes.scratch import PLANS, Plan
 
 SEEN = 100 * 100 * 32  # epochs, steps and pictures: an epoch of ours is all 2000 pictures once

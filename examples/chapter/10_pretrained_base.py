@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from common import facts, parser, run_example, total
-from tellapart.convnets.extra import load_timm
-from tellapart.convnets.layer import Layer
-from tellapart.jobs.summary import summarise
+from tellapart.commands.summary import summarise
+from tellapart.extras import load_timm
+from tellapart.nets.layer import Layer
 
 SIDE = 150
 

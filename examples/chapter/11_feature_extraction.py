@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import accuracy, base_size, facts, figures_of, find_data, parser, run_example, run_folder, run_of
-from tellapart.cli_progress import listener
-from tellapart.jobs.train import train
+from tellapart.commands.train import train
+from tellapart.progress import listener
 
 
 def fit(options: argparse.Namespace, *, again: bool = False) -> Path:

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import accuracy, base_size, facts, figures_of, find_data, parser, run_example, run_folder, run_of, total
-from tellapart.cli_progress import listener
-from tellapart.convnets.summary import summarise_net
-from tellapart.jobs.bases import find_base
-from tellapart.jobs.train import train
+from tellapart.backbones.catalogue import find_base
+from tellapart.commands.train import train
+from tellapart.nets.summary import summarise_net
+from tellapart.progress import listener
 
 CHAPTER = "vgg16-chapter-head"
 

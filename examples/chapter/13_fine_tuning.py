@@ -26,8 +26,8 @@ from common import (
     run_folder,
     run_of,
 )
-from tellapart.cli_progress import listener
-from tellapart.jobs.train import train
+from tellapart.commands.train import train
+from tellapart.progress import listener
 from tellapart.recipes.finetune import Plan
 
 

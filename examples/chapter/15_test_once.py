@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import accuracy, facts, figures_of, parser, run_example, run_of
-from tellapart.cli_tables import share
+from tellapart.cli.tables import share
 from tellapart.evaluation.intervals import wilson
 
 

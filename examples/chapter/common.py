@@ -15,10 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from tellapart.cli_tables import print_table, share
-from tellapart.convnets.layer import Layer
+from tellapart.cli.tables import print_table, share
+from tellapart.commands.split import split
 from tellapart.errors import TellapartError, UsageError
-from tellapart.jobs.split import split
+from tellapart.nets.layer import Layer
 from tellapart.recipes.scratch import Plan
 from tellapart.types import SplitName
 

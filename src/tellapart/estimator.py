@@ -22,20 +22,19 @@ from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import Engine, native_precision
 from tellapart.bundle.bundle import Bundle, pack_bundle, read_bundle
 from tellapart.bundle.container import write_container
-from tellapart.cli_progress import listener
+from tellapart.commands.train import base_of, check_labels, dataset_of
 from tellapart.data.draw import draw
 from tellapart.data.ledger import check_skips
 from tellapart.data.scan import index_of_paths, scan
 from tellapart.errors import DataError, OutputError
 from tellapart.features.embed import Embedded, reorder_rows
+from tellapart.features.look import look_at
+from tellapart.heads.abstention import Flags
 from tellapart.heads.calibration import probabilities
-from tellapart.heads.doubt import Flags
-from tellapart.heads.promise import MAX_ERROR
-from tellapart.jobs.judged import check_max_error, learn_when_to_doubt
-from tellapart.jobs.look import look_at
-from tellapart.jobs.recipes import BUDGET, RECIPES, Dataset, Order, Recipe, check_recipe
-from tellapart.jobs.train import base_of, check_labels, dataset_of
-from tellapart.progress import Progress, Silent
+from tellapart.heads.selective_risk import MAX_ERROR
+from tellapart.judged import check_max_error, learn_when_to_doubt
+from tellapart.progress import Progress, Silent, listener
+from tellapart.recipes.request import BUDGET, RECIPES, Dataset, Order, Recipe, check_recipe
 from tellapart.types import Features, Index, Probabilities, SplitName
 
 if TYPE_CHECKING:

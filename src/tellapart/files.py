@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from tellapart.errors import OutputError
 
+FOLDER_VARIABLE = "TELLAPART_CACHE"
 STAGED_PREFIX = ".tellapart-"
 
 
@@ -127,3 +129,25 @@ def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
     return current
+
+
+def cache_folder() -> Path:
+    """Where the cache lies: TELLAPART_CACHE, else the system's folder for caches.
+
+    Raises:
+        OSError: there is no home folder to put it in.
+    """
+    if chosen := os.environ.get(FOLDER_VARIABLE):
+        return Path(os.path.expanduser(chosen))  # noqa: PTH111  pathlib's raises where there is no such home
+    try:
+        return _system_folder()
+    except RuntimeError as error:
+        raise OSError(f"{error} Set {FOLDER_VARIABLE}.") from error
+
+
+def _system_folder() -> Path:
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "tellapart"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "tellapart" / "cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tellapart"

@@ -1,8 +1,20 @@
-"""How long work reports itself, without knowing whether a terminal, a log or nobody listens."""
+"""How long work reports itself: the protocol, and who listens: nobody, a live bar on a terminal, or plain lines."""
 
 from __future__ import annotations
 
-from typing import Protocol
+import math
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from tellapart.errors import one_line
+from tellapart.text import counted
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichBars
+
+SECONDS_BETWEEN_LINES = 5.0
 
 
 class Progress(Protocol):
@@ -31,3 +43,87 @@ class Silent:
     def finish(self) -> None: ...
 
     def note(self, message: str) -> None: ...
+
+
+def listener() -> Progress:
+    """A bar where stderr is a terminal, else lines."""
+    return Bars() if sys.stderr.isatty() else Lines()
+
+
+class Bars:
+    """A bar with the rate and the time left, for eyes."""
+
+    def __init__(self) -> None:
+        """Draw nothing before the first stage."""
+        self._bars: RichBars | None = None
+        self._unit = ""
+
+    def start(self, stage: str, *, total: int, unit: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichBars
+
+        rate = TextColumn("{task.fields[rate]}", style="progress.data.speed")
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn()
+        self._bars = RichBars(*columns, console=Console(stderr=True))
+        self._unit = unit
+        self._bars.start()
+        self._bars.add_task(stage, total=total, rate="")
+
+    def advance(self, steps: int = 1) -> None:
+        if self._bars is not None:
+            speed = self._bars.tasks[0].speed
+            self._bars.update(
+                self._bars.task_ids[0], advance=steps, rate=f"{speed:,.0f} {self._unit}/s" if speed else ""
+            )
+
+    def finish(self) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+
+    def note(self, message: str) -> None:
+        if self._bars is not None:
+            self._bars.console.print(one_line(message), markup=False, highlight=False)
+        else:
+            print(one_line(message), file=sys.stderr)
+
+
+class Lines:
+    """A line now and then, for logs."""
+
+    def __init__(self) -> None:
+        """Say nothing before the first stage."""
+        self._lock = threading.Lock()
+        self._stage, self._unit = "", ""
+        self._total = self._done = 0
+        self._started = self._said = 0.0
+
+    def start(self, stage: str, *, total: int, unit: str) -> None:
+        self._stage, self._total, self._unit, self._done = stage, total, unit, 0
+        self._started = self._said = time.monotonic()
+        self._say(f"{stage}: {counted(total, unit.removesuffix('s'))}")
+
+    def advance(self, steps: int = 1) -> None:
+        with self._lock:
+            self._done += steps
+            now = time.monotonic()
+            if now - self._said < SECONDS_BETWEEN_LINES:
+                return
+            self._said = now
+            rate = self._done / max(now - self._started, 1e-9)
+            left = (self._total - self._done) / rate
+        speed = f"{rate:,.0f} {self._unit}/s" if rate >= 10 else f"{rate:.1f} {self._unit}/s"
+        self._say(f"{self._stage}: {self._done} of {self._total}, {speed}, about {math.ceil(left)} s left")
+
+    def finish(self) -> None:
+        seconds = time.monotonic() - self._started
+        rate = f", {self._done / seconds:,.0f} {self._unit}/s" if seconds > 1 and self._done > 10 * seconds else ""
+        fewer = " (no more were needed)" if self._done < self._total else ""
+        self._say(f"{self._stage}: {counted(self._done, self._unit.removesuffix('s'))}{fewer} in {seconds:.1f} s{rate}")
+
+    def note(self, message: str) -> None:
+        self._say(message)
+
+    def _say(self, message: str) -> None:
+        print(one_line(message), file=sys.stderr, flush=True)

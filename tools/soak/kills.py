@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 TIMED = ("report.html", "run.log")
 TIMES = ("timing", "environment", "peak_rss_mb", "features_mb")
-PROGRAM = (sys.executable, "-c", "from tellapart.cli import main; main()")
+PROGRAM = (sys.executable, "-c", "from tellapart.cli.main import main; main()")
 STAGED = ".tellapart-"
 STORE = "features.sqlite"
 ENDED = "had ended"

@@ -19,7 +19,7 @@ from tellapart.audit.look import file_properties, look_shortly
 from tellapart.audit.metadata import find_metadata
 from tellapart.audit.pixels import find_in_miniatures, find_in_pixels
 from tellapart.audit.reading import find_converted, find_unreadable
-from tellapart.data.grouping import join
+from tellapart.data.groups import join
 from tellapart.duplicates.groups import DuplicateGroup
 from tellapart.evaluation.suspects import out_of_fold_probabilities
 from tellapart.features.embed import Embedded

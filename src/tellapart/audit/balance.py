@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from tellapart.audit.finding import Finding, Item, found, not_applicable, passed
+from tellapart.text import counted
 from tellapart.types import Index
-from tellapart.words import counted
 
 TINY = 20  # pictures; of fewer, 15 % for a test are at most two, and say nothing
 HOPELESS = 4  # with fewer a class cannot be in train, valid and test and leave train more than one

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from tellapart.audit.finding import Finding, Item, Severity, found, not_applicable, passed
 from tellapart.duplicates.groups import DuplicateGroup
+from tellapart.text import counted, percent
 from tellapart.types import Picture
-from tellapart.words import counted, percent
 
 Groups = Sequence[DuplicateGroup]
 Pictures = Sequence[Picture]

@@ -8,8 +8,8 @@ import numpy as np
 
 from tellapart.audit.finding import Finding, Item, found, not_applicable, passed
 from tellapart.evaluation.suspects import PRECISION, Suspect, find_suspects
+from tellapart.text import counted
 from tellapart.types import Labels, Picture, Probabilities
-from tellapart.words import counted
 
 MANY = 0.01  # of the pictures; then scores are off by about as much
 

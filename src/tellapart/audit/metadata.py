@@ -23,8 +23,8 @@ from tellapart.audit.finding import Finding, Item, Severity, found, not_applicab
 from tellapart.audit.look import Properties
 from tellapart.heads.folds import stratified_folds
 from tellapart.seeds import generator
+from tellapart.text import percent
 from tellapart.types import Labels
-from tellapart.words import percent
 
 BINS = 12
 PERMUTATIONS = 1000

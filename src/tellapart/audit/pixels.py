@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from tellapart.audit.finding import Finding, Item, found, not_applicable, passed
 from tellapart.audit.look import Measures, measure_small
+from tellapart.text import counted, percent
 from tellapart.types import Picture
-from tellapart.words import counted, percent
 
 FLAT = 5.0  # grey levels of deviation: the noise of a camera, and no more
 BLACK = 40.0  # nineteen twentieths of the picture are darker

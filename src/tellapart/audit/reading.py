@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tellapart.audit.finding import Finding, Item, found, passed
+from tellapart.text import counted
 from tellapart.types import LedgerEntry
-from tellapart.words import counted
 
 
 def find_unreadable(entries: Sequence[LedgerEntry], *, looked_at: Sequence[LedgerEntry]) -> Finding:

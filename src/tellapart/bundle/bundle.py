@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import Engine, native_precision
 from tellapart.backbones.openvino_runtime import load_openvino
-from tellapart.bundle.cards import draw_cards, to_png
+from tellapart.bundle.abstention import pack_doubt, read_doubt
 from tellapart.bundle.container import RETRAIN, parse_json, read_container
-from tellapart.bundle.doubts import pack_doubt, read_doubt
 from tellapart.bundle.graph import HEAD_BIAS, HEAD_WEIGHT, RESIZED, model_graph, used_depths
+from tellapart.bundle.self_test import draw_cards, to_png
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import ModelFileError, PictureError
 from tellapart.files import to_json
+from tellapart.heads.abstention import Doubt, Flags
 from tellapart.heads.calibration import probabilities
-from tellapart.heads.doubt import Doubt, Flags
 from tellapart.heads.linear import LinearHead
 from tellapart.types import Features, Pixels, Probabilities
 

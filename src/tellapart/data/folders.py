@@ -11,8 +11,8 @@ from tellapart.data.once import keep_once
 from tellapart.data.order import SPLIT_NAMES, picture_order, split_rank
 from tellapart.data.walk import Identity, Walk, is_folder, list_folder
 from tellapart.errors import DataError
+from tellapart.text import counted
 from tellapart.types import Index, Picture, SplitName
-from tellapart.words import counted
 
 _CLASSES_HINT = "Make one folder for each class and put its pictures there."
 

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from tellapart.data.order import picture_order
 from tellapart.data.walk import list_folder
 from tellapart.errors import DataError
+from tellapart.text import counted
 from tellapart.types import Index, LedgerEntry, Picture, SplitName
-from tellapart.words import counted
 
 LARGEST: Final = 4 << 30  # bytes of pixels that one file may promise
 _AGAIN: Final = "Download or copy the file again."

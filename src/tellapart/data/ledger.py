@@ -8,8 +8,8 @@ from pathlib import Path
 from tellapart.data.formats import HEIF_INSTALL, HEIF_MISSING
 from tellapart.errors import DataError, MissingExtraError
 from tellapart.files import write_csv
+from tellapart.text import counted
 from tellapart.types import Index, LedgerEntry
-from tellapart.words import counted
 
 ALL_LISTED = "Mend or remove them, or go on without them with --force; `tellapart audit DATA` lists them all."
 

@@ -13,8 +13,8 @@ from tellapart.data.order import SPLIT_NAMES, picture_order
 from tellapart.data.tables import PARQUET_ENDINGS, TEXT_ENDINGS, Row, read_delimited, read_parquet
 from tellapart.data.walk import Identity
 from tellapart.errors import DataError
+from tellapart.text import counted
 from tellapart.types import Index, Picture, SplitName
-from tellapart.words import counted
 
 _ALLOWED: Final = ", ".join(SPLIT_NAMES)
 

@@ -15,8 +15,8 @@ from tellapart.data.idx import holds_idx, scan_idx
 from tellapart.data.manifest import is_manifest, read_manifest
 from tellapart.data.walk import Walk
 from tellapart.errors import DataError, UsageError
+from tellapart.text import counted
 from tellapart.types import Index, Picture
-from tellapart.words import counted
 
 
 def scan(data: Path) -> Index:

@@ -12,8 +12,8 @@ from tellapart.data.draw import draw, targets
 from tellapart.data.order import split_rank
 from tellapart.errors import DataError
 from tellapart.files import write_csv
+from tellapart.text import counted
 from tellapart.types import SPLITS, Index, SplitName
-from tellapart.words import counted
 
 SHARES: Final[Mapping[SplitName, int]] = {"train": 70, "valid": 15, "test": 15}  # per cent, where the data has none
 CARVED: Final = 15  # per cent of train that becomes the split which the data lacks

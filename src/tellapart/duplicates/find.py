@@ -23,8 +23,8 @@ from tellapart.duplicates.neighbours import Points, Rows, near_rows, principal, 
 from tellapart.duplicates.register import LUMINANCE, likeness
 from tellapart.features.embed import Embedded
 from tellapart.progress import Progress, Silent
+from tellapart.text import counted
 from tellapart.types import Depth, Features
-from tellapart.words import counted
 
 WIDTH: Final = 96  # coordinates that features are compared in
 MOST: Final = 4  # others of each picture that are suspected, by each of the two ways

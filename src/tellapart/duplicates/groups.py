@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from tellapart.data.grouping import join
+from tellapart.data.groups import join
 
 Kind = Literal["bytes", "pixels", "near"]
 KINDS: Final[tuple[Kind, ...]] = ("bytes", "pixels", "near")  # from the surest to the least sure

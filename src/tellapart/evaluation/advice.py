@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tellapart.words import counted
+from tellapart.text import counted
 
 WORTH_IT = 0.005  # half a point of accuracy for twice the pictures: below, nobody should go out and photograph
 SUSPECT_SHARE = 0.01  # of the training labels

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from tellapart import seeds
 from tellapart.evaluation.advice import Suspicion, advise
 from tellapart.evaluation.power_law import fit_power_law
+from tellapart.heads.dual_space import training_space
 from tellapart.heads.linear import LinearHead
-from tellapart.heads.path import Path
 from tellapart.heads.products import one_thread_if_small
-from tellapart.heads.spaces import training_space
+from tellapart.heads.regularization_path import Path
 from tellapart.progress import Progress, Silent
 from tellapart.types import Features, Labels
 

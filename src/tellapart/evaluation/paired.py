@@ -12,7 +12,7 @@ from typing import Any
 
 from tellapart.evaluation.intervals import Interval
 from tellapart.heads.mcnemar import mcnemar
-from tellapart.words import counted
+from tellapart.text import counted
 
 CONFIDENCE = 0.95
 POWER = 0.8  # how often a set of the size that is named would tell them apart

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.evaluation.intervals import UNKNOWN, wilson
-from tellapart.heads.doubt import Flags
+from tellapart.heads.abstention import Flags
 
 MOST_POINTS = 101
 

@@ -14,10 +14,10 @@ from PIL import Image
 
 from tellapart.backbones.engine import Engine
 from tellapart.bundle.bundle import Bundle
-from tellapart.convnets.graph_cam import GraphCam
 from tellapart.data.decode import decode, upright
 from tellapart.errors import PictureError
 from tellapart.explain.exact import MapReader, Seen, exact_heat_map
+from tellapart.explain.graph_cam import GraphCam
 from tellapart.explain.heat_map import GRAD_CAM, Explanation, HeatMap
 from tellapart.explain.occlusion import occlusion_heat_map
 from tellapart.features.embed import picture_content, prepare_content

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.heads.doubt import Flags
+from tellapart.heads.abstention import Flags
 from tellapart.types import Picture, Pixels
 
 Values = NDArray[np.float32]  # [h, w]

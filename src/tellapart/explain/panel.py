@@ -15,8 +15,8 @@ from tellapart.explain.colours import MIDDLE_GREY, evidence_colours
 from tellapart.explain.heat_map import EXACT, GRAD_CAM, OCCLUSION, Explanation, HeatMap
 from tellapart.explain.lettering import lettering
 from tellapart.explain.overlay import evidence_limit, overlay
+from tellapart.text import percent
 from tellapart.types import Pixels, Probabilities
-from tellapart.words import percent
 
 SIDE: Final = 384  # the longer side of the picture and of the overlay
 MARGIN: Final = 20

@@ -15,7 +15,6 @@ import contextlib
 import hashlib
 import os
 import sqlite3
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -26,9 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import OutputError
-from tellapart.files import output_error
+from tellapart.files import FOLDER_VARIABLE, cache_folder, output_error
 
-FOLDER_VARIABLE = "TELLAPART_CACHE"
 LIMIT_VARIABLE = "TELLAPART_CACHE_LIMIT_MB"
 DEFAULT_LIMIT = 5_000_000_000  # bytes; about 800,000 pictures of lite0
 FILE_NAME = "features.sqlite"
@@ -78,28 +76,6 @@ class CacheStatus:
     entries: int
     size: int
     limit: int
-
-
-def cache_folder() -> Path:
-    """Where the cache lies: TELLAPART_CACHE, else the system's folder for caches.
-
-    Raises:
-        OSError: there is no home folder to put it in.
-    """
-    if chosen := os.environ.get(FOLDER_VARIABLE):
-        return Path(os.path.expanduser(chosen))  # noqa: PTH111  pathlib's raises where there is no such home
-    try:
-        return _system_folder()
-    except RuntimeError as error:
-        raise OSError(f"{error} Set {FOLDER_VARIABLE}.") from error
-
-
-def _system_folder() -> Path:
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "tellapart"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "tellapart" / "cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tellapart"
 
 
 def cache_limit() -> int:

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import Engine, native_precision, thread_count
-from tellapart.data.miniature import SIDE, Miniature
 from tellapart.data.preprocess import Prepared
+from tellapart.data.thumbnail import SIDE, Miniature
 from tellapart.errors import PictureError
 from tellapart.features.cache import Entry, FeatureCache, entry_key
 from tellapart.files import read_bounded

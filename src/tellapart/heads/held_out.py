@@ -8,12 +8,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.heads.cross_validation import COLUMNS, fill_held_out
+from tellapart.heads.dual_space import training_space
 from tellapart.heads.folds import Folds
-from tellapart.heads.judges import COLUMNS, fill_held_out
 from tellapart.heads.objective import Objective, Parameters
-from tellapart.heads.path import Path, minimise_at
 from tellapart.heads.products import one_thread_if_small
-from tellapart.heads.spaces import training_space
+from tellapart.heads.regularization_path import Path, minimise_at
 from tellapart.types import Features, Labels
 
 NEAR_ENOUGH = 1e-4  # of the objective: what is asked of these heads does not need the last digits

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.heads.dual_space import Space
 from tellapart.heads.linear import row_blocks
 from tellapart.heads.products import product
-from tellapart.heads.spaces import Space
 from tellapart.types import Labels
 
 Parameters = NDArray[np.float64]  # [P, K, d + 1]

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import DataError
+from tellapart.heads.cross_validation import FoldJudge, Judge, ValidJudge
+from tellapart.heads.dual_space import training_space
 from tellapart.heads.folds import stratified_folds
-from tellapart.heads.judges import FoldJudge, Judge, ValidJudge
 from tellapart.heads.linear import LinearHead
-from tellapart.heads.path import POLISHED, Path
 from tellapart.heads.products import one_thread_if_small
-from tellapart.heads.spaces import training_space
+from tellapart.heads.regularization_path import POLISHED, Path
 from tellapart.heads.trials import WEAKEST, Trial, trials
 from tellapart.progress import Progress, Silent
 from tellapart.types import Depth, Features, Labels

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tellapart.heads.judges import Judge, Score
-from tellapart.heads.path import Fit, Path
-from tellapart.heads.spaces import Space
+from tellapart.heads.cross_validation import Judge, Score
+from tellapart.heads.dual_space import Space
+from tellapart.heads.regularization_path import Fit, Path
 from tellapart.types import Labels
 
 FIRST, WEAKEST, STRONGEST = 2, 12, -4  # in half decades below 1: 0.1, 1e-6 and 100

@@ -23,18 +23,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
-from tellapart.convnets.trained_net import TrainedNet
-from tellapart.convnets.training import OnEpoch
 from tellapart.features.embed import PLAIN, embed
 from tellapart.heads.mcnemar import mcnemar
+from tellapart.nets.fit import OnEpoch
+from tellapart.nets.trained_net import TrainedNet
 from tellapart.progress import Progress, Silent
 from tellapart.recipes.features import train_features
 from tellapart.recipes.finetune import Plan, train_finetune
 from tellapart.recipes.frozen import VIEWS, train_frozen
+from tellapart.recipes.label_safety import Look
 from tellapart.recipes.trained import TrainedHead
-from tellapart.recipes.undone import Look
+from tellapart.text import counted
 from tellapart.types import Features, Index, Labels
-from tellapart.words import counted
 
 SIGNIFICANT: Final = 0.05
 FEWEST_ERRORS: Final = 6  # 6 pictures mended and none broken give p = 0.03; 5 give 0.06

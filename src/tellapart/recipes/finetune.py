@@ -19,21 +19,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
-from tellapart.convnets.cut import find_cut
-from tellapart.convnets.extra import Machine, load_safetensors, load_torch, open_machine
-from tellapart.convnets.finetuning import WAYS, Seen, Start, Tuned, finetune
-from tellapart.convnets.prefix import affordable_views, keep_views, prefix_backbone
-from tellapart.convnets.schedule import Training
-from tellapart.convnets.squares import prepare_square
-from tellapart.convnets.trained_net import TrainedNet
-from tellapart.convnets.training import OnEpoch
 from tellapart.data.augment import Augmentation, augment
 from tellapart.data.preprocess import Preprocess
+from tellapart.extras import load_safetensors, load_torch
+from tellapart.finetuning.frozen_part import affordable_views, keep_views, prefix_backbone
+from tellapart.finetuning.split_point import find_cut
+from tellapart.finetuning.tune import WAYS, Seen, Start, Tuned, finetune
+from tellapart.heads.dual_space import column_standard
 from tellapart.heads.linear import LinearHead
 from tellapart.heads.search import search_head
-from tellapart.heads.spaces import column_standard
+from tellapart.nets.device import Machine, open_machine
+from tellapart.nets.fit import OnEpoch
+from tellapart.nets.images import prepare_square
+from tellapart.nets.schedule import Training
+from tellapart.nets.trained_net import TrainedNet
 from tellapart.progress import Progress, Silent
-from tellapart.recipes.undone import Look, suited_augmentation
+from tellapart.recipes.label_safety import Look, suited_augmentation
 from tellapart.types import Features, Index, Labels, Pixels
 
 CHECKPOINT: Final = "checkpoint.safetensors"

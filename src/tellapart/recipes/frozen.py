@@ -29,8 +29,8 @@ from tellapart.features.embed import View
 from tellapart.heads.calibration import fit_temperature
 from tellapart.heads.search import HeadSearch, search_head
 from tellapart.progress import Progress, Silent
+from tellapart.recipes.label_safety import Look, suited_augmentation
 from tellapart.recipes.trained import TrainedHead
-from tellapart.recipes.undone import Look, suited_augmentation
 from tellapart.types import Depth, Features, Labels
 
 VIEWS: Final = 2

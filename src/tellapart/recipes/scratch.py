@@ -17,16 +17,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tellapart.convnets.export import export_backbone, linear_head, module_weights
-from tellapart.convnets.extra import Machine, open_machine
-from tellapart.convnets.nets import Net, build_net, net_from_module, net_size
-from tellapart.convnets.schedule import Training, class_weights
-from tellapart.convnets.squares import Squares, plain_batches, read_squares, steps_per_epoch, training_batches
-from tellapart.convnets.trained_net import TrainedNet
-from tellapart.convnets.training import Fitted, OnEpoch, Pictures, fit_net
 from tellapart.data.augment import Augmentation
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import DataError, UsageError
+from tellapart.nets.architectures import Net, build_net, net_from_module, net_size
+from tellapart.nets.device import Machine, open_machine
+from tellapart.nets.export import export_backbone, linear_head, module_weights
+from tellapart.nets.fit import Fitted, OnEpoch, Pictures, fit_net
+from tellapart.nets.images import Squares, plain_batches, read_squares, steps_per_epoch, training_batches
+from tellapart.nets.schedule import Training, class_weights
+from tellapart.nets.trained_net import TrainedNet
 from tellapart.progress import Progress, Silent
 from tellapart.types import Index, Labels, SplitName
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tellapart.convnets.nets import NETS, build_net, net_size
 from tellapart.errors import UsageError
+from tellapart.nets.architectures import NETS, build_net, net_size
 from tellapart.recipes import scratch
 from tellapart.types import Index
 

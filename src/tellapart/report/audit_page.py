@@ -11,7 +11,8 @@ from typing import Any
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
-from tellapart import files, words
+from tellapart import files
+from tellapart import text as words
 from tellapart.report import finding_words, wording
 from tellapart.report.inlined import read, script_hash
 from tellapart.report.language import both

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from tellapart.report import labels
 from tellapart.report.language import either
-from tellapart.words import percent
+from tellapart.text import percent
 
 Facts = Mapping[str, Any]
 SEVERITIES: Final = {"error": "错误", "warning": "警告", "note": "提示"}

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from tellapart.report.language import both
 from tellapart.report.wording import loss, plain
-from tellapart.words import percent
+from tellapart.text import percent
 
 Label = Markup | str
 

@@ -15,7 +15,8 @@ from typing import Any
 from jinja2 import DictLoader, Environment, StrictUndefined
 from jinja2.exceptions import UndefinedError
 
-from tellapart import files, words
+from tellapart import files
+from tellapart import text as words
 from tellapart.errors import DataError
 from tellapart.report import wording
 from tellapart.report.charts import chart_data

@@ -10,7 +10,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tellapart import files, words
+from tellapart import files
+from tellapart import text as words
 from tellapart.errors import one_line
 from tellapart.report import choose, finding_words, labels, wording
 from tellapart.report.charts import learning_points

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tellapart.errors import one_line
-from tellapart.words import DASH, percent, tenths
+from tellapart.text import DASH, percent, tenths
 
 Share = Mapping[str, float | None]  # {value, low, high} as the metrics have it; all None where nothing was counted
 

@@ -1,0 +1,123 @@
+"""From a module of torch to an ONNX graph that holds the computation and nothing else.
+
+Legend: N pictures, S side of the input, D features, K classes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from tellapart.backbones.onnx_writer import INPUT, IR_VERSION, OPSET
+from tellapart.errors import MissingExtraError, TellapartError
+from tellapart.extras import HINT, load_torch
+
+if TYPE_CHECKING:
+    import torch
+
+DEPTH: Final = "last"
+OUTPUT: Final = f"pooled_{DEPTH}"
+# The largest difference between a feature from torch and from the engine, both in float32, as a share of the largest
+# feature: sums of some thousand products in another order. A wrong layer is off by tens of per cent.
+TOLERANCE: Final = 1e-3
+CHECKED: Final = 4  # pictures of noise that both must see alike
+
+
+def export_graph(trunk: torch.nn.Module, *, size: int, outputs: tuple[str, ...] = (OUTPUT,)) -> bytes:
+    """The ONNX graph of any module that takes uint8 [N, S, S, 3] and gives one tensor for each of outputs.
+
+    It has no names but those of its input and outputs, no paths, no notes and no weights outside itself.
+
+    Raises:
+        MissingExtraError: onnxscript is not installed.
+    """
+    torch = load_torch()
+    example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                trunk.cpu().eval(),
+                (example,),
+                dynamo=True,
+                verbose=False,
+                opset_version=OPSET,
+                input_names=[INPUT],
+                output_names=list(outputs),
+                dynamic_shapes=({0: torch.export.Dim("N")},),
+            )
+    except ImportError as error:
+        raise MissingExtraError("saving a net needs onnxscript", hint=HINT) from error
+    return bare_model(program.model_proto)
+
+
+def bare_model(model: Any) -> bytes:  # noqa: ANN401 - an onnx.ModelProto
+    """The bytes of an exported model, with everything but the computation taken out.
+
+    The exporter writes the source lines of every node, with the paths of this machine, and names from the user's code.
+    """
+    from onnx import TensorProto, helper
+
+    graph = model.graph
+    ends = {value.name for value in [*graph.input, *graph.output]}
+    names: dict[str, str] = {"": "", **{name: name for name in ends}}
+    for node in graph.node:
+        for name in [*node.input, *node.output]:
+            names.setdefault(name, f"t{len(names)}")
+    for tensor in graph.initializer:
+        names.setdefault(tensor.name, f"t{len(names)}")
+        if tensor.data_location == TensorProto.EXTERNAL:
+            raise TellapartError("the exporter put weights outside the graph")
+    nodes = [
+        helper.make_node(node.op_type, [names[name] for name in node.input], [names[name] for name in node.output])
+        for node in graph.node
+    ]
+    for node, source in zip(nodes, graph.node, strict=True):
+        node.attribute.extend(source.attribute)
+        for attribute in node.attribute:
+            attribute.doc_string = ""
+    for tensor in graph.initializer:
+        tensor.name, tensor.doc_string = names[tensor.name], ""
+        del tensor.metadata_props[:]
+    inputs, results = ([_bare_value(value) for value in values] for values in (graph.input, graph.output))
+    bare = helper.make_model(
+        helper.make_graph(nodes, "net", inputs, results, list(graph.initializer)),
+        producer_name="tellapart",
+        opset_imports=[helper.make_opsetid("", OPSET)],
+    )
+    bare.ir_version = IR_VERSION
+    return _checked(bare)
+
+
+def _bare_value(value: Any) -> Any:  # noqa: ANN401 - onnx.ValueInfoProto
+    from onnx import helper
+
+    kind = value.type.tensor_type
+    shape = ["N", *(dimension.dim_value for dimension in kind.shape.dim[1:])]
+    return helper.make_tensor_value_info(value.name, kind.elem_type, shape)
+
+
+def _checked(model: Any) -> bytes:  # noqa: ANN401 - an onnx.ModelProto
+    import onnx
+
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter talks of its own steps, on standard output, as log lines and as warnings: nothing for a user."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

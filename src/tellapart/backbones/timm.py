@@ -1,0 +1,297 @@
+"""Any base of timm by name, turned once into an ONNX graph that works without torch ever after.
+
+The graph takes uint8 RGB [N, S, S, 3] and normalises it as the base's own configuration asks. For each of the later
+stages and the last layer it gives `pooled_<depth>` float32 [N, C], the mean of the maps, and `maps_<depth>`
+float32 [N, C, h, w]. It is kept in the cache folder, and found there by the base's name, the sha256 of its weights, the
+size and the version of timm. Weights are read as data: safetensors, or a state dict with `weights_only=True`.
+
+Legend: N pictures, S side of the input, C channels, h w sides of a map.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from tellapart import files
+from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.engine import Engine
+from tellapart.backbones.export import CHECKED, TOLERANCE, export_graph
+from tellapart.data.preprocess import Preprocess
+from tellapart.errors import DataError, TellapartError, UsageError
+from tellapart.extras import load_safetensors, load_timm, load_torch
+from tellapart.files import cache_folder
+from tellapart.seeds import generator
+
+if TYPE_CHECKING:
+    import torch
+
+FOLDER: Final = "bases"
+FROM_HUB: Final = "hub"
+EARLIER_STAGES: Final = 3  # depths before the last layer
+LAST: Final = "last"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What is written beside a kept graph.
+
+    Attributes:
+        name: of the base in timm.
+        weights: sha256 of the file they came from, or "hub".
+        asked_size: the side that was asked for in pixels, None for the base's own.
+        size: the side it has.
+        timm: its version.
+        widths: features of each depth.
+        sha256: of the graph.
+    """
+
+    name: str
+    weights: str
+    asked_size: int | None
+    size: int
+    timm: str
+    widths: Mapping[str, int]
+    sha256: str
+
+
+def load_timm_backbone(name: str, *, size: int | None = None, weights: Path | None = None) -> Backbone:
+    """A base of timm, from the cache folder or else made by timm and kept there.
+
+    Args:
+        name: what timm calls it, for example "vgg16".
+        size: the side of its input square in pixels; None for its own.
+        weights: a file with its weights; None downloads them, because the user asked for this base by name.
+
+    Raises:
+        UsageError: timm has no such base, its weights cannot be downloaded, or it cannot take that size.
+        DataError: the file cannot be read, or its weights are of another net.
+        MissingExtraError: the base is not kept yet, and timm is not installed.
+        OutputError: the cache folder cannot be written to.
+    """
+    source = FROM_HUB if weights is None else _digest(weights)
+    kept = _kept(name, weights=source, size=size)
+    return kept if kept is not None else _made(name, size=size, weights=weights, source=source)
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        what = "there is no such file" if isinstance(error, FileNotFoundError) else "the weights cannot be read"
+        raise DataError(what, where=path, hint="Check the path after --weights.") from error
+
+
+def _kept(name: str, *, weights: str, size: int | None) -> Backbone | None:
+    """The base as it was kept; without timm installed, whichever version made it. A damaged one is as good as none."""
+    version = _timm_version()
+    for path in sorted(_folder().glob("*.json")):
+        try:
+            found = Description(**json.loads(path.read_text(encoding="utf-8")))
+            graph = path.with_suffix(".onnx").read_bytes()
+        except (OSError, ValueError, TypeError):
+            continue
+        if (found.name, found.weights, found.asked_size) != (name, weights, size) or version not in (None, found.timm):
+            continue
+        if hashlib.sha256(graph).hexdigest() == found.sha256:
+            return _backbone(found, graph)
+    return None
+
+
+def _made(name: str, *, size: int | None, weights: Path | None, source: str) -> Backbone:
+    """Make the base with timm, check it against torch, and keep it."""
+    timm = load_timm()
+    net = _net(name, weights=weights, size=size)
+    config = timm.data.resolve_data_config({}, model=net)
+    side = size or config["input_size"][-1]
+    trunk, widths = build_trunk(net, mean=config["mean"], deviation=config["std"], size=side)
+    outputs = [f"{kind}_{depth}" for kind in ("pooled", "maps") for depth in widths]
+    try:
+        graph = export_graph(trunk, size=side, outputs=tuple(outputs))
+    except RuntimeError as error:
+        raise UsageError("this base cannot be turned into ONNX", where=f"{name}, {side} px") from error
+    description = Description(
+        name=name,
+        weights=source,
+        asked_size=size,
+        size=side,
+        timm=timm.__version__,
+        widths=widths,
+        sha256=hashlib.sha256(graph).hexdigest(),
+    )
+    backbone = _backbone(description, graph)
+    check_against_torch(backbone, trunk)
+    path = _folder() / f"{hashlib.sha256(files.to_json(asdict(description)).encode()).hexdigest()[:16]}.onnx"
+    files.write_bytes(path, graph)
+    files.write_json(path.with_suffix(".json"), asdict(description))
+    return backbone
+
+
+def _net(name: str, *, weights: Path | None, size: int | None) -> Any:  # noqa: ANN401 - a net of timm's
+    timm = load_timm()
+    if not timm.is_model(name):
+        raise UsageError("no such base", where=name, hint="Choose lite0 or a name that timm.list_models() gives.")
+    try:
+        net = timm.create_model(name, pretrained=weights is None)
+    except (OSError, RuntimeError) as error:  # what the hub and its transports raise derives from OSError
+        hint = "Connect to the network once, or give the weights with --weights FILE."
+        raise UsageError("the weights cannot be downloaded", where=name, hint=hint) from error
+    if weights is not None:
+        _fill(net, weights, name=name)
+    if size is not None and hasattr(net, "set_input_size"):
+        net.set_input_size(img_size=size)
+    return net.eval().requires_grad_(requires_grad=False)
+
+
+def _fill(net: torch.nn.Module, path: Path, *, name: str) -> None:
+    """Load weights into a net. Those of its classifier may be missing, or be for other classes: they are not used."""
+    own = net.state_dict()
+    given = read_weights(path)
+    classifier = tuple(f"{layer}." for layer in _classifiers(net))
+    wanted = {key for key in own if not key.startswith(classifier)}
+    fitting = {key: value for key, value in given.items() if key in wanted and value.shape == own[key].shape}
+    if missing := sorted(wanted - fitting.keys()):
+        what = f"these are not the weights of {name} ({len(missing)} of {len(wanted)} missing or of another shape)"
+        raise DataError(what, where=f"{path}, {missing[0]}", hint="Give a file that timm's own net of that name saved.")
+    net.load_state_dict(own | fitting)
+
+
+def _classifiers(net: Any) -> Sequence[str]:  # noqa: ANN401 - a net of timm's
+    named = net.pretrained_cfg.get("classifier") or "fc"
+    return (named,) if isinstance(named, str) else named
+
+
+def read_weights(path: Path) -> dict[str, Any]:
+    """The tensors of a safetensors file, or of a state dict of torch's, by name; nothing in it is run.
+
+    Raises:
+        DataError: it is neither.
+    """
+    safetensors, torch = load_safetensors(), load_torch()
+    from pickle import UnpicklingError
+
+    from safetensors import SafetensorError
+
+    try:
+        if path.suffix == ".safetensors":
+            return dict(safetensors.load_file(path))
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError, SafetensorError) as error:
+        hint = "Give a .safetensors file or a state dict that torch.save wrote."
+        raise DataError("the weights cannot be read", where=path, hint=hint) from error
+    for key in ("state_dict", "model"):
+        state = state.get(key, state) if isinstance(state, dict) else state
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise DataError("the file holds no state dict", where=path, hint="Save net.state_dict() with torch.save.")
+    return state
+
+
+def build_trunk(
+    net: Any,  # noqa: ANN401 - a net of timm's
+    *,
+    mean: Sequence[float],
+    deviation: Sequence[float],
+    size: int,
+) -> tuple[torch.nn.Module, dict[str, int]]:
+    """A module from uint8 [N, S, S, 3] to the pooled features, then the maps, of each depth; and its widths.
+
+    Args:
+        net: the base.
+        mean: of the red, green and blue levels, 0 to 1, that the base was trained with.
+        deviation: likewise.
+        size: S.
+    """
+    torch = load_torch()
+    centre, scale = (255 * torch.tensor(values).reshape(1, 3, 1, 1) for values in (mean, deviation))
+
+    class Trunk(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = net
+            self.stages: tuple[int, ...] = ()
+
+        def maps(self, images: Any) -> tuple[Any, list[Any]]:  # noqa: ANN401 - tensors
+            pixels = (images.permute(0, 3, 1, 2).float() - centre) / scale
+            if not self.stages:
+                return self.net.forward_features(pixels), []
+            last, earlier = self.net.forward_intermediates(pixels, indices=list(self.stages))
+            return last, earlier
+
+        def forward(self, images: Any) -> tuple[Any, ...]:  # noqa: ANN401 - tensors
+            last, earlier = self.maps(images)
+            pooled = [maps.mean((2, 3)) for maps in earlier]
+            final = last.mean((2, 3)) if _is_map(last, net) else net.forward_head(last, pre_logits=True)
+            return (*pooled, final, *earlier, last)
+
+    trunk = Trunk().eval()
+    images = torch.zeros((1, size, size, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        trunk.stages = _later_stages(trunk, images)
+        results = trunk(images)
+    depths = [*(f"stage{stage + 1}" for stage in trunk.stages), LAST]
+    return trunk, {depth: part.shape[1] for depth, part in zip(depths, results, strict=False)}
+
+
+def _is_map(values: Any, net: Any) -> bool:  # noqa: ANN401 - a tensor, and a net of timm's
+    return bool(values.ndim == 4 and values.shape[1] == net.num_features)
+
+
+def _later_stages(trunk: Any, images: Any) -> tuple[int, ...]:  # noqa: ANN401 - a module and a tensor
+    """The stages before the last layer; the last stage itself is left out where the last layer is nothing but it."""
+    if not hasattr(trunk.net, "forward_intermediates"):
+        return ()
+    torch = load_torch()
+    everything = range(len(trunk.net.feature_info))
+    trunk.stages = tuple(everything)
+    last, earlier = trunk.maps(images)
+    same = last.shape == earlier[-1].shape and torch.equal(last, earlier[-1])
+    stages = everything[:-1] if same else everything
+    return tuple(stages[-EARLIER_STAGES:])
+
+
+def check_against_torch(backbone: Backbone, trunk: torch.nn.Module) -> None:
+    """Compare the graph with the module it was made of, on pictures of noise, in float32.
+
+    Raises:
+        TellapartError: they see different features.
+    """
+    torch = load_torch()
+    side = backbone.preprocess.size
+    images = generator(0, "export check").integers(0, 256, (CHECKED, side, side, 3), np.uint8)
+    with torch.inference_mode():
+        pooled = trunk(torch.from_numpy(images))[: len(backbone.widths)]
+    given = Engine(backbone, precision="f32").run(images)
+    for depth, expected in zip(backbone.depths, pooled, strict=True):
+        wanted = expected.numpy()
+        difference = float(np.abs(given[:, depth.start : depth.stop] - wanted).max())
+        if not difference <= TOLERANCE * max(1e-6, float(np.abs(wanted).max())):
+            raise TellapartError(f"the base as ONNX sees other features than torch (off by {difference:.2g})")
+
+
+def _backbone(description: Description, graph: bytes) -> Backbone:
+    return Backbone(
+        name=description.name,
+        graph=graph,
+        preprocess=Preprocess(size=description.size),
+        widths=description.widths,
+        outputs=tuple(f"pooled_{depth}" for depth in description.widths),
+    )
+
+
+def _folder() -> Path:
+    return cache_folder() / FOLDER
+
+
+def _timm_version() -> str | None:
+    try:
+        return metadata.version("timm")
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,99 @@
+"""What a model doubts by, in and out of a model file.
+
+The thresholds stand in model.json; the typical directions are a member of their own, plain little-endian float16 in
+rows, whose shape model.json gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.bundle.container import FAMILIAR, RETRAIN
+from tellapart.errors import ModelFileError
+from tellapart.heads.abstention import Doubt
+from tellapart.heads.out_of_distribution import MOST_TYPES, STORED, Familiar
+from tellapart.heads.selective_risk import Promise
+
+
+def pack_doubt(doubt: Doubt) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """What model.json says of it, and the members it needs."""
+    thresholds = {"thresholds": doubt.to_json()}
+    if doubt.familiar is None:
+        return thresholds, {}
+    types = doubt.familiar.types.astype(STORED)
+    return {**thresholds, "familiar": {"rows": types.shape[0], "width": types.shape[1]}}, {FAMILIAR: types.tobytes()}
+
+
+def read_doubt(manifest: Mapping[str, Any], members: Mapping[str, bytes], *, width: int, path: Path) -> Doubt:
+    """What a model file doubts by; one made before there was any doubts nothing.
+
+    Args:
+        manifest: model.json.
+        members: the other members.
+        width: features of the last depth.
+        path: of the model file, for the message.
+
+    Raises:
+        ModelFileError: a threshold or promise is no number, or the directions do not fit what is said of them.
+    """
+    try:
+        thresholds = manifest["thresholds"]
+        unsure, unlike = (_threshold(thresholds.get(name)) for name in ("unsure", "unlike"))
+        promise = _promise(thresholds.get("promise"), threshold=unsure)
+        if FAMILIAR not in members and unlike is None:
+            return Doubt(unsure=unsure, promise=promise)
+        types = _directions(members[FAMILIAR], manifest["familiar"], width=width)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        what = "the thresholds in model.json and the model file do not fit together"
+        raise ModelFileError(what, where=path, hint=RETRAIN) from error
+    return Doubt(unsure=unsure, familiar=Familiar(types=types, threshold=unlike), promise=promise)
+
+
+def _directions(content: bytes, stated: Mapping[str, object], *, width: int) -> NDArray[np.float16]:
+    shape = [stated[name] for name in ("rows", "width")]
+    rows = len(content) // (width * STORED.itemsize)
+    if shape != [rows, width] or not 1 <= rows <= MOST_TYPES:
+        raise ValueError(f"directions of shape {shape}")
+    types = np.frombuffer(content, STORED).reshape(rows, width)
+    if not np.isfinite(types).all():
+        raise ValueError("a direction that is no number")
+    return types
+
+
+def _promise(stated: Mapping[str, Any] | None, *, threshold: float | None) -> Promise | None:
+    """What the threshold was chosen for, as `Promise.to_json` wrote it; None in files made before it stood there."""
+    if stated is None:
+        return None
+    error = stated["error"]
+    return Promise(
+        threshold=threshold,
+        asked=_share(stated["asked"]),
+        error=None if error is None else _share(error),
+        pictures=_count(stated["pictures"]),
+        needed=_count(stated["needed"]),
+    )
+
+
+def _share(value: object) -> float:
+    if type(value) not in (int, float) or not 0 <= value <= 1:  # type: ignore[operator]
+        raise ValueError(f"{value!r} is no share")
+    return float(value)  # type: ignore[arg-type]
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is no number of pictures")
+    return value
+
+
+def _threshold(value: object) -> float | None:
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not -1 <= value <= 1:  # type: ignore[operator]
+        raise ValueError(f"{value!r} is no threshold")
+    return float(value)  # type: ignore[arg-type]

@@ -1,0 +1,67 @@
+"""The model card inside a model file: what it was made for, from what, how good it is, and how to use it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tellapart.text import counted
+
+
+def model_card(metrics: Mapping[str, Any]) -> str:
+    """Markdown from the document that becomes metrics.json (Mitchell et al. 2019, arXiv:1810.03993, in short form)."""
+    test, counts = metrics["test"], metrics["counts"]
+    accuracy = test["accuracy"]
+    size = metrics["backbone"]["size"]
+    lines = [
+        f"# {plain(metrics['data']['name'])}: a picture classifier",
+        "",
+        f"By tellapart {metrics['tellapart']}: recipe `{metrics['recipe']}`, base `{metrics['backbone']['name']}`.",
+        "",
+        "## Classes",
+        "",
+        *(f"- {plain(name)}" for name in metrics["classes"]),
+        "",
+        "## How good it is",
+        "",
+        (
+            f"Trained on {counted(counts['train'], 'picture')}, calibrated on {counts['valid']}, tested once on "
+            f"{counts['test']}."
+        ),
+        f"Test accuracy {accuracy['value']:.4f}, 95 % interval {accuracy['low']:.4f} to {accuracy['high']:.4f}.",
+        f"Log loss {test['log_loss']:.4f}, expected calibration error {test['ece']:.4f}.",
+        "",
+        "These figures hold for pictures like those it was tested on. Other cameras, other light or other subjects are",
+        "other pictures: test it on those first. It always names one of its classes, even for a picture of none; what",
+        "it says beside the answer, unsure or unlike the training set, is meant for that.",
+        *doubt_lines(metrics),
+        "",
+        "## How to use it",
+        "",
+        "`tellapart predict MODEL PICTURE` does everything. From any other language, take `model.onnx`: its input",
+        "`images` is uint8 RGB of shape [N, H, W, 3] with any H and W, upright; resizing and normalisation are inside.",
+        f"Its outputs are `probabilities`, `logits` and `features`. The picture is squashed to {size} x {size} pixels.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def doubt_lines(metrics: Mapping[str, Any]) -> list[str]:
+    """What its doubts are worth, if it has any."""
+    promise, selective = metrics["thresholds"]["promise"], metrics["test"]["selective"]
+    if promise is None or promise["error"] is None:
+        return []
+    share, unlike = promise["error"], selective["unlike"]["value"]
+    return [
+        "",
+        f"An answer less sure than {metrics['thresholds']['unsure']:.4f} is marked unsure. Of the others at most",
+        f"{share:.4f} are wrong, with 95 % confidence and for pictures like those it was tested on. In the test",
+        f"{selective['answered']} of {metrics['counts']['test']} answers stood, {selective['wrong']} of them wrong.",
+        f"It called {unlike:.4f} of the test pictures unlike the training set.",
+    ]
+
+
+def plain(text: str) -> str:
+    """Text on one line, with what Markdown or HTML would act on taken out of action."""
+    escaped = "".join(f"\\{character}" if character in r"\`*_{}[]<>()#+-.!|" else character for character in text)
+    return " ".join(escaped.split())

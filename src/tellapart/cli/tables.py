@@ -1,0 +1,241 @@
+"""What the commands print: figures and answers as text.
+
+Legend: K classes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tellapart import files
+from tellapart.errors import one_line
+from tellapart.runs import folder as run_folder
+from tellapart.text import counted, percent, tenths
+
+if TYPE_CHECKING:
+    from tellapart.commands.predict import Answers
+    from tellapart.features.cache import CacheStatus
+    from tellapart.nets.layer import Layer
+    from tellapart.types import SplitName
+
+MOST_CLASSES = 30  # in a table on the screen; metrics.json and report.html have them all
+
+
+def print_run(metrics: Mapping[str, Any], folder: Path) -> None:
+    """The result of a training run."""
+    counts, ledger, timing = metrics["counts"], metrics["ledger"], metrics["timing"]
+    print()
+    print(
+        f"{metrics['data']['name']}: {counted(len(metrics['classes']), 'class', 'classes')}; "
+        f"trained on {counted(counts['train'], 'picture')}, "
+        f"checked on {counts['valid']}, tested once on {counts['test']}"
+    )
+    if ledger["skipped"] or ledger["converted"]:
+        fates = ", ".join(f"{ledger[status]} {status}" for status in ("used", "converted", "skipped"))
+        print(f"pictures: {fates}; ledger.csv says why")
+    print_figures(metrics["test"], title="test")
+    print_doubts(metrics["test"]["selective"], metrics["thresholds"])
+    print_leaks(metrics["test"])
+    print()
+    rate = f"{timing['images_per_s']:,.0f} pictures/s" if timing["images_per_s"] else "all of them kept from before"
+    print(f"{timing['total_s']:.1f} s in all, {timing['embed_s']:.1f} s of it looking at pictures ({rate})")
+    print(f"model   {folder / run_folder.MODEL}")
+    print(f"report  {folder / run_folder.REPORT}")
+
+
+def print_leaks(test: Mapping[str, Any]) -> None:
+    """The accuracy without the test pictures whose like was seen in training, where there are any."""
+    if "without_leaks" not in test:
+        return
+    clean = test["without_leaks"]
+    if clean is None:
+        print("every test picture has its like in train or valid: this accuracy says little")
+        return
+    print(
+        f"without the {counted(test['n'] - clean['n'], 'picture')} whose like is in train or valid: "
+        f"accuracy {share(clean['accuracy'])} on {counted(clean['n'], 'picture')}"
+    )
+
+
+def print_figures(figures: Mapping[str, Any], *, title: str) -> None:
+    """Accuracy with its interval, then the classes."""
+    accuracy = figures["accuracy"]
+    print(f"{title}: accuracy {share(accuracy)} on {counted(figures['n'], 'picture')}")
+    rows = [
+        [row["class"], str(row["n"]), share(row["recall"]), share(row["precision"])]
+        for row in figures["per_class"][:MOST_CLASSES]
+    ]
+    print_table(["class", "pictures", "found (recall)", "right when named (precision)"], rows)
+    if len(figures["per_class"]) > MOST_CLASSES:
+        print(f"… and {counted(len(figures['per_class']) - MOST_CLASSES, 'more class', 'more classes')}")
+
+
+def print_doubts(selective: Mapping[str, Any], thresholds: Mapping[str, Any]) -> None:
+    """How many answers stand, and what is promised of them; nothing for a model that never doubts."""
+    promise = thresholds["promise"]
+    if thresholds["unsure"] is not None:
+        print(
+            f"sure enough to stand: {share(selective['coverage'])} of the answers; "
+            f"{selective['wrong']} of those {selective['answered']} wrong: {share(selective['error'])}"
+        )
+    if promise is not None:
+        print(promise["sentence"])
+    if thresholds["unlike"] is not None:
+        print(f"unlike the training set: {share(selective['unlike'])} of the pictures")
+
+
+def print_comparison(found: Mapping[str, Any]) -> None:
+    """Two runs on the same test pictures."""
+    rows = [[f"{name.upper()}: {found[name]['run']}", share(found[name]["accuracy"])] for name in ("a", "b")]
+    print_table(["run", f"accuracy on the same {counted(found['n'], 'test picture')}"], rows)
+    if any(found["left_out"].values()):
+        apart = found["left_out"]
+        print(f"left out, tested in only one of the runs: {apart['a']} of A, {apart['b']} of B")
+    print(f"only A is right on {found['only_a']}, only B on {counted(found['only_b'], 'picture')}")
+    difference = found["difference"]
+    low, high = difference["low"], difference["high"]
+    value = f"{100 * difference['value']:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f})"
+    print(f"B less A: {value}; exact McNemar p = {found['p_value']:.3g}")
+    print(found["sentence"])
+
+
+def share(interval: Mapping[str, float | None]) -> str:
+    """A proportion in percent with its 95 % interval."""
+    if interval["value"] is None or interval["low"] is None or interval["high"] is None:
+        return "-"
+    return f"{percent(interval['value'])} ({tenths(interval['low'])} to {tenths(interval['high'])})"
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns as wide as they need to be, numbers to the right."""
+    from rich.cells import cell_len
+
+    clean = [[one_line(cell) for cell in row] for row in [header, *rows]]
+    widths = [max(cell_len(row[column]) for row in clean) for column in range(len(header))]
+    for row in clean:
+        padding = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
+        first = row[0] + padding[0]
+        print("  ".join([f"  {first}", *(space + cell for space, cell in zip(padding[1:], row[1:], strict=True))]))
+
+
+def table_text(answers: Answers) -> str:
+    """Path, class and probability, in columns."""
+    from rich.cells import cell_len
+
+    paths = [one_line(picture.path) for picture in answers.pictures]
+    width = max(map(cell_len, paths), default=0)
+    names = [one_line(name) for name in answers.classes]
+    wide = max(map(cell_len, names))
+    lines = []
+    for number, (path, row) in enumerate(zip(paths, answers.probabilities, strict=True)):
+        name, doubts = names[row.argmax()], doubt_words(answers, number)
+        answer = f"{name}{' ' * (wide - cell_len(name))}  {percent(row.max()):>8}"
+        lines.append(f"{path}{' ' * (width - cell_len(path))}  {answer}{doubts}\n")
+    return "".join(lines)
+
+
+def doubt_words(answers: Answers, row: int) -> str:
+    """What stands behind an answer in the table: nothing where it stands."""
+    said = answers.flags.said(row)
+    return f"  {said}" if said else ""
+
+
+def csv_text(answers: Answers) -> str:
+    """A row for each picture given, unreadable ones with their reason in the column error."""
+    rows = []
+    for path, number, reason in answer_rows(answers):
+        if number is None:
+            rows.append([path, "", "", *("" for _ in answers.classes), "", "", reason])
+        else:
+            row, doubts = answers.probabilities[number], answers.flags.words(number)
+            shares = [f"{value:.6f}" for value in row]
+            rows.append([path, answers.classes[row.argmax()], f"{row.max():.6f}", *shares, *doubts, ""])
+    return files.csv_text(["path", "predicted", "probability", *answers.classes, "unsure", "unlike", "error"], rows)
+
+
+def jsonl_text(answers: Answers) -> str:
+    """An object for each picture given, unreadable ones with their reason under error."""
+    lines = []
+    for path, number, reason in answer_rows(answers):
+        document: dict[str, Any] = {"path": path}
+        if number is None:
+            document["error"] = reason
+        else:
+            row = answers.probabilities[number]
+            document["predicted"] = answers.classes[row.argmax()]
+            document["probability"] = round(float(row.max()), 6)
+            document["probabilities"] = {
+                name: round(float(value), 6) for name, value in zip(answers.classes, row, strict=True)
+            }
+            document["unsure"], document["unlike"] = answers.flags.of(number)
+        lines.append(json.dumps(document, ensure_ascii=False) + "\n")
+    return "".join(lines)
+
+
+FORMATS: Mapping[str, Callable[[Answers], str]] = {"table": table_text, "csv": csv_text, "jsonl": jsonl_text}
+
+
+def answer_rows(answers: Answers) -> list[tuple[str, int | None, str]]:
+    """Path, row among the answers or None, and the reason for None, in the order in which the pictures were given."""
+    readable = count()
+    return [
+        (entry.path, None, entry.reason) if entry.status == "skipped" else (entry.path, next(readable), "")
+        for entry in answers.ledger
+    ]
+
+
+def print_split(counts: Mapping[str, Mapping[SplitName, int]], out: Path) -> None:
+    header = ["class", *next(iter(counts.values()))]
+    print_table(header, [[name, *map(str, row.values())] for name, row in counts.items()])
+    print(f"written to {out}")
+
+
+def print_explanations(found: Mapping[str, Any]) -> None:
+    """The sheet, class and probability of each picture; unreadable ones go to standard error."""
+    from tellapart.heads.abstention import said_doubts
+
+    written = [row for row in found["pictures"] if row["file"] is not None]
+    rows = [
+        [row["file"], row["predicted"], percent(row["probability"]), said_doubts(row["unsure"], row["unlike"])]
+        for row in written
+    ]
+    columns = 4 if any(row[3] for row in rows) else 3
+    print_table(["sheet", "predicted", "probability", "but"][:columns], [row[:columns] for row in rows])
+    for row in found["pictures"]:
+        if row["file"] is None:
+            print(one_line(f"cannot be read: {row['path']} ({row['error']})"), file=sys.stderr)
+
+
+def print_layers(net: str, layers: Sequence[Layer]) -> None:
+    rows = [
+        [layer.name, " x ".join(map(str, layer.shape)), f"{layer.parameters:,}" if layer.parameters else "", layer.kind]
+        for layer in layers
+    ]
+    print_table(["layer", "output", "parameters", "what it is"], rows)
+    trainable = sum(layer.trainable for layer in layers)
+    trains = "weight tensor trains" if trainable == 1 else "weight tensors train"
+    fate = f"{trainable} {trains}" if trainable else "all of them frozen"
+    print(f"{net}: {sum(layer.parameters for layer in layers):,} parameters, {fate}")
+
+
+def print_cache(status: CacheStatus) -> None:
+    print(f"folder   {status.folder}")
+    print(f"pictures {status.entries:,}")
+    print(f"size     {status.size / 1e6:,.1f} MB of at most {status.limit / 1e6:,.0f} MB")
+
+
+def print_version(document: Mapping[str, Any]) -> None:
+    from tellapart.files import cache_folder
+
+    for name, version in document["versions"].items():
+        print(f"{name:<16}{version}")
+    print(f"{'python':<16}{document['python']} on {document['platform']}")
+    flags = ", ".join(document["cpu_features"]) or "nothing notable"
+    print(f"{'cpu':<16}{document['cpu']}, {counted(document['threads'], 'thread')}, {flags}")
+    print(f"{'engine':<16}OpenVINO, computing in {document['precision']}")
+    print(f"{'cache':<16}{cache_folder()}")

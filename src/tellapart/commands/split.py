@@ -1,0 +1,224 @@
+"""A small set out of a big one: so many pictures a class into train, valid and test, as copies or links.
+
+What is drawn is looked at, so that pictures which show the same are not in two splits.
+
+Nothing is ever moved, changed or deleted, and the same command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tellapart import files
+from tellapart.backbones.catalogue import load_backbone
+from tellapart.data.groups import declare_groups
+from tellapart.data.png import png_bytes, write_png
+from tellapart.data.scan import scan
+from tellapart.duplicates.subset import Choice, choose_apart
+from tellapart.errors import DataError, OutputError, UsageError
+from tellapart.progress import Progress, Silent
+from tellapart.text import counted
+from tellapart.types import SPLITS, Index, Picture, SplitName
+
+BASE = "lite0"  # looks at what is drawn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """One picture and the file it is to become."""
+
+    picture: Picture
+    split: SplitName
+    target: Path
+
+
+def split(
+    data: Path,
+    out: Path,
+    *,
+    sizes: Mapping[SplitName, int],
+    seed: int = 0,
+    link: bool = False,
+    group_by: str | None = None,
+    near: bool = True,
+    progress: Progress | None = None,
+) -> dict[str, dict[SplitName, int]]:
+    """Write OUT/{train,valid,test}/{class}/… with sizes pictures a class and split; the counts, by class.
+
+    Args:
+        data: any data that `train` takes; splits it has are not looked at.
+        out: where to; made if it is not there.
+        sizes: pictures per class in each split; a split of 0 is left out.
+        seed: which pictures are drawn.
+        link: symbolic links instead of copies.
+        group_by: declares groups of pictures of which no two splits get any, see `declare_groups`.
+        near: look at what is drawn, so that no edit of a picture is in another split; else only equal files are told.
+        progress: told of every picture.
+
+    Raises:
+        UsageError: the sizes make no sense, or links are asked for pictures that have no file of their own.
+        DataError: a class has too few pictures, or a name that no folder can have, or the data cannot be used.
+        OutputError: OUT cannot be written to, or holds pictures that are not of this draw.
+    """
+    if min(sizes.values()) < 0 or sum(sizes.values()) == 0:
+        raise UsageError(
+            "the sizes of the splits are no counts of pictures", hint="For example: --train 100 --valid 50 --test 50."
+        )
+    progress = progress or Silent()
+    index = scan(data)
+    index = index if group_by is None else declare_groups(index, group_by)
+    if link and index.arrays:
+        raise UsageError("pictures inside IDX files cannot be linked to", where=data, hint="Leave --link out.")
+    if out.resolve().is_relative_to(data.resolve()) and data.is_dir():
+        raise UsageError("the new set would lie inside the old one", where=out, hint="Choose a folder outside it.")
+    check_names(index)
+    base = load_backbone(BASE) if near else None
+    whole = index
+    index, chosen = choose_apart(index, base, sizes=sizes, seed=seed, progress=progress)
+    left_out = len(whole.pictures) - len(index.pictures)
+    if left_out:
+        drawn = counted(left_out, "picture that cannot be read was", "pictures that cannot be read were")
+        progress.note(f"{drawn} drawn and replaced by others.")
+    placements = list(place(index, out, chosen))
+    check_place(out, {placement.target for placement in placements})
+    sweep(out)
+    progress.start("Linking pictures" if link else "Copying pictures", total=len(placements), unit="pictures")
+    counts: dict[str, dict[SplitName, int]] = {name: dict.fromkeys(SPLITS, 0) for name in index.classes}
+    for placement in placements:
+        put(placement, index, link=link)
+        counts[placement.picture.label or ""][placement.split] += 1
+        progress.advance()
+    progress.finish()
+    return counts
+
+
+def check_names(index: Index) -> None:
+    """Stop at classes of a manifest that are no name of one folder: they would be written elsewhere, even outside OUT.
+
+    Raises:
+        DataError: there is one.
+    """
+    for name in index.classes:
+        if name in (".", "..") or any(character in name for character in "/\\\0"):
+            raise DataError("the class cannot be the name of a folder", where=name, hint="Give it another name.")
+
+
+def check_place(out: Path, targets: set[Path]) -> None:
+    """Stop where OUT holds files of another draw: a picture could then be in train and in test.
+
+    Raises:
+        OutputError: it does.
+    """
+    for name in SPLITS:
+        for found in sorted((out / name).rglob("*")):
+            if not found.is_dir() and found not in targets and not found.name.startswith(files.STAGED_PREFIX):
+                hint = "Choose an empty folder; nothing was changed."
+                raise OutputError("the folder holds files that are not of this draw", where=found, hint=hint)
+
+
+def sweep(out: Path) -> None:
+    """Remove the half files that a killed run has left below OUT's splits.
+
+    Raises:
+        OutputError: one cannot be removed.
+    """
+    for name in SPLITS:
+        for leftover in (out / name).rglob(f"{files.STAGED_PREFIX}*"):
+            try:
+                leftover.unlink(missing_ok=True)
+            except OSError as error:
+                raise files.output_error(error, leftover) from error
+
+
+def place(index: Index, out: Path, chosen: Sequence[Choice]) -> Iterator[Placement]:
+    """The file that each chosen picture is to become."""
+    by_class: dict[str, list[int]] = defaultdict(list)
+    for row, picture in enumerate(index.pictures):
+        by_class[picture.label or ""].append(row)
+    names: dict[int, str] = {}
+    for rows in by_class.values():
+        names.update(zip(rows, target_names([index.pictures[row] for row in rows]), strict=True))
+    for choice in chosen:
+        picture = index.pictures[choice.row]
+        target = out / choice.split / (picture.label or "") / names[choice.row]
+        yield Placement(picture=picture, split=choice.split, target=target)
+
+
+def target_names(pictures: list[Picture]) -> list[str]:
+    """A file name for each picture: its own, with a number where two would share one."""
+    taken: set[str] = set()
+    names = []
+    for picture in pictures:
+        name = picture.file.name if picture.row is None else f"{picture.row:06d}.png"
+        stem, suffix = os.path.splitext(name)  # noqa: PTH122  pathlib trips over undecodable names less well
+        number = 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{stem}_{number}{suffix}"
+        taken.add(name.casefold())
+        names.append(name)
+    return names
+
+
+def put(placement: Placement, index: Index, *, link: bool) -> None:
+    """Make one file, unless it is there already and is the same.
+
+    Raises:
+        DataError: the picture's file cannot be read.
+        OutputError: another file is there, or it cannot be written.
+    """
+    picture, target = placement.picture, placement.target
+    if os.path.lexists(target):
+        if target.exists() and is_same(picture, target, index):
+            return
+        hint = "Choose an empty folder; nothing was replaced."
+        raise OutputError("another file is already there", where=target, hint=hint)
+    if picture.row is not None:
+        write_png(target, index.arrays[picture.file][picture.row])
+    elif link:
+        make_link(picture.file, target)
+    else:
+        copy_file(picture.file, target)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file's bytes.
+
+    Raises:
+        DataError: the source cannot be opened.
+        OutputError: the target cannot be written.
+    """
+    try:
+        opened = source.open("rb")
+    except OSError as error:
+        reason = (error.strerror or "cannot be read").lower()
+        hint = "Make it readable or take it out, then run it again."
+        raise DataError(f"cannot read a picture ({reason})", where=source, hint=hint) from error
+    with opened, files.staged(target) as temporary, temporary.open("wb") as copy:
+        shutil.copyfileobj(opened, copy)
+
+
+def is_same(picture: Picture, target: Path, index: Index) -> bool:
+    """Whether a file that is there already is the one that `put` would make."""
+    if picture.row is None:
+        return filecmp.cmp(picture.file, target, shallow=False)
+    return png_bytes(index.arrays[picture.file][picture.row]) == target.read_bytes()
+
+
+def make_link(source: Path, target: Path) -> None:
+    """A symbolic link at target to the absolute place of source.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(source.resolve())
+    except OSError as error:
+        raise files.output_error(error, target) from error

@@ -1,0 +1,80 @@
+"""The layers of a net: what each one is, the shape of its output, and its parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.catalogue import BACKBONES, load_backbone
+from tellapart.nets.layer import Layer
+
+SHOWN = {"Conv": "convolution", "Add": "residual sum", "GlobalAveragePool": "global average pooling"}
+
+
+def summarise(net: str, *, size: int | None = None) -> list[Layer]:
+    """The layers of a net by name, for an input square of side size (None: the net's own).
+
+    Args:
+        net: a base that ships with the package; or, with the extra torch, one of the chapter's convnets or any base of
+            timm.
+        size: the side of the input square in pixels.
+
+    Raises:
+        UsageError: no net has that name, or the size is out of range.
+        MissingExtraError: the net needs PyTorch, which is not installed.
+    """
+    if net in BACKBONES:
+        return summarise_graph(load_backbone(net, size=size))
+    from tellapart.nets.summary import summarise_net
+
+    return summarise_net(net, size=size)
+
+
+def summarise_graph(backbone: Backbone) -> list[Layer]:
+    """The layers of a base from its graph, all of them frozen."""
+    import onnx
+
+    model = onnx.load_from_string(backbone.graph)
+    side = backbone.preprocess.size
+    for dimension, value in zip(model.graph.input[0].type.tensor_type.shape.dim, (1, side, side, 3), strict=True):
+        dimension.dim_value = value
+    model = onnx.shape_inference.infer_shapes(model)
+    shapes = {value.name: _shape(value) for value in [*model.graph.value_info, *model.graph.output]}
+    sizes = {tensor.name: _elements(tensor.dims) for tensor in model.graph.initializer}
+    widened = {
+        node.output[0]: sizes[node.input[0]]
+        for node in model.graph.node
+        if node.op_type == "Cast" and node.input[0] in sizes
+    }
+    counted = {**sizes, **widened}
+    return [
+        Layer(
+            name=node.name,
+            kind=_kind(node),
+            shape=shapes[node.output[0]],
+            parameters=sum(counted.get(name, 0) for name in node.input) if node.op_type == "Conv" else 0,
+        )
+        for node in model.graph.node
+        if node.op_type in SHOWN
+    ]
+
+
+def _shape(value: Any) -> tuple[int, ...]:  # noqa: ANN401
+    dimensions = tuple(dimension.dim_value for dimension in value.type.tensor_type.shape.dim)[1:]
+    return (*dimensions[1:], dimensions[0]) if len(dimensions) == 3 else dimensions
+
+
+def _elements(dimensions: Any) -> int:  # noqa: ANN401
+    count = 1
+    for dimension in dimensions:
+        count *= dimension
+    return count
+
+
+def _kind(node: Any) -> str:  # noqa: ANN401
+    attributes = {attribute.name: attribute for attribute in node.attribute}
+    if node.op_type != "Conv":
+        return SHOWN[node.op_type]
+    kernel, stride = list(attributes["kernel_shape"].ints), attributes["strides"].ints[0]
+    depthwise = "depthwise " if attributes["group"].i > 1 else ""
+    return f"{depthwise}convolution {kernel[0]}x{kernel[1]}" + (f", stride {stride}" if stride > 1 else "")

@@ -1,0 +1,126 @@
+"""Grad-CAM on any stage of a model file: its graph is run by torch, operator by operator, so any recipe's file will do.
+
+A stage is a tensor of the graph that holds maps. It is called after what makes it and how many of that kind came
+before: conv1, relu1, maxpool1, conv2 …
+
+Legend: S side of the square, C channels and h w places of a stage, D features, K classes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.backbones.backbone import Backbone
+from tellapart.errors import UsageError
+from tellapart.explain.grad_cam import combined
+from tellapart.extras import load_torch
+from tellapart.finetuning.onnx_in_torch import OPERATORS, Operation, Stages, trainable_stages
+from tellapart.heads.linear import LinearHead
+from tellapart.types import Pixels
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LAST: Final = "last"  # the stage nearest to the answer
+NAMED: Final = 12  # stages named in an error
+
+
+class GraphCam:
+    """A model file's base and head, in torch, ready for Grad-CAM."""
+
+    def __init__(self, backbone: Backbone, head: LinearHead) -> None:
+        """Read the graph.
+
+        Raises:
+            MissingExtraError: torch is not installed.
+            UsageError: the graph has an operator that torch is not told here how to run.
+        """
+        torch = load_torch()
+        try:
+            self._stages = trainable_stages(backbone.graph, entry=backbone.entry, outputs=backbone.outputs)
+        except UsageError as error:
+            raise UsageError("Grad-CAM cannot run this base", where=error.where) from error
+        constants = {**self._stages.constants, **self._stages.weights}
+        self._constants = {name: torch.from_numpy(value) for name, value in constants.items()}
+        self._head = head
+        self._names = stage_names(self._stages.operations)
+
+    def heat(self, square: Pixels, *, stage: str, target: int) -> tuple[NDArray[np.float32], float]:
+        """The signed Grad-CAM map float32 [h, w] of a stage for a class, and the logit of the class.
+
+        Args:
+            square: uint8 [S, S, 3], prepared.
+            stage: its name, or "last".
+            target: the class, by position.
+
+        Raises:
+            UsageError: there is no such stage, it gives no maps, or the class does not depend on it.
+        """
+        torch = load_torch()
+        pixels = torch.from_numpy(square[np.newaxis].astype(np.float32))
+        if stage == LAST:
+            stage = self.stages(square)[-1]
+        if stage not in self._names:
+            raise UsageError("the net has no such stage", where=stage, hint=self._choices(square))
+        with torch.enable_grad():
+            features, maps = self._run(pixels, cut=self._names[stage])
+            if maps is None or maps.ndim != 4:
+                raise UsageError("this stage gives no maps", where=stage, hint=self._choices(square))
+            columns = features[:, self._head.start : self._head.stop]
+            weight = torch.from_numpy(np.ascontiguousarray(self._head.weight[:, target]))
+            logit = (columns @ weight)[0] + float(self._head.bias[target])
+            gradient = torch.autograd.grad(logit, maps, allow_unused=True)[0] if logit.requires_grad else None
+        if gradient is None:
+            raise UsageError("the answer does not depend on this stage", where=stage, hint=self._choices(square))
+        found: NDArray[np.float32] = combined(maps.detach(), gradient, signed=True)[0].numpy()
+        return found, float(logit.detach())
+
+    def stages(self, square: Pixels) -> tuple[str, ...]:
+        """The names of the stages that hold maps of more than one place, in the order they are run."""
+        torch = load_torch()
+        with torch.no_grad():
+            known = run_all(self._stages, torch.from_numpy(square[np.newaxis].astype(np.float32)), self._constants)
+        return tuple(
+            name
+            for name, tensor in self._names.items()
+            if known[tensor].ndim == 4 and known[tensor].shape[2] * known[tensor].shape[3] > 1
+        )
+
+    def _run(self, pixels: Tensor, *, cut: str) -> tuple[Tensor, Tensor | None]:
+        """The features [1, D], and the maps of one stage with a gradient of their own."""
+        torch = load_torch()
+        known = run_all(self._stages, pixels, self._constants, cut=cut)
+        parts = [known[name] for name in self._stages.outputs]
+        return torch.cat(parts, dim=1), known.get(cut)
+
+    def _choices(self, square: Pixels) -> str:
+        names = self.stages(square)
+        return f"Stages with maps: {', '.join(names[-NAMED:])}."
+
+
+def stage_names(operations: Sequence[Operation]) -> dict[str, str]:
+    """The tensor of each stage by its name: the operator in small letters and its number."""
+    counts: Counter[str] = Counter()
+    names: dict[str, str] = {}
+    for operation in operations:
+        kind = operation.kind.lower()
+        counts[kind] += 1
+        names[f"{kind}{counts[kind]}"] = operation.output
+    return names
+
+
+def run_all(
+    stages: Stages, pixels: Tensor, constants: Mapping[str, Tensor], *, cut: str | None = None
+) -> dict[str, Any]:
+    """Every tensor of the graph by name; the one named cut is cut off from what made it, and has a gradient."""
+    known: dict[str, Any] = {**constants, stages.entry: pixels}
+    for operation in stages.operations:
+        inputs = [known[name] if name else None for name in operation.inputs]
+        result = OPERATORS[operation.kind](operation.attributes, *inputs)
+        known[operation.output] = result.detach().requires_grad_() if operation.output == cut else result
+    return known

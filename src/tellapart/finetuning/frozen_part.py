@@ -1,0 +1,136 @@
+"""The part of a base that stays frozen: run once over every augmented view, what it gives kept on disk.
+
+The engine computes the map at which the base is cut, and the features of the depths before it; an epoch of training
+reads them instead of decoding, warping and computing again.
+
+Legend: N pictures, V views, C channels, h w sides of a map, S side of a square, P features of the frozen depths.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.engine import Engine, native_precision, thread_count
+from tellapart.files import output_error
+from tellapart.finetuning.split_point import Cut
+from tellapart.progress import Progress
+from tellapart.types import Features, Pixels
+
+LIMIT = 4_000_000_000  # bytes on disk
+LOOK_AHEAD = 8  # pictures, each with all its views
+LARGEST_HALF = 65504.0  # where float16 ends
+MAP = "map"
+
+Show = Callable[[int], Pixels]  # row to uint8 [V, S, S, 3]: every view of that picture
+
+
+Views = NDArray[np.float16]  # [N, V, P + h * w * C]
+
+
+def affordable_views(prefix: Backbone, *, pictures: int, wanted: int, limit: int = LIMIT) -> int:
+    """How many views of each picture may be kept without going beyond limit bytes; at least 1."""
+    return max(1, min(wanted, limit // (pictures * prefix.width * np.dtype(np.float16).itemsize)))
+
+
+def keep_views(prefix: Backbone, show: Show, *, pictures: int, views: int, path: Path, progress: Progress) -> Views:
+    """What the frozen part gives for every view of every picture, in a file that is mapped into memory.
+
+    Args:
+        prefix: the frozen part, see `prefix_backbone`.
+        show: makes all views of one picture, so that it is decoded once; called from several threads.
+        pictures: N.
+        views: V.
+        path: the file. One that is there is taken as it is, so its name must say what is in it.
+        progress: told of every view.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    shape = (pictures, views, prefix.width)
+    if path.exists():
+        kept: Views = np.load(path, mmap_mode="r")
+        if kept.shape == shape and kept.dtype == np.float16:
+            return kept
+    partial_file = path.with_suffix(".part")
+    progress.start("Looking at views", total=pictures * views, unit="views")
+    _fill(prefix, show, _room(shape, partial_file), progress=progress)
+    progress.finish()
+    partial_file.replace(path)
+    return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
+
+
+def prefix_backbone(backbone: Backbone, cut: Cut) -> Backbone:
+    """The frozen part as a base of its own: its features are the frozen depths and, last, the map [h, w, C] flat."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    model = onnx.load_from_string(backbone.graph)
+    model.graph.node.extend(
+        [
+            helper.make_node("Transpose", [cut.tensor], [f"{MAP}_last"], name=f"{MAP}_last", perm=[0, 2, 3, 1]),
+            helper.make_node("Flatten", [f"{MAP}_last"], [MAP], name=MAP, axis=1),
+        ]
+    )
+    model.graph.output.append(helper.make_tensor_value_info(MAP, TensorProto.FLOAT, ["N", cut.values]))
+    outputs = dict(zip(backbone.widths, backbone.outputs, strict=True))
+    return replace(
+        backbone,
+        graph=bytes(model.SerializeToString(deterministic=True)),
+        widths={depth: backbone.widths[depth] for depth in cut.frozen} | {MAP: cut.values},
+        outputs=(*(outputs[depth] for depth in cut.frozen), MAP),
+    )
+
+
+def _room(shape: tuple[int, int, int], path: Path) -> Views:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
+    except OSError as error:
+        raise output_error(error, path) from error
+
+
+def _fill(prefix: Backbone, show: Show, kept: Views, *, progress: Progress) -> None:
+    """Fill the rows, picture after picture. Values beyond float16 are held at its ends."""
+    pictures, views, width = kept.shape
+    rows = kept.reshape(pictures * views, width)
+    engine = Engine(prefix, precision=native_precision())
+
+    def receive(features: Features, *, first: int) -> None:
+        rows[first : first + len(features)] = features.clip(-LARGEST_HALF, LARGEST_HALF)
+        progress.advance(len(features))
+
+    try:
+        with contextlib.closing(_squares(show, pictures=pictures)) as squares:
+            for first in range(0, len(rows), engine.pictures):
+                batch = np.stack(list(islice(squares, engine.pictures)))
+                engine.submit(batch, partial(receive, first=first))
+        engine.wait()
+    finally:
+        engine.drain()
+
+
+def _squares(show: Show, *, pictures: int) -> Generator[Pixels]:
+    """Every view of every picture in order, made by threads that run a bounded number of pictures ahead."""
+    waiting: deque[Future[Pixels]] = deque()
+    with ThreadPoolExecutor(thread_count(), thread_name_prefix="view") as pool:
+        try:
+            for row in range(pictures):
+                waiting.append(pool.submit(show, row))
+                if len(waiting) >= LOOK_AHEAD:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,333 @@
+"""Fine-tuning: the head first, then the last stages with it, on what the frozen part of the base gave once.
+
+The start is the head that the recipe `features` found on the frozen base; it answers exactly as that one does, and the
+earlier depths stay joined to it, so that training can only be kept where it helps. Head and stages are trained at
+different rates (Howard and Ruder 2018): the head is at its optimum already and only follows. What is kept lies on the
+line from the start to what training came to, as far along it as valid says (WiSE-FT; Wortsman et al. 2022): a whole way
+that is too far is not the same as no way at all.
+
+Legend: N training pictures, M valid pictures, V views, P features of the frozen depths, D features of all depths,
+K classes, C channels and h w sides of the map at the cut.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.backbones.backbone import Backbone
+from tellapart.extras import load_torch
+from tellapart.finetuning.frozen_part import Views
+from tellapart.finetuning.onnx_in_torch import Stages, trainable_stages, with_weights
+from tellapart.finetuning.split_point import Cut
+from tellapart.heads.calibration import fit_temperature, probabilities
+from tellapart.heads.dual_space import Standard
+from tellapart.heads.linear import LinearHead
+from tellapart.nets.device import Machine
+from tellapart.nets.epoch import Batch, run_epoch
+from tellapart.nets.fit import Fitted, OnEpoch, Pictures, fit_net
+from tellapart.nets.images import steps_per_epoch
+from tellapart.nets.schedule import Training, class_weights
+from tellapart.nets.steps import judging_step
+from tellapart.progress import Progress
+from tellapart.seeds import generator
+from tellapart.types import Labels
+
+if TYPE_CHECKING:
+    import torch
+
+HEAD: Final = "head."
+WAYS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)  # how much of the way from the start may be kept
+JUDGED_TOGETHER: Final = 64  # pictures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the frozen part gave.
+
+    Attributes:
+        train: float16 [N, V, P + h * w * C].
+        labels: int64 [N].
+        valid: float16 [M, P + h * w * C], of the pictures as they are.
+        valid_labels: int64 [M].
+    """
+
+    train: Views
+    labels: Labels
+    valid: NDArray[np.float16]
+    valid_labels: Labels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Where training starts.
+
+    Attributes:
+        backbone: the frozen base.
+        cut: where it is cut.
+        head: a head on the frozen base's features.
+        standard: mean and inverse deviation [D] of those features over the training pictures.
+        dropout: the share of the features that is hidden from the head in each step of training.
+    """
+
+    backbone: Backbone
+    cut: Cut
+    head: LinearHead
+    standard: Standard
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuned:
+    """What came of it.
+
+    Attributes:
+        backbone: the base with its last stages trained.
+        head: on its features.
+        module: the trained part in torch.
+        weights: float32, what the trained stages hold now, by name.
+        fitted: how the training went.
+        way: how much of the way from the start to the best epoch was kept, one of WAYS; 0 is the start itself.
+        score: the log loss on valid there, calibrated; None where there is nothing to judge by.
+        start_score: the log loss on valid before.
+    """
+
+    backbone: Backbone
+    head: LinearHead
+    module: torch.nn.Module
+    weights: Mapping[str, NDArray[np.float32]]
+    fitted: Fitted
+    way: float
+    score: float | None
+    start_score: float | None
+
+
+def finetune(
+    start: Start,
+    seen: Seen,
+    *,
+    training: Training,
+    head_rate: float,
+    machine: Machine,
+    seed: int,
+    checkpoint: Path,
+    progress: Progress,
+    on_epoch: OnEpoch = lambda _history: None,
+) -> Tuned:
+    """Train the stages after the cut and the head together; keep the best epoch by valid, or part of the way to it.
+
+    Args:
+        start: where training starts.
+        seen: what the frozen part gave for the training and valid pictures.
+        training: the settings.
+        head_rate: factor on the learning rate of the head.
+        machine: where to compute.
+        seed: of the order.
+        checkpoint: the file written after every epoch.
+        progress: told of every step.
+        on_epoch: called after every epoch with all rows so far.
+
+    Raises:
+        UsageError: the base has an operator that cannot be trained.
+        OutputError: the checkpoint cannot be written.
+    """
+    outputs = dict(zip(start.backbone.widths, start.backbone.outputs, strict=True))
+    stages = trainable_stages(
+        start.backbone.graph, entry=start.cut.tensor, outputs=[outputs[depth] for depth in start.cut.trained]
+    )
+    module = build_module(start, stages)
+    pictures = _pictures(start, seen, training=training, seed=seed)
+    begun = parameters_of(machine.place(module))
+    fitted = fit_net(
+        module,
+        pictures,
+        training=training,
+        machine=machine,
+        seed=seed,
+        checkpoint=checkpoint,
+        scale=lambda name: head_rate if name.startswith(HEAD) else 1.0,
+        progress=progress,
+        on_epoch=on_epoch,
+    )
+    way, scores = keep_part_of_the_way(module, begun, pictures, machine=machine)
+    weights = trained_weights(module, stages)
+    return Tuned(
+        backbone=replace(start.backbone, graph=with_weights(start.backbone.graph, weights)),
+        weights=weights,
+        head=raw_head(module, start.standard),
+        module=module,
+        fitted=fitted,
+        way=way,
+        score=scores.get(way),
+        start_score=scores.get(0.0),
+    )
+
+
+def keep_part_of_the_way(
+    module: torch.nn.Module, begun: Mapping[str, torch.Tensor], pictures: Pictures, *, machine: Machine
+) -> tuple[float, dict[float, float]]:
+    """Leave a module at the best of WAYS from where it began to where it is, by valid; the whole way without valid.
+
+    Args:
+        module: trained.
+        begun: its parameters before, by name.
+        pictures: with what it is judged by.
+        machine: where to compute.
+
+    Returns:
+        How much of the way was kept, and the log loss on valid at each of WAYS; none without valid.
+    """
+    ended = parameters_of(module)
+    scores: dict[float, float] = {}
+    for way in WAYS:
+        _move(module, begun, ended, way=way)
+        score = judged_loss(module, pictures, machine=machine)
+        if score is None:
+            break
+        scores[way] = score
+    best = min(scores, key=lambda way: (scores[way], way)) if scores else 1.0
+    _move(module, begun, ended, way=best)
+    return best, scores
+
+
+def parameters_of(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """A copy of every parameter, by name."""
+    return {name: value.detach().clone() for name, value in module.named_parameters()}
+
+
+def _move(
+    module: torch.nn.Module, begun: Mapping[str, torch.Tensor], ended: Mapping[str, torch.Tensor], *, way: float
+) -> None:
+    with load_torch().no_grad():
+        for name, value in module.named_parameters():
+            value.copy_(begun[name].lerp(ended[name], way) if way > 0 else begun[name])
+
+
+def build_module(start: Start, stages: Stages) -> torch.nn.Module:
+    """From rows [B, P + h * w * C] of the frozen part to logits [B, K]: the stages, all depths joined, and the head.
+
+    What is trained is not a weight but how far it has moved, in units of the size of its channel: weight = start + size
+    * move, with every move 0 at first. A learning rate is then a relative one (in lite0, with its normalisation folded
+    in, the weights of one layer are 25 times those of the next), and weight decay pulls back to the pretrained weights
+    instead of to nothing (L2-SP; Li, Grandvalet and Davoine 2018).
+    """
+    torch = load_torch()
+    channels, height, width = start.cut.shape
+    frozen = sum(start.backbone.widths[depth] for depth in start.cut.frozen)
+
+    class Tail(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = standardised_head(start)
+            self.moves = torch.nn.ParameterList(torch.zeros(value.shape) for value in stages.weights.values())
+            for place, value in enumerate(stages.weights.values()):
+                self.register_buffer(f"start{place}", torch.from_numpy(value), persistent=False)
+                self.register_buffer(f"size{place}", torch.from_numpy(channel_sizes(value)), persistent=False)
+            self.register_buffer("mean", torch.from_numpy(start.standard.mean).float())
+            self.register_buffer("scale", torch.from_numpy(start.standard.inverse_deviation).float())
+            for place, value in enumerate(stages.constants.values()):
+                self.register_buffer(f"constant{place}", torch.from_numpy(value), persistent=False)
+
+        def weights(self) -> list[Any]:
+            sizes = (getattr(self, f"size{place}") for place in range(len(self.moves)))
+            starts = (getattr(self, f"start{place}") for place in range(len(self.moves)))
+            return [begin + size * move for begin, size, move in zip(starts, sizes, self.moves, strict=True)]
+
+        def constants(self) -> Mapping[str, Any]:
+            fixed = {name: getattr(self, f"constant{place}") for place, name in enumerate(stages.constants)}
+            return fixed | dict(zip(stages.weights, self.weights(), strict=True))
+
+        def forward(self, rows: Any) -> Any:  # noqa: ANN401 - tensors
+            early = rows[:, :frozen].float()
+            maps = rows[:, frozen:].float().reshape(-1, height, width, channels).permute(0, 3, 1, 2)
+            late = [depth.float() for depth in stages.run(maps, self.constants())]
+            with torch.autocast(rows.device.type, enabled=False):
+                features = (torch.cat([early, *late], dim=1) - self.mean) * self.scale
+                return self.head(torch.nn.functional.dropout(features, start.dropout, self.training))
+
+    return Tail()
+
+
+def channel_sizes(weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The size of each channel of a weight, for broadcasting: the root mean square, of all of a vector together.
+
+    A channel of nothing but zeros has size 0 and stays so: no picture ever woke it.
+    """
+    axes = tuple(range(1, weight.ndim)) if weight.ndim > 1 else (0,)
+    sizes: NDArray[np.float32] = np.sqrt(np.mean(np.square(weight), axis=axes, keepdims=True))
+    return sizes
+
+
+def trained_weights(module: torch.nn.Module, stages: Stages) -> dict[str, NDArray[np.float32]]:
+    """The weights of the stages as they stand in the module, by name."""
+    tail: Any = module
+    return {name: value.detach().cpu().numpy() for name, value in zip(stages.weights, tail.weights(), strict=True)}
+
+
+def standardised_head(start: Start) -> Any:  # noqa: ANN401 - a torch.nn.Linear
+    """The head for standardised features of all depths: 0 for the depths it does not read."""
+    torch = load_torch()
+    weight = np.zeros((start.backbone.width, start.head.bias.size))
+    weight[start.head.start : start.head.stop] = start.head.weight
+    deviation = 1 / np.where(start.standard.inverse_deviation > 0, start.standard.inverse_deviation, 1.0)
+    layer = torch.nn.Linear(*weight.shape)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy((weight * deviation[:, None]).T))
+        layer.bias.copy_(torch.from_numpy(start.head.bias + start.standard.mean @ weight))
+    return layer
+
+
+def raw_head(module: torch.nn.Module, standard: Standard) -> LinearHead:
+    """The module's head for features as they are."""
+    head: Any = module.head
+    weight = head.weight.detach().cpu().double().numpy().T * standard.inverse_deviation[:, None]
+    bias = head.bias.detach().cpu().double().numpy() - standard.mean @ weight
+    return LinearHead(
+        weight=np.ascontiguousarray(weight, np.float32), bias=bias.astype(np.float32), start=0, stop=len(weight)
+    )
+
+
+def judged_loss(module: torch.nn.Module, pictures: Pictures, *, machine: Machine) -> float | None:
+    """Log loss on valid after calibration, as epochs are judged; None without valid pictures."""
+    logits: list[NDArray[np.float64]] = []
+    batches = list(pictures.valid())
+    if not batches:
+        return None
+    run_epoch(judging_step(module, machine=machine, keep=logits), batches)
+    labels, found = np.concatenate([batch.labels for batch in batches]), np.concatenate(logits)
+    calibrated = probabilities(found, temperature=fit_temperature(found, labels))
+    return float(-np.log(np.maximum(calibrated[np.arange(len(labels)), labels], 1e-15)).mean())
+
+
+def _pictures(start: Start, seen: Seen, *, training: Training, seed: int) -> Pictures:
+    digest = hashlib.sha256(f"{start.backbone.digest} {start.cut} {seen.train.shape}".encode())
+    for part in (seen.train[:, [0, -1], :1], seen.labels, seen.valid[:, :1], start.head.weight, start.head.bias):
+        digest.update(part.tobytes())
+    return Pictures(
+        train=lambda epoch: view_batches(seen, batch=training.batch, seed=seed, epoch=epoch),
+        steps=steps_per_epoch(len(seen.labels), batch=training.batch),
+        weights=class_weights(seen.labels, classes=start.head.bias.size),
+        valid=lambda: valid_batches(seen),
+        fingerprint=digest.hexdigest(),
+    )
+
+
+def view_batches(seen: Seen, *, batch: int, seed: int, epoch: int) -> Iterator[Batch]:
+    """Every training picture once, in an order of (seed, epoch), each in the view whose turn it is."""
+    views = seen.train.shape[1]
+    order = generator(seed, "order", epoch).permutation(len(seen.labels))
+    for rows in np.array_split(order, steps_per_epoch(len(order), batch=batch)):
+        yield Batch(inputs=seen.train[rows, (rows + epoch) % views], labels=seen.labels[rows])
+
+
+def valid_batches(seen: Seen) -> Iterator[Batch]:
+    cuts = [*range(0, len(seen.valid), JUDGED_TOGETHER), len(seen.valid)]
+    for first, last in pairwise(cuts):
+        yield Batch(inputs=np.array(seen.valid[first:last]), labels=seen.valid_labels[first:last])

@@ -1,0 +1,297 @@
+"""The convnets by name. Each is a trunk, from pixels to features, and a last linear layer, so that it can be served.
+
+The chapter's two are in Chollet, Deep Learning with Python (2017), listings 5.1 to 5.3 and 5.5; the others are ours.
+
+Legend: N pictures, S side of the input, D features, K classes.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+from tellapart.errors import UsageError
+from tellapart.extras import load_torch
+from tellapart.nets.device import seeded
+
+if TYPE_CHECKING:
+    import torch
+
+MIDDLE: Final = (127.5,)  # grey levels
+SPREAD: Final = (63.75,)  # grey levels come in from -2 to 2, near unit variance for photographs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Net:
+    """A net that can be trained and served.
+
+    Attributes:
+        name: what the user calls it.
+        trunk: from uint8 RGB [N, S, S, 3] to features float32 [N, D], normalisation included.
+        head: the last linear layer, from D features to K logits.
+        size: S in pixels.
+    """
+
+    name: str
+    trunk: torch.nn.Module
+    head: torch.nn.Linear
+    size: int
+
+    def module(self) -> torch.nn.Module:
+        """The whole net, from uint8 [N, S, S, 3] to logits [N, K]; it shares its weights with trunk and head."""
+        nn = load_torch().nn
+        return nn.Sequential(_named({"trunk": self.trunk, "head": self.head}))
+
+    def training_module(self) -> torch.nn.Module:
+        """The same with every max pooling before the ReLU it follows: the same answers in less time."""
+        nn = load_torch().nn
+        return nn.Sequential(_named({"trunk": pooled_first(self.trunk), "head": self.head}))
+
+
+def build_net(
+    name: str, *, size: int | None = None, channels: int | None = None, classes: int, dropout: float = 0.0, seed: int
+) -> Net:
+    """The net of that name with fresh weights.
+
+    Args:
+        name: one of NETS.
+        size: the side of its input in pixels; None for its own.
+        channels: 3, or 1 to look at the mean of the three; None for its own.
+        classes: K; 1 makes a single logit, for a sigmoid.
+        dropout: the share of features dropped in training before the dense layers.
+        seed: of the weights.
+
+    Raises:
+        UsageError: no net has that name, or it cannot take so small a picture.
+    """
+    if name not in NETS:
+        raise UsageError("no such net", where=name, hint=f"Choose one of: {', '.join(sorted(NETS))}.")
+    builder, own_size, own_channels = NETS[name]
+    side = own_size if size is None else size
+    with seeded(seed, "weights"):
+        try:
+            trunk = builder(own_channels if channels is None else channels, dropout, side)
+            width = feature_width(trunk, size=side)
+        except RuntimeError as error:
+            raise UsageError(f"the net {name} cannot take so small a picture", where=f"{side} px") from error
+        return Net(name=name, trunk=trunk, head=load_torch().nn.Linear(width, classes), size=side)
+
+
+def net_size(name: str) -> int:
+    """The own input size of a net by name, in pixels."""
+    return NETS[name][1]
+
+
+def net_from_module(
+    module: torch.nn.Module,
+    *,
+    name: str,
+    size: int,
+    mean: Sequence[float] = (0.0, 0.0, 0.0),
+    std: Sequence[float] = (255.0, 255.0, 255.0),
+) -> Net:
+    """A user's own module, which takes float32 [N, 3, S, S] and ends in a linear layer, as a net of ours.
+
+    Args:
+        module: copied, not changed.
+        name: what to call it.
+        size: S, the side of its input in pixels.
+        mean: what is subtracted from the grey levels 0 to 255 of each channel.
+        std: what they are then divided by; as it stands, the module gets 0 to 1.
+
+    Raises:
+        UsageError: it does not end in a linear layer.
+    """
+    torch = load_torch()
+    body = deepcopy(module)
+    linear = [place for place, layer in body.named_modules() if isinstance(layer, torch.nn.Linear)]
+    if not linear or isinstance(body, torch.nn.Linear):
+        raise UsageError("the net does not end in a linear layer", where=name, hint="Give it a last torch.nn.Linear.")
+    head = body.get_submodule(linear[-1])
+    body.set_submodule(linear[-1], torch.nn.Identity())
+    trunk = torch.nn.Sequential(_named({"pixels": pixel_layer(channels=3, mean=mean, std=std), "body": body}))
+    net = Net(name=name, trunk=trunk, head=head, size=size)
+    _check_parts(net, module)
+    return net
+
+
+def feature_width(trunk: torch.nn.Module, *, size: int) -> int:
+    """D, found by showing the trunk an empty picture of side size."""
+    torch = load_torch()
+    training = trunk.training
+    with torch.no_grad():
+        features = trunk.eval()(torch.zeros((1, size, size, 3), dtype=torch.uint8))
+    trunk.train(training)
+    return int(features[0].numel())
+
+
+def _check_parts(net: Net, module: torch.nn.Module) -> None:
+    torch = load_torch()
+    images = torch.arange(net.size * net.size * 3).reshape(1, net.size, net.size, 3).remainder(256).to(torch.uint8)
+    pixels = net.trunk[0]  # type: ignore[index,unused-ignore]
+    with torch.inference_mode():
+        whole = deepcopy(module).eval()(pixels(images))
+        parts = net.module().eval()(images)
+    net.trunk.train()
+    if parts.shape != whole.shape or not torch.allclose(parts, whole, atol=1e-4):
+        raise UsageError("the last linear layer of the net is not what gives its answer", where=net.name)
+
+
+def pooled_first(trunk: torch.nn.Module) -> torch.nn.Module:
+    """The same layers with every max pooling before the ReLU it follows.
+
+    The largest of some numbers is cut off at 0 to the same value before or after it was found, but after it there is
+    only a quarter of them: a step of training is a tenth faster.
+    """
+    nn = load_torch().nn
+    if not isinstance(trunk, nn.Sequential):
+        return trunk
+    layers = list(trunk.named_children())
+    for place, ((_, layer), (_, after)) in enumerate(pairwise(layers)):
+        if isinstance(layer, nn.ReLU) and isinstance(after, nn.MaxPool2d):
+            layers[place], layers[place + 1] = layers[place + 1], layers[place]
+    module: torch.nn.Module = nn.Sequential(OrderedDict(layers))
+    return module
+
+
+# ---- layers ----
+
+
+def pixel_layer(*, channels: int, mean: Sequence[float] = MIDDLE, std: Sequence[float] = SPREAD) -> torch.nn.Module:
+    """From uint8 [N, S, S, 3] to float32 [N, C, S, S]: (levels - mean) / std; one channel is the mean of three.
+
+    Args:
+        channels: C, 1 or 3.
+        mean: grey levels, one for each channel or one for all.
+        std: grey levels, likewise.
+    """
+    module: torch.nn.Module = _pixel_class()(channels, mean, std)
+    return module
+
+
+@cache
+def _pixel_class() -> Any:  # noqa: ANN401 - a class that can only be made once torch is there
+    loaded = load_torch()
+    base: Any = loaded.nn.Module
+
+    class NormalisedPixels(base):  # type: ignore[misc]
+        def __init__(self, channels: int, mean: Sequence[float], std: Sequence[float]) -> None:
+            super().__init__()
+            self.channels = channels
+            for name, values in (("mean", mean), ("scale", [1 / value for value in std])):
+                self.register_buffer(name, loaded.tensor(values).reshape(1, -1, 1, 1), persistent=False)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            planes = images.permute(0, 3, 1, 2).to(loaded.float32)  # channels last in memory, as the pixels are
+            if self.channels == 1:
+                planes = planes.mean(dim=1, keepdim=True)
+            return (planes - self.mean) * self.scale
+
+    return NormalisedPixels
+
+
+def _named(layers: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the argument torch.nn.Sequential takes names in
+    return OrderedDict(layers)
+
+
+def _stack(channels: int, widths: Sequence[int], *, pooled: int) -> dict[str, Any]:
+    """Convolutions 3x3 with ReLU, the first `pooled` of them followed by 2x2 max pooling."""
+    nn = load_torch().nn
+    layers: dict[str, Any] = {"pixels": pixel_layer(channels=channels)}
+    for place, (before, width) in enumerate(zip([channels, *widths], widths, strict=False), 1):
+        layers |= {f"conv{place}": nn.Conv2d(before, width, 3), f"relu{place}": nn.ReLU()}
+        if place <= pooled:
+            layers[f"pool{place}"] = nn.MaxPool2d(2)
+    return layers
+
+
+def _dense_top(stack: Mapping[str, Any], width: int, *, dropout: float, size: int) -> torch.nn.Module:
+    """A stack, flattened, dropped, and a dense layer with ReLU: both of the chapter's nets but for their last layer."""
+    nn = load_torch().nn
+    flat = feature_width(nn.Sequential(_named(stack)), size=size)
+    dense = {"dense": nn.Linear(flat, width), "relu": nn.ReLU()}
+    return nn.Sequential(_named({**stack, **_flat_top(dropout), **dense}))
+
+
+def _flat_top(dropout: float) -> dict[str, Any]:
+    nn = load_torch().nn
+    return {"flatten": nn.Flatten(), **({"dropout": nn.Dropout(dropout)} if dropout else {})}
+
+
+def _normalised_block(place: int, before: int, width: int, *, repeat: int) -> dict[str, Any]:
+    """Convolutions 3x3 'same' without bias, each with batch normalisation and ReLU, then 2x2 max pooling."""
+    nn = load_torch().nn
+    layers: dict[str, Any] = {}
+    for step in range(repeat):
+        name = f"{place}_{step + 1}"
+        layers[f"conv{name}"] = nn.Conv2d(width if step else before, width, 3, padding=1, bias=False)
+        layers |= {f"norm{name}": nn.BatchNorm2d(width), f"relu{name}": nn.ReLU()}
+    return {**layers, f"pool{place}": nn.MaxPool2d(2)}
+
+
+# ---- trunks ----
+
+
+def mnist_convnet(channels: int, dropout: float, size: int) -> torch.nn.Module:
+    """Chapter, row 1: 32, 64, 64, two poolings, dense 64."""
+    return _dense_top(_stack(channels, (32, 64, 64), pooled=2), 64, dropout=dropout, size=size)
+
+
+def mnist_convnet_without_pooling(channels: int, dropout: float, _size: int) -> torch.nn.Module:
+    """Chapter, row 2: the same convolutions without pooling, and no dense layer."""
+    stack = _stack(channels, (32, 64, 64), pooled=0)
+    return load_torch().nn.Sequential(_named({**stack, **_flat_top(dropout)}))
+
+
+def chapter_convnet(channels: int, dropout: float, size: int) -> torch.nn.Module:
+    """Chapter, row 5: 32, 64, 128, 128, four poolings, dense 512."""
+    return _dense_top(_stack(channels, (32, 64, 128, 128), pooled=4), 512, dropout=dropout, size=size)
+
+
+def mnist_convnet_normalised(channels: int, dropout: float, _size: int) -> torch.nn.Module:
+    """Convolutions of 16, 48 and 96, each with batch normalisation and pooling, one more of 128, then every place.
+
+    Few channels where the maps are large, since that is where a step spends its time.
+    """
+    layers: dict[str, Any] = {"pixels": pixel_layer(channels=channels)}
+    for place, (before, width) in enumerate([(channels, 16), (16, 48), (48, 96)], 1):
+        layers |= _normalised_block(place, before, width, repeat=1)
+    last = _normalised_block(4, 96, 128, repeat=1)
+    del last["pool4"]  # three places a side are left
+    return load_torch().nn.Sequential(_named({**layers, **last, **_flat_top(dropout)}))
+
+
+def photo_convnet(channels: int, dropout: float, _size: int) -> torch.nn.Module:
+    """The chapter's net as it would be built today: a stem of stride 2, four blocks with batch normalisation, averaged.
+
+    At 112 px a picture takes 80 million multiplications instead of the 235 of the chapter's net at 150 px.
+    """
+    nn = load_torch().nn
+    stem = {"stem": nn.Conv2d(channels, 32, 3, stride=2, padding=1, bias=False), "norm": nn.BatchNorm2d(32)}
+    layers = {"pixels": pixel_layer(channels=channels), **stem, "relu": nn.ReLU()}
+    return _blocks(layers, 32, dropout, widths=(48, 96, 192, 384), repeats=(1, 1, 1, 1))
+
+
+def _blocks(
+    layers: dict[str, Any], before: int, dropout: float, *, widths: Sequence[int], repeats: Sequence[int]
+) -> torch.nn.Module:
+    nn = load_torch().nn
+    for place, (width, repeat) in enumerate(zip(widths, repeats, strict=True), 1):
+        layers |= _normalised_block(place, before, width, repeat=repeat)
+        before = width
+    return nn.Sequential(_named({**layers, "average": nn.AdaptiveAvgPool2d(1), **_flat_top(dropout)}))
+
+
+# Name: trunk (from channels, dropout and size), own size in pixels, own channels.
+NETS: Final[Mapping[str, tuple[Callable[[int, float, int], Any], int, int]]] = {
+    "mnist-convnet": (mnist_convnet, 28, 1),
+    "mnist-convnet-without-pooling": (mnist_convnet_without_pooling, 28, 1),
+    "mnist-convnet-normalised": (mnist_convnet_normalised, 28, 1),
+    "chapter-convnet": (chapter_convnet, 150, 3),
+    "photo-convnet": (photo_convnet, 112, 3),
+}

@@ -1,0 +1,88 @@
+"""Where torch computes: the device, its precision and its threads; and torch drawing from a seed of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tellapart.backbones.engine import native_precision, thread_count
+from tellapart.extras import load_torch
+from tellapart.seeds import generator
+
+if TYPE_CHECKING:  # at run time it is imported where it is used, so that the core never needs it
+    import torch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """Where torch computes, and in what.
+
+    Attributes:
+        device: "cuda", "mps" or "cpu".
+        precision: "bf16" where the device multiplies bfloat16 natively, else "f32".
+        threads: cores that torch uses.
+    """
+
+    device: str
+    precision: str
+    threads: int
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """While it lasts, convolutions and matrix products are computed in `precision`; weights stay float32."""
+        torch = load_torch()
+        enabled = self.precision == "bf16"
+        context: AbstractContextManager[Any] = torch.autocast(self.device, dtype=torch.bfloat16, enabled=enabled)
+        return context
+
+    def place(self, module: torch.nn.Module) -> torch.nn.Module:
+        """The module on the device, channels last: 1.5 times as fast in float32 on a CPU, 3 times with bf16.
+
+        From then on torch computes with as many threads as this machine says: with another number of them, sums come
+        in another order.
+        """
+        torch = load_torch()
+        torch.set_num_threads(self.threads)
+        return module.to(self.device, memory_format=torch.channels_last)
+
+
+def open_machine(*, threads: int | None = None, precision: str | None = None) -> Machine:
+    """The best device there is, with torch set to compute on it the same way every time.
+
+    Args:
+        threads: cores to use; None for all this process may use. One thread gives the same bits on every run; with
+            several, sums may be taken in another order.
+        precision: "bf16" or "f32"; None for bf16 where it is native.
+    """
+    torch = load_torch()
+    device = _device(torch)
+    threads = threads or thread_count()
+    torch.set_num_threads(threads)
+    torch.backends.cudnn.benchmark = False  # it would choose algorithms by their time, another one each run
+    torch.backends.cudnn.deterministic = True
+    return Machine(device=device, precision=precision or _native(torch, device), threads=threads)
+
+
+def _device(torch: Any) -> str:  # noqa: ANN401 - a module
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _native(torch: Any, device: str) -> str:  # noqa: ANN401 - a module
+    if device == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "f32"
+    return "bf16" if device == "cpu" and native_precision() == "bf16" else "f32"
+
+
+@contextmanager
+def seeded(seed: int, *purpose: str | int) -> Iterator[None]:
+    """Let torch draw from generators made for one purpose, and give the caller's own state back afterwards.
+
+    Torch's layers (initial weights, dropout) draw from its global generators and take no other.
+    """
+    torch = load_torch()
+    with torch.random.fork_rng():
+        torch.manual_seed(int(generator(seed, "torch", *purpose).integers(2**63)))
+        yield

@@ -1,0 +1,219 @@
+"""From a fresh net to a trained one: epochs, judged on valid after each, with a checkpoint after each.
+
+Legend: N pictures, K classes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.errors import TellapartError
+from tellapart.files import to_json
+from tellapart.heads.calibration import fit_temperature, probabilities
+from tellapart.nets.checkpoint import (
+    fill_module,
+    learner_tensors,
+    read_checkpoint,
+    restore_learner,
+    write_checkpoint,
+)
+from tellapart.nets.device import Machine, seeded
+from tellapart.nets.epoch import Batch, run_epoch
+from tellapart.nets.schedule import Training, build_optimiser, learning_rate, out_of_patience
+from tellapart.nets.steps import Learner, copy_for_average, judging_step, training_step
+from tellapart.progress import Progress, Silent
+from tellapart.types import Labels
+
+if TYPE_CHECKING:
+    import torch
+
+Row = Mapping[str, Any]
+OnEpoch = Callable[[Sequence[Row]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pictures:
+    """What a net learns from and is judged by.
+
+    Attributes:
+        train: the batches of an epoch, by its number; each picture once.
+        steps: how many batches those are.
+        weights: float32 [K] of the classes in the loss; None for all alike.
+        valid: the batches to judge by, always in the same order; none where there is nothing to judge by.
+        fingerprint: of the pictures and of what is done to them: another one makes a checkpoint void.
+    """
+
+    train: Callable[[int], Iterable[Batch]]
+    steps: int
+    weights: NDArray[np.float32] | None = None
+    valid: Callable[[], Iterable[Batch]]
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """How a training went; the best weights are in the module.
+
+    Attributes:
+        epoch: the epoch whose weights were kept, counted from 1.
+        score: its log loss on valid, after the temperature that suits it; None where there was nothing to judge by.
+        history: a row an epoch: epoch, train_loss, train_accuracy, valid_loss, valid_accuracy, learning_rate, seconds,
+            pictures_per_s; JSON-ready.
+    """
+
+    epoch: int
+    score: float | None
+    history: tuple[Row, ...]
+
+
+def fit_net(
+    module: torch.nn.Module,
+    pictures: Pictures,
+    *,
+    training: Training,
+    machine: Machine,
+    seed: int,
+    checkpoint: Path,
+    scale: Callable[[str], float] = lambda _name: 1.0,
+    progress: Progress | None = None,
+    on_epoch: OnEpoch = lambda _history: None,
+) -> Fitted:
+    """Train a module in place, and leave in it the weights of the epoch that did best on valid.
+
+    A checkpoint of the same training is gone on with. The best epoch is that of the least log loss after calibration:
+    a net that is right but too sure of it is mended by its temperature later, so it is not held against it here.
+
+    Args:
+        module: from the inputs of a batch to logits [B, K]; placed on the machine.
+        pictures: what it learns from and is judged by.
+        training: the settings.
+        machine: where to compute.
+        seed: of dropout, in each epoch anew.
+        checkpoint: the file that is written after every epoch.
+        scale: factor on the learning rate of a parameter, by its name.
+        progress: told of every step.
+        on_epoch: called after every epoch with all rows so far, also those from a checkpoint.
+
+    Raises:
+        OutputError: the checkpoint cannot be written.
+        TellapartError: the loss is no number any more.
+    """
+    progress = progress or Silent()
+    learner = _learner(module, training, machine, scale=scale)
+    fingerprint = _fingerprint(pictures, training, machine, seed=seed)
+    course = _resume(learner, checkpoint, fingerprint=fingerprint)
+    if course.history:
+        progress.note(f"Going on after epoch {len(course.history)} of {training.epochs}.")
+    progress.start("Training", total=training.epochs * pictures.steps, unit="steps")
+    progress.advance(learner.step)
+    while len(course.history) < training.epochs and not out_of_patience(course.scores, training.patience):
+        with seeded(seed, "epoch", len(course.history)):
+            row, score = _epoch(learner, pictures, training, machine, len(course.history), progress)
+        course = course.after(row, score, learner)
+        document = {"fingerprint": fingerprint, "step": learner.step, "history": course.history}
+        write_checkpoint(checkpoint, {**learner_tensors(learner), **course.best}, {**document, "scores": course.scores})
+        on_epoch(course.history)
+    progress.finish()
+    fill_module(module, course.best, prefix=BEST)
+    best = course.best_epoch
+    return Fitted(epoch=best + 1, score=course.scores[best] if course.scores else None, history=course.history)
+
+
+BEST = "best."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Course:
+    """How far a training has come: a row an epoch, a score an epoch (none without valid), and the best weights."""
+
+    history: tuple[Row, ...] = ()
+    scores: tuple[float, ...] = ()
+    best: Mapping[str, Any]
+
+    @property
+    def best_epoch(self) -> int:
+        """Counted from 0; the last one where nothing was judged."""
+        return int(np.argmin(self.scores)) if self.scores else len(self.history) - 1
+
+    def after(self, row: Row, score: float | None, learner: Learner) -> _Course:
+        better = score is None or not self.scores or score < min(self.scores)
+        return _Course(
+            history=(*self.history, row),
+            scores=self.scores if score is None else (*self.scores, score),
+            best=_copied(learner.judged) if better else self.best,
+        )
+
+
+def _learner(
+    module: torch.nn.Module, training: Training, machine: Machine, *, scale: Callable[[str], float]
+) -> Learner:
+    machine.place(module)
+    average = None if training.average is None else copy_for_average(module)
+    return Learner(module=module, optimiser=build_optimiser(module, training, scale=scale), average=average)
+
+
+def _fingerprint(pictures: Pictures, training: Training, machine: Machine, *, seed: int) -> str:
+    """sha256 of everything that a checkpoint of this training depends on."""
+    described = {"pictures": pictures.fingerprint, "training": asdict(training), "seed": seed}
+    place = {"device": machine.device, "precision": machine.precision}
+    return hashlib.sha256(to_json({**described, **place}).encode()).hexdigest()
+
+
+def _resume(learner: Learner, path: Path, *, fingerprint: str) -> _Course:
+    kept = read_checkpoint(path, fingerprint=fingerprint)
+    if kept is None:
+        return _Course(best=_copied(learner.judged))
+    restore_learner(learner, kept.tensors, step=kept.document["step"])
+    best = {name: value for name, value in kept.tensors.items() if name.startswith(BEST)}
+    return _Course(history=tuple(kept.document["history"]), scores=tuple(kept.document["scores"]), best=best)
+
+
+def _epoch(
+    learner: Learner, pictures: Pictures, training: Training, machine: Machine, epoch: int, progress: Progress
+) -> tuple[Row, float | None]:
+    """Train for an epoch and judge: its row of the history, and its score."""
+    rate = learning_rate(training, step=learner.step, steps_per_epoch=pictures.steps)
+    step = training_step(
+        learner, training=training, machine=machine, steps_per_epoch=pictures.steps, weights=pictures.weights
+    )
+    trained = run_epoch(step, pictures.train(epoch), on_batch=progress.advance)
+    if not np.isfinite(trained["loss"]):
+        raise TellapartError("the training diverged", where=f"epoch {epoch + 1}", hint="Try another --seed.")
+    logits: list[NDArray[np.float64]] = []
+    labels: list[Labels] = []
+    judge = judging_step(learner.judged, machine=machine, keep=logits)
+    judged = run_epoch(judge, _noted(pictures.valid(), labels))
+    row = {
+        "epoch": epoch + 1,
+        "train_loss": trained["loss"],
+        "train_accuracy": trained["accuracy"],
+        "valid_loss": judged["loss"] if labels else None,
+        "valid_accuracy": judged["accuracy"] if labels else None,
+        "learning_rate": rate,
+        "seconds": round(trained["seconds"] + judged["seconds"], 3),
+        "pictures_per_s": round(trained["pictures_per_s"], 1),
+    }
+    return row, _score(np.concatenate(logits), np.concatenate(labels)) if labels else None
+
+
+def _noted(batches: Iterable[Batch], labels: list[Labels]) -> Iterable[Batch]:
+    for batch in batches:
+        labels.append(batch.labels)
+        yield batch
+
+
+def _score(logits: NDArray[np.float64], labels: Labels) -> float:
+    """Mean log loss of logits float64 [N, K], after the temperature that suits them best."""
+    calibrated = probabilities(logits, temperature=fit_temperature(logits, labels))
+    return float(-np.log(np.maximum(calibrated[np.arange(len(labels)), labels], 1e-15)).mean())
+
+
+def _copied(module: torch.nn.Module) -> dict[str, Any]:
+    return {f"{BEST}{name}": value.detach().clone() for name, value in module.state_dict().items()}

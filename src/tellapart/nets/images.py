@@ -1,0 +1,197 @@
+"""Prepared squares: pictures decoded once, kept, and dealt out in batches by threads that run ahead of the training.
+
+Legend: N pictures, S side of a square, B pictures in a batch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.backbones.engine import thread_count
+from tellapart.data.augment import Augmentation, augment
+from tellapart.data.preprocess import Preprocess
+from tellapart.errors import PictureError
+from tellapart.features.embed import picture_content
+from tellapart.files import output_error
+from tellapart.nets.epoch import Batch
+from tellapart.progress import Progress, Silent
+from tellapart.seeds import generator
+from tellapart.types import Index, Labels, LedgerEntry, Pixels
+
+IN_MEMORY: Final = 1_000_000_000  # bytes; more goes to a file in the work folder
+FILE: Final = "squares.npy"
+TOGETHER: Final = 32  # pictures decoded in one task
+AHEAD: Final = 4  # batches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Squares:
+    """Prepared pictures with their labels.
+
+    Attributes:
+        pixels: uint8 [N, S, S, 3], in memory or in a file that is mapped into it.
+        labels: int64 [N].
+    """
+
+    pixels: NDArray[np.uint8]
+    labels: Labels
+
+    def __post_init__(self) -> None:
+        """Check what came.
+
+        Raises:
+            ValueError: not one label for each picture.
+        """
+        if len(self.pixels) != len(self.labels):
+            raise ValueError(f"{len(self.labels)} labels for {len(self.pixels)} pictures")
+
+    def digest(self) -> str:
+        """sha256 of shape, pixels and labels: what a checkpoint must have been trained on."""
+        digest = hashlib.sha256(str(self.pixels.shape).encode())
+        for first in range(0, len(self.pixels), TOGETHER):
+            digest.update(self.pixels[first : first + TOGETHER].tobytes())
+        digest.update(self.labels.tobytes())
+        return digest.hexdigest()
+
+
+def read_squares(
+    index: Index,
+    labels: Labels,
+    *,
+    rows: Sequence[int],
+    preprocess: Preprocess,
+    file: Path,
+    progress: Progress | None = None,
+) -> tuple[Squares, tuple[LedgerEntry, ...]]:
+    """Decode some pictures of an index; the readable ones in order, and a ledger entry for each that is not.
+
+    Args:
+        index: the pictures.
+        labels: int64, one for each picture of the index.
+        rows: which pictures.
+        preprocess: how they become squares.
+        file: where they are kept if they are more than IN_MEMORY bytes; written over.
+        progress: told of every picture.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    progress = progress or Silent()
+    side = preprocess.size
+    pixels = _room((len(rows), side, side, 3), file)
+    readable = np.ones(len(rows), bool)
+    skipped: dict[int, LedgerEntry] = {}
+
+    def prepare(first: int) -> int:
+        places = range(first, min(first + TOGETHER, len(rows)))
+        for place in places:
+            try:
+                pixels[place] = prepare_square(index, rows[place], preprocess)
+            except PictureError as error:
+                readable[place] = False
+                path = index.pictures[rows[place]].path
+                skipped[place] = LedgerEntry(path=path, status="skipped", reason=error.what)
+        return len(places)
+
+    progress.start("Preparing pictures", total=len(rows), unit="pictures")
+    with ThreadPoolExecutor(thread_count(), thread_name_prefix="decode") as pool:
+        for count in pool.map(prepare, range(0, len(rows), TOGETHER)):
+            progress.advance(count)
+    progress.finish()
+    chosen = labels[np.asarray(rows, np.int64)]
+    squares = Squares(pixels=_kept(pixels, readable), labels=chosen[readable])
+    return squares, tuple(skipped[place] for place in sorted(skipped))
+
+
+def prepare_square(index: Index, row: int, preprocess: Preprocess) -> Pixels:
+    """Pixels uint8 [S, S, 3] of one picture of an index.
+
+    Raises:
+        PictureError: it cannot be read.
+    """
+    content = picture_content(index, index.pictures[row])
+    prepared = preprocess.apply(content) if isinstance(content, bytes) else preprocess.apply_array(content)
+    return prepared.pixels
+
+
+def steps_per_epoch(count: int, *, batch: int) -> int:
+    """Batches that `training_batches` makes of count pictures."""
+    return -(-count // batch)
+
+
+def training_batches(
+    squares: Squares, *, batch: int, augmentation: Augmentation | None, seed: int, epoch: int
+) -> Iterator[Batch]:
+    """Every picture once, in an order of (seed, epoch), augmented, prepared by threads that run AHEAD batches ahead.
+
+    The batches are as alike in size as they can be, at most `batch`: a last one of a single picture would have no
+    variance for batch normalisation.
+
+    Args:
+        squares: the training pictures.
+        batch: most pictures in a batch, B.
+        augmentation: what is done to them; None for nothing.
+        seed: of order and augmentation.
+        epoch: likewise.
+    """
+    order = generator(seed, "order", epoch).permutation(len(squares.pixels))
+    parts = np.array_split(order, steps_per_epoch(len(order), batch=batch)) if len(order) else []
+
+    def make(rows: NDArray[np.int64]) -> Batch:
+        inputs = squares.pixels[rows]
+        if augmentation is not None:
+            for place, row in enumerate(rows.tolist()):
+                inputs[place] = augment(inputs[place], augmentation=augmentation, seed=seed, epoch=epoch, index=row)
+        return Batch(inputs=inputs, labels=squares.labels[rows])
+
+    yield from _ahead(make, parts)
+
+
+def plain_batches(squares: Squares, *, batch: int) -> Iterator[Batch]:
+    """Every picture once, in order, as it is: for pictures that judge."""
+    cuts = [*range(0, len(squares.pixels), batch), len(squares.pixels)]
+    for first, last in pairwise(cuts):
+        yield Batch(inputs=np.array(squares.pixels[first:last]), labels=squares.labels[first:last])
+
+
+def _ahead(make: Callable[[NDArray[np.int64]], Batch], parts: Sequence[NDArray[np.int64]]) -> Iterator[Batch]:
+    waiting: deque[Future[Batch]] = deque()
+    with ThreadPoolExecutor(thread_count(), thread_name_prefix="augment") as pool:
+        try:
+            for rows in parts:
+                waiting.append(pool.submit(make, rows))
+                if len(waiting) > AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _room(shape: tuple[int, int, int, int], file: Path) -> NDArray[np.uint8]:
+    if np.prod(shape, dtype=np.int64) <= IN_MEMORY:
+        return np.empty(shape, np.uint8)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
+    except OSError as error:
+        raise output_error(error, file) from error
+
+
+def _kept(pixels: NDArray[np.uint8], readable: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The readable rows, moved to the top in place."""
+    targets = np.flatnonzero(readable)
+    for target, source in enumerate(targets.tolist()):
+        if target != source:
+            pixels[target] = pixels[source]
+    return pixels[: len(targets)]

@@ -1,0 +1,141 @@
+"""How long, how fast and how carefully a net is trained: settings, and the small pure functions they feed.
+
+Legend: N pictures, K classes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.extras import load_torch
+from tellapart.types import Labels
+
+if TYPE_CHECKING:
+    import torch
+
+IMBALANCED: Final = 3.0  # largest class over smallest, from which on classes are weighted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """The settings of one training.
+
+    Attributes:
+        epochs: passes over the training pictures.
+        batch: pictures in a step.
+        learning_rate: its peak.
+        optimiser: one of OPTIMISERS.
+        weight_decay: decoupled (AdamW) or as a penalty (RMSprop); never on biases and normalisation.
+        warm_up: epochs in which the rate rises from 0 to its peak; may be a fraction.
+        constant: keep the peak instead of falling to 0 along a half cosine.
+        label_smoothing: share of the target that is spread over all classes (Szegedy et al. 2016).
+        mix: each picture of a batch is mixed with another, and the loss with its label, by a share drawn from
+            Beta(mix, mix) (Zhang et al. 2018; of activations, Verma et al. 2019); 0 leaves them as they are.
+        clip: largest norm of all gradients together; None does not clip.
+        average: decay per step of the moving average of the weights, which is what is judged and kept; None keeps the
+            weights as they are.
+        patience: epochs without a better valid score after which training stops; None never stops early.
+    """
+
+    epochs: int
+    batch: int
+    learning_rate: float
+    optimiser: str = "adamw"
+    weight_decay: float = 0.0
+    warm_up: float = 0.0
+    constant: bool = False
+    label_smoothing: float = 0.0
+    mix: float = 0.0
+    clip: float | None = None
+    average: float | None = None
+    patience: int | None = None
+
+
+def learning_rate(training: Training, *, step: int, steps_per_epoch: int) -> float:
+    """The rate of a step, from 0 on: a line up from 0, then half a cosine down to 0 (Loshchilov and Hutter 2017)."""
+    rising = training.warm_up * steps_per_epoch
+    if step < rising:
+        return training.learning_rate * (step + 1) / rising if rising >= 1 else training.learning_rate
+    if training.constant:
+        return training.learning_rate
+    falling = max(1.0, training.epochs * steps_per_epoch - rising)
+    share = min(1.0, (step - rising + 0.5) / falling)
+    return training.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def average_decay(decay: float, *, step: int) -> float:
+    """The decay of the moving average at a step: small at first, so that the initial weights are soon forgotten."""
+    return min(decay, (1 + step) / (10 + step))
+
+
+def class_weights(labels: Labels, *, classes: int) -> NDArray[np.float32] | None:
+    """Weights float32 [K] of the classes in the training loss, or None where the classes are alike.
+
+    Where the largest class has at least IMBALANCED times the pictures of the smallest (those without any left aside), a
+    class of n pictures weighs 1 / sqrt(n), scaled to a mean of 1 over the pictures. The square root is half way between
+    the classes as they come and all classes alike: rare ones are heard, and the probabilities stay near the truth.
+
+    Args:
+        labels: int64 [N], of the training pictures.
+        classes: K.
+    """
+    counts = np.bincount(labels, minlength=classes).astype(np.float64)
+    present = counts > 0
+    if not present.any() or counts.max() < IMBALANCED * counts[present].min():
+        return None
+    weights = np.where(present, 1 / np.sqrt(np.maximum(counts, 1)), 0.0)
+    scaled: NDArray[np.float32] = (weights * counts.sum() / (weights * counts).sum()).astype(np.float32)
+    return scaled
+
+
+def build_optimiser(
+    module: torch.nn.Module, training: Training, *, scale: Callable[[str], float] = lambda _name: 1.0
+) -> torch.optim.Optimizer:
+    """The optimiser of what trains in a module.
+
+    Args:
+        module: what is trained; parameters that do not require a gradient are left out.
+        training: the settings.
+        scale: factor on the learning rate of a parameter, by its name, for discriminative rates.
+    """
+    groups: dict[tuple[float, float], list[Any]] = {}
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad:
+            decay = training.weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault((decay, scale(name)), []).append(parameter)
+    described = [
+        {"params": parameters, "weight_decay": decay, "scale": factor} for (decay, factor), parameters in groups.items()
+    ]
+    return OPTIMISERS[training.optimiser](described, training.learning_rate)
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Give every group of parameters its share of a learning rate."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate * group["scale"]
+
+
+def adamw(groups: Iterable[Mapping[str, Any]], rate: float) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov and Hutter 2019) with its usual moments."""
+    return load_torch().optim.AdamW(list(groups), lr=rate, betas=(0.9, 0.999), eps=1e-8)
+
+
+def rmsprop(groups: Iterable[Mapping[str, Any]], rate: float) -> torch.optim.Optimizer:
+    """RMSprop as Keras has it: decay 0.9, epsilon 1e-7."""
+    return load_torch().optim.RMSprop(list(groups), lr=rate, alpha=0.9, eps=1e-7)
+
+
+OPTIMISERS: Final[Mapping[str, Callable[..., Any]]] = {"adamw": adamw, "rmsprop": rmsprop}
+
+
+def out_of_patience(scores: Sequence[float], patience: int | None) -> bool:
+    """Whether the best of the scores so far, one an epoch and lower is better, is `patience` epochs old."""
+    if patience is None or not scores:
+        return False
+    return len(scores) - 1 - int(np.argmin(scores)) >= patience

@@ -1,0 +1,198 @@
+"""The layers of a net in torch: what each one is, the shape of its output, its parameters, and what of it trains.
+
+Nothing is computed: the net is built and run on torch's "meta" device, where tensors have a shape and no numbers, so
+that a net of a billion parameters is summarised as fast as a small one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from tellapart.backbones.catalogue import BACKBONES
+from tellapart.errors import UsageError
+from tellapart.extras import load_timm, load_torch
+from tellapart.nets.architectures import NETS, build_net
+from tellapart.nets.layer import Layer
+
+if TYPE_CHECKING:
+    import torch
+
+VGG16_SIZE: Final = 150  # the chapter's
+# Kinds by class name; what is None is part of the layer before it and gets no line, as in the chapter.
+KINDS: Final[Mapping[str, str | None]] = {
+    "Linear": "dense",
+    "Flatten": "flatten",
+    "AdaptiveAvgPool2d": "global average pooling",
+    "NormalisedPixels": None,
+    "ReLU": None,
+    "ReLU6": None,
+    "SiLU": None,
+    "GELU": None,
+    "Identity": None,
+}
+
+
+def summarise_net(name: str, *, size: int | None = None, frozen: bool = False) -> list[Layer]:
+    """The layers of a net by name, for pictures of side size in pixels (None: the net's own).
+
+    Args:
+        name: one of NETS, "vgg16-chapter-head", or any base of timm, which is shown without its classifier.
+        size: the side of the input.
+        frozen: freeze the base below the head of "vgg16-chapter-head"; of the others there is no such part.
+
+    Raises:
+        UsageError: no net has that name, or it cannot take that size.
+        MissingExtraError: PyTorch or timm is not installed.
+    """
+    torch = load_torch()
+    if size is not None and size < 1:
+        raise UsageError("no such size", where=f"{size} px", hint="Give the side of the picture in pixels, as 150.")
+    with torch.device("meta"):
+        module, forward, side = _built(name, size)
+        if frozen:
+            freeze(module.get_submodule("base"))
+        example = torch.zeros((1, side, side, 3), dtype=torch.uint8)
+        try:
+            with torch.no_grad():
+                return trace_layers(module.eval(), lambda: forward(example))
+        except (RuntimeError, AssertionError) as error:
+            raise _refused(name, side) from error
+
+
+def _built(name: str, size: int | None) -> _Built:
+    try:
+        return _builder(name)(name, size)
+    except RuntimeError as error:
+        raise _refused(name, size) from error
+
+
+def _refused(name: str, side: int | None) -> UsageError:
+    return UsageError(f"the net {name} cannot take this size", where=f"{side} px", hint="Give a larger --size.")
+
+
+def trace_layers(module: torch.nn.Module, run: Callable[[], object]) -> list[Layer]:
+    """The layers that run calls in a module, in the order of the calls."""
+    layers: list[Layer] = []
+    handles = [
+        layer.register_forward_hook(_hook(name, layers))
+        for name, layer in module.named_modules()
+        if name and (not list(layer.children()) or list(layer.parameters(recurse=False)))
+    ]
+    try:
+        run()
+    finally:
+        for handle in handles:
+            handle.remove()
+    return layers
+
+
+def freeze(module: torch.nn.Module) -> None:
+    """Let nothing in a module train."""
+    module.requires_grad_(requires_grad=False)
+
+
+def _hook(name: str, layers: list[Layer]) -> Callable[..., None]:
+    def hook(layer: torch.nn.Module, _inputs: object, output: object) -> None:
+        kind = _kind(layer)
+        if kind is not None and hasattr(output, "shape"):
+            own = list(layer.parameters(recurse=False))
+            layers.append(
+                Layer(
+                    name=name,
+                    kind=kind,
+                    shape=_shape(layer, tuple(output.shape[1:])),
+                    parameters=sum(parameter.numel() for parameter in own),
+                    trainable=sum(parameter.requires_grad for parameter in own),
+                )
+            )
+
+    return hook
+
+
+def _shape(layer: torch.nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Height, width, channels; layers of features have theirs last already."""
+    channels_last = type(layer).__name__ in ("Linear", "LayerNorm")
+    return (*shape[1:], shape[0]) if len(shape) == 3 and not channels_last else shape
+
+
+def _kind(layer: Any) -> str | None:  # noqa: ANN401 - its attributes depend on its class
+    name = type(layer).__name__
+    if name in KINDS:
+        return KINDS[name]
+    if name.startswith("Conv2d"):
+        kernel, stride = layer.kernel_size, layer.stride[0]
+        depthwise = "depthwise " if 1 < layer.groups == layer.in_channels else ""
+        return f"{depthwise}convolution {kernel[0]}x{kernel[1]}" + (f", stride {stride}" if stride > 1 else "")
+    if name.startswith("MaxPool2d"):
+        return "max pooling {0}x{0}".format(*_pair(layer.kernel_size))
+    if "BatchNorm" in name:
+        return "batch normalisation"
+    return "dropout" if name.startswith("Dropout") else name
+
+
+def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else value
+
+
+_Built = tuple[Any, Callable[[Any], object], int]  # the module, what runs it on uint8 [1, S, S, 3], and S
+
+
+def _builder(name: str) -> Callable[[str, int | None], _Built]:
+    return BUILDERS.get(name, _whole if name in NETS else _timm_base)
+
+
+def _whole(name: str, size: int | None) -> _Built:
+    net = build_net(name, size=size, classes=_classes(name), seed=0)
+    module = net.module()
+    return module, module, net.size
+
+
+def _stack(name: str, size: int | None) -> _Built:
+    """The convolutions alone: of this net the chapter shows nothing else."""
+    net = build_net(name, size=size, classes=_classes(name), seed=0)
+    stack = net.trunk[:-1]  # type: ignore[index,unused-ignore]
+    return stack, stack, net.size
+
+
+def _classes(name: str) -> int:
+    """As many as in the chapter: ten digits, or one logit for cats and dogs."""
+    return 10 if name.startswith("mnist") else 1
+
+
+def _timm_base(name: str, size: int | None) -> _Built:
+    timm = load_timm()
+    if not timm.is_model(name):
+        hint = f"Choose one of {', '.join(sorted({*NETS, *BUILDERS, *BACKBONES}))}, or any base of timm."
+        raise UsageError("no such net", where=name, hint=hint)
+    model = timm.create_model(name, pretrained=False)
+    side = size or model.pretrained_cfg["input_size"][-1]
+    return model, lambda images: model.forward_features(_planes(images)), side
+
+
+def _vgg16_with_chapter_head(_name: str, size: int | None) -> _Built:
+    """VGG16 without its top, flatten, dense 256, dense 1."""
+    nn = load_torch().nn
+    side = size or VGG16_SIZE
+    base = load_timm().create_model("vgg16", pretrained=False).features
+    shape = base(_planes(load_torch().zeros((1, side, side, 3)))).shape
+    module = nn.Sequential()
+    module.add_module("base", base)
+    for name, layer in (
+        ("flatten", nn.Flatten()),
+        ("dense", nn.Linear(shape[1:].numel(), 256)),
+        ("relu", nn.ReLU()),
+        ("last", nn.Linear(256, 1)),
+    ):
+        module.add_module(name, layer)
+    return module, lambda images: module(_planes(images)), side
+
+
+def _planes(images: Any) -> Any:  # noqa: ANN401 - tensors
+    return images.permute(0, 3, 1, 2).float()
+
+
+BUILDERS: Final[Mapping[str, Callable[[str, int | None], _Built]]] = {
+    "mnist-convnet-without-pooling": _stack,
+    "vgg16-chapter-head": _vgg16_with_chapter_head,
+}

@@ -1,0 +1,385 @@
+"""The longer look at a run: learning curve, suspects and heat maps, kept in RUN/analysis.json.
+
+`train` takes it where it is cheap (see CHEAP), and `report` where it has not been taken yet. Nothing here is chosen by
+it, and apart from the heat maps of its mistakes nothing of the test split is looked at.
+
+Legend: N pictures, D features, K classes, h w of a heat map.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tellapart import files, seeds
+from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.catalogue import load_backbone
+from tellapart.backbones.engine import Engine
+from tellapart.bundle.bundle import Bundle, read_bundle
+from tellapart.errors import TellapartError, UsageError
+from tellapart.evaluation.advice import Suspicion
+from tellapart.evaluation.learning_curve import learning_curve, nested_order
+from tellapart.evaluation.suspects import Suspect, find_suspects, out_of_fold_probabilities
+from tellapart.explain.explain import explain_pictures
+from tellapart.explain.heat_map import EXACT, HeatMap
+from tellapart.explain.overlay import evidence_limit
+from tellapart.features.look import look_at
+from tellapart.heads.linear import LinearHead
+from tellapart.progress import Progress
+from tellapart.recipes.request import Dataset, Outcome
+from tellapart.report import choose
+from tellapart.runs import folder as run_folder
+from tellapart.runs.environment import installed_version
+from tellapart.runs.read import read_answers, read_rows
+from tellapart.text import counted
+from tellapart.types import Depth, Features, Index, Labels, SplitName
+
+SCHEMA = 1
+JUDGED: tuple[SplitName, ...] = ("train", "valid")
+NO_HEAD = "the net itself was trained, and would have to be trained again for every point"
+VIEWS = "views"  # how many augmented views of each picture the head was trained on too, where a recipe says so
+WEIGHTS = "weights.safetensors"
+# Training pictures times classes up to which `train` takes the longer look by itself: what curve and suspects cost
+# grows with it. The 2000 cats and dogs (4000) would take some four seconds more, beyond what `train` may cost.
+CHEAP = 2_000
+# Training pictures times classes whose labels are checked: on two cores some ten seconds at 3000 features. `audit` has
+# no such bound. The learning curve has its own, see there.
+MOST_CHECKED, FEWEST_CHECKED = 50_000, 2_000
+HEAT_SIDE = 28  # squares of a heat map as the page carries it; the base itself sees 7 to 28
+MOST_EXACT = 320  # heat maps; an exact one costs two looks
+MOST_OCCLUDED = 12  # of 224 px; a map by occlusion costs more than eighty looks, so of smaller inputs there may be more
+FIRST_LOOK = 48  # heat maps that `train` draws by itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Materials:
+    """What curve and suspects are made from: train and then valid, as the head saw them.
+
+    Attributes:
+        features: float32 [N, D].
+        labels: int64 [N].
+        paths: of the training pictures.
+        groups: int64, of the training pictures; those of one number belong together.
+        classes: K names.
+        train: the rows of train.
+        valid: the rows of valid.
+        depths: the columns of each depth.
+        columns: those that the head reads.
+        head: the head that was trained on just these rows; None where it was trained on more than them.
+        l2: its strength.
+        seed: of folds and draws.
+    """
+
+    features: Features
+    labels: Labels
+    paths: Sequence[str]
+    groups: NDArray[np.int64]
+    classes: Sequence[str]
+    train: slice
+    valid: slice
+    depths: Sequence[Depth]
+    columns: slice
+    head: LinearHead | None
+    l2: float
+    seed: int
+
+
+def is_cheap(document: Mapping[str, Any]) -> bool:
+    """Whether `train` takes the longer look by itself."""
+    return int(document["counts"]["train"]) * len(document["classes"]) <= CHEAP
+
+
+def analyse(folder: Path, document: Mapping[str, Any], *, index: Index, progress: Progress) -> dict[str, Any]:
+    """Take the longer look at a run, or read it where it was taken already; the document of analysis.json.
+
+    Args:
+        folder: the run.
+        document: its metrics.
+        index: its pictures, where they are now.
+        progress: told of every stage.
+
+    Raises:
+        ModelFileError: the model file is damaged.
+        DataError: a file of the run is not what a run writes.
+    """
+    known = read_analysis(folder)
+    if known.get("learning_curve") and known.get("suspects") is not None and known.get("heat_maps_all"):
+        return known
+    bundle, engine = read_bundle(folder / run_folder.MODEL)
+    if not known.get("learning_curve") or known.get("suspects") is None:
+        materials = gather_materials(folder, document, index=index, bundle=bundle, progress=progress)
+        known |= (
+            {"note": materials} if isinstance(materials, str) else {"note": None, **look_at_labels(materials, progress)}
+        )
+    heats = heat_maps(folder, document, index=index, bundle=bundle, engine=engine, most=MOST_EXACT, progress=progress)
+    return keep(folder, {**known, "heat_maps": heats, "heat_maps_all": True})
+
+
+def first_look(
+    folder: Path, document: Mapping[str, Any], *, materials: Materials | str, index: Index, progress: Progress
+) -> dict[str, Any]:
+    """The longer look as `train` takes it: where it is cheap, from what is at hand; {} where it is not."""
+    if not is_cheap(document) or isinstance(materials, str):
+        return {}
+    bundle, engine = read_bundle(folder / run_folder.MODEL)
+    heats = heat_maps(folder, document, index=index, bundle=bundle, engine=engine, most=FIRST_LOOK, progress=progress)
+    found = {**look_at_labels(materials, progress), "heat_maps": heats, "heat_maps_all": len(heats) < FIRST_LOOK}
+    return keep(folder, found)
+
+
+def materials_of(dataset: Dataset, *, base: Backbone, outcome: Outcome, seed: int) -> Materials | str:
+    """What `train` has at hand; or why the longer look cannot be taken, as a clause."""
+    trained = outcome.trained
+    l2 = strength(trained.selected)
+    if outcome.weights is not None or l2 is None:
+        return NO_HEAD
+    pictures = dataset.index.pictures[dataset.rows["train"]]
+    return Materials(
+        features=dataset.features,
+        labels=dataset.labels,
+        paths=[picture.path for picture in pictures],
+        groups=group_numbers([picture.group for picture in pictures]),
+        classes=dataset.index.classes,
+        train=dataset.rows["train"],
+        valid=dataset.rows["valid"],
+        depths=base.depths,
+        columns=slice(trained.head.start, trained.head.stop),
+        head=None if trained.selected.get(VIEWS) else trained.head,
+        l2=l2,
+        seed=seed,
+    )
+
+
+def strength(selected: Mapping[str, Any]) -> float | None:
+    """The strength that was chosen for a linear head; None where there is none."""
+    l2 = selected.get("l2")
+    return float(l2) if isinstance(l2, int | float) and not isinstance(l2, bool) else None
+
+
+def read_analysis(folder: Path) -> dict[str, Any]:
+    """analysis.json where it is about this very model; {} where there is none, or where it cannot be used."""
+    try:
+        known = json.loads(files.read_bounded(folder / run_folder.ANALYSIS, limit=256_000_000))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(known, dict) or known.get("schema") != SCHEMA:
+        return {}
+    return known if known.get("model_sha256") == model_digest(folder) else {}
+
+
+def keep(folder: Path, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Write analysis.json and return what stands in it."""
+    head = {"schema": SCHEMA, "tellapart": installed_version("tellapart"), "model_sha256": model_digest(folder)}
+    document = {**found, **head}
+    files.write_json(folder / run_folder.ANALYSIS, document)
+    return document
+
+
+def model_digest(folder: Path) -> str | None:
+    """sha256 of the model file; None where there is none."""
+    try:
+        with (folder / run_folder.MODEL).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def look_at_labels(materials: Materials, progress: Progress) -> dict[str, Any]:
+    """Suspects among the training pictures that are checked, and the learning curve with its advice; ready for JSON."""
+    rows = materials.train
+    checked = checked_rows(materials.labels[rows], class_count=len(materials.classes), seed=materials.seed)
+    features, labels = materials.features[rows], materials.labels[rows]
+    if len(checked) < len(labels):  # else no second copy
+        features, labels = features[checked], labels[checked]
+    shares = out_of_fold_probabilities(
+        features,
+        labels,
+        class_count=len(materials.classes),
+        depths=materials.depths,
+        seed=materials.seed,
+        groups=materials.groups[checked],
+        progress=progress,
+    )
+    suspects = [replace(found, row=int(checked[found.row])) for found in find_suspects(shares, labels)]
+    curve = learning_curve(
+        materials.features,
+        materials.labels,
+        classes=materials.classes,
+        train=rows,
+        valid=materials.valid,
+        columns=materials.columns,
+        l2=materials.l2,
+        seed=materials.seed,
+        head=materials.head,
+        suspicion=Suspicion(
+            pairs=tuple((suspect.given, suspect.suggested) for suspect in suspects), checked=len(checked)
+        ),
+        progress=progress,
+    )
+    return {
+        "note": None,
+        "learning_curve": curve,
+        "suspects": [suspect_row(suspect, materials) for suspect in suspects],
+        "checked": {"pictures": len(checked), "of": rows.stop - rows.start},
+    }
+
+
+def checked_rows(labels: Labels, *, class_count: int, seed: int) -> NDArray[np.int64]:
+    """The training pictures whose labels are checked, in rising order: all, or of a large set some drawn by the seed.
+
+    What it costs grows with pictures times classes, so their product is at most MOST_CHECKED, and every class keeps its
+    share.
+    """
+    room = max(MOST_CHECKED // class_count, FEWEST_CHECKED)
+    if len(labels) <= room:
+        return np.arange(len(labels))
+    return np.sort(nested_order(labels, seeds.generator(seed, "checked labels"))[:room])
+
+
+def suspect_row(suspect: Suspect, materials: Materials) -> dict[str, Any]:
+    return {
+        "path": materials.paths[suspect.row],
+        "label": materials.classes[suspect.given],
+        "suggested": materials.classes[suspect.suggested],
+        "probability_label": round(suspect.probability_given, 6),
+        "probability_suggested": round(suspect.probability_suggested, 6),
+        "certainty": round(suspect.certainty, 6),
+    }
+
+
+def gather_materials(
+    folder: Path, document: Mapping[str, Any], *, index: Index, bundle: Bundle, progress: Progress
+) -> Materials | str:
+    """Train and valid as the head saw them, out of the cache where they are kept; or why not, as a clause."""
+    l2 = strength(document["selected"])
+    if WEIGHTS in bundle.members or l2 is None:
+        return NO_HEAD
+    wanted = split_index(folder, index)
+    if isinstance(wanted, str):
+        return wanted
+    base = base_of(document, bundle)
+    head = moved_head(bundle, base)
+    embedded = look_at(wanted, base, progress)
+    pictures = embedded.index.pictures
+    if len(pictures) < len(wanted.pictures):
+        return "some of its pictures can no longer be read"
+    position = {name: place for place, name in enumerate(bundle.classes)}
+    count = sum(picture.split == "train" for picture in pictures)
+    return Materials(
+        features=embedded.features,
+        labels=np.array([position[picture.label or ""] for picture in pictures], np.int64),
+        paths=[picture.path for picture in pictures[:count]],
+        groups=group_numbers([picture.group for picture in pictures[:count]]),
+        classes=bundle.classes,
+        train=slice(0, count),
+        valid=slice(count, len(pictures)),
+        depths=base.depths,
+        columns=slice(head.start, head.stop),
+        head=None if document["selected"].get(VIEWS) else head,
+        l2=l2,
+        seed=int(document["seed"]),
+    )
+
+
+def split_index(folder: Path, index: Index) -> Index | str:
+    """The pictures of train and valid in the order of split.csv, with split and group; or why not, as a clause."""
+    places = {picture.path: picture for picture in index.pictures}
+    rows = list(read_rows(folder / run_folder.SPLIT))
+    wanted = [(row, split) for split in JUDGED for row in rows if row[2] == split]
+    missing = sum(row[0] not in places for row, _ in wanted)
+    if missing or not wanted:
+        return f"{missing:,} of the {counted(len(wanted), 'picture')} of train and valid cannot be found any more"
+    pictures = tuple(replace(places[row[0]], label=row[1], split=split, group=row[3] or None) for row, split in wanted)
+    return replace(index, pictures=pictures, skipped=())
+
+
+def base_of(document: Mapping[str, Any], bundle: Bundle) -> Backbone:
+    """The base whose features are in the cache already; where there is no such base, the one inside the model file."""
+    about = document["backbone"]
+    try:
+        base = load_backbone(about["name"], size=about["size"])
+    except UsageError:
+        return bundle.backbone
+    known = base.digest == about["digest"] and set(bundle.backbone.widths) <= set(base.widths)
+    return base if known else bundle.backbone
+
+
+def moved_head(bundle: Bundle, base: Backbone) -> LinearHead:
+    """The head of a model file on the columns of a base that has more depths than the file."""
+    first = next(iter(bundle.backbone.widths))
+    start = next(depth.start for depth in base.depths if depth.name == first)
+    return replace(bundle.head, start=start, stop=start + len(bundle.head.weight))
+
+
+def group_numbers(groups: Sequence[str | None]) -> NDArray[np.int64]:
+    """A number for each picture, the same for those of one group; a picture without a group is alone."""
+    numbers: dict[object, int] = {}
+    keys = [place if group is None else group for place, group in enumerate(groups)]
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
+
+
+def heat_maps(
+    folder: Path,
+    document: Mapping[str, Any],
+    *,
+    index: Index,
+    bundle: Bundle,
+    engine: Engine,
+    most: int,
+    progress: Progress,
+) -> list[dict[str, Any]]:
+    """What spoke for the answer in the mistakes and samples that the page shows; ready for JSON, at most `most`."""
+    answers = read_answers(folder / run_folder.PREDICTIONS, document["classes"])
+    wrong = choose.mistakes(answers)[: choose.MISTAKES]
+    shown = [*wrong, *choose.samples(answers, class_count=len(bundle.classes))][:most]
+    places = {picture.path: picture for picture in index.pictures}
+    shown = [answer for answer in shown if answer.path in places]
+    wanted = replace(index, pictures=tuple(places[answer.path] for answer in shown), skipped=())
+    targets = [answer.predicted for answer in shown]
+    explained = explain_pictures(bundle, wanted, engine=engine, targets=targets, longest=HEAT_SIDE, progress=progress)
+    affordable = most_occluded(bundle.backbone.preprocess.size)
+    found = ((each.picture.path, each.heat) for each in explained if each.heat)
+    return list(_until_too_slow(found, most=affordable))
+
+
+def most_occluded(size: int) -> int:
+    """How many maps by occlusion a page has, for a net that sees squares of that side in pixels."""
+    return round(MOST_OCCLUDED * (224 / size) ** 2)
+
+
+def _until_too_slow(found: Iterator[tuple[str, HeatMap]], *, most: int) -> Iterator[dict[str, Any]]:
+    """Rows for analysis.json; of maps by occlusion only the first `most`, because each takes long."""
+    for count, (path, heat) in enumerate(found, start=1):
+        yield {"path": path, "class": heat.class_name, "method": heat.method, **packed_heat(heat)}
+        if heat.method != EXACT and count >= most:
+            return
+
+
+def packed_heat(heat: HeatMap) -> dict[str, Any]:
+    """A heat map as the page carries it: int8 [h, w] in base 64, 127 being its strongest evidence for the class."""
+    small = Image.fromarray(heat.evidence).resize((HEAT_SIDE, HEAT_SIDE), Image.Resampling.BOX)
+    values = (np.asarray(small) / evidence_limit(heat)).clip(-1, 1)
+    packed = np.rint(values * 127).astype(np.int8)
+    return {"shape": list(packed.shape), "values": base64.b64encode(packed.tobytes()).decode("ascii")}
+
+
+def try_to_analyse(
+    folder: Path, document: Mapping[str, Any], *, index: Index | str, progress: Progress
+) -> dict[str, Any]:
+    """The longer look where it can be taken; what is known already, with a note, where it cannot."""
+    if isinstance(index, str):
+        return read_analysis(folder)
+    try:
+        return analyse(folder, document, index=index, progress=progress)
+    except TellapartError as error:
+        progress.note(f"No longer look at this run: {error}")
+        return read_analysis(folder)

@@ -1,0 +1,116 @@
+"""The folder of a run: claimed before the work starts, complete only when metrics.json is there."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from tellapart import files
+from tellapart.errors import OutputError
+from tellapart.progress import Progress
+from tellapart.text import counted
+
+MODEL, METRICS, PREDICTIONS, SPLIT = "model.tellapart", "metrics.json", "predictions.csv", "split.csv"
+LEDGER, HISTORY, REPORT, LOG = "ledger.csv", "history.jsonl", "report.html", "run.log"
+ANALYSIS = "analysis.json"  # only where a longer look was taken
+RUN_FILES = (MODEL, METRICS, PREDICTIONS, SPLIT, LEDGER, HISTORY, REPORT, LOG, ANALYSIS)
+DEMO_DATA = "digits"
+WORK = "work"  # what a recipe keeps while it trains, so that a killed run goes on
+LOG_START = "tellapart run log\n"
+
+
+def claim_run(folder: Path, *, force: bool) -> None:
+    """Make the folder, or take over an unfinished run's; with force a finished one's, which stays until it is replaced.
+
+    A folder that no run of ours has begun is taken only if it is empty, and nothing but a run's own files is ever
+    replaced or removed.
+
+    Raises:
+        OutputError: a finished run is there and force is not given, something else is there, or it cannot be written.
+    """
+    try:
+        names = sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []
+        finished = (folder / METRICS).exists()
+    except NotADirectoryError as error:
+        raise OutputError("the run folder is a file", where=folder, hint="Choose another with -o.") from error
+    except OSError as error:
+        raise files.output_error(error, folder) from error
+    # A run that was killed before run.log was there has left at most the file it was about to become.
+    strangers = [name for name in names if not name.startswith(files.STAGED_PREFIX)]
+    if strangers and not is_run(folder):
+        hint = "Choose another folder with -o; nothing was changed."
+        raise OutputError(f"the folder is in use for something else (it holds {strangers[0]})", where=folder, hint=hint)
+    if finished and not force:
+        hint = "Add --force to replace its files, or choose another folder with -o."
+        raise OutputError("this run is already there", where=folder, hint=hint)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise files.output_error(error, folder) from error
+    files.write_text(folder / LOG, LOG_START)
+    for leftover in folder.glob(f"{files.STAGED_PREFIX}*"):
+        leftover.unlink(missing_ok=True)
+
+
+def open_run(folder: Path) -> None:
+    """Mark the run unfinished, once its new files are ready to be written: from here on metrics.json is missing.
+
+    Raises:
+        OutputError: it cannot be removed.
+    """
+    try:
+        (folder / METRICS).unlink(missing_ok=True)
+        (folder / ANALYSIS).unlink(missing_ok=True)  # of the model that is about to be replaced
+    except OSError as error:
+        raise files.output_error(error, folder) from error
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a run was begun here: run.log is the first file of a run, and starts with a line of its own."""
+    try:
+        with (folder / LOG).open("rb") as log:
+            return log.read(len(LOG_START)) == LOG_START.encode()
+    except OSError:
+        return False
+
+
+def check_outside(folder: Path, data: Path) -> None:
+    """Refuse a folder to write to inside the data, where the next run would take what is in it for pictures.
+
+    Raises:
+        OutputError: it is inside.
+    """
+    if data.is_dir() and folder.resolve().is_relative_to(data.resolve()):
+        raise OutputError("the folder to write to lies inside the data", where=folder, hint="Choose another with -o.")
+
+
+class Logged:
+    """A listener that passes everything on and keeps stages and notes for run.log."""
+
+    def __init__(self, listener: Progress) -> None:
+        """Listen for another listener."""
+        self._listener = listener
+        self._started = time.perf_counter()
+        self._lines: list[str] = []
+
+    def start(self, stage: str, *, total: int, unit: str) -> None:
+        self.record(f"{stage}: {counted(total, unit.removesuffix('s'))}")
+        self._listener.start(stage, total=total, unit=unit)
+
+    def advance(self, steps: int = 1) -> None:
+        self._listener.advance(steps)
+
+    def finish(self) -> None:
+        self.record("done")
+        self._listener.finish()
+
+    def note(self, message: str) -> None:
+        self.record(message)
+        self._listener.note(message)
+
+    def record(self, message: str) -> None:
+        """Keep a line for the log without showing it."""
+        self._lines.append(f"{time.perf_counter() - self._started:8.2f} s  {message}")
+
+    def text(self) -> str:
+        return LOG_START + "".join(f"{line}\n" for line in self._lines)

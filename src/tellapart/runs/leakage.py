@@ -1,0 +1,202 @@
+"""Copies, edits and declared groups: a split that is drawn keeps them together, one that parts them is told of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from tellapart.data.groups import merge_groups
+from tellapart.data.split import assign_splits, how_far_off
+from tellapart.duplicates.find import find_duplicates
+from tellapart.duplicates.groups import KINDS, DuplicateGroup, among
+from tellapart.duplicates.leaks import Leak, find_conflicts, find_leaks
+from tellapart.errors import DataError
+from tellapart.evaluation.metrics import evaluate
+from tellapart.features.embed import Embedded, compact_rows
+from tellapart.progress import Progress
+from tellapart.recipes.request import Dataset
+from tellapart.text import counted
+from tellapart.types import Depth, Index, Picture, Probabilities
+
+NEARLY_MET = 1  # picture; a split that misses its share by no more is not worth a word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a base saw, and what of it shows the same.
+
+    Attributes:
+        embedded: the pictures, with the groups that were declared and no others.
+        groups: what shows the same; rows are counted in embedded.
+        left_out: leaked pictures that were left out of test, as metrics.json lists them.
+    """
+
+    embedded: Embedded
+    groups: tuple[DuplicateGroup, ...]
+    left_out: tuple[dict[str, Any], ...] = ()
+
+
+def look_for_duplicates(embedded: Embedded, *, last: Depth, drop_leaks: bool, progress: Progress) -> Known:
+    """Find what shows the same, and on request leave out of test what an earlier split that is given has shown.
+
+    Raises:
+        DataError: no test picture would be left.
+    """
+    known = Known(embedded=embedded, groups=find_duplicates(embedded, last=last, progress=progress))
+    note_conflicts(known, progress=progress)
+    leaks = [leak for leak in leaks_of(known) if pictures_of(known)[leak.row].split == "test"]
+    return without_leaks(known, leaks, progress=progress) if drop_leaks and leaks else known
+
+
+def pictures_of(known: Known) -> tuple[Picture, ...]:
+    return known.embedded.index.pictures
+
+
+def leaks_of(known: Known) -> tuple[Leak, ...]:
+    return find_leaks(pictures_of(known), known.groups)
+
+
+def note_conflicts(known: Known, *, progress: Progress) -> None:
+    """Say where pictures that show the same have two labels; of equal bytes `check_labels` speaks."""
+    pictures = pictures_of(known)
+    conflicts = [pair for pair in find_conflicts(pictures, known.groups) if pair.kind != "bytes"]
+    if conflicts:
+        left, right = pictures[conflicts[0].first], pictures[conflicts[0].second]
+        progress.note(
+            f"{counted(len(conflicts), 'pair of pictures shows', 'pairs of pictures show')} the same under two classes "
+            f"(the first: {left.path} and {right.path})."
+        )
+
+
+def without_leaks(known: Known, leaks: Sequence[Leak], *, progress: Progress) -> Known:
+    """The same without the leaked pictures; the ledger says why, and the features are compacted in place.
+
+    Raises:
+        DataError: no test picture is left.
+    """
+    embedded, pictures = known.embedded, pictures_of(known)
+    tested = sum(picture.split == "test" for picture in pictures)
+    if len(leaks) == tested:
+        raise DataError("every test picture has its like in train or valid", where=embedded.index.root)
+    reasons = {
+        pictures[leak.row].path: f"left out of test: its like is {pictures[leak.other].path}, in train or valid"
+        for leak in leaks
+    }
+    gone = {leak.row for leak in leaks}
+    kept = [row for row in range(len(pictures)) if row not in gone]
+    ledger = tuple(
+        replace(entry, status="skipped", reason=reasons[entry.path]) if entry.path in reasons else entry
+        for entry in embedded.ledger
+    )
+    progress.note(f"{len(leaks):,} of {counted(tested, 'test picture')} left out: their like is in train or valid.")
+    smaller = replace(
+        embedded,
+        features=compact_rows(embedded.features, kept),
+        miniatures=compact_rows(embedded.miniatures, kept),
+        index=replace(embedded.index, pictures=tuple(pictures[row] for row in kept)),
+        ledger=ledger,
+        digests=tuple(embedded.digests[row] for row in kept),
+        pixel_digests=tuple(embedded.pixel_digests[row] for row in kept),
+    )
+    left_out = tuple({**leak.to_json(pictures), "left_out": True} for leak in leaks)
+    return Known(embedded=smaller, groups=among(known.groups, kept), left_out=left_out)
+
+
+def draw_together(known: Known, *, seed: int, progress: Progress) -> tuple[Index, dict[str, Any]]:
+    """Give every picture its split, whatever belongs together on one side; and what to say of it in metrics.json.
+
+    Where edits of each other leave too few groups to draw from, only equal pictures and declared groups are kept whole,
+    with a note.
+
+    Returns:
+        The index in the order train, valid, test, each picture with the name of its group; and `groups`, `largest`,
+        `parted` (whether edits of each other may be in two splits) and `off`, see `how_far_off`.
+
+    Raises:
+        DataError: as assign_splits.
+    """
+    index, parted = united(known, known.groups), False
+    try:
+        after = assign_splits(index, seed=seed)
+    except DataError:
+        sure = [group for group in known.groups if group.kind != "near"]
+        if len(sure) == len(known.groups):
+            raise
+        index, parted = united(known, sure), True
+        after = assign_splits(index, seed=seed)
+        progress.note(
+            "Too many pictures are nearly alike to keep them all on one side of a split; only equal ones are kept "
+            "together, and the score may flatter."
+        )
+    sizes = Counter(picture.group for picture in index.pictures if picture.group is not None)
+    off = how_far_off(index, after)
+    if off is not None and sizes and abs(off["pictures"] - off["wanted"]) > NEARLY_MET:
+        progress.note(
+            f"Groups are kept whole, so {off['split']} has {counted(off['pictures'], 'picture')} of {off['class']} "
+            f"where its share would be {off['wanted']}; that is as far off as it gets."
+        )
+    return after, {
+        "groups": sum(size > 1 for size in sizes.values()),
+        "largest": max(sizes.values(), default=0),
+        "parted": parted,
+        "off": off,
+    }
+
+
+def united(known: Known, groups: Sequence[DuplicateGroup]) -> Index:
+    """The index with duplicates and declared groups joined where they overlap."""
+    pictures = pictures_of(known)
+    links = {f"like {pictures[group.rows[0]].path}": group.rows for group in groups}
+    return replace(known.embedded.index, pictures=merge_groups(pictures, links, declared=False))
+
+
+def say_leaks(known: Known, after: Index, *, progress: Progress) -> list[dict[str, Any]]:
+    """Every leak that is left once all splits are known, as metrics.json lists them, with those left out."""
+    split_of = {picture.path: picture.split for picture in after.pictures}
+    pictures = [replace(picture, split=split_of[picture.path]) for picture in pictures_of(known)]
+    leaks = find_leaks(pictures, known.groups)
+    if leaks:
+        counts = Counter(pictures[leak.row].split for leak in leaks)
+        first = max(leaks, key=lambda leak: (pictures[leak.row].split == "test", -leak.row))
+        said = " and ".join(f"{counts[name]} of {name}" for name in ("valid", "test") if counts[name])
+        progress.note(
+            f"{counted(len(leaks), 'picture has its like', 'pictures have their like')} in another split ({said}): "
+            f"{'its' if len(leaks) == 1 else 'their'} score flatters. "
+            f"For example {pictures[first.row].path} and {pictures[first.other].path}."
+        )
+    return [*(leak.to_json(pictures) for leak in leaks), *known.left_out]
+
+
+def say_copies(known: Known, after: Index, *, progress: Progress) -> None:
+    """Say how many test pictures are copies of others in test: what is told of one is told of all of them."""
+    split_of = {picture.path: picture.split for picture in after.pictures}
+    tested = {row for row, picture in enumerate(pictures_of(known)) if split_of[picture.path] == "test"}
+    again = sum(max(0, len(tested.intersection(group.rows)) - 1) for group in known.groups)
+    if again:
+        progress.note(
+            f"{counted(again, 'test picture is a copy', 'test pictures are copies')} of another one in test, so that "
+            f"some count more than once: `tellapart audit DATA` shows them."
+        )
+
+
+def count_kinds(groups: Sequence[DuplicateGroup]) -> dict[str, int]:
+    """How many groups of each kind there are."""
+    kinds = Counter(group.kind for group in groups)
+    return {kind: kinds[kind] for kind in KINDS}
+
+
+def score_without(dataset: Dataset, probabilities: Probabilities, leaks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The figures of test without its leaked pictures, under without_leaks; None there if no other is left."""
+    leaked = {leak["path"] for leak in leaks if leak["split"] == "test" and "left_out" not in leak}
+    if not leaked:
+        return {}
+    rows = dataset.rows["test"]
+    kept = np.array([picture.path not in leaked for picture in dataset.index.pictures[rows]])
+    if not kept.any():
+        return {"without_leaks": None}
+    figures = evaluate(probabilities[kept], dataset.labels[rows][kept], classes=dataset.index.classes)
+    return {"without_leaks": figures}

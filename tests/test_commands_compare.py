@@ -1,0 +1,102 @@
+"""Two runs are compared on the test pictures they share, or not at all where that is less than half."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tellapart import files
+from tellapart.commands.compare import compare_runs, parse_tested
+from tellapart.commands.train import train
+from tellapart.errors import DataError
+from tellapart.evaluation.intervals import wilson
+
+HEADER = ["path", "label", "predicted", "path", "unsure", "unsure", "unlike"]  # classes may have such names
+
+
+def write_run(folder, rows):
+    """The two files of a finished run that a comparison looks at."""
+    folder.mkdir()
+    files.write_csv(folder / "predictions.csv", HEADER, [[*row, "0.5", "0.5", "no", "no"] for row in rows])
+    (folder / "metrics.json").write_text("{}")
+    return folder
+
+
+@pytest.fixture
+def runs(tmp_path):
+    rows = [(f"{number}, é\n.png", "path", "path") for number in range(30)]
+    other = [(path, label, "unsure" if number < 8 else label) for number, (path, label, _) in enumerate(rows)]
+    return write_run(tmp_path / "a", rows), write_run(tmp_path / "b", other[::-1])
+
+
+def test_compare_runs__counts_pictures_by_path(runs):
+    found = compare_runs(*runs)
+    assert (found["n"], found["only_a"], found["only_b"]) == (30, 8, 0)
+    assert found["a"] == {"run": str(runs[0]), "accuracy": wilson(30, 30).to_json()}
+    assert found["b"]["accuracy"] == wilson(22, 30).to_json()
+    assert found["p_value"] == pytest.approx(2 / 2**8)
+    assert found["difference"]["value"] == pytest.approx(-8 / 30)
+    assert found["sentence"].startswith("A is better than B")
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_compare_runs__a_run_with_itself(runs):
+    found = compare_runs(runs[0], runs[0])
+    assert (found["p_value"], found["told_apart"], found["difference"]["value"]) == (1, False, 0)
+
+
+def test_compare_runs__other_pictures_are_refused_with_the_number_they_share(runs, tmp_path):
+    third = write_run(tmp_path / "c", [(f"{number}, é\n.png", "path", "path") for number in range(20, 60)])
+    with pytest.raises(DataError, match=r"30 and 40, 10 of them the same.*--seed"):
+        compare_runs(runs[0], third)
+
+
+def test_compare_runs__other_labels_are_refused(runs, tmp_path):
+    third = write_run(tmp_path / "c", [(f"{number}, é\n.png", "unsure", "path") for number in range(30)])
+    with pytest.raises(DataError, match="30 test pictures have another label"):
+        compare_runs(runs[0], third)
+
+
+def test_compare_runs__no_finished_run(runs, tmp_path):
+    with pytest.raises(DataError, match="no finished run"):
+        compare_runs(runs[0], tmp_path / "none")
+    (runs[1] / "predictions.csv").unlink()
+    with pytest.raises(DataError, match="cannot be read"):
+        compare_runs(*runs)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "path,label\n", "path,label,predicted\n", "path,label,predicted\na\n", "path,label,predicted\na,b,c\na,b,c\n"],
+)
+def test_compare_runs__no_table_of_predictions(runs, text):
+    (runs[1] / "predictions.csv").write_text(text)
+    with pytest.raises(DataError, match="no table of predictions"):
+        compare_runs(*runs)
+
+
+@given(st.text(alphabet='a,"\r\n\0 ', max_size=40))
+def test_parse_tested__any_text_is_read_or_refused(text):
+    try:
+        parse_tested(f"path,label,predicted\n{text}")
+    except (ValueError, csv.Error):
+        return
+
+
+def test_compare__two_real_runs_in_words_and_as_json(trained, tmp_path, tellapart):
+    train(trained.data, out=tmp_path / "second", size=64)
+    outcome = tellapart("compare", trained.run, tmp_path / "second")
+    assert outcome.code == 0, outcome.err
+    assert "exact McNemar p = " in outcome.out
+    assert "test pictures" in outcome.out.splitlines()[-1] or "tell them apart" in outcome.out.splitlines()[-1]
+    document = tellapart("compare", trained.run, tmp_path / "second", "--json").json
+    assert document["n"] + document["left_out"]["a"] == trained.metrics["counts"]["test"]
+    assert document["n"] > document["left_out"]["a"]
+    train(trained.data, out=tmp_path / "third", size=64, seed=1)
+    refused = tellapart("compare", trained.run, tmp_path / "third")
+    assert (refused.code, refused.out) == (3, "")
+    assert "of them the same" in refused.complaint

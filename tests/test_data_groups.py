@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pytest
+
+from tellapart.data.groups import declare_groups, merge_groups
+from tellapart.errors import UsageError
+from tellapart.types import Index, Picture
+
+
+def pictures(*rows):
+    return tuple(Picture(path=path, file=Path(path), label="a", group=group) for path, group in rows)
+
+
+def declared(pattern, *rows):
+    index = Index(name="n", root=Path(), layout="folders", classes=("a",), pictures=pictures(*rows))
+    return [picture.group for picture in declare_groups(index, pattern).pictures]
+
+
+def test_declare_groups__what_matches_what_is_captured_and_the_folder():
+    rows = (("a/p1_1.png", None), ("a/p1_2.png", None), ("b/p2_1.png", None), ("b/other.png", None))
+    assert declared(r"p\d", *rows) == ["p1", "p1", "p2", None]
+    assert declared(r"(.)/p(\d)", *rows) == ["a/1", "a/1", "b/2", None]
+    assert declared(r"a/p\d|(p2)", *rows) == ["a/p1", "a/p1", "p2", None]
+    assert declared("parent", *rows) == ["a", "a", "b", "b"]
+
+
+def test_declare_groups__joins_what_the_data_declares():
+    rows = (("p1_1", "x"), ("p1_2", "y"), ("p2_1", "y"), ("p3_1", "z"), ("else", None))
+    assert declared(r"p\d", *rows) == ["p1 + p2 + x + 1 more"] * 3 + ["p3 + z", None]
+
+
+@pytest.mark.parametrize("pattern", ["(", "nothing like it"])
+def test_declare_groups__what_cannot_be_meant(pattern):
+    with pytest.raises(UsageError):
+        declared(pattern, ("a", None))
+
+
+def test_merge_groups__names_that_say_nothing_give_way():
+    merged = merge_groups(
+        pictures(("1", "x"), ("2", None), ("3", None), ("4", None), ("5", None)),
+        {"like 1": (0, 1), "like 3": (2, 3)},
+        declared=False,
+    )
+    assert [picture.group for picture in merged] == ["x", "x", "like 3", "like 3", None]

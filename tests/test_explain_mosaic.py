@@ -1,0 +1,39 @@
+import numpy as np
+
+from tellapart.explain.mosaic import AROUND, GAP, kernel_mosaic, map_mosaic, mosaic
+
+
+def test_mosaic__pictures_stand_row_by_row_with_gaps():
+    pictures = np.stack([np.full((2, 3, 3), level, np.uint8) for level in (10, 20, 30)])
+    canvas = mosaic(pictures, columns=2)
+    assert canvas.shape == (2 * 2 + GAP, 2 * 3 + GAP, 3)
+    assert (canvas[:2, :3] == 10).all()
+    assert (canvas[:2, 3 + GAP :] == 20).all()
+    assert (canvas[2 + GAP :, :3] == 30).all()
+    assert (canvas[2] == AROUND).all()
+    assert (canvas[2 + GAP :, 3:] == AROUND).all()
+
+
+def test_mosaic__enlarged_pixels_are_squares():
+    canvas = mosaic(np.array([[[[1, 2, 3], [4, 5, 6]]]], np.uint8), columns=8, enlarge=3)
+    assert canvas.shape == (3, 6, 3)
+    assert (canvas[:, :3] == [1, 2, 3]).all()
+    assert (canvas[:, 3:] == [4, 5, 6]).all()
+
+
+def test_map_mosaic__each_map_has_its_own_range_and_an_empty_one_is_grey():
+    ramp = np.arange(4, dtype=np.float32).reshape(2, 2)
+    canvas = map_mosaic(np.stack([ramp, 1000 * ramp + 7, np.zeros((2, 2), np.float32)]), columns=3)
+    first, second, empty = (canvas[:, start : start + 2, 0] for start in (0, 2 + GAP, 2 * (2 + GAP)))
+    assert (first == second).all()
+    assert first[0, 0] < 128 < first[1, 1]
+    assert (empty == 128).all()
+
+
+def test_kernel_mosaic__zero_is_grey_and_each_has_its_own_range():
+    kernels = np.zeros((2, 3, 1, 1), np.float32)
+    kernels[0, :, 0, 0] = [1.0, 0.0, -1.0]
+    kernels[1, :, 0, 0] = [0.02, 0.01, 0.0]
+    canvas = kernel_mosaic(kernels, columns=2, enlarge=1)
+    assert canvas[0, 0].tolist() == [255, 128, 0]
+    assert canvas[0, 1 + GAP].tolist() == [255, 191, 128]

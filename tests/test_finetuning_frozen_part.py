@@ -1,0 +1,115 @@
+"""The frozen part gives, for every view of every picture, what the whole base would have seen on the way."""
+
+import numpy as np
+import pytest
+
+from tellapart.backbones.catalogue import load_backbone
+from tellapart.backbones.engine import Engine
+from tellapart.errors import OutputError, PictureError
+from tellapart.finetuning.frozen_part import affordable_views, keep_views, prefix_backbone
+from tellapart.finetuning.split_point import find_cut
+from tellapart.progress import Silent
+
+SIDE, PICTURES, VIEWS = 32, 11, 3
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    return load_backbone("lite0", size=SIDE)
+
+
+@pytest.fixture(scope="module")
+def cut(backbone):
+    return find_cut(backbone, share=0.37)
+
+
+@pytest.fixture(scope="module")
+def prefix(backbone, cut):
+    return prefix_backbone(backbone, cut)
+
+
+@pytest.fixture(scope="module")
+def shown():
+    return np.random.default_rng(0).integers(0, 256, (PICTURES, VIEWS, SIDE, SIDE, 3), np.uint8)
+
+
+def test_prefix_backbone__frozen_depths_then_the_map(prefix, backbone, cut, shown):
+    rows = Engine(prefix, precision="f32").run(shown[:, 0])
+    whole = Engine(backbone, precision="f32").run(shown[:, 0])
+    frozen = sum(backbone.widths[depth] for depth in cut.frozen)
+    assert rows.shape == (PICTURES, frozen + cut.values)
+    np.testing.assert_allclose(rows[:, :frozen], whole[:, :frozen], rtol=1e-4, atol=1e-4)
+
+
+def test_keep_views__every_view_stands_in_its_place(prefix, shown, tmp_path):
+    path = tmp_path / "work" / "train.npy"
+    kept = keep_views(prefix, lambda row: shown[row], pictures=PICTURES, views=VIEWS, path=path, progress=Silent())
+    assert kept.shape == (PICTURES, VIEWS, prefix.width)
+    assert isinstance(kept, np.memmap)
+    for view in range(VIEWS):
+        expected = Engine(prefix, precision="f32").run(shown[:, view])
+        scale = np.abs(expected).max()
+        assert np.abs(kept[:, view] - expected).max() < 0.05 * scale  # bfloat16 where it is native
+    assert np.load(path, mmap_mode="r").shape == kept.shape
+
+
+def test_keep_views__what_is_complete_is_not_made_again(prefix, shown, tmp_path):
+    settings = {"pictures": PICTURES, "views": VIEWS, "path": tmp_path / "v.npy", "progress": Silent()}
+    first = keep_views(prefix, lambda row: shown[row], **settings)
+    np.testing.assert_array_equal(keep_views(prefix, None, **settings), first)
+
+
+def test_keep_views__what_was_cut_short_is(prefix, shown, tmp_path):
+    path = tmp_path / "v.npy"
+    settings = {"pictures": PICTURES, "views": VIEWS, "path": path, "progress": Silent()}
+
+    def fail_later(row):
+        if row == PICTURES - 1:
+            raise KeyboardInterrupt
+        return shown[row]
+
+    with pytest.raises(KeyboardInterrupt):
+        keep_views(prefix, fail_later, **settings)
+    assert not path.exists()
+    assert keep_views(prefix, lambda row: shown[row], **settings)[-1].any()
+
+
+def test_keep_views__counts_every_view(prefix, shown, tmp_path):
+    class Counting(Silent):
+        steps = 0
+
+        def advance(self, steps=1):
+            Counting.steps += steps
+
+    keep_views(
+        prefix, lambda row: shown[row], pictures=PICTURES, views=VIEWS, path=tmp_path / "v.npy", progress=Counting()
+    )
+    assert Counting.steps == PICTURES * VIEWS
+
+
+def test_keep_views__a_failure_comes_out(prefix, tmp_path):
+    def show(row):
+        raise PictureError("cannot be read", where=str(row))
+
+    with pytest.raises(PictureError):
+        keep_views(prefix, show, pictures=PICTURES, views=VIEWS, path=tmp_path / "v.npy", progress=Silent())
+
+
+def test_keep_views__a_place_that_cannot_be_written(prefix, shown, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError):
+        keep_views(
+            prefix,
+            lambda row: shown[row],
+            pictures=PICTURES,
+            views=VIEWS,
+            path=tmp_path / "file" / "v.npy",
+            progress=Silent(),
+        )
+
+
+def test_affordable_views__within_the_limit(prefix):
+    each = PICTURES * prefix.width * 2
+    assert affordable_views(prefix, pictures=PICTURES, wanted=8, limit=5 * each) == 5
+    assert affordable_views(prefix, pictures=PICTURES, wanted=3, limit=5 * each) == 3
+    assert affordable_views(prefix, pictures=PICTURES, wanted=8, limit=1) == 1

@@ -1,0 +1,132 @@
+"""The promise holds as often as it says, and says what it can where it cannot."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tellapart.heads.selective_risk import (
+    choose_threshold,
+    fewest_pictures,
+    first_rank,
+    highest_error,
+    reachable_error,
+)
+
+
+def answers(random, count, *, hardness):
+    """Confidences to six decimals, whether each answer is right, and the true chance of a mistake at a confidence.
+
+    A mistake is the likelier the less sure the answer is, but not as likely as the confidence says.
+    """
+    difficulty = random.random(count)
+    confidence = np.round(1 - 0.5 * difficulty**3, 6)
+    return confidence, random.random(count) >= hardness * difficulty**2
+
+
+def true_error(threshold, *, hardness):
+    """The share of wrong answers among those with at least that confidence: the mean of hardness u^2 over u <= u0."""
+    most = min((2 * (1 - threshold)) ** (1 / 3), 1.0)
+    return hardness * most**2 / 3
+
+
+@pytest.mark.parametrize(("hardness", "asked"), [(0.02, 0.01), (0.3, 0.05), (0.9, 0.05), (0.3, 0.01)])
+def test_choose_threshold__the_promise_is_false_in_at_most_one_of_twenty(hardness, asked):
+    random, broken, runs = np.random.default_rng(0), 0, 400
+    for _ in range(runs):
+        confidence, correct = answers(random, 400, hardness=hardness)
+        promise = choose_threshold(confidence, correct=correct, max_error=asked)
+        broken += true_error(promise.threshold, hardness=hardness) > promise.error
+    assert broken / runs <= 0.05 + 3 * (0.05 * 0.95 / runs) ** 0.5
+
+
+def test_choose_threshold__the_test_above_can_fail():
+    """Taking the threshold at which the measured error just meets what was asked breaks every other promise."""
+    random, broken = np.random.default_rng(0), 0
+    for _ in range(100):
+        confidence, correct = answers(random, 400, hardness=0.3)
+        ranked = np.argsort(-confidence)
+        share = np.cumsum(~correct[ranked]) / np.arange(1, 401)
+        place = np.flatnonzero(share <= 0.05)[-1]
+        broken += true_error(confidence[ranked][place], hardness=0.3) > 0.05
+    assert broken > 20
+
+
+def test_choose_threshold__answers_everything_where_enough_is_right():
+    confidence = np.linspace(0.6, 1, 300)
+    promise = choose_threshold(confidence, correct=np.ones(300, bool), max_error=0.01)
+    assert (promise.threshold, promise.error, promise.kept) == (0.6, 0.01, True)
+    assert promise.in_words().startswith("The promise is that with 95 % confidence at most 1 %")
+    assert promise.to_json()["sentence"] == promise.in_words()
+
+
+def test_choose_threshold__leaves_out_the_unsure_mistakes():
+    confidence = np.linspace(0.5, 1, 1000)
+    promise = choose_threshold(confidence, correct=confidence > 0.6, max_error=0.01)
+    assert promise.kept
+    # 3 mistakes among some 800 are few enough at 1 %, 4 are not.
+    assert 0.595 < promise.threshold < 0.6
+
+
+def test_choose_threshold__too_few_pictures_promise_what_they_can():
+    promise = choose_threshold(np.linspace(0.6, 1, 200), correct=np.ones(200, bool), max_error=0.01)
+    assert (promise.error, promise.kept, promise.needed) == (0.02, False, 299)
+    assert "200 pictures in valid are too few to promise 1 %" in promise.in_words()
+    assert "2 %" in promise.in_words()
+
+
+def test_choose_threshold__sure_mistakes_make_the_promise_larger():
+    confidence, correct = np.linspace(0.5, 1, 400), np.ones(400, bool)
+    correct[[50, 395, 396, 397, 398]] = False
+    promise = choose_threshold(confidence, correct=correct, max_error=0.01)
+    assert promise.error == pytest.approx(highest_error(4, 299))
+    assert (confidence >= promise.threshold).sum() == 299
+    assert "sure mistakes" in promise.in_words()
+
+
+@pytest.mark.parametrize("count", [0, 1, 4])
+def test_choose_threshold__hardly_any_pictures_promise_nothing(count):
+    promise = choose_threshold(np.full(count, 0.9), correct=np.ones(count, bool), max_error=0.01)
+    assert (promise.threshold, promise.error, promise.kept) == (None, None, False)
+    assert "too few" in promise.in_words()
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([0.5, 0.9, 0.999999, 1.0]), st.booleans()), min_size=5, max_size=700),
+    st.sampled_from([0.001, 0.01, 0.07, 0.5, 0.9]),
+)
+def test_choose_threshold__equal_confidences_share_a_fate(rows, asked):
+    confidence, correct = np.array([each[0] for each in rows]), np.array([each[1] for each in rows])
+    promise = choose_threshold(confidence, correct=correct, max_error=asked)
+    if promise.threshold is not None:
+        stands = confidence >= promise.threshold
+        assert promise.threshold in confidence
+        assert stands.sum() >= min(len(rows) / 2, len(rows))
+        assert promise.error >= (~correct[stands]).mean()
+
+
+def test_fewest_pictures__is_where_no_mistake_suffices():
+    assert fewest_pictures(0.01) == 299
+    assert 0.99**299 <= 0.05 < 0.99**298
+
+
+@pytest.mark.parametrize(
+    ("pictures", "asked", "error"),
+    [(298, 0.01, 0.02), (40, 0.01, 0.1), (5, 0.01, 0.5), (4, 0.01, 1.0), (700, 0.003, 0.005)],
+)
+def test_reachable_error__depends_on_the_number_of_pictures_alone(pictures, asked, error):
+    assert reachable_error(pictures, asked) == error
+
+
+def test_first_rank__is_half_or_what_the_error_needs():
+    assert [first_rank(pictures, 0.01) for pictures in (300, 500, 1000)] == [299, 299, 500]
+
+
+@pytest.mark.parametrize(("wrong", "answered"), [(0, 50), (3, 100), (49, 50)])
+def test_highest_error__is_where_the_tail_is_five_per_cent(wrong, answered):
+    from scipy.stats import binom
+
+    assert binom.cdf(wrong, answered, highest_error(wrong, answered)) == pytest.approx(0.05)
+    assert highest_error(answered, answered) == 1

@@ -1,0 +1,105 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from tellapart.errors import UsageError
+from tellapart.nets.architectures import NETS, build_net, net_from_module
+
+torch = pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
+
+
+def count(module):
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def images(number, size):
+    return torch.from_numpy(np.random.default_rng(0).integers(0, 256, (number, size, size, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "parameters"), [("mnist-convnet", 10, 93_322), ("chapter-convnet", 1, 3_453_121)]
+)
+def test_build_net__has_the_chapter_s_parameters(name, classes, parameters):
+    assert count(build_net(name, classes=classes, seed=0).module()) == parameters
+
+
+@pytest.mark.parametrize("name", sorted(NETS))
+@pytest.mark.parametrize(("channels", "classes"), [(1, 3), (3, 1)])
+def test_build_net__any_size_channels_and_classes(name, channels, classes):
+    net = build_net(name, size=65, channels=channels, classes=classes, dropout=0.5, seed=0)
+    features = net.trunk.eval()(images(2, 65))
+    assert features.shape == (2, net.head.in_features)
+    assert net.module().eval()(images(2, 65)).shape == (2, classes)
+    assert torch.equal(net.module()(images(2, 65)), net.head(features))
+
+
+@pytest.mark.parametrize("name", sorted(NETS))
+def test_training_module__pools_first_with_the_same_answers_and_gradients(name):
+    net = build_net(name, size=65, classes=2, seed=0)
+    gradients = []
+    for module in (net.module(), net.training_module()):
+        module.train().zero_grad()
+        module(images(3, 65)).square().sum().backward()
+        gradients.append([parameter.grad.clone() for parameter in module.parameters()])
+    for expected, given in zip(*gradients, strict=True):
+        torch.testing.assert_close(given, expected)
+    kinds = [type(layer) for layer in net.training_module().modules()]
+    assert (torch.nn.ReLU, torch.nn.MaxPool2d) not in pairwise(kinds)
+    assert list(net.training_module().state_dict()) == list(net.module().state_dict())
+
+
+def test_build_net__weights_come_from_the_seed_alone():
+    first, again, other = (build_net("mnist-convnet", classes=2, seed=seed).head.weight for seed in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_build_net__dropout_drops_only_in_training():
+    module = build_net("mnist-convnet", classes=2, dropout=0.5, seed=0).module()
+    shown = images(2, 28)
+    assert torch.equal(module.eval()(shown), module.eval()(shown))
+    assert not torch.equal(module.train()(shown), module.train()(shown))
+
+
+def test_build_net__grey_is_the_mean_of_the_channels():
+    pixels = build_net("mnist-convnet", classes=2, seed=0).trunk[0]
+    shown = torch.tensor([[[[0, 30, 60]]]], dtype=torch.uint8)
+    assert pixels(shown).tolist() == [[[[pytest.approx((30 - 127.5) / 63.75)]]]]
+
+
+def test_build_net__unknown_name_lists_the_nets():
+    with pytest.raises(UsageError, match="chapter-convnet, mnist-convnet"):
+        build_net("nothing", classes=2, seed=0)
+
+
+def test_build_net__too_small_a_picture():
+    with pytest.raises(UsageError, match="cannot take so small a picture: 8 px"):
+        build_net("chapter-convnet", size=8, classes=2, seed=0)
+
+
+def own_module():
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(4 * 14 * 14, 5)
+    )
+
+
+def test_net_from_module__answers_as_the_module_does():
+    module = own_module()
+    net = net_from_module(module, name="mine", size=16)
+    shown = images(3, 16)
+    expected = module(shown.permute(0, 3, 1, 2) / 255)
+    assert torch.allclose(net.module()(shown), expected, atol=1e-5)
+    assert net.head.out_features == 5
+    assert isinstance(module[-1], torch.nn.Linear)
+
+
+@pytest.mark.parametrize("last", [torch.nn.Softmax(dim=1), torch.nn.Hardtanh(-0.01, 0.01)])
+def test_net_from_module__something_after_the_linear_layer(last):
+    with pytest.raises(UsageError, match="not what gives its answer"):
+        net_from_module(torch.nn.Sequential(own_module(), last), name="mine", size=16)
+
+
+def test_net_from_module__no_linear_layer():
+    with pytest.raises(UsageError, match="does not end in a linear layer"):
+        net_from_module(torch.nn.Sequential(torch.nn.Flatten()), name="mine", size=16)

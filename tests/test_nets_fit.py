@@ -1,0 +1,140 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tellapart.errors import TellapartError
+from tellapart.nets import fit as module
+from tellapart.nets.epoch import Batch
+from tellapart.nets.fit import Pictures, fit_net
+from test_nets_steps import CPU, settings, tiny
+
+torch = pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
+
+SETTINGS = settings(epochs=4, average=0.5, warm_up=1, label_smoothing=0.1, clip=1.0)
+
+
+def dropping():
+    return torch.nn.Sequential(torch.nn.Dropout(0.5), *tiny())
+
+
+def pictures(*, fingerprint="pictures", valid=24):
+    random = np.random.default_rng(0)
+    inputs, labels = random.normal(size=(40, 4)).astype(np.float32), np.arange(40) % 2
+    inputs[:, 0] += 3 * labels
+
+    def train(epoch):
+        order = np.random.default_rng(epoch).permutation(40)
+        return [Batch(inputs=inputs[rows], labels=labels[rows]) for rows in np.split(order, 5)]
+
+    judge = [Batch(inputs=inputs[:valid], labels=labels[:valid])] if valid else []
+    return Pictures(train=train, steps=5, valid=lambda: judge, fingerprint=fingerprint)
+
+
+def fit(path, *, training=SETTINGS, own=None, seed=0, on_epoch=lambda _: None, **options):
+    net = own or dropping()
+    fitted = fit_net(
+        net, pictures(**options), training=training, machine=CPU, seed=seed, checkpoint=path, on_epoch=on_epoch
+    )
+    return net.state_dict(), fitted
+
+
+class KilledError(Exception):
+    pass
+
+
+def kill_after(epochs):
+    def on_epoch(history):
+        if len(history) == epochs:
+            raise KilledError
+
+    return on_epoch
+
+
+def same(one, other):
+    return all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_fit_net__history_has_a_row_an_epoch(tmp_path):
+    lengths = []
+    _, fitted = fit(tmp_path / "c", on_epoch=lambda history: lengths.append(len(history)))
+    assert lengths == [1, 2, 3, 4]
+    assert list(fitted.history[0]) == [
+        "epoch", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "learning_rate", "seconds",
+        "pictures_per_s",
+    ]  # fmt: skip
+    assert [row["epoch"] for row in fitted.history] == [1, 2, 3, 4]
+    json.dumps(fitted.history, allow_nan=False)
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_fit_net__killed_and_gone_on_with_gives_the_same_bits(epochs, tmp_path):
+    expected, straight = fit(tmp_path / "straight")
+    with pytest.raises(KilledError):
+        fit(tmp_path / "killed", on_epoch=kill_after(epochs))
+    torch.manual_seed(123)  # what the process drew before must not matter
+    counted = []
+    found, resumed = fit(tmp_path / "killed", on_epoch=lambda history: counted.append(len(history)))
+    assert counted[0] == epochs + 1
+    assert same(found, expected)
+    assert [{**row, "seconds": 0, "pictures_per_s": 0} for row in resumed.history] == [
+        {**row, "seconds": 0, "pictures_per_s": 0} for row in straight.history
+    ]
+    assert (resumed.epoch, resumed.score) == (straight.epoch, straight.score)
+
+
+def test_fit_net__finished_is_not_trained_again(tmp_path):
+    expected, _ = fit(tmp_path / "c")
+    found, _ = fit(tmp_path / "c", on_epoch=kill_after(1))
+    assert same(found, expected)
+
+
+@pytest.mark.parametrize("change", [{"fingerprint": "other"}, {"seed": 1}, {"training": replace(SETTINGS, clip=2.0)}])
+def test_fit_net__another_training_begins_anew(change, tmp_path):
+    with pytest.raises(KilledError):
+        fit(tmp_path / "c", on_epoch=kill_after(2))
+    lengths = []
+    fit(tmp_path / "c", on_epoch=lambda history: lengths.append(len(history)), **change)
+    assert lengths[0] == 1
+
+
+def test_fit_net__seed_draws_the_dropout(tmp_path):
+    one, again, other = (
+        fit(tmp_path / name, own=net(), seed=seed)[0]
+        for name, seed, net in (("a", 0, dropping), ("b", 0, dropping), ("c", 1, dropping))
+    )
+    assert same(one, again)
+    assert not same(one, other)
+
+
+def test_fit_net__keeps_the_best_epoch_and_stops_after_patience(tmp_path, monkeypatch):
+    scores = iter([0.5, 0.3, 0.3, 0.4, 0.1])
+    monkeypatch.setattr(module, "_score", lambda _logits, _labels: next(scores))
+    weights = []
+    training = settings(epochs=5, patience=2, constant=True)
+    net = dropping()
+    found, fitted = fit(
+        tmp_path / "c", own=net, training=training,
+        on_epoch=lambda _: weights.append({name: value.clone() for name, value in net.state_dict().items()}),
+    )  # fmt: skip
+    assert (fitted.epoch, fitted.score, len(fitted.history)) == (2, 0.3, 4)
+    assert same(found, weights[1])
+
+
+def test_fit_net__nothing_to_judge_by_keeps_the_last_epoch(tmp_path):
+    _, fitted = fit(tmp_path / "c", valid=0)
+    assert (fitted.epoch, fitted.score) == (4, None)
+    assert fitted.history[0]["valid_loss"] is None
+
+
+def test_fit_net__a_diverged_training_is_said_so(tmp_path):
+    with pytest.raises(TellapartError, match="diverged: epoch"):
+        fit(tmp_path / "c", training=settings(learning_rate=1e30, optimiser="rmsprop", constant=True))
+
+
+def test_score__a_sure_net_is_mended_by_its_temperature():
+    labels = np.array([0, 1] * 20)
+    right = np.where(np.eye(2)[labels] > 0, 1.0, -1.0)
+    right[:2] *= -1
+    assert module._score(5 * right, labels) == pytest.approx(module._score(right, labels), rel=0.05)

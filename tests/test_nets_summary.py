@@ -1,0 +1,86 @@
+import pytest
+
+from tellapart.errors import UsageError
+from tellapart.nets.layer import Layer
+from tellapart.nets.summary import summarise_net
+
+pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
+
+
+def shapes(layers, kind):
+    return [layer.shape for layer in layers if layer.kind.startswith(kind)]
+
+
+def parameters(layers):
+    return [layer.parameters for layer in layers if layer.parameters]
+
+
+def test_summarise_net__chapter_row_1():
+    layers = summarise_net("mnist-convnet")
+    assert [layer.shape for layer in layers] == [
+        (26, 26, 32), (13, 13, 32), (11, 11, 64), (5, 5, 64), (3, 3, 64), (576,), (64,), (10,)
+    ]  # fmt: skip
+    assert parameters(layers)[:3] == [320, 18_496, 36_928]
+    assert sum(parameters(layers)[:3]) == 55_744
+    assert sum(parameters(layers)) == 93_322
+    assert layers[0] == Layer(
+        name="trunk.conv1", kind="convolution 3x3", shape=(26, 26, 32), parameters=320, trainable=2
+    )
+
+
+def test_summarise_net__chapter_row_2():
+    layers = summarise_net("mnist-convnet-without-pooling")
+    assert [layer.shape for layer in layers] == [(26, 26, 32), (24, 24, 64), (22, 22, 64)]
+    assert sum(parameters(layers)) == 55_744
+
+
+def test_summarise_net__chapter_row_5():
+    layers = summarise_net("chapter-convnet")
+    sides = [shape[0] for shape in (layer.shape for layer in layers) if len(shape) == 3]
+    assert sides == [148, 74, 72, 36, 34, 17, 15, 7]
+    assert shapes(layers, "flatten") == [(6272,)]
+    assert parameters(layers) == [896, 18_496, 73_856, 147_584, 3_211_776, 513]
+    assert sum(parameters(layers)) == 3_453_121
+
+
+def test_summarise_net__chapter_row_10():
+    pytest.importorskip("timm", reason="needs the extra: pip install 'tellapart[torch]'")
+    layers = summarise_net("vgg16", size=150)
+    assert sum(parameters(layers)) == 14_714_688
+    assert layers[-1].shape == (4, 4, 512)
+
+
+def test_summarise_net__chapter_row_12():
+    pytest.importorskip("timm", reason="needs the extra: pip install 'tellapart[torch]'")
+    before, after = (summarise_net("vgg16-chapter-head", frozen=frozen) for frozen in (False, True))
+    assert sum(parameters(before)) == sum(parameters(after)) == 16_812_353
+    assert sum(layer.trainable for layer in before) == 30
+    assert sum(layer.trainable for layer in after) == 4
+
+
+def test_summarise_net__another_size():
+    assert shapes(summarise_net("mnist-convnet", size=32), "convolution")[0] == (30, 30, 32)
+
+
+def test_summarise_net__kinds_of_a_base():
+    pytest.importorskip("timm", reason="needs the extra: pip install 'tellapart[torch]'")
+    kinds = {layer.kind for layer in summarise_net("tf_efficientnet_lite0", size=64)}
+    assert {"convolution 3x3, stride 2", "depthwise convolution 5x5", "batch normalisation"} <= kinds
+
+
+def test_summarise_net__unknown_name():
+    pytest.importorskip("timm", reason="needs the extra: pip install 'tellapart[torch]'")
+    with pytest.raises(UsageError, match=r"no such net: nothing.*mnist-convnet.*any base of timm"):
+        summarise_net("nothing")
+
+
+def test_summarise_net__too_small():
+    with pytest.raises(UsageError, match="8 px"):
+        summarise_net("chapter-convnet", size=8)
+
+
+@pytest.mark.parametrize("net", ["chapter-convnet", "vgg16", "vgg16-chapter-head"])
+@pytest.mark.parametrize("size", [-1, 0, 3])
+def test_summarise_net__a_size_that_cannot_be_meant(net, size):
+    with pytest.raises(UsageError, match=f"{size} px"):
+        summarise_net(net, size=size)

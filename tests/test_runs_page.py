@@ -1,0 +1,82 @@
+"""report.html again, from the files of a run, with the pictures where they are now."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from tellapart.errors import DataError
+from tellapart.runs.page import rewrite_report
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    """A copy of the shared run that a test may change."""
+    folder = tmp_path / "run"
+    shutil.copytree(trained.run, folder)
+    return folder
+
+
+def test_rewrite_report__is_the_page_that_train_wrote(run):
+    before = (run / "report.html").read_bytes()
+    (run / "report.html").unlink()
+    assert rewrite_report(run) == [run / "report.html"]
+    assert (run / "report.html").read_bytes() == before
+    assert before.count(b'<li class="card ') >= 5
+    assert before.count(b"data:image/webp;base64,") >= 5
+
+
+def test_rewrite_report__pictures_have_moved(run, photos, tmp_path):
+    metrics = json.loads((run / "metrics.json").read_text())
+    (run / "metrics.json").write_text(json.dumps(metrics | {"data_path": str(tmp_path / "gone")}))
+    rewrite_report(run)
+    page = (run / "report.html").read_text()
+    assert "The pictures are not shown" in page
+    assert str(tmp_path / "gone") in page
+    assert "data:image/webp" not in page
+    rewrite_report(run, data=photos)
+    assert "data:image/webp" in (run / "report.html").read_text()
+
+
+def test_rewrite_report__other_pictures_in_their_place(run, tmp_path):
+    (tmp_path / "data" / "cat").mkdir(parents=True)
+    (tmp_path / "data" / "dog").mkdir()
+    for label in ("cat", "dog"):
+        shutil.copyfile(run / "run.log", tmp_path / "data" / label / "0.png")
+    rewrite_report(run, data=tmp_path / "data")
+    assert "none of them is where it was" in (run / "report.html").read_text()
+
+
+def test_rewrite_report__run_of_an_older_version(run):
+    metrics = json.loads((run / "metrics.json").read_text())
+    del metrics["data_path"]
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    for name in ("predictions.csv", "ledger.csv", "history.jsonl"):
+        (run / name).unlink()
+    rewrite_report(run)
+    page = (run / "report.html").read_text()
+    assert "the run does not say where its data was" in page
+    assert '<li class="card' not in page
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("predictions.csv", "garbage"),
+        ("predictions.csv", "path,label,predicted\nx,no such class,cat,1,0,0,\n"),
+        ("predictions.csv", "path,label,predicted\nx,cat,dog,1,0\n"),
+        ("predictions.csv", "path,label,predicted\nx,cat,dog,1,0,much,\n"),
+        ("ledger.csv", "path,status,reason\nx\n"),
+        ("history.jsonl", "{not json\n"),
+        ("metrics.json", "[1, 2]"),
+        ("metrics.json", "{"),
+    ],
+)
+def test_rewrite_report__a_damaged_file_is_named(run, name, content):
+    before = (run / "report.html").read_bytes()
+    (run / name).write_text(content)
+    with pytest.raises(DataError, match=rf"{name}.*Train again"):
+        rewrite_report(run)
+    assert (run / "report.html").read_bytes() == before
