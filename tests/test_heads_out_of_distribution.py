@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tellapart.heads.abstention import Doubt, learn_doubt
+from tellapart.heads.abstention import Abstention, learn_abstention
 from tellapart.heads.out_of_distribution import (
     FALSE_ALARMS,
     TYPES,
     direction_count,
-    learn_familiar,
+    learn_out_of_distribution,
     sampled_rows,
     similarity,
     typical_directions,
@@ -31,7 +31,7 @@ def kinds():
 
 def learned(random, kinds, *, valid=300):
     last = clouds(random, 600 + valid, centres=kinds[0])
-    return learn_familiar(last[:600], last[600:], class_count=3, seed=0)
+    return learn_out_of_distribution(last[:600], last[600:], class_count=3, seed=0)
 
 
 def test_unlike__another_kind_is_found_and_the_own_kind_seldom(kinds):
@@ -43,21 +43,21 @@ def test_unlike__another_kind_is_found_and_the_own_kind_seldom(kinds):
     assert 0 < own < 2.5 * FALSE_ALARMS
 
 
-def test_learn_familiar__false_alarms_are_as_often_as_stated_on_average(kinds):
+def test_learn_out_of_distribution__false_alarms_are_as_often_as_stated_on_average(kinds):
     random = np.random.default_rng(2)
     alarms = [learned(random, kinds, valid=99).unlike(clouds(random, 200, centres=kinds[0])) for _ in range(40)]
     assert np.mean(alarms) == pytest.approx(0.03, abs=0.012)  # 3 of 100, k = 3
 
 
-def test_learn_familiar__pictures_all_alike_have_a_threshold_that_a_cosine_can_reach():
+def test_learn_out_of_distribution__pictures_all_alike_have_a_threshold_that_a_cosine_can_reach():
     alike = np.tile(np.float32([1, 0.35, 0.2, 0.7, 0.1, 0.9, 0.33, 0.6]), (40, 1))
-    familiar = learn_familiar(alike, alike, class_count=2, seed=0)
+    familiar = learn_out_of_distribution(alike, alike, class_count=2, seed=0)
     assert similarity(alike, familiar.types).min() > 1  # float16 has made the direction a little too long
     assert familiar.threshold == 1
     assert not familiar.unlike(alike).any()
 
 
-def test_learn_familiar__no_valid_calls_nothing_unlike(kinds):
+def test_learn_out_of_distribution__no_valid_calls_nothing_unlike(kinds):
     familiar = learned(np.random.default_rng(3), kinds, valid=0)
     assert familiar.threshold is None
     assert not familiar.unlike(clouds(np.random.default_rng(4), 20, centres=kinds[1])).any()
@@ -88,13 +88,13 @@ def test_similarity__a_picture_of_zeros_is_like_nothing():
     assert similarity(np.zeros((1, 4), "f4"), np.eye(4, dtype="f2")).tolist() == [0]
 
 
-def test_learn_doubt__both_thresholds_and_what_they_say():
+def test_learn_abstention__both_thresholds_and_what_they_say():
     random = np.random.default_rng(7)
     features = clouds(random, 300, centres=np.abs(random.normal(0, 1, (2, 40))))
     shares = np.stack([np.linspace(0.5, 1, 100), np.linspace(0.5, 0, 100)], axis=1)
     labels = np.zeros(100, np.int64)
     labels[1] = 1  # the second least sure answer of valid is wrong
-    doubt = learn_doubt(
+    doubt = learn_abstention(
         train=features[:200],
         valid=features[200:],
         labels=labels,
@@ -105,10 +105,10 @@ def test_learn_doubt__both_thresholds_and_what_they_say():
     )
     assert doubt.promise.kept
     assert doubt.unsure == 0.5  # one mistake in a hundred is few enough for 5 %
-    strict = Doubt(unsure=0.75, familiar=doubt.familiar).flags(
+    strict = Abstention(unsure=0.75, familiar=doubt.familiar).flags(
         shares, features[200:], last=Depth(name="last", start=0, stop=40)
     )
     assert strict.unsure.sum() == 50
     assert strict.words(0)[0] == "yes"
     assert strict.of(99)[0] is False
-    assert Doubt().flags(shares, features[200:], last=Depth(name="last", start=0, stop=40)).words(0) == ("", "")
+    assert Abstention().flags(shares, features[200:], last=Depth(name="last", start=0, stop=40)).words(0) == ("", "")

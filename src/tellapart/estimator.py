@@ -29,9 +29,8 @@ from tellapart.data.scan import index_of_paths, scan
 from tellapart.errors import DataError, OutputError
 from tellapart.features.embed import Embedded, reorder_rows
 from tellapart.features.look import look_at
-from tellapart.heads.abstention import Flags
+from tellapart.heads.abstention import MAX_ERROR, Flags
 from tellapart.heads.calibration import probabilities
-from tellapart.heads.selective_risk import MAX_ERROR
 from tellapart.judged import check_max_error, learn_when_to_doubt
 from tellapart.progress import Progress, Silent, listener
 from tellapart.recipes.request import BUDGET, RECIPES, Dataset, Order, Recipe, check_recipe

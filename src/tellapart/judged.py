@@ -10,7 +10,7 @@ from tellapart.backbones.backbone import Backbone
 from tellapart.errors import UsageError
 from tellapart.evaluation.metrics import evaluate
 from tellapart.evaluation.selective import selective_figures
-from tellapart.heads.abstention import Doubt, Flags, learn_doubt
+from tellapart.heads.abstention import Abstention, Flags, learn_abstention
 from tellapart.heads.out_of_distribution import sampled_rows
 from tellapart.recipes.request import Dataset, Order, Outcome, features_seen, look_again, same_eyes
 from tellapart.types import Features, Probabilities, SplitName
@@ -29,7 +29,7 @@ class Judged:
         scores: the figures of each split; JSON-ready.
     """
 
-    doubt: Doubt
+    doubt: Abstention
     answers: Mapping[SplitName, Probabilities]
     flags: Mapping[SplitName, Flags]
     scores: Mapping[SplitName, dict[str, Any]]
@@ -63,14 +63,14 @@ def learn_when_to_doubt(
     *,
     max_error: float,
     valid: Features | None = None,
-) -> Doubt:
+) -> Abstention:
     """When to doubt, learned on valid; no test pictures are needed.
 
     Arguments as for `judge`; valid is what the outcome's backbone sees in the valid pictures, float32 [n, D], where
     that is known.
     """
     valid = _seen(outcome, dataset, base, order, name="valid") if valid is None else valid
-    return learn_doubt(
+    return learn_abstention(
         train=_train_seen(outcome, dataset, base, order),
         valid=valid,
         labels=dataset.labels[dataset.rows["valid"]],

@@ -1,4 +1,4 @@
-"""What a model doubts by, in and out of a model file.
+"""What a model abstains by, in and out of a model file.
 
 The thresholds stand in model.json; the typical directions are a member of their own, plain little-endian float16 in
 rows, whose shape model.json gives.
@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 
 from tellapart.bundle.container import FAMILIAR, RETRAIN
 from tellapart.errors import ModelFileError
-from tellapart.heads.abstention import Doubt
-from tellapart.heads.out_of_distribution import MOST_TYPES, STORED, Familiar
-from tellapart.heads.selective_risk import Promise
+from tellapart.heads.abstention import Abstention, SelectiveGuarantee
+from tellapart.heads.out_of_distribution import MOST_TYPES, STORED, OutOfDistribution
 
 
-def pack_doubt(doubt: Doubt) -> tuple[dict[str, Any], dict[str, bytes]]:
+def pack_abstention(doubt: Abstention) -> tuple[dict[str, Any], dict[str, bytes]]:
     """What model.json says of it, and the members it needs."""
     thresholds = {"thresholds": doubt.to_json()}
     if doubt.familiar is None:
@@ -29,8 +28,8 @@ def pack_doubt(doubt: Doubt) -> tuple[dict[str, Any], dict[str, bytes]]:
     return {**thresholds, "familiar": {"rows": types.shape[0], "width": types.shape[1]}}, {FAMILIAR: types.tobytes()}
 
 
-def read_doubt(manifest: Mapping[str, Any], members: Mapping[str, bytes], *, width: int, path: Path) -> Doubt:
-    """What a model file doubts by; one made before there was any doubts nothing.
+def read_abstention(manifest: Mapping[str, Any], members: Mapping[str, bytes], *, width: int, path: Path) -> Abstention:
+    """What a model file abstains by; one made before there was any never abstains.
 
     Args:
         manifest: model.json.
@@ -46,12 +45,12 @@ def read_doubt(manifest: Mapping[str, Any], members: Mapping[str, bytes], *, wid
         unsure, unlike = (_threshold(thresholds.get(name)) for name in ("unsure", "unlike"))
         promise = _promise(thresholds.get("promise"), threshold=unsure)
         if FAMILIAR not in members and unlike is None:
-            return Doubt(unsure=unsure, promise=promise)
+            return Abstention(unsure=unsure, promise=promise)
         types = _directions(members[FAMILIAR], manifest["familiar"], width=width)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         what = "the thresholds in model.json and the model file do not fit together"
         raise ModelFileError(what, where=path, hint=RETRAIN) from error
-    return Doubt(unsure=unsure, familiar=Familiar(types=types, threshold=unlike), promise=promise)
+    return Abstention(unsure=unsure, familiar=OutOfDistribution(types=types, threshold=unlike), promise=promise)
 
 
 def _directions(content: bytes, stated: Mapping[str, object], *, width: int) -> NDArray[np.float16]:
@@ -65,12 +64,12 @@ def _directions(content: bytes, stated: Mapping[str, object], *, width: int) -> 
     return types
 
 
-def _promise(stated: Mapping[str, Any] | None, *, threshold: float | None) -> Promise | None:
-    """What the threshold was chosen for, as `Promise.to_json` wrote it; None in files made before it stood there."""
+def _promise(stated: Mapping[str, Any] | None, *, threshold: float | None) -> SelectiveGuarantee | None:
+    """What the threshold was chosen for, as `to_json` wrote it; None in files made before it stood there."""
     if stated is None:
         return None
     error = stated["error"]
-    return Promise(
+    return SelectiveGuarantee(
         threshold=threshold,
         asked=_share(stated["asked"]),
         error=None if error is None else _share(error),

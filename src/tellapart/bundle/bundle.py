@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import Engine, native_precision
 from tellapart.backbones.openvino_runtime import load_openvino
-from tellapart.bundle.abstention import pack_doubt, read_doubt
+from tellapart.bundle.abstention import pack_abstention, read_abstention
 from tellapart.bundle.container import RETRAIN, parse_json, read_container
 from tellapart.bundle.graph import HEAD_BIAS, HEAD_WEIGHT, RESIZED, model_graph, used_depths
 from tellapart.bundle.self_test import draw_cards, to_png
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import ModelFileError, PictureError
 from tellapart.files import to_json
-from tellapart.heads.abstention import Doubt, Flags
+from tellapart.heads.abstention import Abstention, Flags
 from tellapart.heads.calibration import probabilities
 from tellapart.heads.linear import LinearHead
 from tellapart.types import Features, Pixels, Probabilities
@@ -57,7 +57,7 @@ class Bundle:
     backbone: Backbone
     head: LinearHead
     temperature: float
-    doubt: Doubt
+    doubt: Abstention
     manifest: Mapping[str, Any]
     members: Mapping[str, bytes]
 
@@ -79,7 +79,7 @@ def pack_bundle(
     manifest: Mapping[str, Any],
     card: str,
     weights: bytes | None = None,
-    doubt: Doubt | None = None,
+    doubt: Abstention | None = None,
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The manifest and members of a model file, for `write_container`.
 
@@ -94,7 +94,7 @@ def pack_bundle(
         doubt: when an answer should not stand; None for a model that never doubts.
     """
     depths = {depth.name: depth.stop - depth.start for depth in used_depths(backbone, head)}
-    doubted, directions = pack_doubt(doubt or Doubt())
+    doubted, directions = pack_abstention(doubt or Abstention())
     document = {
         **manifest,
         "classes": list(classes),
@@ -156,7 +156,7 @@ def assemble(manifest: Mapping[str, Any], members: Mapping[str, bytes], path: Pa
         backbone=backbone,
         head=head,
         temperature=temperature,
-        doubt=read_doubt(manifest, members, width=last.stop - last.start, path=path),
+        doubt=read_abstention(manifest, members, width=last.stop - last.start, path=path),
         manifest=manifest,
         members=members,
     )

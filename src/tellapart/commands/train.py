@@ -32,7 +32,7 @@ from tellapart.errors import DataError, TellapartError, UsageError
 from tellapart.extras import load_torch
 from tellapart.features.embed import Embedded, reorder_rows
 from tellapart.features.look import look_at
-from tellapart.heads.selective_risk import MAX_ERROR
+from tellapart.heads.abstention import MAX_ERROR
 from tellapart.judged import Judged, check_max_error, judge
 from tellapart.progress import Progress, Silent
 from tellapart.recipes.request import BUDGET, RECIPES, Dataset, Order, Outcome, check_recipe, clear_work

@@ -24,7 +24,7 @@ STORED = np.dtype("<f2")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Familiar:
+class OutOfDistribution:
     """What pictures like the training set look like to the base.
 
     Attributes:
@@ -42,7 +42,7 @@ class Familiar:
         return similarity(last, self.types) < self.threshold
 
 
-def learn_familiar(train: Features, valid: Features, *, class_count: int, seed: int) -> Familiar:
+def learn_out_of_distribution(train: Features, valid: Features, *, class_count: int, seed: int) -> OutOfDistribution:
     """Typical directions of train, and how near to one of them all but 3 % of valid are.
 
     Of n pictures of valid the k-th least similar sets the threshold, k = max(1, floor(0.03 (n + 1))): another picture
@@ -59,9 +59,9 @@ def learn_familiar(train: Features, valid: Features, *, class_count: int, seed: 
     near = np.sort(similarity(valid, types))
     place = max(int(FALSE_ALARMS * (len(near) + 1)), 1) - 1
     if not len(near):
-        return Familiar(types=types, threshold=None)
+        return OutOfDistribution(types=types, threshold=None)
     # Directions rounded to float16 can be a little longer than one, but no threshold is more than a cosine can be.
-    return Familiar(types=types, threshold=min(float(near[place]), 1.0))
+    return OutOfDistribution(types=types, threshold=min(float(near[place]), 1.0))
 
 
 def direction_count(class_count: int) -> int:

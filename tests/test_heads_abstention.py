@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tellapart.heads.selective_risk import (
+from tellapart.heads.abstention import (
     choose_threshold,
     fewest_pictures,
     first_rank,
