@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from tellapart.evaluation.paired import compare_answers, paired_difference, pictures_to_tell
-from tellapart.heads.mcnemar import mcnemar
+from tellapart.evaluation.paired import compare_answers, mcnemar, paired_difference, pictures_to_tell
 
 Z = NormalDist().inv_cdf(0.975)
 

@@ -9,9 +9,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from tellapart.errors import DataError
-from tellapart.heads import cross_validation as judges
+from tellapart.heads import cross_validation
 from tellapart.heads.calibration import probabilities
-from tellapart.heads.cross_validation import FoldJudge
+from tellapart.heads.cross_validation import FoldScorer
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.folds import stratified_folds
 from tellapart.heads.regularization_path import POLISHED, Path
@@ -151,8 +151,8 @@ def test_score__of_warm_folds_is_that_of_cold_fits_on_the_other_folds():
     features, labels = pictures(120, spread=2.0)
     folds = stratified_folds(labels, seed=0)
     path = Path(training_space(features), labels, start=np.zeros((1, 3, 31)))
-    judge = FoldJudge(folds)
-    warm = [judge.score(path, path.fit(l2)).log_loss for l2 in (0.1, 0.03)][-1]
+    scorer = FoldScorer(folds)
+    warm = [scorer.score(path, path.fit(l2)).log_loss for l2 in (0.1, 0.03)][-1]
     losses = np.zeros(120)
     for fold in range(folds.count):
         train, held = folds.fold != fold, folds.fold == fold
@@ -167,9 +167,9 @@ def test_score__does_not_depend_on_how_many_folds_are_fitted_together(monkeypatc
     features, labels = pictures(120, spread=2.0)
     scores = []
     for columns in (128, 6):
-        monkeypatch.setattr(judges, "COLUMNS", columns)
+        monkeypatch.setattr(cross_validation, "COLUMNS", columns)
         path = Path(training_space(features), labels, start=np.zeros((1, 3, 31)))
-        scores.append(FoldJudge(stratified_folds(labels, seed=0)).score(path, path.fit(0.1)))
+        scores.append(FoldScorer(stratified_folds(labels, seed=0)).score(path, path.fit(0.1)))
     assert scores[0].log_loss == pytest.approx(scores[1].log_loss, abs=1e-4)
 
 

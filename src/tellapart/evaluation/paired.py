@@ -11,13 +11,25 @@ from statistics import NormalDist
 from typing import Any
 
 from tellapart.evaluation.intervals import Interval
-from tellapart.heads.mcnemar import mcnemar
 from tellapart.text import counted
 
 CONFIDENCE = 0.95
 POWER = 0.8  # how often a set of the size that is named would tell them apart
 ONE_POINT = 0.01  # the difference that is asked about where none was seen
 PRECISION = 1e-9  # of the ends of the interval
+
+
+def mcnemar(only_a: int, only_b: int) -> float:
+    """The exact two-sided p-value of McNemar's test (1947, doi:10.1007/BF02295996): a fair coin's, thrown a + b times.
+
+    Args:
+        only_a: pictures on which A alone is right.
+        only_b: pictures on which B alone is.
+    """
+    from scipy.special import bdtr
+
+    thrown = only_a + only_b
+    return min(1.0, 2 * float(bdtr(min(only_a, only_b), thrown, 0.5))) if thrown else 1.0
 
 
 def paired_difference(only_a: int, only_b: int, *, pictures: int) -> Interval:

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 
 from tellapart.heads.calibration import BOUND, PRIOR_PICTURES
 from tellapart.heads.calibration import probabilities as softmax
+from tellapart.heads.cross_validation import held_out_logits
 from tellapart.heads.folds import Folds, stratified_folds
-from tellapart.heads.held_out import held_out_logits
 from tellapart.heads.search import search_head
 from tellapart.progress import Progress, Silent
 from tellapart.types import Depth, Features, Labels, Probabilities

@@ -1,24 +1,27 @@
-"""What a fit is judged by: pictures it has not seen, either a split of their own or each fold's.
+"""What a fit is scored by: pictures it has not seen, either a split of their own or each fold's.
 
 Legend: N training pictures, P folds, K classes, d coordinates; parameters float64 [P, K, d + 1].
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.heads.dual_space import training_space
 from tellapart.heads.folds import Folds
 from tellapart.heads.linear import row_blocks
 from tellapart.heads.objective import Objective, Parameters, scaled, softmax_loss
-from tellapart.heads.products import product
+from tellapart.heads.products import one_thread_if_small, product
 from tellapart.heads.regularization_path import TOLERANCE, Fit, Path, minimise_at
 from tellapart.types import Features, Labels
 
 COLUMNS = 128  # folds times classes that are fitted together: bounds what the minimiser keeps
+NEAR_ENOUGH = 1e-4  # of the objective, for held-out logits: what is asked of them does not need the last digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +32,7 @@ class Score:
     accuracy: float
 
 
-class Judge(Protocol):
+class HeldOutScorer(Protocol):
     """Scores the newest fit of a path."""
 
     def score(self, path: Path, fit: Fit) -> Score:
@@ -37,8 +40,8 @@ class Judge(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ValidJudge:
-    """Judges by the pictures of a valid split.
+class ValidationScorer:
+    """Scores on the pictures of a valid split.
 
     Attributes:
         features: float32 [M, d] of the columns in question.
@@ -56,8 +59,8 @@ class ValidJudge:
         return _score(head.logits(self.features)[known], self.labels[known])
 
 
-class FoldJudge:
-    """Judges by cross-validation: every fold is fitted at the strength of the fit, and scores the pictures it lacks.
+class FoldScorer:
+    """Scores by cross-validation: every fold is fitted at the strength of the fit, and scores the pictures it lacks.
 
     The folds share the path's curvature and start from its solution, moved by what separated them from it last time.
     They are row weights on one matrix, so all of them are one wide matrix product. Each is minimised until it makes no
@@ -73,30 +76,59 @@ class FoldJudge:
     def score(self, path: Path, fit: Fit) -> Score:
         logits = np.zeros((len(path.labels), fit.parameters.shape[1]))
         scored = self._folds.scored
-        together = max(1, COLUMNS // fit.parameters.shape[1])
-        for first in range(0, self._folds.count, together):
-            numbers = np.arange(first, min(first + together, self._folds.count))
-            parameters = self._fit(path, fit, numbers=numbers)
-            fill_held_out(path, parameters, held_out=np.where(scored, self._folds.fold - first, -1), logits=logits)
+        for numbers in _batches(self._folds.count, classes=fit.parameters.shape[1]):
+            start = np.concatenate([fit.parameters + self._offset[number] for number in numbers])
+            parameters = _fit_folds(path, start, folds=self._folds, numbers=numbers, l2=fit.l2, tolerance=TOLERANCE)
+            for number, solution in zip(numbers, parameters, strict=True):
+                self._offset[number] = solution - fit.parameters
+            held_out = np.where(scored, self._folds.fold - numbers[0], -1)
+            _fill_held_out(path, parameters, held_out=held_out, logits=logits)
         return _score(logits[scored], path.labels[scored])
 
-    def _fit(self, path: Path, fit: Fit, *, numbers: NDArray[np.int64]) -> Parameters:
-        """The parameters [P, K, d + 1] of some folds; their offsets are kept for the next strength."""
-        trains = self._folds.fold[:, None] != numbers
-        objective = Objective(
-            space=path.space,
-            labels=path.labels,
-            row_weights=(trains / trains.sum(axis=0)).astype(np.float32),
-            l2=fit.l2,
-        )
-        start = np.concatenate([fit.parameters + self._offset[number] for number in numbers])
-        minimum = minimise_at(objective, start, curvature=path.curvature, tolerance=TOLERANCE)
-        for number, parameters in zip(numbers, minimum.parameters, strict=True):
-            self._offset[number] = parameters - fit.parameters
-        return minimum.parameters
+
+def held_out_logits(features: Features, labels: Labels, *, folds: Folds, l2: float) -> NDArray[np.float64]:
+    """Logits float64 [N, K] of each picture by the head of the fold that lacks it; NaN where the fold is -1.
+
+    Args:
+        features: float32 [N, d], the columns the heads read.
+        labels: int64 [N], every one of 0 to K - 1 present.
+        folds: which fold holds out which row.
+        l2: the strength of every head.
+
+    Raises:
+        DataError: a feature is not finite.
+    """
+    classes = int(labels.max()) + 1
+    logits = np.full((len(labels), classes), np.nan)
+    with one_thread_if_small(len(labels)):
+        space = training_space(features)
+        path = Path(space, labels, start=np.zeros((1, classes, space.matrix.shape[1] + 1)))
+        everywhere = path.fit(l2, tolerance=NEAR_ENOUGH).parameters
+        for numbers in _batches(folds.count, classes=classes):
+            start = np.repeat(everywhere, len(numbers), axis=0)
+            parameters = _fit_folds(path, start, folds=folds, numbers=numbers, l2=l2, tolerance=NEAR_ENOUGH)
+            _fill_held_out(path, parameters, held_out=folds.fold - numbers[0], logits=logits)
+    return logits
 
 
-def fill_held_out(
+def _batches(folds: int, *, classes: int) -> Iterator[NDArray[np.int64]]:
+    """The numbers of the folds that are fitted at once: as many as fit in COLUMNS, at least one."""
+    size = max(1, COLUMNS // classes)
+    for first in range(0, folds, size):
+        yield np.arange(first, min(first + size, folds))
+
+
+def _fit_folds(
+    path: Path, start: Parameters, *, folds: Folds, numbers: NDArray[np.int64], l2: float, tolerance: float
+) -> Parameters:
+    """One head [P, K, d + 1] for each numbered fold, fitted on the rows it does not hold out, from start alike."""
+    trains = folds.fold[:, None] != numbers
+    weights = (trains / trains.sum(axis=0)).astype(np.float32)
+    objective = Objective(space=path.space, labels=path.labels, row_weights=weights, l2=l2)
+    return minimise_at(objective, start, curvature=path.curvature, tolerance=tolerance).parameters
+
+
+def _fill_held_out(
     path: Path, parameters: Parameters, *, held_out: NDArray[np.int64], logits: NDArray[np.float64]
 ) -> None:
     """Fill the logits of each row that held_out [N] assigns to one of the parameters [P, K, d + 1]."""

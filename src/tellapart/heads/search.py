@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import DataError
-from tellapart.heads.cross_validation import FoldJudge, Judge, ValidJudge
+from tellapart.heads.cross_validation import FoldScorer, HeldOutScorer, ValidationScorer
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.folds import stratified_folds
 from tellapart.heads.linear import LinearHead
@@ -48,9 +48,9 @@ class HeadSearch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """How settings are judged: a judge for given columns (None: not at all), in words, and a remark for the reader."""
+    """How settings are scored: a scorer for given columns (None: not at all), in words, and a remark for the reader."""
 
-    judge: Callable[[slice], Judge] | None
+    scorer: Callable[[slice], HeldOutScorer] | None
     chosen_by: str
     note: str | None = None
 
@@ -94,14 +94,14 @@ def search_head(
     if len(present) < 2:
         raise DataError("fewer than two classes have training pictures", hint="Add pictures of a second class.")
     plan = _plan(features, labels, present=present, known=known, valid=valid, copies=copies, groups=groups, seed=seed)
-    choices = _choices(depths, judged=plan.judge is not None)
+    choices = _choices(depths, judged=plan.scorer is not None)
     found: dict[str, Trial] = {}  # the best of each choice
     history: list[dict[str, Any]] = []
     progress.start("Searching a head", total=len(choices) * (WEAKEST + 1), unit="settings")
     with one_thread_if_small(len(known)):
         for depth, columns in choices.items():
-            judge = plan.judge(columns) if plan.judge else None
-            for trial in trials(training_space(features[train, columns]), known, judge=judge):
+            scorer = plan.scorer(columns) if plan.scorer else None
+            for trial in trials(training_space(features[train, columns]), known, scorer=scorer):
                 history.append(_row(depth, trial))
                 found[depth] = min(found.get(depth, trial), trial, key=lambda one: one.loss)
                 progress.advance()
@@ -125,27 +125,29 @@ def _plan(
     groups: NDArray[np.int64] | None,
     seed: int,
 ) -> _Plan:
-    """Judge by the valid rows of classes that the training rows have; else by folds of the training rows; else not."""
+    """Score by the valid rows of classes that the training rows have; else by folds of the training rows; else not."""
     if valid is not None:
         positions = np.searchsorted(present, labels[valid]).clip(max=len(present) - 1)
         positions[present[positions] != labels[valid]] = -1
         if (positions >= 0).any():
-            return _Plan(judge=lambda columns: _valid_judge(features[valid, columns], positions), chosen_by="valid")
+            return _Plan(
+                scorer=lambda columns: _validation_scorer(features[valid, columns], positions), chosen_by="valid"
+            )
     folds = stratified_folds(known[: len(known) // copies], groups=groups, seed=seed).copied(copies)
     if not folds.count:
         return _Plan(
-            judge=None, chosen_by="default", note="every class has one training picture: nothing can be held out"
+            scorer=None, chosen_by="default", note="every class has one training picture: nothing can be held out"
         )
     alone = int((folds.fold < 0).sum()) // copies
     what = "classes with one training picture, which always trains and is never scored"
     if groups is not None and len(np.unique(groups)) < len(groups):
         what = "pictures that always train and are never scored, because their class has no other group"
     note = f"{what}: {alone}" if alone else None
-    return _Plan(judge=lambda _: FoldJudge(folds), chosen_by=f"{folds.count}-fold cross-validation", note=note)
+    return _Plan(scorer=lambda _: FoldScorer(folds), chosen_by=f"{folds.count}-fold cross-validation", note=note)
 
 
-def _valid_judge(features: Features, labels: Labels) -> Judge:
-    return ValidJudge(features=features, labels=labels)
+def _validation_scorer(features: Features, labels: Labels) -> HeldOutScorer:
+    return ValidationScorer(features=features, labels=labels)
 
 
 def _choices(depths: Sequence[Depth], *, judged: bool) -> dict[str, slice]:

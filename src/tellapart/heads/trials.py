@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tellapart.heads.cross_validation import Judge, Score
+from tellapart.heads.cross_validation import HeldOutScorer, Score
 from tellapart.heads.dual_space import Space
 from tellapart.heads.regularization_path import Fit, Path
 from tellapart.types import Labels
@@ -38,27 +38,27 @@ def strength(step: int) -> float:
     return float(f"{10.0 ** (-step / 2):.0e}")
 
 
-def trials(space: Space, labels: Labels, *, judge: Judge | None) -> Iterator[Trial]:
+def trials(space: Space, labels: Labels, *, scorer: HeldOutScorer | None) -> Iterator[Trial]:
     """Fit labels int64 [N] below K at strengths from 0.1 down while they get better; where 0.1 was best, also up.
 
-    Without a judge, 0.1 alone: the strong end of what was best on real pictures.
+    Without a scorer, 0.1 alone: the strong end of what was best on real pictures.
     """
     path = Path(space, labels, start=np.zeros((1, int(labels.max()) + 1, space.matrix.shape[1] + 1)))
-    first = _trial(path, FIRST, judge=judge)
+    first = _trial(path, FIRST, scorer=scorer)
     yield first
-    if judge is None:
+    if scorer is None:
         return
-    best = yield from _while_better(path, range(FIRST + 1, WEAKEST + 1), best=first, judge=judge)
+    best = yield from _while_better(path, range(FIRST + 1, WEAKEST + 1), best=first, scorer=scorer)
     if best is first:
         upwards = Path(space, labels, start=first.fit.parameters)
-        yield from _while_better(upwards, range(FIRST - 1, STRONGEST - 1, -1), best=first, judge=judge)
+        yield from _while_better(upwards, range(FIRST - 1, STRONGEST - 1, -1), best=first, scorer=scorer)
 
 
-def _while_better(path: Path, steps: range, *, best: Trial, judge: Judge) -> Generator[Trial, None, Trial]:
+def _while_better(path: Path, steps: range, *, best: Trial, scorer: HeldOutScorer) -> Generator[Trial, None, Trial]:
     """Yield trials until PATIENCE of them in a row gained nothing worth it; return the best, best included."""
     idle = 0
     for step in steps:
-        trial = _trial(path, step, judge=judge)
+        trial = _trial(path, step, scorer=scorer)
         yield trial
         idle = 0 if trial.loss < best.loss - GAIN else idle + 1
         best = trial if trial.loss < best.loss else best
@@ -67,8 +67,8 @@ def _while_better(path: Path, steps: range, *, best: Trial, judge: Judge) -> Gen
     return best
 
 
-def _trial(path: Path, step: int, *, judge: Judge | None) -> Trial:
+def _trial(path: Path, step: int, *, scorer: HeldOutScorer | None) -> Trial:
     begun = time.perf_counter()
     fit = path.fit(strength(step))
-    score = judge.score(path, fit) if judge else None
+    score = scorer.score(path, fit) if scorer else None
     return Trial(space=path.space, fit=fit, score=score, seconds=time.perf_counter() - begun)

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
+from tellapart.evaluation.paired import mcnemar
 from tellapart.features.embed import PLAIN, embed
-from tellapart.heads.mcnemar import mcnemar
 from tellapart.nets.fit import OnEpoch
 from tellapart.nets.trained_net import TrainedNet
 from tellapart.progress import Progress, Silent
