@@ -7,6 +7,9 @@ import pytest
 
 from tellapart.evaluation.advice import Suspicion
 from tellapart.evaluation.learning_curve import curve_sizes, fit_head, learning_curve, nested_order
+from tellapart.heads.linear import ABSENT_LOGIT
+from tellapart.heads.search import search_head
+from tellapart.types import Depth
 
 CLASSES = ("cat", "dog", "owl")
 
@@ -117,3 +120,20 @@ def test_curve_sizes__keep_every_class_and_stay_within_the_bound():
     many = np.arange(40_000) % 10
     assert max(curve_sizes(many, class_count=10, largest=15_000)) == 1250
     assert curve_sizes(many, class_count=10, largest=None)[-2:] == [1250, 40_000]
+
+
+def test_fit_head__a_class_without_pictures_gets_the_logit_that_the_search_gives_it():
+    features, labels = blobs(80)
+    labels = labels % 2 * 2  # no dog
+    fitted = fit_head(features, labels, class_count=3, l2=0.03)
+    searched = search_head(
+        features,
+        labels,
+        class_count=3,
+        depths=[Depth(name="last", start=0, stop=12)],
+        train=slice(0, 80),
+        valid=None,
+        seed=0,
+    ).head
+    for head in (fitted, searched):
+        assert head.logits(features)[:, 1].tolist() == [ABSENT_LOGIT] * 80

@@ -21,7 +21,7 @@ from tellapart import seeds
 from tellapart.evaluation.advice import Suspicion, advise
 from tellapart.evaluation.power_law import fit_power_law
 from tellapart.heads.dual_space import training_space
-from tellapart.heads.linear import LinearHead
+from tellapart.heads.linear import LinearHead, widen_head
 from tellapart.heads.products import one_thread_if_small
 from tellapart.heads.regularization_path import Path
 from tellapart.progress import Progress, Silent
@@ -186,16 +186,13 @@ def _judge(
 
 
 def fit_head(features: Features, labels: Labels, *, class_count: int, l2: float) -> LinearHead:
-    """A head on rows float32 [n, d] at one strength; classes without a row get a logit below all others."""
+    """A head on rows float32 [n, d] at one strength; classes without a row get the logit ABSENT_LOGIT."""
     present, known = np.unique(labels, return_inverse=True)
     space = training_space(features)
     path = Path(space, known, start=np.zeros((1, len(present), space.matrix.shape[1] + 1)))
     parameters = path.fit(l2).parameters[0]
     fitted = space.head(parameters[:, :-1], parameters[:, -1], start=0)
-    weight = np.zeros((features.shape[1], class_count), np.float32)
-    bias = np.full(class_count, np.float32(-1e4))
-    weight[:, present], bias[present] = fitted.weight, fitted.bias
-    return LinearHead(weight=weight, bias=bias, start=0, stop=features.shape[1])
+    return widen_head(fitted, present, class_count=class_count)
 
 
 def _judged(size: int, logits: NDArray[np.float64], labels: Labels) -> Judged:

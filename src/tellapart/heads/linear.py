@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tellapart.types import Features
 
+ABSENT_LOGIT = -20.0  # those of the others sum to 0, so the largest is at least 0 and such a class gets under 3e-9
 ROWS_AT_ONCE = 256  # at 3000 features 3 MB: still in cache when the gradient reads them after the logits
 
 
@@ -40,6 +41,22 @@ class LinearHead:
             np.matmul(columns[rows], self.weight, out=result[rows])
         result += self.bias
         return result
+
+
+def widen_head(head: LinearHead, present: NDArray[np.int64], *, class_count: int) -> LinearHead:
+    """A head of all K classes from one of those that have training pictures.
+
+    Args:
+        head: of P classes.
+        present: int64 [P], the position of each of its columns among all classes.
+        class_count: K; a class that is not present gets weights of zero and the bias ABSENT_LOGIT.
+    """
+    if len(present) == class_count:
+        return head
+    weight = np.zeros((len(head.weight), class_count), dtype=np.float32)
+    bias = np.full(class_count, ABSENT_LOGIT, dtype=np.float32)
+    weight[:, present], bias[present] = head.weight, head.bias
+    return LinearHead(weight=weight, bias=bias, start=head.start, stop=head.stop)
 
 
 def row_blocks(count: int, *, size: int = ROWS_AT_ONCE) -> Iterator[slice]:

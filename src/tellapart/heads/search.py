@@ -19,14 +19,12 @@ from tellapart.errors import DataError
 from tellapart.heads.cross_validation import FoldScorer, HeldOutScorer, ValidationScorer
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.folds import stratified_folds
-from tellapart.heads.linear import LinearHead
+from tellapart.heads.linear import LinearHead, widen_head
 from tellapart.heads.products import one_thread_if_small
 from tellapart.heads.regularization_path import POLISHED, Path
 from tellapart.heads.trials import WEAKEST, Trial, trials
 from tellapart.progress import Progress, Silent
 from tellapart.types import Depth, Features, Labels
-
-ABSENT_LOGIT = -20.0  # the logits of the others sum to 0, so the largest is at least 0 and such a class gets under 3e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,12 +160,7 @@ def _head(trial: Trial, labels: Labels, *, present: NDArray[np.int64], class_cou
     path = Path(trial.space, labels, start=trial.fit.parameters)
     parameters = path.fit(trial.fit.l2, tolerance=POLISHED).parameters[0]
     trained = trial.space.head(parameters[:, :-1], parameters[:, -1], start=start)
-    if len(present) == class_count:
-        return trained
-    weight = np.zeros((len(trained.weight), class_count), dtype=np.float32)
-    bias = np.full(class_count, ABSENT_LOGIT, dtype=np.float32)
-    weight[:, present], bias[present] = trained.weight, trained.bias
-    return LinearHead(weight=weight, bias=bias, start=trained.start, stop=trained.stop)
+    return widen_head(trained, present, class_count=class_count)
 
 
 def _selected(depth: str, trial: Trial, history: list[dict[str, Any]], *, plan: _Plan) -> dict[str, Any]:
