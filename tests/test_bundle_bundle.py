@@ -413,11 +413,18 @@ def test_self_check__a_card_that_is_none(parts, refused, name, value):
     refused(manifest, members | {"check.json": json.dumps(check).encode()})
 
 
-def test_self_check__a_number_of_cards_that_nobody_asked_for_costs_nothing(parts, rewritten):
+def test_self_check__computes_no_more_cards_than_the_most_whatever_a_file_holds(parts, rewritten, monkeypatch):
     manifest, members = parts
     check = json.loads(members["check.json"])
     check["cards"] = check["cards"] * 20
+    computed = []
+    prepare = bundle_module.prepare_cards
+    monkeypatch.setattr(
+        bundle_module, "prepare_cards", lambda bundle, cards: computed.append(len(cards)) or prepare(bundle, cards)
+    )
     read_bundle(rewritten(manifest, members | {"check.json": json.dumps(check).encode()}))
+    assert len(check["cards"]) > bundle_module.MOST_CARDS
+    assert computed == [bundle_module.MOST_CARDS]
 
 
 def test_draw_cards__are_unlike_their_mirror_images_and_exchanged_colours():
