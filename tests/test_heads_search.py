@@ -14,9 +14,8 @@ from tellapart.heads.calibration import probabilities
 from tellapart.heads.cross_validation import FoldScorer
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.folds import stratified_folds
-from tellapart.heads.regularization_path import POLISHED, Path
+from tellapart.heads.regularization_path import POLISHED, Path, strength
 from tellapart.heads.search import search_head
-from tellapart.heads.trials import strength
 from tellapart.types import Depth
 
 NOISE, SIGNAL = Depth(name="early", start=0, stop=12), Depth(name="last", start=12, stop=30)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,26 +16,11 @@ from tellapart.heads.folds import Folds
 from tellapart.heads.linear import row_blocks
 from tellapart.heads.objective import Objective, Parameters, scaled, softmax_loss
 from tellapart.heads.products import one_thread_if_small, product
-from tellapart.heads.regularization_path import TOLERANCE, Fit, Path, minimise_at
+from tellapart.heads.regularization_path import TOLERANCE, Fit, Path, Score, minimise_at
 from tellapart.types import Features, Labels
 
 COLUMNS = 128  # folds times classes that are fitted together: bounds what the minimiser keeps
 NEAR_ENOUGH = 1e-4  # of the objective, for held-out logits: what is asked of them does not need the last digits
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """Mean log loss in nats, and accuracy, on pictures that were held out."""
-
-    log_loss: float
-    accuracy: float
-
-
-class HeldOutScorer(Protocol):
-    """Scores the newest fit of a path."""
-
-    def score(self, path: Path, fit: Fit) -> Score:
-        """The score of fit, which path has just made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,10 @@ Legend: N pictures, P problems, K classes, d coordinates; parameters float64 [P,
 
 from __future__ import annotations
 
+import time
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -19,6 +22,9 @@ from tellapart.types import Labels
 TOLERANCE = 1e-6  # of the objective: held-out log loss is then right to 2e-4 nat, see docs/log.md
 APPROACH = 8  # steps from nothing; then the curvature is found anew, for at zero every picture was fully unsure
 POLISHED = 1e-9  # of the objective: probabilities are then right to 2e-4
+FIRST, WEAKEST, STRONGEST = 2, 12, -4  # in half decades below 1: 0.1, 1e-6 and 100
+PATIENCE = 2  # strengths in a row that better the best by less than GAIN end the path
+GAIN = 1e-3  # nat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,3 +101,76 @@ def minimise_at(
 
 def _evenly(count: int) -> Single:
     return np.full((count, 1), 1 / count, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """Mean log loss in nats, and accuracy, on pictures that were held out."""
+
+    log_loss: float
+    accuracy: float
+
+
+class HeldOutScorer(Protocol):
+    """Scores the newest fit of a path."""
+
+    def score(self, path: Path, fit: Fit) -> Score:
+        """The score of fit, which path has just made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathPoint:
+    """One setting, with all that is needed to go on from it; without a score where nothing could be held out."""
+
+    space: Space
+    fit: Fit
+    score: Score | None
+    seconds: float
+
+    @property
+    def loss(self) -> float:
+        """What the best point has least of."""
+        return self.score.log_loss if self.score else self.fit.log_loss
+
+
+def strength(step: int) -> float:
+    """The L2 strength so many half decades below 1: 1, 0.3, 0.1, 0.03 …, exactly as they are written."""
+    return float(f"{10.0 ** (-step / 2):.0e}")
+
+
+def regularization_path(space: Space, labels: Labels, *, scorer: HeldOutScorer | None) -> Iterator[PathPoint]:
+    """Fit labels int64 [N] below K at strengths from 0.1 down while they get better; where 0.1 was best, also up.
+
+    Without a scorer, 0.1 alone: the strong end of what was best on real pictures.
+    """
+    path = Path(space, labels, start=np.zeros((1, int(labels.max()) + 1, space.matrix.shape[1] + 1)))
+    first = _path_point(path, FIRST, scorer=scorer)
+    yield first
+    if scorer is None:
+        return
+    best = yield from _while_better(path, range(FIRST + 1, WEAKEST + 1), best=first, scorer=scorer)
+    if best is first:
+        upwards = Path(space, labels, start=first.fit.parameters)
+        yield from _while_better(upwards, range(FIRST - 1, STRONGEST - 1, -1), best=first, scorer=scorer)
+
+
+def _while_better(
+    path: Path, steps: range, *, best: PathPoint, scorer: HeldOutScorer
+) -> Generator[PathPoint, None, PathPoint]:
+    """Yield points until PATIENCE of them in a row gained nothing worth it; return the best, best included."""
+    idle = 0
+    for step in steps:
+        point = _path_point(path, step, scorer=scorer)
+        yield point
+        idle = 0 if point.loss < best.loss - GAIN else idle + 1
+        best = point if point.loss < best.loss else best
+        if idle == PATIENCE:
+            break
+    return best
+
+
+def _path_point(path: Path, step: int, *, scorer: HeldOutScorer | None) -> PathPoint:
+    begun = time.perf_counter()
+    fit = path.fit(strength(step))
+    score = scorer.score(path, fit) if scorer else None
+    return PathPoint(space=path.space, fit=fit, score=score, seconds=time.perf_counter() - begun)

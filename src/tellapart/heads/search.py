@@ -16,13 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import DataError
-from tellapart.heads.cross_validation import FoldScorer, HeldOutScorer, ValidationScorer
+from tellapart.heads.cross_validation import FoldScorer, ValidationScorer
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.folds import stratified_folds
 from tellapart.heads.linear import LinearHead, widen_head
 from tellapart.heads.products import one_thread_if_small
-from tellapart.heads.regularization_path import POLISHED, Path
-from tellapart.heads.trials import WEAKEST, Trial, trials
+from tellapart.heads.regularization_path import POLISHED, WEAKEST, HeldOutScorer, Path, PathPoint, regularization_path
 from tellapart.progress import Progress, Silent
 from tellapart.types import Depth, Features, Labels
 
@@ -93,15 +92,15 @@ def search_head(
         raise DataError("fewer than two classes have training pictures", hint="Add pictures of a second class.")
     plan = _plan(features, labels, present=present, known=known, valid=valid, copies=copies, groups=groups, seed=seed)
     choices = _choices(depths, judged=plan.scorer is not None)
-    found: dict[str, Trial] = {}  # the best of each choice
+    found: dict[str, PathPoint] = {}  # the best of each choice
     history: list[dict[str, Any]] = []
     progress.start("Searching a head", total=len(choices) * (WEAKEST + 1), unit="settings")
     with one_thread_if_small(len(known)):
         for depth, columns in choices.items():
             scorer = plan.scorer(columns) if plan.scorer else None
-            for trial in trials(training_space(features[train, columns]), known, scorer=scorer):
-                history.append(_row(depth, trial))
-                found[depth] = min(found.get(depth, trial), trial, key=lambda one: one.loss)
+            for point in regularization_path(training_space(features[train, columns]), known, scorer=scorer):
+                history.append(_row(depth, point))
+                found[depth] = min(found.get(depth, point), point, key=lambda one: one.loss)
                 progress.advance()
     progress.finish()
     depth = min(found, key=lambda name: found[name].loss)
@@ -155,21 +154,21 @@ def _choices(depths: Sequence[Depth], *, judged: bool) -> dict[str, slice]:
     return {"last": last, "all": every} if judged and len(depths) > 1 else {"last": last}
 
 
-def _head(trial: Trial, labels: Labels, *, present: NDArray[np.int64], class_count: int, start: int) -> LinearHead:
-    """The head of a trial, minimised to the last digit that counts, with a column for each of K classes."""
-    path = Path(trial.space, labels, start=trial.fit.parameters)
-    parameters = path.fit(trial.fit.l2, tolerance=POLISHED).parameters[0]
-    trained = trial.space.head(parameters[:, :-1], parameters[:, -1], start=start)
+def _head(point: PathPoint, labels: Labels, *, present: NDArray[np.int64], class_count: int, start: int) -> LinearHead:
+    """The head of a point, minimised to the last digit that counts, with a column for each of K classes."""
+    path = Path(point.space, labels, start=point.fit.parameters)
+    parameters = path.fit(point.fit.l2, tolerance=POLISHED).parameters[0]
+    trained = point.space.head(parameters[:, :-1], parameters[:, -1], start=start)
     return widen_head(trained, present, class_count=class_count)
 
 
-def _selected(depth: str, trial: Trial, history: list[dict[str, Any]], *, plan: _Plan) -> dict[str, Any]:
+def _selected(depth: str, point: PathPoint, history: list[dict[str, Any]], *, plan: _Plan) -> dict[str, Any]:
     return {
         "depths": depth,
-        "l2": trial.fit.l2,
+        "l2": point.fit.l2,
         "criterion": "log loss",
-        "score": trial.score.log_loss if trial.score else None,
-        "accuracy": trial.score.accuracy if trial.score else None,
+        "score": point.score.log_loss if point.score else None,
+        "accuracy": point.score.accuracy if point.score else None,
         "chosen_by": plan.chosen_by,
         "out_of": {
             "depths": list(dict.fromkeys(row["depths"] for row in history)),
@@ -179,13 +178,13 @@ def _selected(depth: str, trial: Trial, history: list[dict[str, Any]], *, plan: 
     }
 
 
-def _row(depth: str, trial: Trial) -> dict[str, Any]:
+def _row(depth: str, point: PathPoint) -> dict[str, Any]:
     return {
         "depths": depth,
-        "l2": trial.fit.l2,
-        "train_log_loss": trial.fit.log_loss,
-        "log_loss": trial.score.log_loss if trial.score else None,
-        "accuracy": trial.score.accuracy if trial.score else None,
-        "iterations": trial.fit.iterations,
-        "seconds": round(trial.seconds, 4),
+        "l2": point.fit.l2,
+        "train_log_loss": point.fit.log_loss,
+        "log_loss": point.score.log_loss if point.score else None,
+        "accuracy": point.score.accuracy if point.score else None,
+        "iterations": point.fit.iterations,
+        "seconds": round(point.seconds, 4),
     }
