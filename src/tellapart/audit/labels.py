@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tellapart.audit.finding import Finding, Item, found, not_applicable, passed
-from tellapart.evaluation.suspects import PRECISION, Suspect, find_suspects
+from tellapart.evaluation.suspects import PRECISION, LabelSuspect, find_suspects
 from tellapart.text import counted
 from tellapart.types import Labels, Picture, Probabilities
 
@@ -42,7 +42,7 @@ def no_suspects(reason: str) -> Finding:
     return not_applicable("suspects", "warning", reason)
 
 
-def _item(suspect: Suspect, picture: Picture, classes: Sequence[str]) -> Item:
+def _item(suspect: LabelSuspect, picture: Picture, classes: Sequence[str]) -> Item:
     given, suggested = classes[suspect.given], classes[suspect.suggested]
     return Item(
         paths=(picture.path,),

@@ -35,7 +35,7 @@ LARGEST = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class CurveHead:
     """One head of the curve.
 
     Attributes:
@@ -88,10 +88,10 @@ def learning_curve(
     """
     progress = progress or Silent()
     sizes = curve_sizes(labels[train], class_count=len(classes), largest=None if head else LARGEST)
-    judged: list[Judged] = []
+    scored: list[CurveHead] = []
     if valid.stop > valid.start:
-        judged = list(
-            _judge(
+        scored = list(
+            _score_heads(
                 features[:, columns],
                 labels,
                 class_count=len(classes),
@@ -107,11 +107,11 @@ def learning_curve(
             )
         )
     valid_labels = labels[valid]
-    points = [_point(rows, valid_labels, classes=classes) for rows in _by_size(judged)]
+    points = [_point(rows, valid_labels, classes=classes) for rows in _by_size(scored)]
     law = fit_power_law(
-        [(row.size, float(np.mean(~row.correct))) for row in judged], trials=len(valid_labels), now=_size(train)
+        [(row.size, float(np.mean(~row.correct))) for row in scored], trials=len(valid_labels), now=_size(train)
     )
-    errors = _errors_by_class(judged, valid_labels, class_count=len(classes))
+    errors = _errors_by_class(scored, valid_labels, class_count=len(classes))
     counts = np.bincount(labels[train], minlength=len(classes))
     return {
         "judged_on": "valid",
@@ -152,7 +152,7 @@ def nested_order(labels: Labels, random: np.random.Generator) -> NDArray[np.int6
     return np.lexsort((shuffled, place))
 
 
-def _judge(
+def _score_heads(
     columns: Features,
     labels: Labels,
     *,
@@ -166,8 +166,8 @@ def _judge(
     draws: int,
     whole: Features,
     progress: Progress,
-) -> Iterator[Judged]:
-    """A judged head for every size and draw, the smallest first."""
+) -> Iterator[CurveHead]:
+    """A scored head for every size and draw, the smallest first."""
     total = _size(train)
     orders = [nested_order(labels[train], seeds.generator(seed, "learning curve", draw)) for draw in range(draws)]
     progress.start("Drawing a learning curve", total=sum(1 if size == total else draws for size in sizes), unit="heads")
@@ -180,7 +180,7 @@ def _judge(
                     rows = train.start + np.sort(order[:size])
                     fitted = fit_head(columns[rows], labels[rows], class_count=class_count, l2=l2)
                     logits = fitted.logits(columns[valid])
-                yield _judged(size, logits, labels[valid])
+                yield _scored(size, logits, labels[valid])
                 progress.advance()
     progress.finish()
 
@@ -195,19 +195,21 @@ def fit_head(features: Features, labels: Labels, *, class_count: int, l2: float)
     return widen_head(fitted, present, class_count=class_count)
 
 
-def _judged(size: int, logits: NDArray[np.float64], labels: Labels) -> Judged:
+def _scored(size: int, logits: NDArray[np.float64], labels: Labels) -> CurveHead:
     best = logits.max(axis=1)
     losses = best + np.log(np.exp(logits - best[:, None]).sum(axis=1)) - logits[np.arange(len(labels)), labels]
     # A class that train lacks has no finite share in the loss; what is told wrong for certain costs 34.5 nats at most.
-    return Judged(size=size, correct=logits.argmax(axis=1) == labels, log_loss=float(np.minimum(losses, 34.5).mean()))
+    return CurveHead(
+        size=size, correct=logits.argmax(axis=1) == labels, log_loss=float(np.minimum(losses, 34.5).mean())
+    )
 
 
-def _by_size(judged: Sequence[Judged]) -> Iterator[list[Judged]]:
-    for size in sorted({row.size for row in judged}):
-        yield [row for row in judged if row.size == size]
+def _by_size(scored: Sequence[CurveHead]) -> Iterator[list[CurveHead]]:
+    for size in sorted({row.size for row in scored}):
+        yield [row for row in scored if row.size == size]
 
 
-def _point(rows: Sequence[Judged], labels: Labels, *, classes: Sequence[str]) -> dict[str, Any]:
+def _point(rows: Sequence[CurveHead], labels: Labels, *, classes: Sequence[str]) -> dict[str, Any]:
     per_class = []
     for place, name in enumerate(classes):
         mine = labels == place
@@ -229,11 +231,11 @@ def _band(values: Sequence[float]) -> dict[str, float | None]:
     return {"value": float(np.mean(values)), "low": min(values), "high": max(values)}
 
 
-def _errors_by_class(judged: Sequence[Judged], labels: Labels, *, class_count: int) -> list[int]:
+def _errors_by_class(scored: Sequence[CurveHead], labels: Labels, *, class_count: int) -> list[int]:
     """Pictures of each class in valid that the head of all training pictures gets wrong."""
-    if not judged:
+    if not scored:
         return [0] * class_count
-    counts: list[int] = np.bincount(labels[~judged[-1].correct], minlength=class_count).tolist()
+    counts: list[int] = np.bincount(labels[~scored[-1].correct], minlength=class_count).tolist()
     return counts
 
 

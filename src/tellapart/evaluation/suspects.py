@@ -40,7 +40,7 @@ ROUNDS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Suspect:
+class LabelSuspect:
     """A picture whose label is probably wrong.
 
     Attributes:
@@ -111,7 +111,7 @@ def find_suspects(
     *,
     parts: NDArray[np.int64] | None = None,
     precision: float = PRECISION,
-) -> tuple[Suspect, ...]:
+) -> tuple[LabelSuspect, ...]:
     """The pictures whose labels are probably wrong, the most certain first.
 
     Args:
@@ -128,7 +128,7 @@ def find_suspects(
     others = probabilities[rows].copy()
     others[np.arange(len(rows)), labels[rows]] = -1.0
     return tuple(
-        Suspect(
+        LabelSuspect(
             row=int(row),
             given=int(labels[row]),
             suggested=int(suggested),

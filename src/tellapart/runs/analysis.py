@@ -28,7 +28,7 @@ from tellapart.bundle.bundle import Bundle, read_bundle
 from tellapart.errors import TellapartError, UsageError
 from tellapart.evaluation.advice import Suspicion
 from tellapart.evaluation.learning_curve import learning_curve, nested_order
-from tellapart.evaluation.suspects import Suspect, find_suspects, out_of_fold_probabilities
+from tellapart.evaluation.suspects import LabelSuspect, find_suspects, out_of_fold_probabilities
 from tellapart.explain.explain import explain_pictures
 from tellapart.explain.heat_map import EXACT, HeatMap
 from tellapart.explain.overlay import evidence_limit
@@ -245,7 +245,7 @@ def checked_rows(labels: Labels, *, class_count: int, seed: int) -> NDArray[np.i
     return np.sort(nested_order(labels, seeds.generator(seed, "checked labels"))[:room])
 
 
-def suspect_row(suspect: Suspect, materials: Materials) -> dict[str, Any]:
+def suspect_row(suspect: LabelSuspect, materials: Materials) -> dict[str, Any]:
     return {
         "path": materials.paths[suspect.row],
         "label": materials.classes[suspect.given],
