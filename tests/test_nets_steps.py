@@ -106,6 +106,21 @@ def test_judging_step__changes_nothing_and_keeps_logits():
     assert first["correct"] == (kept[0].argmax(axis=1) == batch().labels).sum()
 
 
+def test_judging_step__logits_leave_the_device_before_they_become_float64():
+    """Apple's devices have no float64."""
+    called = []
+
+    class Recorder(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            called.append(function.__name__)
+            return function(*args, **(kwargs or {}))
+
+    step = judging_step(tiny(), machine=CPU, keep=[])
+    with Recorder():
+        step(batch())
+    assert [name for name in called if name in ("cpu", "double")] == ["cpu", "double"]
+
+
 def test_set_training__frozen_normalisation_stays_in_inference():
     module = tiny()
     module[1].requires_grad_(False)

@@ -1,8 +1,7 @@
 import pytest
 
 from tellapart.errors import UsageError
-from tellapart.nets.layer import Layer
-from tellapart.nets.summary import summarise_net
+from tellapart.nets.summary import Layer, summarise_net
 
 pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import facts, folder, history_of, parser, run_example, run_of
-from tellapart.report.training_curves import draw_curves
+from training_curves import draw_curves
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

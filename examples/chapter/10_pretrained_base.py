@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from common import facts, parser, run_example, total
 from tellapart.commands.summary import summarise
 from tellapart.extras import load_timm
-from tellapart.nets.layer import Layer
+from tellapart.nets.summary import Layer
 
 SIDE = 150
 

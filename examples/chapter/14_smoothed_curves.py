@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from common import facts, folder, history_of, parser, run_example, run_of
-from tellapart.report.training_curves import CHAPTER_SMOOTHING, draw_curves, smooth
+from training_curves import CHAPTER_SMOOTHING, draw_curves, smooth
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from common import base_size, facts, find_data, folder, parser, run_example, run_of
+from mosaic import kernel_mosaic, map_mosaic, mosaic
+from stage_maps import StageReader
 from tellapart.backbones.catalogue import find_base
 from tellapart.bundle.bundle import read_bundle
 from tellapart.commands.explain import explain
 from tellapart.data.png import write_png
 from tellapart.data.scan import scan
 from tellapart.errors import UsageError
-from tellapart.explain.mosaic import kernel_mosaic, map_mosaic, mosaic
-from tellapart.explain.stage_maps import StageReader
 from tellapart.progress import listener
 
 FILTERS, STEPS, SIDE = 16, 40, 112  # filters of a stage, steps of the ascent, pixels

@@ -18,7 +18,7 @@ from typing import Any, Final
 from tellapart.cli.tables import print_table, share
 from tellapart.commands.split import split
 from tellapart.errors import TellapartError, UsageError
-from tellapart.nets.layer import Layer
+from tellapart.nets.summary import Layer
 from tellapart.recipes.scratch import Plan
 from tellapart.types import SplitName
 

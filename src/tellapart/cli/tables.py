@@ -20,7 +20,7 @@ from tellapart.text import counted, percent, tenths
 if TYPE_CHECKING:
     from tellapart.commands.predict import Answers
     from tellapart.features.cache import CacheStatus
-    from tellapart.nets.layer import Layer
+    from tellapart.nets.summary import Layer
     from tellapart.types import SplitName
 
 MOST_CLASSES = 30  # in a table on the screen; metrics.json and report.html have them all

@@ -6,7 +6,7 @@ from typing import Any
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.catalogue import BACKBONES, load_backbone
-from tellapart.nets.layer import Layer
+from tellapart.nets.summary import Layer, summarise_net
 
 SHOWN = {"Conv": "convolution", "Add": "residual sum", "GlobalAveragePool": "global average pooling"}
 
@@ -25,8 +25,6 @@ def summarise(net: str, *, size: int | None = None) -> list[Layer]:
     """
     if net in BACKBONES:
         return summarise_graph(load_backbone(net, size=size))
-    from tellapart.nets.summary import summarise_net
-
     return summarise_net(net, size=size)
 
 

@@ -18,13 +18,12 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import Engine, native_precision, thread_count
-from tellapart.files import output_error
 from tellapart.finetuning.split_point import Cut
+from tellapart.nets.mapped_file import reserved_array
 from tellapart.progress import Progress
 from tellapart.types import Features, Pixels
 
@@ -56,16 +55,17 @@ def keep_views(prefix: Backbone, show: Show, *, pictures: int, views: int, path:
         progress: told of every view.
 
     Raises:
-        OutputError: the file cannot be written.
+        OutputError: the file cannot be written, or the disk has too little space for it.
     """
     shape = (pictures, views, prefix.width)
     if path.exists():
-        kept: Views = np.load(path, mmap_mode="r")
-        if kept.shape == shape and kept.dtype == np.float16:
-            return kept
+        found: Views = np.load(path, mmap_mode="r")
+        if found.shape == shape and found.dtype == np.float16:
+            return found
     partial_file = path.with_suffix(".part")
+    kept = reserved_array(partial_file, shape=shape, dtype=np.float16)
     progress.start("Looking at views", total=pictures * views, unit="views")
-    _fill(prefix, show, _room(shape, partial_file), progress=progress)
+    _fill(prefix, show, kept, progress=progress)
     progress.finish()
     partial_file.replace(path)
     return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
@@ -91,14 +91,6 @@ def prefix_backbone(backbone: Backbone, cut: Cut) -> Backbone:
         widths={depth: backbone.widths[depth] for depth in cut.frozen} | {MAP: cut.values},
         outputs=(*(outputs[depth] for depth in cut.frozen), MAP),
     )
-
-
-def _room(shape: tuple[int, int, int], path: Path) -> Views:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
-    except OSError as error:
-        raise output_error(error, path) from error
 
 
 def _fill(prefix: Backbone, show: Show, kept: Views, *, progress: Progress) -> None:

@@ -22,8 +22,8 @@ from tellapart.data.augment import Augmentation, augment
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import PictureError
 from tellapart.features.embed import picture_content
-from tellapart.files import output_error
 from tellapart.nets.epoch import Batch
+from tellapart.nets.mapped_file import reserved_array
 from tellapart.progress import Progress, Silent
 from tellapart.seeds import generator
 from tellapart.types import Index, Labels, LedgerEntry, Pixels
@@ -84,7 +84,7 @@ def read_squares(
         progress: told of every picture.
 
     Raises:
-        OutputError: the file cannot be written.
+        OutputError: the file cannot be written, or the disk has too little space for it.
     """
     progress = progress or Silent()
     side = preprocess.size
@@ -181,11 +181,7 @@ def _ahead(make: Callable[[NDArray[np.int64]], Batch], parts: Sequence[NDArray[n
 def _room(shape: tuple[int, int, int, int], file: Path) -> NDArray[np.uint8]:
     if np.prod(shape, dtype=np.int64) <= IN_MEMORY:
         return np.empty(shape, np.uint8)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        return np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
-    except OSError as error:
-        raise output_error(error, file) from error
+    return reserved_array(file, shape=shape, dtype=np.uint8)
 
 
 def _kept(pixels: NDArray[np.uint8], readable: NDArray[np.bool_]) -> NDArray[np.uint8]:

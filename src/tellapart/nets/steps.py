@@ -139,7 +139,7 @@ def judging_step(module: torch.nn.Module, *, machine: Machine, keep: list[NDArra
             logits, labels = _forward(module, batch, machine)
             loss = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
         if keep is not None:
-            keep.append(logits.double().cpu().numpy())
+            keep.append(logits.cpu().double().numpy())  # in this order: Apple's devices have no float64
         return _record(loss, logits, labels)
 
     return step

@@ -7,13 +7,13 @@ that a net of a billion parameters is summarised as fast as a small one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tellapart.backbones.catalogue import BACKBONES
 from tellapart.errors import UsageError
 from tellapart.extras import load_timm, load_torch
 from tellapart.nets.architectures import NETS, build_net
-from tellapart.nets.layer import Layer
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +31,25 @@ KINDS: Final[Mapping[str, str | None]] = {
     "GELU": None,
     "Identity": None,
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One layer of a net.
+
+    Attributes:
+        name: where it is in the net.
+        kind: what it does, in words.
+        shape: of its output for one picture: height, width and channels, or features alone.
+        parameters: numbers in its weights.
+        trainable: weight tensors of it that train; 0 where it is frozen or has none.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    parameters: int
+    trainable: int = 0
 
 
 def summarise_net(name: str, *, size: int | None = None, frozen: bool = False) -> list[Layer]:

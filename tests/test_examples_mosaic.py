@@ -1,6 +1,6 @@
 import numpy as np
 
-from tellapart.explain.mosaic import AROUND, GAP, kernel_mosaic, map_mosaic, mosaic
+from mosaic import AROUND, GAP, kernel_mosaic, map_mosaic, mosaic
 
 
 def test_mosaic__pictures_stand_row_by_row_with_gaps():

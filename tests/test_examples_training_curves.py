@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tellapart.errors import DataError, MissingExtraError, UsageError
-from tellapart.report.training_curves import draw_curves, smooth
+from training_curves import draw_curves, smooth
 
 HISTORY = [
     {

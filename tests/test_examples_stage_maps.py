@@ -7,9 +7,9 @@ from pictures import make_pixels
 
 torch = pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
 
+from stage_maps import CONTRAST, MIDDLE, StageReader, evened  # noqa: E402
 from tellapart.backbones.catalogue import load_backbone  # noqa: E402
 from tellapart.errors import UsageError  # noqa: E402
-from tellapart.explain.stage_maps import CONTRAST, MIDDLE, StageReader, evened  # noqa: E402
 from tellapart.nets.architectures import build_net  # noqa: E402
 from tellapart.nets.export import export_backbone  # noqa: E402
 
