@@ -130,6 +130,11 @@ def test_main__help_loads_nothing_heavy():
     assert not {"numpy", "scipy", "sklearn", "openvino", "onnx", "rich", "PIL", "jinja2"} & loaded
 
 
+def test_main__predict_does_not_load_the_report(trained):
+    loaded = loaded_by("predict", trained.model, trained.data / "cat" / "000.png")
+    assert not [name for name in loaded if name.startswith("tellapart.report")]
+
+
 def test_main__no_command_imports_torch(tmp_path, trained, fresh_cache):
     (tmp_path / "trap" / "torch").mkdir(parents=True)
     (tmp_path / "trap" / "torch" / "__init__.py").write_text(TRAP)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tellapart.types import SplitName
 
 MOST_CLASSES = 30  # in a table on the screen; metrics.json and report.html have them all
+MOST_EXAMPLES = 2  # of each finding; the page and the JSON file have more
 
 
 def print_run(metrics: Mapping[str, Any], folder: Path) -> None:
@@ -102,6 +103,34 @@ def print_comparison(found: Mapping[str, Any]) -> None:
     value = f"{100 * difference['value']:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f})"
     print(f"B less A: {value}; exact McNemar p = {found['p_value']:.3g}")
     print(found["sentence"])
+
+
+def print_audit(document: Mapping[str, Any], folder: Path) -> None:
+    """What was found, with examples; what passed and what could not be looked for in a line each."""
+    from tellapart.commands.audit import FINDINGS, PAGE
+
+    pictures = document["pictures"]
+    fates = ", ".join(f"{pictures[status]:,} {status}" for status in ("used", "converted", "skipped"))
+    print(
+        one_line(
+            f"{document['data']['name']}: {counted(len(document['classes']), 'class', 'classes')}; pictures: {fates}"
+        )
+    )
+    for finding in document["findings"]:
+        if finding["outcome"] == "found":
+            print()
+            print(f"{finding['severity']:<8} {finding['title']} [{finding['code']}]")
+            print(one_line(f"         {finding['message']}"))
+            for item in finding["items"][:MOST_EXAMPLES]:
+                print(one_line(f"           {'; '.join(filter(None, (item['text'], ' = '.join(item['paths']))))}"))
+            print(one_line(f"         {finding['advice']}"))
+    for outcome, heading in (("passed", "looked for and not there"), ("not applicable", "could not be looked for")):
+        codes = [finding["code"] for finding in document["findings"] if finding["outcome"] == outcome]
+        if codes:
+            print(f"\n{heading}: {', '.join(codes)}")
+    print()
+    print(f"page  {folder / PAGE}")
+    print(f"all   {folder / FINDINGS}")
 
 
 def share(interval: Mapping[str, float | None]) -> str:
@@ -239,3 +268,8 @@ def print_version(document: Mapping[str, Any]) -> None:
     print(f"{'cpu':<16}{document['cpu']}, {counted(document['threads'], 'thread')}, {flags}")
     print(f"{'engine':<16}OpenVINO, computing in {document['precision']}")
     print(f"{'cache':<16}{cache_folder()}")
+
+
+def print_json(document: object) -> None:
+    """One JSON document and nothing else."""
+    print(files.to_json(document))
