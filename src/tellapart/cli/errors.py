@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
+from tellapart.cli.output import FULL
 from tellapart.errors import OutputError, TellapartError, one_line
 
 
-def output_fault(error: OSError) -> int:
-    """Standard output cannot be written to: a reader that has seen enough is no fault, a full disk is the user's."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
-    if isinstance(error, BrokenPipeError):
-        return 0
+def system_fault(error: OSError) -> int:
+    """What the operating system refused: a full disk is the user's, anything else a fault of ours that is named."""
+    if error.errno not in FULL:
+        return own_fault(error)
     reason = (error.strerror or str(error)).lower()
-    print(f"tellapart: cannot write ({reason}): standard output. Free some space, then run it again.", file=sys.stderr)
-    return OutputError.exit_code
+    fault = OutputError(f"cannot write ({reason})", where=error.filename, hint="Free some space, then run it again.")
+    print(f"tellapart: {fault}", file=sys.stderr)
+    return fault.exit_code
 
 
 def usage_fault(error: Exception) -> int:
@@ -33,7 +33,7 @@ def usage_fault(error: Exception) -> int:
     return int(code)
 
 
-def own_fault(error: Exception) -> int:
+def own_fault(error: BaseException) -> int:
     """A fault of ours: one line on the screen, the traceback in a file."""
     import tempfile
     import traceback

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import io
+import contextlib
 import sys
+from typing import TextIO
 
 import typer
 
 from tellapart.cli import trained, training
-from tellapart.cli.errors import output_fault, own_fault, usage_fault
+from tellapart.cli.errors import own_fault, system_fault, usage_fault
 from tellapart.cli.options import Json
+from tellapart.cli.output import Answer, occupy_closed_descriptors
 from tellapart.cli.tables import print_cache, print_json, print_version
 from tellapart.errors import TellapartError
+from tellapart.progress import Unminded
 from tellapart.text import counted
 
 INTERRUPTED = 130
@@ -71,23 +74,30 @@ def clear() -> None:
 
 
 def main() -> None:
-    """Run the command line and exit: the one place where errors become exit codes."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a name the terminal has no letters for is shown escaped
-        sys.stdout.reconfigure(errors="backslashreplace")
+    """Run the command line and exit; exit code 0 means that all that was asked for is written."""
+    occupy_closed_descriptors()
+    answer, stdout = Answer(), sys.stdout
+    with contextlib.redirect_stdout(answer), contextlib.redirect_stderr(Unminded(sys.stderr)):
+        code = run(answer, stdout)
+    raise SystemExit(code)
+
+
+def run(answer: Answer, stdout: TextIO | None) -> int:
+    """The one place where errors become exit codes."""
     try:
-        code = app(standalone_mode=False)
-        sys.stdout.flush()
+        code = app(standalone_mode=False) or 0
+        answer.deliver(stdout)
     except TellapartError as error:
         print(f"tellapart: {error}", file=sys.stderr)
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
-    except SystemExit as error:  # the parser's way out where nobody reads the output any more
-        code = 0 if isinstance(error.__context__, BrokenPipeError) else error.code
+    except SystemExit as error:  # the parser's way out of a broken pipe
+        code = own_fault(error.__context__ if isinstance(error.__context__, OSError) else error)
     except OSError as error:
-        code = output_fault(error) if error.filename is None else own_fault(error)
+        code = system_fault(error)
     except Exception as error:  # noqa: BLE001
         code = usage_fault(error) or own_fault(error)
     if code == INTERRUPTED:  # here, because typer turns some interrupts into this code by itself
         print("tellapart: stopped; the same command goes on from what is already kept", file=sys.stderr)
-    raise SystemExit(code or 0)
+    return int(code)

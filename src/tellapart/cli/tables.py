@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tellapart import files
+from tellapart.cli.output import print_for_programs
 from tellapart.errors import one_line
 from tellapart.runs import folder as run_folder
 from tellapart.text import counted, percent, tenths
@@ -272,4 +273,4 @@ def print_version(document: Mapping[str, Any]) -> None:
 
 def print_json(document: object) -> None:
     """One JSON document and nothing else."""
-    print(files.to_json(document))
+    print_for_programs(files.to_json(document) + "\n")

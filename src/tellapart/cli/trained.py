@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from tellapart.cli.options import Data, Json, Model
+from tellapart.cli.output import print_for_programs
 from tellapart.cli.tables import FORMATS, print_comparison, print_doubts, print_explanations, print_figures, print_json
 from tellapart.errors import OutputError, UsageError, one_line
 from tellapart.progress import listener
@@ -40,7 +41,7 @@ def predict(
         if entry.status == "skipped":
             print(one_line(f"cannot be read: {entry.path} ({entry.reason})"), file=sys.stderr)
     if out is None:
-        sys.stdout.write(text)
+        (sys.stdout.write if form == "table" else print_for_programs)(text)
     else:
         from tellapart.files import write_text
 
