@@ -7,8 +7,11 @@ import re
 import shutil
 
 import pytest
+import typer.main
 
 from pictures import write_classes
+from tellapart import __version__
+from tellapart.cli.main import app
 
 
 def test_train__prints_the_result_and_reports_progress_as_plain_lines(trained):
@@ -152,20 +155,26 @@ def test_cache__shows_and_clears(tmp_path, tellapart, fresh_cache):
     assert list(fresh_cache.iterdir()) == []
 
 
-def test_main__help_of_every_command(tellapart):
-    for command in (
-        "train",
-        "predict",
-        "explain",
-        "evaluate",
-        "compare",
-        "split",
-        "report",
-        "summary",
-        "demo",
-        "version",
-        "cache",
-    ):
-        outcome = tellapart(command, "--help")
-        assert (outcome.code, outcome.err) == (0, "")
-        assert f"tellapart {command}" in outcome.out
+COMMANDS = sorted(typer.main.get_command(app).commands)
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+@pytest.mark.parametrize("command", [*COMMANDS, "cache show", "cache clear"])
+def test_main__help_of_every_command(tellapart, command, option):
+    outcome = tellapart(*command.split(), option)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert f"tellapart {command}" in outcome.out
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_main__help_lists_every_command(tellapart, option):
+    outcome = tellapart(option)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "Tell your pictures apart" in outcome.out
+    assert set(COMMANDS) <= set(outcome.out.split())
+
+
+@pytest.mark.parametrize("option", ["-V", "--version"])
+def test_main__version_is_that_of_the_package(tellapart, option):
+    outcome = tellapart(option)
+    assert (outcome.code, outcome.out, outcome.err) == (0, f"tellapart {__version__}\n", "")

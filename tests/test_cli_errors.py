@@ -265,6 +265,35 @@ def test_main__wrong_use_is_one_line(complain, arguments, tmp_path, monkeypatch)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("trian x", "'train'"),
+        ("preditc m p", "'predict'"),
+        ("explian m p", "'explain'"),
+        ("evalute m d", "'evaluate'"),
+        ("cache claer", "'clear'"),
+        ("train x --recpie scratch", "--recipe"),
+        ("train x --group_by parent", "--group-by"),
+        ("train x --max 0.1", "--max-error"),
+        ("train x --Force", "--force"),
+        ("predict m p --fromat csv", "--format"),
+        ("audit x --outt y", "--out"),
+        ("evaluate m d --jsno", "--json"),
+        ("split x y --equal", "--equal-only"),
+        ("--verison", "--version"),
+    ],
+)
+def test_main__a_typo_is_answered_with_what_was_meant(complain, line, meant):
+    complaint = complain(WRONG_USE, *line.split())
+    assert f"Did you mean {meant}? See `" in complaint
+
+
+def test_main__a_word_unlike_any_gets_no_suggestion(complain):
+    assert "Did you mean" not in complain(WRONG_USE, "train", "x", "--qqq")
+    assert "Did you mean" not in complain(WRONG_USE, "xyzzy")
+
+
 def test_main__without_a_command_shows_help(tellapart):
     outcome = tellapart()
     assert outcome.code == WRONG_USE

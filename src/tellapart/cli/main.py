@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import TextIO
+from typing import Annotated, TextIO
 
 import typer
 
+import tellapart
 from tellapart.cli import trained, training
 from tellapart.cli.errors import own_fault, system_fault, usage_fault
 from tellapart.cli.options import Json
@@ -26,6 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 cache_app = typer.Typer(help="Look at the kept features, or clear them.", no_args_is_help=False, rich_markup_mode=None)
 app.add_typer(cache_app, name="cache")
@@ -34,6 +36,22 @@ for command in (
     *(trained.explain, trained.report, training.summary, training.augment, training.demo),
 ):
     app.command()(command)
+
+
+def print_own_version(asked: bool) -> None:
+    if asked:
+        print(f"tellapart {tellapart.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def tellapart_options(
+    _: Annotated[
+        bool,
+        typer.Option("-V", "--version", callback=print_own_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """What stands before a command."""
 
 
 @app.command()
