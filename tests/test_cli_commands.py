@@ -91,6 +91,38 @@ def test_predict__to_a_file_is_what_would_be_printed(trained, mixed_paths, tella
     assert (tmp_path / "deep" / "answers").read_bytes().decode() == printed.out
 
 
+@pytest.mark.parametrize(
+    ("name", "form"), [("a.csv", "csv"), ("a.jsonl", "jsonl"), ("A.CSV", "csv"), ("a.txt", "table")]
+)
+def test_predict__the_name_of_the_file_says_the_format(trained, mixed_paths, tellapart, tmp_path, name, form):
+    assert tellapart("predict", trained.model, *mixed_paths, "-o", tmp_path / name).code == 0
+    printed = tellapart("predict", trained.model, *mixed_paths, "--format", form)
+    assert (tmp_path / name).read_bytes().decode() == printed.out
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.json", "a.parquet", "answers"])
+def test_predict__a_name_that_says_no_known_format_is_refused(trained, mixed_paths, tellapart, tmp_path, name):
+    outcome = tellapart("predict", trained.model, *mixed_paths, "-o", tmp_path / name)
+    assert outcome.code == 2
+    assert name in outcome.complaint
+    assert ".csv, .jsonl, .txt" in outcome.complaint
+    assert not (tmp_path / name).exists()
+    assert tellapart("predict", trained.model, *mixed_paths, "-o", tmp_path / name, "--format", "csv").code == 0
+    assert (tmp_path / name).read_text().startswith("path,")
+
+
+def test_explain__without_out_the_folder_is_named_after_the_run(trained, tellapart, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outcome = tellapart("explain", trained.model, trained.data / "owl" / "001.png")
+    assert outcome.code == 0, outcome.err
+    folder = tmp_path / "explained" / trained.run.name
+    assert [path.name for path in folder.iterdir()] == ["001-explained.png"]
+    assert outcome.out.endswith(f"written to {folder.relative_to(tmp_path)}\n")
+    shutil.copyfile(trained.model, tmp_path / "birds.tellapart")
+    assert tellapart("explain", "birds.tellapart", trained.data / "owl" / "001.png").code == 0
+    assert (tmp_path / "explained" / "birds" / "001-explained.png").exists()
+
+
 def test_predict__names_that_are_no_text_do_not_stop_it(trained, tmp_path, tellapart):
     try:
         path = tmp_path / "caf\udce9 \n.png"
@@ -101,6 +133,8 @@ def test_predict__names_that_are_no_text_do_not_stop_it(trained, tmp_path, tella
         outcome = tellapart("predict", trained.model, path, "--format", form)
         assert outcome.code == 0, outcome.err
     assert json.loads(outcome.out)["path"] == str(path)
+    assert tellapart("predict", trained.model, path, "-o", tmp_path / "a.jsonl").code == 0
+    assert json.loads((tmp_path / "a.jsonl").read_text("utf-8"))["path"] == str(path)
 
 
 def test_evaluate__prints_figures_or_one_json_document(trained, tellapart):

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -188,6 +189,35 @@ def test_main__a_terminal_without_the_letters_gets_escapes(tmp_path, tellapart_p
     code, out, err = finished(tellapart_process("predict", trained.model, path, environment=environment))
     assert code == 0, err
     assert "na\\xefve \\u65e5\\u672c.png" in out
+
+
+LOCALES = [
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"},
+    {"PYTHONIOENCODING": "cp936:strict"},
+]
+
+
+@pytest.mark.parametrize("environment", LOCALES, ids=str)
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_predict__what_programs_read_is_utf8_on_any_locale(tmp_path, trained, environment, form):
+    path = write_picture(tmp_path / "naïve 日本 \U0001f989.png")
+    line = shlex.join(["predict", str(trained.model), str(path), "--format", form])
+    ended = shell(line, environment=environment)  # decodes UTF-8, strictly
+    assert ended.returncode == 0, ended.stderr
+    assert str(path) in ended.stdout
+    target = tmp_path / f"answers.{form}"
+    assert shell(f"{line} -o {shlex.quote(str(target))}", environment=environment).returncode == 0
+    assert target.read_bytes() == ended.stdout.encode()
+
+
+@pytest.mark.parametrize("environment", LOCALES, ids=str)
+def test_evaluate__json_is_utf8_on_any_locale(tmp_path, trained, environment):
+    data = tmp_path / "日本 ü"
+    shutil.copytree(trained.data, data)
+    ended = shell(shlex.join(["evaluate", str(trained.model), str(data), "--json"]), environment=environment)
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["data"]["name"] == data.name
 
 
 def loaded_by(*arguments, environment=None):

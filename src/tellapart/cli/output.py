@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
@@ -51,13 +52,21 @@ def write_all(stream: TextIO, text: str, *, encoding: str) -> None:
     if not hasattr(stream, "buffer"):  # a notebook's, which takes text only
         stream.write(text)
         return
-    rest = memoryview(text.encode(encoding, "backslashreplace"))
+    content = to_utf8(text) if encoding == "utf-8" else text.encode(encoding, "backslashreplace")
+    rest = memoryview(content)
     while rest:
         taken = stream.buffer.write(rest)
         if not taken:
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         rest = rest[taken:]
     stream.flush()
+
+
+def to_utf8(text: str) -> bytes:
+    """Text as valid UTF-8: names that only the locale could not read come out right, other bytes become escapes."""
+    with contextlib.suppress(UnicodeEncodeError):  # half a letter that no file name gave
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    return text.encode("utf-8", "backslashreplace")
 
 
 def output_fault(error: Exception) -> OutputError:

@@ -236,6 +236,7 @@ def print_explanations(found: Mapping[str, Any]) -> None:
     ]
     columns = 4 if any(row[3] for row in rows) else 3
     print_table(["sheet", "predicted", "probability", "but"][:columns], [row[:columns] for row in rows])
+    print(one_line(f"written to {found['folder']}"))
     for row in found["pictures"]:
         if row["file"] is None:
             print(one_line(f"cannot be read: {row['path']} ({row['error']})"), file=sys.stderr)

@@ -9,16 +9,20 @@ from typing import Annotated
 import typer
 
 from tellapart.cli.options import Data, Json, Model
-from tellapart.cli.output import print_for_programs
+from tellapart.cli.output import print_for_programs, to_utf8
 from tellapart.cli.tables import FORMATS, print_comparison, print_doubts, print_explanations, print_figures, print_json
 from tellapart.errors import OutputError, UsageError, one_line
 from tellapart.progress import listener
+
+SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".txt": "table"}
 
 
 def predict(
     model: Model,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Picture files, or folders of them.")],
-    form: Annotated[str, typer.Option("--format", help="table, csv or jsonl.")] = "table",
+    form: Annotated[
+        str | None, typer.Option("--format", help="table, csv or jsonl; else as FILE ends: .txt, .csv or .jsonl.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write to a file instead of the screen.")
     ] = None,
@@ -31,10 +35,11 @@ def predict(
     """
     from tellapart.commands.predict import predict as run
 
-    if form not in FORMATS:
+    if form is not None and form not in FORMATS:
         raise UsageError("no such format", where=form, hint=f"Choose one of: {', '.join(FORMATS)}.")
     if out is not None:
         check_target(out, [model, *paths])
+    form = form or format_of(out)
     answers = run(model, paths, progress=listener())
     text = FORMATS[form](answers)
     for entry in answers.ledger:
@@ -43,9 +48,23 @@ def predict(
     if out is None:
         (sys.stdout.write if form == "table" else print_for_programs)(text)
     else:
-        from tellapart.files import write_text
+        from tellapart.files import write_bytes
 
-        write_text(out, text)
+        write_bytes(out, to_utf8(text))
+
+
+def format_of(out: Path | None) -> str:
+    """The format that the name of a file asks for; on the screen it is a table.
+
+    Raises:
+        UsageError: the name ends in none of those known.
+    """
+    suffix = ".txt" if out is None else out.suffix.lower()
+    if suffix not in SUFFIXES:
+        hint = f"End it in {', '.join(SUFFIXES)}, or choose a format: --format {', '.join(SUFFIXES.values())}."
+        what = f"no format is known for a file that ends in {suffix}" if suffix else "this name says no format"
+        raise UsageError(what, where=out, hint=hint)
+    return SUFFIXES[suffix]
 
 
 def check_target(out: Path, sources: list[Path]) -> None:
@@ -103,7 +122,9 @@ def compare(
 def explain(
     model: Model,
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE…", help="Picture files, or folders of them.")],
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="The folder to write to.")],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="DIR", help="The folder to write; else explained/NAME OF RUN.")
+    ] = None,
     class_name: Annotated[
         str | None, typer.Option("--class", metavar="NAME", help="The class to explain; else the one predicted.")
     ] = None,
@@ -119,7 +140,7 @@ def explain(
     parts of the picture are covered in turn.
 
     \b
-    tellapart explain runs/pictures/model.tellapart new.jpg -o why
+    tellapart explain runs/pictures/model.tellapart new.jpg
     tellapart explain runs/pictures/model.tellapart inbox/ -o why --class dogs
     tellapart explain runs/pictures/model.tellapart new.jpg -o why --stage last
     """
