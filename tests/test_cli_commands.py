@@ -7,8 +7,11 @@ import re
 import shutil
 
 import pytest
+import typer.main
 
 from pictures import write_classes
+from tellapart import __version__
+from tellapart.cli.main import app
 
 
 def test_train__prints_the_result_and_reports_progress_as_plain_lines(trained):
@@ -88,6 +91,38 @@ def test_predict__to_a_file_is_what_would_be_printed(trained, mixed_paths, tella
     assert (tmp_path / "deep" / "answers").read_bytes().decode() == printed.out
 
 
+@pytest.mark.parametrize(
+    ("name", "form"), [("a.csv", "csv"), ("a.jsonl", "jsonl"), ("A.CSV", "csv"), ("a.txt", "table")]
+)
+def test_predict__the_name_of_the_file_says_the_format(trained, mixed_paths, tellapart, tmp_path, name, form):
+    assert tellapart("predict", trained.model, *mixed_paths, "-o", tmp_path / name).code == 0
+    printed = tellapart("predict", trained.model, *mixed_paths, "--format", form)
+    assert (tmp_path / name).read_bytes().decode() == printed.out
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.json", "a.parquet", "answers"])
+def test_predict__a_name_that_says_no_known_format_is_refused(trained, mixed_paths, tellapart, tmp_path, name):
+    outcome = tellapart("predict", trained.model, *mixed_paths, "-o", tmp_path / name)
+    assert outcome.code == 2
+    assert name in outcome.complaint
+    assert ".csv, .jsonl, .txt" in outcome.complaint
+    assert not (tmp_path / name).exists()
+    assert tellapart("predict", trained.model, *mixed_paths, "-o", tmp_path / name, "--format", "csv").code == 0
+    assert (tmp_path / name).read_text().startswith("path,")
+
+
+def test_explain__without_out_the_folder_is_named_after_the_run(trained, tellapart, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outcome = tellapart("explain", trained.model, trained.data / "owl" / "001.png")
+    assert outcome.code == 0, outcome.err
+    folder = tmp_path / "explained" / trained.run.name
+    assert [path.name for path in folder.iterdir()] == ["001-explained.png"]
+    assert outcome.out.endswith(f"written to {folder.relative_to(tmp_path)}\n")
+    shutil.copyfile(trained.model, tmp_path / "birds.tellapart")
+    assert tellapart("explain", "birds.tellapart", trained.data / "owl" / "001.png").code == 0
+    assert (tmp_path / "explained" / "birds" / "001-explained.png").exists()
+
+
 def test_predict__names_that_are_no_text_do_not_stop_it(trained, tmp_path, tellapart):
     try:
         path = tmp_path / "caf\udce9 \n.png"
@@ -98,6 +133,8 @@ def test_predict__names_that_are_no_text_do_not_stop_it(trained, tmp_path, tella
         outcome = tellapart("predict", trained.model, path, "--format", form)
         assert outcome.code == 0, outcome.err
     assert json.loads(outcome.out)["path"] == str(path)
+    assert tellapart("predict", trained.model, path, "-o", tmp_path / "a.jsonl").code == 0
+    assert json.loads((tmp_path / "a.jsonl").read_text("utf-8"))["path"] == str(path)
 
 
 def test_evaluate__prints_figures_or_one_json_document(trained, tellapart):
@@ -152,20 +189,26 @@ def test_cache__shows_and_clears(tmp_path, tellapart, fresh_cache):
     assert list(fresh_cache.iterdir()) == []
 
 
-def test_main__help_of_every_command(tellapart):
-    for command in (
-        "train",
-        "predict",
-        "explain",
-        "evaluate",
-        "compare",
-        "split",
-        "report",
-        "summary",
-        "demo",
-        "version",
-        "cache",
-    ):
-        outcome = tellapart(command, "--help")
-        assert (outcome.code, outcome.err) == (0, "")
-        assert f"tellapart {command}" in outcome.out
+COMMANDS = sorted(typer.main.get_command(app).commands)
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+@pytest.mark.parametrize("command", [*COMMANDS, "cache show", "cache clear"])
+def test_main__help_of_every_command(tellapart, command, option):
+    outcome = tellapart(*command.split(), option)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert f"tellapart {command}" in outcome.out
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_main__help_lists_every_command(tellapart, option):
+    outcome = tellapart(option)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "Tell your pictures apart" in outcome.out
+    assert set(COMMANDS) <= set(outcome.out.split())
+
+
+@pytest.mark.parametrize("option", ["-V", "--version"])
+def test_main__version_is_that_of_the_package(tellapart, option):
+    outcome = tellapart(option)
+    assert (outcome.code, outcome.out, outcome.err) == (0, f"tellapart {__version__}\n", "")

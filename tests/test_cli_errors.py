@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import re
 import shutil
 import zipfile
@@ -264,6 +265,35 @@ def test_main__wrong_use_is_one_line(complain, arguments, tmp_path, monkeypatch)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("trian x", "'train'"),
+        ("preditc m p", "'predict'"),
+        ("explian m p", "'explain'"),
+        ("evalute m d", "'evaluate'"),
+        ("cache claer", "'clear'"),
+        ("train x --recpie scratch", "--recipe"),
+        ("train x --group_by parent", "--group-by"),
+        ("train x --max 0.1", "--max-error"),
+        ("train x --Force", "--force"),
+        ("predict m p --fromat csv", "--format"),
+        ("audit x --outt y", "--out"),
+        ("evaluate m d --jsno", "--json"),
+        ("split x y --equal", "--equal-only"),
+        ("--verison", "--version"),
+    ],
+)
+def test_main__a_typo_is_answered_with_what_was_meant(complain, line, meant):
+    complaint = complain(WRONG_USE, *line.split())
+    assert f"Did you mean {meant}? See `" in complaint
+
+
+def test_main__a_word_unlike_any_gets_no_suggestion(complain):
+    assert "Did you mean" not in complain(WRONG_USE, "train", "x", "--qqq")
+    assert "Did you mean" not in complain(WRONG_USE, "xyzzy")
+
+
 def test_main__without_a_command_shows_help(tellapart):
     outcome = tellapart()
     assert outcome.code == WRONG_USE
@@ -283,6 +313,27 @@ def test_main__a_fault_of_ours_is_one_line_and_a_traceback_in_a_file(complain, d
     assert "split_rows" in log.read_text()
     assert type(fault).__name__ in log.read_text()
     assert not (tmp_path / "run" / "metrics.json").exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_main__a_full_disk_is_named(complain, data, tmp_path, monkeypatch, number):
+    def fail(*arguments, **options):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("tellapart.commands.train.split_rows", fail)
+    line = complain(WRONG_USE, "train", data, "-o", tmp_path / "run", "--size", 64)
+    assert line == f"tellapart: cannot write ({os.strerror(number).lower()}). Free some space, then run it again."
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOMEM, errno.EIO, errno.EPIPE])
+def test_main__what_else_the_system_refuses_is_no_full_disk(complain, data, tmp_path, monkeypatch, number):
+    def fail(*arguments, **options):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("tellapart.commands.train.split_rows", fail)
+    line = complain(1, "train", data, "-o", tmp_path / "run", "--size", 64)
+    assert os.strerror(number) in line
+    assert "space" not in line
 
 
 def test_main__an_interrupt_is_130_and_one_line(complain, data, tmp_path, monkeypatch):

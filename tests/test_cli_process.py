@@ -1,7 +1,11 @@
 """What only a process of its own can show: signals, pipes, and what is imported."""
 
+import csv
+import io
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -81,25 +85,102 @@ def test_train__killed_it_leaves_nothing_that_looks_finished_and_goes_on(tmp_pat
     assert not [path for path in (tmp_path / "run").iterdir() if path.name.startswith(".tellapart-")]
 
 
+SHELL_COMMANDS = ["version", "version --json", "cache", "summary lite0", "--help", "train --help"]
+
+
+def shell(line, *, environment=None):
+    """Run `tellapart LINE` in a shell; code, standard output and standard error as far as the line leaves them open."""
+    program = shlex.quote(sys.executable)
+    code = "'from tellapart.cli.main import main; main()'"
+    command = ["sh", "-c", f"{program} -c {code} {line}"]
+    return subprocess.run(
+        command,
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, **(environment or {})},
+        check=False,
+        timeout=60,
+    )
+
+
+def start_with_closed_pipes(*arguments, closed, unbuffered=""):
+    """Run a command whose standard output or error nobody reads; its code and what the other stream got."""
+    ends = {}
+    for name in ("stdout", "stderr"):
+        reader, ends[name] = os.pipe() if name in closed else (None, subprocess.PIPE)
+        if reader is not None:
+            os.close(reader)
+    command = [sys.executable, "-c", "from tellapart.cli.main import main; main()", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with subprocess.Popen(command, **ends, encoding="utf-8", env=environment) as process:
+        out, err = process.communicate(timeout=60)
+    for name in closed:
+        os.close(ends[name])
+    return process.returncode, out, err
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_main__a_reader_that_has_seen_enough_is_no_fault(tellapart_process, unbuffered):
-    process = tellapart_process("summary", "lite0", environment={"PYTHONUNBUFFERED": unbuffered})
-    process.stdout.close()
-    assert process.stderr.read() == ""
-    assert process.wait(60) == 0
-    process.stderr.close()
+@pytest.mark.parametrize("command", SHELL_COMMANDS)
+def test_main__an_answer_that_nobody_reads_is_an_error(command, unbuffered):
+    code, _, err = start_with_closed_pipes(*command.split(), closed=["stdout"], unbuffered=unbuffered)
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith("tellapart: cannot write (broken pipe): standard output.")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_main__standard_output_on_a_full_disk_is_one_line(unbuffered):
-    with Path("/dev/full").open("w") as full:
-        command = [sys.executable, "-c", "from tellapart.cli.main import main; main()", "summary", "lite0"]
-        environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
-        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, check=False)
-    assert ended.returncode == 2
-    assert ended.stderr.startswith("tellapart: cannot write (no space left on device): standard output.")
-    assert ended.stderr.count("\n") == 1
+@pytest.mark.parametrize("command", SHELL_COMMANDS)
+def test_main__an_answer_to_a_full_disk_is_an_error(command, unbuffered):
+    ended = shell(f"{command} >/dev/full", environment={"PYTHONUNBUFFERED": unbuffered})
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert ended.stderr.startswith("tellapart: cannot write (no space left on device): standard output. Free some")
+
+
+@pytest.mark.parametrize("command", SHELL_COMMANDS)
+def test_main__an_answer_to_a_closed_stream_is_an_error(command):
+    ended = shell(f"{command} >&-")
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert ended.stderr.startswith("tellapart: cannot write (it is closed): standard output.")
+
+
+@pytest.mark.parametrize("streams", [">&- 2>&-", ">/dev/full 2>/dev/full", ">&- <&- 2>&-"])
+def test_main__with_nobody_to_tell_the_code_still_says_it(streams):
+    assert shell(f"version {streams}").returncode == 2
+    assert shell(f"version --nope {streams}").returncode == 2
+
+
+@pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full", "2>&- <&-"])
+def test_predict__progress_that_nobody_reads_is_dropped(stderr, trained):
+    picture = trained.data / "owl" / "001.png"
+    damaged = trained.data / "dog" / "017.png"
+    line = shlex.join(["predict", str(trained.model), str(picture), str(damaged), "--format", "csv"])
+    ended = shell(f"{line} {stderr}")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert [row["path"] for row in csv.DictReader(io.StringIO(ended.stdout))] == [str(picture), str(damaged)]
+
+
+def test_predict__a_broken_pipe_for_progress_is_dropped(trained):
+    picture = trained.data / "owl" / "001.png"
+    code, out, _ = start_with_closed_pipes("predict", trained.model, picture, closed=["stderr"])
+    assert (code, out.count("\n")) == (0, 1)
+
+
+def test_train__with_nobody_to_read_the_progress_all_is_written(tmp_path):
+    data = write_classes(tmp_path / "data", {"a": 5, "b": 5})
+    command = ("train", data, "-o", tmp_path / "run", "--size", 64)
+    code, out, _ = start_with_closed_pipes(*command, closed=["stderr"])
+    assert code == 0
+    assert "test: accuracy" in out
+    assert (tmp_path / "run" / "metrics.json").exists()
+
+
+def test_train__an_answer_that_nobody_reads_leaves_a_finished_run(tmp_path):
+    data = write_classes(tmp_path / "data", {"a": 5, "b": 5})
+    command = ("train", data, "-o", tmp_path / "run", "--size", 64)
+    code, *_ = start_with_closed_pipes(*command, closed=["stdout", "stderr"])
+    assert code == 2
+    assert (tmp_path / "run" / "metrics.json").exists()
+    assert (tmp_path / "run" / "report.html").exists()
 
 
 def test_main__a_terminal_without_the_letters_gets_escapes(tmp_path, tellapart_process, trained):
@@ -108,6 +189,35 @@ def test_main__a_terminal_without_the_letters_gets_escapes(tmp_path, tellapart_p
     code, out, err = finished(tellapart_process("predict", trained.model, path, environment=environment))
     assert code == 0, err
     assert "na\\xefve \\u65e5\\u672c.png" in out
+
+
+LOCALES = [
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"},
+    {"PYTHONIOENCODING": "cp936:strict"},
+]
+
+
+@pytest.mark.parametrize("environment", LOCALES, ids=str)
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_predict__what_programs_read_is_utf8_on_any_locale(tmp_path, trained, environment, form):
+    path = write_picture(tmp_path / "naïve 日本 \U0001f989.png")
+    line = shlex.join(["predict", str(trained.model), str(path), "--format", form])
+    ended = shell(line, environment=environment)  # decodes UTF-8, strictly
+    assert ended.returncode == 0, ended.stderr
+    assert str(path) in ended.stdout
+    target = tmp_path / f"answers.{form}"
+    assert shell(f"{line} -o {shlex.quote(str(target))}", environment=environment).returncode == 0
+    assert target.read_bytes() == ended.stdout.encode()
+
+
+@pytest.mark.parametrize("environment", LOCALES, ids=str)
+def test_evaluate__json_is_utf8_on_any_locale(tmp_path, trained, environment):
+    data = tmp_path / "日本 ü"
+    shutil.copytree(trained.data, data)
+    ended = shell(shlex.join(["evaluate", str(trained.model), str(data), "--json"]), environment=environment)
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["data"]["name"] == data.name
 
 
 def loaded_by(*arguments, environment=None):
@@ -128,6 +238,11 @@ def test_main__help_loads_nothing_heavy():
     loaded = loaded_by("--help")
     assert "tellapart.cli.main" in loaded
     assert not {"numpy", "scipy", "sklearn", "openvino", "onnx", "rich", "PIL", "jinja2"} & loaded
+
+
+def test_main__predict_does_not_load_the_report(trained):
+    loaded = loaded_by("predict", trained.model, trained.data / "cat" / "000.png")
+    assert not [name for name in loaded if name.startswith("tellapart.report")]
 
 
 def test_main__no_command_imports_torch(tmp_path, trained, fresh_cache):

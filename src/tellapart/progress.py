@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import math
+import os
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol, TextIO, cast
 
 from tellapart.errors import one_line
 from tellapart.text import counted
@@ -45,9 +48,54 @@ class Silent:
     def note(self, message: str) -> None: ...
 
 
+class Unminded(io.TextIOBase):
+    """A stream for what only people read: what cannot be written to it is dropped, and the work goes on."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        """Pass on to stream; None, as where the shell has closed it, takes nothing."""
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        if self._stream is not None:
+            try:
+                self._stream.write(text)
+                self._stream.flush()
+            except (OSError, ValueError):
+                to_nowhere(self._stream)
+                self._stream = None
+        return len(text)
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return self._stream is not None and not self._stream.closed and self._stream.isatty()
+
+    def fileno(self) -> int:
+        return super().fileno() if self._stream is None else self._stream.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return "utf-8" if self._stream is None else self._stream.encoding
+
+
+def to_nowhere(stream: TextIO) -> None:
+    """Let what a stream still holds, and all that comes, go nowhere: else Python complains of it when it ends."""
+    with contextlib.suppress(OSError, ValueError):  # a stream without a descriptor has nothing to send away
+        descriptor = stream.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, descriptor)
+        os.close(nowhere)
+
+
+def say(message: str) -> None:
+    """A line on standard error; where nobody reads it, it is dropped."""
+    Unminded(sys.stderr).write(one_line(message) + "\n")
+
+
 def listener() -> Progress:
     """A bar where stderr is a terminal, else lines."""
-    return Bars() if sys.stderr.isatty() else Lines()
+    return Bars() if Unminded(sys.stderr).isatty() else Lines()
 
 
 class Bars:
@@ -65,7 +113,7 @@ class Bars:
 
         rate = TextColumn("{task.fields[rate]}", style="progress.data.speed")
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn()
-        self._bars = RichBars(*columns, console=Console(stderr=True))
+        self._bars = RichBars(*columns, console=Console(file=cast("IO[str]", Unminded(sys.stderr))))
         self._unit = unit
         self._bars.start()
         self._bars.add_task(stage, total=total, rate="")
@@ -86,7 +134,7 @@ class Bars:
         if self._bars is not None:
             self._bars.console.print(one_line(message), markup=False, highlight=False)
         else:
-            print(one_line(message), file=sys.stderr)
+            say(message)
 
 
 class Lines:
@@ -102,7 +150,7 @@ class Lines:
     def start(self, stage: str, *, total: int, unit: str) -> None:
         self._stage, self._total, self._unit, self._done = stage, total, unit, 0
         self._started = self._said = time.monotonic()
-        self._say(f"{stage}: {counted(total, unit.removesuffix('s'))}")
+        say(f"{stage}: {counted(total, unit.removesuffix('s'))}")
 
     def advance(self, steps: int = 1) -> None:
         with self._lock:
@@ -114,16 +162,13 @@ class Lines:
             rate = self._done / max(now - self._started, 1e-9)
             left = (self._total - self._done) / rate
         speed = f"{rate:,.0f} {self._unit}/s" if rate >= 10 else f"{rate:.1f} {self._unit}/s"
-        self._say(f"{self._stage}: {self._done} of {self._total}, {speed}, about {math.ceil(left)} s left")
+        say(f"{self._stage}: {self._done} of {self._total}, {speed}, about {math.ceil(left)} s left")
 
     def finish(self) -> None:
         seconds = time.monotonic() - self._started
         rate = f", {self._done / seconds:,.0f} {self._unit}/s" if seconds > 1 and self._done > 10 * seconds else ""
         fewer = " (no more were needed)" if self._done < self._total else ""
-        self._say(f"{self._stage}: {counted(self._done, self._unit.removesuffix('s'))}{fewer} in {seconds:.1f} s{rate}")
+        say(f"{self._stage}: {counted(self._done, self._unit.removesuffix('s'))}{fewer} in {seconds:.1f} s{rate}")
 
     def note(self, message: str) -> None:
-        self._say(message)
-
-    def _say(self, message: str) -> None:
-        print(one_line(message), file=sys.stderr, flush=True)
+        say(message)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import os
+import difflib
 import sys
+from typing import Any
 
+from tellapart.cli.output import FULL
 from tellapart.errors import OutputError, TellapartError, one_line
 
 
-def output_fault(error: OSError) -> int:
-    """Standard output cannot be written to: a reader that has seen enough is no fault, a full disk is the user's."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
-    if isinstance(error, BrokenPipeError):
-        return 0
+def system_fault(error: OSError) -> int:
+    """What the operating system refused: a full disk is the user's, anything else a fault of ours that is named."""
+    if error.errno not in FULL:
+        return own_fault(error)
     reason = (error.strerror or str(error)).lower()
-    print(f"tellapart: cannot write ({reason}): standard output. Free some space, then run it again.", file=sys.stderr)
-    return OutputError.exit_code
+    fault = OutputError(f"cannot write ({reason})", where=error.filename, hint="Free some space, then run it again.")
+    print(f"tellapart: {fault}", file=sys.stderr)
+    return fault.exit_code
 
 
 def usage_fault(error: Exception) -> int:
@@ -26,14 +28,27 @@ def usage_fault(error: Exception) -> int:
         return 0
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "tellapart"
+    option = getattr(error, "option_name", None)
     if type(error).__name__ == "NoArgsIsHelpError":
         print(explain(), file=sys.stderr)
     else:
-        print(one_line(f"tellapart: {explain().rstrip('.?')}. See `{command} --help`."), file=sys.stderr)
+        what = no_such_option(option, context) if option and hasattr(error, "possibilities") else explain()
+        end = "?" if what.endswith("?") else "."
+        print(one_line(f"tellapart: {what.rstrip('.?')}{end} See `{command} --help`."), file=sys.stderr)
     return int(code)
 
 
-def own_fault(error: Exception) -> int:
+def no_such_option(option: str, context: Any) -> str:  # noqa: ANN401  the parser's own type
+    """Name an option that a command does not have, and the one of its own that looks most like it."""
+    what = f"No such option: {option}"
+    names = [name for parameter in context.command.get_params(context) for name in parameter.opts] if context else []
+    written = option.lower().replace("_", "-")
+    begun = [name for name in names if len(written) > 2 and name.startswith(written)]
+    close = begun or difflib.get_close_matches(written, [name for name in names if name.startswith("--")])
+    return f"{what}. Did you mean {close[0]}?" if close else what
+
+
+def own_fault(error: BaseException) -> int:
     """A fault of ours: one line on the screen, the traceback in a file."""
     import tempfile
     import traceback

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tellapart import files
+from tellapart.cli.output import print_for_programs
 from tellapart.errors import one_line
 from tellapart.runs import folder as run_folder
 from tellapart.text import counted, percent, tenths
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tellapart.types import SplitName
 
 MOST_CLASSES = 30  # in a table on the screen; metrics.json and report.html have them all
+MOST_EXAMPLES = 2  # of each finding; the page and the JSON file have more
 
 
 def print_run(metrics: Mapping[str, Any], folder: Path) -> None:
@@ -102,6 +104,34 @@ def print_comparison(found: Mapping[str, Any]) -> None:
     value = f"{100 * difference['value']:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f})"
     print(f"B less A: {value}; exact McNemar p = {found['p_value']:.3g}")
     print(found["sentence"])
+
+
+def print_audit(document: Mapping[str, Any], folder: Path) -> None:
+    """What was found, with examples; what passed and what could not be looked for in a line each."""
+    from tellapart.commands.audit import FINDINGS, PAGE
+
+    pictures = document["pictures"]
+    fates = ", ".join(f"{pictures[status]:,} {status}" for status in ("used", "converted", "skipped"))
+    print(
+        one_line(
+            f"{document['data']['name']}: {counted(len(document['classes']), 'class', 'classes')}; pictures: {fates}"
+        )
+    )
+    for finding in document["findings"]:
+        if finding["outcome"] == "found":
+            print()
+            print(f"{finding['severity']:<8} {finding['title']} [{finding['code']}]")
+            print(one_line(f"         {finding['message']}"))
+            for item in finding["items"][:MOST_EXAMPLES]:
+                print(one_line(f"           {'; '.join(filter(None, (item['text'], ' = '.join(item['paths']))))}"))
+            print(one_line(f"         {finding['advice']}"))
+    for outcome, heading in (("passed", "looked for and not there"), ("not applicable", "could not be looked for")):
+        codes = [finding["code"] for finding in document["findings"] if finding["outcome"] == outcome]
+        if codes:
+            print(f"\n{heading}: {', '.join(codes)}")
+    print()
+    print(f"page  {folder / PAGE}")
+    print(f"all   {folder / FINDINGS}")
 
 
 def share(interval: Mapping[str, float | None]) -> str:
@@ -206,6 +236,7 @@ def print_explanations(found: Mapping[str, Any]) -> None:
     ]
     columns = 4 if any(row[3] for row in rows) else 3
     print_table(["sheet", "predicted", "probability", "but"][:columns], [row[:columns] for row in rows])
+    print(one_line(f"written to {found['folder']}"))
     for row in found["pictures"]:
         if row["file"] is None:
             print(one_line(f"cannot be read: {row['path']} ({row['error']})"), file=sys.stderr)
@@ -239,3 +270,8 @@ def print_version(document: Mapping[str, Any]) -> None:
     print(f"{'cpu':<16}{document['cpu']}, {counted(document['threads'], 'thread')}, {flags}")
     print(f"{'engine':<16}OpenVINO, computing in {document['precision']}")
     print(f"{'cache':<16}{cache_folder()}")
+
+
+def print_json(document: object) -> None:
+    """One JSON document and nothing else."""
+    print_for_programs(files.to_json(document) + "\n")

@@ -17,6 +17,7 @@ from tellapart.errors import DataError, OutputError, UsageError
 from tellapart.explain.explain import explain_pictures
 from tellapart.explain.panel import panel
 from tellapart.progress import Progress
+from tellapart.runs.folder import MODEL
 from tellapart.types import Index, Pixels
 
 ENDING = "-explained.png"
@@ -30,7 +31,7 @@ def explain(
     model: Path,
     paths: Sequence[str | Path],
     *,
-    out: Path,
+    out: Path | None = None,
     class_name: str | None = None,
     stage: str | None = None,
     progress: Progress | None = None,
@@ -40,14 +41,14 @@ def explain(
     Args:
         model: a model file.
         paths: picture files, and folders of them.
-        out: the folder to write to.
+        out: the folder to write to; None for explained/<name of the run>, or of a model file that lies elsewhere.
         class_name: the class to explain; None for the one predicted.
         stage: Grad-CAM on this stage of the net instead (the extra torch), by name; "last" for the last one.
         progress: told of every picture.
 
     Returns:
-        `schema`, `model`, `classes` and `pictures`, each with path, file (None where it cannot be read), and what
-        `Explanation.to_json` says; ready for JSON.
+        `schema`, `model`, `folder`, `classes` and `pictures`, each with path, file (None where it cannot be read), and
+        what `Explanation.to_json` says; ready for JSON.
 
     Raises:
         ModelFileError: the model file is damaged or gives other answers than it must.
@@ -56,6 +57,7 @@ def explain(
         OutputError: a file that is not one of ours is in the way, or nothing can be written there.
         DataError: a path does not exist, or not one of the pictures can be read.
     """
+    out = default_folder(model) if out is None else out
     bundle, engine = read_bundle(model)
     if class_name is not None and class_name not in bundle.classes:
         hint = f"The model knows: {', '.join(bundle.classes)}."
@@ -77,7 +79,18 @@ def explain(
         rows.append({**document, "file": str(target)})
     if all(row["file"] is None for row in rows):
         raise DataError(f"none of the pictures can be read ({rows[0]['error']})", where=rows[0]["path"])
-    return {"schema": 1, "model": str(model), "classes": list(bundle.classes), "pictures": rows}
+    return {
+        "schema": 1,
+        "model": str(model),
+        "folder": str(out),
+        "classes": list(bundle.classes),
+        "pictures": rows,
+    }
+
+
+def default_folder(model: Path) -> Path:
+    """Where the sheets go if nobody says: explained/ and the name of the run, or of a model file renamed."""
+    return Path("explained") / (model.resolve().parent.name if model.name == MODEL else model.stem)
 
 
 def without_sheets(index: Index, out: Path) -> Index:

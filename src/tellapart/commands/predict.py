@@ -22,7 +22,6 @@ from tellapart.features.embed import Embedded, embed
 from tellapart.features.look import look_at
 from tellapart.heads.abstention import Flags
 from tellapart.progress import Progress, Silent
-from tellapart.runs.overlap import seen_before
 from tellapart.types import Index, LedgerEntry, Picture, Probabilities
 
 
@@ -82,6 +81,8 @@ def evaluate_model(model: Path, data: Path, *, progress: Progress | None = None)
         ModelFileError: the model file is damaged or gives other answers than it must.
         DataError: the data cannot be used, or has a class that the model does not know.
     """
+    from tellapart.runs.overlap import seen_before  # it reads runs, and what reads runs knows the report's evidence
+
     progress = progress or Silent()
     bundle, engine = read_bundle(model)
     index = test_part(scan(data))

@@ -1,0 +1,92 @@
+"""Standard output of a command: kept until the command has ended, then written as a whole, or it is an error."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import sys
+from typing import TextIO
+
+from tellapart.errors import OutputError
+from tellapart.progress import to_nowhere
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Answer(io.StringIO):
+    """What a command prints. Nothing of it is on its way before the command has ended well.
+
+    Attributes:
+        for_programs: whether it is UTF-8 whatever the locale says; a table is in the letters that the terminal has.
+    """
+
+    for_programs = False
+
+    def deliver(self, stream: TextIO | None) -> None:
+        """Write it all to stream; letters that the encoding lacks become escapes.
+
+        Raises:
+            OutputError: not all of it could be written.
+        """
+        if not self.getvalue():
+            return
+        try:
+            if stream is None:
+                raise OSError(errno.EBADF, "it is closed")  # noqa: TRY301  the system's own word comes from below
+            write_all(stream, self.getvalue(), encoding="utf-8" if self.for_programs else stream.encoding or "utf-8")
+        except (OSError, ValueError) as error:
+            if stream is not None:
+                to_nowhere(stream)
+            raise output_fault(error) from error
+
+
+def write_all(stream: TextIO, text: str, *, encoding: str) -> None:
+    """Write text to the last byte, also where the stream has no buffer and takes only a part at a time.
+
+    Raises:
+        OSError: the stream cannot be written to, or takes no more for now.
+    """
+    stream.flush()
+    if not hasattr(stream, "buffer"):  # a notebook's, which takes text only
+        stream.write(text)
+        return
+    content = to_utf8(text) if encoding == "utf-8" else text.encode(encoding, "backslashreplace")
+    rest = memoryview(content)
+    while rest:
+        taken = stream.buffer.write(rest)
+        if not taken:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        rest = rest[taken:]
+    stream.flush()
+
+
+def to_utf8(text: str) -> bytes:
+    """Text as valid UTF-8: names that only the locale could not read come out right, other bytes become escapes."""
+    with contextlib.suppress(UnicodeEncodeError):  # half a letter that no file name gave
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    return text.encode("utf-8", "backslashreplace")
+
+
+def output_fault(error: Exception) -> OutputError:
+    """What the operating system said of standard output, with a way out."""
+    reason = (getattr(error, "strerror", None) or str(error)).lower()
+    full = isinstance(error, OSError) and error.errno in FULL
+    hint = "Free some space, then run it again." if full else "Let all of it be read, or send it to a file with >."
+    return OutputError(f"cannot write ({reason})", where="standard output", hint=hint)
+
+
+def print_for_programs(text: str) -> None:
+    """Print JSON, JSON Lines or CSV: UTF-8 on every system, and nothing else beside it."""
+    if isinstance(sys.stdout, Answer):
+        sys.stdout.for_programs = True
+    sys.stdout.write(text)
+
+
+def occupy_closed_descriptors() -> None:
+    """Take the numbers 0, 1 and 2 that the shell has closed, so that no file of ours is opened under them."""
+    handle = os.open(os.devnull, os.O_RDWR)
+    while handle <= 2:
+        handle = os.open(os.devnull, os.O_RDWR)
+    os.close(handle)

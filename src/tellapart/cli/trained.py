@@ -1,0 +1,175 @@
+"""The commands for what has been trained: model files and run folders."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tellapart.cli.options import Data, Json, Model
+from tellapart.cli.output import print_for_programs, to_utf8
+from tellapart.cli.tables import FORMATS, print_comparison, print_doubts, print_explanations, print_figures, print_json
+from tellapart.errors import OutputError, UsageError, one_line
+from tellapart.progress import listener
+
+SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".txt": "table"}
+
+
+def predict(
+    model: Model,
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Picture files, or folders of them.")],
+    form: Annotated[
+        str | None, typer.Option("--format", help="table, csv or jsonl; else as FILE ends: .txt, .csv or .jsonl.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write to a file instead of the screen.")
+    ] = None,
+) -> None:
+    """Say which class each picture belongs to.
+
+    \b
+    tellapart predict runs/pictures/model.tellapart new.jpg
+    tellapart predict runs/pictures/model.tellapart inbox/ --format csv -o answers.csv
+    """
+    from tellapart.commands.predict import predict as run
+
+    if form is not None and form not in FORMATS:
+        raise UsageError("no such format", where=form, hint=f"Choose one of: {', '.join(FORMATS)}.")
+    if out is not None:
+        check_target(out, [model, *paths])
+    form = form or format_of(out)
+    answers = run(model, paths, progress=listener())
+    text = FORMATS[form](answers)
+    for entry in answers.ledger:
+        if entry.status == "skipped":
+            print(one_line(f"cannot be read: {entry.path} ({entry.reason})"), file=sys.stderr)
+    if out is None:
+        (sys.stdout.write if form == "table" else print_for_programs)(text)
+    else:
+        from tellapart.files import write_bytes
+
+        write_bytes(out, to_utf8(text))
+
+
+def format_of(out: Path | None) -> str:
+    """The format that the name of a file asks for; on the screen it is a table.
+
+    Raises:
+        UsageError: the name ends in none of those known.
+    """
+    suffix = ".txt" if out is None else out.suffix.lower()
+    if suffix not in SUFFIXES:
+        hint = f"End it in {', '.join(SUFFIXES)}, or choose a format: --format {', '.join(SUFFIXES.values())}."
+        what = f"no format is known for a file that ends in {suffix}" if suffix else "this name says no format"
+        raise UsageError(what, where=out, hint=hint)
+    return SUFFIXES[suffix]
+
+
+def check_target(out: Path, sources: list[Path]) -> None:
+    """Refuse, before any work, to write over what is about to be read, or where nothing can be written.
+
+    Raises:
+        OutputError: out is one of the sources or a folder, or is below something that is no folder.
+    """
+    if any(out.exists() and source.exists() and out.samefile(source) for source in sources):
+        raise OutputError("this file is to be read, not written", where=out, hint="Choose another with -o.")
+    nearest = next(place for place in out.absolute().parents if place.exists())
+    if out.is_dir() or not nearest.is_dir():
+        raise OutputError("no file can be written here", where=out, hint="Choose another place with -o.")
+
+
+def evaluate(model: Model, data: Data, as_json: Json = False) -> None:
+    """Score a model file on labelled pictures.
+
+    The test split where the data has one, else all of it.
+
+    \b
+    tellapart evaluate runs/pictures/model.tellapart other_pictures/
+    """
+    from tellapart.commands.predict import evaluate_model
+
+    figures = evaluate_model(model, data, progress=listener())
+    if as_json:
+        print_json(figures)
+    else:
+        print_figures(figures, title=f"{data} ({figures['split']} pictures)")
+        print_doubts(figures["selective"], figures["thresholds"])
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="RUN_A", help="A run folder.")],
+    second: Annotated[Path, typer.Argument(metavar="RUN_B", help="Another, tested on the same pictures.")],
+    as_json: Json = False,
+) -> None:
+    """Say whether two runs can be told apart on the test pictures they share.
+
+    Exact McNemar test, the difference of the accuracies with its 95 % interval, and how many pictures it would take.
+
+    \b
+    tellapart compare runs/pictures runs/tuned
+    """
+    from tellapart.commands.compare import compare_runs
+
+    found = compare_runs(first, second)
+    if as_json:
+        print_json(found)
+    else:
+        print_comparison(found)
+
+
+def explain(
+    model: Model,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE…", help="Picture files, or folders of them.")],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="DIR", help="The folder to write; else explained/NAME OF RUN.")
+    ] = None,
+    class_name: Annotated[
+        str | None, typer.Option("--class", metavar="NAME", help="The class to explain; else the one predicted.")
+    ] = None,
+    stage: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Grad-CAM on this stage, or on last; needs tellapart[torch].")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show which parts of a picture decided.
+
+    For each picture a sheet is written: the picture, a heat map (orange speaks for the class, blue against it), its
+    scale, and the score of each class. The map is exact where the head is linear on the base's maps; for other nets
+    parts of the picture are covered in turn.
+
+    \b
+    tellapart explain runs/pictures/model.tellapart new.jpg
+    tellapart explain runs/pictures/model.tellapart inbox/ -o why --class dogs
+    tellapart explain runs/pictures/model.tellapart new.jpg -o why --stage last
+    """
+    from tellapart.commands.explain import explain as run
+
+    found = run(model, images, out=out, class_name=class_name, stage=stage, progress=listener())
+    if as_json:
+        print_json(found)
+    else:
+        print_explanations(found)
+
+
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    data: Annotated[Path | None, typer.Option("--data", metavar="DATA", help="Where moved pictures are now.")] = None,
+    figures: Annotated[
+        Path | None, typer.Option("--figures", metavar="DIR", help="Plots as PNG and SVG; needs tellapart[figures].")
+    ] = None,
+) -> None:
+    """Write RUN/report.html again from the files of RUN.
+
+    What takes longer (learning curve, labels that look wrong, heat maps) is made where it is missing, and kept. Of
+    large sets it looks at no more than a bounded number of training pictures, drawn by the seed.
+
+    \b
+    tellapart report runs/pictures --data /media/archive/pictures
+    tellapart report runs/pictures --figures plots
+    """
+    from tellapart.runs.page import rewrite_report
+
+    for path in rewrite_report(run, data=data, figures=figures, progress=listener()):
+        print(path)

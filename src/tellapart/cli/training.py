@@ -1,0 +1,194 @@
+"""The commands for pictures with labels: train, and what helps to prepare and to understand a training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tellapart.cli.options import Data, GroupBy, Json, Seed, spoken
+from tellapart.cli.tables import print_audit, print_json, print_layers, print_run, print_split
+from tellapart.progress import listener
+
+
+def train(
+    data: Data,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="RUN", help="The run folder; else runs/NAME OF DATA.")
+    ] = None,
+    recipe: Annotated[
+        str, typer.Option(help="What is trained: features, frozen, finetune, scratch, scratch-augmented, or auto.")
+    ] = "features",
+    backbone: Annotated[
+        str, typer.Option(metavar="NAME", help="The base that looks at the pictures: lite0, or any base of timm.")
+    ] = "lite0",
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Weights of a base of timm; else it downloads them.")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(metavar="PX", help="Side of the square the base, or the net trained, looks at.")
+    ] = None,
+    seed: Seed = 0,
+    group_by: GroupBy = None,
+    drop_leaks: Annotated[
+        bool, typer.Option("--drop-leaks", help="Leave test pictures out whose like is in train or valid.")
+    ] = False,
+    budget: Annotated[float, typer.Option(metavar="MINUTES", help="What the recipe auto may take.")] = 10.0,
+    max_error: Annotated[
+        float,
+        typer.Option(metavar="SHARE", help="Mark as unsure what it takes to keep the wrong answers below this share."),
+    ] = 0.01,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Replace a finished run; go on in spite of unreadable or twice-labelled pictures."
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Train and test a classifier on labelled pictures.
+
+    Everything it makes goes into a run folder: the model file, the figures, a report, and what became of every file.
+
+    \b
+    tellapart train pictures/
+    tellapart train pictures/ --recipe finetune
+    tellapart train pictures/ --max-error 0.05
+    tellapart train scans/ --group-by 'patient-[0-9]+'
+    tellapart train labels.csv
+    """
+    from tellapart.commands.train import train as run
+
+    folder, metrics = run(
+        data,
+        out=out,
+        recipe=recipe,
+        backbone=backbone,
+        weights=weights,
+        size=size,
+        seed=seed,
+        budget=budget,
+        max_error=max_error,
+        group_by=group_by,
+        drop_leaks=drop_leaks,
+        force=force,
+        command=spoken(),
+        progress=listener(),
+    )
+    if as_json:
+        print_json({**metrics, "run": str(folder)})
+    else:
+        print_run(metrics, folder)
+
+
+def audit(
+    data: Data,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="DIR", help="The folder to write; else audits/NAME OF DATA.")
+    ] = None,
+    backbone: Annotated[str, typer.Option(help="The base whose features are used: lite0, or a timm name.")] = "lite0",
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Look for what would make figures mislead.
+
+    Unreadable pictures, copies, leaks between splits, tiny classes, file properties that give the class away, dark,
+    empty or blurred pictures, and labels that are probably wrong. Findings go into a folder, as JSON and as a page that
+    shows the pictures. Nothing is moved or changed.
+
+    \b
+    tellapart audit pictures/
+    tellapart audit pictures/ -o checks/ --json
+    """
+    from tellapart.commands.audit import audit as run
+
+    folder, document = run(data, out=out, backbone=backbone, seed=seed, command=spoken(), progress=listener())
+    if as_json:
+        print_json({**document, "folder": str(folder)})
+    else:
+        print_audit(document, folder)
+
+
+def split(
+    data: Data,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to make.")],
+    train: Annotated[int, typer.Option("--train", metavar="N", help="Pictures per class.")],
+    valid: Annotated[int, typer.Option("--valid", metavar="N", help="Pictures per class.")],
+    test: Annotated[int, typer.Option("--test", metavar="N", help="Pictures per class.")],
+    seed: Seed = 0,
+    link: Annotated[bool, typer.Option("--link", help="Symbolic links instead of copies.")] = False,
+    group_by: GroupBy = None,
+    equal_only: Annotated[
+        bool, typer.Option("--equal-only", help="Keep only equal files together; faster, no picture is looked at.")
+    ] = False,
+) -> None:
+    """Make a small set out of a big one.
+
+    N pictures of each class go into OUT/train, OUT/valid and OUT/test, as copies or links. Pictures that show the same,
+    and those of one group, are never in two of them. Nothing is ever moved.
+
+    \b
+    tellapart split all_pictures/ small/ --train 1000 --valid 500 --test 500
+    tellapart split scans/ small/ --train 50 --valid 20 --test 20 --group-by 'patient-[0-9]+' --link
+    """
+    from tellapart.commands.split import split as run
+
+    sizes: dict[Any, int] = {"train": train, "valid": valid, "test": test}
+    near = not equal_only
+    counts = run(data, out, sizes=sizes, seed=seed, link=link, group_by=group_by, near=near, progress=listener())
+    print_split(counts, out)
+
+
+def summary(
+    net: Annotated[
+        str,
+        typer.Argument(
+            metavar="NET", help="lite0; with tellapart[torch] also mnist-convnet, chapter-convnet, any timm name."
+        ),
+    ],
+    size: Annotated[int | None, typer.Option(metavar="PX", help="Side of the input square.")] = None,
+) -> None:
+    """Show the layers of a net and their parameters.
+
+    \b
+    tellapart summary lite0
+    """
+    from tellapart.commands.summary import summarise
+
+    print_layers(net, summarise(net, size=size))
+
+
+def augment(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="GRID", help="The PNG file to write.")] = Path("grid.png"),
+    count: Annotated[int, typer.Option(min=1, help="How many augmented versions.")] = 8,
+    seed: Seed = 0,
+) -> None:
+    """Show what augmentation does to a picture.
+
+    The original stands top left, augmented versions follow. This needs the extra tellapart[torch].
+
+    \b
+    tellapart augment new.jpg -o grid.png
+    """
+    from tellapart.commands.augment import augment_grid
+
+    print(augment_grid(image, out, count=count, seed=seed))
+
+
+def demo(
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="RUN", help="The run folder.")] = Path("runs/demo"),
+    force: Annotated[bool, typer.Option("--force", help="Replace a finished demo.")] = False,
+) -> None:
+    """Do the whole job on real digits.
+
+    They are 1797 handwritten digits that come with scikit-learn, written as PNG files into the run folder.
+
+    \b
+    tellapart demo
+    """
+    from tellapart.commands.demo import run_demo
+
+    folder, metrics = run_demo(out, force=force, command=spoken(), progress=listener())
+    print_run(metrics, folder)
