@@ -83,10 +83,39 @@ def test_source__no_assert_on_user_input():
         assert not any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
 
 
+LONGEST_FILE, LONGEST_FUNCTION = 400, 60
+# Functions that are still longer, with the lines they have; an entry that is no longer needed fails too.
+STILL_LONG = {
+    "cli/training.py train": 68,
+    "commands/train.py train": 80,
+    "evaluation/learning_curve.py learning_curve": 74,
+    "recipes/auto.py train_auto": 74,
+    "recipes/finetune.py train_finetune": 74,
+    "recipes/frozen.py train_frozen": 66,
+    "recipes/scratch.py train_scratch": 69,
+}
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_source__budgets(path):
-    text = path.read_text(encoding="utf-8")
-    assert text.count("\n") <= 500
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert node.end_lineno - node.lineno < 80, f"{node.name} is longer than 80 lines"
+def test_source__files_keep_their_budget(path):
+    assert path.read_text(encoding="utf-8").count("\n") <= LONGEST_FILE
+
+
+def test_source__functions_keep_their_budget():
+    long = {}
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = node.end_lineno - node.lineno + 1
+                if lines > LONGEST_FUNCTION:
+                    long[f"{path.relative_to(PACKAGE).as_posix()} {node.name}"] = lines
+    assert long.keys() == STILL_LONG.keys()
+    assert all(lines <= STILL_LONG[name] for name, lines in long.items())
+
+
+def test_contributing__the_map_lists_every_layer_in_order():
+    text = (PACKAGE.parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = text.split("    src/tellapart/\n")[1].split("    tests/")[0].splitlines()
+    assert rows[0].split("the bottom")[0].split() == list(BOTTOM)
+    named = [row.split()[0].removesuffix("/").removesuffix(".py") for row in rows[1:]]
+    assert named == [layer for layer in LAYERS if layer != "__main__"]
