@@ -5,10 +5,6 @@ import pytest
 from tellapart.report import wording
 
 
-def test_between__in_words():
-    assert wording.between({"value": 0.99, "low": 0.9818, "high": 0.9945}) == "between 98.2 % and 99.5 %"
-
-
 def test_span__short_or_nothing():
     assert wording.span({"value": 0.5, "low": 0.25, "high": 1}) == "25.0\N{EN DASH}100.0"
     assert wording.span({"value": None, "low": None, "high": None}) == ""

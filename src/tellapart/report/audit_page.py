@@ -12,10 +12,10 @@ from typing import Any
 from jinja2 import DictLoader, Environment, StrictUndefined
 
 from tellapart import files
-from tellapart import text as words
 from tellapart.report import finding_words, wording
+from tellapart.report.audit_words import AUDIT
 from tellapart.report.inlined import read, script_hash
-from tellapart.report.language import both
+from tellapart.report.language import speaker
 
 TEMPLATES = ("audit.html.jinja", "audit.css")
 ITEMS_SHOWN = 24  # of a finding; findings.json has them all
@@ -53,9 +53,8 @@ def render(document: Mapping[str, Any], *, thumbnails: Mapping[str, str]) -> str
     environment = Environment(
         loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.globals["t"] = both
+    environment.globals.update(speaker(AUDIT))
     environment.filters.update(
-        counted=words.counted,
         plain=wording.plain,
         title=finding_words.title,
         message=finding_words.message,
@@ -72,8 +71,6 @@ def render(document: Mapping[str, Any], *, thumbnails: Mapping[str, str]) -> str
         thumbnails=thumbnails,
         items_shown=ITEMS_SHOWN,
         paths_shown=PATHS_SHOWN,
-        severities=finding_words.SEVERITIES,
-        outcomes=finding_words.OUTCOMES,
         script=script,
         script_hash=script_hash(script),
     )

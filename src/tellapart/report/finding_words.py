@@ -16,8 +16,6 @@ from tellapart.report.language import either
 from tellapart.text import percent
 
 Facts = Mapping[str, Any]
-SEVERITIES: Final = {"error": "错误", "warning": "警告", "note": "提示"}
-OUTCOMES: Final = {"found": "发现", "passed": "通过", "not applicable": "不适用"}
 PROPERTIES: Final = {
     "everything together": "所有属性合在一起",
     "width": "宽度",

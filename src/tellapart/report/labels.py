@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tellapart.report.language import both
+from tellapart.report.language import Words, both
 from tellapart.report.wording import loss, plain
 from tellapart.text import percent
 
@@ -15,60 +15,60 @@ Label = Markup | str
 
 # Name, what it says, key in the metrics, how its number reads.
 MEASURES: tuple[tuple[Label, Label, str, Callable[[float], str]], ...] = (
-    (both("Accuracy", "准确率"), both("pictures told right", "判断正确的图片"), "accuracy", percent),
+    (both(Words("Accuracy", "准确率")), both(Words("pictures told right", "判断正确的图片")), "accuracy", percent),
     (
-        both("Balanced accuracy", "均衡准确率"),
-        both("the same, with every class counting alike", "同上,但每个类别权重相同"),
+        both(Words("Balanced accuracy", "均衡准确率")),
+        both(Words("the same, with every class counting alike", "同上,但每个类别权重相同")),
         "balanced_accuracy",
         percent,
     ),
     (
-        both("Log loss", "对数损失"),
-        both("0 is perfect; being sure and wrong costs most", "0 为最好;越自信的错误代价越大"),
+        both(Words("Log loss", "对数损失")),
+        both(Words("0 is perfect; being sure and wrong costs most", "0 为最好;越自信的错误代价越大")),
         "log_loss",
         loss,
     ),
     (
-        both("Brier score", "Brier 分数"),
-        both("0 is perfect; 2 is certain and always wrong", "0 为最好;2 表示十分确信却总是错"),
+        both(Words("Brier score", "Brier 分数")),
+        both(Words("0 is perfect; 2 is certain and always wrong", "0 为最好;2 表示十分确信却总是错")),
         "brier",
         loss,
     ),
     (
-        both("Calibration error", "校准误差"),
-        both("how far “90 % sure” is from right nine times in ten", "“90 % 确信”与十次中对九次相差多远"),
+        both(Words("Calibration error", "校准误差")),
+        both(Words("how far “90 % sure” is from right nine times in ten", "“90 % 确信”与十次中对九次相差多远")),
         "ece",
         percent,
     ),
 )
 CHOICES = {
-    "depths": both("Depths of the base", "使用的基础网络层"),
-    "l2": both("L2 strength", "L2 强度"),
-    "criterion": both("Criterion", "选择标准"),
-    "score": both("Its value", "标准的值"),
-    "accuracy": both("Accuracy there", "当时的准确率"),
-    "note": both("Remark", "备注"),
-    "chosen_by": both("Judged by", "判断依据"),
-    "out_of": both("Out of", "备选"),
-    "net": both("Net", "网络"),
-    "size": both("Side of its input, pixels", "输入边长(像素)"),
-    "trained_from": both("Trained from", "训练起点(层)"),
-    "trained_share": both("Share of the work that trains", "参与训练的计算量占比"),
-    "frozen_depths": both("Depths that stay frozen", "保持冻结的层"),
-    "views": both("Views of each picture", "每张图片的视图数"),
-    "augmentation": both("Augmentation", "数据增强"),
-    "left_out": both("Left out of it", "未采用的增强"),
-    "training": both("Training", "训练设置"),
-    "head_rate": both("Learning rate of the head, relative", "分类头的相对学习率"),
-    "dropout": both("Dropout", "Dropout"),
-    "epoch": both("Epoch", "轮次"),
-    "way": both("Part of the way kept", "保留的训练幅度"),
-    "start_score": both("Its value before training", "训练前标准的值"),
-    "start": both("First head", "初始分类头"),
-    "scores": both("Values compared", "比较的值"),
-    "device": both("Computed on", "计算设备"),
-    "precision": both("Precision", "精度"),
-    "threads": both("Threads", "线程数"),
+    "depths": both(Words("Depths of the base", "使用的基础网络层")),
+    "l2": both(Words("L2 strength", "L2 强度")),
+    "criterion": both(Words("Criterion", "选择标准")),
+    "score": both(Words("Its value", "标准的值")),
+    "accuracy": both(Words("Accuracy there", "当时的准确率")),
+    "note": both(Words("Remark", "备注")),
+    "chosen_by": both(Words("Judged by", "判断依据")),
+    "out_of": both(Words("Out of", "备选")),
+    "net": both(Words("Net", "网络")),
+    "size": both(Words("Side of its input, pixels", "输入边长(像素)")),
+    "trained_from": both(Words("Trained from", "训练起点(层)")),
+    "trained_share": both(Words("Share of the work that trains", "参与训练的计算量占比")),
+    "frozen_depths": both(Words("Depths that stay frozen", "保持冻结的层")),
+    "views": both(Words("Views of each picture", "每张图片的视图数")),
+    "augmentation": both(Words("Augmentation", "数据增强")),
+    "left_out": both(Words("Left out of it", "未采用的增强")),
+    "training": both(Words("Training", "训练设置")),
+    "head_rate": both(Words("Learning rate of the head, relative", "分类头的相对学习率")),
+    "dropout": both(Words("Dropout", "Dropout")),
+    "epoch": both(Words("Epoch", "轮次")),
+    "way": both(Words("Part of the way kept", "保留的训练幅度")),
+    "start_score": both(Words("Its value before training", "训练前标准的值")),
+    "start": both(Words("First head", "初始分类头")),
+    "scores": both(Words("Values compared", "比较的值")),
+    "device": both(Words("Computed on", "计算设备")),
+    "precision": both(Words("Precision", "精度")),
+    "threads": both(Words("Threads", "线程数")),
 }
 # The titles of findings by their codes, which never change; their messages are in finding_words.
 FINDINGS = {
@@ -89,30 +89,30 @@ FINDINGS = {
     "blurred": "模糊的图片",
 }
 TIMES = {
-    "scan_s": both("Find the pictures", "查找图片"),
-    "decode_s": both("Read and decode", "读取与解码"),
-    "embed_s": both("Run the base", "运行基础网络"),
-    "findings_s": both("Look for flaws in the data", "检查数据缺陷"),
-    "duplicates_s": both("Look for duplicates", "查找重复图片"),
-    "head_s": both("Search and train the head", "搜索并训练分类头"),
-    "evaluate_s": both("Evaluate", "评估"),
-    "write_s": both("Write the results", "写出结果"),
-    "analyse_s": both("Learning curve, suspects, heat maps", "学习曲线、可疑标签与热力图"),
-    "total_s": both("In all", "总计"),
+    "scan_s": both(Words("Find the pictures", "查找图片")),
+    "decode_s": both(Words("Read and decode", "读取与解码")),
+    "embed_s": both(Words("Run the base", "运行基础网络")),
+    "findings_s": both(Words("Look for flaws in the data", "检查数据缺陷")),
+    "duplicates_s": both(Words("Look for duplicates", "查找重复图片")),
+    "head_s": both(Words("Search and train the head", "搜索并训练分类头")),
+    "evaluate_s": both(Words("Evaluate", "评估")),
+    "write_s": both(Words("Write the results", "写出结果")),
+    "analyse_s": both(Words("Learning curve, suspects, heat maps", "学习曲线、可疑标签与热力图")),
+    "total_s": both(Words("In all", "总计")),
 }
 OPTIONAL = frozenset({"analyse_s", "duplicates_s", "findings_s"})  # runs of older versions lack it
 SPEED = {
-    "images_per_s": both("Pictures a second", "每秒图片数"),
-    "fresh": both("Pictures not in the cache", "不在缓存中的图片"),
+    "images_per_s": both(Words("Pictures a second", "每秒图片数")),
+    "fresh": both(Words("Pictures not in the cache", "不在缓存中的图片")),
 }
-MEMORY = both("Most memory", "内存峰值")
+MEMORY = both(Words("Most memory", "内存峰值"))
 SURROUNDINGS = {
-    "python": both("Python", "Python"),
-    "platform": both("System", "系统"),
-    "cpu": both("CPU", "CPU"),
-    "cpu_features": both("CPU features", "CPU 特性"),
-    "threads": both("Threads", "线程数"),
-    "precision": both("Precision", "精度"),
+    "python": both(Words("Python", "Python")),
+    "platform": both(Words("System", "系统")),
+    "cpu": both(Words("CPU", "CPU")),
+    "cpu_features": both(Words("CPU features", "CPU 特性")),
+    "threads": both(Words("Threads", "线程数")),
+    "precision": both(Words("Precision", "精度")),
 }
 
 

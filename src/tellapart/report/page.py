@@ -22,7 +22,8 @@ from tellapart.report import wording
 from tellapart.report.charts import chart_data
 from tellapart.report.evidence import NOTHING, Evidence
 from tellapart.report.inlined import embedded_json, inlined_library, read, script_hash
-from tellapart.report.language import both
+from tellapart.report.language import speaker
+from tellapart.report.page_words import PAGE
 from tellapart.report.sections import page_sections
 
 SCHEMA = 1
@@ -85,13 +86,10 @@ def _environment() -> Environment:
     environment = Environment(
         loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.globals["t"] = both
+    environment.globals.update(speaker(PAGE))
     environment.filters.update(
         percent=words.percent,
-        between=wording.between,
-        between_zh=wording.between_chinese,
         span=wording.span,
-        counted=words.counted,
         plain=wording.plain,
         address=lambda shot: data_address(shot.content, shot.kind),
         heat_address=lambda shot: data_address(shot.heat, "image/png"),

@@ -1,27 +1,17 @@
-"""How figures read on a page: intervals in words, plain values."""
+"""How figures read on a page: intervals and plain values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from tellapart.errors import one_line
-from tellapart.text import DASH, percent, tenths
+from tellapart.text import DASH, tenths
 
 Share = Mapping[str, float | None]  # {value, low, high} as the metrics have it; all None where nothing was counted
 
 
 def loss(value: float) -> str:
     return f"{value:.4f}"
-
-
-def between(share: Share) -> str:
-    """The interval in words, as in "between 98.2 % and 99.4 %"."""
-    return f"between {percent(share['low'])} and {percent(share['high'])}"
-
-
-def between_chinese(share: Share) -> str:
-    """The interval in Chinese words."""
-    return f"{percent(share['low'])} 到 {percent(share['high'])}"
 
 
 def short_percent(share: float) -> str:

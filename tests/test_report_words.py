@@ -1,0 +1,87 @@
+"""The texts of the pages: every code is said in both languages, and templates ask for no other."""
+
+import re
+import string
+from pathlib import Path
+from typing import get_args
+
+import jinja2
+import pytest
+from jinja2 import nodes
+
+import tellapart.report
+from tellapart.audit.finding import Outcome, Severity
+from tellapart.report.audit_words import AUDIT
+from tellapart.report.language import Words, both
+from tellapart.report.page_words import PAGE
+
+FOLDER = Path(tellapart.report.__file__).parent
+ASKING = {"say": 0, "label": 0, "page_title": 0, "chart": 1}  # where the code stands among the arguments
+TEMPLATES = [
+    *((path, PAGE) for path in sorted((FOLDER / "templates").glob("*.jinja"))),
+    (FOLDER / "audit.html.jinja", AUDIT),
+]
+
+
+def asked(path):
+    """(code, names of the values) of every call by which a template asks for a text; a code in pieces is its start."""
+    for call in jinja2.Environment().parse(path.read_text(encoding="utf-8")).find_all(nodes.Call):
+        if isinstance(call.node, nodes.Name) and call.node.name in ASKING:
+            code = call.args[ASKING[call.node.name]]
+            if isinstance(code, nodes.Name):  # a macro that hands its own argument on
+                continue
+            whole = code.value if isinstance(code, nodes.Const) else f"{code.nodes[0].value}*"
+            yield whole, {value.key for value in call.kwargs}
+
+
+def names_in(text):
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize(("path", "words"), TEMPLATES, ids=[path.name for path, _ in TEMPLATES])
+def test_words__a_template_asks_for_codes_that_exist_with_their_values(path, words):
+    for code, values in asked(path):
+        if code.endswith("*"):
+            assert any(known.startswith(code[:-1]) for known in words), code
+            continue
+        assert code in words, f"{path.name} asks for {code}"
+        assert names_in(words[code].en) == values, code
+
+
+@pytest.mark.parametrize("path", [path for path, _ in TEMPLATES], ids=lambda path: path.name)
+def test_words__no_template_has_a_text_of_its_own(path):
+    source = path.read_text(encoding="utf-8").replace("hidden>中文</button>", "")
+    assert not re.search("[一-鿿]", source)
+
+
+def test_words__every_template_asks():
+    silent = {path.name for path, _ in TEMPLATES if not list(asked(path))}
+    assert silent == set()
+
+
+@pytest.mark.parametrize("words", [PAGE, AUDIT], ids=["page", "audit"])
+def test_words__every_code_has_both_languages_with_the_same_values(words):
+    for code, text in words.items():
+        assert text.en.isascii() or not re.search("[一-鿿]", text.en), code
+        assert re.search("[一-鿿]", text.zh) or text.zh == "F1", code
+        assert names_in(text.zh) <= names_in(text.en), code
+
+
+def test_words__no_code_is_left_that_nothing_asks_for():
+    for words in (PAGE, AUDIT):
+        codes = {code for path, own in TEMPLATES if own is words for code, _ in asked(path)}
+        starts = tuple(code[:-1] for code in codes if code.endswith("*"))
+        unused = {code for code in words if code not in codes and not (starts and code.startswith(starts))}
+        assert unused == set()
+
+
+def test_words__severities_and_outcomes_have_codes():
+    assert {f"severity.{one}" for one in get_args(Severity)} <= set(AUDIT)
+    assert {f"outcome.{one}" for one in get_args(Outcome)} <= set(AUDIT)
+
+
+def test_both__the_word_follows_the_count():
+    text = Words("{n} {n:picture was|pictures were} found", "{n} 张图片")
+    assert "1 picture was found" in both(text, n=1)
+    assert "2,000 pictures were found" in both(text, n=2000)
+    assert "2,000 张图片" in both(text, n=2000)
