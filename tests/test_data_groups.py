@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.data.groups import declare_groups, merge_groups
+from tellapart.data.groups import declare_groups, group_numbers, label_numbers, merge_groups
 from tellapart.errors import UsageError
 from tellapart.types import Index, Picture
 
@@ -42,3 +42,15 @@ def test_merge_groups__names_that_say_nothing_give_way():
         declared=False,
     )
     assert [picture.group for picture in merged] == ["x", "x", "like 3", "like 3", None]
+
+
+def test_group_numbers__alone_or_together():
+    rows = pictures(("1", "g"), ("2", None), ("3", "h"), ("4", "g"), ("5", None))
+    assert group_numbers(rows).tolist() == [0, 1, 2, 0, 3]
+
+
+def test_label_numbers__the_place_among_the_classes():
+    rows = [Picture(path=name, file=Path(name), label=name) for name in ("b", "a", "b")]
+    assert label_numbers(rows, ("a", "b")).tolist() == [1, 0, 1]
+    with pytest.raises(KeyError):
+        label_numbers(rows, ("a",))

@@ -13,7 +13,15 @@ from tellapart.backbones.engine import Engine
 from tellapart.data.scan import index_of_paths, scan
 from tellapart.data.thumbnail import SIDE
 from tellapart.features.cache import Entry, entry_key, open_cache
-from tellapart.features.embed import LOOK_AHEAD, Ready, compact_rows, embed, prepared_pictures, reorder_rows
+from tellapart.features.embed import (
+    LOOK_AHEAD,
+    Ready,
+    compact_rows,
+    embed,
+    prepared_pictures,
+    reorder_rows,
+    without_miniatures,
+)
 from tellapart.progress import Silent
 
 BROKEN = (0, 3, 4, 11)
@@ -225,3 +233,11 @@ def test_embed__an_entry_of_an_earlier_version_is_made_again(backbone, engine, t
         assert again.fresh == 1
         assert again.miniatures.tobytes() == expected.miniatures.tobytes()
         assert embed(index, backbone, cache=cache, engine=engine).fresh == 0
+
+
+def test_without_miniatures__lets_go_of_all_of_them(mixed, backbone, engine):
+    embedded = embed(index_of_paths(mixed), backbone, engine=engine)
+    smaller = without_miniatures(embedded)
+    assert len(embedded.miniatures)
+    assert smaller.miniatures.shape == (0, *embedded.miniatures.shape[1:])
+    assert smaller.miniatures.base is None

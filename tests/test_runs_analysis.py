@@ -147,9 +147,5 @@ def test_read_heats__as_they_were_packed():
     assert np.array_equal(read_heats({"heat_maps": rows})["x"], [[-127, 0, 127]])
 
 
-def test_group_numbers__alone_or_together():
-    assert analysis.group_numbers(["g", None, "h", "g", None]).tolist() == [0, 1, 2, 0, 3]
-
-
 def test_most_occluded__smaller_inputs_have_more_maps_for_the_same_pixels():
     assert [analysis.most_occluded(size) for size in (448, 224, 112, 28)] == [3, 12, 48, 768]

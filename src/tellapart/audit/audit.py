@@ -19,12 +19,12 @@ from tellapart.audit.look import file_properties, look_shortly
 from tellapart.audit.metadata import find_metadata
 from tellapart.audit.pixels import find_in_miniatures, find_in_pixels
 from tellapart.audit.reading import find_converted, find_unreadable
-from tellapart.data.groups import join
+from tellapart.data.groups import join, label_numbers
 from tellapart.duplicates.groups import DuplicateGroup
 from tellapart.evaluation.suspects import out_of_fold_probabilities
 from tellapart.features.embed import Embedded
 from tellapart.progress import Progress
-from tellapart.types import Depth, Index, Labels, LedgerEntry, Picture
+from tellapart.types import Depth, Labels, LedgerEntry, Picture
 
 PROBED = 2000  # files whose headers training reads
 
@@ -49,7 +49,7 @@ def audit_pictures(
         progress: told of every stage.
     """
     index = embedded.index
-    labels = label_numbers(index)
+    labels = label_numbers(index.pictures, index.classes)
     look = look_shortly(index, progress=progress)
     return in_order(
         [
@@ -82,7 +82,7 @@ def cheap_findings(embedded: Embedded, *, seed: int) -> tuple[Finding, ...]:
             find_unreadable(index.skipped, looked_at=embedded.ledger),
             find_tiny_classes(index),
             find_imbalance(index),
-            find_metadata(properties, label_numbers(sample), classes=index.classes, seed=seed),
+            find_metadata(properties, label_numbers(sample.pictures, sample.classes), classes=index.classes, seed=seed),
             *find_in_miniatures(index.pictures, embedded.miniatures),
         ]
     )
@@ -126,9 +126,3 @@ def belonging(pictures: Sequence[Picture], groups: Sequence[DuplicateGroup]) -> 
     for rows in join(links):
         numbers[list(rows)] = rows[0]
     return numbers
-
-
-def label_numbers(index: Index) -> Labels:
-    """The place of each picture's label in the classes, int64 [M]."""
-    place = {name: number for number, name in enumerate(index.classes)}
-    return np.array([place[picture.label or ""] for picture in index.pictures], np.int64)

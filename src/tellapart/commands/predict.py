@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tellapart.bundle.bundle import Bundle, read_bundle
+from tellapart.data.groups import label_numbers
 from tellapart.data.ledger import check_skips
 from tellapart.data.scan import index_of_paths, scan
 from tellapart.errors import DataError
@@ -86,15 +85,14 @@ def evaluate_model(model: Path, data: Path, *, progress: Progress | None = None)
     progress = progress or Silent()
     bundle, engine = read_bundle(model)
     index = test_part(scan(data))
-    position = {name: place for place, name in enumerate(bundle.classes)}
-    unknown = sorted({picture.label or "" for picture in index.pictures} - set(position))
+    unknown = sorted({picture.label or "" for picture in index.pictures} - set(bundle.classes))
     if unknown:
         hint = f"The model knows: {', '.join(bundle.classes)}."
         raise DataError(f"the model does not know the class {unknown[0]!r}", where=data, hint=hint)
     embedded = look_at(index, bundle.backbone, progress, engine=engine)
     check_skips(index, embedded.ledger, force=True)
     seen = seen_before(model, embedded, progress=progress)
-    labels = np.array([position[picture.label or ""] for picture in embedded.index.pictures], np.int64)
+    labels = label_numbers(embedded.index.pictures, bundle.classes)
     answers = answer(bundle, embedded)
     figures = evaluate(answers.probabilities, labels, classes=bundle.classes)
     correct = answers.probabilities.argmax(axis=1) == labels

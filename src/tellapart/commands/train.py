@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tellapart import files
 from tellapart.audit.training import tell_findings, with_conflicts
@@ -24,13 +23,13 @@ from tellapart.backbones.pixels import small_pixels
 from tellapart.bundle.bundle import pack_bundle
 from tellapart.bundle.container import write_container
 from tellapart.bundle.model_card import model_card
-from tellapart.data.groups import declare_groups
+from tellapart.data.groups import declare_groups, group_numbers, label_numbers
 from tellapart.data.ledger import check_skips, write_ledger
 from tellapart.data.scan import scan
 from tellapart.data.split import write_splits
 from tellapart.errors import DataError, TellapartError, UsageError
 from tellapart.extras import load_torch
-from tellapart.features.embed import Embedded, reorder_rows
+from tellapart.features.embed import Embedded, reorder_rows, without_miniatures
 from tellapart.features.look import look_at
 from tellapart.heads.abstention import MAX_ERROR
 from tellapart.judged import Judged, check_max_error, judge
@@ -50,7 +49,7 @@ from tellapart.runs.leakage import (
 from tellapart.runs.page import write_page
 from tellapart.runs.write import write_predictions
 from tellapart.text import counted
-from tellapart.types import SPLITS, Features, Index, LedgerEntry, Picture
+from tellapart.types import SPLITS, Features, Index, LedgerEntry
 
 if TYPE_CHECKING:
     import torch
@@ -218,7 +217,7 @@ def run_steps(
         findings = tell_findings(embedded, seed=order.seed, progress=progress)
     with watch.part("duplicates_s"):
         known = look_for_duplicates(embedded, last=base.depths[-1], drop_leaks=drop_leaks, progress=progress)
-    embedded = replace(known.embedded, miniatures=known.embedded.miniatures[:0])  # not needed any more
+    embedded = without_miniatures(known.embedded)  # not needed any more
     known = replace(known, embedded=embedded)
     drawn, groups = draw_together(known, seed=order.seed, progress=progress)
     leaks = say_leaks(known, drawn, progress=progress)
@@ -290,25 +289,17 @@ def split_rows(embedded: Embedded, index: Index) -> Dataset:
 
 def dataset_of(index: Index, features: Features, *, valid_is_given: bool) -> Dataset:
     """A dataset of pictures in the order train, valid, test, with what a base sees in them, float32 [N, D]."""
-    position = {name: place for place, name in enumerate(index.classes)}
     sizes = Counter(picture.split for picture in index.pictures)
     stops = np.cumsum([sizes[name] for name in SPLITS]).tolist()
     rows = {name: slice(stop - sizes[name], stop) for name, stop in zip(SPLITS, stops, strict=True)}
     return Dataset(
         index=index,
         features=features,
-        labels=np.array([position[picture.label or ""] for picture in index.pictures], np.int64),
+        labels=label_numbers(index.pictures, index.classes),
         rows=rows,
         valid_is_given=valid_is_given,
         groups=group_numbers(index.pictures),
     )
-
-
-def group_numbers(pictures: Sequence[Picture]) -> NDArray[np.int64]:
-    """A number for each picture, the same for those of one group, another for each of the others."""
-    numbers: dict[tuple[str, object], int] = {}
-    keys = (("row", row) if each.group is None else ("group", each.group) for row, each in enumerate(pictures))
-    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
 
 
 def opening(index: Index, embedded: Embedded, base: Backbone, *, about: Mapping[str, Any]) -> dict[str, Any]:

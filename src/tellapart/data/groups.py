@@ -8,8 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tellapart.errors import UsageError
-from tellapart.types import Index, Picture
+from tellapart.types import Index, Labels, Picture
 
 PARENT: Final = "parent"
 MOST_NAMES: Final = 3  # of the groups that were joined, in the name of the whole
@@ -107,3 +110,20 @@ def _root(parent: dict[int, int], row: int) -> int:
         parent[row] = parent[parent[row]]
         row = parent[row]
     return row
+
+
+def group_numbers(pictures: Sequence[Picture]) -> NDArray[np.int64]:
+    """A number for each picture, int64 [N], the same for those of one group; a picture without a group is alone."""
+    numbers: dict[tuple[str, object], int] = {}
+    keys = (("row", row) if each.group is None else ("group", each.group) for row, each in enumerate(pictures))
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
+
+
+def label_numbers(pictures: Sequence[Picture], classes: Sequence[str]) -> Labels:
+    """The place of each picture's label among the classes, int64 [N].
+
+    Raises:
+        KeyError: a picture has no label, or one that is no class; whoever reads labels has checked that.
+    """
+    place = {name: number for number, name in enumerate(classes)}
+    return np.array([place[picture.label or ""] for picture in pictures], np.int64)

@@ -340,6 +340,11 @@ def prepare_content(content: bytes | NDArray[np.uint8], backbone: Backbone) -> P
     return backbone.preprocess.apply_array(content)
 
 
+def without_miniatures(embedded: Embedded) -> Embedded:
+    """The same without its miniatures; an array of its own, since a view would keep all of them in memory."""
+    return replace(embedded, miniatures=np.empty((0, SIDE, SIDE, 3), np.uint8))
+
+
 def compact_rows(matrix: NDArray[Scalar], rows: list[int]) -> NDArray[Scalar]:
     """Move the given rows, in rising order, to the top of the array in place, and return them as a view [M, …]."""
     for target, source in enumerate(rows):

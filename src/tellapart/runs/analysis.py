@@ -25,6 +25,7 @@ from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine
 from tellapart.bundle.bundle import Bundle, read_bundle
+from tellapart.data.groups import group_numbers, label_numbers
 from tellapart.errors import TellapartError, UsageError
 from tellapart.evaluation.advice import Suspicion
 from tellapart.evaluation.learning_curve import learning_curve, nested_order
@@ -147,7 +148,7 @@ def materials_of(dataset: Dataset, *, base: Backbone, outcome: Outcome, seed: in
         features=dataset.features,
         labels=dataset.labels,
         paths=[picture.path for picture in pictures],
-        groups=group_numbers([picture.group for picture in pictures]),
+        groups=group_numbers(pictures),
         classes=dataset.index.classes,
         train=dataset.rows["train"],
         valid=dataset.rows["valid"],
@@ -272,13 +273,12 @@ def gather_materials(
     pictures = embedded.index.pictures
     if len(pictures) < len(wanted.pictures):
         return "some of its pictures can no longer be read"
-    position = {name: place for place, name in enumerate(bundle.classes)}
     count = sum(picture.split == "train" for picture in pictures)
     return Materials(
         features=embedded.features,
-        labels=np.array([position[picture.label or ""] for picture in pictures], np.int64),
+        labels=label_numbers(pictures, bundle.classes),
         paths=[picture.path for picture in pictures[:count]],
-        groups=group_numbers([picture.group for picture in pictures[:count]]),
+        groups=group_numbers(pictures[:count]),
         classes=bundle.classes,
         train=slice(0, count),
         valid=slice(count, len(pictures)),
@@ -318,13 +318,6 @@ def moved_head(bundle: Bundle, base: Backbone) -> LinearHead:
     first = next(iter(bundle.backbone.widths))
     start = next(depth.start for depth in base.depths if depth.name == first)
     return replace(bundle.head, start=start, stop=start + len(bundle.head.weight))
-
-
-def group_numbers(groups: Sequence[str | None]) -> NDArray[np.int64]:
-    """A number for each picture, the same for those of one group; a picture without a group is alone."""
-    numbers: dict[object, int] = {}
-    keys = [place if group is None else group for place, group in enumerate(groups)]
-    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
 
 
 def heat_maps(
