@@ -74,11 +74,11 @@ def test_render__stands_there_in_both_languages():
         "几乎全黑的图片",
         "警告",
         look,
-        "请查看,并删除",
+        "请查看，并删除",
     ):
         assert text in page
     assert "labelled a, looks like b" in page
-    assert "标签为 a,看起来像 b" in page
+    assert "标签为 a，看起来像 b" in page
 
 
 def test_render__policy_allows_its_script_and_nothing_else():

@@ -16,7 +16,7 @@ from tellapart.audit.pixels import find_in_pixels
 from tellapart.audit.reading import find_converted, find_unreadable
 from tellapart.duplicates.groups import DuplicatePair, connect
 from tellapart.report import labels
-from tellapart.report.finding_words import MESSAGES, SENTENCES, chinese, message
+from tellapart.report.finding_words import ADVICE, MESSAGES, advice, case, chinese, message
 from tellapart.types import LedgerEntry
 
 ALIKE = [picture(str(number), "甲", "train") for number in range(4)]
@@ -98,12 +98,33 @@ def test_chinese__every_finding_can_be_said_with_its_advice():
         assert re.search("[一-鿿]", said), finding["message"]
         # Numbers, units and names of formats may stand as they are; English words may not.
         assert not re.findall(r"[A-Za-z]{3,}", re.sub(r"EXIF|PNG", "", said)), said
-        assert finding["advice"] in SENTENCES
+        assert not finding["advice"] or (finding["code"], finding["severity"]) in ADVICE
+
+
+def test_chinese__the_english_sentence_is_not_looked_at():
+    for finding in (found.to_json() for found in all_findings()):
+        other = {**finding, "message": "Other words.", "advice": finding["advice"] and "Other advice."}
+        assert chinese(other) == chinese(finding)
+        assert str(advice(other)).split("zh")[1] == str(advice(finding)).split("zh")[1]
+
+
+def test_case__pixels_are_told_in_chinese_by_the_figures_of_the_item():
+    told = []
+    for finding in (found.to_json() for found in of_pixels()):
+        for item in finding["items"]:
+            said = case(item, finding["code"])
+            english, chinese_words = (re.sub("<[^>]+>", "", half) for half in str(said).split('<span lang="zh">'))
+            assert re.search("[一-鿿]", chinese_words)
+            numbers = set(re.findall(r"\d+\.?\d*", english)) - {"255"}
+            assert numbers <= set(re.findall(r"\d+\.?\d*", chinese_words)), said
+            told.append(finding["code"])
+    assert set(told) == {"near-empty", "dark", "blown-out", "blurred"}
 
 
 def test_chinese__every_code_has_a_title_and_a_sentence_for_what_is_found():
     assert set(TITLES) <= set(labels.FINDINGS)
     assert set(TITLES) <= {code for code, outcome in MESSAGES if outcome == "found"}
+    assert set(TITLES) <= {code for code, _ in ADVICE}
 
 
 @pytest.mark.parametrize("facts", [{}, {"facts": {}}])

@@ -257,7 +257,7 @@ def test_render__what_matters_is_said_in_both_languages():
     finding = {"code": "unreadable", "outcome": "found", "severity": "warning", "title": "Pictures that cannot be read"}
     page = render({**metrics_document(), "findings": [{**finding, "message": message, "facts": facts}]})
     assert message in Page(page).text
-    assert "2,523 张图片中有 2 张无法读取:truncated (2)。" in page
+    assert "2,523 张图片中有 2 张无法读取：truncated (2)。" in page
     assert "ledger.csv says why" not in page
 
 

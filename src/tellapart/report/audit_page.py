@@ -58,7 +58,7 @@ def render(document: Mapping[str, Any], *, thumbnails: Mapping[str, str]) -> str
         plain=wording.plain,
         title=finding_words.title,
         message=finding_words.message,
-        sentence=finding_words.sentence,
+        advice=finding_words.advice,
         case=finding_words.case,
     )
     by_outcome = {
