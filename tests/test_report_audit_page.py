@@ -37,7 +37,7 @@ def finding(count, *, paths=1, name="{}-{}.jpg"):
 def test_render__has_all_three_outcomes():
     findings = [finding(1), passed("blurred", "note", "None is."), not_applicable("metadata", "note", "No files.")]
     page = render(document(*findings), thumbnails={})
-    for text in ("Some are.", "None is.", "No files.", "looked for and not there", "could not be looked for"):
+    for text in ("Some are.", "None is.", "No files.", "checked and not found", "could not be checked"):
         assert text in page
 
 

@@ -174,11 +174,11 @@ def test_page__the_slider_opens_on_the_threshold_of_the_model(browser, document,
     write_report(path, {**metrics, "test": {**document["test"], "selective": selective}})
     page = browser.new_page(locale="en-GB")
     page.goto(path.as_uri())
-    headline = page.locator(".tile", has_text="Answers that stand")
+    headline = page.locator(".tile", has_text="Answers you can rely on")
     assert page.locator("#threshold-value").inner_text() == percent(own)
     assert page.locator("#dial-answered").inner_text() == headline.locator(".large").inner_text()
     assert page.locator("#dial-answered-note").inner_text() == f"{answered} of 200 pictures"
-    assert f"Wrong among the answers: {page.locator('#dial-wrong').inner_text()} " in headline.inner_text()
+    assert f"Misclassified among those answers: {page.locator('#dial-wrong').inner_text()} " in headline.inner_text()
     page.close()
 
 
@@ -291,7 +291,7 @@ def test_audit_page__switches_language_and_theme(browser, width, tmp_path):
     assert "3 of 50 pictures have little." in page.inner_text("main")
     assert "几乎" not in page.inner_text("main")
     page.click("#language")
-    assert page.title() == "data:数据情况"
+    assert page.title() == "data：数据情况"
     assert "50 张图片中有 3 张几乎全黑。" in page.inner_text("main")
     assert "pictures" not in page.inner_text("main")
     before = page.evaluate("getComputedStyle(document.body).backgroundColor")

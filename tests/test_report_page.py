@@ -13,7 +13,7 @@ import pytest
 from metrics_documents import metrics_document
 from tellapart.errors import DataError, OutputError
 from tellapart.report.page import render, write_report
-from tellapart.report.sections import LARGEST_MATRIX, interval_scale
+from tellapart.report.sections import LARGEST_MATRIX, interval_scale, promise
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 FETCHING = {"src", "srcset", "href", "action", "data", "poster", "background"}
@@ -226,7 +226,7 @@ def test_render__mistakes_by_frequency():
 
 def test_render__nothing_wrong_has_no_list_of_mistakes():
     text = Page(render(metrics_document(skill=30))).text
-    assert "None of them was told wrong." in text
+    assert "None of them was misclassified." in text
     assert "most frequent mistakes" not in text
 
 
@@ -259,6 +259,23 @@ def test_render__what_matters_is_said_in_both_languages():
     assert message in Page(page).text
     assert "2,523 张图片中有 2 张无法读取：truncated (2)。" in page
     assert "ledger.csv says why" not in page
+
+
+@pytest.mark.parametrize(
+    ("error", "kept", "pictures", "english", "chinese"),
+    [
+        (0.01, True, 400, "at most <bdi>1 %</bdi> of these answers are wrong.", "错误至多 <bdi>1 %</bdi>。"),
+        (0.05, False, 80, "takes 299 valid pictures; there are 80.", "需要 299 张图片；现有 80 张。"),
+        (0.05, False, 400, "valid holds too many confident mistakes", "自信的错误太多"),
+        (None, False, 1, "1 valid picture is too few to promise", "验证集只有 1 张图片"),
+    ],
+)
+def test_promise__by_its_figures_in_both_languages(error, kept, pictures, english, chinese):
+    figures = {"error": error, "asked": 0.01, "kept": kept, "pictures": pictures, "needed": 299}
+    said = str(promise({**figures, "sentence": "Never shown."}))
+    assert english in said
+    assert chinese in said
+    assert "Never shown" not in said
 
 
 def test_render__a_run_without_that_finding_still_says_what_was_skipped():

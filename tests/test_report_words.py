@@ -11,10 +11,14 @@ from jinja2 import nodes
 
 import tellapart.report
 from tellapart.audit.finding import Outcome, Severity
+from tellapart.report import labels
 from tellapart.report.audit_words import AUDIT
+from tellapart.report.finding_words import ADVICE
 from tellapart.report.language import Words, both
 from tellapart.report.page_words import PAGE
 
+# What is no English word: the tool, its commands and files, other tools, formats and licences.
+NAMES = r"tellapart( report| audit)?|(ledger|predictions)\.csv|metrics\.json|history\.jsonl|Chart\.js|MIT|CSV|CPU"
 FOLDER = Path(tellapart.report.__file__).parent
 ASKING = {"say": 0, "label": 0, "page_title": 0, "chart": 1}  # where the code stands among the arguments
 TEMPLATES = [
@@ -65,6 +69,32 @@ def test_words__every_code_has_both_languages_with_the_same_values(words):
         assert text.en.isascii() or not re.search("[一-鿿]", text.en), code
         assert re.search("[一-鿿]", text.zh) or text.zh == "F1", code
         assert names_in(text.zh) <= names_in(text.en), code
+
+
+def all_chinese():
+    """(code, text) of everything that is said in Chinese without figures of its own."""
+    for words in (PAGE, AUDIT, labels.PROMISES):
+        yield from ((code, text.zh) for code, text in words.items())
+    yield from labels.FINDINGS.items()
+    yield from ADVICE.items()
+
+
+def test_words__chinese_has_punctuation_of_its_own():
+    for code, text in all_chinese():
+        assert not re.search(r"[,:;()?!]", re.sub(r"\{[^}]*\}", "", text)), code
+
+
+def test_words__chinese_has_no_english_but_names():
+    for code, text in all_chinese():
+        left = re.sub(NAMES, "", re.sub(r"\{[^}]*\}", "", text))
+        assert not re.search("[A-Za-z]{2,}", left), code
+
+
+def test_words__the_fields_words():
+    for words in (PAGE, AUDIT):
+        for code, text in words.items():
+            assert not re.search(r"\btold (wrong|right)|whose like|that stand\b|cannot be meant", text.en), code
+            assert "算数" not in text.zh, code
 
 
 def test_words__no_code_is_left_that_nothing_asks_for():

@@ -50,7 +50,7 @@ def advise(
     Args:
         law: of `fit_power_law`.
         classes: K names.
-        errors: pictures of each class in valid that are told wrong, [K].
+        errors: pictures of each class in valid that are misclassified, [K].
         train_counts: training pictures of each class, [K].
         suspicion: what is known of wrong labels in train; None where nobody looked.
 
@@ -122,7 +122,7 @@ def _english(facts: Mapping[str, Any]) -> str:
             f"More pictures will help: {promise}{span}"
             + (f"; begin with {facts['class']}, where a picture more is worth most." if facts["class"] else ".")
         ),
-        "enough": f"More of the same pictures will hardly help: {promise}{span}. Look at what is told wrong instead.",
+        "enough": f"More of the same pictures will hardly help: {promise}{span}. Look at the misclassified pictures instead.",
         "cannot_tell": "The valid split is too small to tell whether more pictures would help.",
         "too_few": "There are too few pictures to draw a learning curve; add pictures of every class.",
     }
@@ -143,7 +143,7 @@ def _chinese(facts: Mapping[str, Any]) -> str:
             f"增加图片会有帮助：{promise}{span}"
             + (f"；先补充“{facts['class']}”，那里每多一张图片收益最大。" if facts["class"] else "。")
         ),
-        "enough": f"同类图片再多也帮助不大：{promise}{span}。不如看看哪些图片被判错。",
+        "enough": f"同类图片再多也帮助不大：{promise}{span}。不如看看哪些图片被误判。",
         "cannot_tell": "验证集太小，无法判断更多图片是否有帮助。",
         "too_few": "图片太少，画不出学习曲线；请为每个类别增加图片。",
     }

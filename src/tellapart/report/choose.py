@@ -8,18 +8,18 @@ from collections.abc import Iterable, Sequence
 from tellapart.report.evidence import Answer
 
 MISTAKES = 200
-SAMPLES = 120  # pictures that were told right, all classes together
+SAMPLES = 120  # pictures that were classified correctly, all classes together
 SAMPLES_OF_A_CLASS = 8
 
 
 def mistakes(answers: Iterable[Answer]) -> list[Answer]:
-    """What was told wrong, the costliest first: where the true class got the smallest probability."""
+    """What was misclassified, the costliest first: where the true class got the smallest probability."""
     wrong = [answer for answer in answers if not answer.right]
     return sorted(wrong, key=lambda answer: (answer.probabilities[answer.label], answer.path))
 
 
 def samples(answers: Sequence[Answer], *, class_count: int) -> list[Answer]:
-    """Some of what was told right, class by class: the surest one, then those that were nearly told wrong.
+    """Some of what was classified correctly, class by class: the surest one, then those that were nearly misclassified.
 
     At most SAMPLES_OF_A_CLASS of each class, and about SAMPLES in all, but one of every class where there is one.
     """

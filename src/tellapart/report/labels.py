@@ -15,28 +15,33 @@ Label = Markup | str
 
 # Name, what it says, key in the metrics, how its number reads.
 MEASURES: tuple[tuple[Label, Label, str, Callable[[float], str]], ...] = (
-    (both(Words("Accuracy", "准确率")), both(Words("pictures told right", "判断正确的图片")), "accuracy", percent),
+    (
+        both(Words("Accuracy", "准确率")),
+        both(Words("pictures classified correctly", "判断正确的图片")),
+        "accuracy",
+        percent,
+    ),
     (
         both(Words("Balanced accuracy", "均衡准确率")),
-        both(Words("the same, with every class counting alike", "同上,但每个类别权重相同")),
+        both(Words("the same, with every class counting alike", "同上，但每个类别权重相同")),
         "balanced_accuracy",
         percent,
     ),
     (
         both(Words("Log loss", "对数损失")),
-        both(Words("0 is perfect; being sure and wrong costs most", "0 为最好;越自信的错误代价越大")),
+        both(Words("0 is perfect; confident mistakes cost most", "0 为最好；越自信的错误代价越大")),
         "log_loss",
         loss,
     ),
     (
         both(Words("Brier score", "Brier 分数")),
-        both(Words("0 is perfect; 2 is certain and always wrong", "0 为最好;2 表示十分确信却总是错")),
+        both(Words("0 is perfect; 2 is fully confident and always wrong", "0 为最好；2 表示十分确信却总是错")),
         "brier",
         loss,
     ),
     (
         both(Words("Calibration error", "校准误差")),
-        both(Words("how far “90 % sure” is from right nine times in ten", "“90 % 确信”与十次中对九次相差多远")),
+        both(Words("how far “90 % confident” is from right nine times in ten", "“90 % 确信”与十次中对九次相差多远")),
         "ece",
         percent,
     ),
@@ -51,8 +56,8 @@ CHOICES = {
     "chosen_by": both(Words("Judged by", "判断依据")),
     "out_of": both(Words("Out of", "备选")),
     "net": both(Words("Net", "网络")),
-    "size": both(Words("Side of its input, pixels", "输入边长(像素)")),
-    "trained_from": both(Words("Trained from", "训练起点(层)")),
+    "size": both(Words("Side of its input, pixels", "输入边长（像素）")),
+    "trained_from": both(Words("Trained from", "训练起点（层）")),
     "trained_share": both(Words("Share of the work that trains", "参与训练的计算量占比")),
     "frozen_depths": both(Words("Depths that stay frozen", "保持冻结的层")),
     "views": both(Words("Views of each picture", "每张图片的视图数")),
@@ -69,6 +74,28 @@ CHOICES = {
     "device": both(Words("Computed on", "计算设备")),
     "precision": both(Words("Precision", "精度")),
     "threads": both(Words("Threads", "线程数")),
+}
+# What is promised of the answers that are given: by whether it is what was asked for, and why not where it is not.
+PROMISES = {
+    "kept": Words(
+        "With 95 % confidence, at most {error} of these answers are wrong.",
+        "以 95 % 的置信度，这些回答中错误至多 {error}。",
+    ),
+    "few": Words(
+        "With 95 % confidence, at most {error} of these answers are wrong. {asked} was asked for, which takes {needed} "
+        "valid pictures; there {pictures:is|are} {pictures}.",
+        "以 95 % 的置信度，这些回答中错误至多 {error}。要求的是 {asked}，为此验证集需要 {needed} 张图片；"
+        "现有 {pictures} 张。",
+    ),
+    "mistakes": Words(
+        "With 95 % confidence, at most {error} of these answers are wrong. {asked} was asked for; valid holds too many "
+        "confident mistakes for that.",
+        "以 95 % 的置信度，这些回答中错误至多 {error}。要求的是 {asked}；验证集中自信的错误太多，无法承诺。",
+    ),
+    "none": Words(
+        "{pictures} valid {pictures:picture is|pictures are} too few to promise anything about these answers.",
+        "验证集只有 {pictures} 张图片，太少，无法对这些回答作出承诺。",
+    ),
 }
 # The titles of findings by their codes, which never change; their messages are in finding_words.
 FINDINGS = {

@@ -22,26 +22,26 @@ PAGE: Final[Mapping[str, Words]] = {
     "written": Words(
         (
             "Written by tellapart {version} from metrics.json and the files beside it. This page loads nothing "
-            "from anywhere."
+            "from elsewhere."
         ),
         "由 tellapart {version} 根据 metrics.json 及同目录文件生成。本页不从任何地方加载内容。",
     ),
     "charts": Words(
-        "Charts: Chart.js, MIT licence, its text stands in the source of this page.",
-        "图表:Chart.js,MIT 许可证,许可证全文见本页源代码。",
+        "Charts: Chart.js, MIT licence; its text is in the source of this page.",
+        "图表：Chart.js，MIT 许可证，许可证全文见本页源代码。",
     ),
     "heat_maps": Words("Heat maps", "热力图"),
     "no_picture": Words("no picture", "无图片"),
-    "taken_for": Words("taken for", "被认作"),
+    "taken_for": Words("predicted as", "被判为"),
     "unlike": Words("unlike the training pictures", "与训练图片不相像"),
     "unsure": Words("the model says it is unsure", "模型表示没有把握"),
-    "no_pictures": Words("The pictures are not shown: {why}.", "未显示图片:{why}。"),
+    "no_pictures": Words("The pictures are not shown: {why}.", "未显示图片：{why}。"),
     "lead": Words(
         (
             "A classifier for {classes} {classes:class|classes}, trained on {pictures} "
             "{pictures:picture|pictures} with the recipe {recipe} on the base {base}, which sees {size} pixels."
         ),
-        "{classes} 个类别的分类器,用 {pictures} 张图片训练;方案 {recipe},基础网络 {base},输入 {size} 像素。",
+        "{classes} 个类别的分类器，用 {pictures} 张图片训练；方案 {recipe}，基础网络 {base}，输入 {size} 像素。",
     ),
     "test_accuracy": Words("Test accuracy", "测试准确率"),
     "interval": Words(
@@ -49,103 +49,106 @@ PAGE: Final[Mapping[str, Words]] = {
             "Between {low} and {high} with 95 % confidence, on {pictures} {pictures:picture|pictures} that took "
             "no part in training or in any choice."
         ),
-        "95 % 置信区间为 {low} 到 {high};这 {pictures} 张图片没有参与训练或任何选择。",
+        "95 % 置信区间为 {low} 到 {high}；这 {pictures} 张图片没有参与训练或任何选择。",
     ),
-    "wrong": Words("Told wrong: {wrong} of them.", "其中判断错误 {wrong} 张。"),
-    "none_wrong": Words("None of them was told wrong.", "没有一张判断错误。"),
-    "reliable": Words("Answers that stand", "算数的回答"),
+    "wrong": Words("Misclassified: {wrong} of them.", "其中误判 {wrong} 张。"),
+    "none_wrong": Words("None of them was misclassified.", "没有一张误判。"),
+    "reliable": Words("Answers you can rely on", "可采信的回答"),
     "reliable_note": Words(
         (
-            "of the test pictures; for the rest it says it is unsure. Wrong among the answers: {error} ({wrong} "
-            "of {answered})."
+            "of the test pictures get an answer you can rely on; for the rest the model says it is unsure. "
+            "Misclassified among those answers: {error} ({wrong} of {answered})."
         ),
-        "的测试图片得到算数的回答,其余表示没有把握。回答中错误 {error}({answered} 个中 {wrong} 个)。",
+        "的测试图片得到可采信的回答，其余表示没有把握。这些回答中误判 {error}（{answered} 个中 {wrong} 个）。",
     ),
-    "choose_threshold": Words("Choose how sure it must be", "选择需要多大把握"),
+    "choose_threshold": Words("Choose how confident it must be", "选择需要多大把握"),
     "hardest": Words("Hardest class", "最难的类别"),
     "hardest_note": Words(
-        "{share} of its {pictures} {pictures:test picture was|test pictures were} found, between {low} and {high}.",
-        "其 {pictures} 张测试图片中找到 {share},区间 {low} 到 {high}。",
+        (
+            "{share} of its {pictures} {pictures:test picture was|test pictures were} classified correctly, "
+            "between {low} and {high}."
+        ),
+        "其 {pictures} 张测试图片中判断正确的占 {share}，区间 {low} 到 {high}。",
     ),
-    "mostly": Words("The others were mostly called {called}.", "其余大多被认作 {called}。"),
+    "mostly": Words("Most of the others were predicted as {called}.", "其余大多被判为 {called}。"),
     "none_hardest": Words("none", "无"),
     "all_right": Words(
-        "Every test picture was told right. More test pictures would say how rare a mistake is.",
-        "所有测试图片都判断正确。更多的测试图片才能说明错误有多罕见。",
+        "Every test picture was classified correctly. More test pictures would show how rare a mistake is.",
+        "所有测试图片都判断正确。测试图片更多，才能说明错误有多罕见。",
     ),
-    "findings": Words("What matters about these pictures", "关于这些图片的要点"),
+    "findings": Words("What to know about these pictures", "关于这些图片的要点"),
     "advice": Words("What would help most", "怎样改进最有效"),
     "classes": Words("Each class", "各个类别"),
     "classes_note": Words(
         (
-            "Recall: of the pictures of a class, how many were found. Precision: of the pictures called so, how "
-            "many are. F1: both in one. The thin line is the 95 % interval."
+            "Recall: how many pictures of a class were recognised. Precision: how many pictures predicted as a "
+            "class belong to it. F1: both in one. The thin line is the 95 % interval."
         ),
         (
-            "召回率:一个类别的图片中被找到的比例。精确率:被判为该类别的图片中确实如此的比例。F1:两者合一。细线为"
-            " 95 % 置信区间。"
+            "召回率：一个类别的图片中判断正确的比例。精确率：被判为该类别的图片中确实属于它的比例。F1：两者合一。"
+            "细线为 95 % 置信区间。"
         ),
     ),
     "measure": Words("Measure", "指标"),
     "classes_table": Words(
         "Recall, precision and F1 of each class, in percent with their intervals",
-        "各类别的召回率、精确率和 F1,百分比及区间",
+        "各类别的召回率、精确率和 F1，百分比及区间",
     ),
     "class": Words("Class", "类别"),
     "pictures": Words("Pictures", "图片"),
     "recall": Words("Recall", "召回率"),
     "precision": Words("Precision", "精确率"),
-    "confusion": Words("What was taken for what", "什么被认作了什么"),
+    "confusion": Words("Which class is mistaken for which", "哪些类别被混淆"),
     "confusion_note": Words(
         (
-            "A row is the true class, a column is what its pictures were called. The deeper the tint, the larger "
-            "the share of the row; framed cells are right. Press a number to see its pictures."
+            "A row is the true class, a column the predicted class. The deeper the tint, the larger the share of "
+            "the row; framed cells are correct. Press a number to see its pictures."
         ),
-        "行是真实类别,列是模型的回答。颜色越深,占该行的比例越大;带框的格子是正确的。点击数字可查看对应图片。",
+        "行是真实类别，列是预测类别。颜色越深，占该行的比例越大；带框的格子是正确的。点击数字可查看对应图片。",
     ),
     "confusion_table": Words("Confusion matrix of the test split", "测试集的混淆矩阵"),
-    "confusion_corner": Words("true ↓ called →", "真实 ↓ 回答 →"),
+    "confusion_corner": Words("true ↓ predicted →", "真实 ↓ 预测 →"),
     "confusion_too_large": Words(
         "With {classes} classes the confusion matrix is too large for a page; metrics.json has it.",
-        "共有 {classes} 个类别,混淆矩阵对网页来说太大;见 metrics.json。",
+        "共有 {classes} 个类别，混淆矩阵对网页来说太大；见 metrics.json。",
     ),
     "costliest": Words("The costliest mistakes", "代价最大的错误"),
     "costliest_note": Words(
-        "Surely wrong first. Where heat maps were made, warm parts spoke for the answer and cold parts against it.",
-        "最自信的错误排在最前。若有热力图,暖色部分支持模型的回答,冷色部分反对它。",
+        (
+            "The most confident mistakes first. Where heat maps were made, warm parts spoke for the prediction "
+            "and cold parts against it."
+        ),
+        "最自信的错误排在最前。若有热力图，暖色部分支持模型的回答，冷色部分反对它。",
     ),
     "mistakes_left_out": Words(
         "{mistakes} {mistakes:further mistake is|further mistakes are} not shown; predictions.csv has all.",
-        "另有 {mistakes} 个错误未显示,见 predictions.csv。",
+        "另有 {mistakes} 个错误未显示，见 predictions.csv。",
     ),
-    "more_in_matrix": Words("Further ones open from the matrix.", "其余可从矩阵中打开。"),
+    "more_in_matrix": Words("The others open from the matrix.", "其余可从矩阵中打开。"),
     "frequent": Words("The most frequent mistakes", "最常见的错误"),
     "true_class": Words("True class", "真实类别"),
-    "predicted": Words("Called", "回答"),
-    "share_of_class": Words("Share of the class", "占该类别"),
+    "predicted": Words("Predicted class", "预测类别"),
+    "share_of_class": Words("Share of the class", "占该类别的比例"),
     "trust": Words("How far to trust an answer", "一个回答有多可信"),
-    "threshold": Words("Answer only when at least this sure", "只有至少这么确信时才回答"),
+    "threshold": Words("Answer only when at least this confident", "只有至少这么确信时才回答"),
     "answered": Words("answered", "得到回答"),
-    "wrong_answers": Words("wrong among them", "其中错误"),
+    "wrong_answers": Words("misclassified among them", "其中误判"),
     "left_to_you": Words("left to you", "留给您判断"),
-    "calibration": Words("Is “90 % sure” right nine times in ten?", "“90 % 确信”十次中能对九次吗?"),
+    "calibration": Words("Is “90 % confident” right nine times in ten?", "“90 % 确信”十次中能对九次吗？"),
     "calibration_note": Words(
         (
-            "Points on the dashed line are exactly as sure as they should be; below it the model is too sure. "
+            "On the dashed line the model is exactly as confident as it should be; below it, overconfident. "
             "Lines are 95 % intervals, and larger points hold more pictures."
         ),
-        "虚线上的点表示把握恰如其分;线下表示过于自信。竖线为 95 % 置信区间,点越大图片越多。",
+        "虚线上的点表示把握恰如其分；线下表示过于自信。竖线为 95 % 置信区间，点越大图片越多。",
     ),
     "calibration_error": Words(
-        (
-            "The calibration error is {ece}; chance alone gives up to {high} to a model that is exactly as sure "
-            "as it should be."
-        ),
-        "校准误差为 {ece};即使模型的把握恰如其分,偶然性也可造成至多 {high} 的误差。",
+        "The calibration error is {ece}; chance alone gives up to {high} to a perfectly calibrated model.",
+        "校准误差为 {ece}；即使模型的把握恰如其分，偶然性也可造成至多 {high} 的误差。",
     ),
     "measures": Words(
         "The whole split in one number each, with 95 % intervals where known",
-        "整个数据集的各项指标,已知时附 95 % 置信区间",
+        "整个数据集的各项指标，已知时附 95 % 置信区间",
     ),
     "test": Words("Test", "测试"),
     "valid": Words("Valid", "验证"),
@@ -154,24 +157,24 @@ PAGE: Final[Mapping[str, Words]] = {
             "Settings may have been chosen on the valid split, so trust the test split. Probabilities were "
             "scaled with temperature {temperature}, fitted on valid."
         ),
-        "某些设置可能是在验证集上选择的,因此请以测试集为准。概率用温度 {temperature} 缩放,在验证集上拟合。",
+        "某些设置可能是在验证集上选择的，因此请以测试集为准。概率用温度 {temperature} 缩放，在验证集上拟合。",
     ),
     "training": Words("How it was trained", "训练过程"),
-    "learning": Words("Would more pictures help?", "更多图片有帮助吗?"),
+    "learning": Words("Would more pictures help?", "更多图片有帮助吗？"),
     "learning_note": Words(
         (
             "Accuracy on the valid split against the number of training pictures; the band is the spread over "
             "several draws."
         ),
-        "验证集准确率随训练图片数量的变化;色带为多次抽样的波动范围。",
+        "验证集准确率随训练图片数量的变化；色带为多次抽样的波动范围。",
     ),
-    "no_analysis": Words("No learning curve and no suspects: {why}.", "没有学习曲线和可疑标签:{why}。"),
+    "no_analysis": Words("No learning curve and no suspect labels: {why}.", "没有学习曲线和可疑标签：{why}。"),
     "analysis_later": Words(
-        "Learning curve, suspects and heat maps take longer; the command tellapart report makes them.",
-        "学习曲线、可疑标签和热力图耗时较长,可用命令 tellapart report 生成。",
+        "The learning curve, suspect labels and heat maps take longer; the command tellapart report makes them.",
+        "学习曲线、可疑标签和热力图耗时较长，可用命令 tellapart report 生成。",
     ),
     "history": Words("What was tried, step by step", "逐步尝试的记录"),
-    "smooth": Words("Smooth (factor 0.8)", "平滑(系数 0.8)"),
+    "smooth": Words("Smooth (factor 0.8)", "平滑（系数 0.8）"),
     "chosen": Words("What was chosen", "最终选择"),
     "resources": Words("Time and memory", "时间与内存"),
     "suspects": Words("Labels worth a second look", "值得复查的标签"),
@@ -180,43 +183,46 @@ PAGE: Final[Mapping[str, Words]] = {
             "Of {all} training pictures {checked}, drawn by the seed, were checked; the command tellapart audit "
             "checks all."
         ),
-        "在 {all} 张训练图片中,检查了按种子抽取的 {checked} 张;命令 tellapart audit 检查全部。",
+        "在 {all} 张训练图片中，检查了按种子抽取的 {checked} 张；命令 tellapart audit 检查全部。",
     ),
     "suspects_note": Words(
         (
             "{suspects} {suspects:training picture looks|training pictures look} like another class to a model "
-            "that never saw {suspects:it|them}. The label may be wrong, or the picture hard."
+            "that never saw {suspects:it|them}. The label may be wrong, or the picture hard to classify."
         ),
-        "有 {suspects} 张训练图片在从未见过它们的模型看来属于另一类别。可能是标签有误,也可能是图片本身难以判断。",
+        "有 {suspects} 张训练图片在从未见过它们的模型看来属于另一类别。可能是标签有误，也可能是图片本身难以判断。",
     ),
-    "suspects_csv": Words("Take the list away (CSV)", "下载列表(CSV)"),
+    "suspects_csv": Words("Download the list (CSV)", "下载列表（CSV）"),
     "suspects_shown": Words(
-        "The surest {shown} are shown; the list has all.",
-        "显示最可疑的 {shown} 张;列表中有全部。",
+        "The {shown} most suspect are shown; the list has all.",
+        "显示最可疑的 {shown} 张；列表中有全部。",
     ),
     "labelled": Words("labelled", "标签"),
     "looks_like": Words("looks like", "看起来像"),
     "no_suspects": Words(
-        "None: every training picture that was checked looks like the class it carries to a model that never saw it.",
-        "没有:每张检查过的训练图片在从未见过它的模型看来都与其标签相符。",
+        (
+            "None: to a model that never saw it, every training picture that was checked looks like the class of "
+            "its label."
+        ),
+        "没有：每张检查过的训练图片在从未见过它的模型看来都与其标签相符。",
     ),
-    "files": Words("What became of every file", "每个文件的去向"),
+    "files": Words("What happened to every file", "每个文件的去向"),
     "files_table": Words(
         "What was converted or skipped, and why; ledger.csv names each file",
-        "转换或跳过的文件及原因;ledger.csv 列出每个文件",
+        "转换或跳过的文件及原因；ledger.csv 列出每个文件",
     ),
     "status": Words("Status", "状态"),
     "reason": Words("Reason", "原因"),
     "file_count": Words("Files", "文件"),
-    "again": Words("Make it again", "重现"),
+    "again": Words("Reproduce it", "重现"),
     "again_note": Words(
         (
             "The same pictures and settings, seed {seed} and the versions below give the same model. Another CPU "
             "may round differently and move a probability in its last digits."
         ),
         (
-            "相同的图片和设置、随机种子 {seed} 以及下列版本会得到相同的模型。不同的 CPU 舍入可能不同,概率的末几位"
-            "会有变化。"
+            "相同的图片和设置、随机种子 {seed} 以及下列版本会得到相同的模型。不同的 CPU 舍入可能不同，概率的末几"
+            "位会有变化。"
         ),
     ),
     "versions": Words("Versions", "版本"),
@@ -228,7 +234,7 @@ PAGE: Final[Mapping[str, Words]] = {
     "digest": Words("Digest", "摘要"),
     "layout": Words("Layout of the data", "数据布局"),
     "seed": Words("Seed", "随机种子"),
-    "page_title": Words("{name}: test result", "{name}:测试结果"),
+    "page_title": Words("{name}: test result", "{name}：测试结果"),
     "sections": Words("Sections", "章节"),
     "close": Words("Close", "关闭"),
     "f1": Words("F1", "F1"),
@@ -240,26 +246,26 @@ PAGE: Final[Mapping[str, Words]] = {
     "files.test": Words("in test", "测试集"),
     "chart.classes": Words(
         "Bars: the chosen measure of each class with its 95 % interval; the table below has the numbers",
-        "条形图:各类别所选指标及其 95 % 置信区间;数字见下表",
+        "条形图：各类别所选指标及其 95 % 置信区间；数字见下表",
     ),
     "chart.thresholds": Words(
-        "Curve: share of wrong answers against the share of pictures answered; the dot is the slider",
-        "曲线:错误比例随回答比例的变化;圆点为滑块位置",
+        "Curve: share misclassified against the share of pictures answered; the dot is the slider",
+        "曲线：误判比例随回答比例的变化；圆点为滑块位置",
     ),
     "chart.reliability": Words(
-        "Points: share of right answers against stated certainty, with intervals",
-        "散点:实际正确比例与模型把握的关系,带区间",
+        "Points: share of correct answers against stated confidence, with intervals",
+        "散点：实际正确比例与模型把握的关系，带区间",
     ),
     "chart.learning": Words(
         "Curve: valid accuracy against the number of training pictures, with its spread",
-        "曲线:验证集准确率随训练图片数量的变化,带波动范围",
+        "曲线：验证集准确率随训练图片数量的变化，带波动范围",
     ),
     "chart.losses": Words(
         "Curves of the losses at each step, from history.jsonl",
-        "每一步的损失曲线,来自 history.jsonl",
+        "每一步的损失曲线，来自 history.jsonl",
     ),
     "chart.shares": Words(
         "Curves of the accuracies at each step, from history.jsonl",
-        "每一步的准确率曲线,来自 history.jsonl",
+        "每一步的准确率曲线，来自 history.jsonl",
     ),
 }

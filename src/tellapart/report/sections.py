@@ -17,7 +17,7 @@ from tellapart.report import choose, finding_words, labels, wording
 from tellapart.report.charts import learning_points
 from tellapart.report.evidence import Answer, Evidence, Shot, Suspect
 from tellapart.report.labels import Label
-from tellapart.report.language import either
+from tellapart.report.language import both, either
 
 # 150 x 150 cells are 0.3 MB of page; beyond that nobody reads a matrix, and the list of mistakes says more.
 LARGEST_MATRIX = 150
@@ -152,15 +152,15 @@ def skipped_files(count: int) -> list[dict[str, Any]]:
 
 
 def promise(made: Mapping[str, Any] | None) -> Markup | None:
-    """What is promised of the answers that stand; None where the model has no threshold."""
+    """What is promised of the answers that are given; None where the model has no threshold."""
     if not made:
         return None
     if made["error"] is None:
-        return either(made["sentence"], f"验证集只有 {made['pictures']} 张图片,太少,无法作出承诺。")
-    chinese = f"承诺:以 95 % 的置信度,算数的回答中错误至多 {100 * made['error']:.3g} %。"
-    if not made["kept"]:
-        chinese += f"(要求的是 {100 * made['asked']:.3g} %,验证集不足以承诺。)"
-    return either(made["sentence"], chinese)
+        return both(labels.PROMISES["none"], pictures=made["pictures"])
+    short_of = "few" if made["pictures"] < made["needed"] else "mistakes"
+    code = "kept" if made["kept"] else short_of
+    shares = {key: f"{100 * made[key]:.3g} %" for key in ("error", "asked")}
+    return both(labels.PROMISES[code], **shares, pictures=made["pictures"], needed=made["needed"])
 
 
 def advice(curve: Mapping[str, Any] | None) -> Markup | None:
