@@ -141,7 +141,7 @@ def test_page__a_cell_opens_its_pictures_by_keyboard(opened, document):
     page.keyboard.press("Enter")
     dialog = page.locator("dialog#behind")
     assert dialog.is_visible()
-    assert dialog.locator("h2").inner_text() == "dogs taken for <b>cats</b>"
+    assert dialog.locator("h2").inner_text() == "dogs predicted as <b>cats</b>"
     assert dialog.locator("li.card").count() == count
     assert dialog.locator("img.shot").first.evaluate("image => image.naturalWidth") == 96
     assert dialog.locator("img.heat").first.is_visible()
@@ -208,7 +208,7 @@ def test_page__both_languages(opened):
     assert page.locator("html").get_attribute("lang") == "zh"
     assert "增加图片会有帮助" in page.locator(".advice").inner_text()
     page.locator("button[data-cell='1-0']").click()
-    assert "被认作" in page.locator("#behind-title").inner_text()
+    assert "被判为" in page.locator("#behind-title").inner_text()
     page.keyboard.press("Escape")
     page.locator("#language").click()
     assert page.locator("h2#accuracy").inner_text() == "Test accuracy"

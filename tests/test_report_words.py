@@ -13,13 +13,16 @@ import tellapart.report
 from tellapart.audit.finding import Outcome, Severity
 from tellapart.report import labels
 from tellapart.report.audit_words import AUDIT
+from tellapart.report.charts import STEP_NAMES
 from tellapart.report.finding_words import ADVICE
 from tellapart.report.language import Words, both
 from tellapart.report.page_words import PAGE
+from tellapart.report.script_words import CHARTS, SWITCHES
 
 # What is no English word: the tool, its commands and files, other tools, formats and licences.
 NAMES = r"tellapart( report| audit)?|(ledger|predictions)\.csv|metrics\.json|history\.jsonl|Chart\.js|MIT|CSV|CPU"
 FOLDER = Path(tellapart.report.__file__).parent
+ASKED_IN_SCRIPT = r'say\((?:[^"`;\n]{0,40}\? )?"([\w.]+)"(?: : "([\w.]+)")?'
 ASKING = {"say": 0, "label": 0, "page_title": 0, "chart": 1}  # where the code stands among the arguments
 TEMPLATES = [
     *((path, PAGE) for path in sorted((FOLDER / "templates").glob("*.jinja"))),
@@ -63,7 +66,7 @@ def test_words__every_template_asks():
     assert silent == set()
 
 
-@pytest.mark.parametrize("words", [PAGE, AUDIT], ids=["page", "audit"])
+@pytest.mark.parametrize("words", [PAGE, AUDIT, CHARTS, SWITCHES], ids=["page", "audit", "charts", "switches"])
 def test_words__every_code_has_both_languages_with_the_same_values(words):
     for code, text in words.items():
         assert text.en.isascii() or not re.search("[一-鿿]", text.en), code
@@ -73,7 +76,7 @@ def test_words__every_code_has_both_languages_with_the_same_values(words):
 
 def all_chinese():
     """(code, text) of everything that is said in Chinese without figures of its own."""
-    for words in (PAGE, AUDIT, labels.PROMISES):
+    for words in (PAGE, AUDIT, labels.PROMISES, CHARTS, SWITCHES):
         yield from ((code, text.zh) for code, text in words.items())
     yield from labels.FINDINGS.items()
     yield from ADVICE.items()
@@ -91,7 +94,7 @@ def test_words__chinese_has_no_english_but_names():
 
 
 def test_words__the_fields_words():
-    for words in (PAGE, AUDIT):
+    for words in (PAGE, AUDIT, CHARTS):
         for code, text in words.items():
             assert not re.search(r"\btold (wrong|right)|whose like|that stand\b|cannot be meant", text.en), code
             assert "算数" not in text.zh, code
@@ -103,6 +106,24 @@ def test_words__no_code_is_left_that_nothing_asks_for():
         starts = tuple(code[:-1] for code in codes if code.endswith("*"))
         unused = {code for code in words if code not in codes and not (starts and code.startswith(starts))}
         assert unused == set()
+
+
+def test_words__scripts_ask_for_codes_that_exist():
+    # Codes in say("…"), also where one of two is chosen; those that the data gives (a measure, a step, a kind of
+    # curve, a column) are the ones added here.
+    given = {"recall", "precision", "f1", "epoch", "step", "losses", "shares"}
+    asked_for = {}
+    for name in ("switches.js", "page.js"):
+        calls = re.findall(ASKED_IN_SCRIPT, (FOLDER / name).read_text(encoding="utf-8"))
+        asked_for[name] = {code for call in calls for code in call if code}
+    assert asked_for["switches.js"] == set(SWITCHES)
+    assert asked_for["page.js"] | given == {code for code in CHARTS if not code.startswith("series.")}
+    assert set(STEP_NAMES) <= given
+
+
+def test_words__no_script_has_a_text_of_its_own():
+    for name in ("switches.js", "page.js"):
+        assert not re.search("[一-鿿]", (FOLDER / name).read_text(encoding="utf-8").replace('"中文"', "")), name
 
 
 def test_words__severities_and_outcomes_have_codes():

@@ -16,6 +16,7 @@ from tellapart.report import finding_words, wording
 from tellapart.report.audit_words import AUDIT
 from tellapart.report.inlined import read, script_hash
 from tellapart.report.language import speaker
+from tellapart.report.script_words import SWITCHES, script_texts
 
 TEMPLATES = ("audit.html.jinja", "audit.css")
 ITEMS_SHOWN = 24  # of a finding; findings.json has them all
@@ -49,7 +50,7 @@ def write_audit_page(path: Path, document: Mapping[str, Any], *, thumbnails: Map
 def render(document: Mapping[str, Any], *, thumbnails: Mapping[str, str]) -> str:
     """The page as text; arguments as for `write_audit_page`."""
     sources = {name: read(name) for name in TEMPLATES}
-    script = read("switches.js") + "switches.start();\n"
+    script = script_texts(SWITCHES) + read("switches.js") + "switches.start();\n"
     environment = Environment(
         loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

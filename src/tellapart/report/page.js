@@ -6,36 +6,7 @@
   const charts = new Map();
   const state = { measure: "recall", smooth: false };
 
-  const counted = (count, one) => `${count} ${one}${count === 1 ? "" : "s"}`;
-  const WORDS = {
-    en: {
-      recall: "Recall", precision: "Precision", f1: "F1", interval: "95 % interval",
-      coverage: "answered, % of the pictures", error: "wrong among them, %", here: "here",
-      perfect: "exactly as sure as it should be", observed: "right, %", stated: "stated certainty, %", pictures: (count) => counted(count, "picture"),
-      train: "training pictures", accuracy: "valid accuracy, %", mean: "all classes", spread: "spread over draws",
-      epoch: "epoch", step: "step", losses: "loss", shares: "accuracy, %",
-      of: (count, total) => `${count} of ${counted(total, "picture")}`,
-      between: (low, high) => `between ${low} and ${high} (95 %)`,
-      taken: (given, called) => `${given} taken for ${called}`, right: (given) => `${given}, told right`,
-      shown: (shown, total) => shown === total ? `${counted(total, "test picture")}.`
-        : `${counted(total, "test picture")}; ${shown} of them shown, predictions.csv has all.`,
-    },
-    zh: {
-      recall: "召回率", precision: "精确率", f1: "F1", interval: "95 % 置信区间",
-      coverage: "得到回答的图片,%", error: "其中错误,%", here: "当前",
-      perfect: "把握恰如其分", observed: "正确,%", stated: "模型的把握,%", pictures: (count) => `${count} 张图片`,
-      train: "训练图片数", accuracy: "验证准确率,%", mean: "所有类别", spread: "多次抽样的波动",
-      epoch: "轮", step: "步", losses: "损失", shares: "准确率,%",
-      of: (count, total) => `${total} 张中的 ${count} 张`,
-      between: (low, high) => `${low} 到 ${high} 之间(95 %)`,
-      taken: (given, called) => `${given} 被认作 ${called}`, right: (given) => `${given},判断正确`,
-      shown: (shown, total) => shown === total ? `测试图片 ${total} 张。` : `测试图片 ${total} 张,显示其中 ${shown} 张,全部见 predictions.csv。`,
-    },
-  };
-  const say = (key, ...values) => {
-    const word = WORDS[switches.language()][key];
-    return typeof word === "function" ? word(...values) : word;
-  };
+  const { say } = switches;
 
   // Shares never read as 0 % or 100 % unless they are.
   const percent = (share) => {
@@ -143,7 +114,7 @@
         scales: { x: axis(say("stated"), { min: start, max: 100 }), y: axis(say("observed"), { max: 100 }) },
         plugins: { legend: legend(), tooltip: { filter: (item) => item.datasetIndex === 0, callbacks: { label: (item) => {
           const bin = bins[item.dataIndex];
-          return `${percent(bin.accuracy.value)}, ${say("between", percent(bin.accuracy.low), percent(bin.accuracy.high))}; ${say("pictures", bin.n)}`;
+          return `${percent(bin.accuracy.value)}, ${say("between", { low: percent(bin.accuracy.low), high: percent(bin.accuracy.high) })}; ${say("pictures", { n: bin.n })}`;
         } } } },
       },
     });
@@ -186,9 +157,9 @@
       find(`#dial-${dial}`).textContent = text;
       find(`#dial-${dial}-note`).textContent = note;
     };
-    show("answered", percent(count / n), say("of", count, n));
-    show("wrong", percent(count ? errors / count : null), count ? `${say("of", errors, count)}, ${say("between", percent(low[at]), percent(high[at]))}` : "");
-    show("unsure", percent((n - count) / n), say("of", n - count, n));
+    show("answered", percent(count / n), say("of", { n: count, total: n }));
+    show("wrong", percent(count ? errors / count : null), count ? `${say("of", { n: errors, total: count })}, ${say("between", { low: percent(low[at]), high: percent(high[at]) })}` : "");
+    show("unsure", percent((n - count) / n), say("of", { n: n - count, total: n }));
     const chart = charts.get("thresholds");
     if (chart) { chart.data.datasets[0].data = [risk()[at]]; chart.update("none"); }
   };
@@ -204,7 +175,7 @@
         type: "line",
         data: { labels: history.labels, datasets: columns.map(([name, values], at) => {
           const shown = kind === "shares" ? values.map(hundred) : values;
-          return { label: name.replaceAll("_", " "), data: state.smooth ? smoothed(shown) : shown, spanGaps: true,
+          return { label: texts[`series.${name}`] ? say(`series.${name}`) : name.replaceAll("_", " "), data: state.smooth ? smoothed(shown) : shown, spanGaps: true,
             borderColor: colour(SERIES[at % 6]), backgroundColor: colour(SERIES[at % 6]), borderDash: DASHES[at % 4],
             pointStyle: POINTS[at % 6], pointRadius: shown.length > 60 ? 0 : 3, borderWidth: 2 };
         }) },
@@ -257,8 +228,9 @@
     const [given, called] = cell.split("-").map(Number);
     const cards = [...all("#mistakes > li"), ...find("#cards-behind").content.querySelectorAll("li.card")]
       .filter((card) => card.dataset.cell === cell).map((card) => card.cloneNode(true));
-    find("#behind-title").textContent = given === called ? say("right", data.classes[given]) : say("taken", data.classes[given], data.classes[called]);
-    find("#behind-note").textContent = say("shown", cards.length, Number(button.textContent));
+    find("#behind-title").textContent = say(given === called ? "right" : "taken", { given: data.classes[given], called: data.classes[called] });
+    const total = Number(button.textContent);
+    find("#behind-note").textContent = say(cards.length === total ? "shown_all" : "shown_some", { n: cards.length, total });
     dialog.querySelector("ul.cards").replaceChildren(...cards);
     dialog.showModal();
     dialog.scrollTop = 0;

@@ -24,6 +24,7 @@ from tellapart.report.evidence import NOTHING, Evidence
 from tellapart.report.inlined import embedded_json, inlined_library, read, script_hash
 from tellapart.report.language import speaker
 from tellapart.report.page_words import PAGE
+from tellapart.report.script_words import CHARTS, SWITCHES, script_texts
 from tellapart.report.sections import page_sections
 
 SCHEMA = 1
@@ -60,7 +61,8 @@ def write_report(path: Path, metrics: Mapping[str, Any], evidence: Evidence = NO
 
 def render(metrics: Mapping[str, Any], evidence: Evidence = NOTHING) -> str:
     """The page as text; the arguments and the errors of a broken document are those of `write_report`."""
-    library, script = inlined_library(), read("switches.js") + read("page.js")
+    library = inlined_library()
+    script = script_texts({**SWITCHES, **CHARTS}) + read("switches.js") + read("page.js")
     return (
         _environment()
         .get_template(FRAME)

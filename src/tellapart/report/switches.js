@@ -1,15 +1,16 @@
-"use strict";
 // The two switches of every page of ours: its language, and dark or light. Texts stand in the page in both languages.
 const switches = (() => {
   const root = document.documentElement;
   const find = (selector) => document.querySelector(selector);
-  const WORDS = {
-    en: { dark: "Dark", light: "Light", other: "中文" },
-    zh: { dark: "深色", light: "浅色", other: "English" },
-  };
+  const OTHER = { en: "中文", zh: "English" }; // each language calls itself by its own name
   const language = () => root.dataset.language || "en";
   const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches);
-  const nameTheme = () => { find("#theme").textContent = WORDS[language()][dark() ? "light" : "dark"]; };
+  // A text in the language that is shown; {name} is filled, and {name:picture|pictures} is the word for so many.
+  const say = (code, values = {}) => texts[code][language()].replace(
+    /\{(\w+)(?::([^|}]*)\|([^}]*))?\}/g,
+    (_, name, one, many) => (one === undefined ? values[name] : (values[name] === 1 ? one : many)),
+  );
+  const nameTheme = () => { find("#theme").textContent = say(dark() ? "theme.light" : "theme.dark"); };
   const setLanguage = (chosen) => {
     root.dataset.language = root.lang = chosen;
     document.title = find("title").dataset[chosen === "en" ? "titleEn" : "titleZh"];
@@ -17,7 +18,7 @@ const switches = (() => {
       element.setAttribute("aria-label", element.dataset[chosen === "en" ? "labelEn" : "labelZh"]);
     });
     const button = find("#language");
-    button.textContent = WORDS[chosen].other;
+    button.textContent = OTHER[chosen];
     button.lang = chosen === "en" ? "zh" : "en";
     nameTheme();
   };
@@ -30,5 +31,5 @@ const switches = (() => {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { nameTheme(); changed(); });
     find("#language").hidden = find("#theme").hidden = false;
   };
-  return { language, start };
+  return { language, say, start };
 })();
