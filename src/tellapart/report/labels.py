@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from markupsafe import Markup
 
-from tellapart.report.language import Words, both
+from tellapart.report.language import Words, both, either
 from tellapart.report.wording import loss, plain
 from tellapart.text import percent
 
@@ -143,6 +144,56 @@ SURROUNDINGS = {
 }
 
 
-def rows(values: Mapping[str, Any], labels: Mapping[str, Label]) -> list[tuple[Label, str]]:
+# Values that a run writes by a word of its own.
+VALUES: Mapping[str, Words] = {
+    "log loss": Words("log loss", "对数损失"),
+    "log loss after calibration": Words("log loss after calibration", "校准后的对数损失"),
+    "valid": Words("valid", "验证集"),
+    "default": Words("default", "默认"),
+    "all": Words("all", "全部"),
+    "last": Words("last", "最后一层"),
+    "folders": Words("folders", "文件夹"),
+    "split folders": Words("split folders", "按子集分的文件夹"),
+    "manifest": Words("manifest", "清单"),
+    "paths": Words("paths", "路径"),
+    "idx": Words("IDX", "IDX"),
+    "used": Words("used", "使用"),
+    "converted": Words("converted", "转换"),
+    "skipped": Words("skipped", "跳过"),
+}
+FOLDS = re.compile(r"(\d+)-fold cross-validation")
+
+
+def rows(values: Mapping[str, Any], labels: Mapping[str, Label]) -> list[tuple[Label, Label]]:
     """(label, text) of every entry; a key without a label of its own is its own label, with spaces."""
-    return [(labels.get(key, plain(key).replace("_", " ")), plain(value)) for key, value in values.items()]
+    return [(labels.get(key, plain(key).replace("_", " ")), shown(value)) for key, value in values.items()]
+
+
+def shown(value: object) -> Label:
+    """A value of a run's documents as it stands in the page, in both languages where they differ."""
+    text = named(value)
+    return text.en if text.en == text.zh else either(text.en, text.zh)
+
+
+def named(value: object) -> Words:
+    """The same as words; what has no name in VALUES is the same in both languages."""
+    match value:
+        case Words():
+            return value
+        case bool():
+            return Words("yes", "是") if value else Words("no", "否")
+        case str() if value in VALUES:
+            return VALUES[value]
+        case str() if folds := FOLDS.fullmatch(value):
+            return Words(value, f"{folds[1]} 折交叉验证")
+        case list() | tuple():
+            items = [named(item) for item in value]
+            return Words(", ".join(item.en for item in items), "、".join(item.zh for item in items))
+        case _:
+            return Words(plain(value), plain(value))
+
+
+def out_of(value: object, alternatives: object) -> Words:
+    """A choice with what it was chosen from."""
+    one, all_of_them = named(value), named(alternatives)
+    return Words(f"{one.en} (out of {all_of_them.en})", f"{one.zh}（备选：{all_of_them.zh}）")

@@ -18,7 +18,7 @@ from jinja2.exceptions import UndefinedError
 from tellapart import files
 from tellapart import text as words
 from tellapart.errors import DataError
-from tellapart.report import wording
+from tellapart.report import labels, wording
 from tellapart.report.charts import chart_data
 from tellapart.report.evidence import NOTHING, Evidence
 from tellapart.report.inlined import embedded_json, inlined_library, read, script_hash
@@ -93,6 +93,7 @@ def _environment() -> Environment:
         percent=words.percent,
         span=wording.span,
         plain=wording.plain,
+        value=labels.shown,
         address=lambda shot: data_address(shot.content, shot.kind),
         heat_address=lambda shot: data_address(shot.heat, "image/png"),
     )

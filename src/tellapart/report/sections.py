@@ -229,11 +229,11 @@ def spread(selected: Mapping[str, Any]) -> dict[str, Any]:
     """What was chosen, with the alternatives of each choice beside it."""
     choices = {key: value for key, value in selected.items() if key != "out_of" and value is not None}
     for key, alternatives in selected["out_of"].items():
-        choices[key] = f"{wording.plain(choices[key])} (out of {wording.plain(alternatives)})"
+        choices[key] = labels.out_of(choices[key], alternatives)
     return choices
 
 
-def times(timing: Mapping[str, Any], peak: float | None) -> list[tuple[Label, str]]:
+def times(timing: Mapping[str, Any], peak: float | None) -> list[tuple[Label, Label]]:
     """Each stage in seconds in the order of the work, then what else was measured; peak is in megabytes or unknown."""
     seconds = [
         (label, f"{timing[key]:.2f} s")

@@ -1,0 +1,133 @@
+"""The whole page in Chinese: what a reader sees holds no English word but names."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from metrics_documents import metrics_document
+from tellapart.audit.finding import Item, found, not_applicable, passed
+from tellapart.report import audit_page, labels, page
+from tellapart.report.evidence import Answer, Evidence, Suspect
+from tellapart.report.language import Words
+
+CLASSES = ("甲", "乙", "丙")
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+UNSEEN = {"style", "script", "template", "code", "pre"}
+# Names: of the tool and its files, commands and options, of other tools, formats, machines, units and measures.
+NAMES = re.compile(
+    r"tellapart( report| audit)?|\w+\.(csv|json|jsonl|png|jpg)|Chart\.js|numpy|openvino|scikit-learn|pillow"
+    r"|Python|MIT|CSV|CPU|EXIF|PNG|Linux-\S+|AMD EPYC \S+|avx\w+|bf16|[0-9a-f]{64}|\bMB\b|\bkB\b|\bpx\b"
+    r"|Brier|Dropout|trashnet|lite0|features|English"
+)
+
+
+class Chinese(HTMLParser):
+    """What a reader of Chinese sees: the texts outside elements of the other language, and names of elements."""
+
+    def __init__(self, source):
+        super().__init__(convert_charrefs=True)
+        self.open, self.texts = [], []
+        self.feed(source)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if "data-label-zh" in attributes:
+            self.texts.append(attributes["data-label-zh"])
+        if "data-title-zh" in attributes:
+            self.texts.append(attributes["data-title-zh"])
+        if tag not in VOID:
+            hidden = (
+                tag in UNSEEN or (attributes.get("lang") == "en" and tag == "span") or "data-title-zh" in attributes
+            )
+            self.open.append(hidden or attributes.get("translate") == "no")
+
+    def handle_endtag(self, tag):
+        self.open.pop()
+
+    def handle_data(self, text):
+        if not any(self.open) and text.strip():
+            self.texts.append(" ".join(text.split()))
+
+
+def english_left(source):
+    """The texts with an English word in them, names aside; a single letter, as in F1 or s for seconds, is none."""
+    return [text for text in Chinese(source).texts if re.search("[A-Za-z]{2,}", NAMES.sub("", text))]
+
+
+def full_evidence():
+    answers = tuple(
+        Answer(path=f"{n}.png", label=n % 3, predicted=n % 2, probabilities=(0.4, 0.35, 0.25), unsure=True, unlike=True)
+        for n in range(60)
+    )
+    point = {"accuracy": {"value": 0.5, "low": 0.4, "high": 0.6}}
+    points = [
+        {"n": n, **point, "per_class": [{"class": name, "n": 9, "recall": {"value": 0.5}} for name in CLASSES]}
+        for n in (50, 100)
+    ]
+    advice = {"sentence": {"en": "More pictures will help.", "zh": "增加图片会有帮助。"}}
+    return Evidence(
+        answers=answers,
+        ledger=(("skipped", "原因", 2), ("converted", "原因", 3), ("used", "", 200)),
+        history=tuple({"epoch": n, "train_loss": 1 / n} for n in (1, 2, 3)),
+        analysis={"learning_curve": {"points": points, "advice": advice}, "checked": {"pictures": 5, "of": 9}},
+        suspects=(Suspect(path="1.png", given=0, suggested=1, given_share=0.02, suggested_share=0.97),),
+    )
+
+
+def full_document(**selected):
+    document = metrics_document(CLASSES)
+    promise = {"error": 0.05, "asked": 0.01, "kept": False, "pictures": 80, "needed": 299, "sentence": "English."}
+    share = {"value": 0.8, "low": 0.7, "high": 0.9}
+    document["test"]["selective"] = {"answered": 300, "wrong": 4, "coverage": share, "error": share, "unlike": share}
+    document["thresholds"] = {"unsure": 0.6, "unlike": None, "promise": promise}
+    document["selected"] |= selected
+    return document
+
+
+@pytest.mark.parametrize("evidence", [Evidence(), full_evidence()], ids=["bare", "full"])
+def test_report__no_english_but_names(evidence):
+    assert english_left(page.render(full_document(), evidence)) == []
+
+
+@pytest.mark.parametrize(
+    "selected",
+    [
+        {"chosen_by": "5-fold cross-validation", "criterion": "log loss after calibration"},
+        {"chosen_by": "default", "score": None, "scores": {"1": 0.5}, "threads": 2, "head_rate": 10, "dropout": 0.2},
+    ],
+)
+def test_report__choices_are_said_in_chinese(selected):
+    assert english_left(page.render(full_document(**selected))) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "english", "chinese"),
+    [
+        (True, "yes", "是"),
+        (["last", "all"], "last, all", "最后一层、全部"),
+        ("10-fold cross-validation", "10-fold cross-validation", "10 折交叉验证"),
+        (0.25, "0.25", "0.25"),
+        ("unheard of", "unheard of", "unheard of"),
+    ],
+)
+def test_named__values_of_a_run(value, english, chinese):
+    assert labels.named(value) == Words(english, chinese)
+
+
+def test_audit__no_english_but_names():
+    items = [Item(paths=("1.png",), text="95 % darker", details={"score": 0.5})]
+    findings = [
+        found("dark", "warning", "English.", advice="More.", items=items * 30, facts={"bad": 3, "pictures": 50}),
+        passed("converted", "note", "English too."),
+        not_applicable("imbalance", "warning", "And here."),
+    ]
+    document = {"tellapart": "0", "command": "tellapart audit data", "seed": 0, "backbone": "lite0", "seconds": 1.0}
+    document |= {"data": {"name": "数据"}, "classes": ["甲"], "pictures": {"used": 4, "converted": 0, "skipped": 1}}
+    document["findings"] = [finding.to_json() for finding in findings]
+    assert english_left(audit_page.render(document, thumbnails={})) == []
+
+
+def test_english_left__finds_a_word():
+    assert english_left('<p>甲 <span lang="en">word</span><span lang="zh">some 字</span></p>') == ["some 字"]
