@@ -87,7 +87,7 @@ def _code(law: Mapping[str, Any] | None, suspicion: Suspicion | None) -> str:
 
 
 def _class_to_feed(classes: Sequence[str], errors: Sequence[int], train_counts: Sequence[int]) -> str | None:
-    """The class with most errors for each training picture it has: where a picture more is worth most."""
+    """The class with most errors for each training picture it has: where one more picture helps most."""
     rates = [
         (wrong / count if count else float("inf"), name)
         for name, wrong, count in zip(classes, errors, train_counts, strict=True)
@@ -120,9 +120,11 @@ def _english(facts: Mapping[str, Any]) -> str:
         ),
         "more_pictures": (
             f"More pictures will help: {promise}{span}"
-            + (f"; begin with {facts['class']}, where a picture more is worth most." if facts["class"] else ".")
+            + (f"; begin with {facts['class']}, where one more picture helps most." if facts["class"] else ".")
         ),
-        "enough": f"More of the same pictures will hardly help: {promise}{span}. Look at the misclassified pictures instead.",
+        "enough": (
+            f"More of the same pictures will hardly help: {promise}{span}. Look at the misclassified pictures instead."
+        ),
         "cannot_tell": "The valid split is too small to tell whether more pictures would help.",
         "too_few": "There are too few pictures to draw a learning curve; add pictures of every class.",
     }
