@@ -15,7 +15,7 @@ from pictures import encode, make_pixels
 from tellapart.audit.finding import Item, found, passed
 from tellapart.evaluation.intervals import UNKNOWN, wilson
 from tellapart.report.audit_page import write_audit_page
-from tellapart.report.evidence import Answer, Evidence, Shot, Suspect
+from tellapart.report.evidence import Answer, Evidence, Shot, SuspectCard
 from tellapart.report.page import write_report
 from tellapart.report.shots import heat_png
 from tellapart.text import counted, percent
@@ -75,7 +75,7 @@ def report(document, tmp_path_factory):
         ledger=(("skipped", "empty file", 2), ("used", "", 200)),
         history=tuple({"epoch": n, "loss": 1 / n, "valid_accuracy": 0.5 + n / 20} for n in range(1, 9)),
         analysis={"learning_curve": {"points": points, "advice": {"sentence": sentence}}},
-        suspects=(Suspect(path="p 1.png", given=0, suggested=1, given_share=0.02, suggested_share=0.97),),
+        suspects=(SuspectCard(path="p 1.png", given=0, suggested=1, given_share=0.02, suggested_share=0.97),),
         shots=shots,
     )
     path = tmp_path_factory.mktemp("page") / "report.html"

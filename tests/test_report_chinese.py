@@ -8,7 +8,7 @@ import pytest
 from metrics_documents import metrics_document
 from tellapart.audit.finding import Item, found, not_applicable, passed
 from tellapart.report import audit_page, labels, page
-from tellapart.report.evidence import Answer, Evidence, Suspect
+from tellapart.report.evidence import Answer, Evidence, SuspectCard
 from tellapart.report.language import Words
 
 CLASSES = ("甲", "乙", "丙")
@@ -72,7 +72,7 @@ def full_evidence():
         ledger=(("skipped", "原因", 2), ("converted", "原因", 3), ("used", "", 200)),
         history=tuple({"epoch": n, "train_loss": 1 / n} for n in (1, 2, 3)),
         analysis={"learning_curve": {"points": points, "advice": advice}, "checked": {"pictures": 5, "of": 9}},
-        suspects=(Suspect(path="1.png", given=0, suggested=1, given_share=0.02, suggested_share=0.97),),
+        suspects=(SuspectCard(path="1.png", given=0, suggested=1, given_share=0.02, suggested_share=0.97),),
     )
 
 

@@ -17,7 +17,7 @@ from pictures import write_classes
 from tellapart.data.scan import scan
 from tellapart.report import choose
 from tellapart.report.charts import BARS, chart_data, history_curves, learning_points
-from tellapart.report.evidence import Answer, Evidence, Shot, Suspect
+from tellapart.report.evidence import Answer, Evidence, Shot, SuspectCard
 from tellapart.report.inlined import embedded_json
 from tellapart.report.language import Words, both
 from tellapart.report.page import render
@@ -187,7 +187,7 @@ def test_render__why_there_are_no_pictures():
 
 
 def test_render__suspects_with_a_list_to_take_away():
-    one = Suspect(path="train/=x,\n.png", given=0, suggested=2, given_share=0.01, suggested_share=0.98)
+    one = SuspectCard(path="train/=x,\n.png", given=0, suggested=2, given_share=0.01, suggested_share=0.98)
     source = render(metrics_document(CLASSES), Evidence(suspects=(one,)))
     encoded = re.search(r'download="suspects.csv" href="data:text/csv;charset=utf-8;base64,([^"]+)"', source)[1]
     rows = list(csv.reader(io.StringIO(base64.b64decode(encoded).decode(), newline="")))
@@ -208,7 +208,7 @@ def test_render__no_suspects_is_not_the_same_as_not_looked():
 def test_render__hostile_paths_stay_text():
     path = "</script><script>alert(1)</script>\"'\u202e\n.png"
     told = (answer(path, 0, 0.1, 0.9, 0.0),)
-    suspect = Suspect(path=path, given=0, suggested=1, given_share=0.1, suggested_share=0.9)
+    suspect = SuspectCard(path=path, given=0, suggested=1, given_share=0.1, suggested_share=0.9)
     source = render(metrics_document(CLASSES), Evidence(answers=told, suspects=(suspect,)))
     assert source.count("<script") == 3
     assert "\u202e" not in source

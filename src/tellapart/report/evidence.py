@@ -45,7 +45,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Suspect:
+class SuspectCard:
     """A training picture whose label may be wrong.
 
     Attributes:
@@ -105,7 +105,7 @@ class Evidence:
     ledger: tuple[tuple[str, str, int], ...] = ()
     history: tuple[Mapping[str, Any], ...] = ()
     analysis: Mapping[str, Any] = field(default_factory=dict)
-    suspects: tuple[Suspect, ...] | None = None
+    suspects: tuple[SuspectCard, ...] | None = None
     shots: Mapping[str, Shot] = field(default_factory=dict)
     without: str = ""
 

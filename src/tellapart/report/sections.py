@@ -15,7 +15,7 @@ from tellapart import text as words
 from tellapart.errors import one_line
 from tellapart.report import choose, finding_words, labels, wording
 from tellapart.report.charts import learning_points
-from tellapart.report.evidence import Answer, Evidence, Shot, Suspect
+from tellapart.report.evidence import Answer, Evidence, Shot, SuspectCard
 from tellapart.report.labels import Label
 from tellapart.report.language import both, either
 
@@ -117,7 +117,7 @@ def suspect_cards(evidence: Evidence, names: Sequence[str]) -> list[Card]:
     ]
 
 
-def suspects_csv(suspects: Iterable[Suspect], classes: Sequence[str]) -> str:
+def suspects_csv(suspects: Iterable[SuspectCard], classes: Sequence[str]) -> str:
     """Every suspect as a CSV file to take away, as the address of a link."""
     header = ["path", "label", "suggested", "probability_label", "probability_suggested"]
     rows = [

@@ -20,7 +20,7 @@ from tellapart import files
 from tellapart.data.scan import scan
 from tellapart.errors import DataError, TellapartError
 from tellapart.report import choose
-from tellapart.report.evidence import Answer, Evidence, Suspect
+from tellapart.report.evidence import Answer, Evidence, SuspectCard
 from tellapart.report.sections import SUSPECTS_LISTED, ledger_summary
 from tellapart.report.shots import take_shots
 from tellapart.runs import folder as run_folder
@@ -153,13 +153,13 @@ def read_text(path: Path) -> str:
         raise DataError(f"{path.name} cannot be read ({error})", where=path, hint=AGAIN) from error
 
 
-def read_suspects(analysis: Mapping[str, Any], classes: Sequence[str]) -> tuple[Suspect, ...] | None:
+def read_suspects(analysis: Mapping[str, Any], classes: Sequence[str]) -> tuple[SuspectCard, ...] | None:
     """The suspects of an analysis; None where it has not looked for any."""
     if analysis.get("suspects") is None:
         return None
     position = {name: place for place, name in enumerate(classes)}
     return tuple(
-        Suspect(
+        SuspectCard(
             path=str(row["path"]),
             given=position[row["label"]],
             suggested=position[row["suggested"]],
