@@ -99,7 +99,7 @@ def draw_confusion(figure: Any, data: Mapping[str, Any]) -> None:  # noqa: ANN40
             for called, count in enumerate(row):
                 if count:
                     axes.text(called, place, f"{count:,}", ha="center", va="center", fontsize=8)
-    axes.set(xlabel="called", ylabel="true class")
+    axes.set(xlabel="predicted class", ylabel="true class")
 
 
 def draw_classes(figure: Any, data: Mapping[str, Any]) -> None:  # noqa: ANN401
@@ -120,13 +120,13 @@ def draw_reliability(figure: Any, data: Mapping[str, Any]) -> None:  # noqa: ANN
     bins = data["reliability"]
     stated = percents([row["confidence"] for row in bins])
     start = 100 * min(row["from"] for row in bins)
-    axes.plot([start, 100], [start, 100], "--", color=GREY, label="exactly as sure as it should be")
+    axes.plot([start, 100], [start, 100], "--", color=GREY, label="perfectly calibrated")
     lows, highs = (percents([row["accuracy"][end] for row in bins]) for end in ("low", "high"))
     axes.vlines(stated, lows, highs, color="#12283d", linewidth=1.5, label="95 % interval")
     most = max(row["n"] for row in bins)
     sizes = [20 + 120 * row["n"] / most for row in bins]
     axes.scatter(stated, percents([row["accuracy"]["value"] for row in bins]), s=sizes, color=BLUE, zorder=3)
-    axes.set(xlabel="stated certainty, %", ylabel="right, %")
+    axes.set(xlabel="stated confidence, %", ylabel="correct, %")
     axes.legend(frameon=False)
 
 
@@ -138,8 +138,8 @@ def draw_thresholds(figure: Any, data: Mapping[str, Any]) -> None:  # noqa: ANN4
     errors = [100 * wrong / count for wrong, count in zip(curve["wrong"], curve["answered"], strict=True)]
     lows, highs = percents(curve["low"]), percents(curve["high"])
     axes.fill_between(covered, lows, highs, color=BLUE, alpha=0.2, linewidth=0, label="95 % interval")
-    axes.plot(covered, errors, color=BLUE, label="wrong among those answered")
-    axes.set(xlabel="answered, % of the pictures", ylabel="wrong among them, %", xlim=(0, 100), ylim=(0, None))
+    axes.plot(covered, errors, color=BLUE, label="misclassified among those answered")
+    axes.set(xlabel="answered, % of the pictures", ylabel="misclassified among them, %", xlim=(0, 100), ylim=(0, None))
     axes.legend(frameon=False)
 
 
