@@ -282,6 +282,30 @@ def test_clear_cache__removes_everything_and_says_what_was_there(tmp_path):
     assert clear_cache(tmp_path).entries == 0
 
 
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("damage", [None, b"not a database at all" * 400, b""])
+def test_cache_status__changes_nothing_whatever_it_finds(tmp_path, damage):
+    fill(tmp_path, range(5))
+    if damage is not None:
+        (tmp_path / FILE_NAME).write_bytes(damage)
+    before = contents(tmp_path)
+    status = cache_status(tmp_path)
+    assert status.entries == (5 if damage is None else None)
+    assert contents(tmp_path) == before
+    assert clear_cache(tmp_path) == status
+    assert contents(tmp_path) == {}
+
+
+def test_cache_status__counts_what_an_open_store_has_not_written_back(tmp_path):
+    with open_cache(tmp_path) as cache:
+        cache.put([(key_of(number), entry_of(number)) for number in range(7)])
+        assert (tmp_path / f"{FILE_NAME}-wal").exists()
+        assert cache_status(tmp_path).entries == 7
+
+
 def test_cache_status__does_not_make_a_cache(tmp_path):
     assert cache_status(tmp_path / "none").entries == 0
     assert list(tmp_path.iterdir()) == []

@@ -87,7 +87,7 @@ def clear() -> None:
     from tellapart.features.cache import clear_cache
 
     before = clear_cache()
-    pictures = counted(before.entries, "picture")
+    pictures = "a damaged store" if before.entries is None else counted(before.entries, "picture")
     print(f"removed the features of {pictures}, {before.size / 1e6:,.1f} MB, from {before.folder}")
 
 

@@ -256,7 +256,12 @@ def print_layers(net: str, layers: Sequence[Layer]) -> None:
 
 def print_cache(status: CacheStatus) -> None:
     print(f"folder   {status.folder}")
-    print(f"pictures {status.entries:,}")
+    if status.entries is None:
+        print(
+            "pictures unknown: the store is damaged; the next run begins a new one, `tellapart cache clear` removes it"
+        )
+    else:
+        print(f"pictures {status.entries:,}")
     print(f"size     {status.size / 1e6:,.1f} MB of at most {status.limit / 1e6:,.0f} MB")
 
 

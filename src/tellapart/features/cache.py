@@ -70,10 +70,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheStatus:
-    """What `tellapart cache` shows. Sizes in bytes."""
+    """What `tellapart cache` shows. Sizes in bytes; entries is None where the store is damaged."""
 
     folder: Path
-    entries: int
+    entries: int | None
     size: int
     limit: int
 
@@ -186,7 +186,7 @@ def remove_store(path: Path) -> None:
 
 
 def cache_status(folder: Path | None = None) -> CacheStatus:
-    """Look at the cache without changing it.
+    """Look at the cache without changing it, a damaged one too.
 
     Raises:
         OutputError: it cannot be opened.
@@ -200,13 +200,24 @@ def cache_status(folder: Path | None = None) -> CacheStatus:
 
 def _status(folder: Path | None) -> CacheStatus:
     path = (folder or cache_folder()) / FILE_NAME
-    entries = 0
-    if path.exists():
-        with open_cache(folder) as cache:
-            entries = cache.count()
+    entries = _count(path) if path.exists() else 0
     files = [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
     size = sum(file.stat().st_size for file in files if file.exists())
     return CacheStatus(folder=path.parent, entries=entries, size=size, limit=cache_limit())
+
+
+def _count(path: Path) -> int | None:
+    """How many entries a store has, by a connection that cannot write; None where it is damaged."""
+    # Where nobody has the store open there is no log beside it, and reading it as it lies puts none there.
+    mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
+    address = f"{path.resolve().as_uri()}?{mode}"
+    try:
+        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS)) as connection:
+            return int(connection.execute("select count(*) from entry").fetchone()[0])
+    except sqlite3.Error as error:
+        if not _is_damage(error):
+            raise
+        return None
 
 
 def clear_cache(folder: Path | None = None) -> CacheStatus:
