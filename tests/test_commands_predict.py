@@ -96,7 +96,16 @@ def test_evaluate_model__on_its_own_test_pictures_gives_the_figures_of_the_run(t
 def test_evaluate_model__without_splits_everything_counts(trained):
     figures = evaluate_model(trained.model, trained.data)
     assert (figures["split"], figures["n"]) == ("all", 49)
-    assert figures["ledger"] == {"used": 48, "converted": 1, "skipped": 1}
+    assert figures["ledger"] == trained.metrics["ledger"]
+
+
+def test_evaluate_model__the_ledger_counts_the_files_that_are_no_pictures(trained, tmp_path):
+    shutil.copytree(trained.data, tmp_path / "data")
+    before = evaluate_model(trained.model, tmp_path / "data")["ledger"]
+    folder = next(path for path in sorted((tmp_path / "data").iterdir()) if path.is_dir())
+    (folder / "notes.txt").write_text("no picture")
+    after = evaluate_model(trained.model, tmp_path / "data")["ledger"]
+    assert after == {**before, "skipped": before["skipped"] + 1}
 
 
 def test_evaluate_model__says_which_pictures_it_was_trained_on(trained, tmp_path):

@@ -96,7 +96,7 @@ def evaluate_model(model: Path, data: Path, *, progress: Progress | None = None)
     answers = answer(bundle, embedded)
     figures = evaluate(answers.probabilities, labels, classes=bundle.classes)
     correct = answers.probabilities.argmax(axis=1) == labels
-    statuses = [entry.status for entry in embedded.ledger]
+    statuses = [entry.status for entry in [*index.skipped, *embedded.ledger]]
     return {
         "schema": 1,
         "model": str(model),
