@@ -65,7 +65,7 @@ def curve_arguments(data: Path, metrics: dict[str, Any], run: Path) -> dict[str,
         "columns": columns,
         "l2": metrics["selected"]["l2"],
         "seed": 0,
-        "head": replace(bundle.head, start=columns.start, stop=columns.stop),
+        "head": replace(bundle.classifier.head, start=columns.start, stop=columns.stop),
     }
 
 
@@ -84,7 +84,7 @@ def main() -> None:
         some = replace(index, pictures=chosen)
         curve = curve_arguments(data, metrics, run)
         features, labels = curve.pop("features"), curve.pop("labels")
-        exact = Engine(bundle.backbone, precision="f32")
+        exact = Engine(bundle.classifier.base, precision="f32")
         heats = [found.heat for found in explain_pictures(bundle, some, engine=exact) if found.heat]
         off = [
             abs(heat.values.sum(dtype=np.float64) + (heat.bias or 0) - heat.logit) / abs(heat.logit) for heat in heats

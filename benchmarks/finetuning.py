@@ -32,7 +32,7 @@ from tellapart.data.scan import scan
 from tellapart.finetuning.frozen_part import keep_views, prefix_backbone
 from tellapart.finetuning.onnx_in_torch import trainable_stages
 from tellapart.finetuning.split_point import find_cut
-from tellapart.finetuning.tune import Seen, Start, build_module, valid_batches, view_batches
+from tellapart.finetuning.tune import FrozenOutputs, Start, build_module, valid_batches, view_batches
 from tellapart.heads.dual_space import column_standard
 from tellapart.heads.search import search_head
 from tellapart.nets.device import Machine, open_machine
@@ -41,7 +41,7 @@ from tellapart.nets.images import Squares, prepare_square, steps_per_epoch
 from tellapart.nets.schedule import build_optimiser
 from tellapart.nets.steps import Learner, judging_step, training_step
 from tellapart.progress import Silent
-from tellapart.recipes.finetune import Plan
+from tellapart.recipes.finetune import FineTuningPlan
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "trashnet"
 PLANES = "images_planes"  # of lite0: pixels as float32 [N, 3, S, S], before they are normalised
@@ -100,7 +100,7 @@ def _fastest(value: torch.Tensor) -> torch.Tensor:
     return value.contiguous(memory_format=torch.channels_last) if value.ndim == 4 else value
 
 
-def picture_batches(train: Squares, *, plan: Plan, views: int, epoch: int) -> Iterator[Batch]:
+def picture_batches(train: Squares, *, plan: FineTuningPlan, views: int, epoch: int) -> Iterator[Batch]:
     """What `view_batches` deals, as pictures, augmented a batch ahead in a thread."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -120,7 +120,7 @@ def picture_batches(train: Squares, *, plan: Plan, views: int, epoch: int) -> It
         yield from pool.map(make, parts)
 
 
-def learner_of(module: torch.nn.Module, plan: Plan, machine: Machine) -> Learner:
+def learner_of(module: torch.nn.Module, plan: FineTuningPlan, machine: Machine) -> Learner:
     machine.place(module)
 
     def scale(name: str) -> float:
@@ -131,7 +131,7 @@ def learner_of(module: torch.nn.Module, plan: Plan, machine: Machine) -> Learner
 
 def measure(folder: Path, *, epochs: int, views: int, work: Path) -> dict[str, Any]:
     """Train both ways in turn; the document to print."""
-    plan, machine = Plan(), open_machine()
+    plan, machine = FineTuningPlan(), open_machine()
     size = load_backbone("lite0").preprocess.size
     train, valid = (read(folder, split, size=size) for split in ("train", "valid"))
     start = start_of(train, size=size, share=plan.share)
@@ -152,7 +152,7 @@ def measure(folder: Path, *, epochs: int, views: int, work: Path) -> dict[str, A
     )
     seconds = time.perf_counter() - seconds
     judged = Engine(prefix, precision=native_precision()).run(valid.pixels).astype(np.float16)
-    seen = Seen(train=kept, labels=train.labels, valid=judged, valid_labels=valid.labels)
+    seen = FrozenOutputs(train=kept, labels=train.labels, valid=judged, valid_labels=valid.labels)
     training = replace(plan.training, epochs=epochs)
     steps = steps_per_epoch(len(train.labels), batch=training.batch)
     ways = {"with": learner_of(tail(start), plan, machine), "without": learner_of(Whole(start), plan, machine)}

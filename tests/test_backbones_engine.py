@@ -126,11 +126,11 @@ def test_thread_count__is_at_least_one():
 
 def test_between__takes_the_graph_up_behind_a_resize_of_its_own(trained):
     bundle, _ = read_bundle(trained.model)
-    model = load_openvino().Core().read_model(bundle.backbone.graph)
-    part = between(model, entry=bundle.backbone.entry, outputs=bundle.backbone.outputs)
+    model = load_openvino().Core().read_model(bundle.classifier.base.graph)
+    part = between(model, entry=bundle.classifier.base.entry, outputs=bundle.classifier.base.outputs)
     assert [name for port in part.inputs for name in port.names] == ["squares"]
     assert len(part.outputs) == 1
-    assert part.output(0).partial_shape[1].get_length() == bundle.backbone.width
+    assert part.output(0).partial_shape[1].get_length() == bundle.classifier.base.width
 
 
 def test_between__an_unknown_tensor(backbone):

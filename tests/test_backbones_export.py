@@ -10,6 +10,7 @@ from tellapart.backbones.engine import Engine
 from tellapart.backbones.onnx_writer import can_write
 from tellapart.bundle.bundle import pack_bundle, read_bundle
 from tellapart.bundle.container import write_container
+from tellapart.classifier import Classifier
 from tellapart.errors import TellapartError
 from tellapart.nets import export as nets_export
 from tellapart.nets.architectures import NETS, build_net, net_from_module
@@ -163,13 +164,12 @@ def test_module_weights__can_be_gone_on_from(net):
 
 def test_export_backbone__is_served_from_a_model_file(net, backbone, tmp_path):
     head = linear_head(net.head)
-    manifest, members = pack_bundle(
-        backbone=backbone, head=head, temperature=1.0, classes=["a", "b", "c"], manifest={}, card="card"
-    )
+    classifier = Classifier(classes=("a", "b", "c"), base=backbone, head=head)
+    manifest, members = pack_bundle(classifier, manifest={}, card="card")
     weights = {"weights.safetensors": module_weights(net.module())}
     write_container(tmp_path / "model.tellapart", manifest, members | weights)
     bundle, engine = read_bundle(tmp_path / "model.tellapart")
     shown = images(3, 32)
     expected = head.logits(trunk_features(net, shown))
-    assert np.abs(bundle.head.logits(engine.run(shown)) - expected).max() < 0.1
+    assert np.abs(bundle.classifier.head.logits(engine.run(shown)) - expected).max() < 0.1
     assert json.loads((bundle.members["check.json"]).decode())["cards"]

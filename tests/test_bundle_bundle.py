@@ -21,6 +21,7 @@ from tellapart.bundle.bundle import TOLERANCE, assemble, pack_bundle, read_bundl
 from tellapart.bundle.container import MANIFEST, read_container, write_container
 from tellapart.bundle.graph import HEAD_WEIGHT
 from tellapart.bundle.self_test import draw_cards
+from tellapart.classifier import Classifier
 from tellapart.data.preprocess import Prepared, Preprocess
 from tellapart.errors import ModelFileError
 from tellapart.heads.linear import LinearHead
@@ -94,11 +95,11 @@ def with_head(graph, change):
 def test_read_bundle__holds_what_was_trained(trained):
     bundle, engine = read_bundle(trained.model)
     metrics = trained.metrics
-    assert bundle.classes == tuple(metrics["classes"])
-    assert bundle.temperature == metrics["temperature"]
-    assert bundle.backbone.preprocess.size == metrics["backbone"]["size"]
-    assert bundle.head.weight.shape == (bundle.backbone.width, 3)
-    assert engine.width == bundle.backbone.width
+    assert bundle.classifier.classes == tuple(metrics["classes"])
+    assert bundle.classifier.temperature == metrics["temperature"]
+    assert bundle.classifier.base.preprocess.size == metrics["backbone"]["size"]
+    assert bundle.classifier.head.weight.shape == (bundle.classifier.base.width, 3)
+    assert engine.width == bundle.classifier.base.width
     assert {"schema", "classes", "preprocess", "thresholds", "temperature", "recipe", "sha256"} <= set(bundle.manifest)
 
 
@@ -136,21 +137,20 @@ def test_self_check__leaves_room_between_rounding_and_a_mistake(size):
     head = LinearHead(
         weight=np.zeros((1280, 2), np.float32), bias=np.zeros(2, np.float32), start=1712, stop=backbone.width
     )
-    bundle = assemble(
-        *pack_bundle(backbone=backbone, head=head, temperature=1.0, classes="ab", manifest={}, card=""), "x"
-    )
-    squares = bundle_module.prepare_cards(bundle, [bundle_module.to_png(pixels) for pixels in draw_cards()])
-    exact = Engine(bundle.backbone, precision="f32")
+    bundle = assemble(*pack_bundle(Classifier(classes=("a", "b"), base=backbone, head=head), manifest={}, card=""), "x")
+    squares = bundle_module.prepare_cards(bundle.classifier, [bundle_module.to_png(pixels) for pixels in draw_cards()])
+    exact = Engine(bundle.classifier.base, precision="f32")
     expected = exact.run(squares).astype(np.float16)
 
     def distance(engine, pictures):
-        return bundle_module.feature_distance(bundle, engine.run(np.ascontiguousarray(pictures)), expected)
+        return bundle_module.feature_distance(bundle.classifier, engine.run(np.ascontiguousarray(pictures)), expected)
 
     wrong = [distance(exact, each) for each in (squares[..., ::-1], squares[:, ::-1], squares[:, :, ::-1])]
     assert min(wrong) > 1.4 * max(TOLERANCE.values())
     assert distance(exact, squares) < TOLERANCE["f32"]
     assert (
-        distance(Engine(bundle.backbone, precision=native_precision()), squares) < TOLERANCE[native_precision()] / 1.2
+        distance(Engine(bundle.classifier.base, precision=native_precision()), squares)
+        < TOLERANCE[native_precision()] / 1.2
     )
 
 
@@ -199,15 +199,21 @@ def test_pack_bundle__any_head_comes_back_and_is_the_same_bytes_each_time(tmp_pa
     weight = np.random.default_rng(1).normal(0, 0.02, (backbone.width - start, 4)).astype(np.float32)
     head = LinearHead(weight=weight, bias=np.arange(4, dtype=np.float32), start=start, stop=backbone.width)
     packed = [
-        pack_bundle(backbone=backbone, head=head, temperature=1.5, classes=list("abcd"), manifest={}, card="# card")
+        pack_bundle(
+            Classifier(classes=tuple("abcd"), base=backbone, head=head, temperature=1.5), manifest={}, card="# card"
+        )
         for _ in range(2)
     ]
     assert packed[0] == packed[1]
     write_container(tmp_path / "model.tellapart", *packed[0])
     bundle, _ = read_bundle(tmp_path / "model.tellapart")
-    np.testing.assert_array_equal(bundle.head.weight, weight)
-    np.testing.assert_array_equal(bundle.head.bias, head.bias)
-    assert (bundle.classes, bundle.temperature, bundle.head.start) == (("a", "b", "c", "d"), 1.5, 0)
+    np.testing.assert_array_equal(bundle.classifier.head.weight, weight)
+    np.testing.assert_array_equal(bundle.classifier.head.bias, head.bias)
+    assert (bundle.classifier.classes, bundle.classifier.temperature, bundle.classifier.head.start) == (
+        ("a", "b", "c", "d"),
+        1.5,
+        0,
+    )
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "check.json"])
@@ -280,27 +286,29 @@ def test_assemble__any_value_anywhere_in_the_manifest_is_refused_or_harmless(tra
     except ModelFileError as error:
         assert str(trained.model) in str(error)  # noqa: PT017  either outcome is right
     else:
-        assert len(bundle.classes) == 3
-        assert all(isinstance(each, str) for each in bundle.classes)
-        assert bundle.backbone.width == bundle.head.weight.shape[0]
-        assert 0 < bundle.temperature < math.inf
+        assert len(bundle.classifier.classes) == 3
+        assert all(isinstance(each, str) for each in bundle.classifier.classes)
+        assert bundle.classifier.base.width == bundle.classifier.head.weight.shape[0]
+        assert 0 < bundle.classifier.temperature < math.inf
 
 
 def test_read_bundle__doubts_as_it_was_trained_to(trained, parts):
     bundle, _ = read_bundle(trained.model)
-    assert bundle.doubt.unsure == trained.metrics["thresholds"]["unsure"]
-    assert bundle.doubt.to_json() == trained.metrics["thresholds"]
-    assert bundle.doubt.familiar.threshold == trained.metrics["thresholds"]["unlike"]
+    assert bundle.classifier.abstention.unsure == trained.metrics["thresholds"]["unsure"]
+    assert bundle.classifier.abstention.to_json() == trained.metrics["thresholds"]
+    assert bundle.classifier.abstention.familiar.threshold == trained.metrics["thresholds"]["unlike"]
     assert parts[0]["thresholds"] == trained.metrics["thresholds"]
-    assert bundle.doubt.familiar.types.shape[1] == 1280
-    assert len(parts[1]["familiar.f16"]) == bundle.doubt.familiar.types.nbytes
+    assert bundle.classifier.abstention.familiar.types.shape[1] == 1280
+    assert len(parts[1]["familiar.f16"]) == bundle.classifier.abstention.familiar.types.nbytes
 
 
 def test_read_bundle__a_model_file_from_before_there_were_doubts(parts, rewritten):
     manifest, members = parts
     del manifest["familiar"], members["familiar.f16"]
     bundle, _ = read_bundle(rewritten(manifest | {"thresholds": {"unsure": None}}, members))
-    flags = bundle.flags(np.array([[0.4, 0.3, 0.3]]), np.zeros((1, bundle.backbone.width), np.float32))
+    flags = bundle.classifier.flags(
+        np.array([[0.4, 0.3, 0.3]]), np.zeros((1, bundle.classifier.base.width), np.float32)
+    )
     assert flags.words(0) == ("", "")
 
 

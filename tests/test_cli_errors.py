@@ -305,12 +305,12 @@ def test_main__a_fault_of_ours_is_one_line_and_a_traceback_in_a_file(complain, d
     def fail(*arguments, **options):
         raise fault
 
-    monkeypatch.setattr("tellapart.commands.train.split_rows", fail)
+    monkeypatch.setattr("tellapart.learn.in_order", fail)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     line = complain(1, "train", data, "-o", tmp_path / "run", "--size", 64)
     (log,) = tmp_path.glob("tellapart-*.log")
     assert str(log) in line
-    assert "split_rows" in log.read_text()
+    assert "in_order" in log.read_text()
     assert type(fault).__name__ in log.read_text()
     assert not (tmp_path / "run" / "metrics.json").exists()
 
@@ -320,7 +320,7 @@ def test_main__a_full_disk_is_named(complain, data, tmp_path, monkeypatch, numbe
     def fail(*arguments, **options):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("tellapart.commands.train.split_rows", fail)
+    monkeypatch.setattr("tellapart.learn.in_order", fail)
     line = complain(WRONG_USE, "train", data, "-o", tmp_path / "run", "--size", 64)
     assert line == f"tellapart: cannot write ({os.strerror(number).lower()}). Free some space, then run it again."
 
@@ -330,7 +330,7 @@ def test_main__what_else_the_system_refuses_is_no_full_disk(complain, data, tmp_
     def fail(*arguments, **options):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("tellapart.commands.train.split_rows", fail)
+    monkeypatch.setattr("tellapart.learn.in_order", fail)
     line = complain(1, "train", data, "-o", tmp_path / "run", "--size", 64)
     assert os.strerror(number) in line
     assert "space" not in line
@@ -340,7 +340,7 @@ def test_main__an_interrupt_is_130_and_one_line(complain, data, tmp_path, monkey
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tellapart.commands.train.split_rows", interrupt)
+    monkeypatch.setattr("tellapart.learn.in_order", interrupt)
     assert "stopped" in complain(130, "train", data, "-o", tmp_path / "run", "--size", 64)
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from pictures import write_classes, write_splits_and_classes
-from tellapart.commands.predict import evaluate_model, predict
+from tellapart.commands.evaluate import evaluate_model
+from tellapart.commands.predict import predict
 from tellapart.commands.summary import summarise
 from tellapart.commands.train import train
 from tellapart.errors import DataError, ModelFileError

@@ -2,6 +2,7 @@
 
 import copy
 import re
+import struct
 import warnings
 
 import numpy as np
@@ -10,8 +11,9 @@ from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 
-from pictures import encode, write_classes, write_picture, write_splits_and_classes
-from tellapart import DataError, ImageClassifier, MissingExtraError, ModelFileError, UsageError, load
+from pictures import encode, make_pixels, write_classes, write_picture, write_splits_and_classes
+from tellapart import DataError, ImageClassifier, MissingExtraError, ModelFileError, UsageError, estimator, load
+from tellapart.learn import learn
 
 SIDE = 64
 DEFAULTS = {
@@ -65,7 +67,7 @@ def test_init__every_parameter_is_described():
 def test_clone__copies_parameters_and_nothing_fitted(fitted):
     other = clone(fitted)
     assert other.get_params() == fitted.get_params()
-    assert not hasattr(other, "head_")
+    assert not hasattr(other, "classifier_")
     assert is_classifier(other)
     assert "size=64" in repr(other)
 
@@ -92,9 +94,11 @@ def test_fit__returns_itself_and_sets_the_fitted_attributes(samples):
     classifier = ImageClassifier(size=SIDE)
     assert classifier.fit(*samples) is classifier
     assert list(classifier.classes_) == ["ape", "bee", "cow"]
-    assert classifier.temperature_ > 0
-    assert classifier.selected_["chosen_by"].endswith("cross-validation")
-    assert classifier.history_
+    trained = classifier.classifier_
+    assert trained.classes == ("ape", "bee", "cow")
+    assert trained.temperature > 0
+    assert trained.selected["chosen_by"].endswith("cross-validation")
+    assert trained.history
 
 
 def test_fit__one_picture_under_two_labels_is_told_by_their_names(samples):
@@ -165,7 +169,7 @@ def test_score__without_labels_takes_the_test_split_and_fit_leaves_it_alone(tmp_
     counts = {"train": {"a": 8, "b": 8}, "valid": {"a": 3, "b": 3}, "test": {"a": 4, "b": 4}}
     data = write_splits_and_classes(tmp_path / "data", counts)
     classifier = ImageClassifier(size=SIDE).fit(data)
-    assert classifier.selected_["chosen_by"] == "valid"
+    assert classifier.classifier_.selected["chosen_by"] == "valid"
     before = classifier.predict_proba(data)
     for path in (data / "test").rglob("*.png"):
         path.write_bytes(b"damaged")
@@ -197,6 +201,66 @@ def test_fit__many_numbers_sort_as_numbers(tmp_path):
     assert classifier.score(paths, labels) > 0.8
 
 
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [("i", (2, 10, -1)), ("u", np.array([2, 10, 1], np.uint8)), ("f", (0.5, 1.25, -1.0)), ("U", ("2", "10", "-1"))],
+)
+def test_load__labels_come_back_as_what_they_were(kind, values, samples, tmp_path):
+    paths, labels = samples
+    given = [values[("ape", "bee", "cow").index(label)] for label in labels]
+    fitted = ImageClassifier(size=SIDE).fit(paths, given)
+    loaded = load(fitted.save(tmp_path / "model.tellapart"))
+    assert loaded.classes_.dtype.kind == {"u": "i"}.get(kind, kind)
+    assert list(loaded.classes_) == list(fitted.classes_)
+    assert loaded.score(paths, given) == fitted.score(paths, given) > 0.8
+    again = load(loaded.save(tmp_path / "again.tellapart"))
+    np.testing.assert_array_equal(again.predict(paths), fitted.predict(paths))
+
+
+def test_load__truth_values_come_back(samples, tmp_path):
+    paths, labels = samples
+    truths = [label == "ape" for label in labels]
+    loaded = load(ImageClassifier(size=SIDE).fit(paths, truths).save(tmp_path / "model.tellapart"))
+    assert loaded.classes_.dtype == bool
+    assert loaded.score(paths, truths) > 0.8
+
+
+def idx_bytes(values):
+    header = struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape)
+    return header + values.tobytes()
+
+
+def test_score__a_folder_of_idx_files(tmp_path):
+    rows = np.stack([make_pixels(seed, kind=seed % 2, width=28, height=28)[..., 0] for seed in range(40)])
+    labels = np.arange(40, dtype=np.uint8) % 2
+    for name, part in (("train", slice(0, 28)), ("t10k", slice(28, 40))):
+        (tmp_path / f"{name}-images-idx3-ubyte").write_bytes(idx_bytes(rows[part]))
+        (tmp_path / f"{name}-labels-idx1-ubyte").write_bytes(idx_bytes(labels[part]))
+    classifier = ImageClassifier(size=SIDE).fit(tmp_path)
+    assert list(classifier.classes_) == ["0", "1"]
+    assert classifier.score(tmp_path) > 0.8
+
+
+def test_fit__copies_lie_on_one_side(tmp_path):
+    """Each picture comes as two files; `valid`, which chooses and calibrates, must not hold what train has shown."""
+    paths, labels = [], []
+    for seed in range(12):
+        for kind, label in enumerate(("ape", "bee")):
+            for copy_number in range(2):
+                file = tmp_path / f"{label} {seed} {copy_number}.png"
+                paths.append(write_picture(file, seed=seed, kind=kind))
+                labels.append(label)
+    learned = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(estimator, "learn", lambda *given: learned.append(learn(*given)) or learned[0])
+        ImageClassifier(size=SIDE).fit(paths, labels)
+    split_of = {picture.path: picture.split for picture in learned[0].dataset.index.pictures}
+    assert set(split_of.values()) == {"train", "valid"}
+    parted = [path for path in split_of if split_of[path] != split_of[path.replace(" 0.png", " 1.png")]]
+    assert parted == []
+    assert learned[0].about.duplicates["bytes"] == 24
+
+
 def test_save__load_gives_the_same_probabilities(fitted, samples, tmp_path):
     path = fitted.save(tmp_path / "deep" / "model.tellapart")
     loaded = load(path)
@@ -204,8 +268,8 @@ def test_save__load_gives_the_same_probabilities(fitted, samples, tmp_path):
     np.testing.assert_allclose(loaded.predict_proba(paths), fitted.predict_proba(paths), atol=0.02)
     np.testing.assert_array_equal(loaded.predict(paths), fitted.predict(paths))
     assert loaded.get_params() == {**DEFAULTS, "size": SIDE}
-    assert loaded.selected_ == fitted.selected_
-    assert loaded.temperature_ == fitted.temperature_
+    assert loaded.classifier_.selected == fitted.classifier_.selected
+    assert loaded.classifier_.temperature == fitted.classifier_.temperature
 
 
 def test_unsure__and_unlike_are_a_flag_a_picture_and_survive_the_file(fitted, samples, tmp_path):
@@ -215,7 +279,7 @@ def test_unsure__and_unlike_are_a_flag_a_picture_and_survive_the_file(fitted, sa
         flags = getattr(fitted, name)(paths)
         assert (flags.shape, flags.dtype) == ((9,), bool)
         assert (flags != getattr(again, name)(paths)).sum() <= 1  # a picture of valid sits on each threshold
-    sure = fitted.predict_proba(paths).max(axis=1).round(6) >= fitted.doubt_.unsure
+    sure = fitted.predict_proba(paths).max(axis=1).round(6) >= fitted.classifier_.abstention.unsure
     np.testing.assert_array_equal(fitted.unsure(paths), ~sure)
 
 
@@ -290,7 +354,7 @@ def test_fit__splits_that_are_incomplete(tmp_path, splits):
         write_picture(tmp_path / f"{number}.png", seed=number, kind=number % 2)
         rows.append(f"{number}.png,{'ab'[number % 2]},{split}")
     (tmp_path / "list.csv").write_text("\n".join(rows))
-    with pytest.raises(DataError, match="incomplete"):
+    with pytest.raises(DataError, match=r"no split, the others have one|no train split"):
         ImageClassifier(size=SIDE).fit(tmp_path / "list.csv")
 
 

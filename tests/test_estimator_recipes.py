@@ -20,14 +20,16 @@ SIDE = 32
 SCRATCH = {
     "recipe": "scratch",
     "size": SIDE,
-    "plan": scratch.Plan(
+    "plan": scratch.ScratchPlan(
         net="photo-convnet", training=Training(epochs=12, batch=8, learning_rate=3e-3, average=0.5), pictures=10_000
     ),
 }
 FINETUNE = {
     "recipe": "finetune",
     "size": SIDE,
-    "plan": finetune.Plan(share=0.2, views=2, training=Training(epochs=2, batch=8, learning_rate=3e-4, clip=1.0)),
+    "plan": finetune.FineTuningPlan(
+        share=0.2, views=2, training=Training(epochs=2, batch=8, learning_rate=3e-4, clip=1.0)
+    ),
 }
 
 
@@ -61,7 +63,7 @@ def same_answers(fitted, samples, path, *, recipe):
     np.testing.assert_allclose(again.predict_proba(samples[0]), fitted.predict_proba(samples[0]), atol=0.02)
     np.testing.assert_array_equal(again.unsure(samples[0]), fitted.unsure(samples[0]))
     assert (again.recipe, again.get_params()["size"]) == (recipe, SIDE)
-    assert again.selected_ == fitted.selected_
+    assert again.classifier_.selected == fitted.classifier_.selected
     return again
 
 
@@ -69,27 +71,30 @@ def test_fit__frozen(samples, tmp_path, temporary):
     pytest.importorskip("cv2", reason="needs the extra: pip install 'tellapart[torch]'")
     fitted = ImageClassifier(recipe="frozen", size=SIDE).fit(*samples)
     assert fitted.score(*samples) > 0.9
-    assert "views" in str(fitted.selected_)
+    assert "views" in str(fitted.classifier_.selected)
     same_answers(fitted, samples, tmp_path / "model.tellapart", recipe="frozen")
 
 
 def test_fit__auto_stays_within_its_budget(samples, tmp_path, temporary):
     fitted = ImageClassifier(recipe="auto", budget=0, size=SIDE).fit(*samples)
-    assert fitted.selected_["recipe"] == "features"
+    assert fitted.classifier_.selected["recipe"] == "features"
     same_answers(fitted, samples, tmp_path / "model.tellapart", recipe="auto")
 
 
 def test_fit__scratch(samples, tmp_path, temporary, torch):
     fitted = ImageClassifier(**SCRATCH).fit(*samples)
     assert fitted.score(*samples) > 0.9
-    assert [row["epoch"] for row in fitted.history_] == list(range(1, 13))
-    assert fitted.selected_["net"] == fitted.backbone_.name == "photo-convnet"
+    assert [row["epoch"] for row in fitted.classifier_.history] == list(range(1, 13))
+    assert fitted.classifier_.selected["net"] == fitted.classifier_.base.name == "photo-convnet"
     again = same_answers(fitted, samples, tmp_path / "model.tellapart", recipe="scratch")
     assert again.backbone == "lite0"
-    assert (again.history_, again.doubt_.unsure) == ([], fitted.doubt_.unsure)
+    assert (again.classifier_.history, again.classifier_.abstention.unsure) == (
+        (),
+        fitted.classifier_.abstention.unsure,
+    )
     with ZipFile(tmp_path / "model.tellapart") as model:
-        assert model.read("weights.safetensors") == fitted._weights
-    assert load(again.save(tmp_path / "again.tellapart")).selected_ == fitted.selected_
+        assert model.read("weights.safetensors") == fitted.classifier_.weights
+    assert load(again.save(tmp_path / "again.tellapart")).classifier_.selected == fitted.classifier_.selected
 
 
 def test_fit__numbers_as_labels_of_a_net(samples, temporary, torch):
@@ -106,16 +111,18 @@ def test_fit__a_net_of_ones_own_is_copied(samples, tmp_path, temporary, torch):
     before = [value.clone() for value in module.state_dict().values()]
     classifier = ImageClassifier(**SCRATCH, module=module)
     fitted = clone(classifier).fit(*samples)
-    assert fitted.backbone_.name == "Sequential"
+    assert fitted.classifier_.base.name == "Sequential"
     assert all(map(torch.equal, before, module.state_dict().values()))
-    np.testing.assert_array_equal(fitted.fit(*samples).history_[-1]["valid_loss"], fitted.history_[-1]["valid_loss"])
+    np.testing.assert_array_equal(
+        fitted.fit(*samples).classifier_.history[-1]["valid_loss"], fitted.classifier_.history[-1]["valid_loss"]
+    )
     same_answers(fitted, samples, tmp_path / "model.tellapart", recipe="scratch")
 
 
 def test_fit__finetune(samples, tmp_path, temporary, torch):
     fitted = ImageClassifier(**FINETUNE).fit(*samples)
     assert fitted.score(*samples) > 0.9
-    assert [row["epoch"] for row in fitted.history_] == [1, 2]
+    assert [row["epoch"] for row in fitted.classifier_.history] == [1, 2]
     assert same_answers(fitted, samples, tmp_path / "model.tellapart", recipe="finetune").backbone == "lite0"
     with ZipFile(tmp_path / "model.tellapart") as model:
         assert len(model.read("weights.safetensors")) > 1000

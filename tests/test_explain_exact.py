@@ -10,6 +10,7 @@ from pictures import make_pixels
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.openvino_runtime import load_openvino
 from tellapart.bundle.bundle import assemble, pack_bundle
+from tellapart.classifier import Classifier
 from tellapart.explain.exact import MapReader, exact_heat_map
 from tellapart.heads.linear import LinearHead
 
@@ -17,33 +18,35 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 CLASSES = ("cat", "dog", "owl")
 
 
-def small_bundle(*, depths="all", size=96, seed=5):
-    """A model file's values with a head of random weights, without a run."""
+def small_classifier(*, depths="all", size=96, seed=5):
+    """A classifier with a head of random weights, without a run."""
     backbone = load_backbone("lite0", size=size)
     chosen = backbone.depths[-1:] if depths == "last" else backbone.depths
     start, stop = chosen[0].start, chosen[-1].stop
     random = np.random.default_rng(seed)
     weight = random.normal(0, 0.05, (stop - start, 3)).astype(np.float32)
     head = LinearHead(weight=weight, bias=random.normal(size=3).astype(np.float32), start=start, stop=stop)
-    packed = pack_bundle(backbone=backbone, head=head, temperature=1.5, classes=CLASSES, manifest={}, card="")
-    return assemble(*packed, "model.tellapart")
+    packed = pack_bundle(Classifier(classes=CLASSES, base=backbone, head=head, temperature=1.5), manifest={}, card="")
+    return assemble(*packed, "model.tellapart").classifier
 
 
 @pytest.fixture(scope="module")
-def bundle():
-    return small_bundle()
+def classifier():
+    return small_classifier()
 
 
 @pytest.mark.parametrize("depths", ["last", "all"])
 @pytest.mark.parametrize("size", [96, 75])
 def test_exact_heat_map__adds_up_to_the_logit_in_float32(depths, size):
-    bundle = small_bundle(depths=depths, size=size)
-    reader = MapReader(bundle.backbone, precision="f32")
+    classifier = small_classifier(depths=depths, size=size)
+    reader = MapReader(classifier.base, precision="f32")
     square = make_pixels(3, width=size, height=size)
     features, _ = reader.read(square)
-    logits = bundle.head.logits(features[None])[0]
+    logits = classifier.head.logits(features[None])[0]
     for target, name in enumerate(CLASSES):
-        heat = exact_heat_map(*reader.read(square), side=len(square), head=bundle.head, target=target, class_name=name)
+        heat = exact_heat_map(
+            *reader.read(square), side=len(square), head=classifier.head, target=target, class_name=name
+        )
         assert heat.values.shape == (size, size)
         assert (heat.method, heat.target, heat.class_name) == ("exact", target, name)
         assert heat.logit == pytest.approx(logits[target], rel=1e-9)
@@ -51,75 +54,81 @@ def test_exact_heat_map__adds_up_to_the_logit_in_float32(depths, size):
         assert heat.evidence.mean(dtype=np.float64) == pytest.approx(heat.logit, rel=1e-3)
 
 
-def test_exact_heat_map__the_logit_is_that_of_the_graph_itself(bundle):
+def test_exact_heat_map__the_logit_is_that_of_the_graph_itself(classifier):
     square = make_pixels(8, width=96, height=96)
     core = load_openvino().Core()
-    model = core.compile_model(core.read_model(bundle.backbone.graph), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    model = core.compile_model(core.read_model(classifier.base.graph), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     expected = model(square[None])["logits"][0]
-    reader = MapReader(bundle.backbone, precision="f32")
+    reader = MapReader(classifier.base, precision="f32")
     for target in range(3):
-        heat = exact_heat_map(*reader.read(square), side=len(square), head=bundle.head, target=target, class_name="")
+        heat = exact_heat_map(
+            *reader.read(square), side=len(square), head=classifier.head, target=target, class_name=""
+        )
         assert heat.values.sum(dtype=np.float64) + heat.bias == pytest.approx(expected[target], rel=1e-3)
 
 
-def test_exact_heat_map__what_is_put_into_a_corner_shows_there(bundle):
-    reader = MapReader(bundle.backbone, precision="f32")
+def test_exact_heat_map__what_is_put_into_a_corner_shows_there(classifier):
+    reader = MapReader(classifier.base, precision="f32")
     plain = np.full((96, 96, 3), 128, np.uint8)
     marked = plain.copy()
     marked[:24, 72:] = make_pixels(1, width=24, height=24)
     one, other = (
-        exact_heat_map(*reader.read(square), side=96, head=bundle.head, target=0, class_name="").values
+        exact_heat_map(*reader.read(square), side=96, head=classifier.head, target=0, class_name="").values
         for square in (plain, marked)
     )
     change = np.abs(other - one)
     assert change[:40, 56:].sum() > 3 * change[56:, :40].sum()
 
 
-def changed(bundle, *, kind="GlobalAveragePool", maps="maps_"):
-    """The base of a bundle with another pooling, or with its maps under another name."""
-    graph = onnx.load_from_string(bundle.backbone.graph)
+def changed(classifier, *, kind="GlobalAveragePool", maps="maps_"):
+    """The base of a classifier with another pooling, or with its maps under another name."""
+    graph = onnx.load_from_string(classifier.base.graph)
     for node in graph.graph.node:
         node.op_type = kind if node.op_type == "GlobalAveragePool" else node.op_type
         for names in (node.input, node.output):
             names[:] = [name.replace("maps_", maps) for name in names]
-    return type(bundle.backbone)(
+    return type(classifier.base)(
         name="lite0",
         graph=graph.SerializeToString(),
-        preprocess=bundle.backbone.preprocess,
-        widths=bundle.backbone.widths,
-        outputs=bundle.backbone.outputs,
-        entry=bundle.backbone.entry,
+        preprocess=classifier.base.preprocess,
+        widths=classifier.base.widths,
+        outputs=classifier.base.outputs,
+        entry=classifier.base.entry,
     )
 
 
-def test_exact_heat_map__is_refused_where_the_features_are_not_the_means_of_the_maps(bundle):
-    reader = MapReader(changed(bundle, kind="GlobalMaxPool"), precision="f32")
+def test_exact_heat_map__is_refused_where_the_features_are_not_the_means_of_the_maps(classifier):
+    reader = MapReader(changed(classifier, kind="GlobalMaxPool"), precision="f32")
     square = make_pixels(3, width=96, height=96)
-    assert exact_heat_map(*reader.read(square), side=len(square), head=bundle.head, target=0, class_name="") is None
+    assert exact_heat_map(*reader.read(square), side=len(square), head=classifier.head, target=0, class_name="") is None
 
 
-def test_map_reader__maps_without_a_name_are_found_by_the_mean_that_is_taken_of_them(bundle):
+def test_map_reader__maps_without_a_name_are_found_by_the_mean_that_is_taken_of_them(classifier):
     square = make_pixels(3, width=96, height=96)
     named, unnamed = (
         exact_heat_map(
-            *MapReader(base, precision="f32").read(square), side=96, head=bundle.head, target=1, class_name=""
+            *MapReader(base, precision="f32").read(square),
+            side=96,
+            head=classifier.head,
+            target=1,
+            class_name="",
         )
-        for base in (bundle.backbone, changed(bundle, maps="hidden_"))
+        for base in (classifier.base, changed(classifier, maps="hidden_"))
     )
     np.testing.assert_allclose(unnamed.values, named.values, atol=1e-7)
 
 
-def test_map_reader__a_base_without_maps_is_told(bundle):
+def test_map_reader__a_base_without_maps_is_told(classifier):
     with pytest.raises(KeyError):
-        MapReader(changed(bundle, kind="GlobalMaxPool", maps="hidden_"), precision="f32")
+        MapReader(changed(classifier, kind="GlobalMaxPool", maps="hidden_"), precision="f32")
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared picture sets are not here")
 def test_exact_heat_map__adds_up_on_photographs():
-    bundle = small_bundle(size=224)
-    reader = MapReader(bundle.backbone, precision="f32")
+    classifier = small_classifier(size=224)
+    reader = MapReader(classifier.base, precision="f32")
     for path in sorted((SHARED / "cats_vs_dogs_small" / "test" / "dogs").iterdir())[:3]:
-        seen = reader.read(bundle.backbone.preprocess.apply(path.read_bytes()).pixels)
+        seen = reader.read(classifier.base.preprocess.apply(path.read_bytes()).pixels)
         for target in range(3):
-            heat = exact_heat_map(*seen, side=224, head=bundle.head, target=target, class_name="")
+            heat = exact_heat_map(*seen, side=224, head=classifier.head, target=target, class_name="")
             assert heat.values.sum(dtype=np.float64) + heat.bias == pytest.approx(heat.logit, rel=1e-3)

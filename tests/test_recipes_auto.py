@@ -1,39 +1,48 @@
-"""The recipe `auto`: dearer recipes are tried where they can help, and taken where a paired test says they do."""
+"""The recipe `auto`: dearer recipes are tried where they can help, and the better one by valid is taken."""
 
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pictures import write_splits_and_classes
+from tellapart.backbones.catalogue import load_backbone
+from tellapart.classifier import Classifier
+from tellapart.data.scan import scan
+from tellapart.data.split import assign_splits
+from tellapart.features.look import look_at
 from tellapart.heads.linear import LinearHead
+from tellapart.progress import Silent
 from tellapart.recipes import auto
-from tellapart.recipes.auto import Candidate, choose, reason_against, verdict
-from tellapart.recipes.trained import TrainedHead
+from tellapart.recipes.auto import Candidate, ValidAnswers, choose, reason_against, seconds_each, verdict
+from tellapart.recipes.request import Dataset, Request
 
 PICTURES = 100
-LABELS = np.zeros(PICTURES, np.int64)
 LATER = float("inf")
 
 
-def wrong(*rows):
-    """Answers that are wrong for these rows."""
-    answers = LABELS.copy()
-    answers[list(rows)] = 1
-    return answers
+def wrong(*rows, pictures=PICTURES, sure=2.0):
+    """Answers that are wrong for these rows, and as sure everywhere."""
+    correct = np.ones(pictures, np.bool_)
+    correct[list(rows)] = False
+    loss = np.log1p(np.exp(-sure))
+    return ValidAnswers(correct=correct, losses=np.where(correct, loss, sure + loss))
 
 
 def trained(name):
     head = LinearHead(weight=np.zeros((1, 2), np.float32), bias=np.zeros(2, np.float32), start=0, stop=1)
-    return TrainedHead(head=head, temperature=1.0, selected={"name": name}, history=())
+    return Classifier(classes=("a", "b"), base=None, head=head, selected={"name": name})
 
 
-def candidate(recipe, answers, *, seconds=1.0, made=None):
+def candidate(recipe, *, seconds=1.0, made=None):
     def train():
         if made is not None:
             made.append(recipe)
         return trained(recipe)
 
-    return Candidate(recipe=recipe, seconds=seconds, train=train, answer=lambda _trained: answers)
+    return Candidate(recipe=recipe, seconds=seconds, train=train)
 
 
 @pytest.fixture(autouse=True)
@@ -42,63 +51,100 @@ def extras(monkeypatch):
     monkeypatch.setattr(auto, "find_spec", lambda _name: object())
 
 
-def choice(candidates, *, answers, deadline=LATER):
+def choice(answers, *, seconds=1.0, made=None, deadline=LATER):
+    """What is chosen where each recipe gives these answers, `features` first."""
     notes = []
+    costs = dict.fromkeys(answers, seconds) if isinstance(seconds, float) else seconds
+    candidates = [candidate(name, seconds=costs[name], made=made) for name in answers if name != "features"]
     chosen = choose(
-        trained("features"), candidates, answers=answers, labels=LABELS, deadline=deadline, note=notes.append
+        trained("features"),
+        candidates,
+        answers=lambda classifier: answers[classifier.selected["name"]],
+        deadline=deadline,
+        note=notes.append,
     )
     assert list(chosen.selected["auto"]) == notes
-    assert chosen.selected["name"] == chosen.recipe
-    return chosen, notes
+    assert chosen.selected["name"] == chosen.selected["recipe"]
+    return chosen.selected["recipe"], notes
 
 
-def test_choose__takes_what_is_significantly_better():
-    chosen, notes = choice(
-        [candidate("frozen", wrong(*range(9))), candidate("finetune", wrong(0))], answers=wrong(*range(10))
+def test_choose__takes_what_is_better_on_valid():
+    recipe, notes = choice(
+        {"features": wrong(*range(10)), "frozen": wrong(*range(11)), "finetune": wrong(0)},
     )
-    assert chosen.recipe == "finetune"
-    assert notes[0].startswith("frozen is not taken: against features it mends 1 of 100 valid pictures and breaks 0")
-    assert notes[1].startswith("finetune is taken: against features it mends 9 of 100 valid pictures and breaks 0")
+    assert recipe == "finetune"
+    assert notes[0].startswith("frozen is not taken: on 100 valid pictures the log loss is 0.020 higher than that of")
+    assert notes[1].startswith("finetune is taken: on 100 valid pictures the log loss is 0.180 lower than that of feat")
+    assert "more than chance" in notes[1]
+    assert "it corrects 9 and breaks 0 (p = 0.004)" in notes[1]
+
+
+def test_choose__a_gain_that_a_small_split_cannot_prove_is_taken_all_the_same():
+    recipe, notes = choice({"features": wrong(0, 1, 2, pictures=37), "frozen": wrong(pictures=37)})
+    assert recipe == "frozen"
+    assert "which may be chance" in notes[0]
+    assert "corrects 3 and breaks 0 (p = 0.250)" in notes[0]
+
+
+def test_choose__the_loss_decides_and_not_the_answers():
+    hesitant = replace(wrong(0, 1), losses=np.full(PICTURES, 0.9))
+    recipe, notes = choice({"features": wrong(*range(5)), "frozen": hesitant})
+    assert recipe == "features"
+    assert "corrects 3 and breaks 0" in notes[0]
 
 
 def test_choose__compares_with_what_was_taken_last():
-    chosen, notes = choice(
-        [candidate("frozen", wrong(*range(8))), candidate("finetune", wrong(*range(7)))], answers=wrong(*range(20))
+    recipe, notes = choice(
+        {"features": wrong(*range(20)), "frozen": wrong(*range(8)), "finetune": wrong(*range(9))},
     )
-    assert chosen.recipe == "frozen"
-    assert "against frozen it mends 1 " in notes[1]
+    assert recipe == "frozen"
+    assert "than that of frozen" in notes[1]
 
 
-def test_choose__worse_is_never_taken():
-    chosen, _ = choice([candidate("frozen", wrong(*range(50)))], answers=wrong(*range(10)))
-    assert chosen.recipe == "features"
-
-
-def test_choose__too_few_errors_to_show_a_gain():
+def test_choose__where_nothing_is_misclassified_nothing_is_tried():
     made = []
-    chosen, notes = choice([candidate("frozen", wrong(), made=made)], answers=wrong(1, 2, 3, 4, 5))
-    assert (chosen.recipe, made) == ("features", [])
-    assert "5 valid pictures are told wrongly, too few" in notes[0]
+    recipe, notes = choice({"features": wrong(), "frozen": wrong()}, made=made)
+    assert (recipe, made) == ("features", [])
+    assert "no valid picture is misclassified" in notes[0]
 
 
 def test_choose__the_budget_is_kept():
     made = []
-    slow = candidate("frozen", wrong(), seconds=100, made=made)
-    quick = candidate("finetune", wrong(), seconds=1, made=made)
-    chosen, notes = choice([slow, quick], answers=wrong(*range(10)), deadline=time.perf_counter() + 50)
-    assert (chosen.recipe, made) == ("finetune", ["finetune"])
+    recipe, notes = choice(
+        {"features": wrong(*range(10)), "frozen": wrong(), "finetune": wrong()},
+        seconds={"features": 0, "frozen": 100, "finetune": 1},
+        made=made,
+        deadline=time.perf_counter() + 50,
+    )
+    assert (recipe, made) == ("finetune", ["finetune"])
     assert "it would take about 1.7 minutes, and the budget leaves 0.8" in notes[0]
 
 
 def test_reason_against__names_what_is_missing(monkeypatch):
     monkeypatch.setattr(auto, "find_spec", lambda name: None if name == "torch" else object())
-    reason = reason_against(candidate("finetune", wrong()), errors=50, deadline=LATER)
+    reason = reason_against(candidate("finetune"), errors=50, deadline=LATER)
     assert "torch is not installed (pip install 'tellapart[torch]')" in reason
 
 
 def test_verdict__counts_only_pictures_on_which_they_differ():
     better, sentence = verdict(
-        "frozen", "features", given=wrong(0, 1, 2), before=wrong(0, 1, *range(10, 20)), labels=LABELS
+        "frozen",
+        "features",
+        after=wrong(0, 1, 2),
+        before=wrong(0, 1, *range(10, 20)),
     )
     assert better
-    assert "mends 10 of 100 valid pictures and breaks 1 (p = 0.012)" in sentence
+    assert "corrects 10 and breaks 1 (p = 0.012)" in sentence
+
+
+def test_seconds_each__kept_pictures_are_looked_at_again(tmp_path, monkeypatch):
+    root = write_splits_and_classes(tmp_path, {"train": {"a": 6, "b": 6}, "valid": {"a": 2, "b": 2}})
+    base = load_backbone("lite0", size=32)
+    index = assign_splits(scan(root), seed=0, shares={"train": 85, "valid": 15})
+    embedded = look_at(index, base, Silent())
+    dataset = Dataset.of(index, embedded.features, valid_is_given=True)
+    kept = []
+    embedder = auto.view_embedder
+    monkeypatch.setattr(auto, "view_embedder", lambda *given, keep: kept.append(keep) or embedder(*given, keep=keep))
+    assert seconds_each(dataset, base, Request(recipe="auto", work=Path("unused"))) > 0
+    assert kept == [False]

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from datasets import with_features
 from pictures import write_splits_and_classes
 
 torch = pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
@@ -21,12 +22,15 @@ from tellapart.nets.device import open_machine  # noqa: E402
 from tellapart.nets.schedule import Training  # noqa: E402
 from tellapart.progress import Silent  # noqa: E402
 from tellapart.recipes import finetune as finetune_recipe  # noqa: E402
-from tellapart.recipes.finetune import Plan, train_finetune  # noqa: E402
-from tellapart.recipes.label_safety import Undone  # noqa: E402
+from tellapart.recipes.finetune import FineTuningPlan, train_finetune  # noqa: E402
+from tellapart.recipes.label_safety import ChangedLabel  # noqa: E402
+from tellapart.recipes.request import Request  # noqa: E402
 
 SIDE = 32
 COUNTS = {"train": {"a": 8, "b": 6, "c": 7}, "valid": {"a": 3, "b": 3, "c": 3}, "test": {"a": 2, "b": 2, "c": 2}}
-PLAN = Plan(share=0.2, views=2, training=Training(epochs=2, batch=8, learning_rate=3e-4, clip=1.0), head_rate=0.1)
+PLAN = FineTuningPlan(
+    share=0.2, views=2, training=Training(epochs=2, batch=8, learning_rate=3e-4, clip=1.0), head_rate=0.1
+)
 
 
 class Listening(Silent):
@@ -43,36 +47,20 @@ class Case:
     def __init__(self, folder):
         root = write_splits_and_classes(folder / "data", COUNTS, width=SIDE, height=SIDE)
         self.backbone = load_backbone("lite0", size=SIDE)
-        index = scan(root)
-        order = sorted(index.pictures, key=lambda picture: list(COUNTS).index(picture.split))
-        self.embedded = embed(replace(index, pictures=tuple(order)), self.backbone)
-        self.index = self.embedded.index
-        self.labels = np.array([index.classes.index(picture.label) for picture in self.index.pictures])
-        stops = np.cumsum([sum(counts.values()) for counts in COUNTS.values()]).tolist()
-        self.train, self.valid, self.test = (slice(*ends) for ends in zip([0, *stops], stops, strict=False))
-
-    def look(self, view, rows, into):
-        pictures = tuple(self.index.pictures[row] for row in rows)
-        embed(replace(self.index, pictures=pictures), self.backbone, view=view, into=into)
+        embedded = embed(scan(root), self.backbone)
+        self.dataset = with_features(embedded.index, embedded.features)
+        self.index, self.test = self.dataset.index, self.dataset.rows["test"]
 
     def fit(self, work, *, plan=PLAN, progress=None, on_epoch=lambda _history: None):
-        return train_finetune(
-            self.index,
-            self.labels,
-            features=self.embedded.features,
-            backbone=self.backbone,
-            classes=self.index.classes,
-            look=self.look,
-            train=self.train,
-            valid=self.valid,
-            valid_is_given=True,
+        request = Request(
+            recipe="finetune",
             work=work,
-            seed=0,
             plan=plan,
             machine=open_machine(threads=1, precision="f32"),
-            progress=progress,
+            progress=progress or Silent(),
             on_epoch=on_epoch,
         )
+        return train_finetune(self.dataset, self.backbone, request)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +82,7 @@ def test_train_finetune__what_it_selected(trained, case):
     assert 0 < selected["trained_share"] <= PLAN.share
     assert selected["epoch"] in selected["out_of"]["epoch"]
     assert selected["score"] <= selected["start_score"]
-    assert trained.backbone.widths == case.backbone.widths
+    assert trained.base.widths == case.backbone.widths
     assert (trained.head.start, trained.head.stop) == (0, case.backbone.width)
     assert len(trained.weights) > 1000
 
@@ -114,27 +102,20 @@ def test_train_finetune__what_does_not_help_is_not_kept(case, tmp_path):
     listener = Listening()
     harmful = replace(PLAN, training=replace(PLAN.training, learning_rate=10.0, clip=None))
     net = case.fit(tmp_path, plan=harmful, progress=listener)
-    assert net.backbone.graph == case.backbone.graph
+    assert net.base.graph == case.backbone.graph
     assert net.selected["epoch"] == 0
     assert net.selected["score"] == net.selected["start_score"]
     assert any("did not lower the log loss" in note for note in listener.notes)
 
 
 def test_train_finetune__the_model_file_works_without_torch(trained, case, tmp_path):
-    manifest, members = pack_bundle(
-        backbone=trained.backbone,
-        head=trained.head,
-        temperature=1.0,
-        classes=case.index.classes,
-        manifest={"recipe": "finetune"},
-        card="",
-    )
+    manifest, members = pack_bundle(trained, manifest={"recipe": "finetune"}, card="")
     write_container(tmp_path / "model.tellapart", manifest, members)
     bundle, engine = read_bundle(tmp_path / "model.tellapart")
-    assert engine.width == bundle.head.stop
+    assert engine.width == bundle.classifier.head.stop
     squares = np.random.default_rng(0).integers(0, 256, (3, SIDE, SIDE, 3), np.uint8)
-    given = bundle.head.logits(Engine(bundle.backbone, precision="f32").run(squares))
-    expected = trained.head.logits(Engine(trained.backbone, precision="f32").run(squares))
+    given = bundle.classifier.head.logits(Engine(bundle.classifier.base, precision="f32").run(squares))
+    expected = trained.head.logits(Engine(trained.base, precision="f32").run(squares))
     np.testing.assert_allclose(given, expected, rtol=1e-3, atol=1e-2)
 
 
@@ -151,10 +132,10 @@ def test_train_finetune__views_are_kept_for_the_same_call(case, tmp_path, monkey
 
 
 def test_train_finetune__an_augmentation_that_undoes_a_label_is_left_out(case, tmp_path, monkeypatch):
-    finding = Undone(
+    finding = ChangedLabel(
         augmentation="horizontal_flip", view=MovedView(flip=True), label=0, other=1, pictures=9, before=0, after=8
     )
-    monkeypatch.setattr("tellapart.recipes.label_safety.undone_labels", lambda *_, **__: [finding])
+    monkeypatch.setattr("tellapart.recipes.label_safety.changed_labels", lambda *_, **__: [finding])
     listener = Listening()
     net = case.fit(tmp_path, progress=listener)
     assert net.selected["augmentation"]["horizontal_flip"] is False
@@ -171,7 +152,7 @@ def test_train_finetune__goes_on_where_it_was_killed(case, trained, tmp_path):
     with pytest.raises(Killed):
         case.fit(tmp_path, on_epoch=kill)
     resumed = case.fit(tmp_path)
-    assert resumed.backbone.graph == trained.backbone.graph
+    assert resumed.base.graph == trained.base.graph
     np.testing.assert_array_equal(resumed.head.weight, trained.head.weight)
 
 

@@ -2,26 +2,33 @@
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from datasets import made_up_dataset, with_features
 from pictures import make_pixels
+from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine
 from tellapart.data.augment import NOTHING, Augmentation, AugmentedView, MovedView
+from tellapart.data.preprocess import Preprocess
 from tellapart.data.scan import index_of_paths, scan
 from tellapart.features.cache import open_cache
 from tellapart.features.embed import embed
 from tellapart.heads.linear import LinearHead
 from tellapart.progress import Silent
-from tellapart.recipes.frozen import MOST_ROWS, affordable_views, train_frozen, training_views, with_views
-from tellapart.recipes.label_safety import Undone, asked_rows, suited_augmentation, told_upside_down, worst_change
-from tellapart.types import Depth
+from tellapart.recipes import frozen
+from tellapart.recipes.frozen import MOST_ROWS, FrozenPlan, affordable_views, train_frozen, training_views, with_views
+from tellapart.recipes.label_safety import ChangedLabel, asked_rows, suited_augmentation, told_upside_down, worst_change
+from tellapart.recipes.request import Request
 
 WIDTH = 24
-DEPTHS = (Depth(name="middle", start=0, stop=8), Depth(name="last", start=8, stop=WIDTH))
+BASE = Backbone(
+    name="clouds", graph=b"", preprocess=Preprocess(size=32), widths={"middle": 8, "last": 16}, outputs=("features",)
+)
 SHIFTS = Augmentation(width_shift=0.1, height_shift=0.1)
 EVERYTHING = Augmentation(rotation=90, horizontal_flip=True)
 
@@ -41,6 +48,7 @@ class Clouds:
         self.random = np.random.default_rng(seed)
         stops = np.cumsum(np.array(per_class) * classes).tolist()
         self.train, self.valid, self.test = (slice(*ends) for ends in zip([0, *stops], stops, strict=False))
+        self.sizes = [count * classes for count in per_class]
         self.labels = np.concatenate([np.arange(count * classes) % classes for count in per_class])
         centres = self.random.normal(0, spread, (classes, WIDTH))
         self.features = (centres[self.labels] + self.random.normal(0, 1, (stops[-1], WIDTH))).astype(np.float32)
@@ -52,21 +60,17 @@ class Clouds:
         self.looks.append((view, list(rows)))
         into[:] = self.features[list(rows)] + self.random.normal(0, self.step, into.shape)
 
-    def fit(self, *, valid_is_given=True, look=None, views=3, augmentation=SHIFTS, progress=None):
-        return train_frozen(
-            self.features,
-            self.labels,
-            classes=self.classes,
-            depths=DEPTHS,
-            train=self.train,
-            valid=self.valid,
-            valid_is_given=valid_is_given,
-            look=look or self.look,
-            seed=0,
-            views=views,
-            augmentation=augmentation,
-            progress=progress,
+    def dataset(self, *, valid_is_given=True):
+        return made_up_dataset(
+            self.features, self.labels, classes=self.classes, sizes=self.sizes, valid_is_given=valid_is_given
         )
+
+    def fit(self, *, valid_is_given=True, look=None, views=3, augmentation=SHIFTS):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(frozen, "view_embedder", lambda *_: look or self.look)
+            plan = FrozenPlan(views=views, augmentation=augmentation)
+            request = Request(recipe="frozen", plan=plan, work=Path("unused"))
+            return train_frozen(self.dataset(valid_is_given=valid_is_given), BASE, request)
 
 
 @pytest.mark.parametrize("valid_is_given", [True, False])
@@ -83,9 +87,7 @@ def test_train_frozen__valid_and_test_are_never_augmented(valid_is_given):
 def test_with_views__valid_rows_are_the_pictures_as_they_are():
     clouds = Clouds()
     views = training_views(SHIFTS, seed=0, count=2)
-    seen = with_views(
-        clouds.features, clouds.labels, train=clouds.train, valid=clouds.valid, views=views, look=clouds.look
-    )
+    seen = with_views(clouds.dataset(), views=views, embed_view=clouds.look)
     np.testing.assert_array_equal(seen.features[seen.valid], clouds.features[clouds.valid])
     np.testing.assert_array_equal(seen.labels[seen.valid], clouds.labels[clouds.valid])
     np.testing.assert_array_equal(seen.features[:90], clouds.features[clouds.train])
@@ -173,30 +175,11 @@ def fit_pictures(folder, kinds, *, engine, augmentation):
             for seed in seeds:
                 make(seed).save(folder / split / name / f"{seed}.png")
     backbone, index = load_backbone("lite0", size=64), scan(folder)
-    pictures = sorted(index.pictures, key=lambda picture: ("train", "valid").index(picture.split))
-    index = replace(index, pictures=tuple(pictures))
-
-    def look(view, rows, into):
-        part = replace(index, pictures=tuple(index.pictures[row] for row in rows))
-        embed(part, backbone, view=view, into=into, engine=engine)
-
-    labels = np.array([index.classes.index(picture.label) for picture in index.pictures])
+    dataset = with_features(index, embed(index, backbone, engine=engine).features)
     progress = Listening()
-    trained = train_frozen(
-        embed(index, backbone, engine=engine).features,
-        labels,
-        classes=index.classes,
-        depths=backbone.depths,
-        train=slice(0, 60),
-        valid=slice(60, 100),
-        valid_is_given=True,
-        look=look,
-        seed=0,
-        views=1,
-        augmentation=augmentation,
-        progress=progress,
-    )
-    return trained, progress.notes
+    plan = FrozenPlan(views=1, augmentation=augmentation)
+    request = Request(recipe="frozen", plan=plan, work=Path("unused"), progress=progress)
+    return train_frozen(dataset, backbone, request), progress.notes
 
 
 @pytest.fixture(autouse=True)
@@ -204,7 +187,7 @@ def needs_opencv():
     pytest.importorskip("cv2", reason="needs the extra: pip install 'tellapart[torch]'")
 
 
-def test_undone_labels__a_mirror_turns_left_into_right(tmp_path, engine):
+def test_changed_labels__a_mirror_turns_left_into_right(tmp_path, engine):
     kinds = {"left": lambda seed: arrow(seed, left=True), "right": lambda seed: arrow(seed, left=False)}
     shifts = replace(SHIFTS, horizontal_flip=True)
     trained, notes = fit_pictures(tmp_path, kinds, engine=engine, augmentation=shifts)
@@ -217,7 +200,7 @@ def test_undone_labels__a_mirror_turns_left_into_right(tmp_path, engine):
     assert trained.selected["augmentation"]["width_shift"] == SHIFTS.width_shift
 
 
-def test_undone_labels__a_turn_makes_lying_of_standing(tmp_path, engine):
+def test_changed_labels__a_turn_makes_lying_of_standing(tmp_path, engine):
     kinds = {
         "lying": lambda seed: arrow(seed, left=seed % 2 == 0),
         "standing": lambda seed: arrow(seed, left=seed % 2 == 0).rotate(90),
@@ -229,7 +212,7 @@ def test_undone_labels__a_turn_makes_lying_of_standing(tmp_path, engine):
     assert trained.selected["augmentation"]["horizontal_flip"] is True
 
 
-def test_undone_labels__textures_have_no_side(tmp_path, engine):
+def test_changed_labels__textures_have_no_side(tmp_path, engine):
     kinds = {"fine": lambda seed: texture(seed, fine=True), "coarse": lambda seed: texture(seed, fine=False)}
     trained, notes = fit_pictures(tmp_path, kinds, engine=engine, augmentation=EVERYTHING)
     assert notes == []
@@ -239,6 +222,11 @@ def test_undone_labels__textures_have_no_side(tmp_path, engine):
 SURE = LinearHead(weight=np.eye(3, dtype=np.float32), bias=np.zeros(3, np.float32), start=0, stop=3)
 CLASSES = np.array([0] * 80 + [1] * 80 + [2] * 20)
 SEEN = np.eye(3, dtype=np.float32)[CLASSES]
+
+
+def asked_about(features, labels):
+    """Valid pictures of classes a, b, c and d, and no others."""
+    return made_up_dataset(features, labels, classes="abcd"[: labels.max() + 1], sizes=(0, len(labels), 0))
 
 
 def seen_as(told):
@@ -251,7 +239,7 @@ def seen_as(told):
 
 
 def test_told_upside_down__few_pictures_conclude_nothing():
-    ask = partial(told_upside_down, SEEN, CLASSES, head=SURE, look=seen_as(CLASSES))
+    ask = partial(told_upside_down, asked_about(SEEN, CLASSES), head=SURE, embed_view=seen_as(CLASSES))
     assert ask(rows=[]) is None
     assert ask(rows=range(30, 129)) is None
     assert "100 of 100 pictures are told right, and upright 100, so" in ask(rows=range(30, 130))
@@ -260,7 +248,7 @@ def test_told_upside_down__few_pictures_conclude_nothing():
 def test_told_upside_down__a_head_that_knows_one_class_concludes_nothing():
     always = replace(SURE, weight=np.zeros((3, 3), np.float32), bias=np.array([1, 0, 0], np.float32))
     rows, labels = range(180), np.array([0] * 150 + [1] * 30)
-    assert told_upside_down(SEEN, labels, head=always, look=seen_as(CLASSES), rows=rows) is None
+    assert told_upside_down(asked_about(SEEN, labels), head=always, embed_view=seen_as(CLASSES), rows=rows) is None
 
 
 @pytest.mark.parametrize(("lost", "said"), [([0] * 9, True), ([0] * 10, False), ([170] * 8, True)])
@@ -268,7 +256,7 @@ def test_told_upside_down__nearly_all_must_be_told(lost, said):
     told = CLASSES.copy()
     for place, row in enumerate(lost):
         told[row + place] = 1 if row == 0 else 0
-    answer = told_upside_down(SEEN, CLASSES, head=SURE, rows=range(180), look=seen_as(told))
+    answer = told_upside_down(asked_about(SEEN, CLASSES), head=SURE, rows=range(180), embed_view=seen_as(told))
     assert bool(answer) == said
 
 
@@ -283,7 +271,8 @@ def test_told_upside_down__no_class_may_lose_more_than_half():
     def look(_view, rows, into):
         into[:] = seen[told[rows]]
 
-    ask = partial(told_upside_down, seen[labels], labels, head=head, rows=range(600), look=look)
+    dataset = asked_about(seen[labels], labels)
+    ask = partial(told_upside_down, dataset, head=head, rows=range(600), embed_view=look)
     assert ask() is None
     told[589] = 3
     assert ask() is not None
@@ -295,7 +284,7 @@ def test_told_upside_down__no_class_may_lose_more_than_half():
     ids=["no up", "not asked", "the small class turns into another"],
 )
 def test_suited_augmentation__turns_what_has_no_up(turn, swap, kept, monkeypatch):
-    finding = Undone(
+    finding = ChangedLabel(
         augmentation="vertical_flip",
         view=MovedView(upside_down=True),
         label=2,
@@ -305,20 +294,16 @@ def test_suited_augmentation__turns_what_has_no_up(turn, swap, kept, monkeypatch
         after=20,
     )
 
-    def undone(*_, augmentation, **__):
+    def changed(*_, augmentation, **__):
         assert augmentation.vertical_flip == turn
         return [finding] if swap else []
 
-    monkeypatch.setattr("tellapart.recipes.label_safety.undone_labels", undone)
+    monkeypatch.setattr("tellapart.recipes.label_safety.changed_labels", changed)
     progress = Listening()
     augmentation, left_out = suited_augmentation(
-        SEEN,
-        CLASSES,
+        asked_about(SEEN, CLASSES),
         head=SURE,
-        classes=("a", "b", "c"),
-        train=slice(0, 0),
-        valid=slice(0, 180),
-        look=seen_as(CLASSES),
+        embed_view=seen_as(CLASSES),
         augmentation=SHIFTS,
         turn=turn,
         progress=progress,
@@ -350,17 +335,13 @@ def test_asked_rows__valid_first_and_train_where_valid_is_small():
 
 
 def test_suited_augmentation__two_classes_are_enough_to_tell(monkeypatch):
-    monkeypatch.setattr("tellapart.recipes.label_safety.undone_labels", lambda *_, **__: [])
+    monkeypatch.setattr("tellapart.recipes.label_safety.changed_labels", lambda *_, **__: [])
     labels = np.array([0] * 120 + [1] * 120)
     told = np.where(np.arange(240) % 40 == 0, 1 - labels, labels)
     augmentation, _ = suited_augmentation(
-        np.eye(3, dtype=np.float32)[labels],
-        labels,
+        asked_about(np.eye(3, dtype=np.float32)[labels], labels),
         head=SURE,
-        classes=("a", "b"),
-        train=slice(0, 0),
-        valid=slice(0, 240),
-        look=seen_as(told),
+        embed_view=seen_as(told),
         augmentation=SHIFTS,
         turn=True,
         progress=Silent(),

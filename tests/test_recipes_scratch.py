@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from datasets import with_features
 from pictures import write_splits_and_classes
 from tellapart.backbones.engine import Engine
+from tellapart.backbones.pixels import small_pixels
 from tellapart.data import augment as augmentation_module
 from tellapart.data.augment import Augmentation
 from tellapart.data.scan import scan
@@ -19,15 +21,17 @@ from tellapart.heads.calibration import probabilities
 from tellapart.nets.device import Machine
 from tellapart.nets.schedule import Training
 from tellapart.recipes import scratch
-from tellapart.recipes.scratch import PLANS, Plan, planned_epochs, small_and_grey, train_scratch
+from tellapart.recipes.request import Request
+from tellapart.recipes.scratch import PLANS, ScratchPlan, planned_epochs, small_and_grey, train_scratch
 from tellapart.types import Index, Picture
 
 torch = pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
 pytest.importorskip("cv2", reason="needs the extra: pip install 'tellapart[torch]'")
 
+BASE = small_pixels()
 CPU = Machine(device="cpu", precision="f32", threads=1)
 SHORT = Training(epochs=6, batch=8, learning_rate=3e-3, average=0.5)
-PLAN = Plan(net="mnist-convnet", dropout=0.2, training=SHORT, pictures=10_000)
+PLAN = ScratchPlan(net="mnist-convnet", dropout=0.2, training=SHORT, pictures=10_000)
 COUNTS = {"train": {"a": 12, "b": 12}, "valid": {"a": 6, "b": 6}, "test": {"a": 6, "b": 6}}
 
 
@@ -40,9 +44,12 @@ def labels_of(index):
     return np.array([index.classes.index(picture.label) for picture in index.pictures])
 
 
-def run(index, work, **options):
-    settings = {"augmented": False, "size": 24, "classes": 2, "seed": 0, "plan": PLAN, "machine": CPU} | options
-    return train_scratch(index, labels_of(index), work=work, **settings)
+def run(index, work, *, augmented=False, **options):
+    dataset = with_features(index, np.zeros((len(index.pictures), BASE.width), np.float32))
+    request = Request(**{"recipe": "scratch", "size": 24, "plan": PLAN, "machine": CPU, "work": work} | options)
+    with pytest.MonkeyPatch.context() as patch:  # the pictures of some tests are not there to be looked at again
+        patch.setattr(scratch, "calibrated", lambda classifier, *_: classifier)
+        return train_scratch(dataset, BASE, request, augmented=augmented)
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +60,8 @@ def trained(data, tmp_path_factory):
 def test_train_scratch__learns(data, trained):
     rows = [row for row, picture in enumerate(data.pictures) if picture.split == "valid"]
     contents = [data.pictures[row].file.read_bytes() for row in rows]
-    squares = np.stack([trained.backbone.preprocess.apply(content).pixels for content in contents])
-    logits = trained.head.logits(Engine(trained.backbone, precision="f32").run(squares))
+    squares = np.stack([trained.base.preprocess.apply(content).pixels for content in contents])
+    logits = trained.head.logits(Engine(trained.base, precision="f32").run(squares))
     right = probabilities(logits, temperature=1.0).argmax(axis=1) == labels_of(data)[rows]
     assert right.mean() == 1
     assert trained.history[trained.selected["epoch"] - 1]["valid_accuracy"] == 1
@@ -70,7 +77,7 @@ def test_train_scratch__says_what_was_chosen(trained):
 def test_train_scratch__the_same_again(data, trained, tmp_path):
     again = run(data, tmp_path)
     assert again.weights == trained.weights
-    assert again.backbone.graph == trained.backbone.graph
+    assert again.base.graph == trained.base.graph
     assert run(data, tmp_path, seed=1).weights != trained.weights
 
 
@@ -119,7 +126,7 @@ def test_train_scratch__killed_and_started_again_ends_at_the_same_bits(data, tra
     found = run(data, tmp_path, on_epoch=lambda history: lengths.append(len(history)))
     assert lengths == [3, 4, 5, 6]
     assert found.weights == trained.weights
-    assert found.backbone.graph == trained.backbone.graph
+    assert found.base.graph == trained.base.graph
 
 
 class Notes:
@@ -153,7 +160,7 @@ def test_train_scratch__a_module_of_the_user_s_own(data, tmp_path):
     body = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 16 * 16, 4), torch.nn.Linear(4, 2))
     plan = replace(PLAN, training=replace(SHORT, epochs=1))
     trained = run(data, tmp_path, module=body, size=16, plan=plan)
-    assert (trained.selected["net"], trained.backbone.width) == ("Sequential", 4)
+    assert (trained.selected["net"], trained.base.width) == ("Sequential", 4)
 
 
 def test_train_scratch__a_module_with_other_classes(data, tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 
 from pictures import write_classes
-from tellapart.commands import train as job
+from tellapart import learn
 from tellapart.commands.train import train
 from tellapart.errors import UsageError
 from tellapart.nets.architectures import NETS, build_net
@@ -21,7 +21,7 @@ def test_smallest_size__is_built_and_one_pixel_less_is_not(net):
 
 @pytest.mark.parametrize(("recipe", "net"), [("scratch", "chapter-convnet"), ("scratch-augmented", "photo-convnet")])
 def test_train__too_small_a_net_stops_before_any_picture_is_looked_at(recipe, net, tmp_path, monkeypatch):
-    monkeypatch.setattr(job, "look_at", lambda *_arguments, **_options: pytest.fail("pictures were looked at"))
+    monkeypatch.setattr(learn, "look_at", lambda *_arguments, **_options: pytest.fail("pictures were looked at"))
     size = smallest_size(net) - 1
     with pytest.raises(UsageError, match=rf"{net} cannot take so small a picture: {size} px.*--size {size + 1};"):
         train(write_classes(tmp_path / "data", {"cat": 4, "dog": 4}), out=tmp_path / "run", recipe=recipe, size=size)

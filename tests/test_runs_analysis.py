@@ -137,7 +137,7 @@ def test_analyse__of_a_large_set_some_labels_are_checked_and_the_page_says_so(ru
 def test_base_of__one_that_does_not_ship_comes_out_of_the_model_file(run):
     bundle, _ = analysis.read_bundle(run / "model.tellapart")
     document = {"backbone": {"name": "mobilenetv3_small_050", "size": 64, "digest": "0" * 64}}
-    assert analysis.base_of(document, bundle) is bundle.backbone
+    assert analysis.base_of(document, bundle) is bundle.classifier.base
 
 
 def test_read_heats__as_they_were_packed():

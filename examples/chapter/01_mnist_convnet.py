@@ -32,9 +32,9 @@ from tellapart.commands.summary import summarise
 from tellapart.commands.train import train
 from tellapart.nets.schedule import Training
 from tellapart.progress import listener
-from tellapart.recipes.scratch import PLANS, Plan
+from tellapart.recipes.scratch import PLANS, ScratchPlan
 
-CHAPTER = Plan(
+CHAPTER = ScratchPlan(
     net="mnist-convnet",
     training=Training(epochs=5, batch=64, learning_rate=1e-3, optimiser="rmsprop", constant=True),
     pictures=5 * 60_000,

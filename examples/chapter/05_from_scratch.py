@@ -32,9 +32,9 @@ from tellapart.commands.summary import summarise
 from tellapart.commands.train import train
 from tellapart.nets.schedule import Training
 from tellapart.progress import listener
-from tellapart.recipes.scratch import PLANS, Plan
+from tellapart.recipes.scratch import PLANS, ScratchPlan
 
-CHAPTER = Plan(
+CHAPTER = ScratchPlan(
     net="chapter-convnet",
     training=Training(epochs=30, batch=20, learning_rate=1e-4, optimiser="rmsprop", constant=True),
     pictures=30 * 2000,

@@ -29,10 +29,10 @@ from tellapart.commands.train import train
 from tellapart.data.augment import CHAPTER as RANGES
 from tellapart.nets.schedule import Training
 from tellapart.progress import listener
-from tellapart.recipes.scratch import PLANS, Plan
+from tellapart.recipes.scratch import PLANS, ScratchPlan
 
 SEEN = 100 * 100 * 32  # epochs, steps and pictures: an epoch of ours is all 2000 pictures once
-CHAPTER = Plan(
+CHAPTER = ScratchPlan(
     net="chapter-convnet",
     dropout=0.5,
     augmentation=RANGES,

@@ -28,13 +28,13 @@ from common import (
 )
 from tellapart.commands.train import train
 from tellapart.progress import listener
-from tellapart.recipes.finetune import Plan
+from tellapart.recipes.finetune import FineTuningPlan
 
 
 def fit(options: argparse.Namespace) -> Path:
     """Train it; the run folder."""
     data = find_data(options, "cats_vs_dogs_small")
-    plan = Plan()
+    plan = FineTuningPlan()
     if options.short:
         plan = replace(plan, views=2, training=replace(plan.training, epochs=1))
     return train(

@@ -54,8 +54,8 @@ def a_picture(data: Path) -> Path:
 def draw_maps(options: argparse.Namespace, image: Path) -> list[tuple[str, str, str]]:
     """The maps of every stage with an activation, for one picture."""
     bundle, _ = read_bundle(run_of(9, options) / "model.tellapart")
-    reader = StageReader(bundle.backbone)
-    square = bundle.backbone.preprocess.apply(image.read_bytes()).pixels
+    reader = StageReader(bundle.classifier.base)
+    square = bundle.classifier.base.preprocess.apply(image.read_bytes()).pixels
     maps = reader.maps(square, stages=[name for name in reader.names if name.startswith("relu")])
     write_png(folder(options, 17) / "picture.png", square)
     for name, found in maps.items():

@@ -19,7 +19,7 @@ from tellapart.cli.tables import print_table, share
 from tellapart.commands.split import split
 from tellapart.errors import TellapartError, UsageError
 from tellapart.nets.summary import Layer
-from tellapart.recipes.scratch import Plan
+from tellapart.recipes.scratch import ScratchPlan
 from tellapart.types import SplitName
 
 HERE: Final = Path(__file__).resolve().parent
@@ -111,7 +111,7 @@ def load_example(row: int) -> Any:  # noqa: ANN401 - a module whose name no impo
     return module
 
 
-def shortened(plan: Plan, options: argparse.Namespace) -> Plan:
+def shortened(plan: ScratchPlan, options: argparse.Namespace) -> ScratchPlan:
     """The plan, of a single epoch where --short asks for it."""
     return replace(plan, training=replace(plan.training, epochs=1)) if options.short else plan
 

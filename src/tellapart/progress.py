@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Protocol, TextIO, cast
 
 from tellapart.errors import one_line
@@ -34,6 +35,27 @@ class Progress(Protocol):
 
     def note(self, message: str) -> None:
         """Something worth a line of its own."""
+
+
+class Stopwatch:
+    """Seconds of each named part of a job."""
+
+    def __init__(self) -> None:
+        """Start now."""
+        self.started = time.perf_counter()
+        self.parts: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.parts[name] = round(time.perf_counter() - started, 3)
+
+    def elapsed(self) -> float:
+        """Seconds since it was started."""
+        return time.perf_counter() - self.started
 
 
 class Silent:

@@ -22,11 +22,10 @@ from tellapart.bundle.abstention import pack_abstention, read_abstention
 from tellapart.bundle.container import RETRAIN, parse_json, read_container
 from tellapart.bundle.graph import HEAD_BIAS, HEAD_WEIGHT, RESIZED, model_graph, used_depths
 from tellapart.bundle.self_test import draw_cards, to_png
+from tellapart.classifier import Classifier
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import ModelFileError, PictureError
 from tellapart.files import to_json
-from tellapart.heads.abstention import Abstention, Flags
-from tellapart.heads.calibration import probabilities
 from tellapart.heads.linear import LinearHead
 from tellapart.types import Features, Pixels, Probabilities
 
@@ -36,6 +35,7 @@ from tellapart.types import Features, Pixels, Probabilities
 TOLERANCE: Mapping[str, float] = {"f32": 0.005, "f16": 0.02, "bf16": 0.09}
 HEAD_TOLERANCE = 1e-4  # of logits (relative to the largest) and probabilities from given features: only rounding
 FEATURES = np.dtype("<f2")  # how features stand in check.json
+WEIGHTS = "weights.safetensors"
 MOST_CARDS = 16  # what a file from elsewhere may ask to be computed at once
 
 
@@ -44,70 +44,42 @@ class Bundle:
     """A model file, read and checked.
 
     Attributes:
-        classes: K names, in the order of every column.
-        backbone: the base inside the file, from prepared squares to features.
-        head: the linear head on those features.
-        temperature: what logits are divided by before the softmax.
-        doubt: when an answer should not stand.
+        classifier: what answers.
         manifest: model.json as it stands.
         members: the other members of the file, by name.
     """
 
-    classes: tuple[str, ...]
-    backbone: Backbone
-    head: LinearHead
-    temperature: float
-    doubt: Abstention
+    classifier: Classifier
     manifest: Mapping[str, Any]
     members: Mapping[str, bytes]
 
-    def probabilities(self, features: Features) -> Probabilities:
-        """float64 [N, K] from features float32 [N, D]."""
-        return probabilities(self.head.logits(features), temperature=self.temperature)
-
-    def flags(self, shares: Probabilities, features: Features) -> Flags:
-        """What to say beside the answers float64 [N, K] about features float32 [N, D]."""
-        return self.doubt.flags(shares, features, last=self.backbone.depths[-1])
-
 
 def pack_bundle(
-    *,
-    backbone: Backbone,
-    head: LinearHead,
-    temperature: float,
-    classes: Sequence[str],
-    manifest: Mapping[str, Any],
-    card: str,
-    weights: bytes | None = None,
-    doubt: Abstention | None = None,
+    classifier: Classifier, *, manifest: Mapping[str, Any], card: str
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The manifest and members of a model file, for `write_container`.
 
     Args:
-        backbone: the base the head was trained on.
-        head: the linear head on some of the base's depths.
-        temperature: what logits are divided by before the softmax.
-        classes: K names in the order of the head's columns.
+        classifier: what answers.
         manifest: what else model.json says (recipe, versions, what was selected).
         card: the model card, Markdown.
-        weights: of a net that was trained, as a safetensors file, to go on from; None without.
-        doubt: when an answer should not stand; None for a model that never doubts.
     """
-    depths = {depth.name: depth.stop - depth.start for depth in used_depths(backbone, head)}
-    doubted, directions = pack_abstention(doubt or Abstention())
+    base, head = classifier.base, classifier.head
+    depths = {depth.name: depth.stop - depth.start for depth in used_depths(base, head)}
+    thresholds, directions = pack_abstention(classifier.abstention)
     document = {
         **manifest,
-        "classes": list(classes),
-        "preprocess": backbone.preprocess.to_json(),
-        "backbone": {"name": backbone.name, "digest": backbone.digest, "depths": depths},
-        "temperature": temperature,
-        **doubted,
+        "classes": list(classifier.classes),
+        "preprocess": base.preprocess.to_json(),
+        "backbone": {"name": base.name, "digest": base.digest, "depths": depths},
+        "temperature": classifier.temperature,
+        **thresholds,
     }
-    graph = model_graph(backbone, head, temperature=temperature)
+    graph = model_graph(base, head, temperature=classifier.temperature)
     members = {"model.onnx": graph, "README.md": card.encode(), **directions}
-    if weights is not None:
-        members["weights.safetensors"] = weights
-    check = check_cards(assemble(document, members, Path("model.tellapart")))
+    if classifier.weights is not None:
+        members[WEIGHTS] = classifier.weights
+    check = check_cards(assemble(document, members, Path("model.tellapart")).classifier)
     return document, {**members, "check.json": (to_json(check) + "\n").encode()}
 
 
@@ -122,7 +94,7 @@ def read_bundle(path: Path) -> tuple[Bundle, Engine]:
         raise ModelFileError("members are missing from the model file", where=path, hint=RETRAIN)
     bundle = assemble(manifest, members, path)
     try:
-        engine = Engine(bundle.backbone, precision=native_precision())
+        engine = Engine(bundle.classifier.base, precision=native_precision())
     except (RuntimeError, KeyError) as error:
         raise ModelFileError("model.onnx cannot be run", where=path, hint=RETRAIN) from error
     self_check(bundle, engine, path=path)
@@ -136,7 +108,7 @@ def assemble(manifest: Mapping[str, Any], members: Mapping[str, bytes], path: Pa
         raise ModelFileError("model.onnx refers to files outside the model file", where=path, hint=RETRAIN)
     try:
         classes = _class_names(manifest["classes"])
-        backbone = Backbone(
+        base = Backbone(
             name=_text(manifest["backbone"]["name"]),
             graph=graph,
             preprocess=Preprocess.from_json(manifest["preprocess"]),
@@ -145,21 +117,22 @@ def assemble(manifest: Mapping[str, Any], members: Mapping[str, bytes], path: Pa
             entry=RESIZED,
         )
         temperature = _number(manifest["temperature"])
-        head = read_head(graph, features=backbone.width, classes=len(classes))
+        head = read_head(graph, features=base.width, classes=len(classes))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ModelFileError("model.json and model.onnx do not fit together", where=path, hint=RETRAIN) from error
     if not (np.isfinite(temperature) and temperature > 0):
         raise ModelFileError("the temperature in model.json is no positive number", where=path, hint=RETRAIN)
-    last = backbone.depths[-1]
-    return Bundle(
+    last, selected = base.depths[-1], manifest.get("selected")
+    classifier = Classifier(
         classes=classes,
-        backbone=backbone,
+        base=base,
         head=head,
         temperature=temperature,
-        doubt=read_abstention(manifest, members, width=last.stop - last.start, path=path),
-        manifest=manifest,
-        members=members,
+        abstention=read_abstention(manifest, members, width=last.stop - last.start, path=path),
+        selected=selected if isinstance(selected, dict) else {},
+        weights=members.get(WEIGHTS),
     )
+    return Bundle(classifier=classifier, manifest=manifest, members=members)
 
 
 def read_head(graph: bytes, *, features: int, classes: int) -> LinearHead:
@@ -181,17 +154,17 @@ def read_head(graph: bytes, *, features: int, classes: int) -> LinearHead:
     return LinearHead(weight=weight, bias=bias, start=0, stop=features)
 
 
-def check_cards(bundle: Bundle) -> dict[str, Any]:
+def check_cards(classifier: Classifier) -> dict[str, Any]:
     """What becomes check.json: the test cards, and what this model makes of them, computed in float32.
 
     The features prove the way from bytes through the base, whatever the head; the logits and probabilities, which
     follow from the features as they stand here, prove the head and the temperature; the classes prove their order.
     """
     cards = [to_png(card) for card in draw_cards()]
-    features = Engine(bundle.backbone, precision="f32").run(prepare_cards(bundle, cards)).astype(FEATURES)
-    logits, shares = answers_of(bundle, features)
+    features = Engine(classifier.base, precision="f32").run(prepare_cards(classifier, cards)).astype(FEATURES)
+    logits, shares = answers_of(classifier, features)
     return {
-        "classes": list(bundle.classes),
+        "classes": list(classifier.classes),
         "cards": [
             {
                 "png": base64.b64encode(card).decode(),
@@ -210,18 +183,19 @@ def self_check(bundle: Bundle, engine: Engine, *, path: Path) -> float:
     Raises:
         ModelFileError: check.json is malformed, or something is off by more than its tolerance.
     """
+    classifier = bundle.classifier
     check = parse_json(bundle.members["check.json"], what="check.json", path=path)
     try:
         cards = check["cards"][:MOST_CARDS]
         pictures = [base64.b64decode(card["png"], validate=True) for card in cards]
         kept = [base64.b64decode(card["features"], validate=True) for card in cards]
         features = np.stack([np.frombuffer(row, FEATURES) for row in kept])
-        apart = feature_distance(bundle, engine.run(prepare_cards(bundle, pictures)), features)
+        apart = feature_distance(classifier, engine.run(prepare_cards(classifier, pictures)), features)
         stated = [np.array([card[name] for card in cards], np.float64) for name in ("logits", "probabilities")]
-        head = max(map(largest_difference, answers_of(bundle, features), stated))
+        head = max(map(largest_difference, answers_of(classifier, features), stated))
     except (KeyError, TypeError, ValueError, binascii.Error, PictureError, RuntimeError) as error:
         raise ModelFileError("the self-check in the model file cannot be run", where=path, hint=RETRAIN) from error
-    if check.get("classes") != list(bundle.classes) or not head <= HEAD_TOLERANCE:
+    if check.get("classes") != list(classifier.classes) or not head <= HEAD_TOLERANCE:
         raise ModelFileError("model.json or the head was changed after training", where=path, hint=RETRAIN)
     if not apart <= TOLERANCE[engine.precision]:
         what = f"the model file gives other answers here than where it was made (off by {apart:.3f})"
@@ -229,28 +203,28 @@ def self_check(bundle: Bundle, engine: Engine, *, path: Path) -> float:
     return apart
 
 
-def answers_of(bundle: Bundle, features: NDArray[np.float16]) -> tuple[NDArray[np.float64], Probabilities]:
+def answers_of(classifier: Classifier, features: NDArray[np.float16]) -> tuple[NDArray[np.float64], Probabilities]:
     """Logits and probabilities, float64 [N, K] each, of kept features float16 [N, D]."""
     rows = features.astype(np.float32)
-    return bundle.head.logits(rows), bundle.probabilities(rows)
+    return classifier.head.logits(rows), classifier.probabilities(rows)
 
 
-def feature_distance(bundle: Bundle, given: Features, expected: NDArray[np.float16]) -> float:
+def feature_distance(classifier: Classifier, given: Features, expected: NDArray[np.float16]) -> float:
     """The distance between features [N, D] in the last depth, relative to the size of the expected ones.
 
     Raises:
         ValueError: they are of different shapes, or nothing finite is expected.
     """
-    last = bundle.backbone.depths[-1]
+    last = classifier.base.depths[-1]
     reference = expected[:, last.start : last.stop].astype(np.float64)
     if given.shape != expected.shape or not reference.any() or not np.isfinite(reference).all():
         raise ValueError(f"features of shape {expected.shape}, not {given.shape}, or not finite")
     return float(np.linalg.norm(given[:, last.start : last.stop] - reference) / np.linalg.norm(reference))
 
 
-def prepare_cards(bundle: Bundle, cards: Sequence[bytes]) -> Pixels:
+def prepare_cards(classifier: Classifier, cards: Sequence[bytes]) -> Pixels:
     """Squares uint8 [N, S, S, 3] of pictures given as the bytes of their files."""
-    return np.stack([bundle.backbone.preprocess.apply(card).pixels for card in cards])
+    return np.stack([classifier.base.preprocess.apply(card).pixels for card in cards])
 
 
 def largest_difference(given: NDArray[np.float64], expected: NDArray[np.float64]) -> float:

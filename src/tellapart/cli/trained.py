@@ -88,7 +88,7 @@ def evaluate(model: Model, data: Data, as_json: Json = False) -> None:
     \b
     tellapart evaluate runs/pictures/model.tellapart other_pictures/
     """
-    from tellapart.commands.predict import evaluate_model
+    from tellapart.commands.evaluate import evaluate_model
 
     figures = evaluate_model(model, data, progress=listener())
     if as_json:

@@ -59,23 +59,24 @@ def explain(
     """
     out = default_folder(model) if out is None else out
     bundle, engine = read_bundle(model)
-    if class_name is not None and class_name not in bundle.classes:
-        hint = f"The model knows: {', '.join(bundle.classes)}."
+    classifier = bundle.classifier
+    if class_name is not None and class_name not in classifier.classes:
+        hint = f"The model knows: {', '.join(classifier.classes)}."
         raise UsageError("the model does not know this class", where=class_name, hint=hint)
     index = without_sheets(index_of_paths(paths), out)
     targets = [out / name for name in sheet_names(index)]
     for target in targets:
         check_replaceable(target)
-    wanted = bundle.classes.index(class_name) if class_name is not None else None
+    wanted = classifier.classes.index(class_name) if class_name is not None else None
     rows: list[dict[str, Any]] = []
-    explanations = explain_pictures(bundle, index, engine=engine, targets=wanted, stage=stage, progress=progress)
+    explanations = explain_pictures(classifier, index, engine=engine, targets=wanted, stage=stage, progress=progress)
     for explanation, target in zip(explanations, targets, strict=True):
-        document = explanation.to_json(bundle.classes)
+        document = explanation.to_json(classifier.classes)
         if explanation.failure:
             rows.append({**document, "file": None})
             continue
         title = Path(explanation.picture.path).name
-        files.write_bytes(target, marked_png(panel(explanation, classes=bundle.classes, title=title)))
+        files.write_bytes(target, marked_png(panel(explanation, classes=classifier.classes, title=title)))
         rows.append({**document, "file": str(target)})
     if all(row["file"] is None for row in rows):
         raise DataError(f"none of the pictures can be read ({rows[0]['error']})", where=rows[0]["path"])
@@ -83,7 +84,7 @@ def explain(
         "schema": 1,
         "model": str(model),
         "folder": str(out),
-        "classes": list(bundle.classes),
+        "classes": list(classifier.classes),
         "pictures": rows,
     }
 

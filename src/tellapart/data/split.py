@@ -19,14 +19,19 @@ SHARES: Final[Mapping[SplitName, int]] = {"train": 70, "valid": 15, "test": 15} 
 CARVED: Final = 15  # per cent of train that becomes the split which the data lacks
 
 
-def assign_splits(index: Index, *, seed: int) -> Index:
+def assign_splits(index: Index, *, seed: int, shares: Mapping[SplitName, int] = SHARES) -> Index:
     """Give every picture a split.
 
-    Without splits in the data (or with nothing but train) 70 / 15 / 15 per cent of each class are drawn. Where the data
-    has train and one other split, the missing one is drawn from train, 15 per cent of each class. A picture's split
+    Without splits in the data (or with nothing but train) the shares are drawn of each class. Where the data has train
+    and one other split, the missing one is drawn from train, 15 per cent of each class. A picture's split
     depends on the seed, its path (or group) and the others of its class, on nothing else: not on other classes, the
     machine, or the order of the index. Groups are kept whole, and the shares are met as well as that allows; but what
     the data itself has put into a split stays there.
+
+    Args:
+        index: labelled pictures.
+        seed: another seed, another draw.
+        shares: the splits that are wanted, and their parts in per cent, train first.
 
     Returns:
         The index with its pictures in the order train, valid, test, then as before.
@@ -36,38 +41,39 @@ def assign_splits(index: Index, *, seed: int) -> Index:
     """
     given = {picture.split for picture in index.pictures if picture.split is not None}
     _check_given(index, given)
-    if given == set(SPLITS):
+    drawn_shares = shares_to_draw(given, shares)
+    if drawn_shares is None:
         return _in_order(index, [picture.split for picture in index.pictures])
-    shares = SHARES if given <= {"train"} else _carving(given)
     pool = [place for place, picture in enumerate(index.pictures) if picture.split in (None, "train")]
     splits = [picture.split for picture in index.pictures]
-    drawn = draw([index.pictures[place] for place in pool], shares=shares, seed=seed)
+    drawn = draw([index.pictures[place] for place in pool], shares=drawn_shares, seed=seed)
     for place, split in zip(pool, drawn, strict=True):
         splits[place] = split
     return _in_order(index, splits)
 
 
-def how_far_off(before: Index, after: Index) -> dict[str, Any] | None:
+def how_far_off(before: Index, after: Index, *, shares: Mapping[SplitName, int] = SHARES) -> dict[str, Any] | None:
     """By how much a drawn split misses its share where it misses most, ready for JSON; None where nothing was drawn.
 
     Args:
         before: the index that assign_splits was given.
         after: what it returned.
+        shares: those that it was given.
 
     Returns:
         `class`, `split`, `pictures` it has there, and `wanted`, the number that the shares ask for.
     """
     given = {picture.split for picture in before.pictures if picture.split is not None}
-    if given == set(SPLITS):
+    drawn_shares = shares_to_draw(given, shares)
+    if drawn_shares is None:
         return None
-    shares = SHARES if given <= {"train"} else _carving(given)
     kept = {picture.path for picture in before.pictures if picture.split not in (None, "train")}
     drawn = [picture for picture in after.pictures if picture.path not in kept]
     counts = Counter((picture.label or "", picture.split) for picture in drawn)
     rows: list[dict[str, Any]] = [
         {"class": label, "split": split, "pictures": counts[label, split], "wanted": wanted}
         for label in after.classes
-        for split, wanted in targets(sum(counts[label, split] for split in shares), shares).items()
+        for split, wanted in targets(sum(counts[label, split] for split in drawn_shares), drawn_shares).items()
     ]
     return max(rows, key=lambda row: abs(row["pictures"] - row["wanted"]))
 
@@ -82,8 +88,14 @@ def write_splits(path: Path, index: Index) -> None:
     write_csv(path, ("path", "label", "split", "group"), rows)
 
 
-def _carving(given: Iterable[SplitName]) -> Mapping[SplitName, int]:
-    return {"train": 100 - CARVED, **{split: CARVED for split in SPLITS if split not in given}}
+def shares_to_draw(given: Iterable[SplitName], shares: Mapping[SplitName, int]) -> Mapping[SplitName, int] | None:
+    """What is drawn of train where the data has these splits; None where it has all that are wanted."""
+    missing = [split for split in shares if split not in set(given)]
+    if not missing:
+        return None
+    if set(given) <= {"train"}:
+        return shares
+    return {"train": 100 - CARVED, **dict.fromkeys(missing, CARVED)}
 
 
 def _check_given(index: Index, given: set[SplitName]) -> None:

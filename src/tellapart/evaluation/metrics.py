@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from tellapart.evaluation.intervals import UNKNOWN, Interval, wilson
 from tellapart.evaluation.reliability import calibration_error, reliability
 from tellapart.evaluation.resampling import calibration_noise, figure_intervals
-from tellapart.evaluation.selective import risk_coverage
+from tellapart.evaluation.selective import risk_coverage, selective_figures
+from tellapart.heads.abstention import Flags
 from tellapart.heads.calibration import top_probability
 from tellapart.types import Labels, Probabilities
 
@@ -25,7 +26,9 @@ SMALLEST_PROBABILITY = 1e-15
 SUM_TOLERANCE = 1e-4
 
 
-def evaluate(probabilities: Probabilities, labels: Labels, *, classes: Sequence[str]) -> dict[str, Any]:
+def evaluate(
+    probabilities: Probabilities, labels: Labels, *, classes: Sequence[str], flags: Flags | None = None
+) -> dict[str, Any]:
     """Every figure of one split, ready for JSON.
 
     The prediction is the class of the largest probability, the first of them on a tie. Shares carry their 95 % Wilson
@@ -36,6 +39,7 @@ def evaluate(probabilities: Probabilities, labels: Labels, *, classes: Sequence[
         probabilities: float64 [N, K], rows that sum to one.
         labels: int64 [N], positions in classes.
         classes: the K class names.
+        flags: what is said beside each of the N answers; None where that is not asked about.
 
     Returns:
         `n`; `accuracy` {value, low, high}; `balanced_accuracy`, the mean recall of the classes present; `log_loss` in
@@ -45,7 +49,7 @@ def evaluate(probabilities: Probabilities, labels: Labels, *, classes: Sequence[
         f1}], each {value, low, high}; `confusion`, K x K counts with a row a true class and a column a predicted one;
         `intervals`, {low, high, method} of each figure that is a bare number; `ece_noise`, the calibration error that
         chance alone would give; `reliability`, the bins behind the calibration error; `risk_coverage`, what is
-        answered and what of it is wrong at each threshold.
+        answered and what of it is wrong at each threshold; and with flags `selective`, see `selective_figures`.
 
     Raises:
         ValueError: no pictures, shapes that do not fit, labels outside the classes, or rows that are no probabilities.
@@ -80,6 +84,7 @@ def evaluate(probabilities: Probabilities, labels: Labels, *, classes: Sequence[
         "ece_noise": calibration_noise(confidence),
         "reliability": reliability(confidence, correct=correct),
         "risk_coverage": risk_coverage(confidence, correct=correct),
+        **({} if flags is None else {"selective": selective_figures(flags, correct=correct)}),
     }
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tellapart.backbones.engine import Engine
-from tellapart.bundle.bundle import Bundle
+from tellapart.classifier import Classifier
 from tellapart.data.decode import decode, upright
 from tellapart.errors import PictureError
 from tellapart.explain.exact import MapReader, Seen, exact_heat_map
@@ -29,7 +29,7 @@ Targets = Sequence[int | None]
 
 
 def explain_pictures(
-    bundle: Bundle,
+    classifier: Classifier,
     index: Index,
     *,
     engine: Engine,
@@ -44,7 +44,7 @@ def explain_pictures(
     occlusion map, for which the engine looks at each picture 82 times.
 
     Args:
-        bundle: the model file.
+        classifier: what answers.
         index: the pictures, N of them.
         engine: its base, compiled, as `read_bundle` returns it.
         targets: the class to explain, by position; None for the one predicted; or one of these for each picture.
@@ -57,7 +57,7 @@ def explain_pictures(
         UsageError: there is no such stage; the message has those there are.
     """
     progress = progress or Silent()
-    explainer = Explainer(bundle, engine=engine, stage=stage)
+    explainer = Explainer(classifier, engine=engine, stage=stage)
     wanted = [targets] * len(index.pictures) if targets is None or isinstance(targets, int) else list(targets)
     progress.start("Explaining pictures", total=len(index.pictures), unit="pictures")
     try:
@@ -71,8 +71,8 @@ def explain_pictures(
 class Explainer:
     """A model file ready to explain; the maps are compiled when the first picture needs them."""
 
-    def __init__(self, bundle: Bundle, *, engine: Engine, stage: str | None = None) -> None:
-        self._bundle = bundle
+    def __init__(self, classifier: Classifier, *, engine: Engine, stage: str | None = None) -> None:
+        self._classifier = classifier
         self._engine = engine
         self._stage = stage
 
@@ -80,20 +80,20 @@ class Explainer:
     def reader(self) -> MapReader | None:
         """The base with its maps, or None where it has none."""
         try:
-            return MapReader(self._bundle.backbone, precision=self._engine.precision)
+            return MapReader(self._classifier.base, precision=self._engine.precision)
         except KeyError:
             return None
 
     @cached_property
     def graph_cam(self) -> GraphCam:
         """The base and head in torch."""
-        return GraphCam(self._bundle.backbone, self._bundle.head)
+        return GraphCam(self._classifier.base, self._classifier.head)
 
     def explain(self, index: Index, picture: Picture, *, target: int | None, longest: int) -> Explanation:
         """Explain one picture of an index."""
         try:
             content = picture_content(index, picture)
-            square = prepare_content(content, self._bundle.backbone).pixels
+            square = prepare_content(content, self._classifier.base).pixels
             shown = shown_pixels(content, longest=longest)
         except PictureError as error:
             return Explanation(picture=picture, failure=error.what)
@@ -101,26 +101,26 @@ class Explainer:
         features = seen[0][np.newaxis] if seen is not None else self._engine.run(square[np.newaxis])
         # Rounded as `embed` rounds them, so that the probabilities are those of `predict`.
         features = features.astype(np.float16).astype(np.float32)
-        answer = self._bundle.probabilities(features)
+        answer = self._classifier.probabilities(features)
         heat = self.heat_map(square, seen, target=int(answer.argmax()) if target is None else target)
-        flags = self._bundle.flags(answer, features)
+        flags = self._classifier.flags(answer, features)
         return Explanation(picture=picture, pixels=shown, probabilities=answer[0], flags=flags, heat=heat)
 
     def heat_map(self, square: Pixels, seen: Seen | None, *, target: int) -> HeatMap:
         """The map of a prepared square [S, S, 3] for a class: Grad-CAM if asked for, else exact, else by occlusion."""
-        name = self._bundle.classes[target]
+        name = self._classifier.classes[target]
         if self._stage is not None:
             values, logit = self.graph_cam.heat(square, stage=self._stage, target=target)
             return HeatMap(values=values, method=GRAD_CAM, target=target, class_name=name, logit=logit)
         if seen is not None:
-            exact = exact_heat_map(*seen, side=len(square), head=self._bundle.head, target=target, class_name=name)
+            exact = exact_heat_map(*seen, side=len(square), head=self._classifier.head, target=target, class_name=name)
             if exact is not None:
                 return exact
         return occlusion_heat_map(square, score=self._score(target), target=target, class_name=name)
 
     def _score(self, target: int) -> Callable[[Pixels], NDArray[np.float64]]:
         def score(squares: Pixels) -> NDArray[np.float64]:
-            logits: NDArray[np.float64] = self._bundle.head.logits(self._engine.run(squares))[:, target]
+            logits: NDArray[np.float64] = self._classifier.head.logits(self._engine.run(squares))[:, target]
             return logits
 
         return score

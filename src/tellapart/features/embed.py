@@ -14,10 +14,10 @@ import hashlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +91,22 @@ class Embedded:
     precision: str
     decode_s: float
     embed_s: float
+
+    def take(self, rows: Sequence[int]) -> Self:
+        """The same of some rows only, or in another order: copies, since this one stays as it is."""
+        kept, pictures = list(rows), self.index.pictures
+        return replace(
+            self,
+            features=self.features[kept],
+            index=replace(self.index, pictures=tuple(pictures[row] for row in kept)),
+            digests=tuple(self.digests[row] for row in kept),
+            miniatures=self.miniatures[kept] if len(self.miniatures) else self.miniatures,
+            pixel_digests=tuple(self.pixel_digests[row] for row in kept),
+        )
+
+    def without_miniatures(self) -> Self:
+        """The same without its miniatures; an array of its own, since a view would keep all of them in memory."""
+        return replace(self, miniatures=np.empty((0, SIDE, SIDE, 3), np.uint8))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -340,30 +356,9 @@ def prepare_content(content: bytes | NDArray[np.uint8], backbone: Backbone) -> P
     return backbone.preprocess.apply_array(content)
 
 
-def without_miniatures(embedded: Embedded) -> Embedded:
-    """The same without its miniatures; an array of its own, since a view would keep all of them in memory."""
-    return replace(embedded, miniatures=np.empty((0, SIDE, SIDE, 3), np.uint8))
-
-
 def compact_rows(matrix: NDArray[Scalar], rows: list[int]) -> NDArray[Scalar]:
     """Move the given rows, in rising order, to the top of the array in place, and return them as a view [M, …]."""
     for target, source in enumerate(rows):
         if target != source:
             matrix[target] = matrix[source]
     return matrix[: len(rows)]
-
-
-def reorder_rows(matrix: Features, order: Iterable[int]) -> None:
-    """Permute rows in place, without a second matrix: row i becomes what row order[i] was."""
-    targets = list(order)
-    for start in range(len(targets)):
-        if targets[start] == start:
-            continue
-        first = matrix[start].copy()
-        row = start
-        while (source := targets[row]) != start:
-            matrix[row] = matrix[source]
-            targets[row] = row
-            row = source
-        matrix[row] = first
-        targets[row] = row

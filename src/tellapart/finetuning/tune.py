@@ -27,7 +27,7 @@ from tellapart.extras import load_torch
 from tellapart.finetuning.frozen_part import Views
 from tellapart.finetuning.onnx_in_torch import Stages, trainable_stages, with_weights
 from tellapart.finetuning.split_point import Cut
-from tellapart.heads.calibration import fit_temperature, probabilities
+from tellapart.heads.calibration import calibrated_losses
 from tellapart.heads.dual_space import Standard
 from tellapart.heads.linear import LinearHead
 from tellapart.nets.device import Machine
@@ -49,7 +49,7 @@ JUDGED_TOGETHER: Final = 64  # pictures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class FrozenOutputs:
     """What the frozen part gave.
 
     Attributes:
@@ -111,7 +111,7 @@ class Tuned:
 
 def finetune(
     start: Start,
-    seen: Seen,
+    seen: FrozenOutputs,
     *,
     training: Training,
     head_rate: float,
@@ -302,11 +302,10 @@ def judged_loss(module: torch.nn.Module, pictures: Pictures, *, machine: Machine
         return None
     run_epoch(judging_step(module, machine=machine, keep=logits), batches)
     labels, found = np.concatenate([batch.labels for batch in batches]), np.concatenate(logits)
-    calibrated = probabilities(found, temperature=fit_temperature(found, labels))
-    return float(-np.log(np.maximum(calibrated[np.arange(len(labels)), labels], 1e-15)).mean())
+    return float(calibrated_losses(found, labels).mean())
 
 
-def _pictures(start: Start, seen: Seen, *, training: Training, seed: int) -> Pictures:
+def _pictures(start: Start, seen: FrozenOutputs, *, training: Training, seed: int) -> Pictures:
     digest = hashlib.sha256(f"{start.backbone.digest} {start.cut} {seen.train.shape}".encode())
     for part in (seen.train[:, [0, -1], :1], seen.labels, seen.valid[:, :1], start.head.weight, start.head.bias):
         digest.update(part.tobytes())
@@ -319,7 +318,7 @@ def _pictures(start: Start, seen: Seen, *, training: Training, seed: int) -> Pic
     )
 
 
-def view_batches(seen: Seen, *, batch: int, seed: int, epoch: int) -> Iterator[Batch]:
+def view_batches(seen: FrozenOutputs, *, batch: int, seed: int, epoch: int) -> Iterator[Batch]:
     """Every training picture once, in an order of (seed, epoch), each in the view whose turn it is."""
     views = seen.train.shape[1]
     order = generator(seed, "order", epoch).permutation(len(seen.labels))
@@ -327,7 +326,7 @@ def view_batches(seen: Seen, *, batch: int, seed: int, epoch: int) -> Iterator[B
         yield Batch(inputs=seen.train[rows, (rows + epoch) % views], labels=seen.labels[rows])
 
 
-def valid_batches(seen: Seen) -> Iterator[Batch]:
+def valid_batches(seen: FrozenOutputs) -> Iterator[Batch]:
     cuts = [*range(0, len(seen.valid), JUDGED_TOGETHER), len(seen.valid)]
     for first, last in pairwise(cuts):
         yield Batch(inputs=np.array(seen.valid[first:last]), labels=seen.valid_labels[first:last])

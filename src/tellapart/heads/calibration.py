@@ -15,6 +15,7 @@ from tellapart.types import Labels, Probabilities
 PRIOR_PICTURES = 2.0  # a log temperature of 1 away from 0 costs as much as 1 nat on this many pictures
 BOUND = math.log(20.0)  # temperatures stay within 1/20 and 20
 ACCURACY = 1e-6  # of the log temperature
+LEAST = 1e-15  # a probability that counts in a loss
 
 
 def probabilities(logits: NDArray[np.float64], *, temperature: float) -> Probabilities:
@@ -57,6 +58,13 @@ def fit_temperature(logits: NDArray[np.float64], labels: Labels) -> float:
         else:
             low = middle
     return math.exp((low + high) / 2)
+
+
+def calibrated_losses(logits: NDArray[np.float64], labels: Labels) -> NDArray[np.float64]:
+    """The log loss float64 [N] of each picture, from logits float64 [N, K] at the temperature that suits them best."""
+    calibrated = probabilities(logits, temperature=fit_temperature(logits, labels))
+    losses: NDArray[np.float64] = -np.log(np.maximum(calibrated[np.arange(len(labels)), labels], LEAST))
+    return losses
 
 
 def _slope(margins: NDArray[np.float64], log_temperature: float) -> float:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tellapart.errors import TellapartError
 from tellapart.files import to_json
-from tellapart.heads.calibration import fit_temperature, probabilities
+from tellapart.heads.calibration import calibrated_losses
 from tellapart.nets.checkpoint import (
     fill_module,
     learner_tensors,
@@ -200,19 +200,15 @@ def _epoch(
         "seconds": round(trained["seconds"] + judged["seconds"], 3),
         "pictures_per_s": round(trained["pictures_per_s"], 1),
     }
-    return row, _score(np.concatenate(logits), np.concatenate(labels)) if labels else None
+    if not labels:
+        return row, None
+    return row, float(calibrated_losses(np.concatenate(logits), np.concatenate(labels)).mean())
 
 
 def _noted(batches: Iterable[Batch], labels: list[Labels]) -> Iterable[Batch]:
     for batch in batches:
         labels.append(batch.labels)
         yield batch
-
-
-def _score(logits: NDArray[np.float64], labels: Labels) -> float:
-    """Mean log loss of logits float64 [N, K], after the temperature that suits them best."""
-    calibrated = probabilities(logits, temperature=fit_temperature(logits, labels))
-    return float(-np.log(np.maximum(calibrated[np.arange(len(labels)), labels], 1e-15)).mean())
 
 
 def _copied(module: torch.nn.Module) -> dict[str, Any]:

@@ -10,62 +10,51 @@ whole command with an empty cache, one run each:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tellapart.heads.calibration import fit_temperature
-from tellapart.heads.search import search_head
-from tellapart.progress import Progress, Silent
-from tellapart.recipes.trained import TrainedHead
-from tellapart.types import Depth, Features, Labels
+from tellapart.backbones.backbone import Backbone
+from tellapart.classifier import Classifier
+from tellapart.heads.search import HeadSearch, search_head
+from tellapart.recipes.looking import calibrated
+from tellapart.recipes.request import Dataset, Request
 
 # Training pictures times classes, which the time of a search is proportional to. 1259 digits of ten classes are
 # searched by five folds in 7 s on two cores; 42,000 of MNIST would take many minutes to choose what 9000 of valid do.
 CROSS_VALIDATED_AT_MOST = 15_000
 
 
-def train_features(
-    features: Features,
-    labels: Labels,
-    *,
-    class_count: int,
-    depths: Sequence[Depth],
-    train: slice,
-    valid: slice,
-    valid_is_given: bool,
-    groups: NDArray[np.int64] | None = None,
-    seed: int,
-    progress: Progress | None = None,
-) -> TrainedHead:
+def train_features(dataset: Dataset, base: Backbone, request: Request) -> Classifier:
     """Search a head on train and calibrate it on valid.
 
-    Args:
-        features: float32 [N, D].
-        labels: int64 [N].
-        class_count: K.
-        depths: the columns of each depth.
-        train: the rows to train on.
-        valid: the rows to calibrate on.
-        valid_is_given: choose strength and depths on valid, because the data itself set it apart; otherwise by
-            cross-validation on train, which wastes nothing of a small set and leaves valid to the calibration. Where
-            train is large (see CROSS_VALIDATED_AT_MOST), valid chooses all the same: it is large too.
-        groups: int64 [N], equal for pictures that folds hold out together; None for none.
-        seed: of the folds.
-        progress: told of each step of the search.
+    Strength and depths are chosen on valid where the data itself set it apart; otherwise by cross-validation on train,
+    which wastes nothing of a small set and leaves valid to the calibration. Where train is large (see
+    CROSS_VALIDATED_AT_MOST), valid chooses all the same: it is large too.
     """
-    too_large = (train.stop - train.start) * class_count > CROSS_VALIDATED_AT_MOST
-    found = search_head(
-        features,
-        labels,
-        class_count=class_count,
-        depths=depths,
-        train=train,
-        valid=valid if valid_is_given or too_large else None,
-        groups=None if groups is None else groups[train],
-        seed=seed,
-        progress=progress or Silent(),
+    rows = dataset.train
+    too_large = (rows.stop - rows.start) * len(dataset.classes) > CROSS_VALIDATED_AT_MOST
+    found = head_search(dataset, base, request)(
+        dataset.features,
+        dataset.labels,
+        train=rows,
+        valid=dataset.valid if dataset.valid_is_given or too_large else None,
     )
-    temperature = fit_temperature(found.head.logits(features[valid]), labels[valid])
-    return TrainedHead(head=found.head, temperature=temperature, selected=found.selected, history=tuple(found.history))
+    return calibrated(searched(found, dataset, base), dataset, base, request.progress)
+
+
+def head_search(dataset: Dataset, base: Backbone, request: Request) -> partial[HeadSearch]:
+    """`search_head` for the classes, depths, groups and seed of a request."""
+    return partial(
+        search_head,
+        class_count=len(dataset.classes),
+        depths=base.depths,
+        groups=dataset.groups[dataset.train],
+        seed=request.seed,
+        progress=request.progress,
+    )
+
+
+def searched(found: HeadSearch, dataset: Dataset, base: Backbone) -> Classifier:
+    """The classifier of a base and the head that was found for it, not calibrated yet."""
+    return Classifier(
+        classes=dataset.classes, base=base, head=found.head, selected=found.selected, history=tuple(found.history)
+    )

@@ -9,33 +9,31 @@ epoch takes 0.30 of one that runs the frozen part too (`benchmarks/finetuning.py
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
+from tellapart.classifier import Classifier
 from tellapart.data.augment import Augmentation, augment
 from tellapart.data.preprocess import Preprocess
 from tellapart.extras import load_safetensors, load_torch
 from tellapart.finetuning.frozen_part import affordable_views, keep_views, prefix_backbone
 from tellapart.finetuning.split_point import find_cut
-from tellapart.finetuning.tune import WAYS, Seen, Start, Tuned, finetune
+from tellapart.finetuning.tune import WAYS, FrozenOutputs, Start, Tuned, finetune
 from tellapart.heads.dual_space import column_standard
 from tellapart.heads.linear import LinearHead
-from tellapart.heads.search import search_head
-from tellapart.nets.device import Machine, open_machine
-from tellapart.nets.fit import OnEpoch
+from tellapart.nets.device import open_machine
 from tellapart.nets.images import prepare_square
 from tellapart.nets.schedule import Training
-from tellapart.nets.trained_net import TrainedNet
-from tellapart.progress import Progress, Silent
-from tellapart.recipes.label_safety import Look, suited_augmentation
-from tellapart.types import Features, Index, Labels, Pixels
+from tellapart.recipes.features import head_search
+from tellapart.recipes.label_safety import suited_augmentation
+from tellapart.recipes.looking import calibrated, view_embedder
+from tellapart.recipes.request import Dataset, Request
+from tellapart.types import Features, Index, Pixels
 
 CHECKPOINT: Final = "checkpoint.safetensors"
 AUGMENTATION: Final = Augmentation(
@@ -44,7 +42,7 @@ AUGMENTATION: Final = Augmentation(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class FineTuningPlan:
     """What is trained, and how.
 
     Attributes:
@@ -75,93 +73,66 @@ class Plan:
     dropout: float = 0.5
 
 
-def train_finetune(
-    index: Index,
-    labels: Labels,
-    *,
-    features: Features,
-    backbone: Backbone,
-    classes: Sequence[str],
-    train: slice,
-    valid: slice,
-    valid_is_given: bool,
-    groups: NDArray[np.int64] | None = None,
-    look: Look,
-    work: Path,
-    seed: int,
-    progress: Progress | None = None,
-    on_epoch: OnEpoch = lambda _history: None,
-    plan: Plan | None = None,
-    machine: Machine | None = None,
-) -> TrainedNet:
-    """Fine-tune a base and its head, starting from what `features` gives.
+def train_finetune(dataset: Dataset, base: Backbone, request: Request) -> Classifier:
+    """Fine-tune a base and its head, starting from what `features` gives; the epoch is chosen on valid.
 
-    Test pictures are never opened. The same call with the same work folder goes on where a killed one stopped.
-
-    Args:
-        index: readable pictures, a row each.
-        labels: int64 [N].
-        features: float32 [N, D] of the frozen base.
-        backbone: the base.
-        classes: K names, for what is said about them.
-        train: the rows to train on.
-        valid: the rows to choose the epoch by.
-        valid_is_given: the first head is chosen on valid too, not by cross-validation on train.
-        groups: int64 [N], equal for pictures that folds hold out together; None for none.
-        look: as for train_frozen; asked whether an augmentation undoes a label, which is then left out.
-        work: the folder of views and checkpoint.
-        seed: of views, order and folds.
-        progress: told of every stage.
-        on_epoch: called after every epoch with the history so far, a row an epoch.
-        plan: other settings than this file's.
-        machine: where to compute; None for the best there is.
+    Test pictures are never opened. Whether an augmentation turns a class into another is asked as for `frozen`.
 
     Raises:
         MissingExtraError: PyTorch is not installed.
         UsageError: this base cannot be fine-tuned here.
         OutputError: the work folder cannot be written to.
-        DataError: as search_head.
+        DataError: as search_head, or a picture can no longer be read.
     """
-    progress, plan, machine = progress or Silent(), plan or Plan(), machine or open_machine()
-    search = partial(search_head, class_count=len(classes), depths=backbone.depths, seed=seed, progress=progress)
-    together, judge = None if groups is None else groups[train], valid if valid_is_given else None
-    found = search(features, labels, train=train, valid=judge, groups=together)
-    rows: dict[str, Any] = {"train": train, "valid": valid}
-    suited = partial(suited_augmentation, features, labels, head=found.head, classes=classes, look=look)
-    augmentation, left_out = suited(augmentation=plan.augmentation, turn=True, progress=progress, **rows)
+    progress, plan = request.progress, request.plan or FineTuningPlan()
+    machine = request.machine or open_machine()
+    found = head_search(dataset, base, request)(
+        dataset.features,
+        dataset.labels,
+        train=dataset.train,
+        valid=dataset.valid if dataset.valid_is_given else None,
+    )
+    augmentation, left_out = suited_augmentation(
+        dataset,
+        head=found.head,
+        embed_view=view_embedder(dataset, base, progress),
+        augmentation=plan.augmentation,
+        turn=True,
+        progress=progress,
+    )
     plan = replace(plan, augmentation=augmentation)
-    start = starting_point(backbone, plan, head=found.head, seen=features[train])
-    shown = Shown(index=index, preprocess=backbone.preprocess, augmentation=plan.augmentation, seed=seed)
-    views = partial(look_at_views, shown, labels, features=features, start=start, plan=plan)
-    seen = views(work=work, progress=progress, **rows)
+    start = starting_point(base, plan, head=found.head, seen=dataset.features[dataset.train])
+    outputs = run_frozen_part(dataset, start, plan, request)
     tuned = finetune(
         start,
-        seen,
+        outputs,
         training=plan.training,
         head_rate=plan.head_rate,
         machine=machine,
-        seed=seed,
-        checkpoint=work / CHECKPOINT,
+        seed=request.seed,
+        checkpoint=request.work / CHECKPOINT,
         progress=progress,
-        on_epoch=on_epoch,
+        on_epoch=request.on_epoch,
     )
-    chosen = {"start": found.selected, "left_out": left_out, **asdict(machine)}
     if tuned.way == 0:
         progress.note("Fine-tuning did not lower the log loss on valid: the base and the head stay as they were.")
-    return kept_net(start, tuned, selected={**_selected(start, plan, tuned, views=seen.train.shape[1]), **chosen})
+    chosen = {"start": found.selected, "left_out": left_out, **asdict(machine)}
+    selected = {**_selected(start, plan, tuned, views=outputs.train.shape[1]), **chosen}
+    return calibrated(better_of(start, tuned, classes=dataset.classes, selected=selected), dataset, base, progress)
 
 
-def starting_point(backbone: Backbone, plan: Plan, *, head: LinearHead, seen: Features) -> Start:
+def starting_point(base: Backbone, plan: FineTuningPlan, *, head: LinearHead, seen: Features) -> Start:
     """The base cut where the plan says, with a head on what it sees in the training pictures, float32 [n, D]."""
-    cut = find_cut(backbone, share=plan.share)
-    return Start(backbone=backbone, cut=cut, head=head, standard=column_standard(seen), dropout=plan.dropout)
+    cut = find_cut(base, share=plan.share)
+    return Start(backbone=base, cut=cut, head=head, standard=column_standard(seen), dropout=plan.dropout)
 
 
-def kept_net(start: Start, tuned: Tuned, *, selected: Mapping[str, Any]) -> TrainedNet:
-    """The tuned net where training lowered the log loss on valid, else what it started from."""
+def better_of(start: Start, tuned: Tuned, *, classes: tuple[str, ...], selected: Mapping[str, Any]) -> Classifier:
+    """The tuned net where training lowered the log loss on valid, else what it started from; not calibrated yet."""
     better = tuned.way > 0
-    return TrainedNet(
-        backbone=tuned.backbone if better else start.backbone,
+    return Classifier(
+        classes=classes,
+        base=tuned.backbone if better else start.backbone,
         head=tuned.head if better else start.head,
         weights=safe_tensors(tuned),
         selected=selected,
@@ -196,38 +167,31 @@ class Shown:
         return np.stack([pixels, *(change(epoch=view) for view in range(1, count))])
 
 
-def look_at_views(
-    shown: Shown,
-    labels: Labels,
-    *,
-    features: Features,
-    start: Start,
-    train: slice,
-    valid: slice,
-    plan: Plan,
-    work: Path,
-    progress: Progress,
-) -> Seen:
+def run_frozen_part(dataset: Dataset, start: Start, plan: FineTuningPlan, request: Request) -> FrozenOutputs:
     """What the frozen part gives for augmented views of train, and for valid as it is; kept in the work folder."""
+    index, train, valid = dataset.index, dataset.train, dataset.valid
+    shown = Shown(index=index, preprocess=start.backbone.preprocess, augmentation=plan.augmentation, seed=request.seed)
     prefix = prefix_backbone(start.backbone, start.cut)
     count = affordable_views(prefix, pictures=train.stop - train.start, wanted=plan.views)
     key = hashlib.sha256(f"{prefix.digest} {shown.augmentation.key} {shown.seed} {count} {train} {valid}".encode())
-    key.update(features[train, -1].tobytes() + features[valid, -1].tobytes())  # one number tells pictures apart
-    keep = partial(keep_views, prefix, progress=progress)
+    for rows in (train, valid):
+        key.update(dataset.features[rows, -1].tobytes())  # one number tells pictures apart
+    keep = partial(keep_views, prefix, progress=request.progress)
     file = f"{key.hexdigest()[:16]}.npy"
     many = keep(
         lambda row: shown.views(train.start + row, count=count),
         pictures=train.stop - train.start,
         views=count,
-        path=work / f"train-{file}",
+        path=request.work / f"train-{file}",
     )
     plain = keep(
         lambda row: shown.plain(valid.start + row),
         pictures=valid.stop - valid.start,
         views=1,
-        path=work / f"valid-{file}",
+        path=request.work / f"valid-{file}",
     )
-    return Seen(train=many, labels=labels[train], valid=plain[:, 0], valid_labels=labels[valid])
+    labels = dataset.labels
+    return FrozenOutputs(train=many, labels=labels[train], valid=plain[:, 0], valid_labels=labels[valid])
 
 
 def safe_tensors(tuned: Tuned) -> bytes:
@@ -241,7 +205,7 @@ def safe_tensors(tuned: Tuned) -> bytes:
     return content
 
 
-def _selected(start: Start, plan: Plan, tuned: Tuned, *, views: int) -> dict[str, Any]:
+def _selected(start: Start, plan: FineTuningPlan, tuned: Tuned, *, views: int) -> dict[str, Any]:
     cut = start.cut
     return {
         "trained_from": cut.tensor,

@@ -17,84 +17,66 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tellapart.backbones.backbone import Backbone
+from tellapart.classifier import Classifier
 from tellapart.data.augment import NOTHING, Augmentation, AugmentedView
 from tellapart.features.embed import View
-from tellapart.heads.calibration import fit_temperature
-from tellapart.heads.search import HeadSearch, search_head
-from tellapart.progress import Progress, Silent
-from tellapart.recipes.label_safety import Look, suited_augmentation
-from tellapart.recipes.trained import TrainedHead
-from tellapart.types import Depth, Features, Labels
+from tellapart.heads.search import HeadSearch
+from tellapart.recipes.features import head_search, searched
+from tellapart.recipes.label_safety import suited_augmentation
+from tellapart.recipes.looking import ViewEmbedder, calibrated, view_embedder
+from tellapart.recipes.request import Dataset, Request
+from tellapart.types import Features, Labels
 
-VIEWS: Final = 2
 MOST_ROWS: Final = 50_000  # of training pictures and their views: 600 MB for lite0
 AUGMENTATION: Final = Augmentation(rotation=10, width_shift=0.1, height_shift=0.1, zoom=0.1, horizontal_flip=True)
 
 
-def train_frozen(
-    features: Features,
-    labels: Labels,
-    *,
-    classes: Sequence[str],
-    depths: Sequence[Depth],
-    train: slice,
-    valid: slice,
-    valid_is_given: bool,
-    groups: NDArray[np.int64] | None = None,
-    look: Look,
-    seed: int,
-    views: int = VIEWS,
-    augmentation: Augmentation = AUGMENTATION,
-    progress: Progress | None = None,
-) -> TrainedHead:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenPlan:
+    """What the head is trained on beside the pictures.
+
+    Attributes:
+        views: V, how many augmented views there are of each training picture; fewer where they would not fit.
+        augmentation: how far a view may be from the picture; what turns a class into another is left out, with a note.
+    """
+
+    views: int = 2
+    augmentation: Augmentation = AUGMENTATION
+
+
+def train_frozen(dataset: Dataset, base: Backbone, request: Request) -> Classifier:
     """Search a head on train as it is and in augmented views, and calibrate it on valid.
 
-    Args:
-        features: float32 [N, D] of the pictures as they are.
-        labels: int64 [N].
-        classes: K names, for what is said about them.
-        depths: the columns of each depth.
-        train: the rows to train on.
-        valid: the rows to calibrate on.
-        valid_is_given: choose on valid, because the data itself set it apart; otherwise by cross-validation on train,
-            all views of a picture held out together, and the picture scored as it is.
-        groups: int64 [N], equal for pictures that folds hold out together; None for none.
-        look: look(view, rows, into) fills into float32 [n, D] with what the base sees in that view of n rows.
-        seed: of folds and views.
-        views: V, how many augmented views there are of each training picture; fewer where they would not fit.
-        augmentation: how far a view may be from the picture; what undoes a label is left out, with a note.
-        progress: told of each step of the search.
+    It is chosen on valid where the data itself set it apart; otherwise by cross-validation on train, all views of a
+    picture held out together, and the picture scored as it is.
 
     Raises:
-        DataError: as search_head.
+        DataError: as search_head, or a picture can no longer be read.
         MissingExtraError: OpenCV is not installed.
     """
-    progress = progress or Silent()
-    together = None if groups is None else groups[train]
-    search = partial(
-        search_head, class_count=len(classes), depths=depths, groups=together, seed=seed, progress=progress
+    plan, search = request.plan or FrozenPlan(), head_search(dataset, base, request)
+    embed_view = view_embedder(dataset, base, request.progress)
+    chosen_on = dataset.valid if dataset.valid_is_given else None
+    plain = search(dataset.features, dataset.labels, train=dataset.train, valid=chosen_on)
+    augmentation, left_out = suited_augmentation(
+        dataset, head=plain.head, embed_view=embed_view, augmentation=plan.augmentation, progress=request.progress
     )
-    plain = search(features, labels, train=train, valid=valid if valid_is_given else None)
-    suited = partial(suited_augmentation, features, labels, head=plain.head, classes=classes, train=train, valid=valid)
-    augmentation, left_out = suited(look=look, augmentation=augmentation, progress=progress)
-    shown = training_views(augmentation, seed=seed, count=affordable_views(train.stop - train.start, wanted=views))
+    count = affordable_views(dataset.train.stop - dataset.train.start, wanted=plan.views)
+    views = training_views(augmentation, seed=request.seed, count=count)
     found = {0: plain}
-    if shown:
-        seen = with_views(features, labels, train=train, valid=valid, views=shown, look=look)
-        judge = seen.valid if valid_is_given else None
-        found[len(shown)] = search(seen.features, seen.labels, train=seen.train, valid=judge, copies=1 + len(shown))
+    if views:
+        shown = with_views(dataset, views=views, embed_view=embed_view)
+        valid = shown.valid if dataset.valid_is_given else None
+        found[len(views)] = search(shown.features, shown.labels, train=shown.train, valid=valid, copies=1 + len(views))
     count = min(found, key=lambda number: (held_out_loss(found[number]), -number))
-    temperature = fit_temperature(found[count].head.logits(features[valid]), labels[valid])
-    return TrainedHead(
-        head=found[count].head,
-        temperature=temperature,
+    classifier = replace(
+        searched(found[count], dataset, base),
         selected={
             **found[count].selected,
             "views": count,
@@ -104,6 +86,7 @@ def train_frozen(
         },
         history=tuple({"views": number, **row} for number, search in found.items() for row in search.history),
     )
+    return calibrated(classifier, dataset, base, request.progress)
 
 
 def affordable_views(pictures: int, *, wanted: int) -> int:
@@ -119,7 +102,7 @@ def training_views(augmentation: Augmentation, *, seed: int, count: int) -> list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class WithViews:
     """Training pictures with their views, and valid pictures as they are.
 
     Attributes:
@@ -135,19 +118,18 @@ class Seen:
     valid: slice
 
 
-def with_views(
-    features: Features, labels: Labels, *, train: slice, valid: slice, views: Sequence[View], look: Look
-) -> Seen:
+def with_views(dataset: Dataset, *, views: Sequence[View], embed_view: ViewEmbedder) -> WithViews:
     """Look at the training pictures, and at nothing else, in each of V views."""
+    train, valid = dataset.train, dataset.valid
     rows = range(train.start, train.stop)
     stop = len(rows) * (1 + len(views))
-    matrix = np.empty((stop + valid.stop - valid.start, features.shape[1]), np.float32)
-    matrix[: len(rows)], matrix[stop:] = features[train], features[valid]
+    matrix = np.empty((stop + valid.stop - valid.start, dataset.features.shape[1]), np.float32)
+    matrix[: len(rows)], matrix[stop:] = dataset.features[train], dataset.features[valid]
     for first, view in zip(range(len(rows), stop, len(rows)), views, strict=True):
-        look(view, rows, matrix[first : first + len(rows)])
-    return Seen(
+        embed_view(view, rows, matrix[first : first + len(rows)])
+    return WithViews(
         features=matrix,
-        labels=np.concatenate([*[labels[train]] * (1 + len(views)), labels[valid]]),
+        labels=np.concatenate([*[dataset.labels[train]] * (1 + len(views)), dataset.labels[valid]]),
         train=slice(0, stop),
         valid=slice(stop, len(matrix)),
     )

@@ -15,7 +15,7 @@ Legend: n pictures asked about, D features, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -23,13 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.augment import Augmentation, MovedView
-from tellapart.features.embed import View
 from tellapart.heads.linear import LinearHead
 from tellapart.progress import Progress
+from tellapart.recipes.looking import ViewEmbedder
+from tellapart.recipes.request import Dataset
 from tellapart.text import counted
-from tellapart.types import Features, Labels
-
-Look = Callable[[View, Sequence[int], Features], None]
+from tellapart.types import Labels
 
 ASKED: Final = 50  # pictures of each class
 ASKED_UPSIDE_DOWN: Final = (
@@ -48,7 +47,7 @@ LEFT_OUT: Final[Mapping[str, Mapping[str, Any]]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Undone:
+class ChangedLabel:
     """An augmentation that turns pictures of one class into another's.
 
     Attributes:
@@ -80,14 +79,10 @@ class Undone:
 
 
 def suited_augmentation(
-    features: Features,
-    labels: Labels,
+    dataset: Dataset,
     *,
     head: LinearHead,
-    classes: Sequence[str],
-    train: slice,
-    valid: slice,
-    look: Look,
+    embed_view: ViewEmbedder,
     augmentation: Augmentation,
     turn: bool = False,
     progress: Progress,
@@ -95,57 +90,48 @@ def suited_augmentation(
     """The augmentation as it suits the pictures, and a sentence for each part that was left out; all of it is noted.
 
     Args:
-        features: float32 [N, D] of the pictures as they are.
-        labels: int64 [N].
+        dataset: the pictures, and what the base sees in them as they are.
         head: trained on the pictures of train as they are.
-        classes: K names.
-        train: rows.
-        valid: rows.
-        look: as for undone_labels.
+        embed_view: what the base sees in a view of some rows.
         augmentation: what may be done to a picture.
         turn: whether pictures may be turned upside down where that changes little.
         progress: told what was found.
     """
-    asked, said = asked_rows(labels, train=train, valid=valid), None
+    said = None
     if turn:
-        unseen = asked_rows(labels, train=slice(0, 0), valid=valid, most=ASKED_UPSIDE_DOWN)
-        said = told_upside_down(features, labels, head=head, rows=unseen, look=look)
+        unseen = asked_rows(dataset.labels, train=slice(0, 0), valid=dataset.valid, most=ASKED_UPSIDE_DOWN)
+        said = told_upside_down(dataset, head=head, rows=unseen, embed_view=embed_view)
         augmentation = replace(augmentation, vertical_flip=augmentation.vertical_flip or said is not None)
-    undone = undone_labels(features, labels, head=head, rows=asked, look=look, augmentation=augmentation)
-    sentences = [finding.sentence(classes) for finding in undone]
+    asked = asked_rows(dataset.labels, train=dataset.train, valid=dataset.valid)
+    changed = changed_labels(dataset, head=head, rows=asked, embed_view=embed_view, augmentation=augmentation)
+    sentences = [change.sentence(dataset.classes) for change in changed]
     for sentence in sentences:
         progress.note(sentence)
-    augmentation = without(augmentation, undone)
+    augmentation = without(augmentation, changed)
     if said is not None and augmentation.vertical_flip:
         progress.note(said)
     return augmentation, sentences
 
 
 def told_upside_down(
-    features: Features, labels: Labels, *, head: LinearHead, rows: Sequence[int], look: Look
+    dataset: Dataset, *, head: LinearHead, rows: Sequence[int], embed_view: ViewEmbedder
 ) -> str | None:
     """What is to be said where pictures upside down are told nearly as well as upright; None where they are not.
 
     Nothing is concluded from few pictures, from a head that knows no more than the commonest class, or where some class
-    loses more than half of what was told right.
-
-    Args:
-        features: float32 [N, D] of the pictures as they are.
-        labels: int64 [N].
-        head: trained on other pictures than these rows, as they are.
-        rows: the pictures to ask about.
-        look: as for undone_labels.
+    loses more than half of what was told right. Arguments as for `changed_labels`; the rows are of pictures that the
+    head was not trained on.
     """
-    asked = list(rows)
+    asked, labels = list(rows), dataset.labels[list(rows)]
     if not asked:
         return None
-    counts = np.bincount(labels[asked])
-    before = labels[asked][head.logits(features[asked]).argmax(axis=1) == labels[asked]]
+    counts = np.bincount(labels)
+    before = labels[head.logits(dataset.features[asked]).argmax(axis=1) == labels]
     if len(before) < FEWEST or len(before) <= counts.max():
         return None
-    turned = np.empty((len(asked), features.shape[1]), np.float32)
-    look(MovedView(upside_down=True), asked, turned)
-    after = labels[asked][head.logits(turned).argmax(axis=1) == labels[asked]]
+    turned = np.empty((len(asked), dataset.features.shape[1]), np.float32)
+    embed_view(MovedView(upside_down=True), asked, turned)
+    after = labels[head.logits(turned).argmax(axis=1) == labels]
     upright, down = (np.bincount(told, minlength=len(counts)) for told in (before, after))
     if len(after) < NEARLY * len(before) or (down < (1 - MOVED) * upright).any():
         return None
@@ -155,43 +141,41 @@ def told_upside_down(
     )
 
 
-def undone_labels(
-    features: Features,
-    labels: Labels,
+def changed_labels(
+    dataset: Dataset,
     *,
     head: LinearHead,
     rows: Sequence[int],
-    look: Look,
+    embed_view: ViewEmbedder,
     augmentation: Augmentation,
-) -> list[Undone]:
-    """Which parts of the augmentation undo a label, at most one finding for each.
+) -> list[ChangedLabel]:
+    """Which parts of the augmentation turn a class into another, at most one finding for each.
 
     Args:
-        features: float32 [N, D] of the pictures as they are.
-        labels: int64 [N].
+        dataset: the pictures, and what the base sees in them as they are.
         head: trained on pictures as they are.
         rows: the n rows to ask about, see `asked_rows`.
-        look: look(view, rows, into) fills into float32 [n, D] with what the base sees in that view of these rows.
+        embed_view: what the base sees in a view of some rows.
         augmentation: what may be done to a picture.
     """
     asked = list(rows)
-    plain = head.logits(features[asked]).argmax(axis=1)
-    moved = np.empty((len(asked), features.shape[1]), np.float32)
-    found: dict[str, Undone] = {}
+    plain = head.logits(dataset.features[asked]).argmax(axis=1)
+    moved = np.empty((len(asked), dataset.features.shape[1]), np.float32)
+    found: dict[str, ChangedLabel] = {}
     for name, view in moved_views(augmentation):
         if name not in found:
-            look(view, asked, moved)
+            embed_view(view, asked, moved)
             after = head.logits(moved).argmax(axis=1)
-            worst = worst_change(labels[asked], plain, after)
+            worst = worst_change(dataset.labels[asked], plain, after)
             if worst is not None:
-                found[name] = Undone(augmentation=name, view=view, **worst)
+                found[name] = ChangedLabel(augmentation=name, view=view, **worst)
     return list(found.values())
 
 
-def without(augmentation: Augmentation, undone: Sequence[Undone]) -> Augmentation:
-    """The augmentation without the parts that undo a label."""
-    for finding in undone:
-        augmentation = replace(augmentation, **LEFT_OUT[finding.augmentation])
+def without(augmentation: Augmentation, changed: Sequence[ChangedLabel]) -> Augmentation:
+    """The augmentation without the parts that turn a class into another."""
+    for change in changed:
+        augmentation = replace(augmentation, **LEFT_OUT[change.augmentation])
     return augmentation
 
 

@@ -14,24 +14,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from tellapart.backbones.backbone import Backbone
+from tellapart.classifier import Classifier
 from tellapart.data.augment import Augmentation
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import DataError, UsageError
 from tellapart.nets.architectures import Net, build_net, net_from_module, net_size
 from tellapart.nets.device import Machine, open_machine
 from tellapart.nets.export import export_backbone, linear_head, module_weights
-from tellapart.nets.fit import Fitted, OnEpoch, Pictures, fit_net
+from tellapart.nets.fit import Fitted, Pictures, fit_net
 from tellapart.nets.images import Squares, plain_batches, read_squares, steps_per_epoch, training_batches
 from tellapart.nets.schedule import Training, class_weights
-from tellapart.nets.trained_net import TrainedNet
-from tellapart.progress import Progress, Silent
-from tellapart.types import Index, Labels, SplitName
-
-if TYPE_CHECKING:
-    import torch
+from tellapart.recipes.looking import calibrated, rows_of
+from tellapart.recipes.request import Dataset, Request
+from tellapart.types import Index, SplitName
 
 CHECKPOINT: Final = "checkpoint.safetensors"
 SMALL: Final = 32  # px; grey pictures of at most this side are digits and the like, and take the MNIST nets
@@ -50,7 +48,7 @@ DIGITS: Final = Augmentation(rotation=8, width_shift=0.06, height_shift=0.06, sh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class ScratchPlan:
     """What is trained, and how.
 
     Attributes:
@@ -69,8 +67,8 @@ class Plan:
 
 
 # By (small and grey, augmented).
-PLANS: Final[Mapping[tuple[bool, bool], Plan]] = {
-    (True, False): Plan(
+PLANS: Final[Mapping[tuple[bool, bool], ScratchPlan]] = {
+    (True, False): ScratchPlan(
         net="mnist-convnet",
         training=Training(
             epochs=30,
@@ -84,7 +82,7 @@ PLANS: Final[Mapping[tuple[bool, bool], Plan]] = {
         ),
         pictures=158_000,
     ),
-    (True, True): Plan(
+    (True, True): ScratchPlan(
         net="mnist-convnet-normalised",
         dropout=0.3,
         augmentation=DIGITS,
@@ -100,14 +98,14 @@ PLANS: Final[Mapping[tuple[bool, bool], Plan]] = {
         ),
         pictures=210_000,
     ),
-    (False, False): Plan(
+    (False, False): ScratchPlan(
         net="chapter-convnet",
         training=Training(
             epochs=20, batch=32, learning_rate=1e-3, weight_decay=0.05, warm_up=1, average=0.99, clip=1.0, patience=6
         ),
         pictures=60_000,
     ),
-    (False, True): Plan(
+    (False, True): ScratchPlan(
         net="photo-convnet",
         dropout=0.5,
         augmentation=PHOTOS,
@@ -126,40 +124,16 @@ PLANS: Final[Mapping[tuple[bool, bool], Plan]] = {
 }
 
 
-def train_scratch(
-    index: Index,
-    labels: Labels,
-    *,
-    augmented: bool,
-    size: int | None,
-    classes: int,
-    work: Path,
-    seed: int,
-    progress: Progress | None = None,
-    on_epoch: OnEpoch = lambda _history: None,
-    module: torch.nn.Module | None = None,
-    plan: Plan | None = None,
-    machine: Machine | None = None,
-) -> TrainedNet:
+def train_scratch(dataset: Dataset, base: Backbone, request: Request, *, augmented: bool = False) -> Classifier:
     """Train a convnet on the train pictures, choose its best epoch on valid, and cut it into base and head.
 
-    Pictures that cannot be read are left out, with a note; test pictures are never opened. The same call with the same
-    work folder goes on where a killed one stopped, to the same weights.
+    Pictures that cannot be read are left out, with a note; test pictures are never opened.
 
     Args:
-        index: the pictures, each with its split.
-        labels: int64 [N], one for each picture.
+        dataset: the pictures.
+        base: what has looked at them so far; nothing is learned from it.
+        request: what is asked for.
         augmented: augmentation and dropout, or neither.
-        size: the side in pixels of the net's input; None for the plan's own.
-        classes: K.
-        work: the folder of the checkpoint, and of pictures that do not fit in memory.
-        seed: of weights, order, augmentation and dropout.
-        progress: told of every stage.
-        on_epoch: called after every epoch with the history so far, a row an epoch.
-        module: a net of the user's own, which takes float32 [N, 3, S, S] from 0 to 1 and ends in a linear layer with K
-            outputs.
-        plan: other settings than this file's.
-        machine: where to compute; None for the best there is.
 
     Raises:
         MissingExtraError: PyTorch is not installed.
@@ -167,34 +141,40 @@ def train_scratch(
         UsageError: the net cannot take that size, or has not K outputs.
         OutputError: the work folder cannot be written to.
     """
-    progress = progress or Silent()
-    machine = machine or open_machine()
-    plan = plan or PLANS[small_and_grey(index), augmented]
-    net = _net(plan, module, size=size, classes=classes, seed=seed)
-    preprocess = Preprocess(size=net.size)
-    train, valid = (_squares(index, labels, name, preprocess, work, progress) for name in ("train", "valid"))
+    classes, machine = len(dataset.classes), request.machine or open_machine()
+    plan = plan_of(dataset.index, request, augmented=augmented)
+    net = _net(plan, request, classes=classes)
+    train, valid = (_squares(dataset, rows, Preprocess(size=net.size), request) for rows in ("train", "valid"))
     if not len(train.labels):
-        raise DataError("no training picture can be read", where=index.root)
+        raise DataError("no training picture can be read", where=dataset.index.root)
     training = replace(plan.training, epochs=planned_epochs(plan, len(train.labels)))
-    pictures = pictures_of(train, valid, net=net, plan=plan, training=training, classes=classes, seed=seed)
+    pictures = pictures_of(train, valid, net=net, plan=plan, training=training, classes=classes, seed=request.seed)
     whole = net.training_module()
     fitted = fit_net(
         whole,
         pictures,
         training=training,
         machine=machine,
-        seed=seed,
-        checkpoint=work / CHECKPOINT,
-        progress=progress,
-        on_epoch=on_epoch,
+        seed=request.seed,
+        checkpoint=request.work / CHECKPOINT,
+        progress=request.progress,
+        on_epoch=request.on_epoch,
     )
-    return TrainedNet(
-        backbone=export_backbone(net),
+    classifier = Classifier(
+        classes=dataset.classes,
+        base=export_backbone(net),
         head=linear_head(net.head),
         weights=module_weights(whole),
         selected=_selected(net, plan, training, fitted, machine=machine, weighted=pictures.weights is not None),
         history=fitted.history,
     )
+    return calibrated(classifier, dataset, base, request.progress)
+
+
+def plan_of(index: Index, request: Request, *, augmented: bool) -> ScratchPlan:
+    """The plan that is asked for, or that for such pictures."""
+    plan: ScratchPlan = request.plan or PLANS[small_and_grey(index), augmented]
+    return plan
 
 
 def small_and_grey(index: Index) -> bool:
@@ -207,13 +187,13 @@ def small_and_grey(index: Index) -> bool:
     )
 
 
-def planned_epochs(plan: Plan, count: int) -> int:
+def planned_epochs(plan: ScratchPlan, count: int) -> int:
     """Epochs over count training pictures."""
     return min(plan.training.epochs, max(FEWEST_EPOCHS, plan.pictures // count))
 
 
 def pictures_of(
-    train: Squares, valid: Squares, *, net: Net, plan: Plan, training: Training, classes: int, seed: int
+    train: Squares, valid: Squares, *, net: Net, plan: ScratchPlan, training: Training, classes: int, seed: int
 ) -> Pictures:
     """What a net learns from and is judged by; only the first is augmented."""
     return Pictures(
@@ -227,9 +207,10 @@ def pictures_of(
     )
 
 
-def _net(plan: Plan, module: torch.nn.Module | None, *, size: int | None, classes: int, seed: int) -> Net:
+def _net(plan: ScratchPlan, request: Request, *, classes: int) -> Net:
+    module, size = request.module, request.size
     if module is None:
-        return build_net(plan.net, size=size, classes=classes, dropout=plan.dropout, seed=seed)
+        return build_net(plan.net, size=size, classes=classes, dropout=plan.dropout, seed=request.seed)
     net = net_from_module(module, name=type(module).__name__, size=size or net_size(plan.net))
     if net.head.out_features != classes:
         what = f"the net has {net.head.out_features} outputs, not one for each of the {classes} classes"
@@ -237,20 +218,22 @@ def _net(plan: Plan, module: torch.nn.Module | None, *, size: int | None, classe
     return net
 
 
-def _squares(
-    index: Index, labels: Labels, split: SplitName, preprocess: Preprocess, work: Path, progress: Progress
-) -> Squares:
-    rows = [row for row, picture in enumerate(index.pictures) if picture.split == split]
+def _squares(dataset: Dataset, split: SplitName, preprocess: Preprocess, request: Request) -> Squares:
     squares, skipped = read_squares(
-        index, labels, rows=rows, preprocess=preprocess, file=work / f"{split}.npy", progress=progress
+        dataset.index,
+        dataset.labels,
+        rows=list(rows_of(dataset.rows[split])),
+        preprocess=preprocess,
+        file=request.work / f"{split}.npy",
+        progress=request.progress,
     )
     for entry in skipped:
-        progress.note(f"Left out of {split}: {entry.path} ({entry.reason})")
+        request.progress.note(f"Left out of {split}: {entry.path} ({entry.reason})")
     return squares
 
 
 def _selected(
-    net: Net, plan: Plan, training: Training, fitted: Fitted, *, machine: Machine, weighted: bool
+    net: Net, plan: ScratchPlan, training: Training, fitted: Fitted, *, machine: Machine, weighted: bool
 ) -> dict[str, Any]:
     return {
         "net": net.name,

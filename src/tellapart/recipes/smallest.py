@@ -5,18 +5,21 @@ from __future__ import annotations
 from tellapart.errors import UsageError
 from tellapart.nets.architectures import NETS, build_net, net_size
 from tellapart.recipes import scratch
+from tellapart.recipes.request import Request
 from tellapart.types import Index
 
 
-def check_scratch_size(index: Index, *, augmented: bool, size: int | None, plan: scratch.Plan | None = None) -> None:
+def check_scratch_size(index: Index, request: Request, *, augmented: bool = False) -> None:
     """Stop where the net that `train_scratch` would train cannot take pictures of that size; arguments as there.
+
+    A user's own module is not ours to try.
 
     Raises:
         MissingExtraError: PyTorch is not installed.
         UsageError: it cannot; the hint names the smallest size.
     """
-    net = (plan or scratch.PLANS[scratch.small_and_grey(index), augmented]).net
-    if net not in NETS or size is None or size >= net_size(net) or takes(net, size):
+    net, size = scratch.plan_of(index, request, augmented=augmented).net, request.size
+    if request.module is not None or net not in NETS or size is None or size >= net_size(net) or takes(net, size):
         return
     hint = f"The smallest is --size {smallest_size(net)}; its own is {net_size(net)}."
     raise UsageError(f"the net {net} cannot take so small a picture", where=f"{size} px", hint=hint)

@@ -24,7 +24,8 @@ from tellapart import files, seeds
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine
-from tellapart.bundle.bundle import Bundle, read_bundle
+from tellapart.bundle.bundle import read_bundle
+from tellapart.classifier import Classifier
 from tellapart.data.groups import group_numbers, label_numbers
 from tellapart.errors import TellapartError, UsageError
 from tellapart.evaluation.advice import Suspicion
@@ -36,7 +37,7 @@ from tellapart.explain.overlay import evidence_limit
 from tellapart.features.look import look_at
 from tellapart.heads.linear import LinearHead
 from tellapart.progress import Progress
-from tellapart.recipes.request import Dataset, Outcome
+from tellapart.recipes.request import Dataset
 from tellapart.report import choose
 from tellapart.runs import folder as run_folder
 from tellapart.runs.environment import installed_version
@@ -48,7 +49,6 @@ SCHEMA = 1
 JUDGED: tuple[SplitName, ...] = ("train", "valid")
 NO_HEAD = "the net itself was trained, and would have to be trained again for every point"
 VIEWS = "views"  # how many augmented views of each picture the head was trained on too, where a recipe says so
-WEIGHTS = "weights.safetensors"
 # Training pictures times classes up to which `train` takes the longer look by itself: what curve and suspects cost
 # grows with it. The 2000 cats and dogs (4000) would take some four seconds more, beyond what `train` may cost.
 CHEAP = 2_000
@@ -116,12 +116,15 @@ def analyse(folder: Path, document: Mapping[str, Any], *, index: Index, progress
     if known.get("learning_curve") and known.get("suspects") is not None and known.get("heat_maps_all"):
         return known
     bundle, engine = read_bundle(folder / run_folder.MODEL)
+    classifier = bundle.classifier
     if not known.get("learning_curve") or known.get("suspects") is None:
-        materials = gather_materials(folder, document, index=index, bundle=bundle, progress=progress)
+        materials = gather_materials(folder, document, index=index, classifier=classifier, progress=progress)
         known |= (
             {"note": materials} if isinstance(materials, str) else {"note": None, **look_at_labels(materials, progress)}
         )
-    heats = heat_maps(folder, document, index=index, bundle=bundle, engine=engine, most=MOST_EXACT, progress=progress)
+    heats = heat_maps(
+        folder, document, index=index, classifier=classifier, engine=engine, most=MOST_EXACT, progress=progress
+    )
     return keep(folder, {**known, "heat_maps": heats, "heat_maps_all": True})
 
 
@@ -132,29 +135,30 @@ def first_look(
     if not is_cheap(document) or isinstance(materials, str):
         return {}
     bundle, engine = read_bundle(folder / run_folder.MODEL)
-    heats = heat_maps(folder, document, index=index, bundle=bundle, engine=engine, most=FIRST_LOOK, progress=progress)
+    classifier = bundle.classifier
+    heats = heat_maps(
+        folder, document, index=index, classifier=classifier, engine=engine, most=FIRST_LOOK, progress=progress
+    )
     found = {**look_at_labels(materials, progress), "heat_maps": heats, "heat_maps_all": len(heats) < FIRST_LOOK}
     return keep(folder, found)
 
 
-def materials_of(dataset: Dataset, *, base: Backbone, outcome: Outcome, seed: int) -> Materials | str:
+def materials_of(dataset: Dataset, classifier: Classifier, *, base: Backbone, seed: int) -> Materials | str:
     """What `train` has at hand; or why the longer look cannot be taken, as a clause."""
-    trained = outcome.trained
-    l2 = strength(trained.selected)
-    if outcome.weights is not None or l2 is None:
+    l2, head = strength(classifier.selected), classifier.head
+    if classifier.weights is not None or l2 is None:
         return NO_HEAD
-    pictures = dataset.index.pictures[dataset.rows["train"]]
     return Materials(
         features=dataset.features,
         labels=dataset.labels,
-        paths=[picture.path for picture in pictures],
-        groups=group_numbers(pictures),
-        classes=dataset.index.classes,
-        train=dataset.rows["train"],
-        valid=dataset.rows["valid"],
+        paths=[picture.path for picture in dataset.index.pictures[dataset.train]],
+        groups=dataset.groups[dataset.train],
+        classes=dataset.classes,
+        train=dataset.train,
+        valid=dataset.valid,
         depths=base.depths,
-        columns=slice(trained.head.start, trained.head.stop),
-        head=None if trained.selected.get(VIEWS) else trained.head,
+        columns=slice(head.start, head.stop),
+        head=None if classifier.selected.get(VIEWS) else head,
         l2=l2,
         seed=seed,
     )
@@ -258,17 +262,17 @@ def suspect_row(suspect: LabelSuspect, materials: Materials) -> dict[str, Any]:
 
 
 def gather_materials(
-    folder: Path, document: Mapping[str, Any], *, index: Index, bundle: Bundle, progress: Progress
+    folder: Path, document: Mapping[str, Any], *, index: Index, classifier: Classifier, progress: Progress
 ) -> Materials | str:
     """Train and valid as the head saw them, out of the cache where they are kept; or why not, as a clause."""
     l2 = strength(document["selected"])
-    if WEIGHTS in bundle.members or l2 is None:
+    if classifier.weights is not None or l2 is None:
         return NO_HEAD
     wanted = split_index(folder, index)
     if isinstance(wanted, str):
         return wanted
-    base = base_of(document, bundle)
-    head = moved_head(bundle, base)
+    base = base_of(document, classifier)
+    head = moved_head(classifier, base)
     embedded = look_at(wanted, base, progress)
     pictures = embedded.index.pictures
     if len(pictures) < len(wanted.pictures):
@@ -276,10 +280,10 @@ def gather_materials(
     count = sum(picture.split == "train" for picture in pictures)
     return Materials(
         features=embedded.features,
-        labels=label_numbers(pictures, bundle.classes),
+        labels=label_numbers(pictures, classifier.classes),
         paths=[picture.path for picture in pictures[:count]],
         groups=group_numbers(pictures[:count]),
-        classes=bundle.classes,
+        classes=classifier.classes,
         train=slice(0, count),
         valid=slice(count, len(pictures)),
         depths=base.depths,
@@ -302,22 +306,22 @@ def split_index(folder: Path, index: Index) -> Index | str:
     return replace(index, pictures=pictures, skipped=())
 
 
-def base_of(document: Mapping[str, Any], bundle: Bundle) -> Backbone:
+def base_of(document: Mapping[str, Any], classifier: Classifier) -> Backbone:
     """The base whose features are in the cache already; where there is no such base, the one inside the model file."""
     about = document["backbone"]
     try:
         base = load_backbone(about["name"], size=about["size"])
     except UsageError:
-        return bundle.backbone
-    known = base.digest == about["digest"] and set(bundle.backbone.widths) <= set(base.widths)
-    return base if known else bundle.backbone
+        return classifier.base
+    known = base.digest == about["digest"] and set(classifier.base.widths) <= set(base.widths)
+    return base if known else classifier.base
 
 
-def moved_head(bundle: Bundle, base: Backbone) -> LinearHead:
+def moved_head(classifier: Classifier, base: Backbone) -> LinearHead:
     """The head of a model file on the columns of a base that has more depths than the file."""
-    first = next(iter(bundle.backbone.widths))
+    first = next(iter(classifier.base.widths))
     start = next(depth.start for depth in base.depths if depth.name == first)
-    return replace(bundle.head, start=start, stop=start + len(bundle.head.weight))
+    return replace(classifier.head, start=start, stop=start + len(classifier.head.weight))
 
 
 def heat_maps(
@@ -325,7 +329,7 @@ def heat_maps(
     document: Mapping[str, Any],
     *,
     index: Index,
-    bundle: Bundle,
+    classifier: Classifier,
     engine: Engine,
     most: int,
     progress: Progress,
@@ -333,13 +337,15 @@ def heat_maps(
     """What spoke for the answer in the mistakes and samples that the page shows; ready for JSON, at most `most`."""
     answers = read_answers(folder / run_folder.PREDICTIONS, document["classes"])
     wrong = choose.mistakes(answers)[: choose.MISTAKES]
-    shown = [*wrong, *choose.samples(answers, class_count=len(bundle.classes))][:most]
+    shown = [*wrong, *choose.samples(answers, class_count=len(classifier.classes))][:most]
     places = {picture.path: picture for picture in index.pictures}
     shown = [answer for answer in shown if answer.path in places]
     wanted = replace(index, pictures=tuple(places[answer.path] for answer in shown), skipped=())
     targets = [answer.predicted for answer in shown]
-    explained = explain_pictures(bundle, wanted, engine=engine, targets=targets, longest=HEAT_SIDE, progress=progress)
-    affordable = most_occluded(bundle.backbone.preprocess.size)
+    explained = explain_pictures(
+        classifier, wanted, engine=engine, targets=targets, longest=HEAT_SIDE, progress=progress
+    )
+    affordable = most_occluded(classifier.base.preprocess.size)
     found = ((each.picture.path, each.heat) for each in explained if each.heat)
     return list(_until_too_slow(found, most=affordable))
 

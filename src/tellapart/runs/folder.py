@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
@@ -82,6 +83,19 @@ def check_outside(folder: Path, data: Path) -> None:
     """
     if data.is_dir() and folder.resolve().is_relative_to(data.resolve()):
         raise OutputError("the folder to write to lies inside the data", where=folder, hint="Choose another with -o.")
+
+
+def clear_work(folder: Path) -> None:
+    """Remove what a finished recipe kept.
+
+    Raises:
+        OutputError: it cannot be removed.
+    """
+    try:
+        if folder.is_dir():
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise OutputError("the work folder cannot be removed", where=folder, hint="Remove it by hand.") from error
 
 
 class Logged:

@@ -10,59 +10,61 @@ from typing import Any
 import numpy as np
 
 from tellapart.data.groups import merge_groups
-from tellapart.data.split import assign_splits, how_far_off
+from tellapart.data.split import SHARES, assign_splits, how_far_off
 from tellapart.duplicates.find import find_duplicates
 from tellapart.duplicates.groups import KINDS, DuplicateGroup, among
 from tellapart.duplicates.leaks import Leak, find_conflicts, find_leaks
 from tellapart.errors import DataError
 from tellapart.evaluation.metrics import evaluate
-from tellapart.features.embed import Embedded, compact_rows
+from tellapart.features.embed import Embedded
 from tellapart.progress import Progress
 from tellapart.recipes.request import Dataset
 from tellapart.text import counted
-from tellapart.types import Depth, Index, Picture, Probabilities
+from tellapart.types import Depth, Index, Probabilities, SplitName
 
 NEARLY_MET = 1  # picture; a split that misses its share by no more is not worth a word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What a base saw, and what of it shows the same.
+    """Pictures, and what of them shows the same.
 
     Attributes:
-        embedded: the pictures, with the groups that were declared and no others.
-        groups: what shows the same; rows are counted in embedded.
+        index: the pictures, with the groups that were declared and no others.
+        groups: what shows the same; rows are counted in the index.
         left_out: leaked pictures that were left out of test, as metrics.json lists them.
     """
 
-    embedded: Embedded
+    index: Index
     groups: tuple[DuplicateGroup, ...]
     left_out: tuple[dict[str, Any], ...] = ()
 
+    def leaks(self) -> tuple[Leak, ...]:
+        """Pictures whose like is in a split before theirs."""
+        return find_leaks(self.index.pictures, self.groups)
 
-def look_for_duplicates(embedded: Embedded, *, last: Depth, drop_leaks: bool, progress: Progress) -> Known:
+
+def look_for_duplicates(
+    embedded: Embedded, *, last: Depth, drop_leaks: bool, progress: Progress
+) -> tuple[Embedded, Known]:
     """Find what shows the same, and on request leave out of test what an earlier split that is given has shown.
+
+    Returns:
+        The pictures that are left, without the miniatures that only this needs, and what shows the same among them.
 
     Raises:
         DataError: no test picture would be left.
     """
-    known = Known(embedded=embedded, groups=find_duplicates(embedded, last=last, progress=progress))
+    known = Known(index=embedded.index, groups=find_duplicates(embedded, last=last, progress=progress))
+    embedded = embedded.without_miniatures()
     note_conflicts(known, progress=progress)
-    leaks = [leak for leak in leaks_of(known) if pictures_of(known)[leak.row].split == "test"]
-    return without_leaks(known, leaks, progress=progress) if drop_leaks and leaks else known
-
-
-def pictures_of(known: Known) -> tuple[Picture, ...]:
-    return known.embedded.index.pictures
-
-
-def leaks_of(known: Known) -> tuple[Leak, ...]:
-    return find_leaks(pictures_of(known), known.groups)
+    leaks = [leak for leak in known.leaks() if known.index.pictures[leak.row].split == "test"]
+    return without_leaks(embedded, known, leaks, progress=progress) if drop_leaks and leaks else (embedded, known)
 
 
 def note_conflicts(known: Known, *, progress: Progress) -> None:
     """Say where pictures that show the same have two labels; of equal bytes `check_labels` speaks."""
-    pictures = pictures_of(known)
+    pictures = known.index.pictures
     conflicts = [pair for pair in find_conflicts(pictures, known.groups) if pair.kind != "bytes"]
     if conflicts:
         left, right = pictures[conflicts[0].first], pictures[conflicts[0].second]
@@ -72,16 +74,18 @@ def note_conflicts(known: Known, *, progress: Progress) -> None:
         )
 
 
-def without_leaks(known: Known, leaks: Sequence[Leak], *, progress: Progress) -> Known:
-    """The same without the leaked pictures; the ledger says why, and the features are compacted in place.
+def without_leaks(
+    embedded: Embedded, known: Known, leaks: Sequence[Leak], *, progress: Progress
+) -> tuple[Embedded, Known]:
+    """The same without the leaked pictures; the ledger says why.
 
     Raises:
         DataError: no test picture is left.
     """
-    embedded, pictures = known.embedded, pictures_of(known)
+    pictures = known.index.pictures
     tested = sum(picture.split == "test" for picture in pictures)
     if len(leaks) == tested:
-        raise DataError("every test picture has its like in train or valid", where=embedded.index.root)
+        raise DataError("every test picture has its like in train or valid", where=known.index.root)
     reasons = {
         pictures[leak.row].path: f"left out of test: its like is {pictures[leak.other].path}, in train or valid"
         for leak in leaks
@@ -93,20 +97,14 @@ def without_leaks(known: Known, leaks: Sequence[Leak], *, progress: Progress) ->
         for entry in embedded.ledger
     )
     progress.note(f"{len(leaks):,} of {counted(tested, 'test picture')} left out: their like is in train or valid.")
-    smaller = replace(
-        embedded,
-        features=compact_rows(embedded.features, kept),
-        miniatures=compact_rows(embedded.miniatures, kept),
-        index=replace(embedded.index, pictures=tuple(pictures[row] for row in kept)),
-        ledger=ledger,
-        digests=tuple(embedded.digests[row] for row in kept),
-        pixel_digests=tuple(embedded.pixel_digests[row] for row in kept),
-    )
+    smaller = replace(embedded.take(kept), ledger=ledger)
     left_out = tuple({**leak.to_json(pictures), "left_out": True} for leak in leaks)
-    return Known(embedded=smaller, groups=among(known.groups, kept), left_out=left_out)
+    return smaller, Known(index=smaller.index, groups=among(known.groups, kept), left_out=left_out)
 
 
-def draw_together(known: Known, *, seed: int, progress: Progress) -> tuple[Index, dict[str, Any]]:
+def draw_together(
+    known: Known, *, seed: int, shares: Mapping[SplitName, int] = SHARES, progress: Progress
+) -> tuple[Index, dict[str, Any]]:
     """Give every picture its split, whatever belongs together on one side; and what to say of it in metrics.json.
 
     Where edits of each other leave too few groups to draw from, only equal pictures and declared groups are kept whole,
@@ -121,19 +119,19 @@ def draw_together(known: Known, *, seed: int, progress: Progress) -> tuple[Index
     """
     index, parted = united(known, known.groups), False
     try:
-        after = assign_splits(index, seed=seed)
+        after = assign_splits(index, seed=seed, shares=shares)
     except DataError:
         sure = [group for group in known.groups if group.kind != "near"]
         if len(sure) == len(known.groups):
             raise
         index, parted = united(known, sure), True
-        after = assign_splits(index, seed=seed)
+        after = assign_splits(index, seed=seed, shares=shares)
         progress.note(
             "Too many pictures are nearly alike to keep them all on one side of a split; only equal ones are kept "
             "together, and the score may flatter."
         )
     sizes = Counter(picture.group for picture in index.pictures if picture.group is not None)
-    off = how_far_off(index, after)
+    off = how_far_off(index, after, shares=shares)
     if off is not None and sizes and abs(off["pictures"] - off["wanted"]) > NEARLY_MET:
         progress.note(
             f"Groups are kept whole, so {off['split']} has {counted(off['pictures'], 'picture')} of {off['class']} "
@@ -149,15 +147,15 @@ def draw_together(known: Known, *, seed: int, progress: Progress) -> tuple[Index
 
 def united(known: Known, groups: Sequence[DuplicateGroup]) -> Index:
     """The index with duplicates and declared groups joined where they overlap."""
-    pictures = pictures_of(known)
+    pictures = known.index.pictures
     links = {f"like {pictures[group.rows[0]].path}": group.rows for group in groups}
-    return replace(known.embedded.index, pictures=merge_groups(pictures, links, declared=False))
+    return replace(known.index, pictures=merge_groups(pictures, links, declared=False))
 
 
 def say_leaks(known: Known, after: Index, *, progress: Progress) -> list[dict[str, Any]]:
     """Every leak that is left once all splits are known, as metrics.json lists them, with those left out."""
     split_of = {picture.path: picture.split for picture in after.pictures}
-    pictures = [replace(picture, split=split_of[picture.path]) for picture in pictures_of(known)]
+    pictures = [replace(picture, split=split_of[picture.path]) for picture in known.index.pictures]
     leaks = find_leaks(pictures, known.groups)
     if leaks:
         counts = Counter(pictures[leak.row].split for leak in leaks)
@@ -174,7 +172,7 @@ def say_leaks(known: Known, after: Index, *, progress: Progress) -> list[dict[st
 def say_copies(known: Known, after: Index, *, progress: Progress) -> None:
     """Say how many test pictures are copies of others in test: what is told of one is told of all of them."""
     split_of = {picture.path: picture.split for picture in after.pictures}
-    tested = {row for row, picture in enumerate(pictures_of(known)) if split_of[picture.path] == "test"}
+    tested = {row for row, picture in enumerate(known.index.pictures) if split_of[picture.path] == "test"}
     again = sum(max(0, len(tested.intersection(group.rows)) - 1) for group in known.groups)
     if again:
         progress.note(

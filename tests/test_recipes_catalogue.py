@@ -17,7 +17,9 @@ from tellapart.errors import MissingExtraError, UsageError
 from tellapart.nets.schedule import Training
 from tellapart.progress import Silent
 from tellapart.recipes import finetune, scratch
-from tellapart.recipes.request import RECIPES
+from tellapart.recipes.catalogue import RECIPES
+from tellapart.recipes.finetune import FineTuningPlan
+from tellapart.recipes.scratch import ScratchPlan
 
 
 @pytest.fixture
@@ -64,8 +66,8 @@ def brief(monkeypatch):
         pytest.importorskip(package, reason="needs the extra: pip install 'tellapart[torch]'")
     plans = {key: replace(plan, net="photo-convnet", training=SMALL) for key, plan in scratch.PLANS.items()}
     monkeypatch.setattr(scratch, "PLANS", plans)
-    tuning = finetune.Plan(views=2, training=replace(SMALL, learning_rate=1e-4))
-    monkeypatch.setattr(finetune, "Plan", lambda: tuning)
+    tuning = FineTuningPlan(views=2, training=replace(SMALL, learning_rate=1e-4))
+    monkeypatch.setattr(finetune, "FineTuningPlan", lambda: tuning)
 
 
 def read_history(folder):
@@ -109,7 +111,7 @@ def test_train__a_net_of_ones_own_needs_a_recipe_that_trains_it(data, tmp_path):
 
 def test_train__a_plan_of_ones_own_is_followed(data, tmp_path):
     pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
-    plan = scratch.Plan(net="mnist-convnet", training=replace(SMALL, epochs=1, optimiser="rmsprop"), pictures=100)
+    plan = ScratchPlan(net="mnist-convnet", training=replace(SMALL, epochs=1, optimiser="rmsprop"), pictures=100)
     _, metrics = train(data, out=tmp_path / "run", recipe="scratch", size=24, plan=plan)
     assert metrics["selected"]["net"] == "mnist-convnet"
     assert metrics["selected"]["training"]["optimiser"] == "rmsprop"
@@ -119,7 +121,7 @@ def test_train__a_plan_of_ones_own_is_followed(data, tmp_path):
 @pytest.mark.parametrize("recipe", ["features", "finetune"])
 def test_train__a_plan_of_another_recipe_is_refused(recipe, data, tmp_path):
     with pytest.raises(UsageError, match=f"takes no such plan: {recipe}"):
-        train(data, out=tmp_path / "run", recipe=recipe, plan=scratch.Plan(net="x", training=SMALL, pictures=1))
+        train(data, out=tmp_path / "run", recipe=recipe, plan=ScratchPlan(net="x", training=SMALL, pictures=1))
     assert not (tmp_path / "run").exists()
 
 

@@ -1,0 +1,61 @@
+"""The score of a model file on labelled pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tellapart.bundle.bundle import read_bundle
+from tellapart.commands.predict import answer
+from tellapart.data.groups import label_numbers
+from tellapart.data.ledger import check_skips
+from tellapart.data.scan import scan
+from tellapart.errors import DataError
+from tellapart.evaluation.metrics import evaluate
+from tellapart.features.look import look_at
+from tellapart.progress import Progress, Silent
+from tellapart.runs.overlap import seen_before
+from tellapart.types import Index
+
+
+def evaluate_model(model: Path, data: Path, *, progress: Progress | None = None) -> dict[str, Any]:
+    """The figures of a model file on labelled pictures: the test split where the data has one, else all of them.
+
+    Under trained_on stands how many of them the model learned from, or None where that is not known.
+
+    Raises:
+        ModelFileError: the model file is damaged or gives other answers than it must.
+        DataError: the data cannot be used, or has a class that the model does not know.
+    """
+    progress = progress or Silent()
+    bundle, engine = read_bundle(model)
+    classifier = bundle.classifier
+    index = test_part(scan(data))
+    unknown = sorted({picture.label or "" for picture in index.pictures} - set(classifier.classes))
+    if unknown:
+        hint = f"The model knows: {', '.join(classifier.classes)}."
+        raise DataError(f"the model does not know the class {unknown[0]!r}", where=data, hint=hint)
+    embedded = look_at(index, classifier.base, progress, engine=engine)
+    check_skips(index, embedded.ledger, force=True)
+    trained_on = seen_before(model, embedded, progress=progress)
+    answers = answer(classifier, embedded)
+    labels = label_numbers(answers.pictures, classifier.classes)
+    statuses = [entry.status for entry in [*index.skipped, *embedded.ledger]]
+    return {
+        "schema": 1,
+        "model": str(model),
+        "data": {"name": index.name, "layout": index.layout},
+        "split": "test" if {picture.split for picture in index.pictures} == {"test"} else "all",
+        "classes": list(classifier.classes),
+        "ledger": {status: statuses.count(status) for status in ("used", "converted", "skipped")},
+        "trained_on": trained_on,
+        "thresholds": classifier.abstention.to_json(),
+        **evaluate(answers.probabilities, labels, classes=classifier.classes, flags=answers.flags),
+    }
+
+
+def test_part(index: Index) -> Index:
+    """The test pictures of an index that has some, else the whole index."""
+    tested = tuple(picture for picture in index.pictures if picture.split == "test")
+    return replace(index, pictures=tested) if tested else index

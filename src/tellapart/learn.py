@@ -1,0 +1,230 @@
+"""From an index to a trained classifier with its figures: the only way, for `train` and for `ImageClassifier.fit`.
+
+Legend: N pictures, n of one split, D features, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from tellapart.audit.training import tell_findings, with_conflicts
+from tellapart.backbones.backbone import Backbone
+from tellapart.classifier import Classifier
+from tellapart.data.ledger import check_skips
+from tellapart.errors import DataError
+from tellapart.evaluation.metrics import evaluate
+from tellapart.features.embed import Embedded
+from tellapart.features.look import look_at
+from tellapart.heads.abstention import Flags, learn_abstention
+from tellapart.heads.out_of_distribution import sampled_rows
+from tellapart.progress import Progress, Stopwatch
+from tellapart.recipes.catalogue import RECIPES
+from tellapart.recipes.looking import features_seen, rows_of
+from tellapart.recipes.request import Dataset, Request
+from tellapart.runs.leakage import (
+    count_kinds,
+    draw_together,
+    look_for_duplicates,
+    say_copies,
+    say_leaks,
+    score_without,
+)
+from tellapart.text import counted
+from tellapart.types import Features, Index, LedgerEntry, Probabilities, SplitName
+
+ANSWERED: Final[tuple[SplitName, ...]] = ("valid", "test")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What a classifier says of one split.
+
+    Attributes:
+        probabilities: float64 [n, K].
+        flags: what is said beside each of the n answers.
+        figures: how good they are; JSON-ready.
+    """
+
+    probabilities: Probabilities
+    flags: Flags
+    figures: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What there is to say of the pictures themselves; everything JSON-ready but the ledger.
+
+    Attributes:
+        ledger: one entry for each file.
+        precision: what the base computed in.
+        fresh: pictures that the base had to look at; the others came from the cache.
+        findings: what an audit that costs nothing found.
+        duplicates: how many groups there are of each kind of copy.
+        together: how groups were kept on one side of the splits.
+        leaks: pictures whose like is in a split before theirs.
+    """
+
+    ledger: tuple[LedgerEntry, ...]
+    precision: str
+    fresh: int
+    findings: list[dict[str, Any]]
+    duplicates: dict[str, int]
+    together: dict[str, Any]
+    leaks: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What came of it.
+
+    Attributes:
+        classifier: trained and calibrated, with its thresholds.
+        dataset: what it was trained on, and what the base saw in it.
+        about: what there is to say of the pictures.
+        answered: what it says of valid, and of test where there is one.
+        seconds: of each part of the work.
+    """
+
+    classifier: Classifier
+    dataset: Dataset
+    about: About
+    answered: Mapping[SplitName, Answered]
+    seconds: Mapping[str, float]
+
+
+def learn(index: Index, base: Backbone, request: Request) -> Learned:
+    """Look at labelled pictures, find what shows the same, draw splits, train, calibrate, and score valid and test.
+
+    Args:
+        index: labelled pictures, with splits or without.
+        base: what looks at them first.
+        request: what is asked for.
+
+    Raises:
+        UsageError: what is asked for cannot be done with such pictures.
+        DataError: they cannot be used.
+        OutputError: the recipe keeps files while it works, and they cannot be written.
+    """
+    watch = Stopwatch()
+    RECIPES[request.recipe].check_request(index, request)
+    dataset, about = prepare(index, base, request, watch)
+    with watch.part("head_s"):
+        trained = RECIPES[request.recipe].train(dataset, base, request)
+    with watch.part("evaluate_s"):
+        classifier, answered = judge(trained, dataset, base, request)
+        if "test" in answered:
+            tested = answered["test"]
+            more = score_without(dataset, tested.probabilities, about.leaks)
+            answered["test"] = replace(tested, figures={**tested.figures, **more})
+    return Learned(classifier=classifier, dataset=dataset, about=about, answered=answered, seconds=watch.parts)
+
+
+def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) -> tuple[Dataset, About]:
+    """Everything before training: what the base sees, what shows the same, and the splits.
+
+    Raises:
+        DataError: the pictures cannot be used.
+    """
+    progress = request.progress
+    embedded = look_at(index, base, progress, keep=RECIPES[request.recipe].has_base)
+    watch.parts |= {"decode_s": round(embedded.decode_s, 3), "embed_s": round(embedded.embed_s, 3)}
+    check_skips(index, embedded.ledger, force=request.force)
+    check_labels(embedded, force=request.force, progress=progress)
+    with watch.part("findings_s"):
+        findings = tell_findings(embedded, seed=request.seed, progress=progress)
+    with watch.part("duplicates_s"):
+        embedded, known = look_for_duplicates(
+            embedded, last=base.depths[-1], drop_leaks=request.drop_leaks, progress=progress
+        )
+    drawn, together = draw_together(known, seed=request.seed, shares=request.shares, progress=progress)
+    leaks = say_leaks(known, drawn, progress=progress)
+    say_copies(known, drawn, progress=progress)
+    about = About(
+        ledger=(*index.skipped, *embedded.ledger),
+        precision=embedded.precision,
+        fresh=embedded.fresh,
+        findings=with_conflicts(findings, known.groups, known.index.pictures),
+        duplicates=count_kinds(known.groups),
+        together=together,
+        leaks=leaks,
+    )
+    valid_is_given = any(picture.split == "valid" for picture in known.index.pictures)
+    return Dataset.of(drawn, in_order(embedded, drawn), valid_is_given=valid_is_given), about
+
+
+def in_order(embedded: Embedded, drawn: Index) -> Features:
+    """The features float32 [N, D] of the same pictures in another order; copied only where it is another one."""
+    row_of = {picture.path: row for row, picture in enumerate(embedded.index.pictures)}
+    rows = [row_of[picture.path] for picture in drawn.pictures]
+    return embedded.features if rows == list(range(len(rows))) else embedded.take(rows).features
+
+
+def check_labels(embedded: Embedded, *, force: bool, progress: Progress) -> None:
+    """Stop where one and the same picture is labelled with two classes.
+
+    Raises:
+        DataError: it is, and force is not given.
+    """
+    first: dict[bytes, int] = {}
+    pictures = embedded.index.pictures
+    conflicts = [
+        (pictures[earlier], picture)
+        for row, (digest, picture) in enumerate(zip(embedded.digests, pictures, strict=True))
+        if pictures[earlier := first.setdefault(digest, row)].label != picture.label
+    ]
+    if not conflicts:
+        return
+    left, right = conflicts[0]
+    what = f"the same picture is labelled {left.label} and {right.label} ({counted(len(conflicts), 'such pair')})"
+    where = f"{left.path} and {right.path}"
+    if not force:
+        raise DataError(
+            what, where=where, hint="Keep the right one, or go on with --force; `tellapart audit DATA` lists them all."
+        )
+    progress.note(f"Going on although {what}: {where}")
+
+
+def judge(
+    classifier: Classifier, dataset: Dataset, base: Backbone, request: Request
+) -> tuple[Classifier, dict[SplitName, Answered]]:
+    """Learn on valid when not to answer, then answer and score valid and test.
+
+    Args:
+        classifier: trained and calibrated.
+        dataset: the pictures, and what base sees in them.
+        base: the base that first looked at them; where a net of its own was trained, that one looks again.
+        request: seed, largest error and listener.
+
+    Returns:
+        The classifier with its thresholds, and what it says of each split that has pictures.
+    """
+    train, progress = dataset.train, request.progress
+    wanted = {name: rows_of(dataset.rows[name]) for name in ANSWERED}
+    seen = {
+        name: features_seen(dataset, base, classifier.base, rows=rows, progress=progress)
+        for name, rows in wanted.items()
+        if rows or name == "valid"
+    }
+    typical = train.start + sampled_rows(len(rows_of(train)), class_count=len(dataset.classes), seed=request.seed)
+    abstention = learn_abstention(
+        train=features_seen(dataset, base, classifier.base, rows=typical.tolist(), progress=progress),
+        valid=seen["valid"],
+        labels=dataset.labels[dataset.valid],
+        probabilities=classifier.probabilities(seen["valid"]),
+        last=classifier.base.depths[-1],
+        max_error=request.max_error,
+        seed=request.seed,
+    )
+    classifier = replace(classifier, abstention=abstention)
+    return classifier, {name: answered(classifier, dataset, name, features) for name, features in seen.items()}
+
+
+def answered(classifier: Classifier, dataset: Dataset, name: SplitName, features: Features) -> Answered:
+    """The answers of a classifier about one split, and their figures."""
+    probabilities = classifier.probabilities(features)
+    flags = classifier.flags(probabilities, features)
+    labels = dataset.labels[dataset.rows[name]]
+    figures = evaluate(probabilities, labels, classes=dataset.classes, flags=flags)
+    return Answered(probabilities=probabilities, flags=flags, figures=figures)

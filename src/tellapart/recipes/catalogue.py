@@ -1,0 +1,90 @@
+"""Every recipe by name, and what each needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from tellapart.backbones.backbone import Backbone
+from tellapart.classifier import Classifier
+from tellapart.data.warp import load_cv2
+from tellapart.errors import UsageError
+from tellapart.extras import load_safetensors, load_torch
+from tellapart.recipes.auto import train_auto
+from tellapart.recipes.features import train_features
+from tellapart.recipes.finetune import FineTuningPlan, train_finetune
+from tellapart.recipes.frozen import FrozenPlan, train_frozen
+from tellapart.recipes.request import Dataset, Request
+from tellapart.recipes.scratch import ScratchPlan, train_scratch
+from tellapart.recipes.smallest import check_scratch_size
+from tellapart.types import Index
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How a classifier is trained.
+
+    Attributes:
+        train: from a dataset, a base and a request to a calibrated classifier.
+        check: called before any work; raises MissingExtraError where the recipe needs what is not installed.
+        has_base: whether it starts from a pretrained base.
+        keeps: whether it keeps anything in the work folder.
+        plan: the kind of settings it can be given instead of its own; None where it takes none.
+        check_request: called once the data is indexed and before any picture is looked at; raises UsageError where
+            what was asked for cannot be done with it.
+    """
+
+    train: Callable[[Dataset, Backbone, Request], Classifier]
+    check: Callable[[], object] = lambda: None
+    has_base: bool = True
+    keeps: bool = False
+    plan: type | None = None
+    check_request: Callable[[Index, Request], object] = lambda _index, _request: None
+
+
+def find_recipe(name: str, *, plan: object = None) -> Recipe:
+    """A recipe that can be run here.
+
+    Raises:
+        UsageError: there is none of that name, or the plan is not of its own kind.
+        MissingExtraError: it needs what is not installed.
+    """
+    if name not in tuple(RECIPES):
+        raise UsageError("no such recipe", where=str(name), hint=f"Choose one of: {', '.join(RECIPES)}.")
+    recipe = RECIPES[name]
+    kind = recipe.plan
+    if plan is not None and (kind is None or not isinstance(plan, kind)):
+        taken = f"It takes a {kind.__module__}.{kind.__qualname__}." if kind is not None else "Leave the plan out."
+        raise UsageError("this recipe takes no such plan", where=f"{name}, {type(plan).__name__}", hint=taken)
+    recipe.check()
+    return recipe
+
+
+def needs_torch() -> None:
+    """Everything that a recipe with torch imports, found before any work."""
+    load_torch()
+    load_safetensors()
+    load_cv2()
+
+
+SCRATCH = Recipe(
+    train=train_scratch,
+    check=needs_torch,
+    has_base=False,
+    keeps=True,
+    plan=ScratchPlan,
+    check_request=check_scratch_size,
+)
+RECIPES: Mapping[str, Recipe] = {
+    "auto": Recipe(train=train_auto, keeps=True),
+    "features": Recipe(train=train_features),
+    "frozen": Recipe(train=train_frozen, check=load_cv2, plan=FrozenPlan),
+    "finetune": Recipe(train=train_finetune, check=needs_torch, keeps=True, plan=FineTuningPlan),
+    "scratch": SCRATCH,
+    "scratch-augmented": replace(
+        SCRATCH,
+        train=partial(train_scratch, augmented=True),
+        check_request=partial(check_scratch_size, augmented=True),
+    ),
+}

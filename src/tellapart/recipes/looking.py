@@ -1,0 +1,81 @@
+"""Looking at the pictures of a dataset again: in other views, or with a base that was trained.
+
+Legend: n rows that are looked at, D features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.engine import Engine, native_precision
+from tellapart.classifier import Classifier
+from tellapart.errors import DataError
+from tellapart.features.embed import PLAIN, View
+from tellapart.features.look import look_at
+from tellapart.heads.calibration import fit_temperature
+from tellapart.progress import Progress
+from tellapart.recipes.request import Dataset
+from tellapart.types import Features
+
+ViewEmbedder = Callable[[View, Sequence[int], Features], None]  # fills float32 [n, D] with a view of n rows
+
+
+def view_embedder(dataset: Dataset, base: Backbone, progress: Progress, *, keep: bool = True) -> ViewEmbedder:
+    """A function that fills features with what the base sees in a view of some rows; one engine serves all calls."""
+    engine = Engine(base, precision=native_precision())
+
+    def embed_view(view: View, rows: Sequence[int], into: Features) -> None:
+        look_again(dataset, base, rows, progress, engine=engine, view=view, into=into, keep=keep)
+
+    return embed_view
+
+
+def look_again(
+    dataset: Dataset,
+    base: Backbone,
+    rows: Sequence[int],
+    progress: Progress,
+    *,
+    engine: Engine | None = None,
+    view: View = PLAIN,
+    into: Features | None = None,
+    keep: bool = False,
+) -> Features:
+    """Features float32 [n, D] of pictures that could be read before.
+
+    Raises:
+        DataError: one of them cannot be read any more.
+    """
+    index = replace(dataset.index, pictures=tuple(dataset.index.pictures[row] for row in rows))
+    seen = look_at(index, base, progress, engine=engine, view=view, into=into, keep=keep)
+    if len(seen.index.pictures) != len(rows):
+        missing = next(entry for entry in seen.ledger if entry.status == "skipped")
+        hint = "Leave the pictures alone while a run looks at them, and run it again."
+        raise DataError(f"a picture can no longer be read ({missing.reason})", where=missing.path, hint=hint)
+    return seen.features
+
+
+def features_seen(
+    dataset: Dataset, base: Backbone, trained: Backbone, *, rows: Sequence[int], progress: Progress
+) -> Features:
+    """What a trained base sees in some rows, float32 [n, D]: at hand if it is the base, otherwise it looks now."""
+    if trained.digest != base.digest or trained.preprocess != base.preprocess:
+        return look_again(dataset, trained, rows, progress)
+    if isinstance(rows, range) and rows.step == 1:
+        return dataset.features[rows.start : rows.stop]
+    seen: Features = dataset.features[list(rows)]
+    return seen
+
+
+def rows_of(rows: slice) -> range:
+    """The row numbers of a split."""
+    return range(rows.start, rows.stop)
+
+
+def calibrated(classifier: Classifier, dataset: Dataset, base: Backbone, progress: Progress) -> Classifier:
+    """The classifier with the temperature that suits it on valid, as the engine that serves it computes it."""
+    seen = features_seen(dataset, base, classifier.base, rows=rows_of(dataset.valid), progress=progress)
+    temperature = fit_temperature(classifier.head.logits(seen), dataset.labels[dataset.valid])
+    return replace(classifier, temperature=temperature)
