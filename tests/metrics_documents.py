@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tellapart.evaluation.metrics import evaluate
+from tellapart.evaluation.run_metrics import RunMetrics
+from tellapart.report import charts, figures, page
 
 RUBBISH = ("cardboard", "glass", "metal", "paper", "plastic", "trash")
 
@@ -75,6 +78,31 @@ def metrics_document(
         },
         "peak_rss_mb": 512.4,
     }
+
+
+def run_metrics(document: Any) -> RunMetrics:
+    """A document as the reader of metrics.json takes it."""
+    return RunMetrics.from_json(document, where=Path("metrics.json"))
+
+
+def render(document: Any, *evidence: Any) -> str:
+    """The page of a document."""
+    return page.render(run_metrics(document), *evidence)
+
+
+def write_report(path: Path, document: Any, *evidence: Any) -> None:
+    """Write the page of a document."""
+    page.write_report(path, run_metrics(document), *evidence)
+
+
+def write_figures(folder: Path, document: Any, evidence: Any) -> list[Path]:
+    """Write the plots of a document."""
+    return figures.write_figures(folder, run_metrics(document), evidence)
+
+
+def chart_data(document: Any, evidence: Any) -> dict[str, Any]:
+    """The numbers behind the charts of a document."""
+    return charts.chart_data(run_metrics(document), evidence)
 
 
 def _scores(random: np.random.Generator, classes: tuple[str, ...], *, count: int, skill: float) -> dict[str, Any]:

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metrics_documents import metrics_document
 from tellapart import files
-from tellapart.commands.compare import compare_runs, parse_tested
+from tellapart.commands.compare import compare_runs
 from tellapart.commands.train import train
 from tellapart.errors import DataError
 from tellapart.evaluation.intervals import wilson
+from tellapart.runs.read import read_answers
 
-HEADER = ["path", "label", "predicted", "path", "unsure", "unsure", "unlike"]  # classes may have such names
+CLASSES = ("path", "unsure")  # classes may have names of columns
+HEADER = ["path", "label", "predicted", *CLASSES, "unsure", "unlike"]
 
 
 def write_run(folder, rows):
     """The two files of a finished run that a comparison looks at."""
     folder.mkdir()
     files.write_csv(folder / "predictions.csv", HEADER, [[*row, "0.5", "0.5", "no", "no"] for row in rows])
-    (folder / "metrics.json").write_text("{}")
+    (folder / "metrics.json").write_text(json.dumps(metrics_document(CLASSES, test=30, valid=30)))
     return folder
 
 
@@ -71,20 +74,26 @@ def test_compare_runs__no_finished_run(runs, tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "path,label\n", "path,label,predicted\n", "path,label,predicted\na\n", "path,label,predicted\na,b,c\na,b,c\n"],
+    [
+        "",
+        "path,label,predicted\na\n",
+        "path,label,predicted\na,path,path\n",
+        "path,label,predicted\na,path,path,1,0,no,no\na,path,path,1,0,no,no\n",
+        'path,label,predicted\n"a"b,path,path,1,0,no,no\n',
+    ],
 )
 def test_compare_runs__no_table_of_predictions(runs, text):
     (runs[1] / "predictions.csv").write_text(text)
-    with pytest.raises(DataError, match="no table of predictions"):
+    with pytest.raises(DataError, match=r"predictions\.csv.*[Tt]rain"):
         compare_runs(*runs)
 
 
 @given(st.text(alphabet='a,"\r\n\0 ', max_size=40))
-def test_parse_tested__any_text_is_read_or_refused(text):
-    try:
-        parse_tested(f"path,label,predicted\n{text}")
-    except (ValueError, csv.Error):
-        return
+def test_read_answers__any_text_is_read_or_refused(tmp_path_factory, text):
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "predictions.csv").write_text(f"path,label,predicted\n{text}", newline="")
+    with contextlib.suppress(DataError):
+        read_answers(folder, CLASSES)
 
 
 def test_compare__two_real_runs_in_words_and_as_json(trained, tmp_path, tellapart):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tellapart.heads.calibration import fit_temperature, probabilities
+from tellapart.heads.calibration import calibrated_losses, fit_temperature, probabilities
 
 
 def sampled(count, *, temperature):
@@ -62,3 +62,13 @@ def test_fit_temperature__is_bounded_whatever_the_logits(rows):
     logits = np.array([[left, right] for left, right, _ in rows])
     labels = np.array([label for _, _, label in rows])
     assert 0.049 < fit_temperature(logits, labels) < 20.01
+
+
+def test_calibrated_losses__a_sure_classifier_is_mended_by_its_temperature():
+    labels = np.array([0, 1] * 20)
+    right = np.where(np.eye(2)[labels] > 0, 1.0, -1.0)
+    right[:2] *= -1
+    sure, unsure = calibrated_losses(5 * right, labels), calibrated_losses(right, labels)
+    assert sure.shape == (40,)
+    assert sure.mean() == pytest.approx(unsure.mean(), rel=0.05)
+    assert (sure[:2] > sure[2:].max()).all()

@@ -8,7 +8,7 @@ import pytest
 import tellapart
 
 PACKAGE = Path(tellapart.__file__).parent
-BOTTOM = ("errors", "extras", "files", "seeds", "progress", "types", "text")
+BOTTOM = ("errors", "extras", "files", "seeds", "progress", "shape", "types", "text")
 LAYERS = (
     "data",
     "backbones",

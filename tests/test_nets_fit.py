@@ -110,7 +110,7 @@ def test_fit_net__seed_draws_the_dropout(tmp_path):
 
 def test_fit_net__keeps_the_best_epoch_and_stops_after_patience(tmp_path, monkeypatch):
     scores = iter([0.5, 0.3, 0.3, 0.4, 0.1])
-    monkeypatch.setattr(module, "_score", lambda _logits, _labels: next(scores))
+    monkeypatch.setattr(module, "calibrated_losses", lambda _logits, _labels: np.array([next(scores)]))
     weights = []
     training = settings(epochs=5, patience=2, constant=True)
     net = dropping()
@@ -131,10 +131,3 @@ def test_fit_net__nothing_to_judge_by_keeps_the_last_epoch(tmp_path):
 def test_fit_net__a_diverged_training_is_said_so(tmp_path):
     with pytest.raises(TellapartError, match="diverged: epoch"):
         fit(tmp_path / "c", training=settings(learning_rate=1e30, optimiser="rmsprop", constant=True))
-
-
-def test_score__a_sure_net_is_mended_by_its_temperature():
-    labels = np.array([0, 1] * 20)
-    right = np.where(np.eye(2)[labels] > 0, 1.0, -1.0)
-    right[:2] *= -1
-    assert module._score(5 * right, labels) == pytest.approx(module._score(right, labels), rel=0.05)

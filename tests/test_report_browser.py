@@ -10,13 +10,12 @@ import shutil
 
 import pytest
 
-from metrics_documents import metrics_document
+from metrics_documents import metrics_document, write_report
 from pictures import encode, make_pixels
 from tellapart.audit.finding import Item, found, passed
 from tellapart.evaluation.intervals import UNKNOWN, wilson
 from tellapart.report.audit_page import write_audit_page
 from tellapart.report.evidence import Answer, Evidence, Shot, SuspectCard
-from tellapart.report.page import write_report
 from tellapart.report.shots import heat_png
 from tellapart.text import counted, percent
 

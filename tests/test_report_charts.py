@@ -1,7 +1,10 @@
 """The numbers behind the charts: where the slider opens."""
 
+from dataclasses import replace
+
 import pytest
 
+from metrics_documents import metrics_document, run_metrics
 from tellapart.evaluation.intervals import wilson
 from tellapart.report.charts import threshold_curve
 
@@ -16,7 +19,8 @@ CURVE = {
 
 def metrics_of(*, unsure, answered=0, wrong=0):
     selective = {"answered": answered, "wrong": wrong, "error": wilson(wrong, answered).to_json()}
-    return {"test": {"n": 100, "risk_coverage": CURVE, "selective": selective}, "thresholds": {"unsure": unsure}}
+    test = {"n": 100, "risk_coverage": CURVE, "selective": selective}
+    return replace(run_metrics(metrics_document()), test=test, thresholds={"unsure": unsure})
 
 
 @pytest.mark.parametrize(
@@ -37,4 +41,4 @@ def test_threshold_curve__without_a_threshold_the_loosest_that_is_good_enough():
 
 
 def test_threshold_curve__an_older_run_has_none():
-    assert threshold_curve({"test": {"n": 3}}) is None
+    assert threshold_curve(replace(run_metrics(metrics_document()), test={"n": 3})) is None

@@ -5,9 +5,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from metrics_documents import metrics_document
+from metrics_documents import metrics_document, render
 from tellapart.audit.finding import Item, found, not_applicable, passed
-from tellapart.report import audit_page, labels, page
+from tellapart.report import audit_page, labels
 from tellapart.report.evidence import Answer, Evidence, SuspectCard
 from tellapart.report.language import Words
 
@@ -88,7 +88,7 @@ def full_document(**selected):
 
 @pytest.mark.parametrize("evidence", [Evidence(), full_evidence()], ids=["bare", "full"])
 def test_report__no_english_but_names(evidence):
-    assert english_left(page.render(full_document(), evidence)) == []
+    assert english_left(render(full_document(), evidence)) == []
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_report__no_english_but_names(evidence):
     ],
 )
 def test_report__choices_are_said_in_chinese(selected):
-    assert english_left(page.render(full_document(**selected))) == []
+    assert english_left(render(full_document(**selected))) == []
 
 
 @pytest.mark.parametrize(

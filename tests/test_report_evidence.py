@@ -12,15 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metrics_documents import metrics_document
+from metrics_documents import chart_data, metrics_document, render
 from pictures import write_classes
 from tellapart.data.scan import scan
 from tellapart.report import choose
-from tellapart.report.charts import BARS, chart_data, history_curves, learning_points
+from tellapart.report.charts import BARS, history_curves, learning_points
 from tellapart.report.evidence import Answer, Evidence, Shot, SuspectCard
 from tellapart.report.inlined import embedded_json
 from tellapart.report.language import Words, both
-from tellapart.report.page import render
 from tellapart.report.sections import MISTAKES_IN_SIGHT, ledger_summary
 from tellapart.report.shots import LONGEST, heat_png, take_shots
 

@@ -8,10 +8,10 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from metrics_documents import metrics_document
+from metrics_documents import metrics_document, write_figures
 from tellapart.errors import MissingExtraError
 from tellapart.report.evidence import Evidence
-from tellapart.report.figures import smoothed, write_figures
+from tellapart.report.figures import smoothed
 
 HISTORY = tuple({"epoch": n, "loss": 1 / n, "accuracy": None if n == 2 else n / 5} for n in range(1, 5))
 BAND = {"value": 0.8, "low": 0.7, "high": 0.9}

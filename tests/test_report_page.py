@@ -10,9 +10,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from metrics_documents import metrics_document
+from metrics_documents import metrics_document, render, write_report
 from tellapart.errors import DataError, OutputError
-from tellapart.report.page import render, write_report
 from tellapart.report.sections import LARGEST_MATRIX, interval_scale, promise
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -96,7 +95,7 @@ def test_write_report__not_a_document_at_all(tmp_path):
 def test_write_report__missing_part_is_named(tmp_path, key):
     document = metrics_document()
     del document[key]
-    with pytest.raises(DataError, match=f"incomplete.*{key}"):
+    with pytest.raises(DataError, match=f"metrics.json is damaged at {key}: metrics.json. Train again"):
         write_report(tmp_path / "report.html", document)
     assert list(tmp_path.iterdir()) == []
 
@@ -104,7 +103,7 @@ def test_write_report__missing_part_is_named(tmp_path, key):
 @pytest.mark.parametrize("value", [None, 3, "text", [], {}])
 @pytest.mark.parametrize("key", ["test", "valid", "classes", "selected", "timing", "environment", "data"])
 def test_write_report__part_of_another_kind(tmp_path, key, value):
-    with pytest.raises(DataError, match="incomplete"):
+    with pytest.raises(DataError, match=f"damaged at {key}"):
         write_report(tmp_path / "report.html", metrics_document() | {key: value})
 
 

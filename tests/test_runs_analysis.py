@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ from pictures import write_splits_and_classes
 from tellapart.data.scan import scan
 from tellapart.progress import Silent
 from tellapart.runs import analysis
-from tellapart.runs import folder as run_folder
-from tellapart.runs.page import read_metrics, rewrite_report
-from tellapart.runs.read import read_heats, read_suspects
+from tellapart.runs.evidence import heat_maps_of, suspect_cards
+from tellapart.runs.page import rewrite_report
+from tellapart.runs.read import read_metrics, read_splits
 
 
 @pytest.fixture
@@ -67,10 +68,40 @@ def test_read_analysis__damaged_is_taken_again(run, content):
     assert analysis.read_analysis(run) == {}
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"suspects": [{"path": "x"}]},
+        {"suspects": 3},
+        {"heat_maps": [{"path": "x", "shape": [1, 3]}]},
+        {"learning_curve": {"points": [{"n": 3}]}},
+        {"checked": None},
+    ],
+)
+def test_rewrite_report__a_damaged_part_of_the_analysis_is_taken_again(run, damage):
+    whole = json.loads((run / "analysis.json").read_text())
+    (run / "analysis.json").write_text(json.dumps(whole | damage))
+    rewrite_report(run)
+    again = json.loads((run / "analysis.json").read_text())
+    assert again["suspects"] == whole["suspects"]
+    assert again["learning_curve"] == whole["learning_curve"]
+
+
+def test_suspect_cards__of_other_classes_are_not_shown():
+    row = {"path": "x", "label": "a", "suggested": "gone", "probability_label": 0.1, "probability_suggested": 0.9}
+    assert suspect_cards({"suspects": [row]}, ["a", "b"]) is None
+
+
+@pytest.mark.parametrize("damage", [{"shape": [2, 2]}, {"shape": [-1, -3]}, {"shape": [3]}, {"values": "g Q"}])
+def test_heat_maps_of__a_damaged_one_is_left_out(damage):
+    rows = [{"path": "x", "shape": [1, 3], "values": "gQB/"}, {"path": "y", "shape": [1, 3], "values": "gQB/"} | damage]
+    assert set(heat_maps_of({"heat_maps": rows})) == {"x"}
+
+
 def test_analyse__train_pictures_missing_is_said(run, photos, tmp_path):
     data = tmp_path / "data"
     shutil.copytree(photos, data)
-    gone = next(row for row in analysis.read_rows(run / run_folder.SPLIT) if row[2] == "train")[0]
+    gone = next(row.path for row in read_splits(run) if row.split == "train")
     (data / gone).unlink()
     (run / "analysis.json").unlink()
     found = look(run, data)
@@ -95,9 +126,9 @@ def test_rewrite_report__without_a_usable_model_the_page_is_still_written(run):
 
 
 def test_first_look__a_large_run_leaves_it_to_report(trained, tmp_path):
-    document = trained.metrics | {"counts": {"train": analysis.CHEAP, "valid": 9, "test": 9}}
-    assert not analysis.is_cheap(document)
-    assert analysis.first_look(tmp_path, document, materials="", index=None, progress=Silent()) == {}
+    metrics = replace(read_metrics(trained.run), counts={"train": analysis.CHEAP, "valid": 9, "test": 9})
+    assert not analysis.is_cheap(metrics)
+    assert analysis.first_look(tmp_path, metrics, materials="", index=None, progress=Silent()) == {}
     assert list(tmp_path.iterdir()) == []
 
 
@@ -106,7 +137,7 @@ def test_suspects__a_picture_under_the_wrong_class_is_named(tmp_path, tellapart)
     data = write_splits_and_classes(tmp_path / "data", counts)
     (data / "train" / "a" / "000.png").rename(data / "train" / "b" / "moved.png")
     assert tellapart("train", data, "-o", tmp_path / "run", "--size", 64).code == 0
-    suspects = read_suspects(json.loads((tmp_path / "run" / "analysis.json").read_text()), ["a", "b"])
+    suspects = suspect_cards(json.loads((tmp_path / "run" / "analysis.json").read_text()), ["a", "b"])
     assert [suspect.path for suspect in suspects] == ["train/b/moved.png"]
     assert (suspects[0].given, suspects[0].suggested) == (1, 0)
     assert 'class="card suspect"' in (tmp_path / "run" / "report.html").read_text()
@@ -128,7 +159,7 @@ def test_analyse__of_a_large_set_some_labels_are_checked_and_the_page_says_so(ru
     monkeypatch.setattr(analysis, "MOST_CHECKED", 0)
     monkeypatch.setattr(analysis, "FEWEST_CHECKED", 24)
     (run / "analysis.json").unlink()
-    total = read_metrics(run)["counts"]["train"]
+    total = read_metrics(run).counts["train"]
     assert look(run, photos)["checked"] == {"pictures": 24, "of": total}
     rewrite_report(run, data=photos)
     assert f"Of {total:,} training pictures 24, drawn by the seed" in (run / "report.html").read_text()
@@ -136,13 +167,14 @@ def test_analyse__of_a_large_set_some_labels_are_checked_and_the_page_says_so(ru
 
 def test_base_of__one_that_does_not_ship_comes_out_of_the_model_file(run):
     bundle, _ = analysis.read_bundle(run / "model.tellapart")
-    document = {"backbone": {"name": "mobilenetv3_small_050", "size": 64, "digest": "0" * 64}}
-    assert analysis.base_of(document, bundle) is bundle.classifier.base
+    backbone = {"name": "mobilenetv3_small_050", "size": 64, "digest": "0" * 64}
+    metrics = replace(read_metrics(run), backbone=backbone)
+    assert analysis.base_of(metrics, bundle.classifier) is bundle.classifier.base
 
 
 def test_read_heats__as_they_were_packed():
     rows = [{"path": "x", "shape": [1, 3], "values": "gQB/"}]
-    assert np.array_equal(read_heats({"heat_maps": rows})["x"], [[-127, 0, 127]])
+    assert np.array_equal(heat_maps_of({"heat_maps": rows})["x"], [[-127, 0, 127]])
 
 
 def test_most_occluded__smaller_inputs_have_more_maps_for_the_same_pixels():

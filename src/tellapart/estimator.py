@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from tellapart.backbones.engine import Engine, native_precision
 from tellapart.bundle.bundle import Bundle, pack_bundle, read_bundle
 from tellapart.bundle.container import write_container
+from tellapart.classifier import Classifier
 from tellapart.commands.evaluate import test_part
 from tellapart.commands.train import base_of
 from tellapart.data.scan import index_of_paths, scan
@@ -147,7 +148,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         Raises:
             DataError: a picture cannot be read.
         """
-        return self.classifier_.probabilities(self._look(X))
+        return self._fitted().probabilities(self._look(X))
 
     def unsure(self, X: Samples) -> NDArray[np.bool_]:  # noqa: N803
         """Whether the answer to each picture is too unsure to stand, bool [N].
@@ -166,15 +167,18 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         return _or_nothing(self._flags(X).unlike, X)
 
     def _flags(self, samples: Samples) -> Flags:
-        features = self._look(samples)
-        return self.classifier_.flags(self.classifier_.probabilities(features), features)
+        classifier, features = self._fitted(), self._look(samples)
+        return classifier.flags(classifier.probabilities(features), features)
+
+    def _fitted(self) -> Classifier:
+        check_is_fitted(self, "classifier_")
+        return self.classifier_
 
     def _look(self, samples: Samples) -> Features:
         return self._look_at(index_of_paths(sample_paths(samples)))
 
     def _look_at(self, index: Index) -> Features:
-        check_is_fitted(self, "classifier_")
-        base = self.classifier_.base
+        base = self._fitted().base
         if self._engine is None:
             self._engine = Engine(base, precision=native_precision())
         embedded = look_at(index, base, self._progress(), engine=self._engine)
@@ -185,27 +189,28 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
 
     def predict(self, X: Samples) -> NDArray[Any]:  # noqa: N803
         """The label [N] of each picture."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        answers = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[answers])
 
     def score(self, X: Samples, y: Any = None, sample_weight: Any = None) -> float:  # noqa: ANN401, N803
         """Accuracy on labelled pictures; without y, on the test split of a folder, or all of it if it has none."""
         if y is not None:
             return float(super().score(list(sample_paths(X)), y, sample_weight))
-        index = test_part(scan(Path(str(X))))
-        names = np.array(self.classifier_.classes)
-        told = names[self.classifier_.probabilities(self._look_at(index)).argmax(axis=1)]
+        classifier, index = self._fitted(), test_part(scan(Path(str(X))))
+        answers = classifier.probabilities(self._look_at(index)).argmax(axis=1)
+        told = np.array(classifier.classes)[answers]
         return float(np.average(told == [picture.label for picture in index.pictures], weights=sample_weight))
 
     def save(self, path: str | Path) -> Path:
         """Write a model file that `load`, the command line and any ONNX runtime can use."""
-        check_is_fitted(self, "classifier_")
+        classifier = self._fitted()
         if self._bundle is not None:  # a model that was loaded is saved as it is
             write_container(Path(path), self._bundle.manifest, self._bundle.members)
             return Path(path)
         kind = LABEL_KINDS.get(self.classes_.dtype.kind, "text")
-        manifest = {**self._fitted_by, "selected": dict(self.classifier_.selected), "label_kind": kind}
+        manifest = {**self._fitted_by, "selected": dict(classifier.selected), "label_kind": kind}
         card = "# A picture classifier made by tellapart\n"
-        write_container(Path(path), *pack_bundle(self.classifier_, manifest=manifest, card=card))
+        write_container(Path(path), *pack_bundle(classifier, manifest=manifest, card=card))
         return Path(path)
 
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.text import counted
 
 
-def model_card(metrics: Mapping[str, Any]) -> str:
+def model_card(metrics: RunMetrics) -> str:
     """Markdown from the document that becomes metrics.json (Mitchell et al. 2019, arXiv:1810.03993, in short form)."""
-    test, counts = metrics["test"], metrics["counts"]
+    test, counts = metrics.test, metrics.counts
     accuracy = test["accuracy"]
-    size = metrics["backbone"]["size"]
+    size = metrics.backbone["size"]
     lines = [
-        f"# {plain(metrics['data']['name'])}: a picture classifier",
+        f"# {plain(metrics.data['name'])}: a picture classifier",
         "",
-        f"By tellapart {metrics['tellapart']}: recipe `{metrics['recipe']}`, base `{metrics['backbone']['name']}`.",
+        f"By tellapart {metrics.tellapart}: recipe `{metrics.recipe}`, base `{metrics.backbone['name']}`.",
         "",
         "## Classes",
         "",
-        *(f"- {plain(name)}" for name in metrics["classes"]),
+        *(f"- {plain(name)}" for name in metrics.classes),
         "",
         "## How good it is",
         "",
@@ -46,17 +44,17 @@ def model_card(metrics: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def doubt_lines(metrics: Mapping[str, Any]) -> list[str]:
+def doubt_lines(metrics: RunMetrics) -> list[str]:
     """What its doubts are worth, if it has any."""
-    promise, selective = metrics["thresholds"]["promise"], metrics["test"]["selective"]
+    promise, selective = metrics.thresholds["promise"], metrics.test["selective"]
     if promise is None or promise["error"] is None:
         return []
     share, unlike = promise["error"], selective["unlike"]["value"]
     return [
         "",
-        f"An answer less sure than {metrics['thresholds']['unsure']:.4f} is marked unsure. Of the others at most",
+        f"An answer less sure than {metrics.thresholds['unsure']:.4f} is marked unsure. Of the others at most",
         f"{share:.4f} are wrong, with 95 % confidence and for pictures like those it was tested on. In the test",
-        f"{selective['answered']} of {metrics['counts']['test']} answers stood, {selective['wrong']} of them wrong.",
+        f"{selective['answered']} of {metrics.counts['test']} answers stood, {selective['wrong']} of them wrong.",
         f"It called {unlike:.4f} of the test pictures unlike the training set.",
     ]
 

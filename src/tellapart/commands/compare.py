@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +10,11 @@ from typing import Any
 from tellapart.errors import DataError
 from tellapart.evaluation.intervals import wilson
 from tellapart.evaluation.paired import compare_answers
-from tellapart.files import read_bounded
 from tellapart.runs import folder as run_folder
+from tellapart.runs.read import read_answers, read_metrics
 from tellapart.text import counted
 
 SCHEMA = 1
-LARGEST_PREDICTIONS = 2_000_000_000  # bytes; a million pictures of a hundred classes take about 1 GB
-COLUMNS = ["path", "label", "predicted"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,37 +79,14 @@ def accuracy_of(tested: Mapping[str, Tested]) -> dict[str, float | None]:
 
 
 def read_tested(run: Path) -> dict[str, Tested]:
-    """The test pictures of a finished run by path, from its predictions.csv.
+    """The test pictures of a finished run by path.
 
     Raises:
-        DataError: there is no finished run, or the file is none that a run writes.
+        DataError: there is no finished run, or one of its files is damaged.
     """
-    source = run / run_folder.PREDICTIONS
-    hint = "`tellapart train DATA -o RUN` makes a run."
-    try:
-        if not (run / run_folder.METRICS).is_file():
-            raise DataError("no finished run in this folder", where=run, hint=hint)
-        text = read_bounded(source, limit=LARGEST_PREDICTIONS).decode("utf-8", errors="surrogateescape")
-        return parse_tested(text)
-    except OSError as error:
-        raise DataError("the run's predictions cannot be read", where=source, hint=hint) from error
-    except (ValueError, csv.Error) as error:
-        hint = "Train again with --force."
-        raise DataError(f"this is no table of predictions ({error})", where=source, hint=hint) from error
-
-
-def parse_tested(text: str) -> dict[str, Tested]:
-    """The rows of a table of predictions by path.
-
-    Only the first three columns are read, by their place: a class may have any name, that of a column too.
-
-    Raises:
-        ValueError, csv.Error: it is no such table, or an empty one.
-    """
-    rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    if len(rows) < 2 or rows[0][:3] != COLUMNS or min(map(len, rows)) < 3:
-        raise ValueError("its columns are others")
-    tested = {row[0]: Tested(label=row[1], predicted=row[2]) for row in rows[1:]}
-    if len(tested) < len(rows) - 1:
-        raise ValueError("a path twice")
-    return tested
+    classes = read_metrics(run).classes
+    answers = read_answers(run, classes)
+    if not answers:
+        hint = "`tellapart train DATA -o RUN` makes a run."
+        raise DataError("the run's predictions cannot be read", where=run / run_folder.PREDICTIONS, hint=hint)
+    return {each.path: Tested(label=classes[each.label], predicted=classes[each.predicted]) for each in answers}

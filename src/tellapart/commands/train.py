@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from tellapart.data.ledger import write_ledger
 from tellapart.data.scan import scan
 from tellapart.data.split import write_splits
 from tellapart.errors import TellapartError, UsageError
+from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.extras import load_torch
 from tellapart.heads.abstention import MAX_ERROR
 from tellapart.learn import Learned, learn
@@ -39,8 +41,6 @@ from tellapart.types import Index
 
 if TYPE_CHECKING:
     import torch
-
-METRICS_SCHEMA = 1
 
 
 def train(
@@ -112,15 +112,16 @@ def train(
         log.note(f"--budget is for the recipe auto; {recipe} takes the time it needs.")
     about = {"command": command, "seed": seed, "recipe": recipe, "max_error": max_error}
     try:
-        document = run_steps(
+        metrics = run_steps(
             index, base, folder, request=request, about={**about, "data_path": str(data.resolve())}, watch=watch
         )
-        log.record(f"test accuracy {document['test']['accuracy']['value']:.4f}")
+        log.record(f"test accuracy {metrics.test['accuracy']['value']:.4f}")
     except TellapartError as error:
         log.record(f"stopped: {error}")
         raise
     finally:
         files.write_text(folder / run_folder.LOG, log.text())
+    document = metrics.to_json()
     files.write_json(folder / run_folder.METRICS, document)
     run_folder.clear_work(request.work)
     return folder, document
@@ -174,70 +175,63 @@ def history_writer(folder: Path) -> Callable[[Sequence[Mapping[str, Any]]], None
 
 def run_steps(
     index: Index, base: Backbone, folder: Path, *, request: Request, about: Mapping[str, Any], watch: Stopwatch
-) -> dict[str, Any]:
-    """From an index to every file of the run but metrics.json and run.log; the metrics document."""
+) -> RunMetrics:
+    """From an index to every file of the run but metrics.json and run.log; the metrics."""
     learned = learn(index, base, request)
-    classifier, dataset = learned.classifier, learned.dataset
-    document = {**opening(index, learned, about=about), **results(learned)}
+    metrics = metrics_of(index, learned, about=about)
     with watch.part("write_s"):
         run_folder.open_run(folder)
         write_evidence(folder, learned)
-        write_model(folder / run_folder.MODEL, classifier, document)
+        write_model(folder / run_folder.MODEL, learned.classifier, metrics)
     with watch.part("analyse_s"):
-        materials = materials_of(dataset, classifier, base=base, seed=request.seed)
-        analysis = first_look(folder, document, materials=materials, index=dataset.index, progress=request.progress)
-    document |= closing(learned, watch)
-    write_page(folder, document, index=dataset.index, analysis=analysis)
-    return document
+        index = learned.dataset.index
+        materials = materials_of(learned.dataset, learned.classifier, base=base, seed=request.seed)
+        analysis = first_look(folder, metrics, materials=materials, index=index, progress=request.progress)
+    metrics = with_costs(metrics, learned, watch)
+    write_page(folder, metrics, index=index, analysis=analysis)
+    return metrics
 
 
-def opening(index: Index, learned: Learned, *, about: Mapping[str, Any]) -> dict[str, Any]:
-    """What was trained on what, the head of metrics.json."""
-    base, statuses = learned.classifier.base, Counter(entry.status for entry in learned.about.ledger)
-    return {
-        "schema": METRICS_SCHEMA,
-        "tellapart": installed_version("tellapart"),
-        "data": {"name": index.name, "layout": index.layout},
+def metrics_of(index: Index, learned: Learned, *, about: Mapping[str, Any]) -> RunMetrics:
+    """What was trained on what, and what came of it; what it cost is not known yet."""
+    classifier, statuses = learned.classifier, Counter(entry.status for entry in learned.about.ledger)
+    base = classifier.base
+    return RunMetrics(
+        tellapart=installed_version("tellapart"),
+        data={"name": index.name, "layout": index.layout},
         **about,
-        "backbone": {
+        backbone={
             "name": base.name,
             "digest": base.digest,
             "size": base.preprocess.size,
             "precision": learned.about.precision,
         },
-        "classes": list(index.classes),
-        "ledger": {status: statuses[status] for status in ("used", "converted", "skipped")},
-    }
+        classes=index.classes,
+        ledger={status: statuses[status] for status in ("used", "converted", "skipped")},
+        counts={name: rows.stop - rows.start for name, rows in learned.dataset.rows.items()},
+        valid=learned.answered["valid"].figures,
+        test=learned.answered["test"].figures,
+        leaks=tuple(learned.about.leaks),
+        duplicates=learned.about.duplicates,
+        together=learned.about.together,
+        thresholds=classifier.abstention.to_json(),
+        temperature=classifier.temperature,
+        selected=dict(classifier.selected),
+        findings=tuple(learned.about.findings),
+    )
 
 
-def results(learned: Learned) -> dict[str, Any]:
-    """What came of it, the middle of metrics.json."""
-    classifier, about = learned.classifier, learned.about
-    return {
-        "counts": {name: rows.stop - rows.start for name, rows in learned.dataset.rows.items()},
-        "valid": learned.answered["valid"].figures,
-        "test": learned.answered["test"].figures,
-        "leaks": about.leaks,
-        "duplicates": about.duplicates,
-        "together": about.together,
-        "thresholds": classifier.abstention.to_json(),
-        "temperature": classifier.temperature,
-        "selected": dict(classifier.selected),
-        "findings": about.findings,
-    }
-
-
-def closing(learned: Learned, watch: Stopwatch) -> dict[str, Any]:
-    """Timing, environment and memory, the foot of metrics.json."""
+def with_costs(metrics: RunMetrics, learned: Learned, watch: Stopwatch) -> RunMetrics:
+    """The same with timing, environment and memory."""
     seconds, fresh = {**watch.parts, **learned.seconds}, learned.about.fresh
     rate = round(fresh / seconds["embed_s"], 1) if fresh else None
-    total = round(watch.elapsed(), 3)
-    return {
-        "timing": {**seconds, "total_s": total, "images_per_s": rate, "fresh": fresh},
-        "environment": environment(),
-        "peak_rss_mb": peak_rss_mb(),
-        "features_mb": round(learned.dataset.features.nbytes / 1e6, 1),
-    }
+    return replace(
+        metrics,
+        timing={**seconds, "total_s": round(watch.elapsed(), 3), "images_per_s": rate, "fresh": fresh},
+        environment=environment(),
+        peak_rss_mb=peak_rss_mb(),
+        features_mb=round(learned.dataset.features.nbytes / 1e6, 1),
+    )
 
 
 def write_evidence(folder: Path, learned: Learned) -> None:
@@ -256,8 +250,8 @@ def write_evidence(folder: Path, learned: Learned) -> None:
     files.write_text(folder / run_folder.HISTORY, history)
 
 
-def write_model(path: Path, classifier: Classifier, document: Mapping[str, Any]) -> None:
+def write_model(path: Path, classifier: Classifier, metrics: RunMetrics) -> None:
     """model.tellapart."""
     keys = ("recipe", "seed", "data", "counts", "selected", "tellapart")
-    manifest = {key: document[key] for key in keys}
-    write_container(path, *pack_bundle(classifier, manifest=manifest, card=model_card(document)))
+    manifest = {key: getattr(metrics, key) for key in keys}
+    write_container(path, *pack_bundle(classifier, manifest=manifest, card=model_card(metrics)))

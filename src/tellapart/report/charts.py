@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tellapart.errors import one_line
+from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.report.evidence import Evidence
 from tellapart.report.wording import plain
 
@@ -18,12 +19,12 @@ GOOD_ENOUGH = 0.01  # of the answers may be wrong where the slider opens without
 NO_CURVES = {"iterations", "seconds", "pictures_per_s", "l2", "learning_rate", *STEP_NAMES}
 
 
-def chart_data(metrics: Mapping[str, Any], evidence: Evidence) -> dict[str, Any]:
+def chart_data(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
     """One document for all charts; a part that is null has no chart."""
-    test = metrics["test"]
+    test = metrics.test
     return {
-        "title": one_line(str(metrics["data"]["name"])),
-        "classes": [one_line(name) for name in metrics["classes"]],
+        "title": one_line(str(metrics.data["name"])),
+        "classes": [one_line(name) for name in metrics.classes],
         "bars": class_bars(test["per_class"]),
         "reliability": test.get("reliability"),
         "thresholds": threshold_curve(metrics),
@@ -48,7 +49,7 @@ def _triple(share: Mapping[str, float | None]) -> list[float | None]:
     return [share["value"], share["low"], share["high"]]
 
 
-def threshold_curve(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
+def threshold_curve(metrics: RunMetrics) -> dict[str, Any] | None:
     """What every threshold would answer and get wrong, the strictest first; None where the run has no such curve.
 
     The curve has about a hundred points, and the model's own threshold lies between two of them: it gets a point of its
@@ -58,7 +59,7 @@ def threshold_curve(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
         `n`, the lists of `risk_coverage`, and `start`, the place the slider opens on: the model's own threshold, or
         where it has none, the loosest at which at most GOOD_ENOUGH of the answers are wrong.
     """
-    test, own = metrics["test"], chosen_threshold(metrics)
+    test, own = metrics.test, chosen_threshold(metrics)
     curve = test.get("risk_coverage")
     if not curve:
         return None
@@ -75,10 +76,9 @@ def threshold_curve(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"n": test["n"], **lists, "start": start}
 
 
-def chosen_threshold(metrics: Mapping[str, Any]) -> float | None:
+def chosen_threshold(metrics: RunMetrics) -> float | None:
     """The probability below which the model itself is unsure; None where it has no such threshold."""
-    thresholds = metrics.get("thresholds") or {}
-    unsure = thresholds.get("unsure")
+    unsure = metrics.thresholds.get("unsure")
     return float(unsure) if isinstance(unsure, int | float) else None
 
 

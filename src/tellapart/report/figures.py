@@ -14,6 +14,7 @@ from typing import Any
 
 from tellapart import files
 from tellapart.errors import MissingExtraError, one_line
+from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.report.charts import SMOOTHING, chart_data
 from tellapart.report.evidence import Evidence
 
@@ -28,7 +29,7 @@ LARGEST_MATRIX = 60  # classes whose counts can still be read
 Axes = Any
 
 
-def write_figures(folder: Path, metrics: Mapping[str, Any], evidence: Evidence) -> list[Path]:
+def write_figures(folder: Path, metrics: RunMetrics, evidence: Evidence) -> list[Path]:
     """Write every plot there are numbers for, as PNG and as SVG; their paths.
 
     Raises:
@@ -36,7 +37,7 @@ def write_figures(folder: Path, metrics: Mapping[str, Any], evidence: Evidence) 
         OutputError: a file cannot be written.
     """
     matplotlib = load_matplotlib()
-    data = {**chart_data(metrics, evidence), "confusion": metrics["test"]["confusion"]}
+    data = {**chart_data(metrics, evidence), "confusion": metrics.test["confusion"]}
     # The same run gives the same bytes: no date, no random identifiers, and text as text, so that it can be edited.
     settings: dict[str, Any] = {"svg.hashsalt": "tellapart", "svg.fonttype": "none"}
     settings |= {"axes.spines.top": False, "axes.spines.right": False}

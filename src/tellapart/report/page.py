@@ -8,16 +8,13 @@ states, and no other; so a class may have any name at all.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from jinja2 import DictLoader, Environment, StrictUndefined
-from jinja2.exceptions import UndefinedError
 
 from tellapart import files
 from tellapart import text as words
-from tellapart.errors import DataError
+from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.report import labels, wording
 from tellapart.report.charts import chart_data
 from tellapart.report.evidence import NOTHING, Evidence
@@ -27,7 +24,6 @@ from tellapart.report.page_words import PAGE
 from tellapart.report.script_words import CHARTS, SWITCHES, script_texts
 from tellapart.report.sections import page_sections
 
-SCHEMA = 1
 FOLDER, FRAME = "templates", "page.html.jinja"
 TEMPLATES = (
     *(FRAME, "page.css", "parts.jinja", "top.jinja", "classes.jinja", "confusion.jinja"),
@@ -35,32 +31,22 @@ TEMPLATES = (
 )
 
 
-def write_report(path: Path, metrics: Mapping[str, Any], evidence: Evidence = NOTHING) -> None:
+def write_report(path: Path, metrics: RunMetrics, evidence: Evidence = NOTHING) -> None:
     """Write the page that shows a run.
 
     Args:
         path: where the page goes; an older one is replaced.
-        metrics: the document of metrics.json, schema 1.
-        evidence: what is shown beside the figures.
+        metrics: the figures of the run.
+        evidence: what is shown beside them.
 
     Raises:
-        DataError: metrics is no such document, or lacks something.
         OutputError: the page cannot be written.
     """
-    hint = "Train again with this version to make the run anew."
-    schema = metrics.get("schema") if isinstance(metrics, Mapping) else None
-    if schema != SCHEMA:
-        what = f"the run's metrics have schema {wording.plain(schema)}, and this version reads {SCHEMA}"
-        raise DataError(what, where=path.parent, hint=hint)
-    try:
-        page = render(metrics, evidence)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, UndefinedError) as error:
-        raise DataError(f"the run's metrics are incomplete ({error})", where=path.parent, hint=hint) from error
-    files.write_text(path, page)
+    files.write_text(path, render(metrics, evidence))
 
 
-def render(metrics: Mapping[str, Any], evidence: Evidence = NOTHING) -> str:
-    """The page as text; the arguments and the errors of a broken document are those of `write_report`."""
+def render(metrics: RunMetrics, evidence: Evidence = NOTHING) -> str:
+    """The page as text; arguments as for `write_report`."""
     library = inlined_library()
     script = script_texts({**SWITCHES, **CHARTS}) + read("switches.js") + read("page.js")
     return (

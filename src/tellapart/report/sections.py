@@ -13,6 +13,7 @@ from markupsafe import Markup
 from tellapart import files
 from tellapart import text as words
 from tellapart.errors import one_line
+from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.report import choose, finding_words, labels, wording
 from tellapart.report.charts import learning_points
 from tellapart.report.evidence import Answer, Evidence, Shot, SuspectCard
@@ -47,20 +48,19 @@ class Card:
     unlike: bool = False
 
 
-def page_sections(metrics: Mapping[str, Any], evidence: Evidence) -> dict[str, Any]:
+def page_sections(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
     """What the templates show beside the document itself, worked out so that they only have to lay it out."""
-    test, environment = metrics["test"], dict(metrics["environment"])
-    names = [one_line(name) for name in metrics["classes"]]
+    test, environment = metrics.test, dict(metrics.environment)
+    names = [one_line(name) for name in metrics.classes]
     wrong = test["n"] - sum(row[position] for position, row in enumerate(test["confusion"]))
-    missed = choose.mistakes(evidence.answers)[: choose.MISTAKES]
-    right = choose.samples(evidence.answers, class_count=len(names))
+    missed, right = choose.shown(evidence.answers, class_count=len(names))
     mistakes = [answer_card(answer, names, evidence) for answer in missed]
     samples = [answer_card(answer, names, evidence) for answer in right]
     return {
         "names": names,
         "wrong": wrong,
         "scale": interval_scale(test["accuracy"]),
-        "measures": measures(test, metrics["valid"]),
+        "measures": measures(test, metrics.valid),
         "faces": faces(right, evidence),
         "weakest": weakest_class(test, names),
         "matrix": matrix(test["confusion"]) if len(names) <= LARGEST_MATRIX else None,
@@ -70,19 +70,19 @@ def page_sections(metrics: Mapping[str, Any], evidence: Evidence) -> dict[str, A
         "mistakes_left_out": wrong - len(mistakes) if evidence.answers else 0,
         "evidence": evidence,
         "suspects": suspect_cards(evidence, names),
-        "suspects_csv": suspects_csv(evidence.suspects or (), metrics["classes"]),
+        "suspects_csv": suspects_csv(evidence.suspects or (), metrics.classes),
         "findings": findings(metrics),
-        "promise": promise((metrics.get("thresholds") or {}).get("promise")),
+        "promise": promise(metrics.thresholds.get("promise")),
         "note": evidence.analysis.get("note"),
         "advice": advice(evidence.analysis.get("learning_curve")),
         "learning": learning_points(evidence.analysis.get("learning_curve")),
         "ledger_rows": evidence.ledger[:LEDGER_ROWS],
-        "choices": labels.rows(spread(metrics["selected"]), labels.CHOICES),
-        "times": times(metrics["timing"], metrics["peak_rss_mb"]),
+        "choices": labels.rows(spread(metrics.selected), labels.CHOICES),
+        "times": times(metrics.timing, metrics.peak_rss_mb),
         "surroundings": labels.rows(
             {key: value for key, value in environment.items() if key != "versions"}, labels.SURROUNDINGS
         ),
-        "versions": labels.rows({"tellapart": metrics["tellapart"]} | environment["versions"], {}),
+        "versions": labels.rows({"tellapart": metrics.tellapart} | environment["versions"], {}),
     }
 
 
@@ -128,12 +128,12 @@ def suspects_csv(suspects: Iterable[SuspectCard], classes: Sequence[str]) -> str
     return f"data:text/csv;charset=utf-8;base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def findings(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+def findings(metrics: RunMetrics) -> list[dict[str, Any]]:
     """What matters about the data: findings that are errors or warnings, the errors first."""
-    found = metrics.get("findings") or ()
+    found = metrics.findings
     told = [one for one in found if one["outcome"] == "found" and one["severity"] in MATTERS]
     if not any(one["code"] == UNREADABLE for one in found):  # a run of an older version
-        told += skipped_files(metrics["ledger"]["skipped"])
+        told += skipped_files(metrics.ledger["skipped"])
     return [
         {
             "severity": one["severity"],
@@ -229,7 +229,8 @@ def spread(selected: Mapping[str, Any]) -> dict[str, Any]:
     """What was chosen, with the alternatives of each choice beside it."""
     choices = {key: value for key, value in selected.items() if key != "out_of" and value is not None}
     for key, alternatives in selected["out_of"].items():
-        choices[key] = labels.out_of(choices[key], alternatives)
+        if key in choices:
+            choices[key] = labels.out_of(choices[key], alternatives)
     return choices
 
 

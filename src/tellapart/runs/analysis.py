@@ -9,8 +9,6 @@ Legend: N pictures, D features, K classes, h w of a heat map.
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tellapart import files, seeds
+from tellapart import seeds
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine
@@ -30,6 +28,7 @@ from tellapart.data.groups import group_numbers, label_numbers
 from tellapart.errors import TellapartError, UsageError
 from tellapart.evaluation.advice import Suspicion
 from tellapart.evaluation.learning_curve import learning_curve, nested_order
+from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.evaluation.suspects import LabelSuspect, find_suspects, out_of_fold_probabilities
 from tellapart.explain.explain import explain_pictures
 from tellapart.explain.heat_map import EXACT, HeatMap
@@ -40,12 +39,11 @@ from tellapart.progress import Progress
 from tellapart.recipes.request import Dataset
 from tellapart.report import choose
 from tellapart.runs import folder as run_folder
-from tellapart.runs.environment import installed_version
-from tellapart.runs.read import read_answers, read_rows
+from tellapart.runs.read import read_analysis, read_answers, read_splits
+from tellapart.runs.write import write_analysis
 from tellapart.text import counted
 from tellapart.types import Depth, Features, Index, Labels, SplitName
 
-SCHEMA = 1
 JUDGED: tuple[SplitName, ...] = ("train", "valid")
 NO_HEAD = "the net itself was trained, and would have to be trained again for every point"
 VIEWS = "views"  # how many augmented views of each picture the head was trained on too, where a recipe says so
@@ -94,17 +92,17 @@ class Materials:
     seed: int
 
 
-def is_cheap(document: Mapping[str, Any]) -> bool:
+def is_cheap(metrics: RunMetrics) -> bool:
     """Whether `train` takes the longer look by itself."""
-    return int(document["counts"]["train"]) * len(document["classes"]) <= CHEAP
+    return int(metrics.counts["train"]) * len(metrics.classes) <= CHEAP
 
 
-def analyse(folder: Path, document: Mapping[str, Any], *, index: Index, progress: Progress) -> dict[str, Any]:
+def analyse(folder: Path, metrics: RunMetrics, *, index: Index, progress: Progress) -> dict[str, Any]:
     """Take the longer look at a run, or read it where it was taken already; the document of analysis.json.
 
     Args:
         folder: the run.
-        document: its metrics.
+        metrics: its figures.
         index: its pictures, where they are now.
         progress: told of every stage.
 
@@ -118,29 +116,29 @@ def analyse(folder: Path, document: Mapping[str, Any], *, index: Index, progress
     bundle, engine = read_bundle(folder / run_folder.MODEL)
     classifier = bundle.classifier
     if not known.get("learning_curve") or known.get("suspects") is None:
-        materials = gather_materials(folder, document, index=index, classifier=classifier, progress=progress)
+        materials = gather_materials(folder, metrics, index=index, classifier=classifier, progress=progress)
         known |= (
             {"note": materials} if isinstance(materials, str) else {"note": None, **look_at_labels(materials, progress)}
         )
     heats = heat_maps(
-        folder, document, index=index, classifier=classifier, engine=engine, most=MOST_EXACT, progress=progress
+        folder, metrics, index=index, classifier=classifier, engine=engine, most=MOST_EXACT, progress=progress
     )
-    return keep(folder, {**known, "heat_maps": heats, "heat_maps_all": True})
+    return write_analysis(folder, {**known, "heat_maps": heats, "heat_maps_all": True})
 
 
 def first_look(
-    folder: Path, document: Mapping[str, Any], *, materials: Materials | str, index: Index, progress: Progress
+    folder: Path, metrics: RunMetrics, *, materials: Materials | str, index: Index, progress: Progress
 ) -> dict[str, Any]:
     """The longer look as `train` takes it: where it is cheap, from what is at hand; {} where it is not."""
-    if not is_cheap(document) or isinstance(materials, str):
+    if not is_cheap(metrics) or isinstance(materials, str):
         return {}
     bundle, engine = read_bundle(folder / run_folder.MODEL)
     classifier = bundle.classifier
     heats = heat_maps(
-        folder, document, index=index, classifier=classifier, engine=engine, most=FIRST_LOOK, progress=progress
+        folder, metrics, index=index, classifier=classifier, engine=engine, most=FIRST_LOOK, progress=progress
     )
     found = {**look_at_labels(materials, progress), "heat_maps": heats, "heat_maps_all": len(heats) < FIRST_LOOK}
-    return keep(folder, found)
+    return write_analysis(folder, found)
 
 
 def materials_of(dataset: Dataset, classifier: Classifier, *, base: Backbone, seed: int) -> Materials | str:
@@ -168,34 +166,6 @@ def strength(selected: Mapping[str, Any]) -> float | None:
     """The strength that was chosen for a linear head; None where there is none."""
     l2 = selected.get("l2")
     return float(l2) if isinstance(l2, int | float) and not isinstance(l2, bool) else None
-
-
-def read_analysis(folder: Path) -> dict[str, Any]:
-    """analysis.json where it is about this very model; {} where there is none, or where it cannot be used."""
-    try:
-        known = json.loads(files.read_bounded(folder / run_folder.ANALYSIS, limit=256_000_000))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    if not isinstance(known, dict) or known.get("schema") != SCHEMA:
-        return {}
-    return known if known.get("model_sha256") == model_digest(folder) else {}
-
-
-def keep(folder: Path, found: Mapping[str, Any]) -> dict[str, Any]:
-    """Write analysis.json and return what stands in it."""
-    head = {"schema": SCHEMA, "tellapart": installed_version("tellapart"), "model_sha256": model_digest(folder)}
-    document = {**found, **head}
-    files.write_json(folder / run_folder.ANALYSIS, document)
-    return document
-
-
-def model_digest(folder: Path) -> str | None:
-    """sha256 of the model file; None where there is none."""
-    try:
-        with (folder / run_folder.MODEL).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
 
 
 def look_at_labels(materials: Materials, progress: Progress) -> dict[str, Any]:
@@ -262,16 +232,16 @@ def suspect_row(suspect: LabelSuspect, materials: Materials) -> dict[str, Any]:
 
 
 def gather_materials(
-    folder: Path, document: Mapping[str, Any], *, index: Index, classifier: Classifier, progress: Progress
+    folder: Path, metrics: RunMetrics, *, index: Index, classifier: Classifier, progress: Progress
 ) -> Materials | str:
     """Train and valid as the head saw them, out of the cache where they are kept; or why not, as a clause."""
-    l2 = strength(document["selected"])
+    l2 = strength(metrics.selected)
     if classifier.weights is not None or l2 is None:
         return NO_HEAD
     wanted = split_index(folder, index)
     if isinstance(wanted, str):
         return wanted
-    base = base_of(document, classifier)
+    base = base_of(metrics, classifier)
     head = moved_head(classifier, base)
     embedded = look_at(wanted, base, progress)
     pictures = embedded.index.pictures
@@ -288,27 +258,29 @@ def gather_materials(
         valid=slice(count, len(pictures)),
         depths=base.depths,
         columns=slice(head.start, head.stop),
-        head=None if document["selected"].get(VIEWS) else head,
+        head=None if metrics.selected.get(VIEWS) else head,
         l2=l2,
-        seed=int(document["seed"]),
+        seed=int(metrics.seed),
     )
 
 
 def split_index(folder: Path, index: Index) -> Index | str:
     """The pictures of train and valid in the order of split.csv, with split and group; or why not, as a clause."""
     places = {picture.path: picture for picture in index.pictures}
-    rows = list(read_rows(folder / run_folder.SPLIT))
-    wanted = [(row, split) for split in JUDGED for row in rows if row[2] == split]
-    missing = sum(row[0] not in places for row, _ in wanted)
+    rows = read_splits(folder)
+    wanted = [(row, split) for split in JUDGED for row in rows if row.split == split]
+    missing = sum(row.path not in places for row, _ in wanted)
     if missing or not wanted:
         return f"{missing:,} of the {counted(len(wanted), 'picture')} of train and valid cannot be found any more"
-    pictures = tuple(replace(places[row[0]], label=row[1], split=split, group=row[3] or None) for row, split in wanted)
+    pictures = tuple(
+        replace(places[row.path], label=row.label, split=split, group=row.group or None) for row, split in wanted
+    )
     return replace(index, pictures=pictures, skipped=())
 
 
-def base_of(document: Mapping[str, Any], classifier: Classifier) -> Backbone:
+def base_of(metrics: RunMetrics, classifier: Classifier) -> Backbone:
     """The base whose features are in the cache already; where there is no such base, the one inside the model file."""
-    about = document["backbone"]
+    about = metrics.backbone
     try:
         base = load_backbone(about["name"], size=about["size"])
     except UsageError:
@@ -326,7 +298,7 @@ def moved_head(classifier: Classifier, base: Backbone) -> LinearHead:
 
 def heat_maps(
     folder: Path,
-    document: Mapping[str, Any],
+    metrics: RunMetrics,
     *,
     index: Index,
     classifier: Classifier,
@@ -335,9 +307,9 @@ def heat_maps(
     progress: Progress,
 ) -> list[dict[str, Any]]:
     """What spoke for the answer in the mistakes and samples that the page shows; ready for JSON, at most `most`."""
-    answers = read_answers(folder / run_folder.PREDICTIONS, document["classes"])
-    wrong = choose.mistakes(answers)[: choose.MISTAKES]
-    shown = [*wrong, *choose.samples(answers, class_count=len(classifier.classes))][:most]
+    answers = read_answers(folder, metrics.classes)
+    wrong, right = choose.shown(answers, class_count=len(metrics.classes))
+    shown = [*wrong, *right][:most]
     places = {picture.path: picture for picture in index.pictures}
     shown = [answer for answer in shown if answer.path in places]
     wanted = replace(index, pictures=tuple(places[answer.path] for answer in shown), skipped=())
@@ -371,14 +343,12 @@ def packed_heat(heat: HeatMap) -> dict[str, Any]:
     return {"shape": list(packed.shape), "values": base64.b64encode(packed.tobytes()).decode("ascii")}
 
 
-def try_to_analyse(
-    folder: Path, document: Mapping[str, Any], *, index: Index | str, progress: Progress
-) -> dict[str, Any]:
+def try_to_analyse(folder: Path, metrics: RunMetrics, *, index: Index | str, progress: Progress) -> dict[str, Any]:
     """The longer look where it can be taken; what is known already, with a note, where it cannot."""
     if isinstance(index, str):
         return read_analysis(folder)
     try:
-        return analyse(folder, document, index=index, progress=progress)
+        return analyse(folder, metrics, index=index, progress=progress)
     except TellapartError as error:
         progress.note(f"No longer look at this run: {error}")
         return read_analysis(folder)

@@ -6,23 +6,19 @@ trained on, only those are read again that have the size of one that is scored, 
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from tellapart.data.scan import scan
-from tellapart.errors import PictureError, TellapartError
+from tellapart.errors import DataError, PictureError, TellapartError
 from tellapart.features.embed import Embedded, content_digest, picture_content
-from tellapart.files import read_bounded
 from tellapart.progress import Progress
 from tellapart.runs import folder as run_folder
-from tellapart.runs.read import read_rows
+from tellapart.runs.read import read_metrics, read_splits
 from tellapart.text import counted
 from tellapart.types import Index, Picture
 
-LARGEST_METRICS = 256_000_000  # bytes
 LEARNED_FROM = ("train", "valid")
 Identity = tuple[int, int]  # device and inode number
 
@@ -70,20 +66,20 @@ def tell(found: dict[str, int], *, of: int, run: Path, progress: Progress) -> No
 
 
 def splits_of(run: Path) -> dict[str, str]:
-    """The split of each picture that a run learned from, by its path; {} where there is no split.csv."""
+    """The split of each picture that a run learned from, by its path; {} where there is no split.csv of a run."""
     try:
-        return {row[0]: row[2] for row in read_rows(run / run_folder.SPLIT) if row[2] in LEARNED_FROM}
-    except (TellapartError, IndexError):
+        return {row.path: row.split for row in read_splits(run) if row.split in LEARNED_FROM}
+    except DataError:
         return {}
 
 
 def data_of(run: Path) -> Path | None:
     """Where the data of a run was; None where its metrics do not say."""
     try:
-        document: Any = json.loads(read_bounded(run / run_folder.METRICS, limit=LARGEST_METRICS))
-        return Path(document["data_path"])
-    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        path = read_metrics(run).data_path
+    except DataError:
         return None
+    return None if path is None else Path(path)
 
 
 def likely_digests(

@@ -1,84 +1,113 @@
-"""What a run's own files say beside its metrics, read back for the report.
+"""The files of a run, read back: one reader for each.
 
 Legend: K classes.
 """
 
 from __future__ import annotations
 
-import base64
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tellapart import files
-from tellapart.data.scan import scan
-from tellapart.errors import DataError, TellapartError
-from tellapart.report import choose
-from tellapart.report.evidence import Answer, Evidence, SuspectCard
-from tellapart.report.sections import SUSPECTS_LISTED, ledger_summary
-from tellapart.report.shots import take_shots
+from tellapart.errors import DataError
+from tellapart.evaluation.run_metrics import SHARE, SURE_SHARE, RunMetrics
+from tellapart.report.evidence import Answer
 from tellapart.runs import folder as run_folder
-from tellapart.types import Index
+from tellapart.shape import NULL, NUMBER, misfit
 
-LARGEST = 1_000_000_000  # bytes of a file of ours; the predictions of a million pictures of a hundred classes
+LARGEST_TABLE = 2_000_000_000  # bytes; the predictions of a million pictures of a hundred classes take about 1 GB
+LARGEST_JSON = 256_000_000  # bytes; the metrics of a thousand classes take about 8 MB
+ANALYSIS_SCHEMA = 1
+POINT = {"n": int, "accuracy": SURE_SHARE, "per_class": [{"class": str, "recall": SHARE}]}
+SUSPECT = {
+    "path": str,
+    "label": str,
+    "suggested": str,
+    "probability_label": NUMBER,
+    "probability_suggested": NUMBER,
+}
+ANALYSIS = {
+    "schema": int,
+    "model_sha256": str,
+    "note?": (str, NULL),
+    "learning_curve?": {"points": [POINT], "advice": {"sentence": {"en": str, "zh": str}}},
+    "suspects?": [SUSPECT],
+    "checked?": {"pictures": int, "of": int},
+    "heat_maps?": [{"path": str, "class": str, "method": str, "shape": [int], "values": str}],
+    "heat_maps_all?": bool,
+}
 FLAGS = {"": None, "yes": True, "no": False}
 AGAIN = "Train again with --force, or restore the file."
 
 
-def gather(folder: Path, document: Mapping[str, Any], *, index: Index | str, analysis: Mapping[str, Any]) -> Evidence:
-    """Everything the page shows beside the metrics.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitRow:
+    """A row of split.csv; split is "train", "valid" or "test", group "" where there is none."""
 
-    Args:
-        folder: the run.
-        document: the metrics.
-        index: where the pictures are, or why they cannot be had, a clause.
-        analysis: the document of analysis.json, {} where there is none.
+    path: str
+    label: str
+    split: str
+    group: str
+
+
+def read_metrics(run: Path) -> RunMetrics:
+    """RUN/metrics.json.
 
     Raises:
-        DataError: a file of the run is there and is not what a run writes.
+        DataError: there is none, it is not JSON, of another schema, or damaged.
     """
-    classes = document["classes"]
-    answers = read_answers(folder / run_folder.PREDICTIONS, classes)
-    suspects = read_suspects(analysis, classes)
-    wrong = choose.mistakes(answers)[: choose.MISTAKES]
-    right = choose.samples(answers, class_count=len(classes))
-    suspected = [suspect.path for suspect in (suspects or ())[:SUSPECTS_LISTED]]
-    wanted = choose.in_order_of_need(wrong, suspected, right)
-    heats = read_heats(analysis)
-    shots = {} if isinstance(index, str) else take_shots(index, wanted, heats=heats)
-    without = index if isinstance(index, str) else ""
-    if wanted and not shots and not without:
-        without = "none of them is where it was; --data names another place"
-    return Evidence(
-        answers=tuple(answers),
-        ledger=ledger_summary(read_ledger(folder / run_folder.LEDGER)),
-        history=tuple(read_history(folder / run_folder.HISTORY)),
-        analysis=analysis,
-        suspects=suspects,
-        shots=shots,
-        without=without,
-    )
-
-
-def find_pictures(data: str | None) -> Index | str:
-    """Index the data of a run again, or say why that cannot be done, as a clause."""
-    if not data:
-        return "the run does not say where its data was; --data names it"
+    source = run / run_folder.METRICS
     try:
-        return scan(Path(data))
-    except (TellapartError, OSError) as error:
-        reason = error.what if isinstance(error, TellapartError) else str(error.strerror)
-        return f"the data is no longer where it was ({reason}: {data}); --data names another place"
+        document = json.loads(files.read_bounded(source, limit=LARGEST_JSON))
+    except OSError as error:
+        hint = "`tellapart train DATA -o RUN` makes one."
+        raise DataError("no finished run in this folder", where=run, hint=hint) from error
+    except (ValueError, RecursionError) as error:
+        raise DataError("metrics.json is not JSON", where=source, hint=AGAIN) from error
+    return RunMetrics.from_json(document, where=source)
 
 
-def read_answers(path: Path, classes: Sequence[str]) -> list[Answer]:
-    """The rows of predictions.csv; none where the file is missing.
+def read_analysis(run: Path) -> dict[str, Any]:
+    """RUN/analysis.json where it is about the very model of the run; {} where there is none that can be used."""
+    try:
+        known = json.loads(files.read_bounded(run / run_folder.ANALYSIS, limit=LARGEST_JSON))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if misfit(known, ANALYSIS) is not None or known["schema"] != ANALYSIS_SCHEMA:
+        return {}
+    return dict(known) if known["model_sha256"] == model_digest(run) else {}
+
+
+def model_digest(run: Path) -> str | None:
+    """sha256 of the model file; None where there is none."""
+    try:
+        with (run / run_folder.MODEL).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def read_splits(run: Path) -> list[SplitRow]:
+    """The rows of RUN/split.csv; none where there is no such file.
+
+    Raises:
+        DataError: it is not what a run writes.
+    """
+    path = run / run_folder.SPLIT
+    rows = list(read_rows(path))
+    if any(len(row) < len(fields(SplitRow)) for row in rows):
+        raise DataError("split.csv does not fit the run", where=path, hint=AGAIN)
+    return [SplitRow(path=row[0], label=row[1], split=row[2], group=row[3]) for row in rows]
+
+
+def read_answers(run: Path, classes: Sequence[str]) -> list[Answer]:
+    """The rows of RUN/predictions.csv; none where the file is missing.
 
     The columns are found by their place, since a class may have any name: path, label, predicted, a probability for
     each class, unsure, unlike.
@@ -86,11 +115,14 @@ def read_answers(path: Path, classes: Sequence[str]) -> list[Answer]:
     Raises:
         DataError: a row is not what a run writes.
     """
-    position = {name: place for place, name in enumerate(classes)}
+    path, position = run / run_folder.PREDICTIONS, {name: place for place, name in enumerate(classes)}
     try:
-        return [answer_of(row, position) for row in read_rows(path)]
+        answers = [answer_of(row, position) for row in read_rows(path)]
     except (KeyError, ValueError, IndexError) as error:
         raise DataError("predictions.csv does not fit the run", where=path, hint=AGAIN) from error
+    if len({answer.path for answer in answers}) < len(answers):
+        raise DataError("predictions.csv has a path twice", where=path, hint=AGAIN)
+    return answers
 
 
 def answer_of(row: Sequence[str], position: Mapping[str, int]) -> Answer:
@@ -108,8 +140,9 @@ def answer_of(row: Sequence[str], position: Mapping[str, int]) -> Answer:
     )
 
 
-def read_ledger(path: Path) -> Iterator[tuple[str, str]]:
-    """(status, reason) of each row of ledger.csv."""
+def read_ledger(run: Path) -> Iterator[tuple[str, str]]:
+    """(status, reason) of each row of RUN/ledger.csv."""
+    path = run / run_folder.LEDGER
     for row in read_rows(path):
         if len(row) < 3:
             raise DataError("ledger.csv does not fit the run", where=path, hint=AGAIN)
@@ -119,7 +152,7 @@ def read_ledger(path: Path) -> Iterator[tuple[str, str]]:
 def read_rows(path: Path) -> Iterator[list[str]]:
     """The rows of a CSV file of ours without its header; none where there is no such file."""
     text = read_text(path)
-    rows = csv.reader(io.StringIO(text, newline=""))
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         if text and next(rows, [])[:1] != ["path"]:
             raise DataError(f"{path.name} has other columns than a run writes", where=path, hint=AGAIN)
@@ -128,8 +161,9 @@ def read_rows(path: Path) -> Iterator[list[str]]:
         raise DataError(f"{path.name} cannot be read ({error})", where=path, hint=AGAIN) from error
 
 
-def read_history(path: Path) -> Iterator[Mapping[str, Any]]:
-    """The rows of history.jsonl."""
+def read_history(run: Path) -> Iterator[Mapping[str, Any]]:
+    """The rows of RUN/history.jsonl."""
+    path = run / run_folder.HISTORY
     for line in read_text(path).splitlines():
         try:
             row = json.loads(line)
@@ -146,34 +180,8 @@ def read_text(path: Path) -> str:
         DataError: it is there and cannot be read.
     """
     try:
-        return files.read_bounded(path, limit=LARGEST).decode("utf-8", errors="surrogateescape")
+        return files.read_bounded(path, limit=LARGEST_TABLE).decode("utf-8", errors="surrogateescape")
     except FileNotFoundError:
         return ""
     except (OSError, ValueError) as error:
         raise DataError(f"{path.name} cannot be read ({error})", where=path, hint=AGAIN) from error
-
-
-def read_suspects(analysis: Mapping[str, Any], classes: Sequence[str]) -> tuple[SuspectCard, ...] | None:
-    """The suspects of an analysis; None where it has not looked for any."""
-    if analysis.get("suspects") is None:
-        return None
-    position = {name: place for place, name in enumerate(classes)}
-    return tuple(
-        SuspectCard(
-            path=str(row["path"]),
-            given=position[row["label"]],
-            suggested=position[row["suggested"]],
-            given_share=float(row["probability_label"]),
-            suggested_share=float(row["probability_suggested"]),
-        )
-        for row in analysis["suspects"]
-    )
-
-
-def read_heats(analysis: Mapping[str, Any]) -> dict[str, NDArray[np.int8]]:
-    """The heat maps of an analysis by path, int8 [h, w] each."""
-    maps = analysis.get("heat_maps") or ()
-    return {
-        row["path"]: np.frombuffer(base64.b64decode(row["values"], validate=True), np.int8).reshape(row["shape"])
-        for row in maps
-    }

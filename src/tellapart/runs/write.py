@@ -1,15 +1,19 @@
-"""Answers about pictures, as rows of a table that people and programs read.
+"""The files of a run that have a form of their own.
 
 Legend: N pictures, K classes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tellapart import files
 from tellapart.heads.abstention import Flags
+from tellapart.runs import folder as run_folder
+from tellapart.runs.environment import installed_version
+from tellapart.runs.read import ANALYSIS_SCHEMA, model_digest
 from tellapart.types import Picture, Probabilities
 
 
@@ -37,3 +41,11 @@ def prediction_rows(
     for number, (picture, row, place) in enumerate(zip(pictures, probabilities, best, strict=True)):
         shares = (f"{value:.6f}" for value in row)
         yield [picture.path, picture.label or "", classes[place], *shares, *flags.words(number)]
+
+
+def write_analysis(run: Path, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Write RUN/analysis.json, and return what stands in it."""
+    head = {"schema": ANALYSIS_SCHEMA, "tellapart": installed_version("tellapart"), "model_sha256": model_digest(run)}
+    document = {**found, **head}
+    files.write_json(run / run_folder.ANALYSIS, document)
+    return document

@@ -1,0 +1,173 @@
+"""The document of metrics.json: what was trained on what, and how good it is.
+
+Legend: K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+from tellapart.errors import DataError, one_line
+from tellapart.shape import ANYTHING, NULL, NUMBER, NUMBER_OR_NULL, misfit
+
+SCHEMA = 1
+SHARE = {"value": NUMBER_OR_NULL, "low": NUMBER_OR_NULL, "high": NUMBER_OR_NULL}
+SURE_SHARE = dict.fromkeys(SHARE, NUMBER)
+CLASS_FIGURES = {"class": str, "n": int, "precision": SHARE, "recall": SHARE, "f1": SHARE}
+BIN = {"from": NUMBER, "to": NUMBER, "n": int, "confidence": NUMBER, "accuracy": SURE_SHARE}
+CURVE = {"threshold": [NUMBER], "answered": [int], "wrong": [int], "low": [NUMBER], "high": [NUMBER]}
+SELECTIVE = {"answered": int, "wrong": int, "coverage": SHARE, "error": SHARE, "unlike": SHARE}
+FIGURES: dict[str, Any] = {
+    "n": int,
+    "accuracy": SURE_SHARE,
+    "balanced_accuracy": NUMBER,
+    "log_loss": NUMBER,
+    "brier": NUMBER,
+    "ece": NUMBER,
+    "per_class": [CLASS_FIGURES],
+    "confusion": [[int]],
+    "intervals?": {str: {"low": NUMBER_OR_NULL, "high": NUMBER_OR_NULL}},
+    "ece_noise?": {"mean": NUMBER, "high": NUMBER},
+    "reliability?": [BIN],
+    "risk_coverage?": CURVE,
+    "selective?": SELECTIVE,
+}
+GUARANTEE = {"asked": NUMBER, "error": NUMBER_OR_NULL, "kept": bool, "pictures": int, "needed": int, "sentence": str}
+FINDING = {
+    "code": str,
+    "title": str,
+    "outcome": str,
+    "severity": (str, NULL),
+    "message": str,
+    "advice?": str,
+    "facts?": {str: ANYTHING},
+}
+SECONDS = ("scan_s", "decode_s", "embed_s", "head_s", "evaluate_s", "write_s", "total_s")
+SHAPE: dict[str, Any] = {
+    "tellapart": (str, NULL),
+    "data": {"name": str, "layout": str},
+    "command": str,
+    "seed": int,
+    "recipe": str,
+    "max_error?": NUMBER,
+    "data_path?": (str, NULL),
+    "backbone": {"name": str, "digest": str, "size": int, "precision": str},
+    "classes": [str],
+    "ledger": {"used": int, "converted": int, "skipped": int},
+    "counts": {"train": int, "valid": int, "test": int},
+    "valid": FIGURES,
+    "test": FIGURES,
+    "leaks?": [{str: ANYTHING}],
+    "duplicates?": {str: int},
+    "together?": {str: ANYTHING},
+    "thresholds?": {"unsure": NUMBER_OR_NULL, "unlike": NUMBER_OR_NULL, "promise": ANYTHING},
+    "temperature": NUMBER,
+    "selected": {"out_of": {str: [ANYTHING]}},
+    "findings?": [FINDING],
+    "timing": {**dict.fromkeys(SECONDS, NUMBER), "images_per_s": NUMBER_OR_NULL},
+    "environment": {"versions": {str: ANYTHING}},
+    "peak_rss_mb": NUMBER_OR_NULL,
+    "features_mb?": NUMBER,
+}
+HINT = "Train again with this version to make the run anew."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunMetrics:
+    """metrics.json; every mapping is ready for JSON.
+
+    Attributes:
+        schema: of this document.
+        tellapart: the version that wrote it; None where it was not installed.
+        data: `name` and `layout` of the set.
+        command: how the run was asked for; "" from Python.
+        seed: of everything random.
+        recipe: what was trained, by name.
+        max_error: the largest share of wrong answers that was asked for; None in a run of an older version.
+        data_path: where the data was; None in a run of an older version.
+        backbone: `name`, `digest`, `size` in pixels and `precision` of the base that answers.
+        classes: K names, in the order of every column.
+        ledger: how many files were `used`, `converted` and `skipped`.
+        counts: how many pictures are in each split.
+        valid: the figures of valid, see `evaluate`.
+        test: those of test, with `without_leaks` where pictures leak.
+        leaks: pictures whose like is in a split before theirs.
+        duplicates: how many groups of each kind of copy there are.
+        together: how groups were kept on one side of the splits.
+        thresholds: when an answer is unsure or a picture unlike the training set, and what is promised.
+        temperature: what logits are divided by.
+        selected: what was chosen, and out of what.
+        findings: what an audit that costs nothing found.
+        timing: seconds of each stage, and pictures a second.
+        environment: versions, processor and precision.
+        peak_rss_mb: the most memory that was used, in megabytes; None where the system does not say.
+        features_mb: the size of the features, in megabytes; None in a run of an older version.
+    """
+
+    schema: int = SCHEMA
+    tellapart: str | None
+    data: Mapping[str, str]
+    command: str = ""
+    seed: int
+    recipe: str
+    max_error: float | None = None
+    data_path: str | None = None
+    backbone: Mapping[str, Any]
+    classes: tuple[str, ...]
+    ledger: Mapping[str, int]
+    counts: Mapping[str, int]
+    valid: Mapping[str, Any]
+    test: Mapping[str, Any]
+    leaks: tuple[Mapping[str, Any], ...] = ()
+    duplicates: Mapping[str, int] = field(default_factory=dict)
+    together: Mapping[str, Any] = field(default_factory=dict)
+    thresholds: Mapping[str, Any] = field(default_factory=dict)
+    temperature: float
+    selected: Mapping[str, Any]
+    findings: tuple[Mapping[str, Any], ...] = ()
+    timing: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    peak_rss_mb: float | None = None
+    features_mb: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The document, in the order of the attributes."""
+        document = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in document.items()}
+
+    @classmethod
+    def from_json(cls, document: object, *, where: Path) -> Self:
+        """The metrics of a document from a file, checked for all that anything of ours reads of it.
+
+        Raises:
+            DataError: it is none of this schema, or something in it is missing or of another kind.
+        """
+        schema = document.get("schema") if isinstance(document, dict) else None
+        if not isinstance(document, dict) or schema != SCHEMA or isinstance(schema, bool):
+            what = f"the run's metrics have schema {one_line(str(schema))}, and this version reads {SCHEMA}"
+            raise DataError(what, where=where, hint=HINT)
+        place = misfit(document, SHAPE) or _misfit_of_classes(document)
+        if place is not None:
+            raise DataError(f"metrics.json is damaged at {one_line(place)}", where=where, hint=HINT)
+        known: dict[str, Any] = {each.name: document[each.name] for each in fields(cls) if each.name in document}
+        lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
+        return cls(**{**known, **lists})
+
+
+def _misfit_of_classes(document: Mapping[str, Any]) -> str | None:
+    """Where a table does not have a row, or a column, for each class."""
+    count = len(document["classes"])
+    if count < 2:
+        return "classes"
+    for split in ("valid", "test"):
+        if len(document[split]["per_class"]) != count:
+            return f"{split}.per_class"
+        if [len(row) for row in document[split]["confusion"]] != [count] * count:
+            return f"{split}.confusion"
+        if len({len(column) for column in document[split].get("risk_coverage", {}).values()}) > 1:
+            return f"{split}.risk_coverage"
+    guarantee = document.get("thresholds", {}).get("promise")
+    return None if guarantee is None else misfit(guarantee, GUARANTEE, where="thresholds.promise")
