@@ -30,7 +30,7 @@ from tellapart.bundle.bundle import read_bundle
 from tellapart.commands.train import train
 from tellapart.data.scan import scan
 from tellapart.data.split import assign_splits
-from tellapart.evaluation.learning_curve import learning_curve
+from tellapart.evaluation.learning_curve import Materials, learning_curve
 from tellapart.explain.explain import explain_pictures
 from tellapart.features.look import look_at
 from tellapart.progress import Silent
@@ -43,7 +43,7 @@ def measured(work: Callable[[], Any]) -> tuple[dict[str, float], Any]:
     return seconds, result
 
 
-def curve_arguments(data: Path, metrics: dict[str, Any], run: Path) -> dict[str, Any]:
+def curve_materials(data: Path, metrics: dict[str, Any], run: Path) -> Materials:
     """What `learning_curve` needs of a run: the rows of its splits and the strength and columns of its head."""
     base = load_backbone("lite0")
     index = assign_splits(scan(data), seed=0)
@@ -56,17 +56,17 @@ def curve_arguments(data: Path, metrics: dict[str, Any], run: Path) -> dict[str,
     depths = base.depths if metrics["selected"]["depths"] == "all" else base.depths[-1:]
     columns = slice(depths[0].start, depths[-1].stop)
     bundle, _ = read_bundle(run / "model.tellapart")
-    return {
-        "features": seen.features[order],
-        "labels": labels,
-        "classes": index.classes,
-        "train": slice(0, counts[0]),
-        "valid": slice(counts[0], sum(counts)),
-        "columns": columns,
-        "l2": metrics["selected"]["l2"],
-        "seed": 0,
-        "head": replace(bundle.classifier.head, start=columns.start, stop=columns.stop),
-    }
+    return Materials(
+        features=seen.features[order],
+        labels=labels,
+        classes=index.classes,
+        train=slice(0, counts[0]),
+        valid=slice(counts[0], sum(counts)),
+        columns=columns,
+        l2=metrics["selected"]["l2"],
+        seed=0,
+        head=replace(bundle.classifier.head, start=columns.start, stop=columns.stop),
+    )
 
 
 def main() -> None:
@@ -82,18 +82,17 @@ def main() -> None:
         index = scan(data)
         chosen = index.pictures[-1 :: -max(1, len(index.pictures) // 3 // arguments.pictures)][: arguments.pictures]
         some = replace(index, pictures=chosen)
-        curve = curve_arguments(data, metrics, run)
-        features, labels = curve.pop("features"), curve.pop("labels")
+        materials = curve_materials(data, metrics, run)
         exact = Engine(bundle.classifier.base, precision="f32")
-        heats = [found.heat for found in explain_pictures(bundle, some, engine=exact) if found.heat]
+        heats = [found.heat for found in explain_pictures(bundle.classifier, some, engine=exact) if found.heat]
         off = [
             abs(heat.values.sum(dtype=np.float64) + (heat.bias or 0) - heat.logit) / abs(heat.logit) for heat in heats
         ]
         rounds = []
         for _ in range(arguments.rounds):
-            maps, _ = measured(lambda: list(explain_pictures(bundle, some, engine=engine)))
-            given, _ = measured(lambda: learning_curve(features, labels, **curve))
-            fitted, found = measured(lambda: learning_curve(features, labels, **{**curve, "head": None}))
+            maps, _ = measured(lambda: list(explain_pictures(bundle.classifier, some, engine=engine)))
+            given, _ = measured(lambda: learning_curve(materials))
+            fitted, found = measured(lambda: learning_curve(replace(materials, head=None)))
             rounds.append({"heat_maps": maps, "curve_with_head": given, "curve": fitted})
     names = ("heat_maps", "curve_with_head", "curve")
     result = {

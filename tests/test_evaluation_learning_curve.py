@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from tellapart.evaluation.advice import Suspicion
-from tellapart.evaluation.learning_curve import curve_sizes, fit_head, fit_power_law, learning_curve, nested_order
+from tellapart.evaluation.learning_curve import (
+    Materials,
+    curve_sizes,
+    fit_head,
+    fit_power_law,
+    learning_curve,
+    nested_order,
+)
 from tellapart.heads.linear import ABSENT_LOGIT
 from tellapart.heads.search import search_head
 from tellapart.types import Depth
@@ -24,9 +31,10 @@ def blobs(count, *, seed=0, apart=1.0, width=12):
 
 def curve(features, labels, *, train, **options):
     settings = {"classes": CLASSES, "columns": slice(0, features.shape[1]), "l2": 0.03, "seed": 0, "draws": 3}
-    return learning_curve(
-        features, labels, train=slice(0, train), valid=slice(train, len(labels)), **{**settings, **options}
-    )
+    extra = {name: options.pop(name) for name in ("suspicion", "progress") if name in options}
+    settings = {"train": slice(0, train), "valid": slice(train, len(labels)), **settings, **options}
+    draws = settings.pop("draws")
+    return learning_curve(Materials(features=features, labels=labels, **settings), draws=draws, **extra)
 
 
 def test_learning_curve__rises_from_few_pictures_to_all_and_is_json():
@@ -56,17 +64,8 @@ def test_learning_curve__reads_neither_other_columns_nor_rows_beyond_valid():
     features, labels = blobs(200, apart=0.6)
     wide = np.hstack([np.full((200, 2), np.nan, np.float32), features])
     more = np.vstack([wide, np.full((50, 14), np.nan, np.float32)])
-    found = learning_curve(
-        more,
-        np.concatenate([labels, np.zeros(50, np.int64)]),
-        classes=CLASSES,
-        train=slice(0, 120),
-        valid=slice(120, 200),
-        columns=slice(2, 14),
-        l2=0.03,
-        seed=0,
-        draws=3,
-    )
+    longer = np.concatenate([labels, np.zeros(50, np.int64)])
+    found = curve(more, longer, train=120, valid=slice(120, 200), columns=slice(2, 14))
     assert found == curve(features, labels, train=120)
 
 
@@ -81,9 +80,7 @@ def test_learning_curve__the_given_head_stands_for_all_pictures():
 def test_learning_curve__with_nothing_to_judge_by_it_says_so():
     features, labels = blobs(60)
     for train, valid in ((slice(0, 60), slice(60, 60)), (slice(0, 0), slice(0, 60))):
-        found = learning_curve(
-            features, labels, classes=CLASSES, train=train, valid=valid, columns=slice(0, 12), l2=0.1, seed=0
-        )
+        found = curve(features, labels, train=train.stop, valid=valid)
         assert found["points"] == []
         assert found["power_law"] is None
         assert found["advice"]["code"] == "too_few"

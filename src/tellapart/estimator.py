@@ -30,7 +30,7 @@ from tellapart.features.look import look_at
 from tellapart.heads.abstention import MAX_ERROR, Flags
 from tellapart.learn import learn
 from tellapart.progress import Progress, Silent, listener
-from tellapart.recipes.catalogue import RECIPES, Recipe, find_recipe
+from tellapart.recipes.catalogue import RECIPES, Recipe
 from tellapart.recipes.request import BUDGET, Request
 from tellapart.types import Features, Index, LedgerEntry, Probabilities, SplitName
 
@@ -109,24 +109,21 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             MissingExtraError: the recipe, or the base, needs what is not installed.
             OutputError: the recipe keeps files while it works, and they cannot be written.
         """
-        recipe = find_recipe(self.recipe, plan=self.plan)
-        weights = None if self.weights is None else Path(self.weights)
-        base = base_of(recipe, self.backbone, size=self.size, weights=weights, module=self.module)
-        with work_folder(recipe) as work:
-            request = Request(
-                recipe=self.recipe,
-                seed=self.seed,
-                size=self.size,
-                work=work,
-                budget=self.budget,
-                module=self.module,
-                plan=self.plan,
-                shares=FIT_SHARES,
-                max_error=self.max_error,
-                progress=self._progress(),
-            )
-            classes, index = labelled(X, y)
-            learned = learn(index, base, request)
+        request = Request(
+            recipe=self.recipe,
+            seed=self.seed,
+            size=self.size,
+            budget=self.budget,
+            module=self.module,
+            plan=self.plan,
+            shares=FIT_SHARES,
+            max_error=self.max_error,
+            progress=self._progress(),
+        )
+        base = base_of(request, self.backbone, weights=None if self.weights is None else Path(self.weights))
+        classes, index = labelled(X, y)
+        with work_folder(RECIPES[self.recipe]) as work:
+            learned = learn(index, base, replace(request, work=work))
         warn_of_skipped(learned.about.ledger)
         self.classes_, self.classifier_ = classes, learned.classifier
         self._fitted_by = {"recipe": self.recipe, "seed": self.seed}

@@ -1,7 +1,7 @@
 """What a JSON document from elsewhere must look like, said as data and checked in one place.
 
 A shape is one of
-    a type, or a tuple of types, of which bool alone takes a truth value;
+    a type, or a tuple of types, of which bool alone takes a truth value; or COUNT;
     [shape]: a list, each of its items of that shape;
     {str: shape}: an object with any keys, each of its values of that shape;
     {"name": shape, "other?": shape}: an object with at least these keys; those that end in ? may be missing.
@@ -16,6 +16,7 @@ NULL = type(None)
 NUMBER: Any = (float, int)
 NUMBER_OR_NULL: Any = (float, int, NULL)
 ANYTHING: Any = object
+COUNT: Any = "a whole number from 0 up"
 
 
 def misfit(value: object, shape: Any, *, where: str = "") -> str | None:  # noqa: ANN401 - a shape, see above
@@ -51,7 +52,9 @@ def _misfit_of_object(value: object, shape: dict[Any, Any], *, where: str) -> st
     return next((place for place in found if place is not None), None)
 
 
-def _is_of(value: object, kinds: Any) -> bool:  # noqa: ANN401 - a type or a tuple of types
+def _is_of(value: object, kinds: Any) -> bool:  # noqa: ANN401 - COUNT, a type, or a tuple of types
+    if kinds is COUNT:
+        return type(value) is int and value >= 0
     if isinstance(value, bool):
         return bool in kinds if isinstance(kinds, tuple) else kinds is bool
     return isinstance(value, kinds) and not (isinstance(value, float) and not math.isfinite(value))

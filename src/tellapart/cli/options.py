@@ -25,6 +25,31 @@ GroupBy = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn.")]
+Run = Annotated[Path | None, typer.Option("-o", "--out", metavar="RUN", help="The run folder; else runs/NAME OF DATA.")]
+Recipe = Annotated[
+    str, typer.Option(help="What is trained: features, frozen, finetune, scratch, scratch-augmented, or auto.")
+]
+Backbone = Annotated[
+    str, typer.Option(metavar="NAME", help="The base that looks at the pictures: lite0, or any base of timm.")
+]
+Weights = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Weights of a base of timm; else it downloads them.")
+]
+Side = Annotated[
+    int | None, typer.Option(metavar="PX", help="Side of the square the base, or the net trained, looks at.")
+]
+DropLeaks = Annotated[
+    bool, typer.Option("--drop-leaks", help="Leave test pictures out whose like is in train or valid.")
+]
+Budget = Annotated[float, typer.Option(metavar="MINUTES", help="What the recipe auto may take.")]
+MaxError = Annotated[
+    float,
+    typer.Option(metavar="SHARE", help="Mark as unsure what it takes to keep the wrong answers below this share."),
+]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Replace a finished run; go on in spite of unreadable or twice-labelled pictures."),
+]
 
 
 def spoken() -> str:

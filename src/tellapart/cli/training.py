@@ -7,44 +7,39 @@ from typing import Annotated, Any
 
 import typer
 
-from tellapart.cli.options import Data, GroupBy, Json, Seed, spoken
+from tellapart.cli.options import (
+    Backbone,
+    Budget,
+    Data,
+    DropLeaks,
+    Force,
+    GroupBy,
+    Json,
+    MaxError,
+    Recipe,
+    Run,
+    Seed,
+    Side,
+    Weights,
+    spoken,
+)
 from tellapart.cli.tables import print_audit, print_json, print_layers, print_run, print_split
 from tellapart.progress import listener
 
 
 def train(
     data: Data,
-    out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="RUN", help="The run folder; else runs/NAME OF DATA.")
-    ] = None,
-    recipe: Annotated[
-        str, typer.Option(help="What is trained: features, frozen, finetune, scratch, scratch-augmented, or auto.")
-    ] = "features",
-    backbone: Annotated[
-        str, typer.Option(metavar="NAME", help="The base that looks at the pictures: lite0, or any base of timm.")
-    ] = "lite0",
-    weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Weights of a base of timm; else it downloads them.")
-    ] = None,
-    size: Annotated[
-        int | None, typer.Option(metavar="PX", help="Side of the square the base, or the net trained, looks at.")
-    ] = None,
+    out: Run = None,
+    recipe: Recipe = "features",
+    backbone: Backbone = "lite0",
+    weights: Weights = None,
+    size: Side = None,
     seed: Seed = 0,
     group_by: GroupBy = None,
-    drop_leaks: Annotated[
-        bool, typer.Option("--drop-leaks", help="Leave test pictures out whose like is in train or valid.")
-    ] = False,
-    budget: Annotated[float, typer.Option(metavar="MINUTES", help="What the recipe auto may take.")] = 10.0,
-    max_error: Annotated[
-        float,
-        typer.Option(metavar="SHARE", help="Mark as unsure what it takes to keep the wrong answers below this share."),
-    ] = 0.01,
-    force: Annotated[
-        bool,
-        typer.Option(
-            "--force", help="Replace a finished run; go on in spite of unreadable or twice-labelled pictures."
-        ),
-    ] = False,
+    drop_leaks: DropLeaks = False,
+    budget: Budget = 10.0,
+    max_error: MaxError = 0.01,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Train and test a classifier on labelled pictures.

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Unpack
 
 from tellapart import files
 from tellapart.backbones.backbone import Backbone
@@ -26,11 +26,10 @@ from tellapart.data.split import write_splits
 from tellapart.errors import TellapartError, UsageError
 from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.extras import load_torch
-from tellapart.heads.abstention import MAX_ERROR
 from tellapart.learn import Learned, learn
 from tellapart.progress import Progress, Silent, Stopwatch
-from tellapart.recipes.catalogue import Recipe, find_recipe
-from tellapart.recipes.request import BUDGET, Request
+from tellapart.recipes.catalogue import find_recipe
+from tellapart.recipes.request import BUDGET, Options, Request
 from tellapart.runs import folder as run_folder
 from tellapart.runs.analysis import first_look, materials_of
 from tellapart.runs.environment import environment, installed_version, peak_rss_mb
@@ -39,82 +38,49 @@ from tellapart.runs.write import write_predictions
 from tellapart.text import counted
 from tellapart.types import Index
 
-if TYPE_CHECKING:
-    import torch
-
 
 def train(
     data: Path,
     *,
     out: Path | None = None,
-    recipe: str = "features",
     backbone: str = "lite0",
     weights: Path | None = None,
-    size: int | None = None,
-    seed: int = 0,
-    budget: float = BUDGET,
-    module: torch.nn.Module | None = None,
-    plan: object = None,
-    max_error: float = MAX_ERROR,
     group_by: str | None = None,
-    drop_leaks: bool = False,
-    force: bool = False,
     command: str = "",
     progress: Progress | None = None,
+    **options: Unpack[Options],
 ) -> tuple[Path, dict[str, Any]]:
     """Train on labelled pictures and write a run folder; its path and the metrics document.
 
     Args:
         data: a folder of class folders, the same below train, valid and test, a manifest, or a folder of IDX files.
         out: the run folder; None for runs/<name of the data>.
-        recipe: what is trained, by name: one of RECIPES.
         backbone: the base, by name: one that ships, or with the extra torch one of timm.
         weights: a file with the weights of a base of timm.
-        size: the side in pixels of the square that the base, or the net that is trained, looks at; None for its own.
-        seed: of everything random.
-        budget: minutes that the recipe auto may take.
-        module: a net of the user's own for the recipes scratch and scratch-augmented, see `net_from_module`.
-        plan: another Plan than the recipe's own.
-        max_error: the largest share of wrong answers among those that are not marked unsure.
         group_by: declares groups of pictures that are kept on one side of a split, see `declare_groups`.
-        drop_leaks: leave test pictures out whose like the data has put into train or valid.
-        force: replace a finished run, and go on in spite of unreadable pictures or conflicting labels.
         command: how this run was asked for.
         progress: told of every stage.
+        options: recipe, seed, size, budget, module, plan, max_error, drop_leaks and force, as `Request` has them; with
+            force a finished run is replaced too.
 
     Raises:
         UsageError, OutputError, DataError, MissingExtraError: as their messages say; see tellapart.errors.
     """
-    log = run_folder.Logged(progress or Silent())
-    watch, found = Stopwatch(), find_recipe(recipe, plan=plan)
-    base = base_of(found, backbone, size=size, weights=weights, module=module)
+    watch, log = Stopwatch(), run_folder.Logged(progress or Silent())
+    request = Request(**options, progress=log)
+    base = base_of(request, backbone, weights=weights)
     with watch.part("scan_s"):
         index = scan(data) if group_by is None else declare_groups(scan(data), group_by)
     folder = out or Path("runs") / index.name
-    request = Request(
-        recipe=recipe,
-        seed=seed,
-        size=size,
-        work=folder / run_folder.WORK,
-        budget=budget,
-        module=module,
-        plan=plan,
-        max_error=max_error,
-        drop_leaks=drop_leaks,
-        force=force,
-        on_epoch=history_writer(folder),
-        progress=log,
-    )
     run_folder.check_outside(folder, data)
-    run_folder.claim_run(folder, force=force)
+    run_folder.claim_run(folder, force=request.force)
+    request = replace(request, work=folder / run_folder.WORK, on_epoch=history_writer(folder))
     log.record(what_is_there(index, data))
-    if budget != BUDGET and recipe != "auto":
-        log.note(f"--budget is for the recipe auto; {recipe} takes the time it needs.")
-    about = {"command": command, "seed": seed, "recipe": recipe, "max_error": max_error}
+    if request.budget != BUDGET and request.recipe != "auto":
+        log.note(f"--budget is for the recipe auto; {request.recipe} takes the time it needs.")
+    about = {"command": command, "data_path": str(data.resolve())}
     try:
-        metrics = run_steps(
-            index, base, folder, request=request, about={**about, "data_path": str(data.resolve())}, watch=watch
-        )
+        metrics = run_steps(index, base, folder, request=request, about=about, watch=watch)
         log.record(f"test accuracy {metrics.test['accuracy']['value']:.4f}")
     except TellapartError as error:
         log.record(f"stopped: {error}")
@@ -133,27 +99,21 @@ def what_is_there(index: Index, data: Path) -> str:
     return f"{pictures} of {classes} in {data} ({index.layout})"
 
 
-def base_of(
-    recipe: Recipe,
-    backbone: str,
-    *,
-    size: int | None,
-    weights: Path | None,
-    module: torch.nn.Module | None,
-) -> Backbone:
-    """The base that first looks at the pictures.
+def base_of(request: Request, backbone: str, *, weights: Path | None) -> Backbone:
+    """The base that first looks at the pictures of a request that can be met.
 
     Raises:
-        UsageError: the recipe has no use for what was given, or the base cannot be had.
+        UsageError: there is no such recipe or base, or the recipe has no use for what was given.
         DataError, MissingExtraError: as find_base.
     """
+    recipe, size, module = find_recipe(request.recipe, plan=request.plan), request.size, request.module
     if recipe.has_base:
         if module is not None:
-            hint = "Choose scratch or scratch-augmented for that."
-            raise UsageError("this recipe trains no net of your own", where=type(module).__name__, hint=hint)
+            hint = "Choose scratch for that."
+            raise UsageError("this recipe trains no net of your own", where=request.recipe, hint=hint)
         return find_base(backbone, size=size, weights=weights)
     if weights is not None:
-        raise UsageError("this recipe starts from nothing", where=str(weights), hint="Leave --weights out.")
+        raise UsageError("this recipe starts from nothing", where=request.recipe, hint="Leave --weights out.")
     if size is not None and type(size) is not int:
         raise UsageError("the size must be a whole number of pixels", where=f"{size!r}")
     if module is not None and not isinstance(module, load_torch().nn.Module):
@@ -174,11 +134,11 @@ def history_writer(folder: Path) -> Callable[[Sequence[Mapping[str, Any]]], None
 
 
 def run_steps(
-    index: Index, base: Backbone, folder: Path, *, request: Request, about: Mapping[str, Any], watch: Stopwatch
+    index: Index, base: Backbone, folder: Path, *, request: Request, about: Mapping[str, str], watch: Stopwatch
 ) -> RunMetrics:
     """From an index to every file of the run but metrics.json and run.log; the metrics."""
     learned = learn(index, base, request)
-    metrics = metrics_of(index, learned, about=about)
+    metrics = metrics_of(index, learned, request, about=about)
     with watch.part("write_s"):
         run_folder.open_run(folder)
         write_evidence(folder, learned)
@@ -192,14 +152,18 @@ def run_steps(
     return metrics
 
 
-def metrics_of(index: Index, learned: Learned, *, about: Mapping[str, Any]) -> RunMetrics:
+def metrics_of(index: Index, learned: Learned, request: Request, *, about: Mapping[str, str]) -> RunMetrics:
     """What was trained on what, and what came of it; what it cost is not known yet."""
     classifier, statuses = learned.classifier, Counter(entry.status for entry in learned.about.ledger)
     base = classifier.base
     return RunMetrics(
         tellapart=installed_version("tellapart"),
         data={"name": index.name, "layout": index.layout},
-        **about,
+        command=about["command"],
+        seed=request.seed,
+        recipe=request.recipe,
+        max_error=request.max_error,
+        data_path=about["data_path"],
         backbone={
             "name": base.name,
             "digest": base.digest,

@@ -28,13 +28,12 @@ from tellapart.heads.linear import LinearHead, widen_head
 from tellapart.heads.products import one_thread_if_small
 from tellapart.heads.regularization_path import Path
 from tellapart.progress import Progress, Silent
-from tellapart.types import Features, Labels
+from tellapart.types import Depth, Features, Labels
 
 DRAWS = 4  # of each size; all pictures can be drawn in one way only
 MOST_SIZES = 8
-LARGEST = (
-    15_000  # training pictures times classes of one fit: half a second or so; beyond it only the given head stands
-)
+# Training pictures times classes of one fit: half a second or so; beyond it only the given head stands.
+LARGEST = 15_000
 Z = 1.959964  # of 95 %
 SPAN = 9.0  # sizes below the largest by more than this factor are too far back
 SMOOTHING = 0.5  # of an error more, out of one picture more: no share is 0, and no logarithm infinite
@@ -55,33 +54,47 @@ class CurveHead:
     log_loss: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Materials:
+    """What curve and suspects are made from: train and then valid, as the head saw them.
+
+    Attributes:
+        features: float32 [N, D].
+        labels: int64 [N].
+        classes: K names.
+        train: the rows of train.
+        valid: the rows of valid, which the curve is judged on.
+        columns: the features that the head reads: slice(head.start, head.stop) of the one that was chosen.
+        head: the head that was trained on just these rows, which saves the longest fit; None where it was trained on
+            more than them.
+        l2: its strength.
+        seed: of folds and draws.
+        depths: the columns of each depth.
+        paths: of the training pictures.
+        groups: int64, of the training pictures; those of one number belong together. None for none.
+    """
+
+    features: Features
+    labels: Labels
+    classes: Sequence[str]
+    train: slice
+    valid: slice
+    columns: slice
+    head: LinearHead | None = None
+    l2: float
+    seed: int
+    depths: Sequence[Depth] = ()
+    paths: Sequence[str] = ()
+    groups: NDArray[np.int64] | None = None
+
+
 def learning_curve(
-    features: Features,
-    labels: Labels,
-    *,
-    classes: Sequence[str],
-    train: slice,
-    valid: slice,
-    columns: slice,
-    l2: float,
-    seed: int,
-    head: LinearHead | None = None,
-    draws: int = DRAWS,
-    suspicion: Suspicion | None = None,
-    progress: Progress | None = None,
+    materials: Materials, *, draws: int = DRAWS, suspicion: Suspicion | None = None, progress: Progress | None = None
 ) -> dict[str, Any]:
     """The curve, what it promises, and what to do next; ready for JSON.
 
     Args:
-        features: float32 [N, D].
-        labels: int64 [N].
-        classes: K names.
-        train: the training rows.
-        valid: the rows it is judged on.
-        columns: the features the head reads: slice(head.start, head.stop) of the one that was chosen.
-        l2: the strength that was chosen.
-        seed: of the draws.
-        head: the head trained on all training rows at that strength, which saves the longest fit; None fits it.
+        materials: what the head saw.
         draws: R, how many draws of each size but the largest.
         suspicion: what is known of wrong labels in train; None where nobody looked.
         progress: told of every fit.
@@ -92,38 +105,23 @@ def learning_curve(
         where low and high are the extremes of the draws; `power_law`, see `fit_power_law`, None with fewer than two
         points; `advice`, see `advise`. Without a picture in train or valid, or with one class, `points` is [].
     """
-    progress = progress or Silent()
-    sizes = curve_sizes(labels[train], class_count=len(classes), largest=None if head else LARGEST)
+    classes, train, valid_labels = materials.classes, materials.train, materials.labels[materials.valid]
+    train_labels = materials.labels[train]
+    sizes = curve_sizes(train_labels, class_count=len(classes), largest=None if materials.head else LARGEST)
     scored: list[CurveHead] = []
-    if valid.stop > valid.start:
-        scored = list(
-            _score_heads(
-                features[:, columns],
-                labels,
-                class_count=len(classes),
-                train=train,
-                valid=valid,
-                sizes=sizes,
-                l2=l2,
-                seed=seed,
-                head=head,
-                draws=draws,
-                whole=features,
-                progress=progress,
-            )
-        )
-    valid_labels = labels[valid]
+    if len(valid_labels):
+        scored = list(_score_heads(materials, sizes=sizes, draws=draws, progress=progress or Silent()))
     points = [_point(rows, valid_labels, classes=classes) for rows in _by_size(scored)]
     law = fit_power_law(
         [(row.size, float(np.mean(~row.correct))) for row in scored], trials=len(valid_labels), now=_size(train)
     )
     errors = _errors_by_class(scored, valid_labels, class_count=len(classes))
-    counts = np.bincount(labels[train], minlength=len(classes))
+    counts = np.bincount(train_labels, minlength=len(classes))
     return {
         "judged_on": "valid",
         "valid_n": len(valid_labels),
         "train_n": _size(train),
-        "l2": l2,
+        "l2": materials.l2,
         "draws": draws,
         "points": points,
         "power_law": law,
@@ -207,33 +205,21 @@ def fit_power_law(errors: Sequence[tuple[int, float]], *, trials: int, now: int)
     }
 
 
-def _score_heads(
-    columns: Features,
-    labels: Labels,
-    *,
-    class_count: int,
-    train: slice,
-    valid: slice,
-    sizes: Sequence[int],
-    l2: float,
-    seed: int,
-    head: LinearHead | None,
-    draws: int,
-    whole: Features,
-    progress: Progress,
-) -> Iterator[CurveHead]:
+def _score_heads(materials: Materials, *, sizes: Sequence[int], draws: int, progress: Progress) -> Iterator[CurveHead]:
     """A scored head for every size and draw, the smallest first."""
-    total = _size(train)
-    orders = [nested_order(labels[train], seeds.generator(seed, "learning curve", draw)) for draw in range(draws)]
+    columns, labels = materials.features[:, materials.columns], materials.labels
+    train, valid, total = materials.train, materials.valid, _size(materials.train)
+    random = [seeds.generator(materials.seed, "learning curve", draw) for draw in range(draws)]
+    orders = [nested_order(labels[train], each) for each in random]
     progress.start("Drawing a learning curve", total=sum(1 if size == total else draws for size in sizes), unit="heads")
     with one_thread_if_small(max(sizes, default=0)):
         for size in sizes:
             for order in orders[:1] if size == total else orders:
-                if size == total and head is not None:
-                    logits = head.logits(whole[valid])
+                if size == total and materials.head is not None:
+                    logits = materials.head.logits(materials.features[valid])
                 else:
-                    rows = train.start + np.sort(order[:size])
-                    fitted = fit_head(columns[rows], labels[rows], class_count=class_count, l2=l2)
+                    rows, count = train.start + np.sort(order[:size]), len(materials.classes)
+                    fitted = fit_head(columns[rows], labels[rows], class_count=count, l2=materials.l2)
                     logits = fitted.logits(columns[valid])
                 yield _scored(size, logits, labels[valid])
                 progress.advance()

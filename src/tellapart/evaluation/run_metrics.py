@@ -11,31 +11,38 @@ from pathlib import Path
 from typing import Any, Self
 
 from tellapart.errors import DataError, one_line
-from tellapart.shape import ANYTHING, NULL, NUMBER, NUMBER_OR_NULL, misfit
+from tellapart.shape import ANYTHING, COUNT, NULL, NUMBER, NUMBER_OR_NULL, misfit
 
 SCHEMA = 1
 SHARE = {"value": NUMBER_OR_NULL, "low": NUMBER_OR_NULL, "high": NUMBER_OR_NULL}
 SURE_SHARE = dict.fromkeys(SHARE, NUMBER)
-CLASS_FIGURES = {"class": str, "n": int, "precision": SHARE, "recall": SHARE, "f1": SHARE}
-BIN = {"from": NUMBER, "to": NUMBER, "n": int, "confidence": NUMBER, "accuracy": SURE_SHARE}
-CURVE = {"threshold": [NUMBER], "answered": [int], "wrong": [int], "low": [NUMBER], "high": [NUMBER]}
-SELECTIVE = {"answered": int, "wrong": int, "coverage": SHARE, "error": SHARE, "unlike": SHARE}
+CLASS_FIGURES = {"class": str, "n": COUNT, "precision": SHARE, "recall": SHARE, "f1": SHARE}
+BIN = {"from": NUMBER, "to": NUMBER, "n": COUNT, "confidence": NUMBER, "accuracy": SURE_SHARE}
+CURVE = {"threshold": [NUMBER], "answered": [COUNT], "wrong": [COUNT], "low": [NUMBER], "high": [NUMBER]}
+SELECTIVE = {"answered": COUNT, "wrong": COUNT, "coverage": SHARE, "error": SHARE, "unlike": SHARE}
 FIGURES: dict[str, Any] = {
-    "n": int,
+    "n": COUNT,
     "accuracy": SURE_SHARE,
     "balanced_accuracy": NUMBER,
     "log_loss": NUMBER,
     "brier": NUMBER,
     "ece": NUMBER,
     "per_class": [CLASS_FIGURES],
-    "confusion": [[int]],
+    "confusion": [[COUNT]],
     "intervals?": {str: {"low": NUMBER_OR_NULL, "high": NUMBER_OR_NULL}},
     "ece_noise?": {"mean": NUMBER, "high": NUMBER},
     "reliability?": [BIN],
     "risk_coverage?": CURVE,
     "selective?": SELECTIVE,
 }
-GUARANTEE = {"asked": NUMBER, "error": NUMBER_OR_NULL, "kept": bool, "pictures": int, "needed": int, "sentence": str}
+GUARANTEE = {
+    "asked": NUMBER,
+    "error": NUMBER_OR_NULL,
+    "kept": bool,
+    "pictures": COUNT,
+    "needed": COUNT,
+    "sentence": str,
+}
 FINDING = {
     "code": str,
     "title": str,
@@ -46,6 +53,7 @@ FINDING = {
     "facts?": {str: ANYTHING},
 }
 SECONDS = ("scan_s", "decode_s", "embed_s", "head_s", "evaluate_s", "write_s", "total_s")
+LATER_SECONDS = ("findings_s?", "duplicates_s?", "analyse_s?")
 SHAPE: dict[str, Any] = {
     "tellapart": (str, NULL),
     "data": {"name": str, "layout": str},
@@ -54,20 +62,20 @@ SHAPE: dict[str, Any] = {
     "recipe": str,
     "max_error?": NUMBER,
     "data_path?": (str, NULL),
-    "backbone": {"name": str, "digest": str, "size": int, "precision": str},
+    "backbone": {"name": str, "digest": str, "size": COUNT, "precision": str},
     "classes": [str],
-    "ledger": {"used": int, "converted": int, "skipped": int},
-    "counts": {"train": int, "valid": int, "test": int},
+    "ledger": {"used": COUNT, "converted": COUNT, "skipped": COUNT},
+    "counts": {"train": COUNT, "valid": COUNT, "test": COUNT},
     "valid": FIGURES,
     "test": FIGURES,
     "leaks?": [{str: ANYTHING}],
-    "duplicates?": {str: int},
+    "duplicates?": {str: COUNT},
     "together?": {str: ANYTHING},
     "thresholds?": {"unsure": NUMBER_OR_NULL, "unlike": NUMBER_OR_NULL, "promise": ANYTHING},
     "temperature": NUMBER,
     "selected": {"out_of": {str: [ANYTHING]}},
     "findings?": [FINDING],
-    "timing": {**dict.fromkeys(SECONDS, NUMBER), "images_per_s": NUMBER_OR_NULL},
+    "timing": {**dict.fromkeys((*SECONDS, *LATER_SECONDS), NUMBER), "images_per_s": NUMBER_OR_NULL},
     "environment": {"versions": {str: ANYTHING}},
     "peak_rss_mb": NUMBER_OR_NULL,
     "features_mb?": NUMBER,

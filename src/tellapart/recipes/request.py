@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,20 @@ class Dataset:
         return self.rows["valid"]
 
 
+class Options(TypedDict, total=False):
+    """What a caller may ask for by name: attributes of a Request."""
+
+    recipe: str
+    seed: int
+    size: int | None
+    budget: float
+    module: torch.nn.Module | None
+    plan: Any
+    max_error: float
+    drop_leaks: bool
+    force: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What is asked for, beside the pictures and the base.
@@ -101,7 +115,7 @@ class Request:
     recipe: str = "features"
     seed: int = 0
     size: int | None = None
-    work: Path
+    work: Path = Path("work")
     budget: float = BUDGET
     module: torch.nn.Module | None = None
     plan: Any = None

@@ -9,8 +9,8 @@ Legend: N pictures, D features, K classes, h w of a heat map.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from tellapart.classifier import Classifier
 from tellapart.data.groups import group_numbers, label_numbers
 from tellapart.errors import TellapartError, UsageError
 from tellapart.evaluation.advice import Suspicion
-from tellapart.evaluation.learning_curve import learning_curve, nested_order
+from tellapart.evaluation.learning_curve import Materials, learning_curve, nested_order
 from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.evaluation.suspects import LabelSuspect, find_suspects, out_of_fold_probabilities
 from tellapart.explain.explain import explain_pictures
@@ -42,7 +42,7 @@ from tellapart.runs import folder as run_folder
 from tellapart.runs.read import read_analysis, read_answers, read_splits
 from tellapart.runs.write import write_analysis
 from tellapart.text import counted
-from tellapart.types import Depth, Features, Index, Labels, SplitName
+from tellapart.types import Index, Labels, SplitName
 
 JUDGED: tuple[SplitName, ...] = ("train", "valid")
 NO_HEAD = "the net itself was trained, and would have to be trained again for every point"
@@ -57,39 +57,6 @@ HEAT_SIDE = 28  # squares of a heat map as the page carries it; the base itself 
 MOST_EXACT = 320  # heat maps; an exact one costs two looks
 MOST_OCCLUDED = 12  # of 224 px; a map by occlusion costs more than eighty looks, so of smaller inputs there may be more
 FIRST_LOOK = 48  # heat maps that `train` draws by itself
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Materials:
-    """What curve and suspects are made from: train and then valid, as the head saw them.
-
-    Attributes:
-        features: float32 [N, D].
-        labels: int64 [N].
-        paths: of the training pictures.
-        groups: int64, of the training pictures; those of one number belong together.
-        classes: K names.
-        train: the rows of train.
-        valid: the rows of valid.
-        depths: the columns of each depth.
-        columns: those that the head reads.
-        head: the head that was trained on just these rows; None where it was trained on more than them.
-        l2: its strength.
-        seed: of folds and draws.
-    """
-
-    features: Features
-    labels: Labels
-    paths: Sequence[str]
-    groups: NDArray[np.int64]
-    classes: Sequence[str]
-    train: slice
-    valid: slice
-    depths: Sequence[Depth]
-    columns: slice
-    head: LinearHead | None
-    l2: float
-    seed: int
 
 
 def is_cheap(metrics: RunMetrics) -> bool:
@@ -181,25 +148,12 @@ def look_at_labels(materials: Materials, progress: Progress) -> dict[str, Any]:
         class_count=len(materials.classes),
         depths=materials.depths,
         seed=materials.seed,
-        groups=materials.groups[checked],
+        groups=None if materials.groups is None else materials.groups[checked],
         progress=progress,
     )
     suspects = [replace(found, row=int(checked[found.row])) for found in find_suspects(shares, labels)]
-    curve = learning_curve(
-        materials.features,
-        materials.labels,
-        classes=materials.classes,
-        train=rows,
-        valid=materials.valid,
-        columns=materials.columns,
-        l2=materials.l2,
-        seed=materials.seed,
-        head=materials.head,
-        suspicion=Suspicion(
-            pairs=tuple((suspect.given, suspect.suggested) for suspect in suspects), checked=len(checked)
-        ),
-        progress=progress,
-    )
+    suspected = tuple((suspect.given, suspect.suggested) for suspect in suspects)
+    curve = learning_curve(materials, suspicion=Suspicion(pairs=suspected, checked=len(checked)), progress=progress)
     return {
         "note": None,
         "learning_curve": curve,

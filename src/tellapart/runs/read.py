@@ -19,12 +19,12 @@ from tellapart.errors import DataError
 from tellapart.evaluation.run_metrics import SHARE, SURE_SHARE, RunMetrics
 from tellapart.report.evidence import Answer
 from tellapart.runs import folder as run_folder
-from tellapart.shape import NULL, NUMBER, misfit
+from tellapart.shape import COUNT, NULL, NUMBER, misfit
 
 LARGEST_TABLE = 2_000_000_000  # bytes; the predictions of a million pictures of a hundred classes take about 1 GB
 LARGEST_JSON = 256_000_000  # bytes; the metrics of a thousand classes take about 8 MB
 ANALYSIS_SCHEMA = 1
-POINT = {"n": int, "accuracy": SURE_SHARE, "per_class": [{"class": str, "recall": SHARE}]}
+POINT = {"n": COUNT, "accuracy": SURE_SHARE, "per_class": [{"class": str, "recall": SHARE}]}
 SUSPECT = {
     "path": str,
     "label": str,
@@ -33,13 +33,13 @@ SUSPECT = {
     "probability_suggested": NUMBER,
 }
 ANALYSIS = {
-    "schema": int,
+    "schema": COUNT,
     "model_sha256": str,
     "note?": (str, NULL),
     "learning_curve?": {"points": [POINT], "advice": {"sentence": {"en": str, "zh": str}}},
     "suspects?": [SUSPECT],
-    "checked?": {"pictures": int, "of": int},
-    "heat_maps?": [{"path": str, "class": str, "method": str, "shape": [int], "values": str}],
+    "checked?": {"pictures": COUNT, "of": COUNT},
+    "heat_maps?": [{"path": str, "class": str, "method": str, "shape": [COUNT], "values": str}],
     "heat_maps_all?": bool,
 }
 FLAGS = {"": None, "yes": True, "no": False}
