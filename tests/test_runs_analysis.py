@@ -165,13 +165,6 @@ def test_analyse__of_a_large_set_some_labels_are_checked_and_the_page_says_so(ru
     assert f"Of {total:,} training pictures 24, drawn by the seed" in (run / "report.html").read_text()
 
 
-def test_base_of__one_that_does_not_ship_comes_out_of_the_model_file(run):
-    bundle, _ = analysis.read_bundle(run / "model.tellapart")
-    backbone = {"name": "mobilenetv3_small_050", "size": 64, "digest": "0" * 64}
-    metrics = replace(read_metrics(run), backbone=backbone)
-    assert analysis.base_of(metrics, bundle.classifier) is bundle.classifier.base
-
-
 def test_read_heats__as_they_were_packed():
     rows = [{"path": "x", "shape": [1, 3], "values": "gQB/"}]
     assert np.array_equal(heat_maps_of({"heat_maps": rows})["x"], [[-127, 0, 127]])

@@ -15,6 +15,7 @@ from tellapart.commands.train import train
 from tellapart.data.png import write_png
 from tellapart.progress import Progress, Silent
 from tellapart.runs import folder as run_folder
+from tellapart.runs.lock import only_run
 
 FULL_INK = 16  # the largest value in scikit-learn's copy
 
@@ -40,6 +41,7 @@ def run_demo(
     out: Path, *, force: bool = False, command: str = "", progress: Progress | None = None
 ) -> tuple[Path, dict[str, Any]]:
     """Write the digits into the run folder and train on them; the run folder and the metrics document."""
-    run_folder.claim_run(out, force=force)
-    data = write_digits(out / run_folder.DEMO_DATA, progress=progress)
+    with only_run(out, force=force):
+        run_folder.claim_run(out, force=force)
+        data = write_digits(out / run_folder.DEMO_DATA, progress=progress)
     return train(data, out=out, force=force, command=command, progress=progress)

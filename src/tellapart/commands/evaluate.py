@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.bundle.bundle import read_bundle
+from tellapart.bundle.known_base import on_known_base
 from tellapart.commands.predict import answer
 from tellapart.data.groups import label_numbers
 from tellapart.data.ledger import check_skips
@@ -30,7 +31,7 @@ def evaluate_model(model: Path, data: Path, *, progress: Progress | None = None)
     """
     progress = progress or Silent()
     bundle, engine = read_bundle(model)
-    classifier = bundle.classifier
+    classifier, engine = on_known_base(bundle, engine)
     index = test_part(scan(data))
     unknown = sorted({picture.label or "" for picture in index.pictures} - set(classifier.classes))
     if unknown:

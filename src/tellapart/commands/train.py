@@ -23,7 +23,7 @@ from tellapart.data.groups import declare_groups
 from tellapart.data.ledger import write_ledger
 from tellapart.data.scan import scan
 from tellapart.data.split import write_splits
-from tellapart.errors import TellapartError, UsageError
+from tellapart.errors import UsageError
 from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.extras import load_torch
 from tellapart.learn import Learned, learn
@@ -33,6 +33,7 @@ from tellapart.recipes.request import BUDGET, Options, Request
 from tellapart.runs import folder as run_folder
 from tellapart.runs.analysis import first_look, materials_of
 from tellapart.runs.environment import environment, installed_version, peak_rss_mb
+from tellapart.runs.lock import only_run
 from tellapart.runs.page import write_page
 from tellapart.runs.write import write_predictions
 from tellapart.text import counted
@@ -73,24 +74,19 @@ def train(
         index = scan(data) if group_by is None else declare_groups(scan(data), group_by)
     folder = out or Path("runs") / index.name
     run_folder.check_outside(folder, data)
-    run_folder.claim_run(folder, force=request.force)
     request = replace(request, work=folder / run_folder.WORK, on_epoch=history_writer(folder))
     log.record(what_is_there(index, data))
     if request.budget != BUDGET and request.recipe != "auto":
         log.note(f"--budget is for the recipe auto; {request.recipe} takes the time it needs.")
     about = {"command": command, "data_path": str(data.resolve())}
-    try:
-        metrics = run_steps(index, base, folder, request=request, about=about, watch=watch)
-        log.record(f"test accuracy {metrics.test['accuracy']['value']:.4f}")
-    except TellapartError as error:
-        log.record(f"stopped: {error}")
-        raise
-    finally:
-        files.write_text(folder / run_folder.LOG, log.text())
-    document = metrics.to_json()
-    files.write_json(folder / run_folder.METRICS, document)
-    run_folder.clear_work(request.work)
-    return folder, document
+    with only_run(folder, force=request.force):
+        run_folder.claim_run(folder, force=request.force)
+        with log.kept_in(folder / run_folder.LOG):
+            metrics = run_steps(index, base, folder, request=request, about=about, watch=watch)
+            log.record(f"test accuracy {metrics.test['accuracy']['value']:.4f}")
+        files.write_json(folder / run_folder.METRICS, metrics.to_json())
+        run_folder.clear_work(request.work)
+    return folder, metrics.to_json()
 
 
 def what_is_there(index: Index, data: Path) -> str:

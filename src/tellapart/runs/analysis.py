@@ -20,12 +20,12 @@ from PIL import Image
 
 from tellapart import seeds
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine
-from tellapart.bundle.bundle import read_bundle
+from tellapart.bundle.bundle import Bundle, read_bundle
+from tellapart.bundle.known_base import on_known_base
 from tellapart.classifier import Classifier
 from tellapart.data.groups import group_numbers, label_numbers
-from tellapart.errors import TellapartError, UsageError
+from tellapart.errors import TellapartError
 from tellapart.evaluation.advice import Suspicion
 from tellapart.evaluation.learning_curve import Materials, learning_curve, nested_order
 from tellapart.evaluation.run_metrics import RunMetrics
@@ -34,7 +34,6 @@ from tellapart.explain.explain import explain_pictures
 from tellapart.explain.heat_map import EXACT, HeatMap
 from tellapart.explain.overlay import evidence_limit
 from tellapart.features.look import look_at
-from tellapart.heads.linear import LinearHead
 from tellapart.progress import Progress
 from tellapart.recipes.request import Dataset
 from tellapart.report import choose
@@ -83,7 +82,7 @@ def analyse(folder: Path, metrics: RunMetrics, *, index: Index, progress: Progre
     bundle, engine = read_bundle(folder / run_folder.MODEL)
     classifier = bundle.classifier
     if not known.get("learning_curve") or known.get("suspects") is None:
-        materials = gather_materials(folder, metrics, index=index, classifier=classifier, progress=progress)
+        materials = gather_materials(folder, metrics, index=index, bundle=bundle, engine=engine, progress=progress)
         known |= (
             {"note": materials} if isinstance(materials, str) else {"note": None, **look_at_labels(materials, progress)}
         )
@@ -186,18 +185,18 @@ def suspect_row(suspect: LabelSuspect, materials: Materials) -> dict[str, Any]:
 
 
 def gather_materials(
-    folder: Path, metrics: RunMetrics, *, index: Index, classifier: Classifier, progress: Progress
+    folder: Path, metrics: RunMetrics, *, index: Index, bundle: Bundle, engine: Engine, progress: Progress
 ) -> Materials | str:
     """Train and valid as the head saw them, out of the cache where they are kept; or why not, as a clause."""
-    l2 = strength(metrics.selected)
+    classifier, l2 = bundle.classifier, strength(metrics.selected)
     if classifier.weights is not None or l2 is None:
         return NO_HEAD
     wanted = split_index(folder, index)
     if isinstance(wanted, str):
         return wanted
-    base = base_of(metrics, classifier)
-    head = moved_head(classifier, base)
-    embedded = look_at(wanted, base, progress)
+    known, engine = on_known_base(bundle, engine)
+    base, head = known.base, known.head
+    embedded = look_at(wanted, base, progress, engine=engine)
     pictures = embedded.index.pictures
     if len(pictures) < len(wanted.pictures):
         return "some of its pictures can no longer be read"
@@ -230,24 +229,6 @@ def split_index(folder: Path, index: Index) -> Index | str:
         replace(places[row.path], label=row.label, split=split, group=row.group or None) for row, split in wanted
     )
     return replace(index, pictures=pictures, skipped=())
-
-
-def base_of(metrics: RunMetrics, classifier: Classifier) -> Backbone:
-    """The base whose features are in the cache already; where there is no such base, the one inside the model file."""
-    about = metrics.backbone
-    try:
-        base = load_backbone(about["name"], size=about["size"])
-    except UsageError:
-        return classifier.base
-    known = base.digest == about["digest"] and set(classifier.base.widths) <= set(base.widths)
-    return base if known else classifier.base
-
-
-def moved_head(classifier: Classifier, base: Backbone) -> LinearHead:
-    """The head of a model file on the columns of a base that has more depths than the file."""
-    first = next(iter(classifier.base.widths))
-    start = next(depth.start for depth in base.depths if depth.name == first)
-    return replace(classifier.head, start=start, stop=start + len(classifier.head.weight))
 
 
 def heat_maps(

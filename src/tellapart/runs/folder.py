@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from tellapart import files
-from tellapart.errors import OutputError
+from tellapart.errors import OutputError, TellapartError
 from tellapart.progress import Progress
 from tellapart.text import counted
 
@@ -17,17 +19,15 @@ ANALYSIS = "analysis.json"  # only where a longer look was taken
 RUN_FILES = (MODEL, METRICS, PREDICTIONS, SPLIT, LEDGER, HISTORY, REPORT, LOG, ANALYSIS)
 DEMO_DATA = "digits"
 WORK = "work"  # what a recipe keeps while it trains, so that a killed run goes on
+LOCK = f"{files.STAGED_PREFIX}lock"
 LOG_START = "tellapart run log\n"
 
 
-def claim_run(folder: Path, *, force: bool) -> None:
-    """Make the folder, or take over an unfinished run's; with force a finished one's, which stays until it is replaced.
-
-    A folder that no run of ours has begun is taken only if it is empty, and nothing but a run's own files is ever
-    replaced or removed.
+def check_claim(folder: Path, *, force: bool) -> None:
+    """Refuse a folder that a run may not take; nothing is changed.
 
     Raises:
-        OutputError: a finished run is there and force is not given, something else is there, or it cannot be written.
+        OutputError: a finished run is there and force is not given, or something else is there.
     """
     try:
         names = sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []
@@ -44,13 +44,26 @@ def claim_run(folder: Path, *, force: bool) -> None:
     if finished and not force:
         hint = "Add --force to replace its files, or choose another folder with -o."
         raise OutputError("this run is already there", where=folder, hint=hint)
+
+
+def claim_run(folder: Path, *, force: bool) -> None:
+    """Make the folder, or take over an unfinished run's; with force a finished one's, which stays until it is replaced.
+
+    A folder that no run of ours has begun is taken only if it is empty, and nothing but a run's own files is ever
+    replaced or removed.
+
+    Raises:
+        OutputError: as check_claim, or it cannot be written.
+    """
+    check_claim(folder, force=force)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise files.output_error(error, folder) from error
     files.write_text(folder / LOG, LOG_START)
     for leftover in folder.glob(f"{files.STAGED_PREFIX}*"):
-        leftover.unlink(missing_ok=True)
+        if leftover.name != LOCK:
+            leftover.unlink(missing_ok=True)
 
 
 def open_run(folder: Path) -> None:
@@ -125,6 +138,17 @@ class Logged:
     def record(self, message: str) -> None:
         """Keep a line for the log without showing it."""
         self._lines.append(f"{time.perf_counter() - self._started:8.2f} s  {message}")
+
+    @contextlib.contextmanager
+    def kept_in(self, path: Path) -> Iterator[None]:
+        """Write everything that was recorded to a file when this ends, with the error where it ends by one of ours."""
+        try:
+            yield
+        except TellapartError as error:
+            self.record(f"stopped: {error}")
+            raise
+        finally:
+            files.write_text(path, self.text())
 
     def text(self) -> str:
         return LOG_START + "".join(f"{line}\n" for line in self._lines)
