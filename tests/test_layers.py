@@ -16,6 +16,7 @@ LAYERS = (
     "duplicates",
     "heads",
     "classifier",
+    "answers",
     "evaluation",
     "nets",
     "finetuning",

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from tellapart.answers import Answers, answer
 from tellapart.backbones.engine import Engine, native_precision
 from tellapart.bundle.bundle import Bundle, pack_bundle, read_bundle
 from tellapart.bundle.container import write_container
@@ -27,12 +28,12 @@ from tellapart.commands.train import base_of
 from tellapart.data.scan import index_of_paths, scan
 from tellapart.errors import DataError, OutputError
 from tellapart.features.look import look_at
-from tellapart.heads.abstention import MAX_ERROR, Flags
+from tellapart.heads.abstention import MAX_ERROR
 from tellapart.learn import learn
 from tellapart.progress import Progress, Silent, listener
 from tellapart.recipes.catalogue import RECIPES, Recipe
 from tellapart.recipes.request import BUDGET, Request
-from tellapart.types import Features, Index, LedgerEntry, Probabilities, SplitName
+from tellapart.types import Index, LedgerEntry, Probabilities, SplitName
 
 if TYPE_CHECKING:
     import torch
@@ -145,7 +146,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         Raises:
             DataError: a picture cannot be read.
         """
-        return self._fitted().probabilities(self._look(X))
+        return self._answer(X).probabilities
 
     def unsure(self, X: Samples) -> NDArray[np.bool_]:  # noqa: N803
         """Whether the answer to each picture is too unsure to stand, bool [N].
@@ -157,32 +158,28 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         Raises:
             DataError: a picture cannot be read.
         """
-        return _or_nothing(self._flags(X).unsure, X)
+        return _or_nothing(self._answer(X), "unsure")
 
     def unlike(self, X: Samples) -> NDArray[np.bool_]:  # noqa: N803
         """Whether each picture is unlike the training set, bool [N]; errors as for `unsure`."""
-        return _or_nothing(self._flags(X).unlike, X)
-
-    def _flags(self, samples: Samples) -> Flags:
-        classifier, features = self._fitted(), self._look(samples)
-        return classifier.flags(classifier.probabilities(features), features)
+        return _or_nothing(self._answer(X), "unlike")
 
     def _fitted(self) -> Classifier:
         check_is_fitted(self, "classifier_")
         return self.classifier_
 
-    def _look(self, samples: Samples) -> Features:
-        return self._look_at(index_of_paths(sample_paths(samples)))
+    def _answer(self, samples: Samples) -> Answers:
+        return self._answer_about(index_of_paths(sample_paths(samples)))
 
-    def _look_at(self, index: Index) -> Features:
-        base = self._fitted().base
+    def _answer_about(self, index: Index) -> Answers:
+        classifier, progress = self._fitted(), self._progress()
         if self._engine is None:
-            self._engine = Engine(base, precision=native_precision())
-        embedded = look_at(index, base, self._progress(), engine=self._engine)
+            self._engine = Engine(classifier.base, precision=native_precision())
+        embedded = look_at(index, classifier.base, progress, engine=self._engine)
         failures = [entry for entry in embedded.ledger if entry.status == "skipped"]
         if failures:
             raise DataError(f"cannot read a picture ({failures[0].reason})", where=failures[0].path)
-        return embedded.features
+        return answer(classifier, embedded, progress=progress)
 
     def predict(self, X: Samples) -> NDArray[Any]:  # noqa: N803
         """The label [N] of each picture."""
@@ -194,7 +191,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         if y is not None:
             return float(super().score(list(sample_paths(X)), y, sample_weight))
         classifier, index = self._fitted(), test_part(scan(Path(str(X))))
-        answers = classifier.probabilities(self._look_at(index)).argmax(axis=1)
+        answers = self._answer_about(index).probabilities.argmax(axis=1)
         told = np.array(classifier.classes)[answers]
         return float(np.average(told == [picture.label for picture in index.pictures], weights=sample_weight))
 
@@ -277,9 +274,10 @@ def sample_paths(samples: Samples) -> list[str | Path]:
     return [samples] if isinstance(samples, str | Path) else [Path(str(sample)) for sample in samples]
 
 
-def _or_nothing(flags: NDArray[np.bool_] | None, samples: Samples) -> NDArray[np.bool_]:
-    """The flags [N]; all False where the model has no threshold to raise one by."""
-    return np.zeros(len(index_of_paths(sample_paths(samples)).pictures), np.bool_) if flags is None else flags
+def _or_nothing(answers: Answers, mark: str) -> NDArray[np.bool_]:
+    """A mark of the answers, bool [N]; all False where the model has no threshold to give it by."""
+    flags: NDArray[np.bool_] | None = getattr(answers.flags, mark)
+    return np.zeros(len(answers.pictures), np.bool_) if flags is None else flags
 
 
 def warn_of_skipped(ledger: Sequence[LedgerEntry]) -> None:

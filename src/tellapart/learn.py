@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from functools import partial
+from typing import Any
 
+from tellapart.answers import EXACT, with_exact_rows
 from tellapart.audit.training import tell_findings, with_conflicts
 from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.engine import native_precision
 from tellapart.classifier import Classifier
 from tellapart.data.ledger import check_skips
 from tellapart.errors import DataError
@@ -18,6 +21,7 @@ from tellapart.evaluation.metrics import evaluate
 from tellapart.features.embed import Embedded
 from tellapart.features.look import look_at
 from tellapart.heads.abstention import Flags, learn_abstention
+from tellapart.heads.calibration import fit_temperature
 from tellapart.heads.out_of_distribution import sampled_rows
 from tellapart.progress import Progress, Stopwatch
 from tellapart.recipes.catalogue import RECIPES
@@ -33,8 +37,6 @@ from tellapart.runs.leakage import (
 )
 from tellapart.text import counted
 from tellapart.types import Features, Index, LedgerEntry, Probabilities, SplitName
-
-ANSWERED: Final[tuple[SplitName, ...]] = ("valid", "test")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,25 +202,38 @@ def judge(
     Returns:
         The classifier with its thresholds, and what it says of each split that has pictures.
     """
-    train, progress = dataset.train, request.progress
-    wanted = {name: rows_of(dataset.rows[name]) for name in ANSWERED}
-    seen = {
-        name: features_seen(dataset, base, classifier.base, rows=rows, progress=progress)
-        for name, rows in wanted.items()
-        if rows or name == "valid"
-    }
+    train, progress, keep = dataset.train, request.progress, classifier.base.digest == base.digest
+    see = partial(features_seen, dataset, base, classifier.base, progress=progress)
+    valid = exact_rows(classifier, dataset, "valid", see(rows=rows_of(dataset.valid)), keep=keep, progress=progress)
+    labels = dataset.labels[dataset.valid]
+    # The temperature and the thresholds belong to the precision that answers.
+    classifier = replace(classifier, temperature=fit_temperature(classifier.head.logits(valid), labels))
     typical = train.start + sampled_rows(len(rows_of(train)), class_count=len(dataset.classes), seed=request.seed)
     abstention = learn_abstention(
-        train=features_seen(dataset, base, classifier.base, rows=typical.tolist(), progress=progress),
-        valid=seen["valid"],
-        labels=dataset.labels[dataset.valid],
-        probabilities=classifier.probabilities(seen["valid"]),
+        train=see(rows=typical.tolist()),
+        valid=valid,
+        labels=labels,
+        probabilities=classifier.probabilities(valid),
         last=classifier.base.depths[-1],
         max_error=request.max_error,
         seed=request.seed,
     )
     classifier = replace(classifier, abstention=abstention)
-    return classifier, {name: answered(classifier, dataset, name, features) for name, features in seen.items()}
+    found: dict[SplitName, Answered] = {"valid": answered(classifier, dataset, "valid", valid)}
+    if tested := rows_of(dataset.rows["test"]):
+        test = exact_rows(classifier, dataset, "test", see(rows=tested), keep=keep, progress=progress)
+        found["test"] = answered(classifier, dataset, "test", test)
+    return classifier, found
+
+
+def exact_rows(
+    classifier: Classifier, dataset: Dataset, name: SplitName, features: Features, *, keep: bool, progress: Progress
+) -> Features:
+    """The features float32 [n, D] of one split, those of close calls as float32 computes them."""
+    if native_precision() == EXACT:
+        return features
+    index = replace(dataset.index, pictures=dataset.index.pictures[dataset.rows[name]])
+    return with_exact_rows(classifier, index, features, keep=keep, progress=progress)
 
 
 def answered(classifier: Classifier, dataset: Dataset, name: SplitName, features: Features) -> Answered:

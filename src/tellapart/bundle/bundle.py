@@ -83,8 +83,12 @@ def pack_bundle(
     return document, {**members, "check.json": (to_json(check) + "\n").encode()}
 
 
-def read_bundle(path: Path) -> tuple[Bundle, Engine]:
+def read_bundle(path: Path, *, precision: str | None = None) -> tuple[Bundle, Engine]:
     """Read a model file and let it prove itself on its test cards; the bundle and the engine it was proved with.
+
+    Args:
+        path: the model file.
+        precision: what the engine computes in; None for what the processor does natively.
 
     Raises:
         ModelFileError: the file is damaged, of a newer schema, changed, or gives other answers than it must.
@@ -94,7 +98,7 @@ def read_bundle(path: Path) -> tuple[Bundle, Engine]:
         raise ModelFileError("members are missing from the model file", where=path, hint=RETRAIN)
     bundle = assemble(manifest, members, path)
     try:
-        engine = Engine(bundle.classifier.base, precision=native_precision())
+        engine = Engine(bundle.classifier.base, precision=precision or native_precision())
     except (RuntimeError, KeyError) as error:
         raise ModelFileError("model.onnx cannot be run", where=path, hint=RETRAIN) from error
     self_check(bundle, engine, path=path)

@@ -19,7 +19,7 @@ from tellapart.runs import folder as run_folder
 from tellapart.text import counted, percent, tenths
 
 if TYPE_CHECKING:
-    from tellapart.commands.predict import Answers
+    from tellapart.answers import Answers
     from tellapart.features.cache import CacheStatus
     from tellapart.nets.summary import Layer
     from tellapart.types import SplitName

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tellapart.answers import answer
 from tellapart.bundle.bundle import read_bundle
 from tellapart.bundle.known_base import on_known_base
-from tellapart.commands.predict import answer
 from tellapart.data.groups import label_numbers
 from tellapart.data.ledger import check_skips
 from tellapart.data.scan import scan
@@ -40,7 +40,7 @@ def evaluate_model(model: Path, data: Path, *, progress: Progress | None = None)
     embedded = look_at(index, classifier.base, progress, engine=engine)
     check_skips(index, embedded.ledger, force=True)
     trained_on = seen_before(model, embedded, progress=progress)
-    answers = answer(classifier, embedded)
+    answers = answer(classifier, embedded, progress=progress)
     labels = label_numbers(answers.pictures, classifier.classes)
     statuses = [entry.status for entry in [*index.skipped, *embedded.ledger]]
     return {

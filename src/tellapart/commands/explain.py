@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image, PngImagePlugin
 
 from tellapart import files
+from tellapart.answers import EXACT
 from tellapart.bundle.bundle import read_bundle
 from tellapart.data.scan import index_of_paths
 from tellapart.errors import DataError, OutputError, UsageError
@@ -58,7 +59,7 @@ def explain(
         DataError: a path does not exist, or not one of the pictures can be read.
     """
     out = default_folder(model) if out is None else out
-    bundle, engine = read_bundle(model)
+    bundle, engine = read_bundle(model, precision=EXACT)
     classifier = bundle.classifier
     if class_name is not None and class_name not in classifier.classes:
         hint = f"The model knows: {', '.join(classifier.classes)}."

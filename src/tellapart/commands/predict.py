@@ -1,41 +1,18 @@
-"""Answers of a model file about pictures.
-
-Legend: N pictures given, M of them readable, K classes.
-"""
+"""Answers of a model file about pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from tellapart.answers import EXACT, Answers, answer
 from tellapart.bundle.bundle import read_bundle
-from tellapart.classifier import Classifier
 from tellapart.data.scan import index_of_paths
 from tellapart.errors import DataError
-from tellapart.features.embed import Embedded, embed
-from tellapart.heads.abstention import Flags
+from tellapart.features.embed import embed
 from tellapart.progress import Progress
-from tellapart.types import LedgerEntry, Picture, Probabilities
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
-    """What a model says.
-
-    Attributes:
-        classes: K names.
-        pictures: the M readable pictures.
-        probabilities: float64 [M, K].
-        flags: what is to be said beside each of the M answers.
-        ledger: one entry for each of the N pictures given.
-    """
-
-    classes: tuple[str, ...]
-    pictures: tuple[Picture, ...]
-    probabilities: Probabilities
-    flags: Flags
-    ledger: tuple[LedgerEntry, ...]
+FEW = 64  # pictures that are looked at in float32 from the start: no second look, and no second decoding
 
 
 def predict(model: Path, paths: Sequence[str | Path], *, progress: Progress | None = None) -> Answers:
@@ -45,23 +22,12 @@ def predict(model: Path, paths: Sequence[str | Path], *, progress: Progress | No
         ModelFileError: the model file is damaged or gives other answers than it must.
         DataError: a path does not exist, or not one of the pictures can be read.
     """
-    bundle, engine = read_bundle(model)
-    embedded = embed(index_of_paths(paths), bundle.classifier.base, progress=progress, engine=engine)
-    answers = answer(bundle.classifier, embedded)
+    index = index_of_paths(paths)
+    bundle, engine = read_bundle(model, precision=EXACT if len(index.pictures) <= FEW else None)
+    embedded = embed(index, bundle.classifier.base, progress=progress, engine=engine)
+    answers = answer(bundle.classifier, embedded, keep=False, progress=progress)
     if not answers.pictures:
         entry = answers.ledger[0]
         hint = "docs/formats.md lists what can be read; `tellapart audit` says why each picture cannot."
         raise DataError(f"none of the pictures can be read ({entry.reason})", where=entry.path, hint=hint)
     return answers
-
-
-def answer(classifier: Classifier, embedded: Embedded) -> Answers:
-    """What a classifier says of pictures that its base has looked at."""
-    probabilities = classifier.probabilities(embedded.features)
-    return Answers(
-        classes=classifier.classes,
-        pictures=embedded.index.pictures,
-        probabilities=probabilities,
-        flags=classifier.flags(probabilities, embedded.features),
-        ledger=embedded.ledger,
-    )

@@ -35,11 +35,15 @@ class OutOfDistribution:
     types: NDArray[np.float16]
     threshold: float | None
 
+    def similarity(self, last: Features) -> NDArray[np.float64]:
+        """The cosine float64 [N] of each row of the last depth float32 [N, d] with the nearest direction."""
+        return similarity(last, self.types)
+
     def unlike(self, last: Features) -> NDArray[np.bool_]:
         """Whether each row of the last depth float32 [N, d] is unlike them, bool [N]."""
         if self.threshold is None:
             return np.zeros(len(last), np.bool_)
-        return similarity(last, self.types) < self.threshold
+        return self.similarity(last) < self.threshold
 
 
 def learn_out_of_distribution(train: Features, valid: Features, *, class_count: int, seed: int) -> OutOfDistribution:

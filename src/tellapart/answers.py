@@ -1,0 +1,118 @@
+"""What a classifier says of pictures: the one way from pictures to answers, as float32 computes them.
+
+A base is looked through in half precision where the processor has it, at about twice the speed. What that rounds away
+can change an answer that is a close call, so pictures with one are looked at again in float32. The answers of the
+others move by less than 0.02 (benchmarks/parity.py has the figures), and no label and no mark with them.
+
+Legend: N pictures, D features, K classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.backbones.engine import Engine
+from tellapart.classifier import Classifier
+from tellapart.features.embed import Embedded
+from tellapart.features.look import look_at
+from tellapart.heads.abstention import Flags
+from tellapart.heads.calibration import top_probability
+from tellapart.progress import Progress, Silent
+from tellapart.types import Features, Index, LedgerEntry, Picture, Probabilities
+
+EXACT = "f32"
+# Half precision moves a logit by up to 1.1 in 99.9 of 100 pictures of the sets in benchmarks/parity.py, and so no
+# probability beyond this one by as much as 0.02, and no mark whose threshold is further away than the other two.
+SURE = 0.98
+LOGITS_APART = 1.0
+COSINE_APART = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What a model says.
+
+    Attributes:
+        classes: K names.
+        pictures: the N readable pictures.
+        probabilities: float64 [N, K].
+        flags: what is to be said beside each of the N answers.
+        ledger: one entry for each of the pictures given.
+    """
+
+    classes: tuple[str, ...]
+    pictures: tuple[Picture, ...]
+    probabilities: Probabilities
+    flags: Flags
+    ledger: tuple[LedgerEntry, ...]
+
+
+def answer(
+    classifier: Classifier, embedded: Embedded, *, keep: bool = True, progress: Progress | None = None
+) -> Answers:
+    """What a classifier says of pictures that its base has looked at.
+
+    Args:
+        classifier: what answers.
+        embedded: what its base saw, in whatever precision.
+        keep: whether what is looked at again goes into the user's cache.
+        progress: told of a second look.
+    """
+    features = exact_features(classifier, embedded, keep=keep, progress=progress or Silent())
+    probabilities = classifier.probabilities(features)
+    return Answers(
+        classes=classifier.classes,
+        pictures=embedded.index.pictures,
+        probabilities=probabilities,
+        flags=classifier.flags(probabilities, features),
+        ledger=embedded.ledger,
+    )
+
+
+def exact_features(classifier: Classifier, embedded: Embedded, *, keep: bool, progress: Progress) -> Features:
+    """The features float32 [N, D], those of close calls as float32 computes them; a copy where there are any."""
+    if embedded.precision == EXACT:
+        return embedded.features
+    return with_exact_rows(classifier, embedded.index, embedded.features, keep=keep, progress=progress)
+
+
+def with_exact_rows(
+    classifier: Classifier, index: Index, features: Features, *, keep: bool, progress: Progress
+) -> Features:
+    """Features float32 [N, D] of the pictures of an index, with close calls looked at again.
+
+    A picture that can be read no longer keeps what was seen of it before.
+    """
+    rows = np.flatnonzero(close_calls(classifier, features))
+    if not len(rows):
+        return features
+    row_of = {index.pictures[row].path: row for row in rows}
+    again = replace(index, pictures=tuple(index.pictures[row] for row in rows), skipped=())
+    engine = Engine(classifier.base, precision=EXACT)
+    seen = look_at(again, classifier.base, progress, engine=engine, keep=keep)
+    exact = features.copy()
+    exact[[row_of[picture.path] for picture in seen.index.pictures]] = seen.features
+    return exact
+
+
+def close_calls(classifier: Classifier, features: Features) -> NDArray[np.bool_]:
+    """Which answers half precision may have changed, bool [N]: unsure ones, and those near to a threshold."""
+    abstention, top = classifier.abstention, top_probability(classifier.probabilities(features))
+    close: NDArray[np.bool_] = top < SURE
+    if abstention.unsure is not None:
+        close = close | (np.abs(log_odds(top) - log_odds(np.array(abstention.unsure))) < LOGITS_APART)
+    known = abstention.familiar
+    if known is not None and known.threshold is not None:
+        last = classifier.base.depths[-1]
+        close = close | (np.abs(known.similarity(features[:, last.start : last.stop]) - known.threshold) < COSINE_APART)
+    return close
+
+
+def log_odds(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """log(p / (1 - p)), finite for 0 and 1."""
+    held = np.clip(share, 1e-6, 1 - 1e-6)
+    odds: NDArray[np.float64] = np.log(held / (1 - held))
+    return odds
