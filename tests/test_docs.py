@@ -180,3 +180,19 @@ def test_faults_of_decisions__are_found(text, fault):
 def test_faults_of_archive__are_found(title, successor, faults):
     archive = f"## Replaced\n\n### 2025-01-01: {title}\n\n**Replaced by** {successor}\n"
     assert list(faults_of_archive(archive, GOOD)) == faults
+
+
+def log_rows(text):
+    """The cells of every row of the table."""
+    return [line.strip("|").split(" | ") for line in text.splitlines() if line.startswith("| 20")]
+
+
+def test_log__every_row_has_a_date_a_commit_or_none_and_what_came_of_it():
+    rows = log_rows(read("docs/log.md"))
+    assert rows
+    for date, commit, tried, figures, outcome in rows:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d", date.strip()), date
+        assert re.fullmatch(r"([0-9a-f]{7,12})?", commit.strip()), commit
+        assert tried.strip(), figures
+        assert re.search(r"\w", figures), tried
+        assert outcome.strip(), tried
