@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -196,3 +197,54 @@ def test_log__every_row_has_a_date_a_commit_or_none_and_what_came_of_it():
         assert tried.strip(), figures
         assert re.search(r"\w", figures), tried
         assert outcome.strip(), tried
+
+
+PLACES = re.compile(r"`([\w/]+\.\w+)(?:: ([\w., ]+))?`")
+PACKAGE = ROOT / "src" / "tellapart"
+
+
+def named_in(text):
+    """(path, names) of every place that a document names as `folder/file.py: name, name`; NAME is a placeholder."""
+    found = [(path, re.findall(r"[\w.]+", names)) for path, names in PLACES.findall(text)]
+    return [(path, names) for path, names in found if "NAME" not in path and "FOLDER" not in path]
+
+
+def resolved(path):
+    """Where a path of CONTRIBUTING is; None where there is no such file."""
+    return next((place for place in (PACKAGE / path, ROOT / path) if place.is_file()), None)
+
+
+def names_of(body):
+    """Every name that is defined in the body of a module or class."""
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            yield from (node.name, *(f"{node.name}.{inner}" for inner in names_of(node.body)))
+        elif isinstance(node, ast.FunctionDef):
+            yield node.name
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name))
+
+
+def missing_places(text):
+    """Files that are not there, and names that are not in their file."""
+    for path, names in named_in(text):
+        place = resolved(path)
+        if place is None:
+            yield path
+        elif names:
+            known = set(names_of(ast.parse(place.read_text(encoding="utf-8")).body))
+            yield from (f"{path}: {name}" for name in names if name not in known)
+
+
+def test_contributing__every_place_in_it_exists():
+    text = read("CONTRIBUTING.md").split("## Where to change what")[1]
+    assert len(named_in(text)) > 50
+    assert list(missing_places(text)) == []
+
+
+def test_missing_places__are_found():
+    text = (
+        "`learn.py: learn, unlearn` and `no/such.py`, `classifier.py: Classifier.flags, Classifier.none`, `data/idx.py`"
+    )
+    assert list(missing_places(text)) == ["learn.py: unlearn", "no/such.py", "classifier.py: Classifier.none"]
