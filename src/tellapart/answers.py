@@ -28,7 +28,7 @@ EXACT = "f32"
 # probability beyond this one by as much as 0.02, and no mark whose threshold is further away than the other two.
 SURE = 0.98
 LOGITS_APART = 1.0
-COSINE_APART = 0.02
+COSINE_APART = 0.04
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
