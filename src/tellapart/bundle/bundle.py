@@ -35,7 +35,7 @@ from tellapart.types import Features, Pixels, Probabilities
 TOLERANCE: Mapping[str, float] = {"f32": 0.005, "f16": 0.02, "bf16": 0.09}
 HEAD_TOLERANCE = 1e-4  # of logits (relative to the largest) and probabilities from given features: only rounding
 FEATURES = np.dtype("<f2")  # how features stand in check.json
-WEIGHTS = "weights.safetensors"
+GRAPH, CARD, WEIGHTS = "model.onnx", "README.md", "weights.safetensors"
 MOST_CARDS = 16  # what a file from elsewhere may ask to be computed at once
 
 
@@ -55,7 +55,7 @@ class Bundle:
 
 
 def pack_bundle(
-    classifier: Classifier, *, manifest: Mapping[str, Any], card: str
+    classifier: Classifier, *, manifest: Mapping[str, Any], card: str = ""
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The manifest and members of a model file, for `write_container`.
 
@@ -76,7 +76,7 @@ def pack_bundle(
         **thresholds,
     }
     graph = model_graph(base, head, temperature=classifier.temperature)
-    members = {"model.onnx": graph, "README.md": card.encode(), **directions}
+    members = {GRAPH: graph, CARD: card.encode(), **directions}
     if classifier.weights is not None:
         members[WEIGHTS] = classifier.weights
     check = check_cards(assemble(document, members, Path("model.tellapart")).classifier)

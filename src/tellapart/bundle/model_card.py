@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.text import counted
 
@@ -34,6 +37,7 @@ def model_card(metrics: RunMetrics) -> str:
         "it says beside the answer, unsure or unlike the training set, is meant for that.",
         *doubt_lines(metrics),
         "",
+        *parity_lines(metrics.parity),
         "## How to use it",
         "",
         "`tellapart predict MODEL PICTURE` does everything. From any other language, take `model.onnx`: its input",
@@ -42,6 +46,18 @@ def model_card(metrics: RunMetrics) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def parity_lines(parity: Mapping[str, Any]) -> list[str]:
+    """What the file itself says of some test pictures, if that was tried."""
+    if not parity or not parity["pictures"]:
+        return []
+    return [
+        f"Asked about {counted(parity['pictures'], 'test picture')}, `model.onnx` in float32 gives another label for",
+        f"{parity['labels']} and another mark for {parity['unsure'] + parity['unlike']}; its probabilities differ from those",
+        f"that were tested by {parity['largest']:.4f} at most.",
+        "",
+    ]
 
 
 def doubt_lines(metrics: RunMetrics) -> list[str]:

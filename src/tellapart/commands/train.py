@@ -15,10 +15,10 @@ from tellapart import files
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.catalogue import find_base
 from tellapart.backbones.pixels import small_pixels
-from tellapart.bundle.bundle import pack_bundle
+from tellapart.bundle.bundle import CARD, GRAPH, pack_bundle
 from tellapart.bundle.container import write_container
 from tellapart.bundle.model_card import model_card
-from tellapart.classifier import Classifier
+from tellapart.bundle.parity import measure_parity
 from tellapart.data.groups import declare_groups
 from tellapart.data.ledger import write_ledger
 from tellapart.data.scan import scan
@@ -138,7 +138,7 @@ def run_steps(
     with watch.part("write_s"):
         run_folder.open_run(folder)
         write_evidence(folder, learned)
-        write_model(folder / run_folder.MODEL, learned.classifier, metrics)
+        metrics = write_model(folder / run_folder.MODEL, learned, metrics)
     with watch.part("analyse_s"):
         index = learned.dataset.index
         materials = materials_of(learned.dataset, learned.classifier, base=base, seed=request.seed)
@@ -210,8 +210,13 @@ def write_evidence(folder: Path, learned: Learned) -> None:
     files.write_text(folder / run_folder.HISTORY, history)
 
 
-def write_model(path: Path, classifier: Classifier, metrics: RunMetrics) -> None:
-    """model.tellapart."""
+def write_model(path: Path, learned: Learned, metrics: RunMetrics) -> RunMetrics:
+    """model.tellapart; and the metrics with what it says of some test pictures."""
     keys = ("recipe", "seed", "data", "counts", "selected", "tellapart")
-    manifest = {key: getattr(metrics, key) for key in keys}
-    write_container(path, *pack_bundle(classifier, manifest=manifest, card=model_card(metrics)))
+    manifest, members = pack_bundle(learned.classifier, manifest={key: getattr(metrics, key) for key in keys})
+    rows, tested = learned.dataset.rows["test"], learned.answered["test"]
+    index = replace(learned.dataset.index, pictures=learned.dataset.index.pictures[rows])
+    parity = measure_parity(members[GRAPH], learned.classifier, index, tested.probabilities, tested.flags)
+    metrics = replace(metrics, parity=parity)
+    write_container(path, manifest, {**members, CARD: model_card(metrics).encode()})
+    return metrics

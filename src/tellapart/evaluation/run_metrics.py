@@ -75,6 +75,11 @@ SHAPE: dict[str, Any] = {
     "temperature": NUMBER,
     "selected": {"out_of": {str: [ANYTHING]}},
     "findings?": [FINDING],
+    "parity?": {
+        "pictures": COUNT,
+        **dict.fromkeys(("labels", "unsure", "unlike"), (int, NULL)),
+        **dict.fromkeys(("largest", "mean"), NUMBER_OR_NULL),
+    },
     "timing": {**dict.fromkeys((*SECONDS, *LATER_SECONDS), NUMBER), "images_per_s": NUMBER_OR_NULL},
     "environment": {"versions": {str: ANYTHING}},
     "peak_rss_mb": NUMBER_OR_NULL,
@@ -109,6 +114,7 @@ class RunMetrics:
         temperature: what logits are divided by.
         selected: what was chosen, and out of what.
         findings: what an audit that costs nothing found.
+        parity: what the model file says of some test pictures, against the run; {} in a run of an older version.
         timing: seconds of each stage, and pictures a second.
         environment: versions, processor and precision.
         peak_rss_mb: the most memory that was used, in megabytes; None where the system does not say.
@@ -136,6 +142,7 @@ class RunMetrics:
     temperature: float
     selected: Mapping[str, Any]
     findings: tuple[Mapping[str, Any], ...] = ()
+    parity: Mapping[str, Any] = field(default_factory=dict)
     timing: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     peak_rss_mb: float | None = None

@@ -146,6 +146,11 @@ PAGE: Final[Mapping[str, Words]] = {
         "The calibration error is {ece}; chance alone gives up to {high} to a perfectly calibrated model.",
         "校准误差为 {ece}；即使模型的把握恰如其分，偶然性也可造成至多 {high} 的误差。",
     ),
+    "parity": Words(
+        "The model file itself was asked about {pictures} {pictures:test picture|test pictures}: {labels} with another "
+        "label, {marks} with another mark, and no probability further off than {largest}.",
+        "对模型文件本身用 {pictures} 张测试图片做了核对：标签不同的 {labels} 张，标记不同的 {marks} 张，概率相差不超过 {largest}。",
+    ),
     "measures": Words(
         "The whole split in one number each, with 95 % intervals where known",
         "整个数据集的各项指标，已知时附 95 % 置信区间",

@@ -1,0 +1,81 @@
+"""Whether a model file answers as its run says: model.onnx itself, in float32, on some of the test pictures.
+
+Legend: n pictures compared, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.backbones.openvino_runtime import load_openvino
+from tellapart.classifier import Classifier
+from tellapart.data.decode import decode, upright
+from tellapart.errors import PictureError
+from tellapart.features.embed import picture_content
+from tellapart.heads.abstention import Flags
+from tellapart.types import Index, Pixels, Probabilities
+
+WHOLE = 1 << 15  # px; no picture is decoded smaller than it is
+COMPARED = 32  # pictures; each is looked at once more, at its own size
+
+
+def measure_parity(
+    graph: bytes, classifier: Classifier, index: Index, probabilities: Probabilities, flags: Flags
+) -> dict[str, Any]:
+    """Compare the answers of a run with those of its model file, on at most COMPARED pictures, evenly spread.
+
+    Args:
+        graph: model.onnx.
+        classifier: what answered.
+        index: the pictures that it answered about.
+        probabilities: float64 [N, K], its answers.
+        flags: what it said beside them.
+
+    Returns:
+        `pictures` compared; how many `labels`, `unsure` and `unlike` marks differ; the `largest` and the `mean`
+        difference of a probability (of each picture's furthest class); all null but `pictures` where it is 0.
+    """
+    count = len(index.pictures)
+    rows = np.unique(np.linspace(0, count - 1, min(count, COMPARED)).round().astype(int)) if count else []
+    compiled = load_openvino().Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    kept, answers, features = [], [], []
+    for row in rows:
+        pixels = _pixels(index, row)
+        if pixels is not None:
+            given = compiled(pixels[np.newaxis])
+            kept.append(int(row))
+            answers.append(np.array(given["probabilities"][0], np.float64))
+            features.append(np.array(given["features"][0], np.float32))
+    if not kept:
+        return {"pictures": 0, "labels": None, "unsure": None, "unlike": None, "largest": None, "mean": None}
+    file, run = np.array(answers), probabilities[kept]
+    marks = classifier.flags(file, np.array(features))
+    furthest = np.abs(file - run).max(axis=1)
+    return {
+        "pictures": len(kept),
+        "labels": int((file.argmax(axis=1) != run.argmax(axis=1)).sum()),
+        "unsure": _different(marks.unsure, flags.unsure, kept),
+        "unlike": _different(marks.unlike, flags.unlike, kept),
+        "largest": round(float(furthest.max()), 6),
+        "mean": round(float(furthest.mean()), 6),
+    }
+
+
+def _pixels(index: Index, row: int) -> Pixels | None:
+    """A picture as a runtime is fed with it, uint8 [H, W, 3]; None where it can no longer be read."""
+    try:
+        content = picture_content(index, index.pictures[row])
+        if isinstance(content, bytes):
+            decoded = decode(content, at_least=WHOLE)
+            return np.ascontiguousarray(upright(decoded.pixels, decoded.orientation))
+    except PictureError:
+        return None
+    return np.ascontiguousarray(np.repeat(content[:, :, np.newaxis], 3, axis=2) if content.ndim == 2 else content)
+
+
+def _different(file: NDArray[np.bool_] | None, run: NDArray[np.bool_] | None, rows: Sequence[int]) -> int:
+    return 0 if file is None or run is None else int((file != run[list(rows)]).sum())
