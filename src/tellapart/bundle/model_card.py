@@ -54,8 +54,8 @@ def parity_lines(parity: Mapping[str, Any]) -> list[str]:
         return []
     return [
         f"Asked about {counted(parity['pictures'], 'test picture')}, `model.onnx` in float32 gives another label for",
-        f"{parity['labels']} and another mark for {parity['unsure'] + parity['unlike']}; its probabilities differ from those",
-        f"that were tested by {parity['largest']:.4f} at most.",
+        f"{parity['labels']} and another mark for {parity['unsure'] + parity['unlike']}; its probabilities differ from",
+        f"those that were tested by {parity['largest']:.4f} at most.",
         "",
     ]
 

@@ -40,14 +40,15 @@ def measure_parity(
         difference of a probability (of each picture's furthest class); all null but `pictures` where it is 0.
     """
     count = len(index.pictures)
-    rows = np.unique(np.linspace(0, count - 1, min(count, COMPARED)).round().astype(int)) if count else []
-    compiled = load_openvino().Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    rows = np.unique(np.linspace(0, max(count - 1, 0), min(count, COMPARED)).round().astype(int)).tolist()
+    core = load_openvino().Core()
+    compiled = core.compile_model(core.read_model(graph), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     kept, answers, features = [], [], []
     for row in rows:
         pixels = _pixels(index, row)
         if pixels is not None:
             given = compiled(pixels[np.newaxis])
-            kept.append(int(row))
+            kept.append(row)
             answers.append(np.array(given["probabilities"][0], np.float64))
             features.append(np.array(given["features"][0], np.float32))
     if not kept:

@@ -149,7 +149,8 @@ PAGE: Final[Mapping[str, Words]] = {
     "parity": Words(
         "The model file itself was asked about {pictures} {pictures:test picture|test pictures}: {labels} with another "
         "label, {marks} with another mark, and no probability further off than {largest}.",
-        "对模型文件本身用 {pictures} 张测试图片做了核对：标签不同的 {labels} 张，标记不同的 {marks} 张，概率相差不超过 {largest}。",
+        "对模型文件本身用 {pictures} 张测试图片做了核对："
+        "标签不同的 {labels} 张，标记不同的 {marks} 张，概率相差不超过 {largest}。",
     ),
     "measures": Words(
         "The whole split in one number each, with 95 % intervals where known",
