@@ -17,7 +17,7 @@ from tellapart.data.decode import decode, upright
 from tellapart.errors import PictureError
 from tellapart.features.embed import picture_content
 from tellapart.heads.abstention import Flags
-from tellapart.types import Index, Pixels, Probabilities
+from tellapart.types import Depth, Index, Pixels, Probabilities
 
 WHOLE = 1 << 15  # px; no picture is decoded smaller than it is
 COMPARED = 32  # pictures; each is looked at once more, at its own size
@@ -54,7 +54,9 @@ def measure_parity(
     if not kept:
         return {"pictures": 0, "labels": None, "unsure": None, "unlike": None, "largest": None, "mean": None}
     file, run = np.array(answers), probabilities[kept]
-    marks = classifier.flags(file, np.array(features))
+    last, width = classifier.base.depths[-1], len(features[0])  # the file has only the depths that its head reads
+    own = Depth(name=last.name, start=width - (last.stop - last.start), stop=width)
+    marks = classifier.abstention.flags(file, np.array(features), last=own)
     furthest = np.abs(file - run).max(axis=1)
     return {
         "pictures": len(kept),
