@@ -38,7 +38,7 @@ def test_fit_temperature__is_where_loss_and_prior_are_least():
 
     def cost(log_temperature):
         own = probabilities(logits, temperature=np.exp(log_temperature))[np.arange(300), labels]
-        return -np.log(own).sum() + log_temperature**2
+        return -np.log(own).sum() + 5 * log_temperature**2
 
     best = np.log(fit_temperature(logits, labels))
     assert cost(best) < min(cost(best - 0.01), cost(best + 0.01))
@@ -50,6 +50,16 @@ def test_fit_temperature__stays_moderate_when_every_picture_is_told_right():
     many = fit_temperature(np.tile(logits, (1000, 1)), np.tile([0, 1, 0], 1000))
     assert 0.8 < few < 1.0
     assert 0.05 <= many < few
+
+
+@pytest.mark.parametrize("wrong_by", [30.0, 1700.0])
+def test_fit_temperature__one_picture_does_not_set_it(wrong_by):
+    logits, labels = sampled(60, temperature=1.0)
+    before = fit_temperature(logits, labels)
+    worst = np.zeros((1, 4))
+    worst[0, 1] = wrong_by
+    after = fit_temperature(np.vstack([logits, worst]), np.append(labels, 0))
+    assert before < after < 1.35 * before
 
 
 def test_fit_temperature__of_no_picture_is_one():
@@ -65,10 +75,10 @@ def test_fit_temperature__is_bounded_whatever_the_logits(rows):
 
 
 def test_calibrated_losses__a_sure_classifier_is_mended_by_its_temperature():
-    labels = np.array([0, 1] * 20)
+    labels = np.array([0, 1] * 200)
     right = np.where(np.eye(2)[labels] > 0, 1.0, -1.0)
-    right[:2] *= -1
+    right[:20] *= -1
     sure, unsure = calibrated_losses(5 * right, labels), calibrated_losses(right, labels)
-    assert sure.shape == (40,)
+    assert sure.shape == (400,)
     assert sure.mean() == pytest.approx(unsure.mean(), rel=0.05)
-    assert (sure[:2] > sure[2:].max()).all()
+    assert (sure[:20] > sure[20:].max()).all()

@@ -17,7 +17,20 @@ def test_column_standard__is_mean_and_deviation_over_several_blocks():
     features = features_of(3000, 6)
     standard = column_standard(features)
     np.testing.assert_allclose(standard.mean, features.mean(axis=0, dtype=float), rtol=1e-12)
-    np.testing.assert_allclose(1 / standard.inverse_deviation, features.std(axis=0, dtype=float), rtol=1e-9)
+    own = features.std(axis=0, dtype=float)
+    expected = np.sqrt((3000 * own**2 + 50 * np.median(own) ** 2) / 3050)
+    np.testing.assert_allclose(1 / standard.inverse_deviation, expected, rtol=1e-9)
+
+
+def test_column_standard__a_column_that_few_rows_excite_is_no_giant():
+    """One row of 60 has 0.01 where all others have 0: by its own deviation another one with 5 would be at z = 3,900."""
+    features = features_of(60, 9)
+    features[:, 3] = 0
+    features[17, 3] = 0.01
+    standard = column_standard(features)
+    assert 5 * standard.inverse_deviation[3] < 20
+    large = np.tile(features, (100, 1))
+    assert 1 / column_standard(large).inverse_deviation[3] < 0.3  # many rows have told what it is like
 
 
 def test_column_standard__keeps_a_small_deviation_beside_a_large_mean():

@@ -12,7 +12,7 @@ from tellapart.errors import DataError
 from tellapart.heads import cross_validation
 from tellapart.heads.calibration import probabilities
 from tellapart.heads.cross_validation import FoldScorer
-from tellapart.heads.dual_space import training_space
+from tellapart.heads.dual_space import column_standard, training_space
 from tellapart.heads.folds import stratified_folds
 from tellapart.heads.regularization_path import POLISHED, Path, strength
 from tellapart.heads.search import search_head
@@ -66,8 +66,8 @@ def test_search_head__is_the_optimum_that_sklearn_finds(count, width):
     features, labels = pictures(count + 100, width=width, spread=2.0)
     depths = (Depth(name="last", start=0, stop=width),)
     found = searched(features, labels, train=slice(0, count), valid=slice(count, None), depths=depths)
-    mean, deviation = features[:count].mean(axis=0, dtype=float), features[:count].std(axis=0, dtype=float)
-    standard = (features - mean) / deviation
+    scale = column_standard(features[:count])
+    standard = (features - scale.mean) * scale.inverse_deviation
     reference = LogisticRegression(C=1 / (found.selected["l2"] * count), tol=1e-8, max_iter=5000)
     expected = reference.fit(standard[:count], labels[:count]).predict_proba(standard)
     ours = probabilities(found.head.logits(features), temperature=1.0)
@@ -155,7 +155,8 @@ def test_score__of_warm_folds_is_that_of_cold_fits_on_the_other_folds():
     losses = np.zeros(120)
     for fold in range(folds.count):
         train, held = folds.fold != fold, folds.fold == fold
-        standard = (features - features.mean(axis=0)) / features.std(axis=0)
+        scale = column_standard(features)
+        standard = (features - scale.mean) * scale.inverse_deviation
         cold = LogisticRegression(C=1 / (0.03 * train.sum()), tol=1e-8, max_iter=5000)
         given = cold.fit(standard[train], labels[train]).predict_proba(standard[held])
         losses[held] = -np.log(given[np.arange(held.sum()), labels[held]])

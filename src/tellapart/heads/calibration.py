@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from tellapart.types import Labels, Probabilities
 
-PRIOR_PICTURES = 2.0  # a log temperature of 1 away from 0 costs as much as 1 nat on this many pictures
+PRIOR_PICTURES = 10.0  # a log temperature of 1 away from 0 costs as much as 1 nat on this many pictures
+MOST_PULL = 3.0  # of one picture on the log temperature: what it cannot exceed however wrong and sure it is
 BOUND = math.log(20.0)  # temperatures stay within 1/20 and 20
 ACCURACY = 1e-6  # of the log temperature
 LEAST = 1e-15  # a probability that counts in a loss
@@ -41,11 +42,13 @@ def fit_temperature(logits: NDArray[np.float64], labels: Labels) -> float:
 
     Pictures that are all told right would ask for temperature 0, probabilities of exactly 1, which no small split can
     vouch for; a few that are told wrong could ask for infinity. So the sum of the log losses is joined by
-    PRIOR_PICTURES * log(temperature) ** 2 / 2: nothing beside a hundred pictures, much beside three. The temperature
-    stays within 1/20 and 20; no picture at all gives 1.
+    PRIOR_PICTURES * log(temperature) ** 2 / 2: little beside a hundred pictures, much beside three. And no picture
+    pulls at the log temperature by more than MOST_PULL (an M-estimate, Huber 1964, doi:10.1214/aoms/1177703732): one
+    that is wrong by hundreds of nats, a label that is wrong or a picture from elsewhere, would set it alone. The
+    temperature stays within 1/20 and 20; no picture at all gives 1.
 
-    The log loss is convex in 1 / temperature. The zero of the derivative is bracketed by the bounds and halved to
-    ACCURACY, which takes 23 passes over the logits and, unlike a Newton step, cannot leave the bracket.
+    The zero of the derivative is bracketed by the bounds and halved to ACCURACY, which takes 23 passes over the logits
+    and, unlike a Newton step, cannot leave the bracket.
     """
     if not len(labels):
         return 1.0
@@ -73,5 +76,5 @@ def _slope(margins: NDArray[np.float64], log_temperature: float) -> float:
     With p the probabilities, the derivative of one picture's log loss is -sum(p * margins) / temperature.
     """
     temperature = math.exp(log_temperature)
-    pull = float(np.sum(probabilities(margins, temperature=temperature) * margins)) / temperature
-    return PRIOR_PICTURES * log_temperature - pull
+    pulls = np.einsum("nk,nk->n", probabilities(margins, temperature=temperature), margins) / temperature
+    return PRIOR_PICTURES * log_temperature - float(np.clip(pulls, -MOST_PULL, MOST_PULL).sum())

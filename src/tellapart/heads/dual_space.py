@@ -29,6 +29,7 @@ from tellapart.types import Features
 ROW_SPACE_LIMIT = 2200  # rows; the float64 triangle, its float32 copy and what the metric keeps are then 116 MB
 COLUMNS_AT_ONCE = 512
 SMALL = 2**25  # bytes; a strided part of the features this small is copied once instead of block by block
+TYPICAL_PICTURES = 50  # that the median deviation counts as beside the training pictures' own
 CONSTANT = 1e-5  # a deviation below this part of the mean is float32 rounding, not a signal
 RIDGE = 1e-10  # of the mean diagonal: lifts the exact zeros of the Gram matrix (twins, and the mean itself)
 
@@ -38,7 +39,7 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standard:
-    """Mean and inverse deviation float64 [D] of columns; the inverse deviation of a constant column is 0."""
+    """Mean and inverse deviation float64 [D] of columns, see `column_standard`; 0 for a column without a scale."""
 
     mean: Vector
     inverse_deviation: Vector
@@ -113,6 +114,11 @@ def training_space(features: Features) -> Space:
 def column_standard(features: Features) -> Standard:
     """Mean and inverse deviation of each column, in float64, in one pass over blocks of rows.
 
+    The squared deviation s² of N rows is drawn towards that of the median column m as if TYPICAL_PICTURES more of its
+    kind had been seen: (N s² + 50 m²) / (N + 50). A few pictures cannot tell a column that hardly varies from one that
+    they happen not to excite; divided by its own tiny deviation, that column would decide for the one picture that
+    does (docs/log.md, 2026-11-25). A column that is constant in a large set stays nearly so.
+
     The sums are of differences to the first row, so that a large mean does not eat the digits of a small deviation.
 
     Raises:
@@ -130,7 +136,9 @@ def column_standard(features: Features) -> Standard:
     mean = first + total / count
     deviation = np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0.0))
     varies = deviation > CONSTANT * np.maximum(np.abs(mean), np.finfo(np.float32).tiny)
-    return Standard(mean=mean, inverse_deviation=np.divide(1.0, deviation, out=np.zeros(width), where=varies))
+    typical = float(np.median(deviation[varies])) if varies.any() else 0.0
+    shrunk = np.sqrt((count * deviation**2 + TYPICAL_PICTURES * typical**2) / (count + TYPICAL_PICTURES))
+    return Standard(mean=mean, inverse_deviation=np.divide(1.0, shrunk, out=np.zeros(width), where=varies))
 
 
 def _row_space(features: Features, standard: Standard) -> Space:
