@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tellapart.answers import EXACT, with_exact_rows
 from tellapart.audit.training import tell_findings, with_conflicts
 from tellapart.backbones.backbone import Backbone
@@ -35,6 +38,7 @@ from tellapart.runs.leakage import (
     say_leaks,
     score_without,
 )
+from tellapart.seeds import generator
 from tellapart.text import counted
 from tellapart.types import Features, Index, LedgerEntry, Probabilities, SplitName
 
@@ -153,7 +157,9 @@ def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) ->
         leaks=leaks,
     )
     valid_is_given = any(picture.split == "valid" for picture in known.index.pictures)
-    return Dataset.of(drawn, in_order(embedded, drawn), valid_is_given=valid_is_given), about
+    leaked = [leak["path"] for leak in leaks if leak["split"] == "valid"]
+    features = in_order(embedded, drawn)
+    return Dataset.of(drawn, features, valid_is_given=valid_is_given, leaked=leaked), about
 
 
 def in_order(embedded: Embedded, drawn: Index) -> Features:
@@ -205,15 +211,19 @@ def judge(
     train, progress, keep = dataset.train, request.progress, classifier.base.digest == base.digest
     see = partial(features_seen, dataset, base, classifier.base, progress=progress)
     valid = exact_rows(classifier, dataset, "valid", see(rows=rows_of(dataset.valid)), keep=keep, progress=progress)
-    labels = dataset.labels[dataset.valid]
+    clean = dataset.clean_valid
+    say_left_out(len(valid) - len(clean), progress=progress)
     # The temperature and the thresholds belong to the precision that answers.
-    classifier = replace(classifier, temperature=fit_temperature(classifier.head.logits(valid), labels))
+    logits = classifier.head.logits(valid[clean - dataset.valid.start])
+    classifier = replace(classifier, temperature=fit_temperature(logits, dataset.labels[clean]))
     typical = train.start + sampled_rows(len(rows_of(train)), class_count=len(dataset.classes), seed=request.seed)
+    apart = one_of_each_group(clean, dataset.groups, seed=request.seed)
+    seen = valid[apart - dataset.valid.start]
     abstention = learn_abstention(
         train=see(rows=typical.tolist()),
-        valid=valid,
-        labels=labels,
-        probabilities=classifier.probabilities(valid),
+        valid=seen,
+        labels=dataset.labels[apart],
+        probabilities=classifier.probabilities(seen),
         last=classifier.base.depths[-1],
         max_error=request.max_error,
         seed=request.seed,
@@ -224,6 +234,25 @@ def judge(
         test = exact_rows(classifier, dataset, "test", see(rows=tested), keep=keep, progress=progress)
         found["test"] = answered(classifier, dataset, "test", test)
     return classifier, found
+
+
+def say_left_out(count: int, *, progress: Progress) -> None:
+    """Say that valid pictures which train has shown set no threshold; nothing where there are none."""
+    if count:
+        progress.note(
+            f"{counted(count, 'picture of valid has its like', 'pictures of valid have their like')} in train, and "
+            f"{'is' if count == 1 else 'are'} left out of the temperature, the thresholds and the learning curve."
+        )
+
+
+def one_of_each_group(rows: NDArray[np.int64], groups: NDArray[np.int64], *, seed: int) -> NDArray[np.int64]:
+    """One row of each group, drawn by the seed, in rising order: what a promise may count as one picture each.
+
+    Pictures of a patient or a burst err together, so that each of them tells less than a picture of its own.
+    """
+    shuffled = generator(seed, "one of each group").permutation(rows)
+    _, first = np.unique(groups[shuffled], return_index=True)
+    return np.sort(shuffled[first])
 
 
 def exact_rows(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypedDict
@@ -36,6 +36,7 @@ class Dataset:
         rows: the rows of each split.
         valid_is_given: whether the data itself set valid apart.
         groups: int64 [N], equal for pictures that belong together.
+        leaked: the paths of pictures whose like is in a split before theirs.
     """
 
     index: Index
@@ -44,9 +45,10 @@ class Dataset:
     rows: Mapping[SplitName, slice]
     valid_is_given: bool
     groups: NDArray[np.int64]
+    leaked: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, index: Index, features: Features, *, valid_is_given: bool) -> Self:
+    def of(cls, index: Index, features: Features, *, valid_is_given: bool, leaked: Collection[str] = ()) -> Self:
         """Of pictures in the order train, valid, test, with what a base sees in them, float32 [N, D]."""
         sizes = Counter(picture.split for picture in index.pictures)
         stops = np.cumsum([sizes[name] for name in SPLITS]).tolist()
@@ -57,6 +59,7 @@ class Dataset:
             rows={name: slice(stop - sizes[name], stop) for name, stop in zip(SPLITS, stops, strict=True)},
             valid_is_given=valid_is_given,
             groups=group_numbers(index.pictures),
+            leaked=frozenset(leaked),
         )
 
     @property
@@ -73,6 +76,14 @@ class Dataset:
     def valid(self) -> slice:
         """The rows to choose and to calibrate on."""
         return self.rows["valid"]
+
+    @property
+    def clean_valid(self) -> NDArray[np.int64]:
+        """Those rows of valid that show nothing that train has shown, int64 [n]."""
+        rows = np.arange(self.valid.start, self.valid.stop)
+        if not self.leaked:
+            return rows
+        return rows[[picture.path not in self.leaked for picture in self.index.pictures[self.valid]]]
 
 
 class Options(TypedDict, total=False):

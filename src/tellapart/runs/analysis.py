@@ -112,14 +112,18 @@ def materials_of(dataset: Dataset, classifier: Classifier, *, base: Backbone, se
     l2, head = strength(classifier.selected), classifier.head
     if classifier.weights is not None or l2 is None:
         return NO_HEAD
+    features, labels, valid = dataset.features, dataset.labels, dataset.valid
+    if dataset.leaked:  # what train has shown judges nothing
+        kept = np.concatenate([np.arange(dataset.train.start, dataset.train.stop), dataset.clean_valid])
+        features, labels, valid = features[kept], labels[kept], slice(dataset.train.stop, len(kept))
     return Materials(
-        features=dataset.features,
-        labels=dataset.labels,
+        features=features,
+        labels=labels,
         paths=[picture.path for picture in dataset.index.pictures[dataset.train]],
         groups=dataset.groups[dataset.train],
         classes=dataset.classes,
         train=dataset.train,
-        valid=dataset.valid,
+        valid=valid,
         depths=base.depths,
         columns=slice(head.start, head.stop),
         head=None if classifier.selected.get(VIEWS) else head,

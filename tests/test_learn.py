@@ -1,0 +1,93 @@
+"""One way to learn: what valid may judge, and which pictures count as one."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tellapart.backbones.catalogue import load_backbone
+from tellapart.data.scan import scan
+from tellapart.learn import learn, one_of_each_group
+from tellapart.progress import Silent
+from tellapart.recipes.request import Request
+from tellapart.runs.analysis import materials_of
+
+
+class Listening(Silent):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, message):
+        self.notes.append(message)
+
+
+def learned(data, **options):
+    progress = Listening()
+    base = load_backbone("lite0", size=64)
+    return learn(scan(data), base, Request(work=Path("unused"), progress=progress, **options)), progress.notes, base
+
+
+def distinct(seed, *, bright):
+    """A patchwork that is like no other one, bright or dark."""
+    random = np.random.default_rng(seed)
+    patches = random.integers(90, 250, (9, 9, 3)) if bright else random.integers(5, 165, (9, 9, 3))
+    return Image.fromarray(patches.astype(np.uint8)).resize((72, 72), Image.Resampling.NEAREST)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    root, seed = tmp_path_factory.mktemp("learn") / "data", 0
+    for split, count in {"train": 12, "valid": 8, "test": 4}.items():
+        for label in "ab":
+            (root / split / label).mkdir(parents=True)
+            for number in range(count):
+                seed += 1
+                distinct(seed, bright=label == "a").save(root / split / label / f"{number:03d}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def leaking(data, tmp_path_factory):
+    """The same with a copy of a train picture in place of every picture of valid but two."""
+    folder = tmp_path_factory.mktemp("leaking") / "data"
+    shutil.copytree(data, folder)
+    for name in ("a", "b"):
+        for number in range(7):
+            file = Path(name) / f"{number:03d}.png"
+            shutil.copyfile(folder / "train" / file, folder / "valid" / file)
+    return folder
+
+
+def test_learn__valid_that_train_has_shown_promises_nothing(data, leaking):
+    clean, _, _ = learned(data)
+    found, notes, base = learned(leaking)
+    assert clean.classifier.abstention.promise.pictures == 16
+    assert found.classifier.abstention.promise.pictures == 2
+    assert found.classifier.abstention.unsure is None
+    assert any("14 pictures of valid have their like in train, and are left out of the temperature" in n for n in notes)
+    materials = materials_of(found.dataset, found.classifier, base=base, seed=0)
+    assert (materials.valid.stop - materials.valid.start, len(materials.labels)) == (2, 26)
+    assert found.answered["valid"].figures["n"] == 16
+
+
+def test_one_of_each_group__each_once_drawn_by_the_seed():
+    groups = np.array([0, 0, 0, 1, 2, 2, 3])
+    rows = np.arange(1, 7)
+    drawn = {seed: one_of_each_group(rows, groups, seed=seed).tolist() for seed in range(20)}
+    assert all(sorted(groups[list(chosen)]) == [0, 1, 2, 3] for chosen in drawn.values())
+    assert all(chosen == sorted(chosen) for chosen in drawn.values())
+    assert len(set(map(tuple, drawn.values()))) == 4
+    np.testing.assert_array_equal(one_of_each_group(np.array([3, 4, 6]), groups, seed=0), [3, 4, 6])
+
+
+def test_learn__a_group_counts_as_one_picture_of_a_promise(data, tmp_path):
+    rows = ["path,label,split,group"]
+    for path in sorted(data.rglob("*.png")):
+        split, label, name = path.relative_to(data).parts
+        rows.append(f"{path},{label},{split},{split}-{label}-{int(name[:3]) // 4}")
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    found, _, _ = learned(tmp_path / "list.csv")
+    assert found.classifier.abstention.promise.pictures == 4
+    assert found.answered["valid"].figures["n"] == 16
