@@ -109,7 +109,7 @@ def tellapart_process():
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory):
     """Three classes; one picture is truncated, one has an alpha channel, and one file is no picture."""
-    root = write_classes(tmp_path_factory.mktemp("photos") / "birds", COUNTS)
+    root = write_classes(tmp_path_factory.mktemp("photos") / "birds", COUNTS, blotches=60)
     (root / "dog" / "017.png").write_bytes(encode(make_pixels(17, kind=1), "PNG")[:900])
     alpha = make_pixels(3, kind=2)[:, :, [0, 1, 2, 0]]
     (root / "owl" / "003.png").write_bytes(encode(alpha, "PNG"))

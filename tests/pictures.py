@@ -8,14 +8,22 @@ import numpy as np
 from PIL import Image
 
 
-def make_pixels(seed, *, kind=0, width=48, height=40):
-    """A smooth picture uint8 [height, width, 3] with a little noise; those of one kind share a colour and a pattern."""
+def make_pixels(seed, *, kind=0, width=48, height=40, blotches=0):
+    """A smooth picture uint8 [height, width, 3] with a little noise; those of one kind share a colour and a pattern.
+
+    With blotches, grey levels by which patches of it differ, none is nearly the same as another one.
+    """
     random = np.random.default_rng([seed, kind])
     down, across = np.mgrid[0:height, 0:width] / max(height, width)
     angle = kind * 0.9 + random.normal(0, 0.1)
     wave = np.sin((down * np.sin(angle) + across * np.cos(angle)) * (9 + 5 * kind) + random.uniform(0, 6))
     colour = 128 + 80 * np.cos(np.arange(3) * 2.1 + kind * 1.7)
     smooth = colour + 45 * wave[:, :, None] + random.normal(0, 4, (height, width, 3))
+    if blotches:
+        coarse = Image.fromarray(random.integers(0, 256, (6, 7), np.uint8)).resize(
+            (width, height), Image.Resampling.BICUBIC
+        )
+        smooth = smooth + (np.asarray(coarse, float)[:, :, None] / 128 - 1) * blotches
     return smooth.clip(0, 255).astype(np.uint8)
 
 
@@ -27,19 +35,20 @@ def encode(pixels, file_format, **options):
     return content.getvalue()
 
 
-def write_picture(path, *, seed=0, kind=0, width=48, height=40):
+def write_picture(path, *, seed=0, kind=0, width=48, height=40, blotches=0):
     """Write a picture in the format its suffix asks for; returns the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(make_pixels(seed, kind=kind, width=width, height=height)).save(path)
+    pixels = make_pixels(seed, kind=kind, width=width, height=height, blotches=blotches)
+    Image.fromarray(pixels).save(path)
     return path
 
 
-def write_classes(root: Path, counts: Mapping[str, int], *, suffix=".png", width=48, height=40, first_seed=0):
+def write_classes(root: Path, counts: Mapping[str, int], *, suffix=".png", first_seed=0, **options):
     """Write root/CLASS/NNN.suffix for each class, each class a kind of its own; returns root."""
     for kind, (label, count) in enumerate(sorted(counts.items())):
         for number in range(count):
             path = root / label / f"{number:03d}{suffix}"
-            write_picture(path, seed=first_seed + number, kind=kind, width=width, height=height)
+            write_picture(path, seed=first_seed + number, kind=kind, **options)
     return root
 
 

@@ -51,11 +51,25 @@ def test_evaluate__by_hand():
 def test_evaluate__exactly_the_keys_of_the_contract():
     result = evaluate(*drawn(50), classes=NAMES)
     assert list(result) == [
-        *("n", "accuracy", "balanced_accuracy", "log_loss", "brier", "ece", "per_class", "confusion"),
+        *("n", "accuracy", "balanced_accuracy", "baseline", "log_loss", "brier", "ece", "per_class", "confusion"),
         *("intervals", "ece_noise", "reliability", "risk_coverage"),
     ]
     assert list(result["per_class"][0]) == ["class", "n", "precision", "recall", "f1"]
     assert json.loads(json.dumps(result, allow_nan=False)) == result
+
+
+def test_evaluate__a_classifier_is_compared_with_always_the_commonest_class():
+    labels = np.array([0] * 90 + [1] * 10)
+    rows = np.full((100, 2), [0.9, 0.1])
+    guessing = evaluate(rows, labels, classes=("a", "b"))["baseline"]
+    assert (guessing["class"], guessing["accuracy"]["value"], guessing["beaten"]) == ("a", 0.9, False)
+    rows[90:] = [0.1, 0.9]
+    knowing = evaluate(rows, labels, classes=("a", "b"))["baseline"]
+    assert (knowing["p_value"], knowing["beaten"]) == (pytest.approx(2 / 2**10), True)
+    rows[:20] = [0.1, 0.9]  # 10 corrected, 20 broken
+    assert evaluate(rows, labels, classes=("a", "b"))["baseline"]["beaten"] is False
+    other = evaluate(rows, labels, classes=("a", "b"), commonest=1)["baseline"]
+    assert (other["class"], other["accuracy"]["value"]) == ("b", 0.1)
 
 
 def test_evaluate__bare_numbers_have_their_intervals_beside_them():

@@ -18,7 +18,7 @@ def test_column_standard__is_mean_and_deviation_over_several_blocks():
     standard = column_standard(features)
     np.testing.assert_allclose(standard.mean, features.mean(axis=0, dtype=float), rtol=1e-12)
     own = features.std(axis=0, dtype=float)
-    expected = np.sqrt((3000 * own**2 + 50 * np.median(own) ** 2) / 3050)
+    expected = np.sqrt((3000 * own**2 + 20 * np.median(own) ** 2) / 3020)
     np.testing.assert_allclose(1 / standard.inverse_deviation, expected, rtol=1e-9)
 
 

@@ -270,5 +270,6 @@ def answered(classifier: Classifier, dataset: Dataset, name: SplitName, features
     probabilities = classifier.probabilities(features)
     flags = classifier.flags(probabilities, features)
     labels = dataset.labels[dataset.rows[name]]
-    figures = evaluate(probabilities, labels, classes=dataset.classes, flags=flags)
+    commonest = int(np.bincount(dataset.labels[dataset.train]).argmax())
+    figures = evaluate(probabilities, labels, classes=dataset.classes, flags=flags, commonest=commonest)
     return Answered(probabilities=probabilities, flags=flags, figures=figures)

@@ -87,8 +87,8 @@ def clear() -> None:
     from tellapart.features.cache import clear_cache
 
     before = clear_cache()
-    pictures = "a damaged store" if before.entries is None else counted(before.entries, "picture")
-    print(f"removed the features of {pictures}, {before.size / 1e6:,.1f} MB, from {before.folder}")
+    looks = "a damaged store" if before.entries is None else counted(before.entries, "look", "looks")
+    print(f"removed the features of {looks}, {before.size / 1e6:,.1f} MB, from {before.folder}")
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tellapart.types import SplitName
 
 MOST_CLASSES = 30  # in a table on the screen; metrics.json and report.html have them all
+UNEQUAL = 3  # times as many test pictures of one class as of another: the balanced accuracy leads
 MOST_EXAMPLES = 2  # of each finding; the page and the JSON file have more
 
 
@@ -66,8 +67,16 @@ def print_leaks(test: Mapping[str, Any]) -> None:
 
 def print_figures(figures: Mapping[str, Any], *, title: str) -> None:
     """Accuracy with its interval, then the classes."""
-    accuracy = figures["accuracy"]
-    print(f"{title}: accuracy {share(accuracy)} on {counted(figures['n'], 'picture')}")
+    accuracy = f"accuracy {share(figures['accuracy'])}"
+    interval = figures["intervals"]["balanced_accuracy"]
+    balanced = f"balanced accuracy {share({'value': figures['balanced_accuracy'], **interval})}"
+    counts = [row["n"] for row in figures["per_class"] if row["n"]]
+    first, second = (balanced, accuracy) if max(counts) > UNEQUAL * min(counts) else (accuracy, balanced)
+    print(f"{title}: {first} on {counted(figures['n'], 'picture')}; {second}")
+    baseline = figures["baseline"]
+    print(f"always answering {baseline['class']} would be right for {percent(baseline['accuracy']['value'])}")
+    if not baseline["beaten"]:
+        print(f"this result cannot be told from always answering {baseline['class']} (p = {baseline['p_value']:.2f})")
     rows = [
         [row["class"], str(row["n"]), share(row["recall"]), share(row["precision"])]
         for row in figures["per_class"][:MOST_CLASSES]
@@ -261,7 +270,7 @@ def print_cache(status: CacheStatus) -> None:
             "pictures unknown: the store is damaged; the next run begins a new one, `tellapart cache clear` removes it"
         )
     else:
-        print(f"pictures {status.entries:,}")
+        print(f"looks    {status.entries:,} (what a base saw in a picture, each kept once)")
     print(f"size     {status.size / 1e6:,.1f} MB of at most {status.limit / 1e6:,.0f} MB")
 
 

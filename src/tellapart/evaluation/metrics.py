@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.evaluation.intervals import UNKNOWN, Interval, wilson
+from tellapart.evaluation.paired import mcnemar
 from tellapart.evaluation.reliability import calibration_error, reliability
 from tellapart.evaluation.resampling import calibration_noise, figure_intervals
 from tellapart.evaluation.selective import risk_coverage, selective_figures
@@ -24,10 +25,16 @@ from tellapart.types import Labels, Probabilities
 SMALLEST_PROBABILITY = 1e-15
 # Softmax in single precision over a thousand classes sums to one within 1e-6; logits or raw scores are far off.
 SUM_TOLERANCE = 1e-4
+SIGNIFICANT = 0.05
 
 
 def evaluate(
-    probabilities: Probabilities, labels: Labels, *, classes: Sequence[str], flags: Flags | None = None
+    probabilities: Probabilities,
+    labels: Labels,
+    *,
+    classes: Sequence[str],
+    flags: Flags | None = None,
+    commonest: int | None = None,
 ) -> dict[str, Any]:
     """Every figure of one split, ready for JSON.
 
@@ -40,9 +47,11 @@ def evaluate(
         labels: int64 [N], positions in classes.
         classes: the K class names.
         flags: what is said beside each of the N answers; None where that is not asked about.
+        commonest: the class that was commonest in training; None for that of these pictures.
 
     Returns:
-        `n`; `accuracy` {value, low, high}; `balanced_accuracy`, the mean recall of the classes present; `log_loss` in
+        `n`; `accuracy` {value, low, high}; `balanced_accuracy`, the mean recall of the classes present;
+        `baseline`, see `always_the_commonest`; `log_loss` in
         nats, with probabilities clipped from below at 1e-15; `brier`, the mean over pictures of the sum over classes
         of the squared error, so 0 to 2 (Brier, 1950); `ece`, the expected calibration error of the top probability
         over 15 bins of equal width (Guo et al., 2017, arXiv:1706.04599); `per_class` [{class, n, precision, recall,
@@ -68,6 +77,7 @@ def evaluate(
         "n": len(labels),
         "accuracy": wilson(int(hits.sum()), len(labels)).to_json(),
         "balanced_accuracy": float((hits[present] / support[present]).mean()),
+        "baseline": always_the_commonest(confusion, classes, commonest=commonest),
         "log_loss": float(log_losses.mean()),
         "brier": float(brier_losses.mean()),
         "ece": calibration_error(confidence, correct=correct),
@@ -85,6 +95,33 @@ def evaluate(
         "reliability": reliability(confidence, correct=correct),
         "risk_coverage": risk_coverage(confidence, correct=correct),
         **({} if flags is None else {"selective": selective_figures(flags, correct=correct)}),
+    }
+
+
+def always_the_commonest(
+    confusion: NDArray[np.int64], classes: Sequence[str], *, commonest: int | None
+) -> dict[str, Any]:
+    """What answering one class for every picture would score, and whether the classifier can be told from that.
+
+    Args:
+        confusion: int64 [K, K], a row a true class.
+        classes: K names.
+        commonest: the class that is always answered; None for the commonest of these pictures.
+
+    Returns:
+        `class`; `accuracy` {value, low, high}; `p_value` of McNemar's exact test on the same pictures; and `beaten`,
+        whether the classifier is right more often at p < 0.05.
+    """
+    support, total = confusion.sum(axis=1), int(confusion.sum())
+    place = int(support.argmax()) if commonest is None else commonest
+    both = int(confusion[place, place])
+    only_classifier, only_baseline = int(confusion.trace()) - both, int(support[place]) - both
+    p_value = mcnemar(only_baseline, only_classifier)
+    return {
+        "class": classes[place],
+        "accuracy": wilson(int(support[place]), total).to_json(),
+        "p_value": p_value,
+        "beaten": only_classifier > only_baseline and p_value < SIGNIFICANT,
     }
 
 

@@ -24,6 +24,7 @@ FIGURES: dict[str, Any] = {
     "n": COUNT,
     "accuracy": SURE_SHARE,
     "balanced_accuracy": NUMBER,
+    "baseline?": {"class": str, "accuracy": SURE_SHARE, "p_value": NUMBER, "beaten": bool},
     "log_loss": NUMBER,
     "brier": NUMBER,
     "ece": NUMBER,

@@ -29,7 +29,7 @@ from tellapart.types import Features
 ROW_SPACE_LIMIT = 2200  # rows; the float64 triangle, its float32 copy and what the metric keeps are then 116 MB
 COLUMNS_AT_ONCE = 512
 SMALL = 2**25  # bytes; a strided part of the features this small is copied once instead of block by block
-TYPICAL_PICTURES = 50  # that the median deviation counts as beside the training pictures' own
+TYPICAL_PICTURES = 20  # that the median deviation counts as beside the training pictures' own
 CONSTANT = 1e-5  # a deviation below this part of the mean is float32 rounding, not a signal
 RIDGE = 1e-10  # of the mean diagonal: lifts the exact zeros of the Gram matrix (twins, and the mean itself)
 
@@ -115,7 +115,7 @@ def column_standard(features: Features) -> Standard:
     """Mean and inverse deviation of each column, in float64, in one pass over blocks of rows.
 
     The squared deviation s² of N rows is drawn towards that of the median column m as if TYPICAL_PICTURES more of its
-    kind had been seen: (N s² + 50 m²) / (N + 50). A few pictures cannot tell a column that hardly varies from one that
+    kind had been seen: (N s² + 20 m²) / (N + 20). A few pictures cannot tell a column that hardly varies from one that
     they happen not to excite; divided by its own tiny deviation, that column would decide for the one picture that
     does (docs/log.md, 2026-11-25). A column that is constant in a large set stays nearly so.
 

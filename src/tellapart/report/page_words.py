@@ -52,6 +52,15 @@ PAGE: Final[Mapping[str, Words]] = {
         "95 % 置信区间为 {low} 到 {high}；这 {pictures} 张图片没有参与训练或任何选择。",
     ),
     "wrong": Words("Misclassified: {wrong} of them.", "其中误判 {wrong} 张。"),
+    "balanced": Words(
+        "Mean recall of the classes (balanced accuracy): {balanced}.", "各类召回率的平均（均衡准确率）：{balanced}。"
+    ),
+    "baseline": Words(
+        "Always answering {name} would be correct for {share}.", "一律回答 {name} 也能在 {share} 的图片上答对。"
+    ),
+    "guessing": Words(
+        "This result cannot be told from always answering {name}.", "这一结果与一律回答 {name} 没有可以分辨的差别。"
+    ),
     "none_wrong": Words("None of them was misclassified.", "没有一张误判。"),
     "reliable": Words("Answers you can rely on", "可采信的回答"),
     "reliable_note": Words(
