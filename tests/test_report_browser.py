@@ -177,7 +177,10 @@ def test_page__the_slider_opens_on_the_threshold_of_the_model(browser, document,
     assert page.locator("#threshold-value").inner_text() == percent(own)
     assert page.locator("#dial-answered").inner_text() == headline.locator(".large").inner_text()
     assert page.locator("#dial-answered-note").inner_text() == f"{answered} of 200 pictures"
-    assert f"Misclassified among those answers: {page.locator('#dial-wrong').inner_text()} " in headline.inner_text()
+    seen, high = percent(wrong / answered), percent(wilson(wrong, answered).high)
+    assert page.locator("#dial-wrong").inner_text() == f"up to {high}"
+    assert page.locator("#dial-wrong-note").inner_text().startswith(f"seen here: {seen} ({wrong} of {answered} ")
+    assert f"Misclassified among those answers: {seen} " in headline.inner_text()
     page.close()
 
 
@@ -193,7 +196,7 @@ def test_page__the_slider_moves_coverage_and_error(opened, document):
         wrong[place] = page.locator("#dial-wrong").inner_text()
         assert page.locator("#dial-answered-note").inner_text() == f"{curve['answered'][place]} of 200 pictures"
     assert answered[-1] == "100.0 %"
-    assert wrong[-1] == f"{100 * curve['wrong'][-1] / 200:.1f} %"
+    assert wrong[-1] == f"up to {percent(curve['high'][-1])}"
     assert answered[0] != answered[-1]
     page.keyboard.press("ArrowLeft")
     assert page.locator("#dial-answered").inner_text() != answered[-1]

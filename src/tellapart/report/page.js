@@ -158,7 +158,8 @@
       find(`#dial-${dial}-note`).textContent = note;
     };
     show("answered", percent(count / n), say("of", { n: count, total: n }));
-    show("wrong", percent(count ? errors / count : null), count ? `${say("of", { n: errors, total: count })}, ${say("between", { low: percent(low[at]), high: percent(high[at]) })}` : "");
+    // What it may well be leads, not what these few pictures happened to show.
+    show("wrong", count ? say("up_to", { high: percent(high[at]) }) : percent(null), count ? `${say("seen", { share: percent(errors / count) })} (${say("of", { n: errors, total: count })}), ${say("between", { low: percent(low[at]), high: percent(high[at]) })}` : "");
     show("unsure", percent((n - count) / n), say("of", { n: n - count, total: n }));
     const chart = charts.get("thresholds");
     if (chart) { chart.data.datasets[0].data = [risk()[at]]; chart.update("none"); }

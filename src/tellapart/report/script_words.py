@@ -33,6 +33,8 @@ CHARTS: Final[Mapping[str, Words]] = {
     "losses": Words("loss", "损失"),
     "shares": Words("accuracy, %", "准确率，%"),
     "of": Words("{n} of {total} {total:picture|pictures}", "{total} 张中的 {n} 张"),
+    "up_to": Words("up to {high}", "至多 {high}"),
+    "seen": Words("seen here: {share}", "此处所见：{share}"),
     "between": Words("between {low} and {high} (95 %)", "{low} 到 {high} 之间（95 %）"),
     "taken": Words("{given} predicted as {called}", "{given} 被判为 {called}"),
     "right": Words("{given}, classified correctly", "{given}，判断正确"),
