@@ -31,6 +31,7 @@ PERMUTATIONS = 1000
 LEVEL = 0.01  # of a false alarm, over all properties together
 LEAST_SKILL = 0.1  # of the way from chance to perfect; less, however certain, gives no class away
 GREAT_SKILL = 0.5
+SHOWN = 4  # classes whose medians are told
 FEWEST = 20  # pictures; of fewer nothing can be told
 
 TOGETHER = "everything together"
@@ -136,12 +137,10 @@ def _item(probe: _Probe) -> Item:
     return Item(text=f"{probe.name}: {percent(probe.accuracy)} of pictures told without seeing them", details=details)
 
 
-def _examples(
-    properties: Sequence[Properties | None], labels: Labels, classes: Sequence[str], *, shown: int = 4
-) -> str:
+def _examples(properties: Sequence[Properties | None], labels: Labels, classes: Sequence[str]) -> str:
     """Medians of the first classes, so that a reader sees what differs."""
     parts = []
-    for label in np.unique(labels)[:shown]:
+    for label in np.unique(labels)[:SHOWN]:
         own = [one for one, place in zip(properties, labels, strict=True) if one is not None and place == label]
         if own:
             width, height, size = np.median([(one.width, one.height, one.size) for one in own], axis=0)

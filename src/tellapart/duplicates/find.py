@@ -44,23 +44,21 @@ STEP: Final = 1024  # pairs between two signs of progress
 
 
 def find_duplicates(
-    embedded: Embedded, *, last: Depth | None = None, near: bool = True, progress: Progress | None = None
+    embedded: Embedded, *, last: Depth | None = None, progress: Progress | None = None
 ) -> tuple[DuplicateGroup, ...]:
     """Groups of pictures that show the same, ordered by their first row.
 
     Args:
         embedded: what a base saw in the pictures as they are; rows are counted in it.
         last: the columns of the last depth, which tell best what a picture shows; None for all columns.
-        near: look for edits too, not only for what is equal.
         progress: told of every block of pairs that is compared.
     """
     progress = progress or Silent()
     pairs = list(_equal(embedded))
-    if near:
-        repeated = {pair.second for pair in pairs}
-        rows = np.array([row for row in range(len(embedded.digests)) if row not in repeated], np.int64)
-        columns = slice(last.start, last.stop) if last else slice(None)
-        pairs += _edits(embedded.features, embedded.miniatures, rows=rows, columns=columns, progress=progress)
+    repeated = {pair.second for pair in pairs}
+    rows = np.array([row for row in range(len(embedded.digests)) if row not in repeated], np.int64)
+    columns = slice(last.start, last.stop) if last else slice(None)
+    pairs += _edits(embedded.features, embedded.miniatures, rows=rows, columns=columns, progress=progress)
     return connect(pairs)
 
 

@@ -10,10 +10,9 @@ import math
 from statistics import NormalDist
 from typing import Any
 
-from tellapart.evaluation.intervals import Interval
+from tellapart.evaluation.intervals import CONFIDENCE, Interval
 from tellapart.text import counted
 
-CONFIDENCE = 0.95
 POWER = 0.8  # how often a set of the size that is named would tell them apart
 ONE_POINT = 0.01  # the difference that is asked about where none was seen
 PRECISION = 1e-9  # of the ends of the interval

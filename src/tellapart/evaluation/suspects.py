@@ -106,11 +106,7 @@ def out_of_fold_probabilities(
 
 
 def find_suspects(
-    probabilities: Probabilities,
-    labels: Labels,
-    *,
-    parts: NDArray[np.int64] | None = None,
-    precision: float = PRECISION,
+    probabilities: Probabilities, labels: Labels, *, parts: NDArray[np.int64] | None = None
 ) -> tuple[LabelSuspect, ...]:
     """The pictures whose labels are probably wrong, the most certain first.
 
@@ -119,12 +115,11 @@ def find_suspects(
         labels: int64 [N], as given.
         parts: int64 [N]; the share of wrong labels is estimated for each part by itself, since splits (or sources) are
             often labelled by different people. None: all are one part.
-        precision: the share of the suspects that is to be wrong; a lower one finds more.
     """
     certainty = wrong_label_certainty(probabilities, labels, parts=parts)
     order = np.argsort(-certainty, kind="stable")
     among = np.cumsum(certainty[order]) / np.arange(1, len(order) + 1)  # falls, since each adds the least so far
-    rows = order[: int((among >= precision).sum())]
+    rows = order[: int((among >= PRECISION).sum())]
     others = probabilities[rows].copy()
     others[np.arange(len(rows)), labels[rows]] = -1.0
     return tuple(

@@ -1,7 +1,8 @@
-"""Grad-CAM on any stage of a model file: its graph is run by torch, operator by operator, so any recipe's file will do.
+"""Grad-CAM on any stage of a model file: where in its maps a class's score would rise most.
 
-A stage is a tensor of the graph that holds maps. It is called after what makes it and how many of that kind came
-before: conv1, relu1, maxpool1, conv2 …
+Source: Selvaraju et al. (2017, arXiv:1610.02391). The file's graph is run by torch, operator by operator, so any
+recipe's file will do. A stage is a tensor of the graph that holds maps, called after what makes it and how many of that
+kind came before: conv1, relu1, maxpool1, conv2 …
 
 Legend: S side of the square, C channels and h w places of a stage, D features, K classes.
 """
@@ -17,7 +18,6 @@ from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.errors import UsageError
-from tellapart.explain.grad_cam import combined
 from tellapart.extras import load_torch
 from tellapart.finetuning.onnx_in_torch import OPERATORS, Operation, Stages, trainable_stages
 from tellapart.heads.linear import LinearHead
@@ -77,7 +77,9 @@ class GraphCam:
             gradient = torch.autograd.grad(logit, maps, allow_unused=True)[0] if logit.requires_grad else None
         if gradient is None:
             raise UsageError("the answer does not depend on this stage", where=stage, hint=self._choices(square))
-        found: NDArray[np.float32] = combined(maps.detach(), gradient, signed=True)[0].numpy()
+        # Equation 2 of the paper without its cut at 0: what speaks against the class counts too.
+        weights = gradient.mean(dim=(2, 3), keepdim=True)
+        found: NDArray[np.float32] = (weights * maps.detach()).sum(dim=1).float()[0].numpy()
         return found, float(logit.detach())
 
     def stages(self, square: Pixels) -> tuple[str, ...]:

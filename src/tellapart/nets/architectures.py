@@ -53,15 +53,12 @@ class Net:
         return nn.Sequential(_named({"trunk": pooled_first(self.trunk), "head": self.head}))
 
 
-def build_net(
-    name: str, *, size: int | None = None, channels: int | None = None, classes: int, dropout: float = 0.0, seed: int
-) -> Net:
+def build_net(name: str, *, size: int | None = None, classes: int, dropout: float = 0.0, seed: int) -> Net:
     """The net of that name with fresh weights.
 
     Args:
         name: one of NETS.
         size: the side of its input in pixels; None for its own.
-        channels: 3, or 1 to look at the mean of the three; None for its own.
         classes: K; 1 makes a single logit, for a sigmoid.
         dropout: the share of features dropped in training before the dense layers.
         seed: of the weights.
@@ -71,11 +68,11 @@ def build_net(
     """
     if name not in NETS:
         raise UsageError("no such net", where=name, hint=f"Choose one of: {', '.join(sorted(NETS))}.")
-    builder, own_size, own_channels = NETS[name]
+    builder, own_size, channels = NETS[name]
     side = own_size if size is None else size
     with seeded(seed, "weights"):
         try:
-            trunk = builder(own_channels if channels is None else channels, dropout, side)
+            trunk = builder(channels, dropout, side)
             width = feature_width(trunk, size=side)
         except RuntimeError as error:
             raise UsageError(f"the net {name} cannot take so small a picture", where=f"{side} px") from error
@@ -87,22 +84,8 @@ def net_size(name: str) -> int:
     return NETS[name][1]
 
 
-def net_from_module(
-    module: torch.nn.Module,
-    *,
-    name: str,
-    size: int,
-    mean: Sequence[float] = (0.0, 0.0, 0.0),
-    std: Sequence[float] = (255.0, 255.0, 255.0),
-) -> Net:
-    """A user's own module, which takes float32 [N, 3, S, S] and ends in a linear layer, as a net of ours.
-
-    Args:
-        module: copied, not changed.
-        name: what to call it.
-        size: S, the side of its input in pixels.
-        mean: what is subtracted from the grey levels 0 to 255 of each channel.
-        std: what they are then divided by; as it stands, the module gets 0 to 1.
+def net_from_module(module: torch.nn.Module, *, name: str, size: int) -> Net:
+    """A copy of a module that takes float32 [N, 3, S, S], 0 to 1, and ends in a linear layer, as a net of ours.
 
     Raises:
         UsageError: it does not end in a linear layer.
@@ -114,7 +97,9 @@ def net_from_module(
         raise UsageError("the net does not end in a linear layer", where=name, hint="Give it a last torch.nn.Linear.")
     head = body.get_submodule(linear[-1])
     body.set_submodule(linear[-1], torch.nn.Identity())
-    trunk = torch.nn.Sequential(_named({"pixels": pixel_layer(channels=3, mean=mean, std=std), "body": body}))
+    trunk = torch.nn.Sequential(
+        _named({"pixels": pixel_layer(channels=3, mean=(0.0,) * 3, std=(255.0,) * 3), "body": body})
+    )
     net = Net(name=name, trunk=trunk, head=head, size=size)
     _check_parts(net, module)
     return net
@@ -242,12 +227,6 @@ def mnist_convnet(channels: int, dropout: float, size: int) -> torch.nn.Module:
     return _dense_top(_stack(channels, (32, 64, 64), pooled=2), 64, dropout=dropout, size=size)
 
 
-def mnist_convnet_without_pooling(channels: int, dropout: float, _size: int) -> torch.nn.Module:
-    """Chapter, row 2: the same convolutions without pooling, and no dense layer."""
-    stack = _stack(channels, (32, 64, 64), pooled=0)
-    return load_torch().nn.Sequential(_named({**stack, **_flat_top(dropout)}))
-
-
 def chapter_convnet(channels: int, dropout: float, size: int) -> torch.nn.Module:
     """Chapter, row 5: 32, 64, 128, 128, four poolings, dense 512."""
     return _dense_top(_stack(channels, (32, 64, 128, 128), pooled=4), 512, dropout=dropout, size=size)
@@ -290,7 +269,6 @@ def _blocks(
 # Name: trunk (from channels, dropout and size), own size in pixels, own channels.
 NETS: Final[Mapping[str, tuple[Callable[[int, float, int], Any], int, int]]] = {
     "mnist-convnet": (mnist_convnet, 28, 1),
-    "mnist-convnet-without-pooling": (mnist_convnet_without_pooling, 28, 1),
     "mnist-convnet-normalised": (mnist_convnet_normalised, 28, 1),
     "chapter-convnet": (chapter_convnet, 150, 3),
     "photo-convnet": (photo_convnet, 112, 3),

@@ -26,8 +26,6 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE, "#7a6a00", GREY)
 DASHES = ("-", "--", ":", "-.")
 LARGEST_MATRIX = 60  # classes whose counts can still be read
 
-Axes = Any
-
 
 def write_figures(folder: Path, metrics: RunMetrics, evidence: Evidence) -> list[Path]:
     """Write every plot there are numbers for, as PNG and as SVG; their paths.
@@ -159,12 +157,12 @@ def draw_history(figure: Any, data: Mapping[str, Any]) -> None:  # noqa: ANN401
         axes.legend(frameon=False, title="faint: as measured; strong: smoothed", title_fontsize="small")
 
 
-def smoothed(values: Sequence[float], *, factor: float = SMOOTHING) -> list[float]:
-    """Exponential smoothing: each point keeps a factor of what came before; NaN stays and does not count."""
+def smoothed(values: Sequence[float]) -> list[float]:
+    """Exponential smoothing: each point keeps SMOOTHING of what came before; NaN stays and does not count."""
     kept, result = float("nan"), []
     for value in values:
         if value == value:  # noqa: PLR0124  not NaN
-            kept = value if kept != kept else kept * factor + value * (1 - factor)  # noqa: PLR0124
+            kept = value if kept != kept else kept * SMOOTHING + value * (1 - SMOOTHING)  # noqa: PLR0124
         result.append(kept if value == value else value)  # noqa: PLR0124
     return result
 
