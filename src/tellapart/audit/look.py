@@ -5,10 +5,10 @@ Legend: N pictures, S the side of the square that is looked at.
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from PIL import Image
 from tellapart.backbones.engine import thread_count
 from tellapart.data.decode import decode
 from tellapart.data.pillow import quiet_pillow
+from tellapart.data.prefetch import look_ahead
 from tellapart.data.resize import squash
 from tellapart.errors import PictureError
 from tellapart.features.embed import picture_content
@@ -80,9 +81,14 @@ def look_shortly(index: Index, *, progress: Progress | None = None) -> Look:
     progress = progress or Silent()
     progress.start("Measuring pictures", total=len(index.pictures), unit="pictures")
     seen: list[tuple[Properties | None, Measures | None]] = []
-    for some in _in_threads(index, index.pictures):
-        seen += some
-        progress.advance(len(some))
+    threads = thread_count()
+    ahead = look_ahead(
+        partial(_look, index), index.pictures, threads=threads, most=2 * threads * HANDFUL, handful=HANDFUL
+    )
+    with contextlib.closing(ahead):
+        for one in ahead:
+            seen.append(one)
+            progress.advance()
     progress.finish()
     return Look(properties=tuple(one for one, _ in seen), measures=tuple(one for _, one in seen))
 
@@ -111,12 +117,6 @@ def measure_small(pixels: NDArray[np.uint8]) -> list[Measures]:
             for dark, bright, spread in zip(low, high, flat.std(axis=1), strict=True)
         ]
     return measures
-
-
-def _in_threads(index: Index, pictures: Sequence[Picture]) -> Iterator[list[tuple[Properties | None, Measures | None]]]:
-    handfuls = [pictures[first : first + HANDFUL] for first in range(0, len(pictures), HANDFUL)]
-    with ThreadPoolExecutor(thread_count(), thread_name_prefix="measure") as pool:
-        yield from pool.map(lambda some: [_look(index, picture) for picture in some], handfuls)
 
 
 def _look(index: Index, picture: Picture) -> tuple[Properties | None, Measures | None]:

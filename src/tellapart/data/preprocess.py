@@ -64,12 +64,18 @@ class Preprocess:
         """A short string that changes whenever the pixels would: part of the key of everything cached."""
         return f"{self.colour.lower()}-{self.fit}-{self.resample}-{self.size}-v{_ALGORITHM}"
 
-    def apply(self, content: bytes) -> Prepared:
-        """Make pixels [S, S, 3] of the bytes of one file.
+    def apply(self, content: bytes | NDArray[np.uint8]) -> Prepared:
+        """Make pixels [S, S, 3] of the bytes of one file, or of its pixels uint8 [H, W] (grey) or [H, W, 3] (RGB).
 
         Raises:
-            PictureError: it cannot be read; `what` is the reason.
+            PictureError: the file cannot be read; `what` is the reason.
+            ValueError: pixels of another shape or dtype, or none.
         """
+        if not isinstance(content, bytes):
+            grey_or_rgb = content.ndim == 2 or (content.ndim == 3 and content.shape[2] == 3)
+            if content.dtype != np.uint8 or not grey_or_rgb or content.size == 0:
+                raise ValueError(f"expected uint8 [H, W] or [H, W, 3], not {content.dtype} {list(content.shape)}")
+            return Prepared(pixels=squash(content, size=self.size))
         decoded = decode(content, at_least=self.size)
         pixels = squash(decoded.pixels, size=self.size)
         if decoded.orientation != 1:  # after the resize to a square, where it is the same and costs less
@@ -78,17 +84,6 @@ class Preprocess:
                 pixels=pixels, notes=(f"turned upright (EXIF orientation {decoded.orientation})", *decoded.notes)
             )
         return Prepared(pixels=pixels, notes=decoded.notes)
-
-    def apply_array(self, rows: NDArray[np.uint8]) -> Prepared:
-        """Make pixels [S, S, 3] of one picture uint8 [H, W] (grey) or [H, W, 3] (RGB) that is decoded already.
-
-        Raises:
-            ValueError: another shape or dtype, or no pixels.
-        """
-        grey_or_rgb = rows.ndim == 2 or (rows.ndim == 3 and rows.shape[2] == 3)
-        if rows.dtype != np.uint8 or not grey_or_rgb or rows.size == 0:
-            raise ValueError(f"expected uint8 [H, W] or [H, W, 3], not {rows.dtype} {list(rows.shape)}")
-        return Prepared(pixels=squash(rows, size=self.size))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -23,6 +23,11 @@ def inlined_library() -> str:
     return f"/*\n{read(VENDOR, 'chart.LICENSE.txt').strip()}\n*/\n{code.strip()}\n"
 
 
+def data_address(content: bytes, kind: str) -> str:
+    """A file as an address that holds the file itself."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
 def script_hash(script: str) -> str:
     """What the page's policy allows a script by: the digest of what stands between its tags (CSP level 3)."""
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")

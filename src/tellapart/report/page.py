@@ -7,7 +7,6 @@ states, and no other; so a class may have any name at all.
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 
 from jinja2 import DictLoader, Environment, StrictUndefined
@@ -18,7 +17,7 @@ from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.report import labels, wording
 from tellapart.report.charts import chart_data
 from tellapart.report.evidence import NOTHING, Evidence
-from tellapart.report.inlined import embedded_json, inlined_library, read, script_hash
+from tellapart.report.inlined import data_address, embedded_json, inlined_library, read, script_hash
 from tellapart.report.language import speaker
 from tellapart.report.page_words import PAGE
 from tellapart.report.script_words import CHARTS, SWITCHES, script_texts
@@ -61,11 +60,6 @@ def render(metrics: RunMetrics, evidence: Evidence = NOTHING) -> str:
             **page_sections(metrics, evidence),
         )
     )
-
-
-def data_address(content: bytes, kind: str) -> str:
-    """A file as an address that holds the file itself."""
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def _environment() -> Environment:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.report import choose, finding_words, labels, wording
 from tellapart.report.charts import learning_points
 from tellapart.report.evidence import Answer, Evidence, Shot, SuspectCard
+from tellapart.report.inlined import data_address
 from tellapart.report.labels import Label
 from tellapart.report.language import both, either
 
@@ -125,7 +125,7 @@ def suspects_csv(suspects: Iterable[SuspectCard], classes: Sequence[str]) -> str
         for one in suspects
     ]
     content = files.csv_text(header, rows).encode("utf-8", errors="surrogateescape")
-    return f"data:text/csv;charset=utf-8;base64,{base64.b64encode(content).decode('ascii')}"
+    return data_address(content, "text/csv;charset=utf-8")
 
 
 def findings(metrics: RunMetrics) -> list[dict[str, Any]]:
