@@ -19,6 +19,7 @@ from tellapart.data.decode import decode
 from tellapart.data.pillow import quiet_pillow
 from tellapart.data.prefetch import look_ahead
 from tellapart.data.resize import squash
+from tellapart.data.rgb import LUMA
 from tellapart.errors import PictureError
 from tellapart.features.embed import picture_content
 from tellapart.progress import Progress, Silent
@@ -27,44 +28,29 @@ from tellapart.types import Index, Picture, Pixels
 SIDE = 224  # pixels; what is blurred for a base that looks at 224
 HANDFUL = 16  # pictures a thread takes at once
 AT_ONCE = 1024  # small pictures
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 SHARP_BLOCK = 56  # pixels; a picture is as sharp as its sharpest sixteenth, for a background may well be out of focus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Properties:
-    """What can be known of a picture without seeing it.
+    """What can be known of a picture without seeing it."""
 
-    Attributes:
-        width: in pixels, as stored.
-        height: in pixels, as stored.
-        size: of the file, in bytes.
-        form: JPEG, PNG, …
-        exif: whether the file has EXIF data.
-    """
-
-    width: int
-    height: int
-    size: int
-    form: str
-    exif: bool
+    width: int  # in pixels, as stored
+    height: int  # in pixels, as stored
+    size: int  # of the file, in bytes
+    form: str  # JPEG, PNG, …
+    exif: bool  # whether the file has EXIF data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measures:
-    """A few figures of the pixels, looked at as a square of SIDE pixels; grey levels are 0 to 255.
+    """A few figures of the pixels, looked at as a square of SIDE pixels; grey levels are 0 to 255."""
 
-    Attributes:
-        low: the grey level that a tenth of the picture is darker than.
-        high: the grey level that a twentieth of the picture is brighter than.
-        spread: the standard deviation of the grey levels.
-        detail: how much neighbouring pixels differ for the contrast there is, in the sharpest sixteenth: the standard
-            deviation of the Laplacian over that of the grey levels.
-    """
-
-    low: float
-    high: float
-    spread: float
+    low: float  # the grey level that a tenth of the picture is darker than
+    high: float  # the grey level that a twentieth of the picture is brighter than
+    spread: float  # the standard deviation of the grey levels
+    # how much neighbouring pixels differ for the contrast there is, in the sharpest sixteenth: the standard deviation
+    # of the Laplacian over that of the grey levels
     detail: float
 
 

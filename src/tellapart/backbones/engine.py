@@ -130,16 +130,24 @@ def _deliver(
         failures.append(error)
 
 
-def between(model: Any, *, entry: str, outputs: tuple[str, ...]) -> Any:  # noqa: ANN401
-    """The part of a model from one tensor, fed with uint8 [N, S, S, 3], to the named outputs and nothing else.
+def named_tensors(model: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Every tensor of a model by name."""
+    return {name: output for node in model.get_ordered_ops() for output in node.outputs() for name in output.names}
+
+
+def between(model: Any, *, entry: str, outputs: Sequence[str], tensors: Sequence[Any] = ()) -> Any:  # noqa: ANN401
+    """The part of a model from one tensor, fed with uint8 [N, S, S, 3], to the named outputs and then other tensors.
 
     Raises:
         KeyError: the model has no such tensor.
     """
     openvino = load_openvino()
-    tensors = {name: output for node in model.get_ordered_ops() for output in node.outputs() for name in output.names}
     results = {name: result for result in model.get_results() for name in result.input_value(0).names}
     squares = openvino.opset13.parameter([-1, -1, -1, 3], np.uint8, name="squares")
-    for consumer in tensors[entry].get_target_inputs():
+    more = [
+        next((results[name] for name in tensor.names if name in results), None) or openvino.opset13.result(tensor)
+        for tensor in tensors
+    ]
+    for consumer in named_tensors(model)[entry].get_target_inputs():
         consumer.replace_source_output(squares.output(0))
-    return openvino.Model([results[name] for name in outputs], [squares], model.get_friendly_name())
+    return openvino.Model([*(results[name] for name in outputs), *more], [squares], model.get_friendly_name())

@@ -39,31 +39,18 @@ _ALGORITHM: Final = 1  # part of the cache key: raise it when draw or warp chang
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
-    """How far a picture may be changed; nothing is, unless it is asked for.
+    """How far a picture may be changed; nothing is, unless it is asked for."""
 
-    Attributes:
-        rotation: degrees, to either side, up to 180.
-        width_shift: share of the side, to either side, below 1.
-        height_shift: share of the side, up or down, below 1.
-        shear: degrees, to either side, below 90.
-        zoom: share by which each side grows or shrinks, below 1.
-        horizontal_flip: mirror every other picture.
-        vertical_flip: turn every other picture upside down.
-        fill: what comes into view; "nearest" repeats the border.
-        brightness: share by which levels grow or shrink, at most 1.
-        contrast: share by which levels move from or to mid-grey, at most 1.
-    """
-
-    rotation: float = 0.0
-    width_shift: float = 0.0
-    height_shift: float = 0.0
-    shear: float = 0.0
-    zoom: float = 0.0
-    horizontal_flip: bool = False
-    vertical_flip: bool = False
-    fill: Literal["nearest"] = "nearest"
-    brightness: float = 0.0
-    contrast: float = 0.0
+    rotation: float = 0.0  # degrees, to either side, up to 180
+    width_shift: float = 0.0  # share of the side, to either side, below 1
+    height_shift: float = 0.0  # share of the side, up or down, below 1
+    shear: float = 0.0  # degrees, to either side, below 90
+    zoom: float = 0.0  # share by which each side grows or shrinks, below 1
+    horizontal_flip: bool = False  # mirror every other picture
+    vertical_flip: bool = False  # turn every other picture upside down
+    fill: Literal["nearest"] = "nearest"  # what comes into view; "nearest" repeats the border
+    brightness: float = 0.0  # share by which levels grow or shrink, at most 1
+    contrast: float = 0.0  # share by which levels move from or to mid-grey, at most 1
 
     def __post_init__(self) -> None:
         """Check what came.
@@ -173,17 +160,11 @@ def compose(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentedView:
-    """One augmented view of every picture, told apart by their bytes: the same wherever a picture stands in the data.
+    """One augmented view of every picture, told apart by their bytes: the same wherever it stands in the data."""
 
-    Attributes:
-        augmentation: how far pictures are changed.
-        seed: of the run.
-        number: of the view.
-    """
-
-    augmentation: Augmentation
-    seed: int
-    number: int
+    augmentation: Augmentation  # how far pictures are changed
+    seed: int  # of the run
+    number: int  # of the view
 
     @property
     def key(self) -> str:
@@ -198,17 +179,11 @@ class AugmentedView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovedView:
-    """Every picture turned by the same angle, or mirrored.
+    """Every picture turned by the same angle, or mirrored."""
 
-    Attributes:
-        rotation: degrees.
-        flip: mirror left and right.
-        upside_down: mirror top and bottom.
-    """
-
-    rotation: float = 0.0
-    flip: bool = False
-    upside_down: bool = False
+    rotation: float = 0.0  # degrees
+    flip: bool = False  # mirror left and right
+    upside_down: bool = False  # mirror top and bottom
 
     @property
     def key(self) -> str:

@@ -28,17 +28,11 @@ from tellapart.types import Pixels
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
-    """One picture, decoded.
+    """One picture, decoded."""
 
-    Attributes:
-        pixels: uint8 [H, W, 3], RGB, perhaps scaled down; not yet turned.
-        notes: what was converted, in the order it was done; () for a picture that was used as it is.
-        orientation: the EXIF orientation (1 to 8) still to apply, see `upright`.
-    """
-
-    pixels: Pixels
-    notes: tuple[str, ...] = ()
-    orientation: int = 1
+    pixels: Pixels  # uint8 [H, W, 3], RGB, perhaps scaled down; not yet turned
+    notes: tuple[str, ...] = ()  # what was converted, in the order it was done; () for a picture that was used as it is
+    orientation: int = 1  # the EXIF orientation (1 to 8) still to apply, see `upright`
 
     @property
     def image(self) -> Image.Image:

@@ -23,17 +23,13 @@ _COEFFICIENT: Final = 2  # bytes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JpegHeader:
-    """What the segments before the first scan say.
+    """What the segments before the first scan say."""
 
-    Attributes:
-        orientation: EXIF orientation, 1 to 8; 1 where there is none or where it makes no sense.
-        coefficients: bytes that a decoder keeps for the whole picture at full size, however small it is to come out:
-            0 where the file has a single scan of 8 x 8 blocks that follow one another.
-        least_bytes: fewer cannot hold what the frame announces: Huffman codes take a bit at least for each 8 x 8 block.
-    """
-
-    orientation: int = 1
+    orientation: int = 1  # EXIF orientation, 1 to 8; 1 where there is none or where it makes no sense
+    # bytes that a decoder keeps for the whole picture at full size, however small it is to come out: 0 where the file
+    # has a single scan of 8 x 8 blocks that follow one another
     coefficients: int = 0
+    # fewer cannot hold what the frame announces: Huffman codes take a bit at least for each 8 x 8 block
     least_bytes: int = 0
 
 

@@ -34,17 +34,12 @@ class Preprocess:
 
     The other fields have one value each today. They are written into the model file all the same, so that a program
     that knows only this value refuses a file that means another one.
-
-    Attributes:
-        size: S, the side of the square in pixels, 8 to 2048.
-        colour: the order of the channels.
-        fit: "squash": both sides are scaled to S, nothing is cut off and nothing is padded.
-        resample: "bilinear": the antialiased triangle filter, see `tellapart.data.resize`.
     """
 
-    size: int
-    colour: Literal["RGB"] = "RGB"
-    fit: Literal["squash"] = "squash"
+    size: int  # S, the side of the square in pixels, 8 to 2048
+    colour: Literal["RGB"] = "RGB"  # the order of the channels
+    fit: Literal["squash"] = "squash"  # "squash": both sides are scaled to S, nothing is cut off and nothing is padded
+    # "bilinear": the antialiased triangle filter, see `tellapart.data.resize`
     resample: Literal["bilinear"] = "bilinear"
 
     def __post_init__(self) -> None:

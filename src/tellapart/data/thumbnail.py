@@ -24,15 +24,10 @@ _LENGTH: Final = _DIGEST + SIDE * SIDE * 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Miniature:
-    """A picture at SIDE x SIDE.
+    """A picture at SIDE x SIDE."""
 
-    Attributes:
-        pixels: uint8 [SIDE, SIDE, 3], RGB.
-        digest: 16 bytes, equal for two pictures if what is decoded and prepared of them is equal.
-    """
-
-    pixels: Pixels
-    digest: bytes
+    pixels: Pixels  # uint8 [SIDE, SIDE, 3], RGB
+    digest: bytes  # 16 bytes, equal for two pictures if what is decoded and prepared of them is equal
 
     @classmethod
     def of(cls, prepared: Pixels) -> Self:

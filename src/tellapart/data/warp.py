@@ -22,17 +22,12 @@ LEVELS = np.arange(256.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warp:
-    """What becomes of one picture: target (x, y) shows source matrix @ (x, y, 1), then level v becomes gain * v + bias.
+    """Target (x, y) shows source matrix @ (x, y, 1), then level v becomes gain * v + bias."""
 
-    Attributes:
-        matrix: 2 x 3, from target to source, in pixels; x runs along a row, (0, 0) is the middle of the first pixel.
-        gain: factor on grey levels, 0 to 255.
-        bias: grey levels added.
-    """
-
+    # 2 x 3, from target to source, in pixels; x runs along a row, (0, 0) is the middle of the first pixel
     matrix: tuple[Row, Row] = IDENTITY
-    gain: float = 1.0
-    bias: float = 0.0
+    gain: float = 1.0  # factor on grey levels, 0 to 255
+    bias: float = 0.0  # grey levels added
 
 
 def warp_pixels(pixels: Pixels, warp: Warp) -> Pixels:

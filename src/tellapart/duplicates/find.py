@@ -18,9 +18,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.data.rgb import LUMA
 from tellapart.duplicates.groups import DuplicateGroup, DuplicatePair, connect, equal_pairs
 from tellapart.duplicates.neighbours import Points, Rows, near_rows, principal, unit
-from tellapart.duplicates.register import LUMINANCE, likeness
+from tellapart.duplicates.register import likeness
 from tellapart.features.embed import Embedded
 from tellapart.progress import Progress, Silent
 from tellapart.text import counted
@@ -117,7 +118,7 @@ def _halves(miniatures: NDArray[np.uint8], rows: Rows) -> tuple[Points, Points]:
     side = miniatures.shape[1] // GRAIN
     small = np.empty((len(rows), GRAIN, GRAIN), np.float32)
     for start in range(0, len(rows), STEP):
-        chosen = miniatures[rows[start : start + STEP]] @ LUMINANCE
+        chosen = miniatures[rows[start : start + STEP]] @ LUMA
         small[start : start + STEP] = chosen.reshape(-1, GRAIN, side, GRAIN, side).mean(axis=(2, 4))
     small = _smoothed(small)
     small -= small.mean(axis=(1, 2), keepdims=True)

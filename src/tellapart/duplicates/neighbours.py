@@ -31,15 +31,10 @@ Rows = NDArray[np.int64]  # [n]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbours:
-    """Which rows are near each other.
+    """Which rows are near each other."""
 
-    Attributes:
-        pairs: int64 [P, 2], each row with some of its nearest, the first below the second, rising.
-        crowd: int64 [N], how many others are near each row.
-    """
-
-    pairs: Rows
-    crowd: Rows
+    pairs: Rows  # int64 [P, 2], each row with some of its nearest, the first below the second, rising
+    crowd: Rows  # int64 [N], how many others are near each row
 
 
 def near_rows(even: Points, odd: Points | None = None, *, most: int, least: float) -> Neighbours:

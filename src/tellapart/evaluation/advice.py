@@ -18,15 +18,10 @@ FEWEST = 3  # errors, or suspects, below which nothing is said of a class or pai
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspicion:
-    """Labels of train that look wrong.
+    """Labels of train that look wrong."""
 
-    Attributes:
-        pairs: (given, suggested) positions of the classes, one for each suspect.
-        checked: how many labels were looked at.
-    """
-
-    pairs: tuple[tuple[int, int], ...]
-    checked: int
+    pairs: tuple[tuple[int, int], ...]  # (given, suggested) positions of the classes, one for each suspect
+    checked: int  # how many labels were looked at
 
     @property
     def share(self) -> float:

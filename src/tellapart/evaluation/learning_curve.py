@@ -41,50 +41,31 @@ SMOOTHING = 0.5  # of an error more, out of one picture more: no share is 0, and
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurveHead:
-    """One head of the curve.
+    """One head of the curve."""
 
-    Attributes:
-        size: n, the pictures it was trained on.
-        correct: bool [M], which pictures of valid it got right.
-        log_loss: its mean log loss on valid, in nats.
-    """
-
-    size: int
-    correct: NDArray[np.bool_]
-    log_loss: float
+    size: int  # n, the pictures it was trained on
+    correct: NDArray[np.bool_]  # bool [M], which pictures of valid it got right
+    log_loss: float  # its mean log loss on valid, in nats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Materials:
-    """What curve and suspects are made from: train and then valid, as the head saw them.
+    """What curve and suspects are made from: train and then valid, as the head saw them."""
 
-    Attributes:
-        features: float32 [N, D].
-        labels: int64 [N].
-        classes: K names.
-        train: the rows of train.
-        valid: the rows of valid, which the curve is judged on.
-        columns: the features that the head reads: slice(head.start, head.stop) of the one that was chosen.
-        head: the head that was trained on just these rows, which saves the longest fit; None where it was trained on
-            more than them.
-        l2: its strength.
-        seed: of folds and draws.
-        depths: the columns of each depth.
-        paths: of the training pictures.
-        groups: int64, of the training pictures; those of one number belong together. None for none.
-    """
-
-    features: Features
-    labels: Labels
-    classes: Sequence[str]
-    train: slice
-    valid: slice
-    columns: slice
+    features: Features  # float32 [N, D]
+    labels: Labels  # int64 [N]
+    classes: Sequence[str]  # K names
+    train: slice  # the rows of train
+    valid: slice  # the rows of valid, which the curve is judged on
+    columns: slice  # the features that the head reads: slice(head.start, head.stop) of the one that was chosen
+    # the head that was trained on just these rows, which saves the longest fit; None where it was trained on more than
+    # them
     head: LinearHead | None = None
-    l2: float
-    seed: int
-    depths: Sequence[Depth] = ()
-    paths: Sequence[str] = ()
+    l2: float  # its strength
+    seed: int  # of folds and draws
+    depths: Sequence[Depth] = ()  # the columns of each depth
+    paths: Sequence[str] = ()  # of the training pictures
+    # int64, of the training pictures; those of one number belong together. None for none
     groups: NDArray[np.int64] | None = None
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.evaluation.intervals import UNKNOWN, wilson
-from tellapart.heads.abstention import Flags
+from tellapart.heads.abstention import Flags, ranked_answers
 
 MOST_POINTS = 101
 
@@ -52,10 +52,7 @@ def risk_coverage(confidence: NDArray[np.float64], *, correct: NDArray[np.bool_]
         Lists of P ≤ 101 points: `threshold`; `answered`, the pictures with at least that confidence; `wrong` among
         them; `low` and `high`, the 95 % Wilson interval of wrong / answered.
     """
-    order = np.argsort(-confidence, kind="stable")
-    ranked = confidence[order]
-    wrong = np.cumsum(~correct[order])
-    ends = np.flatnonzero(np.append(ranked[:-1] != ranked[1:], True))  # a threshold cannot part equal confidences
+    ranked, wrong, ends = ranked_answers(confidence, correct)
     marks = np.linspace(0, len(ranked) - 1, MOST_POINTS)
     places = np.unique(ends[np.searchsorted(ends, marks)])
     errors = [wilson(int(wrong[place]), int(place) + 1) for place in places]

@@ -41,23 +41,14 @@ ROUNDS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelSuspect:
-    """A picture whose label is probably wrong.
+    """A picture whose label is probably wrong."""
 
-    Attributes:
-        row: its row in the matrix.
-        given: its label, a position in the classes.
-        suggested: the most probable other class.
-        probability_given: of the given label, by heads that have not seen the picture.
-        probability_suggested: of the suggested class.
-        certainty: the probability that the given label is wrong.
-    """
-
-    row: int
-    given: int
-    suggested: int
-    probability_given: float
-    probability_suggested: float
-    certainty: float
+    row: int  # its row in the matrix
+    given: int  # its label, a position in the classes
+    suggested: int  # the most probable other class
+    probability_given: float  # of the given label, by heads that have not seen the picture
+    probability_suggested: float  # of the suggested class
+    certainty: float  # the probability that the given label is wrong
 
 
 def out_of_fold_probabilities(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import thread_count
+from tellapart.backbones.engine import between, named_tensors, thread_count
 from tellapart.backbones.openvino_runtime import load_openvino
 from tellapart.explain.heat_map import EXACT, HeatMap
 from tellapart.explain.spread import spread
@@ -37,10 +37,12 @@ class MapReader:
         Raises:
             KeyError: a depth of the base has no maps of its width, so no exact heat map can be had.
         """
-        openvino = load_openvino()
-        core = openvino.Core()
+        core = load_openvino().Core()
         side = backbone.preprocess.size
-        model = with_maps(core.read_model(backbone.graph), backbone)
+        model = core.read_model(backbone.graph)
+        tensors = named_tensors(model)
+        maps = [_maps_of(tensors, depth, width=width) for depth, width in backbone.widths.items()]
+        model = between(model, entry=backbone.entry, outputs=backbone.outputs, tensors=maps)
         model.reshape([1, side, side, 3])
         settings = {
             "INFERENCE_PRECISION_HINT": precision,
@@ -59,24 +61,6 @@ class MapReader:
         features = np.concatenate(parts[:count], dtype=np.float32)
         maps = {depth: part.copy() for depth, part in zip(self._backbone.widths, parts[count:], strict=True)}
         return features, maps
-
-
-def with_maps(model: Any, backbone: Backbone) -> Any:  # noqa: ANN401
-    """The part of a model from the prepared square to the features and to the maps of every depth.
-
-    Raises:
-        KeyError: a depth has no maps of its width.
-    """
-    openvino = load_openvino()
-    tensors = {name: output for node in model.get_ordered_ops() for output in node.outputs() for name in output.names}
-    results = {name: result for result in model.get_results() for name in result.input_value(0).names}
-    found = {depth: _maps_of(tensors, depth, width=width) for depth, width in backbone.widths.items()}
-    squares = openvino.opset13.parameter([-1, -1, -1, 3], np.uint8, name="squares")
-    for consumer in tensors[backbone.entry].get_target_inputs():
-        consumer.replace_source_output(squares.output(0))
-    maps = [results.get(f"maps_{depth}") or openvino.opset13.result(output) for depth, output in found.items()]
-    outputs = [*(results[name] for name in backbone.outputs), *maps]
-    return openvino.Model(outputs, [squares], model.get_friendly_name())
 
 
 def _maps_of(tensors: Mapping[str, Any], depth: str, *, width: int) -> Any:  # noqa: ANN401

@@ -10,8 +10,8 @@ Legend: S side of the square, C channels and h w places of a stage, D features, 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,9 @@ from numpy.typing import NDArray
 from tellapart.backbones.backbone import Backbone
 from tellapart.errors import UsageError
 from tellapart.extras import load_torch
-from tellapart.finetuning.onnx_in_torch import OPERATORS, Operation, Stages, trainable_stages
+from tellapart.finetuning.onnx_in_torch import Operation, trainable_stages
 from tellapart.heads.linear import LinearHead
 from tellapart.types import Pixels
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 LAST: Final = "last"  # the stage nearest to the answer
 NAMED: Final = 12  # stages named in an error
@@ -68,9 +65,11 @@ class GraphCam:
         if stage not in self._names:
             raise UsageError("the net has no such stage", where=stage, hint=self._choices(square))
         with torch.enable_grad():
-            features, maps = self._run(pixels, cut=self._names[stage])
-            if maps is None or maps.ndim != 4:
+            known = self._stages.tensors(pixels, self._constants, cut=self._names[stage])
+            maps = known[self._names[stage]]
+            if maps.ndim != 4:
                 raise UsageError("this stage gives no maps", where=stage, hint=self._choices(square))
+            features = torch.cat([known[name] for name in self._stages.outputs], dim=1)
             columns = features[:, self._head.start : self._head.stop]
             weight = torch.from_numpy(np.ascontiguousarray(self._head.weight[:, target]))
             logit = (columns @ weight)[0] + float(self._head.bias[target])
@@ -86,19 +85,12 @@ class GraphCam:
         """The names of the stages that hold maps of more than one place, in the order they are run."""
         torch = load_torch()
         with torch.no_grad():
-            known = run_all(self._stages, torch.from_numpy(square[np.newaxis].astype(np.float32)), self._constants)
+            known = self._stages.tensors(torch.from_numpy(square[np.newaxis].astype(np.float32)), self._constants)
         return tuple(
             name
             for name, tensor in self._names.items()
             if known[tensor].ndim == 4 and known[tensor].shape[2] * known[tensor].shape[3] > 1
         )
-
-    def _run(self, pixels: Tensor, *, cut: str) -> tuple[Tensor, Tensor | None]:
-        """The features [1, D], and the maps of one stage with a gradient of their own."""
-        torch = load_torch()
-        known = run_all(self._stages, pixels, self._constants, cut=cut)
-        parts = [known[name] for name in self._stages.outputs]
-        return torch.cat(parts, dim=1), known.get(cut)
 
     def _choices(self, square: Pixels) -> str:
         names = self.stages(square)
@@ -114,15 +106,3 @@ def stage_names(operations: Sequence[Operation]) -> dict[str, str]:
         counts[kind] += 1
         names[f"{kind}{counts[kind]}"] = operation.output
     return names
-
-
-def run_all(
-    stages: Stages, pixels: Tensor, constants: Mapping[str, Tensor], *, cut: str | None = None
-) -> dict[str, Any]:
-    """Every tensor of the graph by name; the one named cut is cut off from what made it, and has a gradient."""
-    known: dict[str, Any] = {**constants, stages.entry: pixels}
-    for operation in stages.operations:
-        inputs = [known[name] if name else None for name in operation.inputs]
-        result = OPERATORS[operation.kind](operation.attributes, *inputs)
-        known[operation.output] = result.detach().requires_grad_() if operation.output == cut else result
-    return known

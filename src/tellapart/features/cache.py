@@ -55,17 +55,11 @@ HalfRow = NDArray[np.float16]  # [D]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One kept picture.
+    """One kept picture."""
 
-    Attributes:
-        row: its features float16 [D].
-        notes: what was converted while decoding it, "" for nothing.
-        more: whatever else is kept of it, b"" for nothing.
-    """
-
-    row: HalfRow
-    notes: str
-    more: bytes = b""
+    row: HalfRow  # its features float16 [D]
+    notes: str  # what was converted while decoding it, "" for nothing
+    more: bytes = b""  # whatever else is kept of it, b"" for nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,31 +64,18 @@ PLAIN = Plain()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embedded:
-    """What a base sees in an index.
+    """What a base sees in an index."""
 
-    Attributes:
-        features: float32 [M, D], each value rounded to float16 whether it was kept on disk or not.
-        index: the M readable pictures, in the order of the rows.
-        ledger: one entry for each of the N pictures.
-        digests: sha256 [M] of the bytes of each readable picture.
-        miniatures: uint8 [M, SIDE, SIDE, 3], RGB; [0, …] for augmented views, of which none are made.
-        pixel_digests: 16 bytes [M], equal where prepared pixels are; b"" for augmented views.
-        fresh: pictures that the engine had to look at; the others came from the cache.
-        precision: what the engine computed in.
-        decode_s: seconds of reading, hashing and decoding, summed over the threads.
-        embed_s: seconds from first to last picture.
-    """
-
-    features: Features
-    index: Index
-    ledger: tuple[LedgerEntry, ...]
-    digests: tuple[bytes, ...]
-    miniatures: NDArray[np.uint8]
-    pixel_digests: tuple[bytes, ...]
-    fresh: int
-    precision: str
-    decode_s: float
-    embed_s: float
+    features: Features  # float32 [M, D], each value rounded to float16 whether it was kept on disk or not
+    index: Index  # the M readable pictures, in the order of the rows
+    ledger: tuple[LedgerEntry, ...]  # one entry for each of the N pictures
+    digests: tuple[bytes, ...]  # sha256 [M] of the bytes of each readable picture
+    miniatures: NDArray[np.uint8]  # uint8 [M, SIDE, SIDE, 3], RGB; [0, …] for augmented views, of which none are made
+    pixel_digests: tuple[bytes, ...]  # 16 bytes [M], equal where prepared pixels are; b"" for augmented views
+    fresh: int  # pictures that the engine had to look at; the others came from the cache
+    precision: str  # what the engine computed in
+    decode_s: float  # seconds of reading, hashing and decoding, summed over the threads
+    embed_s: float  # seconds from first to last picture
 
     def take(self, rows: Sequence[int]) -> Self:
         """The same of some rows only, or in another order: copies, since this one stays as it is."""

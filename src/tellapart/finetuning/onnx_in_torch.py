@@ -37,29 +37,27 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stages:
-    """Operators from one tensor of a graph to some of its outputs.
+    """Operators from one tensor of a graph to some of its outputs."""
 
-    Attributes:
-        entry: the tensor float32 [N, C, h, w] they start from.
-        outputs: the tensors they end in.
-        operations: in an order in which every tensor is made before it is read.
-        weights: the constants that can be trained, float32, by name.
-        constants: everything else the operators read, float32 or int64, by name.
-    """
-
-    entry: str
-    outputs: tuple[str, ...]
-    operations: tuple[Operation, ...]
-    weights: Mapping[str, NDArray[np.float32]]
-    constants: Mapping[str, NDArray[Any]]
+    entry: str  # the tensor float32 [N, C, h, w] they start from
+    outputs: tuple[str, ...]  # the tensors they end in
+    operations: tuple[Operation, ...]  # in an order in which every tensor is made before it is read
+    weights: Mapping[str, NDArray[np.float32]]  # the constants that can be trained, float32, by name
+    constants: Mapping[str, NDArray[Any]]  # everything else the operators read, float32 or int64, by name
 
     def run(self, maps: Tensor, constants: Mapping[str, Tensor]) -> list[Tensor]:
         """The outputs for maps [N, C, h, w] of the entry, with weights and constants as tensors, by name."""
+        known = self.tensors(maps, constants)
+        return [known[name] for name in self.outputs]
+
+    def tensors(self, maps: Tensor, constants: Mapping[str, Tensor], *, cut: str = "") -> dict[str, Tensor]:
+        """Every tensor on the way, by name; the one named cut is cut off from what made it, and has a gradient."""
         known = {**constants, self.entry: maps}
         for operation in self.operations:
             inputs = [known[name] if name else None for name in operation.inputs]
-            known[operation.output] = OPERATORS[operation.kind](operation.attributes, *inputs)
-        return [known[name] for name in self.outputs]
+            result = OPERATORS[operation.kind](operation.attributes, *inputs)
+            known[operation.output] = result.detach().requires_grad_() if operation.output == cut else result
+        return known
 
 
 def trainable_stages(graph: bytes, *, entry: str, outputs: Sequence[str]) -> Stages:

@@ -50,63 +50,37 @@ JUDGED_TOGETHER: Final = 64  # pictures
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrozenOutputs:
-    """What the frozen part gave.
+    """What the frozen part gave."""
 
-    Attributes:
-        train: float16 [N, V, P + h * w * C].
-        labels: int64 [N].
-        valid: float16 [M, P + h * w * C], of the pictures as they are.
-        valid_labels: int64 [M].
-    """
-
-    train: Views
-    labels: Labels
-    valid: NDArray[np.float16]
-    valid_labels: Labels
+    train: Views  # float16 [N, V, P + h * w * C]
+    labels: Labels  # int64 [N]
+    valid: NDArray[np.float16]  # float16 [M, P + h * w * C], of the pictures as they are
+    valid_labels: Labels  # int64 [M]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """Where training starts.
+    """Where training starts."""
 
-    Attributes:
-        backbone: the frozen base.
-        cut: where it is cut.
-        head: a head on the frozen base's features.
-        standard: mean and inverse deviation [D] of those features over the training pictures.
-        dropout: the share of the features that is hidden from the head in each step of training.
-    """
-
-    backbone: Backbone
-    cut: Cut
-    head: LinearHead
-    standard: Standard
-    dropout: float = 0.0
+    backbone: Backbone  # the frozen base
+    cut: Cut  # where it is cut
+    head: LinearHead  # a head on the frozen base's features
+    standard: Standard  # mean and inverse deviation [D] of those features over the training pictures
+    dropout: float = 0.0  # the share of the features that is hidden from the head in each step of training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuned:
-    """What came of it.
+    """What came of it."""
 
-    Attributes:
-        backbone: the base with its last stages trained.
-        head: on its features.
-        module: the trained part in torch.
-        weights: float32, what the trained stages hold now, by name.
-        fitted: how the training went.
-        way: how much of the way from the start to the best epoch was kept, one of WAYS; 0 is the start itself.
-        score: the log loss on valid there, calibrated; None where there is nothing to judge by.
-        start_score: the log loss on valid before.
-    """
-
-    backbone: Backbone
-    head: LinearHead
-    module: torch.nn.Module
-    weights: Mapping[str, NDArray[np.float32]]
-    fitted: Fitted
-    way: float
-    score: float | None
-    start_score: float | None
+    backbone: Backbone  # the base with its last stages trained
+    head: LinearHead  # on its features
+    module: torch.nn.Module  # the trained part in torch
+    weights: Mapping[str, NDArray[np.float32]]  # float32, what the trained stages hold now, by name
+    fitted: Fitted  # how the training went
+    way: float  # how much of the way from the start to the best epoch was kept, one of WAYS; 0 is the start itself
+    score: float | None  # the log loss on valid there, calibrated; None where there is nothing to judge by
+    start_score: float | None  # the log loss on valid before
 
 
 def finetune(

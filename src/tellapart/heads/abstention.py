@@ -27,15 +27,10 @@ METHOD = "fixed-sequence testing of exact binomial tails"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flags:
-    """What is to be said beside each of N answers; None where the model has no threshold to say it by.
+    """What is to be said beside each of N answers; None where the model has no threshold to say it by."""
 
-    Attributes:
-        unsure: bool [N], less confident than the threshold.
-        unlike: bool [N], the picture is unlike the training set.
-    """
-
-    unsure: NDArray[np.bool_] | None = None
-    unlike: NDArray[np.bool_] | None = None
+    unsure: NDArray[np.bool_] | None = None  # bool [N], less confident than the threshold
+    unlike: NDArray[np.bool_] | None = None  # bool [N], the picture is unlike the training set
 
     def words(self, row: int) -> tuple[str, str]:
         """Unsure and unlike of one answer as "yes" or "no", empty where nothing can be said."""
@@ -54,22 +49,16 @@ class Flags:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectiveGuarantee:
-    """What can be said of the answers that are sure enough.
+    """What can be said of the answers that are sure enough."""
 
-    Attributes:
-        threshold: the least confidence, to six decimals, of an answer that stands; None where too few pictures were
-            there to promise anything.
-        asked: the largest share of wrong answers that was asked for.
-        error: the largest share of wrong answers that is promised, with 95 % confidence; None with no threshold.
-        pictures: N.
-        needed: the pictures it takes to promise what was asked if not one of them is told wrong.
-    """
-
+    # the least confidence, to six decimals, of an answer that stands; None where too few pictures were there to promise
+    # anything
     threshold: float | None
-    asked: float
+    asked: float  # the largest share of wrong answers that was asked for
+    # the largest share of wrong answers that is promised, with 95 % confidence; None with no threshold
     error: float | None
-    pictures: int
-    needed: int
+    pictures: int  # N
+    needed: int  # the pictures it takes to promise what was asked if not one of them is told wrong
 
     @property
     def kept(self) -> bool:
@@ -106,16 +95,12 @@ class SelectiveGuarantee:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abstention:
-    """What a model abstains by.
+    """What a model abstains by."""
 
-    Attributes:
-        unsure: the least confidence of an answer that stands; None where there is no such threshold.
-        familiar: what pictures like the training set look like; None where that is not known.
-        promise: what the threshold was chosen for; None where that is not known any more.
-    """
-
-    unsure: float | None = None
+    unsure: float | None = None  # the least confidence of an answer that stands; None where there is no such threshold
+    # what pictures like the training set look like; None where that is not known
     familiar: OutOfDistribution | None = None
+    # what the threshold was chosen for; None where that is not known any more
     promise: SelectiveGuarantee | None = None
 
     def flags(self, probabilities: Probabilities, features: Features, *, last: Depth) -> Flags:
@@ -204,9 +189,7 @@ def choose_threshold(
     target = max_error if pictures >= needed else reachable_error(pictures, max_error)
     if target >= 1:  # four pictures or fewer
         return SelectiveGuarantee(threshold=None, asked=max_error, error=None, pictures=pictures, needed=needed)
-    order = np.argsort(-confidence, kind="stable")
-    ranked, wrong = confidence[order], np.cumsum(~correct[order])
-    ends = np.flatnonzero(np.append(ranked[:-1] != ranked[1:], True))  # a threshold cannot part equal confidences
+    ranked, wrong, ends = ranked_answers(confidence, correct)
     ends = ends[np.searchsorted(ends, first_rank(pictures, target) - 1) :]
     tails = bdtr(wrong[ends], ends + 1, target)
     passed = int(np.argmin(tails <= RISK)) if (tails > RISK).any() else len(ends)
@@ -215,6 +198,18 @@ def choose_threshold(
     return SelectiveGuarantee(
         threshold=float(ranked[place]), asked=max_error, error=error, pictures=pictures, needed=needed
     )
+
+
+def ranked_answers(
+    confidence: NDArray[np.float64], correct: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Confidences from the surest down [N], how many answers so far are wrong [N], and where a threshold may end.
+
+    A threshold cannot part equal confidences.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    ranked = confidence[order]
+    return ranked, np.cumsum(~correct[order]), np.flatnonzero(np.append(ranked[:-1] != ranked[1:], True))
 
 
 def fewest_pictures(error: float) -> int:

@@ -25,15 +25,10 @@ NEAR_ENOUGH = 1e-4  # of the objective, for held-out logits: what is asked of th
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationScorer:
-    """Scores on the pictures of a valid split.
+    """Scores on the pictures of a valid split."""
 
-    Attributes:
-        features: float32 [M, d] of the columns in question.
-        labels: int64 [M]; -1 for a picture of a class that no training picture has: no strength helps it, so it is
-            left out.
-    """
-
-    features: Features
+    features: Features  # float32 [M, d] of the columns in question
+    # int64 [M]; -1 for a picture of a class that no training picture has: no strength helps it, so it is left out
     labels: Labels
 
     def score(self, path: Path, fit: Fit) -> Score:

@@ -46,22 +46,14 @@ class Standard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
-    """Coordinates of the training pictures, and the way back to the features.
+    """Coordinates of the training pictures, and the way back to the features."""
 
-    Attributes:
-        matrix: float32 [N, d]; the coordinates are (matrix - shift) * scale.
-        shift: float64 [d].
-        scale: float64 [d].
-        features: float32 [N, D], the training rows the space was made of.
-        standard: how the columns of features are standardised.
-        triangle: float64 [N, N], the lower Cholesky factor whose float32 copy is matrix; None where d is D.
-    """
-
-    matrix: NDArray[np.float32]
-    shift: Vector
-    scale: Vector
-    features: Features
-    standard: Standard
+    matrix: NDArray[np.float32]  # float32 [N, d]; the coordinates are (matrix - shift) * scale
+    shift: Vector  # float64 [d]
+    scale: Vector  # float64 [d]
+    features: Features  # float32 [N, D], the training rows the space was made of
+    standard: Standard  # how the columns of features are standardised
+    # float64 [N, N], the lower Cholesky factor whose float32 copy is matrix; None where d is D
     triangle: Matrix | None = None
 
     def block(self, rows: slice) -> NDArray[np.float32]:

@@ -16,17 +16,11 @@ LEAST = 3  # two folds would train on half the pictures, and choose for half the
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folds:
-    """Which fold scores each picture.
+    """Which fold scores each picture."""
 
-    Attributes:
-        count: number of folds; 0 where no class has two pictures and nothing can be held out.
-        fold: int64 [N], the fold that a picture is held out in; -1 for one that always trains.
-        copies: C; the rows i, i + N / C, i + 2 * N / C … are one picture in C views, the first as it is.
-    """
-
-    count: int
-    fold: NDArray[np.int64]
-    copies: int = 1
+    count: int  # number of folds; 0 where no class has two pictures and nothing can be held out
+    fold: NDArray[np.int64]  # int64 [N], the fold that a picture is held out in; -1 for one that always trains
+    copies: int = 1  # C; the rows i, i + N / C, i + 2 * N / C … are one picture in C views, the first as it is
 
     @property
     def scored(self) -> NDArray[np.bool_]:

@@ -29,17 +29,11 @@ Map = Callable[[Parameters], Parameters]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Minimum:
-    """Where the search for a minimum ended.
+    """Where the search for a minimum ended."""
 
-    Attributes:
-        parameters: float64 [P, K, d + 1].
-        value: the objective there, float64 [P].
-        iterations: how many steps were taken.
-    """
-
-    parameters: Parameters
-    value: PerProblem
-    iterations: int
+    parameters: Parameters  # float64 [P, K, d + 1]
+    value: PerProblem  # the objective there, float64 [P]
+    iterations: int  # how many steps were taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,14 +25,10 @@ STORED = np.dtype("<f2")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutOfDistribution:
-    """What pictures like the training set look like to the base.
+    """What pictures like the training set look like to the base."""
 
-    Attributes:
-        types: float16 [R, d], directions of length one.
-        threshold: the least cosine with the nearest of them that is like the training set; None to call none unlike.
-    """
-
-    types: NDArray[np.float16]
+    types: NDArray[np.float16]  # float16 [R, d], directions of length one
+    # the least cosine with the nearest of them that is like the training set; None to call none unlike
     threshold: float | None
 
     def unlike(self, last: Features) -> NDArray[np.bool_]:

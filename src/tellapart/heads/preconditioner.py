@@ -33,21 +33,14 @@ LEAST = 1e-12  # curvature of a bias no picture is unsure about
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """Applies the inverse of the approximate Hessian at one strength.
+    """Applies the inverse of the approximate Hessian at one strength."""
 
-    Attributes:
-        centre: float32 [d], the mean of the rows, weighted by their curvature.
-        bias_curvature: the mean of s.
-        root: float32, lower triangle; root.T @ root is the inverse of hessian + l2 [d, d], or of rows @ rows.T + l2.
-        rows: float32 [m, d] of the second case; None in the first.
-        l2: the strength.
-    """
-
-    centre: Single
-    bias_curvature: float
+    centre: Single  # float32 [d], the mean of the rows, weighted by their curvature
+    bias_curvature: float  # the mean of s
+    # float32, lower triangle; root.T @ root is the inverse of hessian + l2 [d, d], or of rows @ rows.T + l2
     root: Single
-    rows: Single | None
-    l2: float
+    rows: Single | None  # float32 [m, d] of the second case; None in the first
+    l2: float  # the strength
 
     def __call__(self, gradient: Parameters) -> Parameters:
         """The step [P, K, d + 1] that the gradient [P, K, d + 1] asks for."""
@@ -67,19 +60,12 @@ class Metric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curvature:
-    """The curvature of the log loss at one point, to which any strength can be added.
+    """The curvature of the log loss at one point, to which any strength can be added."""
 
-    Attributes:
-        centre: float32 [d].
-        bias_curvature: the mean of s.
-        lower: float32, the lower triangle of rows.T @ rows [d, d], or of rows @ rows.T [m, m].
-        rows: float32 [m, d], centred rows times sqrt(s / N), in the second case; None in the first.
-    """
-
-    centre: Single
-    bias_curvature: float
-    lower: Single
-    rows: Single | None
+    centre: Single  # float32 [d]
+    bias_curvature: float  # the mean of s
+    lower: Single  # float32, the lower triangle of rows.T @ rows [d, d], or of rows @ rows.T [m, m]
+    rows: Single | None  # float32 [m, d], centred rows times sqrt(s / N), in the second case; None in the first
 
     def metric(self, l2: float) -> Metric:
         """The metric at strength l2."""

@@ -29,19 +29,12 @@ GAIN = 1e-3  # nat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """A fit on all training rows.
+    """A fit on all training rows."""
 
-    Attributes:
-        l2: its strength.
-        parameters: float64 [1, K, d + 1].
-        log_loss: the mean log loss on the training rows, without the penalty.
-        iterations: steps it took.
-    """
-
-    l2: float
-    parameters: Parameters
-    log_loss: float
-    iterations: int
+    l2: float  # its strength
+    parameters: Parameters  # float64 [1, K, d + 1]
+    log_loss: float  # the mean log loss on the training rows, without the penalty
+    iterations: int  # steps it took
 
 
 class Path:

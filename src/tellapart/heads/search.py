@@ -28,18 +28,14 @@ from tellapart.types import Depth, Features, Labels
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadSearch:
-    """The head that was chosen, and why.
+    """The head that was chosen, and why."""
 
-    Attributes:
-        head: for the whole feature matrix, with K classes.
-        selected: depths, l2, criterion, score, accuracy, chosen_by, out_of {depths, l2}, and a note, None where there
-            is nothing to remark; ready for JSON. Where nothing could be held out, score and accuracy are None.
-        history: a row for each setting that was tried: depths, l2, train_log_loss, log_loss, accuracy, iterations,
-            seconds; ready for JSON.
-    """
-
-    head: LinearHead
+    head: LinearHead  # for the whole feature matrix, with K classes
+    # depths, l2, criterion, score, accuracy, chosen_by, out_of {depths, l2}, and a note, None where there is nothing to
+    # remark; ready for JSON. Where nothing could be held out, score and accuracy are None
     selected: dict[str, Any]
+    # a row for each setting that was tried: depths, l2, train_log_loss, log_loss, accuracy, iterations, seconds; ready
+    # for JSON
     history: tuple[dict[str, Any], ...]
 
 

@@ -28,19 +28,12 @@ SPREAD: Final = (63.75,)  # grey levels come in from -2 to 2, near unit variance
 
 @dataclass(frozen=True, kw_only=True)
 class Net:
-    """A net that can be trained and served.
+    """A net that can be trained and served."""
 
-    Attributes:
-        name: what the user calls it.
-        trunk: from uint8 RGB [N, S, S, 3] to features float32 [N, D], normalisation included.
-        head: the last linear layer, from D features to K logits.
-        size: S in pixels.
-    """
-
-    name: str
-    trunk: torch.nn.Module
-    head: torch.nn.Linear
-    size: int
+    name: str  # what the user calls it
+    trunk: torch.nn.Module  # from uint8 RGB [N, S, S, 3] to features float32 [N, D], normalisation included
+    head: torch.nn.Linear  # the last linear layer, from D features to K logits
+    size: int  # S in pixels
 
     def module(self) -> torch.nn.Module:
         """The whole net, from uint8 [N, S, S, 3] to logits [N, K]; it shares its weights with trunk and head."""

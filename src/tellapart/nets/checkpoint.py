@@ -26,15 +26,10 @@ SCHEMA: Final = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """What a file holds.
+    """What a file holds."""
 
-    Attributes:
-        tensors: by name.
-        document: JSON.
-    """
-
-    tensors: Mapping[str, torch.Tensor]
-    document: Mapping[str, Any]
+    tensors: Mapping[str, torch.Tensor]  # by name
+    document: Mapping[str, Any]  # JSON
 
 
 def write_checkpoint(path: Path, tensors: Mapping[str, torch.Tensor], document: Mapping[str, Any]) -> None:

@@ -17,17 +17,11 @@ if TYPE_CHECKING:  # at run time it is imported where it is used, so that the co
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """Where torch computes, and in what.
+    """Where torch computes, and in what."""
 
-    Attributes:
-        device: "cuda", "mps" or "cpu".
-        precision: "bf16" where the device multiplies bfloat16 natively, else "f32".
-        threads: cores that torch uses.
-    """
-
-    device: str
-    precision: str
-    threads: int
+    device: str  # "cuda", "mps" or "cpu"
+    precision: str  # "bf16" where the device multiplies bfloat16 natively, else "f32"
+    threads: int  # cores that torch uses
 
     def autocast(self) -> AbstractContextManager[Any]:
         """While it lasts, convolutions and matrix products are computed in `precision`; weights stay float32."""

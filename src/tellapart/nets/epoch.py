@@ -17,15 +17,10 @@ from tellapart.types import Labels
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What a step is fed with.
+    """What a step is fed with."""
 
-    Attributes:
-        inputs: uint8 [B, S, S, 3], or whatever the part of a net that trains takes; writable.
-        labels: int64 [B].
-    """
-
-    inputs: NDArray[Any]
-    labels: Labels
+    inputs: NDArray[Any]  # uint8 [B, S, S, 3], or whatever the part of a net that trains takes; writable
+    labels: Labels  # int64 [B]
 
 
 Record = Mapping[str, float]

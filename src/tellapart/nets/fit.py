@@ -40,36 +40,25 @@ OnEpoch = Callable[[Sequence[Row]], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pictures:
-    """What a net learns from and is judged by.
+    """What a net learns from and is judged by."""
 
-    Attributes:
-        train: the batches of an epoch, by its number; each picture once.
-        steps: how many batches those are.
-        weights: float32 [K] of the classes in the loss; None for all alike.
-        valid: the batches to judge by, always in the same order; none where there is nothing to judge by.
-        fingerprint: of the pictures and of what is done to them: another one makes a checkpoint void.
-    """
-
-    train: Callable[[int], Iterable[Batch]]
-    steps: int
-    weights: NDArray[np.float32] | None = None
+    train: Callable[[int], Iterable[Batch]]  # the batches of an epoch, by its number; each picture once
+    steps: int  # how many batches those are
+    weights: NDArray[np.float32] | None = None  # float32 [K] of the classes in the loss; None for all alike
+    # the batches to judge by, always in the same order; none where there is nothing to judge by
     valid: Callable[[], Iterable[Batch]]
-    fingerprint: str
+    fingerprint: str  # of the pictures and of what is done to them: another one makes a checkpoint void
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
-    """How a training went; the best weights are in the module.
+    """How a training went; the best weights are in the module."""
 
-    Attributes:
-        epoch: the epoch whose weights were kept, counted from 1.
-        score: its log loss on valid, after the temperature that suits it; None where there was nothing to judge by.
-        history: a row an epoch: epoch, train_loss, train_accuracy, valid_loss, valid_accuracy, learning_rate, seconds,
-            pictures_per_s; JSON-ready.
-    """
-
-    epoch: int
+    epoch: int  # the epoch whose weights were kept, counted from 1
+    # its log loss on valid, after the temperature that suits it; None where there was nothing to judge by
     score: float | None
+    # a row an epoch: epoch, train_loss, train_accuracy, valid_loss, valid_accuracy, learning_rate, seconds,
+    # pictures_per_s; JSON-ready
     history: tuple[Row, ...]
 
 

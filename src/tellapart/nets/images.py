@@ -36,15 +36,10 @@ AHEAD: Final = 4  # batches
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Squares:
-    """Prepared pictures with their labels.
+    """Prepared pictures with their labels."""
 
-    Attributes:
-        pixels: uint8 [N, S, S, 3], in memory or in a file that is mapped into it.
-        labels: int64 [N].
-    """
-
-    pixels: NDArray[np.uint8]
-    labels: Labels
+    pixels: NDArray[np.uint8]  # uint8 [N, S, S, 3], in memory or in a file that is mapped into it
+    labels: Labels  # int64 [N]
 
     def __post_init__(self) -> None:
         """Check what came.

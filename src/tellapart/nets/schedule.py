@@ -24,36 +24,24 @@ IMBALANCED: Final = 3.0  # largest class over smallest, from which on classes ar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """The settings of one training.
+    """The settings of one training."""
 
-    Attributes:
-        epochs: passes over the training pictures.
-        batch: pictures in a step.
-        learning_rate: its peak.
-        optimiser: one of OPTIMISERS.
-        weight_decay: decoupled (AdamW) or as a penalty (RMSprop); never on biases and normalisation.
-        warm_up: epochs in which the rate rises from 0 to its peak; may be a fraction.
-        constant: keep the peak instead of falling to 0 along a half cosine.
-        label_smoothing: share of the target that is spread over all classes (Szegedy et al. 2016).
-        mix: each picture of a batch is mixed with another, and the loss with its label, by a share drawn from
-            Beta(mix, mix) (Zhang et al. 2018; of activations, Verma et al. 2019); 0 leaves them as they are.
-        clip: largest norm of all gradients together; None does not clip.
-        average: decay per step of the moving average of the weights, which is what is judged and kept; None keeps the
-            weights as they are.
-        patience: epochs without a better valid score after which training stops; None never stops early.
-    """
-
-    epochs: int
-    batch: int
-    learning_rate: float
-    optimiser: str = "adamw"
-    weight_decay: float = 0.0
-    warm_up: float = 0.0
-    constant: bool = False
-    label_smoothing: float = 0.0
+    epochs: int  # passes over the training pictures
+    batch: int  # pictures in a step
+    learning_rate: float  # its peak
+    optimiser: str = "adamw"  # one of OPTIMISERS
+    weight_decay: float = 0.0  # decoupled (AdamW) or as a penalty (RMSprop); never on biases and normalisation
+    warm_up: float = 0.0  # epochs in which the rate rises from 0 to its peak; may be a fraction
+    constant: bool = False  # keep the peak instead of falling to 0 along a half cosine
+    label_smoothing: float = 0.0  # share of the target that is spread over all classes (Szegedy et al. 2016)
+    # each picture of a batch is mixed with another, and the loss with its label, by a share drawn from Beta(mix, mix)
+    # (Zhang et al. 2018; of activations, Verma et al. 2019); 0 leaves them as they are
     mix: float = 0.0
-    clip: float | None = None
+    clip: float | None = None  # largest norm of all gradients together; None does not clip
+    # decay per step of the moving average of the weights, which is what is judged and kept; None keeps the weights as
+    # they are
     average: float | None = None
+    # epochs without a better valid score after which training stops; None never stops early
     patience: int | None = None
 
 

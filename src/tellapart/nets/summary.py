@@ -35,21 +35,13 @@ _Built = tuple[Any, Callable[[Any], object], int]  # the module, what runs it on
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """One layer of a net.
+    """One layer of a net."""
 
-    Attributes:
-        name: where it is in the net.
-        kind: what it does, in words.
-        shape: of its output for one picture: height, width and channels, or features alone.
-        parameters: numbers in its weights.
-        trainable: weight tensors of it that train; 0 where it is frozen or has none.
-    """
-
-    name: str
-    kind: str
-    shape: tuple[int, ...]
-    parameters: int
-    trainable: int = 0
+    name: str  # where it is in the net
+    kind: str  # what it does, in words
+    shape: tuple[int, ...]  # of its output for one picture: height, width and channels, or features alone
+    parameters: int  # numbers in its weights
+    trainable: int = 0  # weight tensors of it that train; 0 where it is frozen or has none
 
 
 def summarise_net(name: str, *, size: int | None = None) -> list[Layer]:
