@@ -38,15 +38,9 @@ def audit_pictures(
     seed: int,
     progress: Progress,
 ) -> tuple[Finding, ...]:
-    """All findings, what was found first and the worst first.
+    """All findings about what a base saw, what was found first and the worst first.
 
-    Args:
-        embedded: what a base saw in every picture.
-        skipped: files that were passed over before anything was opened.
-        groups: rows of embedded that show the same.
-        depths: the columns of each depth of the base.
-        seed: of folds and permutations.
-        progress: told of every stage.
+    `skipped` are files that were passed over before anything was opened, `groups` the rows that show the same.
     """
     index = embedded.index
     labels = label_numbers(index.pictures, index.classes)
@@ -66,14 +60,7 @@ def audit_pictures(
 
 
 def cheap_findings(embedded: Embedded, *, seed: int) -> tuple[Finding, ...]:
-    """What costs less than a second for any number of pictures.
-
-    Unreadable pictures, class sizes, headers of a sample of files, miniatures.
-
-    Args:
-        embedded: what a base saw in every picture.
-        seed: of folds and permutations.
-    """
+    """What costs less than a second: unreadable pictures, class sizes, headers of a sample of files, miniatures."""
     index = embedded.index
     sample = replace(index, pictures=index.pictures[:: -(-len(index.pictures) // PROBED) or 1])
     properties = file_properties(sample)

@@ -64,11 +64,7 @@ def find_metadata(
 ) -> Finding:
     """Whether properties of N files predict their labels int64 [N] better than chance.
 
-    Args:
-        properties: None for a picture that is no file of its own, or cannot be read.
-        labels: positions in classes.
-        classes: the K class names.
-        seed: of folds and permutations.
+    They are None for a picture that is no file of its own, or cannot be read.
     """
     kept = [row for row, one in enumerate(properties) if one is not None]
     present, known = np.unique(labels[kept], return_inverse=True)

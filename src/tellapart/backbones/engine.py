@@ -40,13 +40,7 @@ class Engine:
     """One compiled base. Pictures go in by `submit`, feature rows come back through a function, out of order."""
 
     def __init__(self, backbone: Backbone, *, pictures: int | None = None, precision: str) -> None:
-        """Compile the base for requests of so many pictures in one precision ("bf16", "f16" or "f32").
-
-        Args:
-            backbone: the base.
-            pictures: B; None for what suits the size of its pictures.
-            precision: one of PRECISIONS.
-        """
+        """Compile the base for requests of so many pictures (None: what suits their size) in one of PRECISIONS."""
         openvino = load_openvino()
         core = openvino.Core()
         side = backbone.preprocess.size
@@ -73,11 +67,9 @@ class Engine:
         self.threads = threads
 
     def submit(self, images: Pixels, deliver: Deliver) -> None:
-        """Queue up to B pictures; waits while every request is busy, so memory stays bounded.
+        """Queue n pictures uint8 [n, S, S, 3], 1 <= n <= B; waits while every request is busy, so memory stays bounded.
 
-        Args:
-            images: uint8 [n, S, S, 3] with 1 <= n <= B; the rest of the request is padded and its rows dropped.
-            deliver: called once from another thread with float32 [n, D].
+        `deliver` is called once from another thread with float32 [n, D]. The rest of the request is padding.
         """
         self._raise_failure()
         count = len(images)

@@ -104,9 +104,7 @@ def _bare_value(value: Any) -> Any:  # noqa: ANN401 - onnx.ValueInfoProto
 def check_against_torch(backbone: Backbone, run: Callable[[NDArray[np.uint8]], Sequence[Features]]) -> None:
     """Compare a graph with what it was made of, on pictures of noise, in float32.
 
-    Args:
-        backbone: the graph.
-        run: what torch makes of pictures uint8 [N, S, S, 3]: float32 [N, width] of each depth.
+    `run` is what torch makes of pictures uint8 [N, S, S, 3]: float32 [N, width] of each depth.
 
     Raises:
         TellapartError: they see different features.

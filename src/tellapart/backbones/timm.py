@@ -49,17 +49,9 @@ class Description:
 
 
 def load_timm_backbone(name: str, *, size: int | None = None, weights: Path | None = None) -> Backbone:
-    """A base of timm, from the cache folder or else made by timm and kept there.
-
-    Args:
-        name: what timm calls it, for example "vgg16".
-        size: the side of its input square in pixels; None for its own.
-        weights: a file with its weights; None downloads them, because the user asked for this base by name.
+    """A base of timm, from the cache folder or made by timm and kept there; arguments and errors as for `find_base`.
 
     Raises:
-        UsageError: timm has no such base, its weights cannot be downloaded, or it cannot take that size.
-        DataError: the file cannot be read, or its weights are of another net.
-        MissingExtraError: the base is not kept yet, and timm is not installed.
         OutputError: the cache folder cannot be written to.
     """
     source = FROM_HUB if weights is None else _digest(weights)
@@ -193,11 +185,7 @@ def build_trunk(
 ) -> tuple[torch.nn.Module, dict[str, int]]:
     """A module from uint8 [N, S, S, 3] to the pooled features, then the maps, of each depth; and its widths.
 
-    Args:
-        net: the base.
-        mean: of the red, green and blue levels, 0 to 1, that the base was trained with.
-        deviation: likewise.
-        size: S.
+    Mean and deviation are those of the red, green and blue levels, 0 to 1, that the base was trained with.
     """
     torch = load_torch()
     centre, scale = (255 * torch.tensor(values).reshape(1, 3, 1, 1) for values in (mean, deviation))

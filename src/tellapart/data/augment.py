@@ -53,11 +53,6 @@ class Augmentation:
     contrast: float = 0.0  # share by which levels move from or to mid-grey, at most 1
 
     def __post_init__(self) -> None:
-        """Check what came.
-
-        Raises:
-            ValueError: a range outside its bounds, or a fill unknown here.
-        """
         bounds = {"rotation": 180, "width_shift": 1, "height_shift": 1, "shear": 89, "zoom": 0.99}
         for name, most in {**bounds, "brightness": 1, "contrast": 1}.items():
             if not 0 <= getattr(self, name) <= most:
@@ -76,14 +71,9 @@ CHAPTER: Final = Augmentation(rotation=40, width_shift=0.2, height_shift=0.2, sh
 
 
 def augment(pixels: Pixels, *, augmentation: Augmentation, seed: int, epoch: int, index: int) -> Pixels:
-    """One augmented version of pixels uint8 [S, S, 3]; the same array where nothing is asked for.
+    """One augmented version of a square uint8 [S, S, 3], which is never written to; itself where nothing is asked for.
 
-    Args:
-        pixels: a square, which is never written to.
-        augmentation: how far it may be changed.
-        seed: of the run.
-        epoch: the number of the version.
-        index: what tells this picture from the others.
+    `epoch` is the number of the version, `index` what tells this picture from the others.
 
     Raises:
         ValueError: pixels are no square.
@@ -136,14 +126,8 @@ def compose(
 ) -> tuple[Row, Row]:
     """The matrix of a warp: one product, written out.
 
-    Args:
-        rotation: degrees.
-        shift: pixels across and down, before the rotation.
-        shear: degrees.
-        zoom: factors of the width and the height; above 1 more of the source comes into view.
-        flip: mirror left and right, last.
-        upside_down: mirror top and bottom, last.
-        side: of the square in pixels.
+    Rotation and shear are in degrees. The shift is in pixels across and down, before the rotation; zoom has the factors
+    of width and height, above 1 more of the source comes into view. Mirrors come last.
     """
     if not (rotation or shear or flip or upside_down or any(shift)) and zoom == (1.0, 1.0):
         return IDENTITY

@@ -41,13 +41,10 @@ class Decoded:
 
 
 def decode(content: bytes, *, at_least: int) -> Decoded:
-    """Decode the bytes of one picture file.
+    """Decode the bytes of one picture file, which will be resized to a side of `at_least` pixels.
 
-    Args:
-        content: the whole file.
-        at_least: the side in pixels it will be resized to. A JPEG (and any very large picture) is decoded at a half, a
-            quarter or an eighth where both sides stay at least twice as long, which an antialiased resize to at_least
-            can hardly tell from the full size.
+    A JPEG (and any very large picture) is decoded at a half, a quarter or an eighth where both sides stay at least
+    twice as long, which an antialiased resize can hardly tell from the full size.
 
     Raises:
         PictureError: it cannot be read; `what` is the reason, a short clause.

@@ -43,11 +43,6 @@ class Preprocess:
     resample: Literal["bilinear"] = "bilinear"
 
     def __post_init__(self) -> None:
-        """Check what came.
-
-        Raises:
-            ValueError: a size outside 8 to 2048, or a value unknown here.
-        """
         if type(self.size) is not int or not SMALLEST <= self.size <= LARGEST:
             raise ValueError(f"size must be a whole number from {SMALLEST} to {LARGEST}, not {self.size!r}")
         for name, only in (("colour", "RGB"), ("fit", "squash"), ("resample", "bilinear")):
@@ -85,11 +80,7 @@ class Preprocess:
 
     @classmethod
     def from_json(cls, document: object) -> Self:
-        """Read what to_json wrote.
-
-        Raises:
-            ValueError: no object, a key missing or unknown, a value of the wrong type or out of range.
-        """
+        """Read what to_json wrote; a ValueError where it is something else, or has a value out of range."""
         expected = {field.name for field in fields(cls)}
         if not isinstance(document, Mapping) or set(document) != expected:
             raise ValueError(f"preprocess must be an object with the keys {', '.join(sorted(expected))}")

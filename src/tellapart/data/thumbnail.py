@@ -48,11 +48,7 @@ class Miniature:
 
 
 def small_picture(content: bytes | NDArray[np.uint8], *, longest: int) -> Image.Image:
-    """A picture upright, in RGB, its longer side at most `longest` pixels; of a file's bytes or of pixels uint8 [H, W].
-
-    Raises:
-        PictureError: it cannot be read.
-    """
+    """A picture upright, in RGB, its longer side at most `longest` pixels, of a file's bytes or pixels uint8 [H, W]."""
     pixels = content
     if isinstance(pixels, bytes):
         decoded = decode(pixels, at_least=max(1, longest // 2))

@@ -23,9 +23,7 @@ def bits_of(image: Image.Image) -> int:
 def check_tiff(image: Image.Image) -> None:
     """Refuse what Pillow decodes to something else than the file says.
 
-    Raises:
-        PictureError: camera raw, whose first picture is a preview; 16-bit colour whose channels are stored one after
-            another; signed bytes.
+    That is camera raw, whose first picture is a preview, 16-bit colour in separate planes, and signed bytes.
     """
     if _numbers(image, _DNG) or any(number & _REDUCED for number in _numbers(image, _SUBFILE)):
         raise PictureError("camera raw, of which only a preview can be read here; save it as JPEG or PNG")

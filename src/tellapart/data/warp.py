@@ -34,9 +34,6 @@ def warp_pixels(pixels: Pixels, warp: Warp) -> Pixels:
     """Pixels uint8 [S, S, 3] warped, bilinear; a place outside the source shows the nearest pixel of its border.
 
     A warp that changes nothing gives back the same array; any other leaves the source as it is.
-
-    Raises:
-        MissingExtraError: OpenCV is not installed.
     """
     if warp.matrix != IDENTITY:
         pixels = _move(pixels, warp.matrix)

@@ -47,12 +47,9 @@ STEP: Final = 1024  # pairs between two signs of progress
 def find_duplicates(
     embedded: Embedded, *, last: Depth | None = None, progress: Progress | None = None
 ) -> tuple[DuplicateGroup, ...]:
-    """Groups of pictures that show the same, ordered by their first row.
+    """Groups of pictures that show the same, ordered by their first row, by what a base saw in them as they are.
 
-    Args:
-        embedded: what a base saw in the pictures as they are; rows are counted in it.
-        last: the columns of the last depth, which tell best what a picture shows; None for all columns.
-        progress: told of every block of pairs that is compared.
+    `last` are the columns of the last depth, which tell best what a picture shows; None for all columns.
     """
     progress = progress or Silent()
     pairs = list(_equal(embedded))

@@ -40,9 +40,7 @@ class Leak:
 def find_leaks(pictures: Sequence[Picture], groups: Sequence[DuplicateGroup]) -> tuple[Leak, ...]:
     """Every picture of valid or test whose like is in a split before its own, once, in the order of the rows.
 
-    Args:
-        pictures: N with their splits (None counts as no split) and the groups that were declared.
-        groups: what shows the same among them.
+    Alike are those of one of the groups, and those of one declared group; no split counts as no split.
     """
     leaks: dict[int, Leak] = {}
     for group in groups:

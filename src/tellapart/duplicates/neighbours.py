@@ -38,14 +38,11 @@ class Neighbours:
 
 
 def near_rows(even: Points, odd: Points | None = None, *, most: int, least: float) -> Neighbours:
-    """The nearest others of each row, and how many are near at all.
+    """The nearest others of each row, at most `most` (twice that where halves overlap), and how many are near at all.
 
-    Args:
-        even: the part of each row that a mirror leaves as it is.
-        odd: the part whose sign a mirror turns; None for none. Rows [even, odd] have length 1, and a pair is as similar
-            as the more similar of the picture and its mirror image: even . even + |odd . odd|.
-        most: how many others each row is paired with at most (twice that where the halves overlap).
-        least: the cosine from which on a row is near.
+    Near is a cosine of at least `least`. Rows [even, odd] have length 1: what a mirror leaves as it is, and what it
+    turns the sign of (None for none). A pair is as similar as the more similar of picture and mirror image: even . even
+    + |odd . odd|.
     """
     crowd = np.zeros(len(even), np.int64)
     leaves = list(_leaves(even, np.arange(len(even))))

@@ -36,18 +36,11 @@ def advise(
     train_counts: Sequence[int],
     suspicion: Suspicion | None = None,
 ) -> dict[str, Any]:
-    """What to do next, ready for JSON.
+    """What to do next, ready for JSON, by the law of `fit_power_law`, errors on valid [K] and pictures in train [K].
 
     Labels come first where at least one in a hundred looks wrong, since more pictures with such labels inherit the
     fault. Then more pictures, if twice as many promise half a point and the curve is surely falling. Where even the
     hopeful end of the forecast is below half a point, the pictures are enough; else the curve cannot tell.
-
-    Args:
-        law: of `fit_power_law`.
-        classes: K names.
-        errors: pictures of each class in valid that are misclassified, [K].
-        train_counts: training pictures of each class, [K].
-        suspicion: what is known of wrong labels in train; None where nobody looked.
 
     Returns:
         `code`: better_labels, more_pictures, enough, cannot_tell or too_few; `class`: of which class first, or None;

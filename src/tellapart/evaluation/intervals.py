@@ -14,8 +14,7 @@ CONFIDENCE = 0.95
 class Interval:
     """A measured share and the interval around it; all three are None where nothing was counted.
 
-    None and not NaN, because JSON has a null and no NaN, and because a share of nothing is not a number that went
-    wrong: it was never asked.
+    None and not NaN: JSON has no NaN, and a share of nothing is not a number that went wrong: it was never asked.
     """
 
     value: float | None
@@ -40,8 +39,6 @@ def wilson(successes: int, trials: int) -> Interval:
 
     It stays inside [0, 1] and keeps its coverage at the ends, where the textbook's p ± z·sqrt(p(1 - p)/n) shrinks to
     nothing: 20 of 20 right is "between 83.9 % and 100 %", not "100 % for certain".
-
-    No trials give an interval of None.
 
     Raises:
         ValueError: successes outside 0..trials.

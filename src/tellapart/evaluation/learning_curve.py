@@ -72,13 +72,7 @@ class Materials:
 def learning_curve(
     materials: Materials, *, draws: int = DRAWS, suspicion: Suspicion | None = None, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """The curve, what it promises, and what to do next; ready for JSON.
-
-    Args:
-        materials: what the head saw.
-        draws: R, how many draws of each size but the largest.
-        suspicion: what is known of wrong labels in train; None where nobody looked.
-        progress: told of every fit.
+    """The curve of what the head saw, what it promises, and what to do next; ready for JSON. R is `draws`.
 
     Returns:
         `judged_on` "valid"; `valid_n`; `train_n`; `l2`; `draws`; `points` [{n, draws, accuracy {value, low, high},
@@ -140,13 +134,9 @@ def nested_order(labels: Labels, random: np.random.Generator) -> NDArray[np.int6
 def fit_power_law(errors: Sequence[tuple[int, float]], *, trials: int, now: int) -> dict[str, Any] | None:
     """The law at the end of a curve, ready for JSON; None with fewer than two sizes.
 
-    Each share is weighted by the number of errors it counts, whose logarithm has about the inverse of that for its
+    Errors are (n, share of errors on M = `trials` pictures of valid) of every head, `now` the training pictures there
+    are. Each share is weighted by the number of errors it counts, whose logarithm has about the inverse of that for its
     variance. Heads that are judged on the same pictures err alike, so the true interval is narrower: this is cautious.
-
-    Args:
-        errors: n and the share of errors on valid, of every head of the curve.
-        trials: M.
-        now: the training pictures there are.
 
     Returns:
         `exponent` {value, low, high}: b; `error_now`: the share of errors by the law at `now`; `doubled`:

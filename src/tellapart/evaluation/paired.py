@@ -19,12 +19,7 @@ PRECISION = 1e-9  # of the ends of the interval
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
-    """The exact two-sided p-value of McNemar's test (1947, doi:10.1007/BF02295996): a fair coin's, thrown a + b times.
-
-    Args:
-        only_a: pictures on which A alone is right.
-        only_b: pictures on which B alone is.
-    """
+    """The exact two-sided p-value of McNemar's test (1947, doi:10.1007/BF02295996): a fair coin, thrown a + b times."""
     from scipy.special import bdtr
 
     thrown = only_a + only_b
@@ -52,9 +47,7 @@ def paired_difference(only_a: int, only_b: int, *, pictures: int) -> Interval:
 def pictures_to_tell(difference: float, *, differing: float) -> int:
     """How many test pictures tell such a difference four times in five, at 5 % (Connor, 1987, doi:10.2307/2531961).
 
-    Args:
-        difference: of the accuracies, not 0.
-        differing: the share of pictures on which exactly one is right, at least |difference|.
+    `differing` is the share of pictures on which exactly one is right, at least |difference|, which is not 0.
     """
     normal = NormalDist()
     beyond, power = normal.inv_cdf((1 + CONFIDENCE) / 2), normal.inv_cdf(POWER)

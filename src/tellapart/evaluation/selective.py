@@ -19,14 +19,9 @@ MOST_POINTS = 101
 def selective_figures(flags: Flags, *, correct: NDArray[np.bool_]) -> dict[str, Any]:
     """How many answers stand at the model's own threshold, and how many of those are wrong.
 
-    Args:
-        flags: what is said beside each of the N answers.
-        correct: bool [N].
-
-    Returns:
-        `answered` and `wrong`, in pictures; `coverage`, the share that is answered, `error`, the share of those that
-        is wrong, and `unlike`, the share that is called unlike the training set (answered or not), as
-        {value, low, high} each with its 95 % Wilson interval. Without a threshold everything is answered.
+    `answered` and `wrong`, in pictures; `coverage`, the share that is answered, `error`, the share of those that is
+    wrong, and `unlike`, the share that is called unlike the training set (answered or not), as {value, low, high} each
+    with its 95 % Wilson interval. Without a threshold everything is answered.
     """
     count = len(correct)
     stands = np.ones(count, np.bool_) if flags.unsure is None else ~flags.unsure
@@ -44,13 +39,8 @@ def selective_figures(flags: Flags, *, correct: NDArray[np.bool_]) -> dict[str, 
 def risk_coverage(confidence: NDArray[np.float64], *, correct: NDArray[np.bool_]) -> dict[str, list[Any]]:
     """Coverage and error at every threshold that is worth a point, from the strictest to answering everything.
 
-    Args:
-        confidence: float64 [N], the probability of the predicted class, as it is printed.
-        correct: bool [N].
-
-    Returns:
-        Lists of P ≤ 101 points: `threshold`; `answered`, the pictures with at least that confidence; `wrong` among
-        them; `low` and `high`, the 95 % Wilson interval of wrong / answered.
+    Lists of P ≤ 101 points: `threshold`; `answered`, the pictures with at least that confidence, as it is printed;
+    `wrong` among them; `low` and `high`, the 95 % Wilson interval of wrong / answered.
     """
     ranked, wrong, ends = ranked_answers(confidence, correct)
     marks = np.linspace(0, len(ranked) - 1, MOST_POINTS)

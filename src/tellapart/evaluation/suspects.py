@@ -64,16 +64,8 @@ def out_of_fold_probabilities(
     """How probable each class is by heads that have not seen the picture: float64 [N, K], rows that sum to one.
 
     Depths and strength are chosen once, on a sample. A row of NaN is a picture that could not be held out: the only one
-    of its class, or of a group that holds the whole class. A class without pictures has probability 0.
-
-    Args:
-        features: float32 [N, D]; read in place.
-        labels: int64 [N], below class_count; some may be wrong.
-        class_count: K.
-        depths: the columns of each depth, the last depth last.
-        seed: of the folds.
-        groups: int64 [N]; pictures of one number (copies, one patient) are held out together. None: each on its own.
-        progress: told of the steps.
+    of its class, or of a group that holds the whole class. A class without pictures has probability 0. Arguments are as
+    for `search_head`; some labels may be wrong.
 
     Raises:
         DataError: fewer than two classes have pictures, or a feature is not finite.
@@ -99,13 +91,10 @@ def out_of_fold_probabilities(
 def find_suspects(
     probabilities: Probabilities, labels: Labels, *, parts: NDArray[np.int64] | None = None
 ) -> tuple[LabelSuspect, ...]:
-    """The pictures whose labels are probably wrong, the most certain first.
+    """The pictures whose labels [N] are probably wrong, by probabilities out of fold [N, K]; the most certain first.
 
-    Args:
-        probabilities: float64 [N, K], out of fold; rows of NaN are passed over.
-        labels: int64 [N], as given.
-        parts: int64 [N]; the share of wrong labels is estimated for each part by itself, since splits (or sources) are
-            often labelled by different people. None: all are one part.
+    The share of wrong labels is estimated for each of the parts int64 [N] by itself, since splits (or sources) are
+    often labelled by different people; None: all are one part. Rows of NaN are passed over.
     """
     certainty = wrong_label_certainty(probabilities, labels, parts=parts)
     order = np.argsort(-certainty, kind="stable")

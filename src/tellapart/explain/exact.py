@@ -32,11 +32,7 @@ class MapReader:
     """A base compiled so that it gives, beside the features, the maps that they are the means of."""
 
     def __init__(self, backbone: Backbone, *, precision: str) -> None:
-        """Compile the base.
-
-        Raises:
-            KeyError: a depth of the base has no maps of its width, so no exact heat map can be had.
-        """
+        """Compile the base; a KeyError where a depth has no maps of its width, so no exact heat map can be had."""
         core = load_openvino().Core()
         side = backbone.preprocess.size
         model = core.read_model(backbone.graph)
@@ -75,9 +71,6 @@ def _averaged(pooled: Any) -> Any:  # noqa: ANN401
     """The tensor that a pooled one is the mean of, as in a net of one's own, where nothing is named after maps.
 
     Over which axes is not looked into: that the map adds up is checked on every picture.
-
-    Raises:
-        KeyError: it is not made by a mean.
     """
     node = pooled.get_node()
     while node.get_type_name() in RESHAPING:
@@ -98,15 +91,8 @@ def exact_heat_map(
 ) -> HeatMap | None:
     """What each pixel of a square of that side adds to the logit of a class; None where that does not add up.
 
-    It would not where a file names maps that its features are not the means of.
-
-    Args:
-        features: float32 [D].
-        maps: float32 [C, h, w] of each depth, in the order of the features, as `MapReader.read` gives them.
-        side: S.
-        head: on all of the features.
-        target: the class, by position.
-        class_name: its name.
+    It would not where a file names maps that its features are not the means of. Features float32 [D] and maps float32
+    [C, h, w] of each depth are those of `MapReader.read`; the head reads all of them.
     """
     weights = head.weight[:, target]
     total = np.zeros((side, side))

@@ -39,8 +39,8 @@ def explain_pictures(
 ) -> Iterator[Explanation]:
     """Explain the pictures of an index one after another, unreadable ones included.
 
-    The map is exact where the head is linear on pooled maps and the model file has those maps; else it is an
-    occlusion map, for which the engine looks at each picture 82 times.
+    The map is exact where the head is linear on pooled maps and the model file has those maps; else it is an occlusion
+    map, for which the engine looks at each picture 82 times.
 
     Args:
         classifier: what answers.

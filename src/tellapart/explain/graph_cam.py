@@ -48,12 +48,9 @@ class GraphCam:
         self._names = stage_names(self._stages.operations)
 
     def heat(self, square: Pixels, *, stage: str, target: int) -> tuple[NDArray[np.float32], float]:
-        """The signed Grad-CAM map float32 [h, w] of a stage for a class, and the logit of the class.
+        """The signed Grad-CAM map float32 [h, w] of a stage, by name or "last", for a class, and its logit.
 
-        Args:
-            square: uint8 [S, S, 3], prepared.
-            stage: its name, or "last".
-            target: the class, by position.
+        The square is prepared, uint8 [S, S, 3].
 
         Raises:
             UsageError: there is no such stage, it gives no maps, or the class does not depend on it.

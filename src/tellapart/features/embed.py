@@ -119,7 +119,7 @@ def embed(
     progress: Progress | None = None,
     engine: Engine | None = None,
 ) -> Embedded:
-    """Features of every readable picture of the index.
+    """Features of every readable picture of the index, as the base sees that view of each.
 
     Args:
         index: the pictures.
@@ -128,8 +128,7 @@ def embed(
         into: float32 [N, D] to be filled, for example rows of a larger matrix; None makes it.
         cache: where features are looked up and kept; None works without.
         progress: told of every picture.
-        engine: the base compiled already; None compiles it when the first picture needs it, in the precision that the
-            CPU is native in.
+        engine: the base compiled already; None compiles it when the first picture needs it, in the CPU's own precision.
     """
     precision = engine.precision if engine else native_precision()
     progress = progress or Silent()

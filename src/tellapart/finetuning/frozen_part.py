@@ -45,13 +45,8 @@ def affordable_views(prefix: Backbone, *, pictures: int, wanted: int, limit: int
 def keep_views(prefix: Backbone, show: Show, *, pictures: int, views: int, path: Path, progress: Progress) -> Views:
     """What the frozen part gives for every view of every picture, in a file that is mapped into memory.
 
-    Args:
-        prefix: the frozen part, see `prefix_backbone`.
-        show: makes all views of one picture, so that it is decoded once; called from several threads.
-        pictures: N.
-        views: V.
-        path: the file. One that is there is taken as it is, so its name must say what is in it.
-        progress: told of every view.
+    `show` makes all views of one picture, so that it is decoded once; it is called from several threads. A file that is
+    there is taken as it is, so its name must say what is in it.
 
     Raises:
         OutputError: the file cannot be written, or the disk has too little space for it.

@@ -85,11 +85,7 @@ def trainable_stages(graph: bytes, *, entry: str, outputs: Sequence[str]) -> Sta
 
 
 def with_weights(graph: bytes, weights: Mapping[str, NDArray[np.float32]]) -> bytes:
-    """The graph with other values in the named constants, stored in the precision they were stored in.
-
-    Raises:
-        KeyError: the graph has no such constant.
-    """
+    """The graph with other values in the named constants, stored in the precision they were stored in."""
     import onnx
     from onnx import numpy_helper
 

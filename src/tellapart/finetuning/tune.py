@@ -97,16 +97,7 @@ def finetune(
 ) -> Tuned:
     """Train the stages after the cut and the head together; keep the best epoch by valid, or part of the way to it.
 
-    Args:
-        start: where training starts.
-        seen: what the frozen part gave for the training and valid pictures.
-        training: the settings.
-        head_rate: factor on the learning rate of the head.
-        machine: where to compute.
-        seed: of the order.
-        checkpoint: the file written after every epoch.
-        progress: told of every step.
-        on_epoch: called after every epoch with all rows so far.
+    `head_rate` is a factor on the learning rate of the head; the other arguments are as for `fit_net`.
 
     Raises:
         UsageError: the base has an operator that cannot be trained.
@@ -147,16 +138,9 @@ def finetune(
 def keep_part_of_the_way(
     module: torch.nn.Module, begun: Mapping[str, torch.Tensor], pictures: Pictures, *, machine: Machine
 ) -> tuple[float, dict[float, float]]:
-    """Leave a module at the best of WAYS from where it began to where it is, by valid; the whole way without valid.
+    """Leave a module at the best of WAYS from where its parameters began to where they are, by valid.
 
-    Args:
-        module: trained.
-        begun: its parameters before, by name.
-        pictures: with what it is judged by.
-        machine: where to compute.
-
-    Returns:
-        How much of the way was kept, and the log loss on valid at each of WAYS; none without valid.
+    How much of the way was kept, and the log loss on valid at each of WAYS; the whole way, and none, without valid.
     """
     ended = parameters_of(module)
     scores: dict[float, float] = {}

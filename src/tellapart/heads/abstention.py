@@ -104,13 +104,7 @@ class Abstention:
     promise: SelectiveGuarantee | None = None
 
     def flags(self, probabilities: Probabilities, features: Features, *, last: Depth) -> Flags:
-        """What to say beside answers.
-
-        Args:
-            probabilities: float64 [N, K].
-            features: float32 [N, D].
-            last: the columns of the last depth.
-        """
+        """What to say beside answers float64 [N, K] from features float32 [N, D]; `last` are the last depth."""
         return Flags(
             unsure=None if self.unsure is None else top_probability(probabilities) < self.unsure,
             unlike=None if self.familiar is None else self.familiar.unlike(features[:, last.start : last.stop]),
@@ -175,13 +169,7 @@ def choose_threshold(
       together are false in at most 5 % too.
 
     Where N is too small for max_error even without a mistake, the next of 1, 2, 5, 10, … % that N allows for stands in
-    its place; that depends on N alone as well.
-
-    Args:
-        confidence: float64 [N], the probability of the predicted class on pictures that were not trained on, rounded
-            as by `top_probability`.
-        correct: bool [N].
-        max_error: the largest share of wrong answers, in (0, 1).
+    its place; that depends on N alone as well. Confidences float64 [N] are rounded as by `top_probability`.
     """
     from scipy.special import bdtr
 

@@ -68,14 +68,7 @@ class FoldScorer:
 def held_out_logits(features: Features, labels: Labels, *, folds: Folds, l2: float) -> NDArray[np.float64]:
     """Logits float64 [N, K] of each picture by the head of the fold that lacks it; NaN where the fold is -1.
 
-    Args:
-        features: float32 [N, d], the columns the heads read.
-        labels: int64 [N], every one of 0 to K - 1 present.
-        folds: which fold holds out which row.
-        l2: the strength of every head.
-
-    Raises:
-        DataError: a feature is not finite.
+    Features float32 [N, d] are the columns the heads read; every label int64 [N] from 0 to K - 1 is there.
     """
     classes = int(labels.max()) + 1
     logits = np.full((len(labels), classes), np.nan)

@@ -85,11 +85,7 @@ class Space:
 
 
 def training_space(features: Features) -> Space:
-    """The cheaper of the two spaces for training rows float32 [N, D].
-
-    Raises:
-        DataError: a feature is not finite.
-    """
+    """The cheaper of the two spaces for training rows float32 [N, D]; a DataError where a feature is not finite."""
     standard = column_standard(features)
     if len(features) < min(features.shape[1], ROW_SPACE_LIMIT + 1):
         return _row_space(features, standard)
@@ -106,9 +102,6 @@ def column_standard(features: Features) -> Standard:
     """Mean and inverse deviation of each column, in float64, in one pass over blocks of rows.
 
     The sums are of differences to the first row, so that a large mean does not eat the digits of a small deviation.
-
-    Raises:
-        DataError: a feature is not finite.
     """
     count, width = features.shape
     first = features[0].astype(np.float64)

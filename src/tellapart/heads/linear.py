@@ -37,12 +37,9 @@ class LinearHead:
 
 
 def widen_head(head: LinearHead, present: NDArray[np.int64], *, class_count: int) -> LinearHead:
-    """A head of all K classes from one of those that have training pictures.
+    """A head of all K classes from one of those that have training pictures, at the positions `present` int64 [P].
 
-    Args:
-        head: of P classes.
-        present: int64 [P], the position of each of its columns among all classes.
-        class_count: K; a class that is not present gets weights of zero and the bias ABSENT_LOGIT.
+    A class that is not present gets weights of zero and the bias ABSENT_LOGIT.
     """
     if len(present) == class_count:
         return head

@@ -63,9 +63,9 @@ def search_head(
 ) -> HeadSearch:
     """Choose depths and strength of a multinomial logistic regression, and fit it on the training rows.
 
-    The head minimises, over standardised columns (mean and deviation of the training rows), the mean log loss plus
-    l2 / 2 times the sum of the squared weights; the bias is not penalised. Strengths go from 0.1 down in half decades
-    until the score has not got better by 0.001 nat for two in a row; where 0.1 is best, up from there as well.
+    The head minimises, over standardised columns (mean and deviation of the training rows), the mean log loss plus l2 /
+    2 times the sum of the squared weights; the bias is not penalised. Strengths go from 0.1 down in half decades until
+    the score has not got better by 0.001 nat for two in a row; where 0.1 is best, up from there as well.
 
     Args:
         features: float32 [N, D]; read in place, never copied.

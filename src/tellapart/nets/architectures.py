@@ -49,12 +49,8 @@ class Net:
 def build_net(name: str, *, size: int | None = None, classes: int, dropout: float = 0.0, seed: int) -> Net:
     """The net of that name with fresh weights.
 
-    Args:
-        name: one of NETS.
-        size: the side of its input in pixels; None for its own.
-        classes: K; 1 makes a single logit, for a sigmoid.
-        dropout: the share of features dropped in training before the dense layers.
-        seed: of the weights.
+    `size` is the side of its input in pixels (None: its own). A single class makes a single logit, for a sigmoid;
+    `dropout` is the share of features dropped in training before the dense layers.
 
     Raises:
         UsageError: no net has that name, or it cannot take so small a picture.
@@ -143,10 +139,7 @@ def pooled_first(trunk: torch.nn.Module) -> torch.nn.Module:
 def pixel_layer(*, channels: int, mean: Sequence[float] = MIDDLE, std: Sequence[float] = SPREAD) -> torch.nn.Module:
     """From uint8 [N, S, S, 3] to float32 [N, C, S, S]: (levels - mean) / std; one channel is the mean of three.
 
-    Args:
-        channels: C, 1 or 3.
-        mean: grey levels, one for each channel or one for all.
-        std: grey levels, likewise.
+    Mean and std are in grey levels, one for each channel or one for all.
     """
     module: torch.nn.Module = _pixel_class()(channels, mean, std)
     return module

@@ -44,12 +44,7 @@ def write_checkpoint(path: Path, tensors: Mapping[str, torch.Tensor], document: 
 
 
 def read_checkpoint(path: Path, *, fingerprint: str) -> Checkpoint | None:
-    """The checkpoint of the same training, or None: there is none, it is of another training, or it cannot be read.
-
-    Args:
-        path: the file.
-        fingerprint: of the training, which its document must have under that name.
-    """
+    """The checkpoint of the training with that fingerprint, or None where there is none or it cannot be read."""
     load_safetensors()
     from safetensors import SafetensorError, safe_open
 

@@ -44,10 +44,8 @@ class Machine:
 def open_machine(*, threads: int | None = None, precision: str | None = None) -> Machine:
     """The best device there is, with torch set to compute on it the same way every time.
 
-    Args:
-        threads: cores to use; None for all this process may use. One thread gives the same bits on every run; with
-            several, sums may be taken in another order.
-        precision: "bf16" or "f32"; None for bf16 where it is native.
+    `threads` are the cores to use (None: all this process may). One gives the same bits on every run; with several,
+    sums may be taken in another order. `precision` is "bf16" or "f32", None for bf16 where it is native.
     """
     torch = load_torch()
     device = _device(torch)

@@ -28,15 +28,10 @@ Step = Callable[[Batch], Record]
 
 
 def run_epoch(step: Step, batches: Iterable[Batch], *, on_batch: Callable[[], None] = lambda: None) -> dict[str, float]:
-    """One pass over the batches.
+    """One pass over the batches: loss and accuracy as means over the pictures, nan where there were none.
 
-    Args:
-        step: takes a batch and returns its sums: loss, correct, pictures.
-        batches: each picture once.
-        on_batch: called after each batch.
-
-    Returns:
-        Loss and accuracy as means over the pictures, nan where there were none; pictures, seconds and pictures_per_s.
+    A step takes a batch and returns its sums: loss, correct, pictures. With the means come pictures, seconds and
+    pictures_per_s. `on_batch` is called after each batch.
     """
     started = time.perf_counter()
     sums = {"loss": 0.0, "correct": 0.0, "pictures": 0.0}

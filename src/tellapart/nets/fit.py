@@ -76,8 +76,9 @@ def fit_net(
 ) -> Fitted:
     """Train a module in place, and leave in it the weights of the epoch that did best on valid.
 
-    A checkpoint of the same training is gone on with. The best epoch is that of the least log loss after calibration:
-    a net that is right but too sure of it is mended by its temperature later, so it is not held against it here.
+    A checkpoint of the same training is gone on with; one is written after every epoch. The best epoch is that of the
+    least log loss after calibration: a net that is right but too sure of it is mended by its temperature later, so it
+    is not held against it here.
 
     Args:
         module: from the inputs of a batch to logits [B, K]; placed on the machine.
@@ -85,7 +86,7 @@ def fit_net(
         training: the settings.
         machine: where to compute.
         seed: of dropout, in each epoch anew.
-        checkpoint: the file that is written after every epoch.
+        checkpoint: the file.
         scale: factor on the learning rate of a parameter, by its name.
         progress: told of every step.
         on_epoch: called after every epoch with all rows so far, also those from a checkpoint.

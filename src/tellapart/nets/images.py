@@ -42,11 +42,6 @@ class Squares:
     labels: Labels  # int64 [N]
 
     def __post_init__(self) -> None:
-        """Check what came.
-
-        Raises:
-            ValueError: not one label for each picture.
-        """
         if len(self.pixels) != len(self.labels):
             raise ValueError(f"{len(self.labels)} labels for {len(self.pixels)} pictures")
 
@@ -68,15 +63,10 @@ def read_squares(
     file: Path,
     progress: Progress | None = None,
 ) -> tuple[Squares, tuple[LedgerEntry, ...]]:
-    """Decode some pictures of an index; the readable ones in order, and a ledger entry for each that is not.
+    """Decode some rows of an index; the readable pictures in order, and a ledger entry for each that is not.
 
-    Args:
-        index: the pictures.
-        labels: int64, one for each picture of the index.
-        rows: which pictures.
-        preprocess: how they become squares.
-        file: where they are kept if they are more than IN_MEMORY bytes; written over.
-        progress: told of every picture.
+    `labels`, int64, has one for each picture of the index. More than IN_MEMORY bytes go to the file, which is written
+    over.
 
     Raises:
         OutputError: the file cannot be written, or the disk has too little space for it.
@@ -111,11 +101,7 @@ def read_squares(
 
 
 def prepare_square(index: Index, row: int, preprocess: Preprocess) -> Pixels:
-    """Pixels uint8 [S, S, 3] of one picture of an index.
-
-    Raises:
-        PictureError: it cannot be read.
-    """
+    """Pixels uint8 [S, S, 3] of one picture of an index; a PictureError where it cannot be read."""
     return preprocess.apply(picture_content(index, index.pictures[row])).pixels
 
 
@@ -131,13 +117,6 @@ def training_batches(
 
     The batches are as alike in size as they can be, at most `batch`: a last one of a single picture would have no
     variance for batch normalisation.
-
-    Args:
-        squares: the training pictures.
-        batch: most pictures in a batch, B.
-        augmentation: what is done to them; None for nothing.
-        seed: of order and augmentation.
-        epoch: likewise.
     """
     order = generator(seed, "order", epoch).permutation(len(squares.pixels))
     parts = np.array_split(order, steps_per_epoch(len(order), batch=batch)) if len(order) else []

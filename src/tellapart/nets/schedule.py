@@ -63,15 +63,11 @@ def average_decay(decay: float, *, step: int) -> float:
 
 
 def class_weights(labels: Labels, *, classes: int) -> NDArray[np.float32] | None:
-    """Weights float32 [K] of the classes in the training loss, or None where the classes are alike.
+    """Weights float32 [K] of the classes in the loss on labels int64 [N], or None where the classes are alike.
 
     Where the largest class has at least IMBALANCED times the pictures of the smallest (those without any left aside), a
     class of n pictures weighs 1 / sqrt(n), scaled to a mean of 1 over the pictures. The square root is half way between
     the classes as they come and all classes alike: rare ones are heard, and the probabilities stay near the truth.
-
-    Args:
-        labels: int64 [N], of the training pictures.
-        classes: K.
     """
     counts = np.bincount(labels, minlength=classes).astype(np.float64)
     present = counts > 0
@@ -85,12 +81,9 @@ def class_weights(labels: Labels, *, classes: int) -> NDArray[np.float32] | None
 def build_optimiser(
     module: torch.nn.Module, training: Training, *, scale: Callable[[str], float] = lambda _name: 1.0
 ) -> torch.optim.Optimizer:
-    """The optimiser of what trains in a module.
+    """The optimiser of the parameters of a module that require a gradient.
 
-    Args:
-        module: what is trained; parameters that do not require a gradient are left out.
-        training: the settings.
-        scale: factor on the learning rate of a parameter, by its name, for discriminative rates.
+    `scale` is a factor on the learning rate of a parameter, by its name, for discriminative rates.
     """
     groups: dict[tuple[float, float], list[Any]] = {}
     for name, parameter in module.named_parameters():

@@ -49,15 +49,7 @@ def training_step(
     steps_per_epoch: int,
     weights: NDArray[np.float32] | None = None,
 ) -> Step:
-    """A step that changes the weights: forward, loss, backward, clip, move, average.
-
-    Args:
-        learner: what is changed.
-        training: the settings.
-        machine: where to compute.
-        steps_per_epoch: batches in an epoch.
-        weights: of the K classes in the loss; None for all alike.
-    """
+    """A step that changes the learner: forward, loss with the classes' weights, backward, clip, move, average."""
     torch = load_torch()
     set_training(learner.module)
     balance = None if weights is None else torch.from_numpy(weights).to(machine.device)
@@ -114,10 +106,7 @@ def draw_mixing(mix: float, count: int) -> Mixing:
 def judging_step(module: torch.nn.Module, *, machine: Machine, keep: list[NDArray[np.float64]] | None = None) -> Step:
     """A step that changes nothing: the plain log loss, with dropout off and batch normalisation fixed.
 
-    Args:
-        module: what is judged.
-        machine: where to compute.
-        keep: takes the logits float64 [B, K] of each batch; None keeps none.
+    `keep` takes the logits float64 [B, K] of each batch.
     """
     torch = load_torch()
     module.eval()

@@ -34,15 +34,9 @@ def shown_paths(document: Mapping[str, Any]) -> list[str]:
 
 
 def write_audit_page(path: Path, document: Mapping[str, Any], *, thumbnails: Mapping[str, str]) -> None:
-    """Write the page that shows an audit.
+    """Write the page that shows the document of findings.json, schema 1.
 
-    Args:
-        path: where it goes.
-        document: that of findings.json, schema 1.
-        thumbnails: data URIs by the path of the picture; one that is missing is shown as its name.
-
-    Raises:
-        OutputError: the page cannot be written.
+    A picture without a thumbnail, a data URI by its path, is shown as its name.
     """
     files.write_text(path, render(document, thumbnails=thumbnails))
 

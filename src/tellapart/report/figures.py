@@ -51,11 +51,7 @@ def write_figures(folder: Path, metrics: RunMetrics, evidence: Evidence) -> list
 
 
 def load_matplotlib() -> Any:  # noqa: ANN401 - a module
-    """The module matplotlib, with the parts used here.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
+    """The module matplotlib, with the parts used here."""
     try:
         importlib.import_module("matplotlib.figure")
         return importlib.import_module("matplotlib")

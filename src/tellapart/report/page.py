@@ -31,16 +31,7 @@ TEMPLATES = (
 
 
 def write_report(path: Path, metrics: RunMetrics, evidence: Evidence = NOTHING) -> None:
-    """Write the page that shows a run.
-
-    Args:
-        path: where the page goes; an older one is replaced.
-        metrics: the figures of the run.
-        evidence: what is shown beside them.
-
-    Raises:
-        OutputError: the page cannot be written.
-    """
+    """Write the page that shows a run and the evidence beside its figures."""
     files.write_text(path, render(metrics, evidence))
 
 

@@ -29,13 +29,9 @@ OPAQUE = 0.72  # of the strongest evidence
 def take_shots(
     index: Index, paths: Iterable[str], *, heats: Mapping[str, NDArray[np.int8]], room: int = ROOM
 ) -> dict[str, Shot]:
-    """Small pictures by path, in the order given, for as long as there is room.
+    """Small pictures by path, in the order given, for as long as there is room, in bytes of the page.
 
-    Args:
-        index: where the pictures are.
-        paths: the wanted ones; what is not in the index or cannot be read is left out.
-        heats: heat maps int8 [h, w] of some of them.
-        room: bytes of the page.
+    What is not in the index or cannot be read is left out. Heat maps are int8 [h, w].
     """
     pictures = {picture.path: picture for picture in index.pictures}
     shots: dict[str, Shot] = {}
