@@ -44,7 +44,7 @@ def audit_pictures(
     """
     index = embedded.index
     labels = label_numbers(index.pictures, index.classes)
-    look = look_shortly(index, progress=progress)
+    seen = look_shortly(index, progress=progress)
     return in_order(
         [
             find_unreadable(skipped, looked_at=embedded.ledger),
@@ -52,8 +52,8 @@ def audit_pictures(
             *find_copies(groups, index.pictures),
             find_tiny_classes(index),
             find_imbalance(index),
-            find_metadata(look.properties, labels, classes=index.classes, seed=seed),
-            *find_in_pixels(index.pictures, look.measures),
+            find_metadata([properties for properties, _ in seen], labels, classes=index.classes, seed=seed),
+            *find_in_pixels(index.pictures, [measures for _, measures in seen]),
             find_wrong_labels(embedded, labels, groups=groups, depths=depths, seed=seed, progress=progress),
         ]
     )

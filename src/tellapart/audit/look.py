@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -54,19 +54,15 @@ class Measures:
     detail: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What was seen of each picture, None where it could not be read; properties are None for rows of IDX files too."""
-
-    properties: tuple[Properties | None, ...] = field(repr=False)
-    measures: tuple[Measures | None, ...] = field(repr=False)
+# Of a picture that cannot be read there is neither, of a row of an IDX file there are no properties.
+Look = tuple[Properties | None, Measures | None]
 
 
-def look_shortly(index: Index, *, progress: Progress | None = None) -> Look:
+def look_shortly(index: Index, *, progress: Progress | None = None) -> list[Look]:
     """Read every picture of the index, and measure it."""
     progress = progress or Silent()
     progress.start("Measuring pictures", total=len(index.pictures), unit="pictures")
-    seen: list[tuple[Properties | None, Measures | None]] = []
+    seen: list[Look] = []
     threads = thread_count()
     ahead = look_ahead(
         partial(_look, index), index.pictures, threads=threads, most=2 * threads * HANDFUL, handful=HANDFUL
@@ -76,7 +72,7 @@ def look_shortly(index: Index, *, progress: Progress | None = None) -> Look:
             seen.append(one)
             progress.advance()
     progress.finish()
-    return Look(properties=tuple(one for one, _ in seen), measures=tuple(one for _, one in seen))
+    return seen
 
 
 def file_properties(index: Index) -> tuple[Properties | None, ...]:
@@ -105,7 +101,7 @@ def measure_small(pixels: NDArray[np.uint8]) -> list[Measures]:
     return measures
 
 
-def _look(index: Index, picture: Picture) -> tuple[Properties | None, Measures | None]:
+def _look(index: Index, picture: Picture) -> Look:
     try:
         content = picture_content(index, picture)
         if not isinstance(content, bytes):

@@ -34,11 +34,6 @@ class Decoded:
     notes: tuple[str, ...] = ()  # what was converted, in the order it was done; () for a picture that was used as it is
     orientation: int = 1  # the EXIF orientation (1 to 8) still to apply, see `upright`
 
-    @property
-    def image(self) -> Image.Image:
-        """The pixels as a Pillow image, mode RGB, not yet turned."""
-        return Image.fromarray(self.pixels)
-
 
 def decode(content: bytes, *, at_least: int) -> Decoded:
     """Decode the bytes of one picture file, which will be resized to a side of `at_least` pixels.

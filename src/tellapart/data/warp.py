@@ -5,14 +5,13 @@ Legend: S the side of the square.
 
 from __future__ import annotations
 
-import importlib
 import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tellapart.errors import MissingExtraError
+from tellapart.extras import load
 from tellapart.types import Pixels
 
 Row = tuple[float, float, float]
@@ -72,13 +71,5 @@ def _overhang(row: Row, *, side: int) -> tuple[int, int]:
 
 
 def load_cv2() -> Any:  # noqa: ANN401 - what it types as any array of numbers is uint8 here
-    """The module cv2.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    try:
-        return importlib.import_module("cv2")
-    except ImportError as error:
-        hint = "Install it with: pip install 'tellapart[torch]'"
-        raise MissingExtraError("augmentation needs OpenCV (the package opencv-python-headless)", hint=hint) from error
+    """The module cv2."""
+    return load("cv2", "OpenCV (the package opencv-python-headless)")

@@ -105,9 +105,9 @@ def _suspects(
     """Pairs [P, 2] of places in rows that either way of looking holds for alike, and how many are alike to each [n]."""
     if len(rows) < 2:
         return np.empty((0, 2), np.int64), np.zeros(len(rows), np.int64)
-    seen = near_rows(principal(features[:, columns], rows=rows, width=WIDTH), most=MOST, least=LEAST_SEEN)
-    alike = near_rows(even, odd, most=MOST, least=LEAST_ALIKE)
-    return np.unique(np.concatenate([seen.pairs, alike.pairs]), axis=0), alike.crowd
+    seen, _ = near_rows(principal(features[:, columns], rows=rows, width=WIDTH), most=MOST, least=LEAST_SEEN)
+    alike, crowd = near_rows(even, odd, most=MOST, least=LEAST_ALIKE)
+    return np.unique(np.concatenate([seen, alike]), axis=0), crowd
 
 
 def _halves(miniatures: NDArray[np.uint8], rows: Rows) -> tuple[Points, Points]:

@@ -25,6 +25,7 @@ from tellapart import seeds
 from tellapart.evaluation.advice import Suspicion, advise
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.linear import LinearHead, widen_head
+from tellapart.heads.objective import softmax_loss
 from tellapart.heads.products import one_thread_if_small
 from tellapart.heads.regularization_path import Path
 from tellapart.progress import Progress, Silent
@@ -208,8 +209,7 @@ def fit_head(features: Features, labels: Labels, *, class_count: int, l2: float)
 
 
 def _scored(size: int, logits: NDArray[np.float64], labels: Labels) -> CurveHead:
-    best = logits.max(axis=1)
-    losses = best + np.log(np.exp(logits - best[:, None]).sum(axis=1)) - logits[np.arange(len(labels)), labels]
+    losses, _ = softmax_loss(logits[:, None, :], labels)
     # A class that train lacks has no finite share in the loss; what is told wrong for certain costs 34.5 nats at most.
     return CurveHead(
         size=size, correct=logits.argmax(axis=1) == labels, log_loss=float(np.minimum(losses, 34.5).mean())

@@ -125,7 +125,7 @@ def wrong_label_certainty(
     for part in np.unique(home):
         judged = np.isfinite(own) & (home == part)
         if judged.any():
-            result[judged] = _mixture(own[judged], classes=probabilities.shape[1]).certainty
+            result[judged] = _mixture(own[judged], classes=probabilities.shape[1])[0]
     return result
 
 
@@ -138,21 +138,16 @@ def noisy_temperature(logits: NDArray[np.float64], labels: Labels) -> float:
 
     def loss(log_temperature: float) -> float:
         own = softmax(logits, temperature=math.exp(log_temperature))[np.arange(len(labels)), labels]
-        return _mixture(own, classes=logits.shape[1]).loss + PRIOR_PICTURES * log_temperature**2 / 2
+        return _mixture(own, classes=logits.shape[1])[1] + PRIOR_PICTURES * log_temperature**2 / 2
 
     return math.exp(minimize_scalar(loss, bounds=(-BOUND, BOUND), method="bounded", options={"xatol": 1e-3}).x)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Mixture:
-    """Right and wrong labels: how certain each is wrong, float64 [N], and the sum of the log losses of all, in nats."""
+def _mixture(own: NDArray[np.float64], *, classes: int) -> tuple[NDArray[np.float64], float]:
+    """How certain each label is wrong, float64 [N], and the sum of all log losses in nats, by EM.
 
-    certainty: NDArray[np.float64]
-    loss: float
-
-
-def _mixture(own: NDArray[np.float64], *, classes: int) -> _Mixture:
-    """The most probable mixture of labels whose classes have the probabilities own [N], by EM."""
+    That is in the most probable mixture of labels whose classes have the probabilities own [N].
+    """
     right = own.clip(1e-15, 1.0)
     wrong = (1.0 - right) / max(classes - 1, 1)
     rate = FIRST_RATE
@@ -160,7 +155,7 @@ def _mixture(own: NDArray[np.float64], *, classes: int) -> _Mixture:
         observed = rate * wrong + (1 - rate) * right
         certainty = rate * wrong / observed
         rate = min(float(certainty.mean()), HIGHEST_RATE)
-    return _Mixture(certainty=certainty, loss=-float(np.log(observed).sum()))
+    return certainty, -float(np.log(observed).sum())
 
 
 def _choose(

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import UsageError
+from tellapart.extras import load_torch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -178,8 +179,7 @@ def _trainable_inputs(operations: Iterable[Operation], constants: Mapping[str, N
 
 
 def _convolution(attributes: Mapping[str, Any], maps: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    from torch.nn import functional
-
+    functional = load_torch().nn.functional
     strides, dilations = attributes.get("strides", [1, 1]), attributes.get("dilations", [1, 1])
     maps, padding = _padded(maps, attributes, kernel=list(weight.shape[2:]), strides=strides, dilations=dilations)
     groups = attributes.get("group", 1)
@@ -200,8 +200,7 @@ def _padded(
     value: float = 0.0,
 ) -> tuple[Tensor, list[int]]:
     """The maps and the padding that a torch operator is to add; where the ends differ it is added here instead."""
-    from torch.nn import functional
-
+    functional = load_torch().nn.functional
     if attributes.get("auto_pad", "NOTSET") in ("SAME_UPPER", "SAME_LOWER"):
         needed = [
             max((-(-side // stride) - 1) * stride + (size - 1) * dilation + 1 - side, 0)
@@ -219,8 +218,7 @@ def _padded(
 
 
 def _batch_normalisation(attributes: Mapping[str, Any], maps: Tensor, *statistics: Tensor) -> Tensor:
-    from torch.nn import functional
-
+    functional = load_torch().nn.functional
     scale, shift, mean, variance = statistics
     return functional.batch_norm(
         maps, mean, variance, scale, shift, training=False, eps=attributes.get("epsilon", 1e-5)
@@ -228,16 +226,14 @@ def _batch_normalisation(attributes: Mapping[str, Any], maps: Tensor, *statistic
 
 
 def _clip(_: Mapping[str, Any], maps: Tensor, low: Tensor | None = None, high: Tensor | None = None) -> Tensor:
-    from torch.nn import functional
-
+    functional = load_torch().nn.functional
     if low is None or high is None:
         return maps.clamp(low, high)
     return functional.hardtanh(maps, float(low), float(high))  # as clamp, but its gradient is one pass instead of four
 
 
 def _maximum_pool(attributes: Mapping[str, Any], maps: Tensor) -> Tensor:
-    from torch.nn import functional
-
+    functional = load_torch().nn.functional
     kernel, strides = attributes["kernel_shape"], attributes.get("strides", [1, 1])
     lowest = float("-inf")
     maps, padding = _padded(maps, attributes, kernel=kernel, strides=strides, dilations=[1, 1], value=lowest)
@@ -246,8 +242,7 @@ def _maximum_pool(attributes: Mapping[str, Any], maps: Tensor) -> Tensor:
 
 
 def _average_pool(attributes: Mapping[str, Any], maps: Tensor) -> Tensor:
-    from torch.nn import functional
-
+    functional = load_torch().nn.functional
     kernel, pads = attributes["kernel_shape"], attributes.get("pads", [0, 0, 0, 0])
     inside = bool(attributes.get("count_include_pad", 0))
     strides, ceil = attributes.get("strides", [1, 1]), bool(attributes.get("ceil_mode", 0))
@@ -276,8 +271,7 @@ def _hard_sigmoid(attributes: Mapping[str, Any], maps: Tensor) -> Tensor:
 def _layer_normalisation(
     attributes: Mapping[str, Any], maps: Tensor, scale: Tensor, shift: Tensor | None = None
 ) -> Tensor:
-    from torch.nn import functional
-
+    functional = load_torch().nn.functional
     sides = list(maps.shape[attributes.get("axis", -1) :])
     return functional.layer_norm(maps, sides, scale, shift, attributes.get("epsilon", 1e-5))
 
@@ -293,16 +287,16 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
     "BatchNormalization": _batch_normalisation,
     "Cast": lambda _, maps: maps.float(),  # of the pixels; every other Cast is a stored constant's
     "Clip": _clip,
-    "Concat": lambda attributes, *parts: _torch().cat(parts, attributes["axis"]),
+    "Concat": lambda attributes, *parts: load_torch().cat(parts, attributes["axis"]),
     "Conv": _convolution,
     "Div": lambda _, left, right: left / right,
     "Erf": lambda _, maps: maps.erf(),
     "Flatten": lambda attributes, maps: maps.flatten(attributes.get("axis", 1)),
-    "Gelu": lambda _, maps: _torch().nn.functional.gelu(maps),
+    "Gelu": lambda _, maps: load_torch().nn.functional.gelu(maps),
     "Gemm": _product,
     "GlobalAveragePool": lambda _, maps: maps.float().mean((2, 3), keepdim=True),
     "HardSigmoid": _hard_sigmoid,
-    "HardSwish": lambda _, maps: _torch().nn.functional.hardswish(maps),
+    "HardSwish": lambda _, maps: load_torch().nn.functional.hardswish(maps),
     "Identity": lambda _, maps: maps,
     "LayerNormalization": _layer_normalisation,
     "MatMul": lambda _, left, right: left @ right,
@@ -317,9 +311,3 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
     "Tanh": lambda _, maps: maps.tanh(),
     "Transpose": lambda attributes, maps: maps.permute(attributes["perm"]),
 }
-
-
-def _torch() -> Any:  # noqa: ANN401
-    import torch
-
-    return torch

@@ -27,15 +27,13 @@ from tellapart.extras import load_torch
 from tellapart.finetuning.frozen_part import Views
 from tellapart.finetuning.onnx_in_torch import Stages, trainable_stages, with_weights
 from tellapart.finetuning.split_point import Cut
-from tellapart.heads.calibration import calibrated_losses
 from tellapart.heads.dual_space import Standard
 from tellapart.heads.linear import LinearHead
 from tellapart.nets.device import Machine
-from tellapart.nets.epoch import Batch, run_epoch
-from tellapart.nets.fit import Fitted, OnEpoch, Pictures, fit_net
+from tellapart.nets.epoch import Batch
+from tellapart.nets.fit import Fitted, OnEpoch, Pictures, fit_net, judge
 from tellapart.nets.images import steps_per_epoch
 from tellapart.nets.schedule import Training, class_weights
-from tellapart.nets.steps import judging_step
 from tellapart.progress import Progress
 from tellapart.seeds import generator
 from tellapart.types import Labels
@@ -146,7 +144,7 @@ def keep_part_of_the_way(
     scores: dict[float, float] = {}
     for way in WAYS:
         _move(module, begun, ended, way=way)
-        score = judged_loss(module, pictures, machine=machine)
+        _, score = judge(module, pictures.valid(), machine=machine)
         if score is None:
             break
         scores[way] = score
@@ -250,17 +248,6 @@ def raw_head(module: torch.nn.Module, standard: Standard) -> LinearHead:
     return LinearHead(
         weight=np.ascontiguousarray(weight, np.float32), bias=bias.astype(np.float32), start=0, stop=len(weight)
     )
-
-
-def judged_loss(module: torch.nn.Module, pictures: Pictures, *, machine: Machine) -> float | None:
-    """Log loss on valid after calibration, as epochs are judged; None without valid pictures."""
-    logits: list[NDArray[np.float64]] = []
-    batches = list(pictures.valid())
-    if not batches:
-        return None
-    run_epoch(judging_step(module, machine=machine, keep=logits), batches)
-    labels, found = np.concatenate([batch.labels for batch in batches]), np.concatenate(logits)
-    return float(calibrated_losses(found, labels).mean())
 
 
 def _pictures(start: Start, seen: FrozenOutputs, *, training: Training, seed: int) -> Pictures:

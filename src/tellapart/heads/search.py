@@ -124,7 +124,8 @@ def _plan(
         positions[present[positions] != labels[valid]] = -1
         if (positions >= 0).any():
             return _Plan(
-                scorer=lambda columns: _validation_scorer(features[valid, columns], positions), chosen_by="valid"
+                scorer=lambda columns: ValidationScorer(features=features[valid, columns], labels=positions),
+                chosen_by="valid",
             )
     folds = stratified_folds(known[: len(known) // copies], groups=groups, seed=seed).copied(copies)
     if not folds.count:
@@ -137,10 +138,6 @@ def _plan(
         what = "pictures that always train and are never scored, because their class has no other group"
     note = f"{what}: {alone}" if alone else None
     return _Plan(scorer=lambda _: FoldScorer(folds), chosen_by=f"{folds.count}-fold cross-validation", note=note)
-
-
-def _validation_scorer(features: Features, labels: Labels) -> HeldOutScorer:
-    return ValidationScorer(features=features, labels=labels)
 
 
 def _choices(depths: Sequence[Depth], *, judged: bool) -> dict[str, slice]:

@@ -160,9 +160,10 @@ def _resume(learner: Learner, path: Path, *, fingerprint: str) -> _Course:
     kept = read_checkpoint(path, fingerprint=fingerprint)
     if kept is None:
         return _Course(best=_copied(learner.judged))
-    restore_learner(learner, kept.tensors, step=kept.document["step"])
-    best = {name: value for name, value in kept.tensors.items() if name.startswith(BEST)}
-    return _Course(history=tuple(kept.document["history"]), scores=tuple(kept.document["scores"]), best=best)
+    tensors, document = kept
+    restore_learner(learner, tensors, step=document["step"])
+    best = {name: value for name, value in tensors.items() if name.startswith(BEST)}
+    return _Course(history=tuple(document["history"]), scores=tuple(document["scores"]), best=best)
 
 
 def _epoch(
@@ -176,23 +177,30 @@ def _epoch(
     trained = run_epoch(step, pictures.train(epoch), on_batch=progress.advance)
     if not np.isfinite(trained["loss"]):
         raise TellapartError("the training diverged", where=f"epoch {epoch + 1}", hint="Try another --seed.")
-    logits: list[NDArray[np.float64]] = []
-    labels: list[Labels] = []
-    judge = judging_step(learner.judged, machine=machine, keep=logits)
-    judged = run_epoch(judge, _noted(pictures.valid(), labels))
+    judged, score = judge(learner.judged, pictures.valid(), machine=machine)
     row = {
         "epoch": epoch + 1,
         "train_loss": trained["loss"],
         "train_accuracy": trained["accuracy"],
-        "valid_loss": judged["loss"] if labels else None,
-        "valid_accuracy": judged["accuracy"] if labels else None,
+        "valid_loss": None if score is None else judged["loss"],
+        "valid_accuracy": None if score is None else judged["accuracy"],
         "learning_rate": rate,
         "seconds": round(trained["seconds"] + judged["seconds"], 3),
         "pictures_per_s": round(trained["pictures_per_s"], 1),
     }
+    return row, score
+
+
+def judge(
+    module: torch.nn.Module, batches: Iterable[Batch], *, machine: Machine
+) -> tuple[dict[str, float], float | None]:
+    """The record of an epoch that only judges, and the log loss after calibration; None without a batch."""
+    logits: list[NDArray[np.float64]] = []
+    labels: list[Labels] = []
+    record = run_epoch(judging_step(module, machine=machine, keep=logits), _noted(batches, labels))
     if not labels:
-        return row, None
-    return row, float(calibrated_losses(np.concatenate(logits), np.concatenate(labels)).mean())
+        return record, None
+    return record, float(calibrated_losses(np.concatenate(logits), np.concatenate(labels)).mean())
 
 
 def _noted(batches: Iterable[Batch], labels: list[Labels]) -> Iterable[Batch]:

@@ -5,7 +5,6 @@ Legend: K classes.
 
 from __future__ import annotations
 
-import importlib
 import io
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tellapart import files
-from tellapart.errors import MissingExtraError, one_line
+from tellapart.errors import one_line
 from tellapart.evaluation.run_metrics import RunMetrics
+from tellapart.extras import load
 from tellapart.report.charts import SMOOTHING, chart_data
 from tellapart.report.evidence import Evidence
 
@@ -52,12 +52,9 @@ def write_figures(folder: Path, metrics: RunMetrics, evidence: Evidence) -> list
 
 def load_matplotlib() -> Any:  # noqa: ANN401 - a module
     """The module matplotlib, with the parts used here."""
-    try:
-        importlib.import_module("matplotlib.figure")
-        return importlib.import_module("matplotlib")
-    except ImportError as error:
-        hint = "Install it with: pip install 'tellapart[figures]'"
-        raise MissingExtraError("this needs matplotlib", hint=hint) from error
+    hint = "Install it with: pip install 'tellapart[figures]'"
+    load("matplotlib.figure", "matplotlib", hint=hint)
+    return load("matplotlib", "matplotlib", hint=hint)
 
 
 def write_figure(figure: Any, path: Path, *, kind: str) -> Path:  # noqa: ANN401 - a figure of matplotlib
