@@ -93,12 +93,13 @@ def _judged(probes: Sequence[_Probe], *, examples: str) -> Finding:
         return passed("metadata", "warning", message, facts=_facts(best))
     culprits = sorted(telling, key=lambda probe: (probe.name in FOLLOWS_CONTENT, -probe.skill))
     first = culprits[0]
+    at_most = "at most " if first.p_value <= 1 / PERMUTATIONS else ""
     harmless = " Compressed sizes follow what pictures show, so this may be harmless."
     return found(
         "metadata",
         _severity(culprits),
         f"Without seeing a picture, {first.name} tells the class of {percent(first.accuracy)} right (each class "
-        f"counting alike; chance is {percent(chance)}, p {_p(first.p_value)}). {examples}"
+        f"counting alike; chance is {percent(chance)}, p {at_most}{first.p_value:.4f}). {examples}"
         + harmless
         * (first.name in FOLLOWS_CONTENT),
         facts={**_facts(first), "medians": examples, "follows_content": first.name in FOLLOWS_CONTENT},
@@ -117,10 +118,6 @@ def _severity(culprits: Sequence[_Probe]) -> Severity:
     if not recorded:
         return "note"
     return "error" if max(recorded) >= GREAT_SKILL else "warning"
-
-
-def _p(value: float) -> str:
-    return f"at most {value:.4f}" if value <= 1 / PERMUTATIONS else f"{value:.4f}"
 
 
 def _item(probe: _Probe) -> Item:

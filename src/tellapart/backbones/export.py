@@ -121,14 +121,11 @@ def check_against_torch(backbone: Backbone, run: Callable[[NDArray[np.uint8]], S
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """The exporter talks of its own steps, on standard output, as log lines and as warnings: nothing for a user."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         try:
             yield
         finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
+            logging.disable(before)

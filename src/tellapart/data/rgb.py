@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tellapart.data.tiff import bits_of, is_12_bit, is_inverted, is_unsigned
+from tellapart.data.tiff import bits_of, is_inverted, is_unsigned
 from tellapart.errors import PictureError
 
 LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)  # grey of red, green and blue: ITU-R BT.601
@@ -40,7 +40,8 @@ def stored_as(image: Image.Image, content: bytes) -> Stored:
     bits = _bits(image, content)
     return Stored(
         bits=bits,
-        largest=0 if not deep_grey else 4095 if is_12_bit(image) else 65535,
+        # White of a TIFF of 12 bit is 4095, which Pillow leaves as it is in a mode for 65535.
+        largest=0 if not deep_grey else 4095 if bits_of(image) == 12 else 65535,
         unsigned=is_unsigned(image),
         inverted=is_inverted(image),
     )

@@ -38,11 +38,6 @@ def is_inverted(image: Image.Image) -> bool:
     return _numbers(image, _PHOTOMETRIC) == (0,) and (image.mode in ("I", "F") or image.mode.startswith("I;16"))
 
 
-def is_12_bit(image: Image.Image) -> bool:
-    """Whether white is 4095, which Pillow leaves as it is in a mode for 65535."""
-    return bits_of(image) == 12
-
-
 def is_unsigned(image: Image.Image) -> bool:
     """Whether it holds 32-bit numbers without a sign."""
     return image.mode == "I" and bits_of(image) == 32 and _SIGNED not in _numbers(image, _KIND)

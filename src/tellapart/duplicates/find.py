@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tellapart.data.rgb import LUMA
 from tellapart.duplicates.groups import DuplicateGroup, DuplicatePair, connect, equal_pairs
 from tellapart.duplicates.neighbours import Points, Rows, near_rows, principal, unit
-from tellapart.duplicates.register import likeness
+from tellapart.duplicates.register import blurred, likeness
 from tellapart.features.embed import Embedded
 from tellapart.progress import Progress, Silent
 from tellapart.text import counted
@@ -33,6 +33,7 @@ LEAST_SEEN: Final = 0.4  # cosine of what the base saw, less its mean
 LEAST_ALIKE: Final = 0.9  # correlation of small luminance, where it alone suspects
 LEAST_SCREENED: Final = 0.75  # the same, where the base suspects: a crop moves it further
 GRAIN: Final = 8  # pixels a side of the small luminance
+SHIFT: Final = 0.7  # pixels that it is blurred by
 WHOLE, DETAIL = 0.8, 0.85  # shares that must be explained
 # Where more than this many pictures are alike in small luminance (digits, parts before one camera), some come close by
 # chance, the closer the more there are; what may be left unexplained shrinks in the same measure.
@@ -117,21 +118,12 @@ def _halves(miniatures: NDArray[np.uint8], rows: Rows) -> tuple[Points, Points]:
     for start in range(0, len(rows), STEP):
         chosen = miniatures[rows[start : start + STEP]] @ LUMA
         small[start : start + STEP] = chosen.reshape(-1, GRAIN, side, GRAIN, side).mean(axis=(2, 4))
-    small = _smoothed(small)
+    small = blurred(small, SHIFT)  # so that a small shift matters less
     small -= small.mean(axis=(1, 2), keepdims=True)
     small = unit(small.reshape(len(small), -1)).reshape(small.shape)
     mirrored = small[:, :, ::-1]
     even, odd = (small + mirrored) * HALF, (small - mirrored) * HALF
     return even.reshape(len(small), -1), odd.reshape(len(small), -1)
-
-
-def _smoothed(small: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A blur of 0.7 pixels, so that a small shift matters less."""
-    distance = np.arange(GRAIN)[:, None] - np.arange(GRAIN)
-    weights = np.exp(-(distance**2) / (2 * 0.7**2))
-    weights = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-    smoothed: NDArray[np.float32] = weights @ small @ weights.T
-    return smoothed
 
 
 def _confirmed(

@@ -69,8 +69,8 @@ def _likeness(left: Stack, right: Stack) -> Likeness:
 def _fit(left: Stack, right: Stack) -> Stack:
     """Stretch and shift across, stretch and shift down [P, 4] that lay left over right."""
     place = np.tile(np.array([1, 0, 1, 0], np.float32), (len(left), 1))
-    place = _descend(_halved(_blurred(left, COARSE)), _halved(_blurred(right, COARSE)), place, steps=STEPS[0])
-    return _descend(_blurred(left, FINE), _blurred(right, FINE), place, steps=STEPS[1])
+    place = _descend(_halved(blurred(left, COARSE)), _halved(blurred(right, COARSE)), place, steps=STEPS[0])
+    return _descend(blurred(left, FINE), blurred(right, FINE), place, steps=STEPS[1])
 
 
 def _descend(left: Stack, right: Stack, place: Stack, *, steps: int) -> Stack:
@@ -178,7 +178,7 @@ def _detail(stack: Stack) -> Stack:
     fine, coarse = BAND
     return np.stack(
         [
-            _blurred(stack[..., channel], fine) - _blurred(stack[..., channel], coarse)
+            blurred(stack[..., channel], fine) - blurred(stack[..., channel], coarse)
             for channel in range(stack.shape[3])
         ],
         axis=-1,
@@ -198,7 +198,8 @@ def _halved(stack: Stack) -> Stack:
     return halved
 
 
-def _blurred(stack: Stack, width: float) -> Stack:
+def blurred(stack: Stack, width: float) -> Stack:
+    """Each picture [s, s] blurred by a Gaussian of that width in pixels."""
     matrix = _blur(stack.shape[1], width)
     blurred: Stack = (matrix @ stack @ matrix.T).astype(np.float32, copy=False)
     return blurred

@@ -73,7 +73,9 @@ def read_squares(
     """
     progress = progress or Silent()
     side = preprocess.size
-    pixels = _room((len(rows), side, side, 3), file)
+    shape = (len(rows), side, side, 3)
+    fits = np.prod(shape, dtype=np.int64) <= IN_MEMORY
+    pixels = np.empty(shape, np.uint8) if fits else reserved_array(file, shape=shape, dtype=np.uint8)
     readable = np.ones(len(rows), bool)
     skipped: list[LedgerEntry] = []
 
@@ -136,9 +138,3 @@ def plain_batches(squares: Squares, *, batch: int) -> Iterator[Batch]:
     cuts = [*range(0, len(squares.pixels), batch), len(squares.pixels)]
     for first, last in pairwise(cuts):
         yield Batch(inputs=np.array(squares.pixels[first:last]), labels=squares.labels[first:last])
-
-
-def _room(shape: tuple[int, int, int, int], file: Path) -> NDArray[np.uint8]:
-    if np.prod(shape, dtype=np.int64) <= IN_MEMORY:
-        return np.empty(shape, np.uint8)
-    return reserved_array(file, shape=shape, dtype=np.uint8)

@@ -208,21 +208,19 @@ def weakest_class(test: Mapping[str, Any], names: Sequence[str]) -> dict[str, An
 def measures(*splits: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """A row a measure: its name, what it says, and its figure and interval in each split."""
     return [
-        (name, meaning, *((show(value_of(scores[key])), show_interval(scores, key, show)) for scores in splits))
+        (name, meaning, *(show_figure(scores, key, show) for scores in splits))
         for name, meaning, key, show in labels.MEASURES
     ]
 
 
-def value_of(figure: float | Mapping[str, float]) -> float:
-    """The number of a figure that may stand alone or with its interval."""
-    return figure["value"] if isinstance(figure, Mapping) else figure
-
-
-def show_interval(scores: Mapping[str, Any], key: str, show: Callable[[float], str]) -> str:
-    """Both ends of the interval of a figure, "" where none was measured."""
-    figure = scores[key] if isinstance(scores[key], Mapping) else scores.get("intervals", {}).get(key, {})
+def show_figure(scores: Mapping[str, Any], key: str, show: Callable[[float], str]) -> tuple[str, str]:
+    """A figure that may stand alone or with its interval, and both ends of that, "" where none was measured."""
+    figure = scores[key]
+    if not isinstance(figure, Mapping):
+        figure = {"value": figure, **scores.get("intervals", {}).get(key, {})}
     low, high = figure.get("low"), figure.get("high")
-    return "" if low is None or high is None else f"{show(low)} {words.DASH} {show(high)}"
+    ends = "" if low is None or high is None else f"{show(low)} {words.DASH} {show(high)}"
+    return show(figure["value"]), ends
 
 
 def spread(selected: Mapping[str, Any]) -> dict[str, Any]:
