@@ -34,8 +34,7 @@ RANKS: Final[Mapping[str, int]] = {"error": 0, "warning": 1, "note": 2}
 class Item:
     """One case of a finding."""
 
-    # the pictures it is about, as the ledger writes them; () where it is about no single picture
-    paths: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()  # the pictures it is about, as the ledger writes them
     text: str = ""  # the case in a few words
     details: Mapping[str, Any] = field(default_factory=dict)  # its figures, ready for JSON
 
@@ -53,8 +52,7 @@ class Finding:
     advice: str = ""  # what to do about it; "" where nothing was found
     count: int = 0  # how many cases there are; 0 where nothing was found
     items: tuple[Item, ...] = ()  # the cases, the worst first
-    # the figures and names in the message, ready for JSON, so that it can be said in another language
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)  # figures and names of the message, for other languages
 
     @property
     def title(self) -> str:

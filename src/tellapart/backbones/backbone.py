@@ -19,8 +19,7 @@ class Backbone:
     name: str  # what the user calls it
     graph: bytes  # the ONNX file
     preprocess: Preprocess  # how a picture becomes the square the graph is fed with
-    # the number of features of each depth, from early to late; the last is the base's last layer
-    widths: Mapping[str, int]
+    widths: Mapping[str, int]  # features of each depth, from early to late; the last is the base's last layer
     # the graph's outputs float32 [N, width] to be joined into one feature row, in the order of widths; one output may
     # hold all depths joined already
     outputs: tuple[str, ...]

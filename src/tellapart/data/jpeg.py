@@ -26,11 +26,8 @@ class JpegHeader:
     """What the segments before the first scan say."""
 
     orientation: int = 1  # EXIF orientation, 1 to 8; 1 where there is none or where it makes no sense
-    # bytes that a decoder keeps for the whole picture at full size, however small it is to come out: 0 where the file
-    # has a single scan of 8 x 8 blocks that follow one another
-    coefficients: int = 0
-    # fewer cannot hold what the frame announces: Huffman codes take a bit at least for each 8 x 8 block
-    least_bytes: int = 0
+    coefficients: int = 0  # bytes kept for the whole picture at full size; 0 for a single scan of 8 x 8 blocks
+    least_bytes: int = 0  # what the frame announces takes: a bit at least for each 8 x 8 block (Huffman)
 
 
 def read_jpeg_header(content: bytes) -> JpegHeader:

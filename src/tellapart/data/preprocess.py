@@ -39,8 +39,7 @@ class Preprocess:
     size: int  # S, the side of the square in pixels, 8 to 2048
     colour: Literal["RGB"] = "RGB"  # the order of the channels
     fit: Literal["squash"] = "squash"  # "squash": both sides are scaled to S, nothing is cut off and nothing is padded
-    # "bilinear": the antialiased triangle filter, see `tellapart.data.resize`
-    resample: Literal["bilinear"] = "bilinear"
+    resample: Literal["bilinear"] = "bilinear"  # the antialiased triangle filter, see `data.resize`
 
     def __post_init__(self) -> None:
         if type(self.size) is not int or not SMALLEST <= self.size <= LARGEST:

@@ -24,8 +24,7 @@ class DuplicatePair:
     # "bytes": the files are equal; "pixels": what is decoded from them is equal; "near": one is an edit of the other
     # (resized, recompressed, slightly cropped, mirrored, brightened, re-toned)
     kind: Kind
-    # 1 where they are equal; else the share of the detail of one that the other explains, 0 to 1
-    similarity: float = 1.0
+    similarity: float = 1.0  # 1 where they are equal; else the share of one's detail that the other explains
     mirrored: bool = False  # whether one is the mirror image of the other
 
 

@@ -59,15 +59,12 @@ class Materials:
     train: slice  # the rows of train
     valid: slice  # the rows of valid, which the curve is judged on
     columns: slice  # the features that the head reads: slice(head.start, head.stop) of the one that was chosen
-    # the head that was trained on just these rows, which saves the longest fit; None where it was trained on more than
-    # them
-    head: LinearHead | None = None
+    head: LinearHead | None = None  # trained on just these rows, which saves the longest fit
     l2: float  # its strength
     seed: int  # of folds and draws
     depths: Sequence[Depth] = ()  # the columns of each depth
     paths: Sequence[str] = ()  # of the training pictures
-    # int64, of the training pictures; those of one number belong together. None for none
-    groups: NDArray[np.int64] | None = None
+    groups: NDArray[np.int64] | None = None  # int64, one number for training pictures that belong together
 
 
 def learning_curve(

@@ -93,8 +93,7 @@ class RunMetrics:
     command: str = ""  # how the run was asked for; "" from Python
     seed: int  # of everything random
     recipe: str  # what was trained, by name
-    # the largest share of wrong answers that was asked for; None in a run of an older version
-    max_error: float | None = None
+    max_error: float | None = None  # of wrong answers, the largest share asked for; None in a run of an older version
     data_path: str | None = None  # where the data was; None in a run of an older version
     backbone: Mapping[str, Any]  # `name`, `digest`, `size` in pixels and `precision` of the base that answers
     classes: tuple[str, ...]  # K names, in the order of every column
@@ -105,8 +104,7 @@ class RunMetrics:
     leaks: tuple[Mapping[str, Any], ...] = ()  # pictures whose like is in a split before theirs
     duplicates: Mapping[str, int] = field(default_factory=dict)  # how many groups of each kind of copy there are
     together: Mapping[str, Any] = field(default_factory=dict)  # how groups were kept on one side of the splits
-    # when an answer is unsure or a picture unlike the training set, and what is promised
-    thresholds: Mapping[str, Any] = field(default_factory=dict)
+    thresholds: Mapping[str, Any] = field(default_factory=dict)  # of unsure and unlike, and the promise
     temperature: float  # what logits are divided by
     selected: Mapping[str, Any]  # what was chosen, and out of what
     findings: tuple[Mapping[str, Any], ...] = ()  # what an audit that costs nothing found

@@ -34,8 +34,7 @@ class HeatMap:
     target: int  # the position of the class it is about
     class_name: str  # its name
     logit: float  # the logit of that class, before the temperature, in the pass the map is from
-    # what the head adds to the logit whatever the picture; None where the map does not add up to the logit
-    bias: float | None = None
+    bias: float | None = None  # what the head adds to every logit; None where the map does not add up to it
 
     @property
     def evidence(self) -> Values:

@@ -51,12 +51,9 @@ class Flags:
 class SelectiveGuarantee:
     """What can be said of the answers that are sure enough."""
 
-    # the least confidence, to six decimals, of an answer that stands; None where too few pictures were there to promise
-    # anything
-    threshold: float | None
+    threshold: float | None  # least confidence of an answer that stands; None with too few pictures to promise
     asked: float  # the largest share of wrong answers that was asked for
-    # the largest share of wrong answers that is promised, with 95 % confidence; None with no threshold
-    error: float | None
+    error: float | None  # that is promised, with 95 % confidence; None with no threshold
     pictures: int  # N
     needed: int  # the pictures it takes to promise what was asked if not one of them is told wrong
 
@@ -98,10 +95,8 @@ class Abstention:
     """What a model abstains by."""
 
     unsure: float | None = None  # the least confidence of an answer that stands; None where there is no such threshold
-    # what pictures like the training set look like; None where that is not known
-    familiar: OutOfDistribution | None = None
-    # what the threshold was chosen for; None where that is not known any more
-    promise: SelectiveGuarantee | None = None
+    familiar: OutOfDistribution | None = None  # what pictures like the training set look like
+    promise: SelectiveGuarantee | None = None  # what the threshold was chosen for
 
     def flags(self, probabilities: Probabilities, features: Features, *, last: Depth) -> Flags:
         """What to say beside answers float64 [N, K] from features float32 [N, D]; `last` are the last depth."""

@@ -28,8 +28,7 @@ class ValidationScorer:
     """Scores on the pictures of a valid split."""
 
     features: Features  # float32 [M, d] of the columns in question
-    # int64 [M]; -1 for a picture of a class that no training picture has: no strength helps it, so it is left out
-    labels: Labels
+    labels: Labels  # int64 [M]; -1, left out, for a class without a training picture, which no strength helps
 
     def score(self, path: Path, fit: Fit) -> Score:
         parameters = fit.parameters[0]

@@ -53,8 +53,7 @@ class Space:
     scale: Vector  # float64 [d]
     features: Features  # float32 [N, D], the training rows the space was made of
     standard: Standard  # how the columns of features are standardised
-    # float64 [N, N], the lower Cholesky factor whose float32 copy is matrix; None where d is D
-    triangle: Matrix | None = None
+    triangle: Matrix | None = None  # float64 [N, N], the Cholesky factor that matrix is a copy of; None where d is D
 
     def block(self, rows: slice) -> NDArray[np.float32]:
         """Some rows of the matrix, C-ordered as BLAS wants them."""

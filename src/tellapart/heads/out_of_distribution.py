@@ -28,8 +28,7 @@ class OutOfDistribution:
     """What pictures like the training set look like to the base."""
 
     types: NDArray[np.float16]  # float16 [R, d], directions of length one
-    # the least cosine with the nearest of them that is like the training set; None to call none unlike
-    threshold: float | None
+    threshold: float | None  # the least cosine with the nearest of them that is like the training set
 
     def unlike(self, last: Features) -> NDArray[np.bool_]:
         """Whether each row of the last depth float32 [N, d] is unlike them, bool [N]."""

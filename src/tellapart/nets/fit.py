@@ -45,8 +45,7 @@ class Pictures:
     train: Callable[[int], Iterable[Batch]]  # the batches of an epoch, by its number; each picture once
     steps: int  # how many batches those are
     weights: NDArray[np.float32] | None = None  # float32 [K] of the classes in the loss; None for all alike
-    # the batches to judge by, always in the same order; none where there is nothing to judge by
-    valid: Callable[[], Iterable[Batch]]
+    valid: Callable[[], Iterable[Batch]]  # to judge by, always in the same order; none where there is nothing
     fingerprint: str  # of the pictures and of what is done to them: another one makes a checkpoint void
 
 
@@ -55,8 +54,7 @@ class Fitted:
     """How a training went; the best weights are in the module."""
 
     epoch: int  # the epoch whose weights were kept, counted from 1
-    # its log loss on valid, after the temperature that suits it; None where there was nothing to judge by
-    score: float | None
+    score: float | None  # its log loss on valid after calibration; None where there was nothing to judge by
     # a row an epoch: epoch, train_loss, train_accuracy, valid_loss, valid_accuracy, learning_rate, seconds,
     # pictures_per_s; JSON-ready
     history: tuple[Row, ...]

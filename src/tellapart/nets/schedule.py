@@ -38,11 +38,8 @@ class Training:
     # (Zhang et al. 2018; of activations, Verma et al. 2019); 0 leaves them as they are
     mix: float = 0.0
     clip: float | None = None  # largest norm of all gradients together; None does not clip
-    # decay per step of the moving average of the weights, which is what is judged and kept; None keeps the weights as
-    # they are
-    average: float | None = None
-    # epochs without a better valid score after which training stops; None never stops early
-    patience: int | None = None
+    average: float | None = None  # decay a step of the average of the weights that is judged and kept; None: no average
+    patience: int | None = None  # epochs without a better valid score after which training stops; None: never
 
 
 def learning_rate(training: Training, *, step: int, steps_per_epoch: int) -> float:

@@ -54,8 +54,7 @@ class Shot:
     kind: str  # its media type
     width: int  # in pixels
     height: int  # in pixels
-    # a small PNG with transparency that is stretched over the picture; None where there is none
-    heat: bytes | None = None
+    heat: bytes | None = None  # a small PNG with transparency that is stretched over the picture
 
     @property
     def size(self) -> int:
@@ -70,10 +69,8 @@ class Evidence:
     answers: tuple[Answer, ...] = ()  # every test picture's
     ledger: tuple[tuple[str, str, int], ...] = ()  # (status, reason, how many files), the most frequent first
     history: tuple[Mapping[str, Any], ...] = ()  # the rows of history.jsonl
-    # the document of analysis.json, {} where no longer look was taken
-    analysis: Mapping[str, Any] = field(default_factory=dict)
-    # training pictures whose labels may be wrong, the surest first; None where nobody looked
-    suspects: tuple[SuspectCard, ...] | None = None
+    analysis: Mapping[str, Any] = field(default_factory=dict)  # of analysis.json, {} where there is none
+    suspects: tuple[SuspectCard, ...] | None = None  # the surest first; None where nobody looked
     shots: Mapping[str, Shot] = field(default_factory=dict)  # small pictures by path
     without: str = ""  # why there are no pictures, a clause; "" where there are
 
