@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,7 +27,7 @@ from tellapart.finetuning.frozen_part import Views
 from tellapart.finetuning.onnx_in_torch import Stages, trainable_stages, with_weights
 from tellapart.finetuning.split_point import Cut
 from tellapart.heads.dual_space import Standard
-from tellapart.heads.linear import LinearHead
+from tellapart.heads.linear import LinearHead, row_blocks
 from tellapart.nets.device import Machine
 from tellapart.nets.epoch import Batch
 from tellapart.nets.fit import Fitted, OnEpoch, Pictures, fit_net, judge
@@ -272,6 +271,5 @@ def view_batches(seen: FrozenOutputs, *, batch: int, seed: int, epoch: int) -> I
 
 
 def valid_batches(seen: FrozenOutputs) -> Iterator[Batch]:
-    cuts = [*range(0, len(seen.valid), JUDGED_TOGETHER), len(seen.valid)]
-    for first, last in pairwise(cuts):
-        yield Batch(inputs=np.array(seen.valid[first:last]), labels=seen.valid_labels[first:last])
+    for rows in row_blocks(len(seen.valid), size=JUDGED_TOGETHER):
+        yield Batch(inputs=np.array(seen.valid[rows]), labels=seen.valid_labels[rows])

@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +21,7 @@ from tellapart.data.prefetch import look_ahead
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import PictureError
 from tellapart.features.embed import compact_rows, picture_content
+from tellapart.heads.linear import row_blocks
 from tellapart.nets.epoch import Batch
 from tellapart.nets.mapped_file import reserved_array
 from tellapart.progress import Progress, Silent
@@ -48,8 +48,8 @@ class Squares:
     def digest(self) -> str:
         """sha256 of shape, pixels and labels: what a checkpoint must have been trained on."""
         digest = hashlib.sha256(str(self.pixels.shape).encode())
-        for first in range(0, len(self.pixels), TOGETHER):
-            digest.update(self.pixels[first : first + TOGETHER].tobytes())
+        for rows in row_blocks(len(self.pixels), size=TOGETHER):
+            digest.update(self.pixels[rows].tobytes())
         digest.update(self.labels.tobytes())
         return digest.hexdigest()
 
@@ -135,6 +135,5 @@ def training_batches(
 
 def plain_batches(squares: Squares, *, batch: int) -> Iterator[Batch]:
     """Every picture once, in order, as it is: for pictures that judge."""
-    cuts = [*range(0, len(squares.pixels), batch), len(squares.pixels)]
-    for first, last in pairwise(cuts):
-        yield Batch(inputs=np.array(squares.pixels[first:last]), labels=squares.labels[first:last])
+    for rows in row_blocks(len(squares.pixels), size=batch):
+        yield Batch(inputs=np.array(squares.pixels[rows]), labels=squares.labels[rows])
