@@ -25,16 +25,10 @@ NEAR_ENOUGH = 1e-4  # of the objective, for held-out logits: what is asked of th
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationScorer:
-    """Scores on the pictures of a valid split.
+    """Scores on the pictures of a valid split."""
 
-    Attributes:
-        features: float32 [M, d] of the columns in question.
-        labels: int64 [M]; -1 for a picture of a class that no training picture has: no strength helps it, so it is
-            left out.
-    """
-
-    features: Features
-    labels: Labels
+    features: Features  # float32 [M, d] of the columns in question
+    labels: Labels  # int64 [M]; -1, left out, for a class without a training picture, which no strength helps
 
     def score(self, path: Path, fit: Fit) -> Score:
         parameters = fit.parameters[0]
@@ -73,14 +67,7 @@ class FoldScorer:
 def held_out_logits(features: Features, labels: Labels, *, folds: Folds, l2: float) -> NDArray[np.float64]:
     """Logits float64 [N, K] of each picture by the head of the fold that lacks it; NaN where the fold is -1.
 
-    Args:
-        features: float32 [N, d], the columns the heads read.
-        labels: int64 [N], every one of 0 to K - 1 present.
-        folds: which fold holds out which row.
-        l2: the strength of every head.
-
-    Raises:
-        DataError: a feature is not finite.
+    Features float32 [N, d] are the columns the heads read; every label int64 [N] from 0 to K - 1 is there.
     """
     classes = int(labels.max()) + 1
     logits = np.full((len(labels), classes), np.nan)

@@ -29,19 +29,11 @@ Map = Callable[[Parameters], Parameters]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Minimum:
-    """Where the search for a minimum ended.
+    """Where the search for a minimum ended."""
 
-    Attributes:
-        parameters: float64 [P, K, d + 1].
-        value: the objective there, float64 [P].
-        iterations: how many steps were taken.
-        converged: whether every problem reached the tolerance, or the noise of float32.
-    """
-
-    parameters: Parameters
-    value: PerProblem
-    iterations: int
-    converged: bool
+    parameters: Parameters  # float64 [P, K, d + 1]
+    value: PerProblem  # the objective there, float64 [P]
+    iterations: int  # how many steps were taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +68,13 @@ def minimise(function: Function, start: Parameters, *, metric: Map, tolerance: f
         slope = inner(point.gradient, direction)
         done |= -slope / 2 <= tolerance * np.abs(point.value)
         if done.all():
-            return Minimum(parameters=point.parameters, value=point.value, iterations=iteration, converged=True)
+            return Minimum(parameters=point.parameters, value=point.value, iterations=iteration)
         direction[done], slope[done] = 0.0, 0.0
         following, moved = _step(function, point, direction, slope)
         done |= ~moved
         pairs.append(_pair(point, following))
         point = following
-    return Minimum(parameters=point.parameters, value=point.value, iterations=iterations, converged=False)
+    return Minimum(parameters=point.parameters, value=point.value, iterations=iterations)
 
 
 def _inverse_hessian(pairs: deque[_Pair], metric: Map, gradient: Parameters) -> Parameters:

@@ -16,7 +16,6 @@ from tellapart.heads.dual_space import Space
 from tellapart.heads.lbfgs import Minimum, minimise
 from tellapart.heads.objective import Objective, Parameters, squared_norm
 from tellapart.heads.preconditioner import Curvature, curvature_at
-from tellapart.heads.products import Single
 from tellapart.types import Labels
 
 TOLERANCE = 1e-6  # of the objective: held-out log loss is then right to 2e-4 nat, see docs/log.md
@@ -29,19 +28,12 @@ GAIN = 1e-3  # nat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """A fit on all training rows.
+    """A fit on all training rows."""
 
-    Attributes:
-        l2: its strength.
-        parameters: float64 [1, K, d + 1].
-        log_loss: the mean log loss on the training rows, without the penalty.
-        iterations: steps it took.
-    """
-
-    l2: float
-    parameters: Parameters
-    log_loss: float
-    iterations: int
+    l2: float  # its strength
+    parameters: Parameters  # float64 [1, K, d + 1]
+    log_loss: float  # the mean log loss on the training rows, without the penalty
+    iterations: int  # steps it took
 
 
 class Path:
@@ -69,7 +61,8 @@ class Path:
 
     def fit(self, l2: float, *, tolerance: float = TOLERANCE) -> Fit:
         """Fit at strength l2, in the metric that the curvature of the last solution makes."""
-        objective = Objective(space=self.space, labels=self.labels, row_weights=_evenly(len(self.labels)), l2=l2)
+        evenly = np.full((len(self.labels), 1), 1 / len(self.labels), dtype=np.float32)
+        objective = Objective(space=self.space, labels=self.labels, row_weights=evenly, l2=l2)
         cold = not self._last.any()
         if cold:
             near = minimise_at(
@@ -97,10 +90,6 @@ def minimise_at(
     """Minimise the objective from start, in the metric that the curvature and the strength make."""
     metric = curvature.metric(objective.l2)
     return minimise(objective.value_and_gradient, start, metric=metric, tolerance=tolerance, iterations=iterations)
-
-
-def _evenly(count: int) -> Single:
-    return np.full((count, 1), 1 / count, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
