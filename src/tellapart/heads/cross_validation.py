@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.folds import Folds
+from tellapart.heads.lbfgs import minimise
 from tellapart.heads.linear import row_blocks
 from tellapart.heads.objective import Objective, Parameters, scaled, softmax_loss
 from tellapart.heads.products import one_thread_if_small, product
-from tellapart.heads.regularization_path import TOLERANCE, Fit, Path, Score, minimise_at
+from tellapart.heads.regularization_path import TOLERANCE, Fit, Path, Score
 from tellapart.types import Features, Labels
 
 COLUMNS = 128  # folds times classes that are fitted together: bounds what the minimiser keeps
@@ -96,7 +97,8 @@ def _fit_folds(
     trains = folds.fold[:, None] != numbers
     weights = (trains / trains.sum(axis=0)).astype(np.float32)
     objective = Objective(space=path.space, labels=path.labels, row_weights=weights, l2=l2)
-    return minimise_at(objective, start, curvature=path.curvature, tolerance=tolerance).parameters
+    metric = path.curvature.metric(l2)
+    return minimise(objective.value_and_gradient, start, metric=metric, tolerance=tolerance).parameters
 
 
 def _fill_held_out(
