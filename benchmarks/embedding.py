@@ -26,7 +26,7 @@ from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine, native_precision
 from tellapart.data.scan import scan
 from tellapart.features.cache import open_cache
-from tellapart.features.embed import embed, prepare_content
+from tellapart.features.embed import embed
 from tellapart.types import Index
 
 READY = 256  # distinct tensors kept in memory; the engine's work does not depend on what they show
@@ -74,7 +74,7 @@ def main() -> None:
         index = replace(index, pictures=index.pictures[: arguments.pictures])
         backbone = load_backbone("lite0")
         contents = [picture.file.read_bytes() for picture in index.pictures[:READY]]
-        tensors = np.stack([prepare_content(content, backbone).pixels for content in contents])
+        tensors = np.stack([backbone.preprocess.apply(content).pixels for content in contents])
         engine = Engine(backbone, precision=native_precision())
         bare_rate(engine, tensors, pictures=READY)
         rounds = []

@@ -14,12 +14,12 @@ def test_look_shortly__reads_properties_and_pixels(tmp_path):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"\xff\xd8\xff nothing")
     index = index_of_paths([plain, turned, broken])
-    look = look_shortly(index)
-    assert look.properties[0] == Properties(width=50, height=30, size=plain.stat().st_size, form="PNG", exif=False)
-    assert look.properties[1].exif
-    assert look.properties[2] is None
-    assert look.measures[2] is None
-    assert file_properties(index) == look.properties
+    properties, measures = zip(*look_shortly(index), strict=True)
+    assert properties[0] == Properties(width=50, height=30, size=plain.stat().st_size, form="PNG", exif=False)
+    assert properties[1].exif
+    assert properties[2] is None
+    assert measures[2] is None
+    assert file_properties(index) == properties
 
 
 def test_file_properties__of_a_file_that_is_gone_are_unknown(tmp_path):

@@ -63,7 +63,7 @@ def test_audit__suspects_the_flipped_label_in_json_and_csv(audited):
 def test_audit__shows_the_pictures_in_the_page(audited):
     folder, _ = audited
     page = (folder / "audit.html").read_text()
-    assert page.count("data:image/jpeg;base64,") >= 4
+    assert page.count("data:image/webp;base64,") >= 4
     assert page.count("<script") == 1  # its two switches
     assert "train/cat/broken.png" in page
 

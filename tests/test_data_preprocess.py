@@ -85,20 +85,20 @@ def test_apply__notes_come_through_and_bad_bytes_are_an_error():
         Preprocess(size=16).apply(b"nothing")
 
 
-def test_apply_array__grey_and_rgb():
+def test_apply__pixels_in_grey_and_rgb():
     rows = make_pixels(1, width=28, height=28)
-    assert np.ptp(Preprocess(size=32).apply_array(rows[:, :, 0]).pixels, axis=2).max() == 0
+    assert np.ptp(Preprocess(size=32).apply(rows[:, :, 0]).pixels, axis=2).max() == 0
     expected = Image.fromarray(rows).resize((32, 32), Image.Resampling.BILINEAR)
-    assert largest_difference(Preprocess(size=32).apply_array(rows).pixels, expected) <= 1
+    assert largest_difference(Preprocess(size=32).apply(rows).pixels, expected) <= 1
 
 
 @pytest.mark.parametrize(
     "rows",
     [np.zeros((4, 4), np.float32), np.zeros((4, 4, 4), np.uint8), np.zeros(4, np.uint8), np.zeros((0, 4), np.uint8)],
 )
-def test_apply_array__other_shapes_are_refused(rows):
+def test_apply__pixels_of_other_shapes_are_refused(rows):
     with pytest.raises(ValueError, match="expected uint8"):
-        Preprocess(size=32).apply_array(rows)
+        Preprocess(size=32).apply(rows)
 
 
 def test_from_json__round_trip():

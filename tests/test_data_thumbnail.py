@@ -1,7 +1,7 @@
 import numpy as np
 
-from pictures import make_pixels
-from tellapart.data.thumbnail import SIDE, Miniature
+from pictures import encode, make_pixels, orientation_exif
+from tellapart.data.thumbnail import SIDE, Miniature, small_picture
 
 
 def test_miniature__comes_back_from_its_bytes():
@@ -24,3 +24,11 @@ def test_miniature__the_digest_is_of_the_pixels():
     other = pixels.copy()
     other[3, 4, 1] ^= 1
     assert Miniature.of(pixels).digest == Miniature.of(pixels.copy()).digest != Miniature.of(other).digest
+
+
+def test_small_picture__upright_and_bounded_and_never_enlarged():
+    content = encode(make_pixels(0, width=800, height=400), "JPEG", exif=orientation_exif(6))
+    assert small_picture(content, longest=150).size == (75, 150)
+    assert small_picture(content, longest=900).size == (400, 800)
+    shown = small_picture(np.zeros((10, 20), np.uint8), longest=5)
+    assert (shown.mode, shown.size) == ("RGB", (5, 2))

@@ -53,7 +53,6 @@ def test_find_duplicates__bytes_pixels_and_edits(look, tmp_path):
     assert groups[1].pairs[0].mirrored
     assert 0.9 < groups[1].pairs[0].similarity <= 1
     assert all(not pair.mirrored for pair in groups[2].pairs)
-    assert [group.kind for group in find_duplicates(embedded, near=False)] == ["pixels"]
 
 
 def test_find_duplicates__a_crowd_of_pictures_that_are_alike_is_no_group(look, tmp_path):

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tellapart.evaluation import suspects
 from tellapart.evaluation.suspects import (
     find_suspects,
     out_of_fold_probabilities,
@@ -73,11 +74,15 @@ def test_find_suspects__one_part_with_wrong_labels_does_not_spoil_the_other():
     assert apart[parts == 1].sum() < whole[parts == 1].sum()
 
 
-def test_find_suspects__finds_more_at_a_lower_precision():
+def test_find_suspects__finds_more_at_a_lower_precision(monkeypatch):
     features, labels = clouds()
     given_labels, _ = flipped(labels, share=0.06)
     probabilities = judged(features, given_labels)
-    few, many = (find_suspects(probabilities, given_labels, precision=share) for share in (0.95, 0.5))
+    found = []
+    for share in (0.95, 0.5):
+        monkeypatch.setattr(suspects, "PRECISION", share)
+        found.append(find_suspects(probabilities, given_labels))
+    few, many = found
     assert len(few) < len(many)
     assert few == many[: len(few)]
 

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 
 import tellapart.explain.explain as module
-from pictures import write_picture
 from tellapart.backbones.engine import native_precision
 from tellapart.bundle.bundle import read_bundle
 from tellapart.commands.predict import predict
 from tellapart.data.scan import index_of_paths, scan
-from tellapart.explain.explain import explain_pictures, shown_pixels
+from tellapart.explain.explain import explain_pictures
 from tellapart.explain.overlay import overlay
 
 # The same picture alone and among others: bit for bit the same here, but no engine promises that.
@@ -84,10 +83,3 @@ def test_explain_pictures__idx_rows_have_no_file_of_their_own(model, tmp_path):
     classifier, engine = model
     found = list(explain_pictures(classifier, scan(tmp_path), engine=engine))
     assert [one.pixels.shape for one in found] == [(28, 28, 3)] * 2
-
-
-def test_shown_pixels__upright_and_bounded(tmp_path):
-    path = write_picture(tmp_path / "a.png", width=300, height=100)
-    assert shown_pixels(path.read_bytes(), longest=150).shape == (50, 150, 3)
-    assert shown_pixels(path.read_bytes(), longest=900).shape == (100, 300, 3)
-    assert shown_pixels(np.zeros((10, 20), np.uint8), longest=5).shape == (2, 5, 3)

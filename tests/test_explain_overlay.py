@@ -1,14 +1,10 @@
 """A heat map laid over its picture."""
 
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
 
-from pictures import make_pixels
 from tellapart.explain.heat_map import HeatMap
-from tellapart.explain.overlay import evidence_limit, evidence_strength, fitted, overlay, overlay_bytes
+from tellapart.explain.overlay import evidence_limit, evidence_strength, overlay
 
 
 def heat_map(values, *, bias=None):
@@ -46,17 +42,3 @@ def test_evidence__spreads_the_bias_over_the_places():
     heat = heat_map([[0.1, 0.2], [0.3, 0.4]], bias=-2.0)
     np.testing.assert_allclose(heat.evidence, [[-1.6, -1.2], [-0.8, -0.4]], atol=1e-6)
     assert heat.evidence.mean() == pytest.approx(heat.values.sum() + heat.bias)
-
-
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-def test_overlay_bytes__an_image_file_of_the_size_asked_for(kind):
-    content = overlay_bytes(make_pixels(2, width=120, height=60), heat_map([[0, 1], [1, 0]]), longest=40, kind=kind)
-    image = Image.open(io.BytesIO(content))
-    assert (image.format, image.size) == (kind, (40, 20))
-
-
-def test_fitted__never_enlarges():
-    pixels = make_pixels(2, width=30, height=20)
-    assert fitted(pixels, longest=100) is pixels
-    assert fitted(pixels, longest=15).shape == (10, 15, 3)
-    assert fitted(make_pixels(2, width=300, height=2), longest=30).shape == (1, 30, 3)

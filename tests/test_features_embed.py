@@ -14,11 +14,8 @@ from tellapart.data.scan import index_of_paths, scan
 from tellapart.data.thumbnail import SIDE
 from tellapart.features.cache import Entry, entry_key, open_cache
 from tellapart.features.embed import (
-    LOOK_AHEAD,
-    Ready,
     compact_rows,
     embed,
-    prepared_pictures,
 )
 from tellapart.progress import Silent
 
@@ -148,39 +145,7 @@ def test_embed__an_interrupt_keeps_what_was_seen(tmp_path, backbone, engine, aft
         again = embed(index, backbone, cache=cache, engine=engine)
     assert again.fresh <= 40 - after
     assert again.features.tobytes() == embed(index, backbone, engine=engine).features.tobytes()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]
-
-
-def test_prepared_pictures__never_run_further_ahead_than_allowed(tmp_path):
-    index = index_of_paths([write_picture(tmp_path / "a.png")] * 500)
-    furthest, lock = [0], threading.Lock()
-
-    def prepare(row):
-        with lock:
-            furthest[0] = max(furthest[0], row)
-        return Ready(row=row)
-
-    rows = []
-    for ready in prepared_pictures(index, prepare):
-        rows.append(ready.row)
-        assert furthest[0] < len(rows) + LOOK_AHEAD
-    assert rows == list(range(500))
-
-
-def test_prepared_pictures__an_error_ends_the_threads(tmp_path):
-    index = index_of_paths([write_picture(tmp_path / "a.png")] * 200)
-    started = []
-
-    def prepare(row):
-        started.append(row)
-        if row == 20:
-            raise ZeroDivisionError
-        return Ready(row=row)
-
-    with pytest.raises(ZeroDivisionError):
-        list(prepared_pictures(index, prepare))
-    assert len(started) <= 20 + LOOK_AHEAD + 1
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
 
 
 @given(st.integers(0, 30), st.data())

@@ -26,6 +26,7 @@ from tellapart.finetuning.tune import (  # noqa: E402
 from tellapart.heads.dual_space import column_standard  # noqa: E402
 from tellapart.heads.linear import LinearHead  # noqa: E402
 from tellapart.nets.device import open_machine  # noqa: E402
+from tellapart.nets.fit import Pictures  # noqa: E402
 from tellapart.nets.schedule import Training  # noqa: E402
 from tellapart.progress import Silent  # noqa: E402
 
@@ -172,11 +173,12 @@ def test_keep_part_of_the_way__ends_where_valid_is_best(kind, machine, monkeypat
     with torch.no_grad():
         module.weight.add_(1.0)
 
-    def judged(module, _pictures, *, machine):
-        return loss(float((module.weight - begun["weight"]).detach().mean()))
+    def judged(module, _batches, *, machine):
+        return {}, loss(float((module.weight - begun["weight"]).detach().mean()))
 
-    monkeypatch.setattr("tellapart.finetuning.tune.judged_loss", judged)
-    way, scores = keep_part_of_the_way(module, begun, None, machine=machine)
+    monkeypatch.setattr("tellapart.finetuning.tune.judge", judged)
+    pictures = Pictures(train=lambda _epoch: [], steps=0, valid=list, fingerprint="")
+    way, scores = keep_part_of_the_way(module, begun, pictures, machine=machine)
     assert way == expected
     assert scores == pytest.approx({way: loss(way) for way in WAYS}, abs=1e-5)
     torch.testing.assert_close(module.weight - begun["weight"], torch.full((2, 1), expected))

@@ -19,19 +19,19 @@ def unchanged(gradient):
 
 def test_minimise__finds_the_minimum_of_each_problem_of_a_batch():
     result = minimise(bowls, np.zeros((2, 1, 3)), metric=unchanged, tolerance=1e-14)
-    assert result.converged
+    assert result.iterations < 300
     np.testing.assert_allclose(result.parameters[:, 0], [[1, 1, 1], [2, 2, 2]], atol=1e-6)
     np.testing.assert_allclose(result.value, [1, 2])
 
 
 def test_minimise__needs_one_step_in_the_right_metric():
     result = minimise(bowls, np.zeros((2, 1, 3)), metric=lambda g: g / [1.0, 10.0, 1000.0], tolerance=1e-12)
-    assert (result.iterations, result.converged) == (1, True)
+    assert result.iterations == 1
 
 
-def test_minimise__stops_at_the_limit_and_says_so():
+def test_minimise__stops_at_the_limit():
     result = minimise(bowls, np.zeros((2, 1, 3)), metric=unchanged, tolerance=1e-14, iterations=1)
-    assert (result.iterations, result.converged) == (1, False)
+    assert result.iterations == 1
 
 
 def test_minimise__shortens_a_step_that_goes_too_far():
@@ -40,7 +40,6 @@ def test_minimise__shortens_a_step_that_goes_too_far():
         return value, gradient
 
     result = minimise(steep, np.full((1, 1, 2), 6.0), metric=unchanged, tolerance=1e-12)
-    assert result.converged
     assert result.value[0] == pytest.approx(2.0)
 
 

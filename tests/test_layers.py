@@ -1,11 +1,17 @@
 """The layer rule: a module imports only from the layers above its own, never from below."""
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
 
 import tellapart
+from pictures import write_classes
+from tellapart.commands.train import train
+from tellapart.data import preprocess
+from tellapart.heads.objective import Objective
+from tellapart.runs import analysis
 
 PACKAGE = Path(tellapart.__file__).parent
 BOTTOM = ("errors", "extras", "files", "seeds", "progress", "shape", "types", "text")
@@ -110,3 +116,31 @@ def test_contributing__the_map_lists_every_layer_in_order():
     assert rows[0].split("the bottom")[0].split() == list(BOTTOM)
     named = [row.split()[0].removesuffix("/").removesuffix(".py") for row in rows[1:]]
     assert named == [layer for layer in LAYERS if layer != "__main__"]
+
+
+DEEPEST = 10  # frames of ours, the command's own included
+
+
+def test_train__is_no_deeper_than_ten_frames_to_the_mathematics_and_to_a_decoded_picture(tmp_path, monkeypatch):
+    """Counted on the main path; the longer look at a small run, which is another job, is left out."""
+    deepest = {}
+
+    def counting(name, function):
+        def counted(*given, **more):
+            frame, frames = sys._getframe(1), 1
+            while frame is not None:
+                frames += PACKAGE in Path(frame.f_code.co_filename).parents
+                frame = frame.f_back
+            deepest[name] = max(frames, deepest.get(name, 0))
+            return function(*given, **more)
+
+        return counted
+
+    gradient = Objective.value_and_gradient
+    monkeypatch.setattr(Objective, "value_and_gradient", counting("mathematics", gradient))
+    monkeypatch.setattr(preprocess, "decode", counting("picture", preprocess.decode))
+    monkeypatch.setattr(analysis, "CHEAP", 0)
+    data = write_classes(tmp_path / "data", {"cat": 12, "dog": 12})
+    train(data, out=tmp_path / "run", size=64)
+    assert set(deepest) == {"mathematics", "picture"}
+    assert max(deepest.values()) <= DEEPEST

@@ -20,9 +20,9 @@ def test_restore_learner__goes_on_to_the_same_bits(optimiser, tmp_path):
     run_steps(straight, training, 3)
     write_checkpoint(tmp_path / "c.safetensors", learner_tensors(straight), {"fingerprint": "x", "step": 3})
     run_steps(straight, training, 3)
-    kept = read_checkpoint(tmp_path / "c.safetensors", fingerprint="x")
+    tensors, document = read_checkpoint(tmp_path / "c.safetensors", fingerprint="x")
     resumed = learner_of(tiny(seed=1), training, average=True)
-    restore_learner(resumed, kept.tensors, step=kept.document["step"])
+    restore_learner(resumed, tensors, step=document["step"])
     run_steps(resumed, training, 3)
     expected = learner_tensors(straight)
     found = learner_tensors(resumed)
@@ -38,7 +38,7 @@ def test_restore_learner__memory_order_is_the_parameter_s(tmp_path):
     learner.optimiser.step()
     write_checkpoint(tmp_path / "c.safetensors", learner_tensors(learner), {"fingerprint": "x"})
     fresh = learner_of(torch.nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last), training)
-    restore_learner(fresh, read_checkpoint(tmp_path / "c.safetensors", fingerprint="x").tensors, step=1)
+    restore_learner(fresh, read_checkpoint(tmp_path / "c.safetensors", fingerprint="x")[0], step=1)
     state = fresh.optimiser.state[fresh.module.weight]["exp_avg"]
     assert state.stride() == module.weight.stride()
     assert torch.equal(state, learner.optimiser.state[module.weight]["exp_avg"])
@@ -49,7 +49,7 @@ def test_read_checkpoint__none_of_another_training(tmp_path):
     assert read_checkpoint(path, fingerprint="x") is None
     write_checkpoint(path, {"a": torch.ones(2)}, {"fingerprint": "x"})
     assert read_checkpoint(path, fingerprint="y") is None
-    assert read_checkpoint(path, fingerprint="x").tensors["a"].tolist() == [1, 1]
+    assert read_checkpoint(path, fingerprint="x")[0]["a"].tolist() == [1, 1]
 
 
 def test_read_checkpoint__damaged_is_none(tmp_path):

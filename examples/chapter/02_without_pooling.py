@@ -9,16 +9,23 @@ pixels of the digit, and a dense layer on all of them would have nearly 16 milli
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from common import facts, parser, run_example, shapes, total
-from tellapart.commands.summary import summarise
+from tellapart.extras import load_torch
+from tellapart.nets.summary import trace_layers
 
 DENSE = 512
+SIDE = 28  # pixels
+WIDTHS = (32, 64, 64)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser(__doc__).parse_args(arguments)
-    layers = summarise("mnist-convnet-without-pooling")
+    torch = load_torch()
+    convolutions = [torch.nn.Conv2d(before, width, 3) for before, width in pairwise((1, *WIDTHS))]
+    module = torch.nn.Sequential(*convolutions)
+    layers = trace_layers(module, lambda: module(torch.zeros((1, 1, SIDE, SIDE))))
     height, width, channels = layers[-1].shape
     numbers = height * width * channels
     facts(

@@ -17,10 +17,11 @@ from pathlib import Path
 from common import accuracy, base_size, facts, figures_of, find_data, parser, run_example, run_folder, run_of, total
 from tellapart.backbones.catalogue import find_base
 from tellapart.commands.train import train
-from tellapart.nets.summary import summarise_net
+from tellapart.extras import load_timm, load_torch
+from tellapart.nets.summary import Layer, trace_layers
 from tellapart.progress import listener
 
-CHAPTER = "vgg16-chapter-head"
+SIDE = 150  # pixels
 
 
 def fit(options: argparse.Namespace) -> Path:
@@ -37,9 +38,22 @@ def fit(options: argparse.Namespace) -> Path:
     )[0]
 
 
+def chapter_net(*, frozen: bool) -> list[Layer]:
+    """VGG16 without its top, flatten, dense 256, dense 1, layer by layer; nothing is computed."""
+    torch = load_torch()
+    nn = torch.nn
+    with torch.device("meta"):
+        base = load_timm().create_model("vgg16", pretrained=False).features
+        base.requires_grad_(requires_grad=not frozen)
+        images = torch.zeros((1, 3, SIDE, SIDE))
+        width = base(images).numel()
+        module = nn.Sequential(base, nn.Flatten(), nn.Linear(width, 256), nn.ReLU(), nn.Linear(256, 1))
+        return trace_layers(module, lambda: module(images))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parser(__doc__, base=True).parse_args(arguments)
-    free, frozen = (summarise_net(CHAPTER, frozen=fixed) for fixed in (False, True))
+    free, frozen = (chapter_net(frozen=fixed) for fixed in (False, True))
     tensors = [str(sum(layer.trainable for layer in layers)) for layers in (free, frozen)]
     run = run_of(12, options)
     figures = figures_of(run)

@@ -11,35 +11,28 @@ HINT: Final = "Install it with: pip install 'tellapart[torch]'"
 
 
 def load_torch() -> Any:  # noqa: ANN401 - a module
-    """The module torch.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    return _load("torch", "PyTorch")
+    """The module torch."""
+    return load("torch", "PyTorch")
 
 
 def load_timm() -> Any:  # noqa: ANN401 - a module
-    """The module timm.
+    """The module timm."""
+    return load("timm", "timm")
+
+
+def load_safetensors() -> Any:  # noqa: ANN401 - a module
+    """The module safetensors.torch, and with it torch."""
+    load_torch()
+    return load("safetensors.torch", "safetensors")
+
+
+def load(module: str, called: str, *, hint: str = HINT) -> Any:  # noqa: ANN401 - a module
+    """A module by name, and what it is called where it is missed.
 
     Raises:
         MissingExtraError: it is not installed.
     """
-    return _load("timm", "timm")
-
-
-def load_safetensors() -> Any:  # noqa: ANN401 - a module
-    """The module safetensors.torch, and with it torch.
-
-    Raises:
-        MissingExtraError: one of them is not installed.
-    """
-    load_torch()
-    return _load("safetensors.torch", "safetensors")
-
-
-def _load(module: str, called: str) -> Any:  # noqa: ANN401 - a module
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise MissingExtraError(f"this needs {called}", hint=HINT) from error
+        raise MissingExtraError(f"this needs {called}", hint=hint) from error

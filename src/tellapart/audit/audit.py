@@ -38,19 +38,13 @@ def audit_pictures(
     seed: int,
     progress: Progress,
 ) -> tuple[Finding, ...]:
-    """All findings, what was found first and the worst first.
+    """All findings about what a base saw, what was found first and the worst first.
 
-    Args:
-        embedded: what a base saw in every picture.
-        skipped: files that were passed over before anything was opened.
-        groups: rows of embedded that show the same.
-        depths: the columns of each depth of the base.
-        seed: of folds and permutations.
-        progress: told of every stage.
+    `skipped` are files that were passed over before anything was opened, `groups` the rows that show the same.
     """
     index = embedded.index
     labels = label_numbers(index.pictures, index.classes)
-    look = look_shortly(index, progress=progress)
+    seen = look_shortly(index, progress=progress)
     return in_order(
         [
             find_unreadable(skipped, looked_at=embedded.ledger),
@@ -58,22 +52,15 @@ def audit_pictures(
             *find_copies(groups, index.pictures),
             find_tiny_classes(index),
             find_imbalance(index),
-            find_metadata(look.properties, labels, classes=index.classes, seed=seed),
-            *find_in_pixels(index.pictures, look.measures),
+            find_metadata([properties for properties, _ in seen], labels, classes=index.classes, seed=seed),
+            *find_in_pixels(index.pictures, [measures for _, measures in seen]),
             find_wrong_labels(embedded, labels, groups=groups, depths=depths, seed=seed, progress=progress),
         ]
     )
 
 
 def cheap_findings(embedded: Embedded, *, seed: int) -> tuple[Finding, ...]:
-    """What costs less than a second for any number of pictures.
-
-    Unreadable pictures, class sizes, headers of a sample of files, miniatures.
-
-    Args:
-        embedded: what a base saw in every picture.
-        seed: of folds and permutations.
-    """
+    """What costs less than a second: unreadable pictures, class sizes, headers of a sample of files, miniatures."""
     index = embedded.index
     sample = replace(index, pictures=index.pictures[:: -(-len(index.pictures) // PROBED) or 1])
     properties = file_properties(sample)

@@ -14,12 +14,7 @@ Pictures = Sequence[Picture]
 
 
 def find_copies(groups: Groups, pictures: Pictures) -> tuple[Finding, ...]:
-    """All findings of this family.
-
-    Args:
-        groups: rows that show the same.
-        pictures: the picture of each row.
-    """
+    """All findings of this family, about groups of rows that show the same and the picture of each row."""
     return (
         find_conflicts(groups, pictures),
         find_leaks(groups, pictures),

@@ -32,43 +32,27 @@ RANKS: Final[Mapping[str, int]] = {"error": 0, "warning": 1, "note": 2}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One case of a finding.
+    """One case of a finding."""
 
-    Attributes:
-        paths: the pictures it is about, as the ledger writes them; () where it is about no single picture.
-        text: the case in a few words.
-        details: its figures, ready for JSON.
-    """
-
-    paths: tuple[str, ...] = ()
-    text: str = ""
-    details: Mapping[str, Any] = field(default_factory=dict)
+    paths: tuple[str, ...] = ()  # the pictures it is about, as the ledger writes them
+    text: str = ""  # the case in a few words
+    details: Mapping[str, Any] = field(default_factory=dict)  # its figures, ready for JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was looked for.
+    """One thing that was looked for."""
 
-    Attributes:
-        code: stable, a key of TITLES.
-        outcome: "found", "passed", or "not applicable" (the message says why it could not be looked for).
-        severity: "error": figures made with this data would mislead; "warning": they may; "note": worth knowing. What
-            was not found has the severity it would have had.
-        message: one sentence with the figures.
-        advice: what to do about it; "" where nothing was found.
-        count: how many cases there are; 0 where nothing was found.
-        items: the cases, the worst first.
-        facts: the figures and names in the message, ready for JSON, so that it can be said in another language.
-    """
-
-    code: str
-    outcome: Outcome
+    code: str  # stable, a key of TITLES
+    outcome: Outcome  # "found", "passed", or "not applicable" (the message says why it could not be looked for)
+    # "error": figures made with this data would mislead; "warning": they may; "note": worth knowing. What was not found
+    # has the severity it would have had
     severity: Severity
-    message: str
-    advice: str = ""
-    count: int = 0
-    items: tuple[Item, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    message: str  # one sentence with the figures
+    advice: str = ""  # what to do about it; "" where nothing was found
+    count: int = 0  # how many cases there are; 0 where nothing was found
+    items: tuple[Item, ...] = ()  # the cases, the worst first
+    facts: Mapping[str, Any] = field(default_factory=dict)  # figures and names of the message, for other languages
 
     @property
     def title(self) -> str:

@@ -5,10 +5,10 @@ Legend: N pictures, S the side of the square that is looked at.
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,9 @@ from PIL import Image
 from tellapart.backbones.engine import thread_count
 from tellapart.data.decode import decode
 from tellapart.data.pillow import quiet_pillow
+from tellapart.data.prefetch import look_ahead
 from tellapart.data.resize import squash
+from tellapart.data.rgb import LUMA
 from tellapart.errors import PictureError
 from tellapart.features.embed import picture_content
 from tellapart.progress import Progress, Silent
@@ -26,65 +28,51 @@ from tellapart.types import Index, Picture, Pixels
 SIDE = 224  # pixels; what is blurred for a base that looks at 224
 HANDFUL = 16  # pictures a thread takes at once
 AT_ONCE = 1024  # small pictures
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 SHARP_BLOCK = 56  # pixels; a picture is as sharp as its sharpest sixteenth, for a background may well be out of focus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Properties:
-    """What can be known of a picture without seeing it.
+    """What can be known of a picture without seeing it."""
 
-    Attributes:
-        width: in pixels, as stored.
-        height: in pixels, as stored.
-        size: of the file, in bytes.
-        form: JPEG, PNG, …
-        exif: whether the file has EXIF data.
-    """
-
-    width: int
-    height: int
-    size: int
-    form: str
-    exif: bool
+    width: int  # in pixels, as stored
+    height: int  # in pixels, as stored
+    size: int  # of the file, in bytes
+    form: str  # JPEG, PNG, …
+    exif: bool  # whether the file has EXIF data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measures:
-    """A few figures of the pixels, looked at as a square of SIDE pixels; grey levels are 0 to 255.
+    """A few figures of the pixels, looked at as a square of SIDE pixels; grey levels are 0 to 255."""
 
-    Attributes:
-        low: the grey level that a tenth of the picture is darker than.
-        high: the grey level that a twentieth of the picture is brighter than.
-        spread: the standard deviation of the grey levels.
-        detail: how much neighbouring pixels differ for the contrast there is, in the sharpest sixteenth: the standard
-            deviation of the Laplacian over that of the grey levels.
-    """
-
-    low: float
-    high: float
-    spread: float
+    low: float  # the grey level that a tenth of the picture is darker than
+    high: float  # the grey level that a twentieth of the picture is brighter than
+    spread: float  # the standard deviation of the grey levels
+    # how much neighbouring pixels differ for the contrast there is, in the sharpest sixteenth: the standard deviation
+    # of the Laplacian over that of the grey levels
     detail: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What was seen of each picture, None where it could not be read; properties are None for rows of IDX files too."""
-
-    properties: tuple[Properties | None, ...] = field(repr=False)
-    measures: tuple[Measures | None, ...] = field(repr=False)
+# Of a picture that cannot be read there is neither, of a row of an IDX file there are no properties.
+Look = tuple[Properties | None, Measures | None]
 
 
-def look_shortly(index: Index, *, progress: Progress | None = None) -> Look:
+def look_shortly(index: Index, *, progress: Progress | None = None) -> list[Look]:
     """Read every picture of the index, and measure it."""
     progress = progress or Silent()
     progress.start("Measuring pictures", total=len(index.pictures), unit="pictures")
-    seen: list[tuple[Properties | None, Measures | None]] = []
-    for some in _in_threads(index, index.pictures):
-        seen += some
-        progress.advance(len(some))
+    seen: list[Look] = []
+    threads = thread_count()
+    ahead = look_ahead(
+        partial(_look, index), index.pictures, threads=threads, most=2 * threads * HANDFUL, handful=HANDFUL
+    )
+    with contextlib.closing(ahead):
+        for one in ahead:
+            seen.append(one)
+            progress.advance()
     progress.finish()
-    return Look(properties=tuple(one for one, _ in seen), measures=tuple(one for _, one in seen))
+    return seen
 
 
 def file_properties(index: Index) -> tuple[Properties | None, ...]:
@@ -113,13 +101,7 @@ def measure_small(pixels: NDArray[np.uint8]) -> list[Measures]:
     return measures
 
 
-def _in_threads(index: Index, pictures: Sequence[Picture]) -> Iterator[list[tuple[Properties | None, Measures | None]]]:
-    handfuls = [pictures[first : first + HANDFUL] for first in range(0, len(pictures), HANDFUL)]
-    with ThreadPoolExecutor(thread_count(), thread_name_prefix="measure") as pool:
-        yield from pool.map(lambda some: [_look(index, picture) for picture in some], handfuls)
-
-
-def _look(index: Index, picture: Picture) -> tuple[Properties | None, Measures | None]:
+def _look(index: Index, picture: Picture) -> Look:
     try:
         content = picture_content(index, picture)
         if not isinstance(content, bytes):

@@ -31,6 +31,7 @@ PERMUTATIONS = 1000
 LEVEL = 0.01  # of a false alarm, over all properties together
 LEAST_SKILL = 0.1  # of the way from chance to perfect; less, however certain, gives no class away
 GREAT_SKILL = 0.5
+SHOWN = 4  # classes whose medians are told
 FEWEST = 20  # pictures; of fewer nothing can be told
 
 TOGETHER = "everything together"
@@ -63,11 +64,7 @@ def find_metadata(
 ) -> Finding:
     """Whether properties of N files predict their labels int64 [N] better than chance.
 
-    Args:
-        properties: None for a picture that is no file of its own, or cannot be read.
-        labels: positions in classes.
-        classes: the K class names.
-        seed: of folds and permutations.
+    They are None for a picture that is no file of its own, or cannot be read.
     """
     kept = [row for row, one in enumerate(properties) if one is not None]
     present, known = np.unique(labels[kept], return_inverse=True)
@@ -96,12 +93,13 @@ def _judged(probes: Sequence[_Probe], *, examples: str) -> Finding:
         return passed("metadata", "warning", message, facts=_facts(best))
     culprits = sorted(telling, key=lambda probe: (probe.name in FOLLOWS_CONTENT, -probe.skill))
     first = culprits[0]
+    at_most = "at most " if first.p_value <= 1 / PERMUTATIONS else ""
     harmless = " Compressed sizes follow what pictures show, so this may be harmless."
     return found(
         "metadata",
         _severity(culprits),
         f"Without seeing a picture, {first.name} tells the class of {percent(first.accuracy)} right (each class "
-        f"counting alike; chance is {percent(chance)}, p {_p(first.p_value)}). {examples}"
+        f"counting alike; chance is {percent(chance)}, p {at_most}{first.p_value:.4f}). {examples}"
         + harmless
         * (first.name in FOLLOWS_CONTENT),
         facts={**_facts(first), "medians": examples, "follows_content": first.name in FOLLOWS_CONTENT},
@@ -122,10 +120,6 @@ def _severity(culprits: Sequence[_Probe]) -> Severity:
     return "error" if max(recorded) >= GREAT_SKILL else "warning"
 
 
-def _p(value: float) -> str:
-    return f"at most {value:.4f}" if value <= 1 / PERMUTATIONS else f"{value:.4f}"
-
-
 def _item(probe: _Probe) -> Item:
     details = {
         "property": probe.name,
@@ -136,12 +130,10 @@ def _item(probe: _Probe) -> Item:
     return Item(text=f"{probe.name}: {percent(probe.accuracy)} of pictures told without seeing them", details=details)
 
 
-def _examples(
-    properties: Sequence[Properties | None], labels: Labels, classes: Sequence[str], *, shown: int = 4
-) -> str:
+def _examples(properties: Sequence[Properties | None], labels: Labels, classes: Sequence[str]) -> str:
     """Medians of the first classes, so that a reader sees what differs."""
     parts = []
-    for label in np.unique(labels)[:shown]:
+    for label in np.unique(labels)[:SHOWN]:
         own = [one for one, place in zip(properties, labels, strict=True) if one is not None and place == label]
         if own:
             width, height, size = np.median([(one.width, one.height, one.size) for one in own], axis=0)

@@ -11,12 +11,7 @@ from tellapart.types import LedgerEntry
 
 
 def find_unreadable(entries: Sequence[LedgerEntry], *, looked_at: Sequence[LedgerEntry]) -> Finding:
-    """Files that were skipped.
-
-    Args:
-        entries: what was passed over before anything was opened (no picture by its name and first bytes, a loop).
-        looked_at: one entry for each picture of the index.
-    """
+    """Files that were skipped, of the pictures of the index; the entries are of what was passed over before."""
     skipped = [entry for entry in looked_at if entry.status == "skipped"]
     strangers = counted(len(entries), "file that is no picture was", "files that are no pictures were")
     others = f" Besides, {strangers} passed over." if entries else ""

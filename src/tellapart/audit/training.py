@@ -29,11 +29,5 @@ def tell_findings(embedded: Embedded, *, seed: int, progress: Progress) -> tuple
 def with_conflicts(
     findings: Sequence[Finding], groups: Sequence[DuplicateGroup], pictures: Sequence[Picture]
 ) -> list[dict[str, Any]]:
-    """All findings of a training, ready for JSON, with the one about pictures under two labels, known only now.
-
-    Args:
-        findings: those of `tell_findings`.
-        groups: rows of pictures that show the same.
-        pictures: the picture of each row.
-    """
+    """All findings of a training, ready for JSON, with the one about pictures under two labels, known only now."""
     return [finding.to_json() for finding in in_order([*findings, find_conflicts(groups, pictures)])]

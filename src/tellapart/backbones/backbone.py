@@ -14,24 +14,17 @@ from tellapart.types import Depth
 
 @dataclass(frozen=True, kw_only=True)
 class Backbone:
-    """A frozen base. Its graph takes uint8 RGB [N, H, W, 3] and normalises by itself.
+    """A frozen base. Its graph takes uint8 RGB [N, H, W, 3] and normalises by itself."""
 
-    Attributes:
-        name: what the user calls it.
-        graph: the ONNX file.
-        preprocess: how a picture becomes the square the graph is fed with.
-        widths: the number of features of each depth, from early to late; the last is the base's last layer.
-        outputs: the graph's outputs float32 [N, width] to be joined into one feature row, in the order of widths; one
-            output may hold all depths joined already.
-        entry: the tensor that is fed with prepared squares [N, S, S, 3]: the graph's input, or one behind a resize
-            of the graph's own.
-    """
-
-    name: str
-    graph: bytes
-    preprocess: Preprocess
-    widths: Mapping[str, int]
+    name: str  # what the user calls it
+    graph: bytes  # the ONNX file
+    preprocess: Preprocess  # how a picture becomes the square the graph is fed with
+    widths: Mapping[str, int]  # features of each depth, from early to late; the last is the base's last layer
+    # the graph's outputs float32 [N, width] to be joined into one feature row, in the order of widths; one output may
+    # hold all depths joined already
     outputs: tuple[str, ...]
+    # the tensor that is fed with prepared squares [N, S, S, 3]: the graph's input, or one behind a resize of the
+    # graph's own
     entry: str = "images"
 
     @cached_property

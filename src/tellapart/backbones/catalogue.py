@@ -46,12 +46,9 @@ def load_backbone(name: str, *, size: int | None = None) -> Backbone:
 
 
 def find_base(name: str, *, size: int | None = None, weights: Path | None = None) -> Backbone:
-    """The base of that name.
+    """The base of that name, one of BACKBONES or whatever timm calls one, for squares of that size (None: its own).
 
-    Args:
-        name: one of BACKBONES, or whatever timm calls a base.
-        size: the side of its input square in pixels; None for its own.
-        weights: a file with the weights of a base of timm; None for those timm downloads.
+    `weights` is a file with the weights of a base of timm; None for those timm downloads.
 
     Raises:
         UsageError: no base has that name, its weights cannot be had, or it cannot take that size.

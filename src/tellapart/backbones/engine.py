@@ -40,13 +40,7 @@ class Engine:
     """One compiled base. Pictures go in by `submit`, feature rows come back through a function, out of order."""
 
     def __init__(self, backbone: Backbone, *, pictures: int | None = None, precision: str) -> None:
-        """Compile the base for requests of so many pictures in one precision ("bf16", "f16" or "f32").
-
-        Args:
-            backbone: the base.
-            pictures: B; None for what suits the size of its pictures.
-            precision: one of PRECISIONS.
-        """
+        """Compile the base for requests of so many pictures (None: what suits their size) in one of PRECISIONS."""
         openvino = load_openvino()
         core = openvino.Core()
         side = backbone.preprocess.size
@@ -73,11 +67,9 @@ class Engine:
         self.threads = threads
 
     def submit(self, images: Pixels, deliver: Deliver) -> None:
-        """Queue up to B pictures; waits while every request is busy, so memory stays bounded.
+        """Queue n pictures uint8 [n, S, S, 3], 1 <= n <= B; waits while every request is busy, so memory stays bounded.
 
-        Args:
-            images: uint8 [n, S, S, 3] with 1 <= n <= B; the rest of the request is padded and its rows dropped.
-            deliver: called once from another thread with float32 [n, D].
+        `deliver` is called once from another thread with float32 [n, D]. The rest of the request is padding.
         """
         self._raise_failure()
         count = len(images)
@@ -130,16 +122,24 @@ def _deliver(
         failures.append(error)
 
 
-def between(model: Any, *, entry: str, outputs: tuple[str, ...]) -> Any:  # noqa: ANN401
-    """The part of a model from one tensor, fed with uint8 [N, S, S, 3], to the named outputs and nothing else.
+def named_tensors(model: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Every tensor of a model by name."""
+    return {name: output for node in model.get_ordered_ops() for output in node.outputs() for name in output.names}
+
+
+def between(model: Any, *, entry: str, outputs: Sequence[str], tensors: Sequence[Any] = ()) -> Any:  # noqa: ANN401
+    """The part of a model from one tensor, fed with uint8 [N, S, S, 3], to the named outputs and then other tensors.
 
     Raises:
         KeyError: the model has no such tensor.
     """
     openvino = load_openvino()
-    tensors = {name: output for node in model.get_ordered_ops() for output in node.outputs() for name in output.names}
     results = {name: result for result in model.get_results() for name in result.input_value(0).names}
     squares = openvino.opset13.parameter([-1, -1, -1, 3], np.uint8, name="squares")
-    for consumer in tensors[entry].get_target_inputs():
+    more = [
+        next((results[name] for name in tensor.names if name in results), None) or openvino.opset13.result(tensor)
+        for tensor in tensors
+    ]
+    for consumer in named_tensors(model)[entry].get_target_inputs():
         consumer.replace_source_output(squares.output(0))
-    return openvino.Model([results[name] for name in outputs], [squares], model.get_friendly_name())
+    return openvino.Model([*(results[name] for name in outputs), *more], [squares], model.get_friendly_name())

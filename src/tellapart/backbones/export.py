@@ -9,12 +9,19 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from tellapart.backbones.onnx_writer import INPUT, IR_VERSION, OPSET
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.engine import Engine
+from tellapart.backbones.onnx_writer import INPUT, OPSET, model_bytes
 from tellapart.errors import MissingExtraError, TellapartError
 from tellapart.extras import HINT, load_torch
+from tellapart.seeds import generator
+from tellapart.types import Features
 
 if TYPE_CHECKING:
     import torch
@@ -83,13 +90,7 @@ def bare_model(model: Any) -> bytes:  # noqa: ANN401 - an onnx.ModelProto
         tensor.name, tensor.doc_string = names[tensor.name], ""
         del tensor.metadata_props[:]
     inputs, results = ([_bare_value(value) for value in values] for values in (graph.input, graph.output))
-    bare = helper.make_model(
-        helper.make_graph(nodes, "net", inputs, results, list(graph.initializer)),
-        producer_name="tellapart",
-        opset_imports=[helper.make_opsetid("", OPSET)],
-    )
-    bare.ir_version = IR_VERSION
-    return _checked(bare)
+    return model_bytes(helper.make_graph(nodes, "net", inputs, results, list(graph.initializer)))
 
 
 def _bare_value(value: Any) -> Any:  # noqa: ANN401 - onnx.ValueInfoProto
@@ -100,24 +101,31 @@ def _bare_value(value: Any) -> Any:  # noqa: ANN401 - onnx.ValueInfoProto
     return helper.make_tensor_value_info(value.name, kind.elem_type, shape)
 
 
-def _checked(model: Any) -> bytes:  # noqa: ANN401 - an onnx.ModelProto
-    import onnx
+def check_against_torch(backbone: Backbone, run: Callable[[NDArray[np.uint8]], Sequence[Features]]) -> None:
+    """Compare a graph with what it was made of, on pictures of noise, in float32.
 
-    onnx.checker.check_model(model, full_check=True)
-    return bytes(model.SerializeToString(deterministic=True))
+    `run` is what torch makes of pictures uint8 [N, S, S, 3]: float32 [N, width] of each depth.
+
+    Raises:
+        TellapartError: they see different features.
+    """
+    side = backbone.preprocess.size
+    images = generator(0, "export check").integers(0, 256, (CHECKED, side, side, 3), np.uint8)
+    given = Engine(backbone, precision="f32").run(images)
+    for depth, wanted in zip(backbone.depths, run(images), strict=True):
+        difference = float(np.abs(given[:, depth.start : depth.stop] - wanted).max())
+        if not difference <= TOLERANCE * max(1e-6, float(np.abs(wanted).max())):
+            raise TellapartError(f"the net as ONNX gives other features than torch (off by {difference:.2g})")
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """The exporter talks of its own steps, on standard output, as log lines and as warnings: nothing for a user."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         try:
             yield
         finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
+            logging.disable(before)

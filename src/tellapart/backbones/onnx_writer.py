@@ -24,7 +24,7 @@ INPUT: Final = "images"
 
 
 @dataclass(slots=True, kw_only=True)
-class _Writer:
+class Writer:
     """Nodes and weights being collected, in the order of the computation; `last` is the tensor made last."""
 
     nodes: list[Any] = field(default_factory=list)
@@ -48,6 +48,26 @@ class _Writer:
         self.weights.append(numpy_helper.from_array(values, name))
         return name
 
+    def graph(self, *, size: int | None, width: int, output: str) -> bytes:
+        """The graph from uint8 [N, S, S, 3], of any side where size is None, to float32 [N, width]."""
+        from onnx import TensorProto, helper
+
+        self.nodes[-1].output[0] = output
+        given = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", size or "H", size or "W", 3])
+        made = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["N", width])
+        return model_bytes(helper.make_graph(self.nodes, "net", [given], [made], self.weights))
+
+
+def model_bytes(graph: Any) -> bytes:  # noqa: ANN401 - an onnx.GraphProto
+    """The file of a graph, after onnx has checked it."""
+    import onnx
+    from onnx import helper
+
+    model = helper.make_model(graph, producer_name="tellapart", opset_imports=[helper.make_opsetid("", OPSET)])
+    model.ir_version = IR_VERSION
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString(deterministic=True))
+
 
 def can_write(trunk: torch.nn.Module) -> bool:
     """Whether a module is a sequence of layers that are all known here."""
@@ -56,32 +76,11 @@ def can_write(trunk: torch.nn.Module) -> bool:
 
 
 def write_graph(trunk: torch.nn.Module, *, size: int, width: int, output: str) -> bytes:
-    """The ONNX graph from uint8 [N, S, S, 3] to float32 [N, width], as the layers are in inference.
-
-    Args:
-        trunk: a module for which `can_write` is true.
-        size: S.
-        width: of its output.
-        output: the name of its output.
-    """
-    import onnx
-    from onnx import TensorProto, helper
-
-    writer = _Writer()
+    """The graph from uint8 [N, S, S, 3] to float32 [N, width] of a module that `can_write`, as it is in inference."""
+    writer = Writer()
     for layer in _layers(trunk) or ():
         WRITERS[type(layer).__name__](writer, layer)
-    writer.nodes[-1].output[0] = output
-    graph = helper.make_graph(
-        writer.nodes,
-        "net",
-        [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", size, size, 3])],
-        [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["N", width])],
-        writer.weights,
-    )
-    model = helper.make_model(graph, producer_name="tellapart", opset_imports=[helper.make_opsetid("", OPSET)])
-    model.ir_version = IR_VERSION
-    onnx.checker.check_model(model, full_check=True)
-    return bytes(model.SerializeToString(deterministic=True))
+    return writer.graph(size=size, width=width, output=output)
 
 
 def _layers(trunk: torch.nn.Module) -> list[Any] | None:
@@ -121,7 +120,7 @@ PLAIN: Final[Mapping[str, Any]] = {
 }
 
 
-def _pixels(writer: _Writer, layer: Any) -> None:  # noqa: ANN401
+def _pixels(writer: Writer, layer: Any) -> None:  # noqa: ANN401
     from onnx import TensorProto
 
     writer.add("Cast", to=TensorProto.FLOAT)
@@ -132,7 +131,7 @@ def _pixels(writer: _Writer, layer: Any) -> None:  # noqa: ANN401
     writer.add("Mul", layer.scale)
 
 
-def _convolution(writer: _Writer, layer: Any) -> None:  # noqa: ANN401
+def _convolution(writer: Writer, layer: Any) -> None:  # noqa: ANN401
     weights = [layer.weight] if layer.bias is None else [layer.weight, layer.bias]
     padding: dict[str, Any] = {"pads": [*layer.padding, *layer.padding]}
     if isinstance(layer.padding, str):  # "same" or "valid"
@@ -148,12 +147,12 @@ def _convolution(writer: _Writer, layer: Any) -> None:  # noqa: ANN401
     )
 
 
-def _normalisation(writer: _Writer, layer: Any) -> None:  # noqa: ANN401
+def _normalisation(writer: Writer, layer: Any) -> None:  # noqa: ANN401
     statistics = (layer.weight, layer.bias, layer.running_mean, layer.running_var)
     writer.add("BatchNormalization", *statistics, epsilon=layer.eps)
 
 
-def _max_pooling(writer: _Writer, layer: Any) -> None:  # noqa: ANN401
+def _max_pooling(writer: Writer, layer: Any) -> None:  # noqa: ANN401
     kernel, stride, padding, dilation = (
         [value, value] if isinstance(value, int) else list(value)
         for value in (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
@@ -161,11 +160,11 @@ def _max_pooling(writer: _Writer, layer: Any) -> None:  # noqa: ANN401
     writer.add("MaxPool", kernel_shape=kernel, strides=stride, pads=[*padding, *padding], dilations=dilation)
 
 
-def _linear(writer: _Writer, layer: Any) -> None:  # noqa: ANN401
+def _linear(writer: Writer, layer: Any) -> None:  # noqa: ANN401
     writer.add("Gemm", *([layer.weight] if layer.bias is None else [layer.weight, layer.bias]), transB=1)
 
 
-WRITERS: Final[Mapping[str, Callable[[_Writer, Any], None]]] = {
+WRITERS: Final[Mapping[str, Callable[[Writer, Any], None]]] = {
     "NormalisedPixels": _pixels,
     "Conv2d": _convolution,
     "BatchNorm2d": _normalisation,

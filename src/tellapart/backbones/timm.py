@@ -18,17 +18,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from tellapart import files
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import Engine
-from tellapart.backbones.export import CHECKED, TOLERANCE, export_graph
+from tellapart.backbones.export import check_against_torch, export_graph
 from tellapart.data.preprocess import Preprocess
-from tellapart.errors import DataError, TellapartError, UsageError
+from tellapart.errors import DataError, UsageError
 from tellapart.extras import load_safetensors, load_timm, load_torch
 from tellapart.files import cache_folder
-from tellapart.seeds import generator
 
 if TYPE_CHECKING:
     import torch
@@ -41,39 +37,21 @@ LAST: Final = "last"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What is written beside a kept graph.
+    """What is written beside a kept graph."""
 
-    Attributes:
-        name: of the base in timm.
-        weights: sha256 of the file they came from, or "hub".
-        asked_size: the side that was asked for in pixels, None for the base's own.
-        size: the side it has.
-        timm: its version.
-        widths: features of each depth.
-        sha256: of the graph.
-    """
-
-    name: str
-    weights: str
-    asked_size: int | None
-    size: int
-    timm: str
-    widths: Mapping[str, int]
-    sha256: str
+    name: str  # of the base in timm
+    weights: str  # sha256 of the file they came from, or "hub"
+    asked_size: int | None  # the side that was asked for in pixels, None for the base's own
+    size: int  # the side it has
+    timm: str  # its version
+    widths: Mapping[str, int]  # features of each depth
+    sha256: str  # of the graph
 
 
 def load_timm_backbone(name: str, *, size: int | None = None, weights: Path | None = None) -> Backbone:
-    """A base of timm, from the cache folder or else made by timm and kept there.
-
-    Args:
-        name: what timm calls it, for example "vgg16".
-        size: the side of its input square in pixels; None for its own.
-        weights: a file with its weights; None downloads them, because the user asked for this base by name.
+    """A base of timm, from the cache folder or made by timm and kept there; arguments and errors as for `find_base`.
 
     Raises:
-        UsageError: timm has no such base, its weights cannot be downloaded, or it cannot take that size.
-        DataError: the file cannot be read, or its weights are of another net.
-        MissingExtraError: the base is not kept yet, and timm is not installed.
         OutputError: the cache folder cannot be written to.
     """
     source = FROM_HUB if weights is None else _digest(weights)
@@ -128,7 +106,11 @@ def _made(name: str, *, size: int | None, weights: Path | None, source: str) -> 
         sha256=hashlib.sha256(graph).hexdigest(),
     )
     backbone = _backbone(description, graph)
-    check_against_torch(backbone, trunk)
+    torch = load_torch()
+    with torch.inference_mode():
+        check_against_torch(
+            backbone, lambda images: [part.numpy() for part in trunk(torch.from_numpy(images))[: len(widths)]]
+        )
     path = _folder() / f"{hashlib.sha256(files.to_json(asdict(description)).encode()).hexdigest()[:16]}.onnx"
     files.write_bytes(path, graph)
     files.write_json(path.with_suffix(".json"), asdict(description))
@@ -203,11 +185,7 @@ def build_trunk(
 ) -> tuple[torch.nn.Module, dict[str, int]]:
     """A module from uint8 [N, S, S, 3] to the pooled features, then the maps, of each depth; and its widths.
 
-    Args:
-        net: the base.
-        mean: of the red, green and blue levels, 0 to 1, that the base was trained with.
-        deviation: likewise.
-        size: S.
+    Mean and deviation are those of the red, green and blue levels, 0 to 1, that the base was trained with.
     """
     torch = load_torch()
     centre, scale = (255 * torch.tensor(values).reshape(1, 3, 1, 1) for values in (mean, deviation))
@@ -255,25 +233,6 @@ def _later_stages(trunk: Any, images: Any) -> tuple[int, ...]:  # noqa: ANN401 -
     same = last.shape == earlier[-1].shape and torch.equal(last, earlier[-1])
     stages = everything[:-1] if same else everything
     return tuple(stages[-EARLIER_STAGES:])
-
-
-def check_against_torch(backbone: Backbone, trunk: torch.nn.Module) -> None:
-    """Compare the graph with the module it was made of, on pictures of noise, in float32.
-
-    Raises:
-        TellapartError: they see different features.
-    """
-    torch = load_torch()
-    side = backbone.preprocess.size
-    images = generator(0, "export check").integers(0, 256, (CHECKED, side, side, 3), np.uint8)
-    with torch.inference_mode():
-        pooled = trunk(torch.from_numpy(images))[: len(backbone.widths)]
-    given = Engine(backbone, precision="f32").run(images)
-    for depth, expected in zip(backbone.depths, pooled, strict=True):
-        wanted = expected.numpy()
-        difference = float(np.abs(given[:, depth.start : depth.stop] - wanted).max())
-        if not difference <= TOLERANCE * max(1e-6, float(np.abs(wanted).max())):
-            raise TellapartError(f"the base as ONNX sees other features than torch (off by {difference:.2g})")
 
 
 def _backbone(description: Description, graph: bytes) -> Backbone:

@@ -82,7 +82,9 @@ def train(
     with only_run(folder, force=request.force):
         run_folder.claim_run(folder, force=request.force)
         with log.kept_in(folder / run_folder.LOG):
-            metrics = run_steps(index, base, folder, request=request, about=about, watch=watch)
+            learned = learn(index, base, request)
+            metrics = metrics_of(index, learned, request, about=about)
+            metrics = write_files(folder, learned, metrics, base=base, request=request, watch=watch)
             log.record(f"test accuracy {metrics.test['accuracy']['value']:.4f}")
         files.write_json(folder / run_folder.METRICS, metrics.to_json())
         run_folder.clear_work(request.work)
@@ -129,12 +131,10 @@ def history_writer(folder: Path) -> Callable[[Sequence[Mapping[str, Any]]], None
     return write
 
 
-def run_steps(
-    index: Index, base: Backbone, folder: Path, *, request: Request, about: Mapping[str, str], watch: Stopwatch
+def write_files(
+    folder: Path, learned: Learned, metrics: RunMetrics, *, base: Backbone, request: Request, watch: Stopwatch
 ) -> RunMetrics:
-    """From an index to every file of the run but metrics.json and run.log; the metrics."""
-    learned = learn(index, base, request)
-    metrics = metrics_of(index, learned, request, about=about)
+    """Write every file of the run but metrics.json and run.log; the metrics with what it cost."""
     with watch.part("write_s"):
         run_folder.open_run(folder)
         write_evidence(folder, learned)

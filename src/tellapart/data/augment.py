@@ -39,38 +39,20 @@ _ALGORITHM: Final = 1  # part of the cache key: raise it when draw or warp chang
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
-    """How far a picture may be changed; nothing is, unless it is asked for.
+    """How far a picture may be changed; nothing is, unless it is asked for."""
 
-    Attributes:
-        rotation: degrees, to either side, up to 180.
-        width_shift: share of the side, to either side, below 1.
-        height_shift: share of the side, up or down, below 1.
-        shear: degrees, to either side, below 90.
-        zoom: share by which each side grows or shrinks, below 1.
-        horizontal_flip: mirror every other picture.
-        vertical_flip: turn every other picture upside down.
-        fill: what comes into view; "nearest" repeats the border.
-        brightness: share by which levels grow or shrink, at most 1.
-        contrast: share by which levels move from or to mid-grey, at most 1.
-    """
-
-    rotation: float = 0.0
-    width_shift: float = 0.0
-    height_shift: float = 0.0
-    shear: float = 0.0
-    zoom: float = 0.0
-    horizontal_flip: bool = False
-    vertical_flip: bool = False
-    fill: Literal["nearest"] = "nearest"
-    brightness: float = 0.0
-    contrast: float = 0.0
+    rotation: float = 0.0  # degrees, to either side, up to 180
+    width_shift: float = 0.0  # share of the side, to either side, below 1
+    height_shift: float = 0.0  # share of the side, up or down, below 1
+    shear: float = 0.0  # degrees, to either side, below 90
+    zoom: float = 0.0  # share by which each side grows or shrinks, below 1
+    horizontal_flip: bool = False  # mirror every other picture
+    vertical_flip: bool = False  # turn every other picture upside down
+    fill: Literal["nearest"] = "nearest"  # what comes into view; "nearest" repeats the border
+    brightness: float = 0.0  # share by which levels grow or shrink, at most 1
+    contrast: float = 0.0  # share by which levels move from or to mid-grey, at most 1
 
     def __post_init__(self) -> None:
-        """Check what came.
-
-        Raises:
-            ValueError: a range outside its bounds, or a fill unknown here.
-        """
         bounds = {"rotation": 180, "width_shift": 1, "height_shift": 1, "shear": 89, "zoom": 0.99}
         for name, most in {**bounds, "brightness": 1, "contrast": 1}.items():
             if not 0 <= getattr(self, name) <= most:
@@ -89,14 +71,9 @@ CHAPTER: Final = Augmentation(rotation=40, width_shift=0.2, height_shift=0.2, sh
 
 
 def augment(pixels: Pixels, *, augmentation: Augmentation, seed: int, epoch: int, index: int) -> Pixels:
-    """One augmented version of pixels uint8 [S, S, 3]; the same array where nothing is asked for.
+    """One augmented version of a square uint8 [S, S, 3], which is never written to; itself where nothing is asked for.
 
-    Args:
-        pixels: a square, which is never written to.
-        augmentation: how far it may be changed.
-        seed: of the run.
-        epoch: the number of the version.
-        index: what tells this picture from the others.
+    `epoch` is the number of the version, `index` what tells this picture from the others.
 
     Raises:
         ValueError: pixels are no square.
@@ -149,14 +126,8 @@ def compose(
 ) -> tuple[Row, Row]:
     """The matrix of a warp: one product, written out.
 
-    Args:
-        rotation: degrees.
-        shift: pixels across and down, before the rotation.
-        shear: degrees.
-        zoom: factors of the width and the height; above 1 more of the source comes into view.
-        flip: mirror left and right, last.
-        upside_down: mirror top and bottom, last.
-        side: of the square in pixels.
+    Rotation and shear are in degrees. The shift is in pixels across and down, before the rotation; zoom has the factors
+    of width and height, above 1 more of the source comes into view. Mirrors come last.
     """
     if not (rotation or shear or flip or upside_down or any(shift)) and zoom == (1.0, 1.0):
         return IDENTITY
@@ -173,17 +144,11 @@ def compose(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentedView:
-    """One augmented view of every picture, told apart by their bytes: the same wherever a picture stands in the data.
+    """One augmented view of every picture, told apart by their bytes: the same wherever it stands in the data."""
 
-    Attributes:
-        augmentation: how far pictures are changed.
-        seed: of the run.
-        number: of the view.
-    """
-
-    augmentation: Augmentation
-    seed: int
-    number: int
+    augmentation: Augmentation  # how far pictures are changed
+    seed: int  # of the run
+    number: int  # of the view
 
     @property
     def key(self) -> str:
@@ -198,17 +163,11 @@ class AugmentedView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovedView:
-    """Every picture turned by the same angle, or mirrored.
+    """Every picture turned by the same angle, or mirrored."""
 
-    Attributes:
-        rotation: degrees.
-        flip: mirror left and right.
-        upside_down: mirror top and bottom.
-    """
-
-    rotation: float = 0.0
-    flip: bool = False
-    upside_down: bool = False
+    rotation: float = 0.0  # degrees
+    flip: bool = False  # mirror left and right
+    upside_down: bool = False  # mirror top and bottom
 
     @property
     def key(self) -> str:

@@ -8,7 +8,7 @@ Legend: H W height and width as stored in the file, before any EXIF turn.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import simplejpeg  # type: ignore[import-untyped]  # it has a .pyi, but no py.typed
@@ -28,32 +28,18 @@ from tellapart.types import Pixels
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
-    """One picture, decoded.
+    """One picture, decoded."""
 
-    Attributes:
-        pixels: uint8 [H, W, 3], RGB, perhaps scaled down; not yet turned.
-        notes: what was converted, in the order it was done; () for a picture that was used as it is.
-        orientation: the EXIF orientation (1 to 8) still to apply, see `upright`.
-    """
-
-    pixels: Pixels
-    notes: tuple[str, ...] = ()
-    orientation: int = 1
-
-    @property
-    def image(self) -> Image.Image:
-        """The pixels as a Pillow image, mode RGB, not yet turned."""
-        return Image.fromarray(self.pixels)
+    pixels: Pixels  # uint8 [H, W, 3], RGB, perhaps scaled down; not yet turned
+    notes: tuple[str, ...] = ()  # what was converted, in the order it was done; () for a picture that was used as it is
+    orientation: int = 1  # the EXIF orientation (1 to 8) still to apply, see `upright`
 
 
 def decode(content: bytes, *, at_least: int) -> Decoded:
-    """Decode the bytes of one picture file.
+    """Decode the bytes of one picture file, which will be resized to a side of `at_least` pixels.
 
-    Args:
-        content: the whole file.
-        at_least: the side in pixels it will be resized to. A JPEG (and any very large picture) is decoded at a half, a
-            quarter or an eighth where both sides stay at least twice as long, which an antialiased resize to at_least
-            can hardly tell from the full size.
+    A JPEG (and any very large picture) is decoded at a half, a quarter or an eighth where both sides stay at least
+    twice as long, which an antialiased resize can hardly tell from the full size.
 
     Raises:
         PictureError: it cannot be read; `what` is the reason, a short clause.
@@ -63,7 +49,8 @@ def decode(content: bytes, *, at_least: int) -> Decoded:
     try:
         if is_heif(content):
             return _decode_heif(content, at_least)
-        return _decode_any(content, at_least)
+        size = _jpeg_size(content) if content.startswith(JPEG_START) else None
+        return _decode_jpeg(content, size, at_least) if size else _decode_with_pillow(content, at_least)
     except PictureError:
         raise
     except Exception as error:  # a decoder fed with garbage raises nearly anything
@@ -84,13 +71,6 @@ def upright(pixels: Pixels, orientation: int) -> Pixels:
     return np.ascontiguousarray(pixels)
 
 
-def _decode_any(content: bytes, at_least: int) -> Decoded:
-    size = _jpeg_size(content) if content.startswith(JPEG_START) else None
-    if size is None:
-        return _decode_with_pillow(content, at_least)
-    return _decode_jpeg(content, size, at_least)
-
-
 def _jpeg_size(content: bytes) -> tuple[int, int] | None:
     """Height and width, or None where simplejpeg cannot make RGB of it: CMYK, 12 bit, arithmetic coding, damage."""
     try:
@@ -101,7 +81,7 @@ def _jpeg_size(content: bytes) -> tuple[int, int] | None:
 
 
 def _decode_jpeg(content: bytes, size: tuple[int, int], at_least: int) -> Decoded:
-    divisor = _divisor(min(size), at_least)
+    divisor = next((divisor for divisor in (8, 4, 2) if min(size) >= divisor * 2 * at_least), 1)
     # Rounded up, as libjpeg rounds; with no minimum it would pick any n/8, and those between are slower than full size.
     height, width = -(-size[0] // divisor), -(-size[1] // divisor)
     header = read_jpeg_header(content)
@@ -114,16 +94,8 @@ def _decode_jpeg(content: bytes, size: tuple[int, int], at_least: int) -> Decode
         if "premature end" in str(error).lower():
             raise PictureError("truncated") from error
         decoded = _decode_with_pillow(content, at_least)
-        return Decoded(
-            pixels=decoded.pixels,
-            notes=("damaged JPEG data stepped over", *decoded.notes),
-            orientation=decoded.orientation,
-        )
+        return replace(decoded, notes=("damaged JPEG data stepped over", *decoded.notes))
     return Decoded(pixels=pixels, orientation=header.orientation)
-
-
-def _divisor(side: int, at_least: int) -> int:
-    return next((divisor for divisor in (8, 4, 2) if side >= divisor * 2 * at_least), 1)
 
 
 def _decode_heif(content: bytes, at_least: int) -> Decoded:

@@ -30,15 +30,10 @@ def draw(pictures: Sequence[Picture], *, shares: Mapping[SplitName, int], seed: 
 
     Units are ordered by a hash of seed and name rather than shuffled: then the draw of a class depends neither on the
     other classes nor on the version of a generator, and a picture that is added later, or a group that is found by
-    another base, moves few others.
+    another base, moves few others. `shares` are the splits to fill and their parts in per cent, train first.
 
     Source of the way groups are dealt out: the greedy search of scikit-learn's StratifiedGroupKFold, for shares that
     differ and with the promise that no class is left out of a split.
-
-    Args:
-        pictures: N labelled pictures.
-        shares: the splits to fill and their parts in per cent, train first; every class gets a picture in each.
-        seed: another seed, another draw.
 
     Raises:
         DataError: a class has fewer units than there are splits, or groups span classes so that it cannot be done.

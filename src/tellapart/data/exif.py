@@ -14,20 +14,16 @@ def tiff_orientation(tiff: memoryview) -> int:
 
     Source: EXIF 2.32, section 4.6.2 (IFD structure).
     """
-    try:
-        return _first_directory_orientation(tiff)
-    except struct.error:  # it points outside
-        return 1
-
-
-def _first_directory_orientation(tiff: memoryview) -> int:
     order = _BYTE_ORDERS.get(bytes(tiff[:4]))
     if order is None:
         return 1
-    (start,) = struct.unpack_from(f"{order}I", tiff, 4)
-    (entries,) = struct.unpack_from(f"{order}H", tiff, start)
-    for entry in range(min(entries, 512)):
-        tag, kind, count, value = struct.unpack_from(f"{order}HHIH", tiff, start + 2 + 12 * entry)
-        if tag == ORIENTATION_TAG:
-            return value if kind == 3 and count == 1 and 1 <= value <= 8 else 1
+    try:
+        (start,) = struct.unpack_from(f"{order}I", tiff, 4)
+        (entries,) = struct.unpack_from(f"{order}H", tiff, start)
+        for entry in range(min(entries, 512)):
+            tag, kind, count, value = struct.unpack_from(f"{order}HHIH", tiff, start + 2 + 12 * entry)
+            if tag == ORIENTATION_TAG:
+                return value if kind == 3 and count == 1 and 1 <= value <= 8 else 1
+    except struct.error:  # it points outside
+        pass
     return 1

@@ -29,13 +29,11 @@ def is_heif(content: bytes) -> bool:
 def decode_heif(content: bytes) -> tuple[Image.Image, int, tuple[str, ...]]:
     """The main picture of a file, upright already (its EXIF orientation only repeats what the file itself says).
 
-    Returns:
-        The picture, the bits of one value in the file, and what else is to be told. More than 8 bits come as 16 in
-        grey, and scaled to 8 in colour.
+    With it the bits of one value in the file, and what else is to be told. More than 8 bits come as 16 in grey, and
+    scaled to 8 in colour. A damaged file raises whatever the decoder says of it.
 
     Raises:
         PictureError: the extra is not installed, or the picture would take too much memory.
-        Exception: whatever the decoder says of a damaged file.
     """
     try:
         import pillow_heif

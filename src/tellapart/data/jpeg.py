@@ -23,18 +23,11 @@ _COEFFICIENT: Final = 2  # bytes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JpegHeader:
-    """What the segments before the first scan say.
+    """What the segments before the first scan say."""
 
-    Attributes:
-        orientation: EXIF orientation, 1 to 8; 1 where there is none or where it makes no sense.
-        coefficients: bytes that a decoder keeps for the whole picture at full size, however small it is to come out:
-            0 where the file has a single scan of 8 x 8 blocks that follow one another.
-        least_bytes: fewer cannot hold what the frame announces: Huffman codes take a bit at least for each 8 x 8 block.
-    """
-
-    orientation: int = 1
-    coefficients: int = 0
-    least_bytes: int = 0
+    orientation: int = 1  # EXIF orientation, 1 to 8; 1 where there is none or where it makes no sense
+    coefficients: int = 0  # bytes kept for the whole picture at full size; 0 for a single scan of 8 x 8 blocks
+    least_bytes: int = 0  # what the frame announces takes: a bit at least for each 8 x 8 block (Huffman)
 
 
 def read_jpeg_header(content: bytes) -> JpegHeader:

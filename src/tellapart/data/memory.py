@@ -39,11 +39,7 @@ def bytes_to_decode(width: int, height: int, *, mode: str, file_format: str | No
 
 @contextlib.contextmanager
 def memory_for(size: int, *, width: int, height: int) -> Iterator[None]:
-    """Go on where a picture of width x height may take size bytes; large pictures wait for one another.
-
-    Raises:
-        PictureError: it may not.
-    """
+    """Go on where a picture may take size bytes, else raise PictureError; large ones wait for one another."""
     if size > MEMORY_LIMIT:
         raise PictureError(
             f"{width} x {height} pixels would take {size / 1e6:,.0f} MB to decode, more than {MEMORY_LIMIT / 1e6:,.0f}"

@@ -12,14 +12,7 @@ from tellapart.types import LedgerEntry, Picture
 def keep_once(
     pictures: Sequence[Picture], identities: Sequence[Identity]
 ) -> tuple[tuple[Picture, ...], tuple[LedgerEntry, ...]]:
-    """Keep the first picture of each file.
-
-    Args:
-        pictures: N of them, in the order of the index.
-        identities: device and inode number of each.
-
-    Returns:
-        The pictures kept, and an entry for each one left out.
+    """The first picture of each file (identities: device and inode number), and an entry for each one left out.
 
     Raises:
         DataError: two of them are the same file and have different labels.

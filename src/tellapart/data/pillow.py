@@ -20,9 +20,8 @@ SLOW_LIMIT: Final = 1_500_000  # pixels of a format that Pillow decodes in Pytho
 class _Guard:
     """Counts the threads inside, so that the first one in sets Pillow up and the last one out puts it back.
 
-    `warnings.catch_warnings` alone would not do: it swaps the filters of the whole process, and two decoding threads
-    that leave in another order than they came in would leave the wrong ones behind. Here one filter, which concerns
-    nobody but Pillow, is put in and taken out again.
+    Not by `warnings.catch_warnings`, which swaps the filters of the whole process (docs/decisions.md): here one filter,
+    which concerns nobody but Pillow, is put in and taken out again.
     """
 
     def __init__(self) -> None:
@@ -62,11 +61,7 @@ def quiet_pillow() -> Iterator[None]:
 
 
 def check_speed(image: Image.Image) -> None:
-    """Refuse a large picture that Pillow would decode in Python, after it was opened and before it is loaded.
-
-    Raises:
-        PictureError: it would take seconds.
-    """
+    """Refuse a large picture that Pillow would take seconds to decode in Python, opened and not yet loaded."""
     codecs = {tile[0] for tile in getattr(image, "tile", ())}
     if image.width * image.height > SLOW_LIMIT and not codecs.isdisjoint(Image.DECODERS):
         what = f"{image.format} of {image.width} x {image.height} pixels, which takes long to decode; save it as PNG"

@@ -13,11 +13,7 @@ from tellapart import files
 
 
 def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write uint8 [H, W] (grey) or [H, W, 3] (RGB) as a PNG file.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
+    """Write uint8 [H, W] (grey) or [H, W, 3] (RGB) as a PNG file."""
     files.write_bytes(path, png_bytes(pixels))
 
 

@@ -34,25 +34,14 @@ class Preprocess:
 
     The other fields have one value each today. They are written into the model file all the same, so that a program
     that knows only this value refuses a file that means another one.
-
-    Attributes:
-        size: S, the side of the square in pixels, 8 to 2048.
-        colour: the order of the channels.
-        fit: "squash": both sides are scaled to S, nothing is cut off and nothing is padded.
-        resample: "bilinear": the antialiased triangle filter, see `tellapart.data.resize`.
     """
 
-    size: int
-    colour: Literal["RGB"] = "RGB"
-    fit: Literal["squash"] = "squash"
-    resample: Literal["bilinear"] = "bilinear"
+    size: int  # S, the side of the square in pixels, 8 to 2048
+    colour: Literal["RGB"] = "RGB"  # the order of the channels
+    fit: Literal["squash"] = "squash"  # "squash": both sides are scaled to S, nothing is cut off and nothing is padded
+    resample: Literal["bilinear"] = "bilinear"  # the antialiased triangle filter, see `data.resize`
 
     def __post_init__(self) -> None:
-        """Check what came.
-
-        Raises:
-            ValueError: a size outside 8 to 2048, or a value unknown here.
-        """
         if type(self.size) is not int or not SMALLEST <= self.size <= LARGEST:
             raise ValueError(f"size must be a whole number from {SMALLEST} to {LARGEST}, not {self.size!r}")
         for name, only in (("colour", "RGB"), ("fit", "squash"), ("resample", "bilinear")):
@@ -64,12 +53,18 @@ class Preprocess:
         """A short string that changes whenever the pixels would: part of the key of everything cached."""
         return f"{self.colour.lower()}-{self.fit}-{self.resample}-{self.size}-v{_ALGORITHM}"
 
-    def apply(self, content: bytes) -> Prepared:
-        """Make pixels [S, S, 3] of the bytes of one file.
+    def apply(self, content: bytes | NDArray[np.uint8]) -> Prepared:
+        """Make pixels [S, S, 3] of the bytes of one file, or of its pixels uint8 [H, W] (grey) or [H, W, 3] (RGB).
 
         Raises:
-            PictureError: it cannot be read; `what` is the reason.
+            PictureError: the file cannot be read; `what` is the reason.
+            ValueError: pixels of another shape or dtype, or none.
         """
+        if not isinstance(content, bytes):
+            grey_or_rgb = content.ndim == 2 or (content.ndim == 3 and content.shape[2] == 3)
+            if content.dtype != np.uint8 or not grey_or_rgb or content.size == 0:
+                raise ValueError(f"expected uint8 [H, W] or [H, W, 3], not {content.dtype} {list(content.shape)}")
+            return Prepared(pixels=squash(content, size=self.size))
         decoded = decode(content, at_least=self.size)
         pixels = squash(decoded.pixels, size=self.size)
         if decoded.orientation != 1:  # after the resize to a square, where it is the same and costs less
@@ -79,27 +74,12 @@ class Preprocess:
             )
         return Prepared(pixels=pixels, notes=decoded.notes)
 
-    def apply_array(self, rows: NDArray[np.uint8]) -> Prepared:
-        """Make pixels [S, S, 3] of one picture uint8 [H, W] (grey) or [H, W, 3] (RGB) that is decoded already.
-
-        Raises:
-            ValueError: another shape or dtype, or no pixels.
-        """
-        grey_or_rgb = rows.ndim == 2 or (rows.ndim == 3 and rows.shape[2] == 3)
-        if rows.dtype != np.uint8 or not grey_or_rgb or rows.size == 0:
-            raise ValueError(f"expected uint8 [H, W] or [H, W, 3], not {rows.dtype} {list(rows.shape)}")
-        return Prepared(pixels=squash(rows, size=self.size))
-
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, document: object) -> Self:
-        """Read what to_json wrote.
-
-        Raises:
-            ValueError: no object, a key missing or unknown, a value of the wrong type or out of range.
-        """
+        """Read what to_json wrote; a ValueError where it is something else, or has a value out of range."""
         expected = {field.name for field in fields(cls)}
         if not isinstance(document, Mapping) or set(document) != expected:
             raise ValueError(f"preprocess must be an object with the keys {', '.join(sorted(expected))}")

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tellapart.data.tiff import bits_of, is_12_bit, is_inverted, is_unsigned
+from tellapart.data.tiff import bits_of, is_inverted, is_unsigned
 from tellapart.errors import PictureError
 
+LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)  # grey of red, green and blue: ITU-R BT.601
 REDUCE_ABOVE: Final = 16_000_000  # pixels; above, a picture is box-reduced before it is copied about
 _STRIP: Final = 4_000_000  # pixels that are converted at a time on the way
 _PLAIN: Final = ("1", "L", "P", "RGB", "RGBX")
@@ -25,19 +26,12 @@ _PPM_LARGEST: Final = re.compile(rb"P[56](?:\s+(?:#[^\n]*\n\s*)*\d+){2}\s+(?:#[^
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """What a file says of its values, and Pillow's mode alone does not.
+    """What a file says of its values, and Pillow's mode alone does not."""
 
-    Attributes:
-        bits: of one value; 8 also where the mode says it all.
-        largest: V where white is a fixed value above 255; 0 where it is not.
-        unsigned: 32 bits without a sign, which Pillow reads as if they had one.
-        inverted: 0 is white, and Pillow has left it so.
-    """
-
-    bits: int = 8
-    largest: int = 0
-    unsigned: bool = False
-    inverted: bool = False
+    bits: int = 8  # of one value; 8 also where the mode says it all
+    largest: int = 0  # V where white is a fixed value above 255; 0 where it is not
+    unsigned: bool = False  # 32 bits without a sign, which Pillow reads as if they had one
+    inverted: bool = False  # 0 is white, and Pillow has left it so
 
 
 def stored_as(image: Image.Image, content: bytes) -> Stored:
@@ -46,7 +40,8 @@ def stored_as(image: Image.Image, content: bytes) -> Stored:
     bits = _bits(image, content)
     return Stored(
         bits=bits,
-        largest=0 if not deep_grey else 4095 if is_12_bit(image) else 65535,
+        # White of a TIFF of 12 bit is 4095, which Pillow leaves as it is in a mode for 65535.
+        largest=0 if not deep_grey else 4095 if bits_of(image) == 12 else 65535,
         unsigned=is_unsigned(image),
         inverted=is_inverted(image),
     )

@@ -20,21 +20,13 @@ CARVED: Final = 15  # per cent of train that becomes the split which the data la
 
 
 def assign_splits(index: Index, *, seed: int, shares: Mapping[SplitName, int] = SHARES) -> Index:
-    """Give every picture a split.
+    """Give every picture a split; the index then lists train, valid and test, each in the order of before.
 
-    Without splits in the data (or with nothing but train) the shares are drawn of each class. Where the data has train
-    and one other split, the missing one is drawn from train, 15 per cent of each class. A picture's split
-    depends on the seed, its path (or group) and the others of its class, on nothing else: not on other classes, the
-    machine, or the order of the index. Groups are kept whole, and the shares are met as well as that allows; but what
-    the data itself has put into a split stays there.
-
-    Args:
-        index: labelled pictures.
-        seed: another seed, another draw.
-        shares: the splits that are wanted, and their parts in per cent, train first.
-
-    Returns:
-        The index with its pictures in the order train, valid, test, then as before.
+    Without splits in the data (or with nothing but train) the shares, in per cent and train first, are drawn of each
+    class. Where the data has train and one other split, the missing one is drawn from train, 15 per cent of each class.
+    A picture's split depends on the seed, its path (or group) and the others of its class, on nothing else: not on
+    other classes, the machine, or the order of the index. Groups are kept whole, and the shares are met as well as that
+    allows; but what the data itself has put into a split stays there.
 
     Raises:
         DataError: the data's own splits are incomplete, or a class is too small to be in each.
@@ -55,13 +47,8 @@ def assign_splits(index: Index, *, seed: int, shares: Mapping[SplitName, int] = 
 def how_far_off(before: Index, after: Index, *, shares: Mapping[SplitName, int] = SHARES) -> dict[str, Any] | None:
     """By how much a drawn split misses its share where it misses most, ready for JSON; None where nothing was drawn.
 
-    Args:
-        before: the index that assign_splits was given.
-        after: what it returned.
-        shares: those that it was given.
-
-    Returns:
-        `class`, `split`, `pictures` it has there, and `wanted`, the number that the shares ask for.
+    `before` is what assign_splits was given, `after` what it returned. What is told: `class`, `split`, `pictures` it
+    has there, and `wanted`, the number that the shares ask for.
     """
     given = {picture.split for picture in before.pictures if picture.split is not None}
     drawn_shares = shares_to_draw(given, shares)
@@ -79,11 +66,7 @@ def how_far_off(before: Index, after: Index, *, shares: Mapping[SplitName, int] 
 
 
 def write_splits(path: Path, index: Index) -> None:
-    """Write split.csv: path, label, split, group; what there is not is empty.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
+    """Write split.csv: path, label, split, group; what there is not is empty."""
     rows = ((picture.path, picture.label, picture.split, picture.group) for picture in index.pictures)
     write_csv(path, ("path", "label", "split", "group"), rows)
 

@@ -1,4 +1,4 @@
-"""What is kept of a picture itself: a miniature and a digest of its pixels, enough to tell what shows the same.
+"""Pictures made small: the miniature that is kept of each, enough to tell what shows the same, and one to be shown.
 
 Legend: S the side of a prepared square.
 """
@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
+from tellapart.data.decode import decode, upright
 from tellapart.data.resize import squash
 from tellapart.types import Pixels
 
@@ -21,15 +24,10 @@ _LENGTH: Final = _DIGEST + SIDE * SIDE * 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Miniature:
-    """A picture at SIDE x SIDE.
+    """A picture at SIDE x SIDE."""
 
-    Attributes:
-        pixels: uint8 [SIDE, SIDE, 3], RGB.
-        digest: 16 bytes, equal for two pictures if what is decoded and prepared of them is equal.
-    """
-
-    pixels: Pixels
-    digest: bytes
+    pixels: Pixels  # uint8 [SIDE, SIDE, 3], RGB
+    digest: bytes  # 16 bytes, equal for two pictures if what is decoded and prepared of them is equal
 
     @classmethod
     def of(cls, prepared: Pixels) -> Self:
@@ -47,3 +45,15 @@ class Miniature:
             return None
         pixels = np.frombuffer(content, np.uint8, offset=_DIGEST).reshape(SIDE, SIDE, 3)
         return cls(pixels=pixels, digest=content[:_DIGEST])
+
+
+def small_picture(content: bytes | NDArray[np.uint8], *, longest: int) -> Image.Image:
+    """A picture upright, in RGB, its longer side at most `longest` pixels, of a file's bytes or pixels uint8 [H, W]."""
+    pixels = content
+    if isinstance(pixels, bytes):
+        decoded = decode(pixels, at_least=max(1, longest // 2))
+        pixels = upright(decoded.pixels, decoded.orientation)
+    image = Image.fromarray(pixels).convert("RGB")
+    scale = min(1.0, longest / max(image.size))
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)

@@ -23,9 +23,7 @@ def bits_of(image: Image.Image) -> int:
 def check_tiff(image: Image.Image) -> None:
     """Refuse what Pillow decodes to something else than the file says.
 
-    Raises:
-        PictureError: camera raw, whose first picture is a preview; 16-bit colour whose channels are stored one after
-            another; signed bytes.
+    That is camera raw, whose first picture is a preview, 16-bit colour in separate planes, and signed bytes.
     """
     if _numbers(image, _DNG) or any(number & _REDUCED for number in _numbers(image, _SUBFILE)):
         raise PictureError("camera raw, of which only a preview can be read here; save it as JPEG or PNG")
@@ -38,11 +36,6 @@ def check_tiff(image: Image.Image) -> None:
 def is_inverted(image: Image.Image) -> bool:
     """Whether 0 means white and Pillow has left it so, as it does for grey of more than 8 bit."""
     return _numbers(image, _PHOTOMETRIC) == (0,) and (image.mode in ("I", "F") or image.mode.startswith("I;16"))
-
-
-def is_12_bit(image: Image.Image) -> bool:
-    """Whether white is 4095, which Pillow leaves as it is in a mode for 65535."""
-    return bits_of(image) == 12
 
 
 def is_unsigned(image: Image.Image) -> bool:

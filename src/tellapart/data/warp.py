@@ -5,14 +5,13 @@ Legend: S the side of the square.
 
 from __future__ import annotations
 
-import importlib
 import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tellapart.errors import MissingExtraError
+from tellapart.extras import load
 from tellapart.types import Pixels
 
 Row = tuple[float, float, float]
@@ -22,26 +21,18 @@ LEVELS = np.arange(256.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warp:
-    """What becomes of one picture: target (x, y) shows source matrix @ (x, y, 1), then level v becomes gain * v + bias.
+    """Target (x, y) shows source matrix @ (x, y, 1), then level v becomes gain * v + bias."""
 
-    Attributes:
-        matrix: 2 x 3, from target to source, in pixels; x runs along a row, (0, 0) is the middle of the first pixel.
-        gain: factor on grey levels, 0 to 255.
-        bias: grey levels added.
-    """
-
+    # 2 x 3, from target to source, in pixels; x runs along a row, (0, 0) is the middle of the first pixel
     matrix: tuple[Row, Row] = IDENTITY
-    gain: float = 1.0
-    bias: float = 0.0
+    gain: float = 1.0  # factor on grey levels, 0 to 255
+    bias: float = 0.0  # grey levels added
 
 
 def warp_pixels(pixels: Pixels, warp: Warp) -> Pixels:
     """Pixels uint8 [S, S, 3] warped, bilinear; a place outside the source shows the nearest pixel of its border.
 
     A warp that changes nothing gives back the same array; any other leaves the source as it is.
-
-    Raises:
-        MissingExtraError: OpenCV is not installed.
     """
     if warp.matrix != IDENTITY:
         pixels = _move(pixels, warp.matrix)
@@ -80,13 +71,5 @@ def _overhang(row: Row, *, side: int) -> tuple[int, int]:
 
 
 def load_cv2() -> Any:  # noqa: ANN401 - what it types as any array of numbers is uint8 here
-    """The module cv2.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    try:
-        return importlib.import_module("cv2")
-    except ImportError as error:
-        hint = "Install it with: pip install 'tellapart[torch]'"
-        raise MissingExtraError("augmentation needs OpenCV (the package opencv-python-headless)", hint=hint) from error
+    """The module cv2."""
+    return load("cv2", "OpenCV (the package opencv-python-headless)")

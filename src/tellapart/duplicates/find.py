@@ -18,9 +18,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.data.rgb import LUMA
 from tellapart.duplicates.groups import DuplicateGroup, DuplicatePair, connect, equal_pairs
 from tellapart.duplicates.neighbours import Points, Rows, near_rows, principal, unit
-from tellapart.duplicates.register import LUMINANCE, likeness
+from tellapart.duplicates.register import blurred, likeness
 from tellapart.features.embed import Embedded
 from tellapart.progress import Progress, Silent
 from tellapart.text import counted
@@ -32,6 +33,7 @@ LEAST_SEEN: Final = 0.4  # cosine of what the base saw, less its mean
 LEAST_ALIKE: Final = 0.9  # correlation of small luminance, where it alone suspects
 LEAST_SCREENED: Final = 0.75  # the same, where the base suspects: a crop moves it further
 GRAIN: Final = 8  # pixels a side of the small luminance
+SHIFT: Final = 0.7  # pixels that it is blurred by
 WHOLE, DETAIL = 0.8, 0.85  # shares that must be explained
 # Where more than this many pictures are alike in small luminance (digits, parts before one camera), some come close by
 # chance, the closer the more there are; what may be left unexplained shrinks in the same measure.
@@ -44,23 +46,18 @@ STEP: Final = 1024  # pairs between two signs of progress
 
 
 def find_duplicates(
-    embedded: Embedded, *, last: Depth | None = None, near: bool = True, progress: Progress | None = None
+    embedded: Embedded, *, last: Depth | None = None, progress: Progress | None = None
 ) -> tuple[DuplicateGroup, ...]:
-    """Groups of pictures that show the same, ordered by their first row.
+    """Groups of pictures that show the same, ordered by their first row, by what a base saw in them as they are.
 
-    Args:
-        embedded: what a base saw in the pictures as they are; rows are counted in it.
-        last: the columns of the last depth, which tell best what a picture shows; None for all columns.
-        near: look for edits too, not only for what is equal.
-        progress: told of every block of pairs that is compared.
+    `last` are the columns of the last depth, which tell best what a picture shows; None for all columns.
     """
     progress = progress or Silent()
     pairs = list(_equal(embedded))
-    if near:
-        repeated = {pair.second for pair in pairs}
-        rows = np.array([row for row in range(len(embedded.digests)) if row not in repeated], np.int64)
-        columns = slice(last.start, last.stop) if last else slice(None)
-        pairs += _edits(embedded.features, embedded.miniatures, rows=rows, columns=columns, progress=progress)
+    repeated = {pair.second for pair in pairs}
+    rows = np.array([row for row in range(len(embedded.digests)) if row not in repeated], np.int64)
+    columns = slice(last.start, last.stop) if last else slice(None)
+    pairs += _edits(embedded.features, embedded.miniatures, rows=rows, columns=columns, progress=progress)
     return connect(pairs)
 
 
@@ -109,9 +106,9 @@ def _suspects(
     """Pairs [P, 2] of places in rows that either way of looking holds for alike, and how many are alike to each [n]."""
     if len(rows) < 2:
         return np.empty((0, 2), np.int64), np.zeros(len(rows), np.int64)
-    seen = near_rows(principal(features[:, columns], rows=rows, width=WIDTH), most=MOST, least=LEAST_SEEN)
-    alike = near_rows(even, odd, most=MOST, least=LEAST_ALIKE)
-    return np.unique(np.concatenate([seen.pairs, alike.pairs]), axis=0), alike.crowd
+    seen, _ = near_rows(principal(features[:, columns], rows=rows, width=WIDTH), most=MOST, least=LEAST_SEEN)
+    alike, crowd = near_rows(even, odd, most=MOST, least=LEAST_ALIKE)
+    return np.unique(np.concatenate([seen, alike]), axis=0), crowd
 
 
 def _halves(miniatures: NDArray[np.uint8], rows: Rows) -> tuple[Points, Points]:
@@ -119,23 +116,14 @@ def _halves(miniatures: NDArray[np.uint8], rows: Rows) -> tuple[Points, Points]:
     side = miniatures.shape[1] // GRAIN
     small = np.empty((len(rows), GRAIN, GRAIN), np.float32)
     for start in range(0, len(rows), STEP):
-        chosen = miniatures[rows[start : start + STEP]] @ LUMINANCE
+        chosen = miniatures[rows[start : start + STEP]] @ LUMA
         small[start : start + STEP] = chosen.reshape(-1, GRAIN, side, GRAIN, side).mean(axis=(2, 4))
-    small = _smoothed(small)
+    small = blurred(small, SHIFT)  # so that a small shift matters less
     small -= small.mean(axis=(1, 2), keepdims=True)
     small = unit(small.reshape(len(small), -1)).reshape(small.shape)
     mirrored = small[:, :, ::-1]
     even, odd = (small + mirrored) * HALF, (small - mirrored) * HALF
     return even.reshape(len(small), -1), odd.reshape(len(small), -1)
-
-
-def _smoothed(small: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A blur of 0.7 pixels, so that a small shift matters less."""
-    distance = np.arange(GRAIN)[:, None] - np.arange(GRAIN)
-    weights = np.exp(-(distance**2) / (2 * 0.7**2))
-    weights = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-    smoothed: NDArray[np.float32] = weights @ small @ weights.T
-    return smoothed
 
 
 def _confirmed(

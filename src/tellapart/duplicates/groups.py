@@ -17,37 +17,24 @@ KINDS: Final[tuple[Kind, ...]] = ("bytes", "pixels", "near")  # from the surest 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicatePair:
-    """Two rows that show the same, and how that is known.
+    """Two rows that show the same, and how that is known."""
 
-    Attributes:
-        first: a row.
-        second: a later row.
-        kind: "bytes": the files are equal; "pixels": what is decoded from them is equal; "near": one is an edit of the
-            other (resized, recompressed, slightly cropped, mirrored, brightened, re-toned).
-        similarity: 1 where they are equal; else the share of the detail of one that the other explains, 0 to 1.
-        mirrored: whether one is the mirror image of the other.
-    """
-
-    first: int
-    second: int
+    first: int  # a row
+    second: int  # a later row
+    # "bytes": the files are equal; "pixels": what is decoded from them is equal; "near": one is an edit of the other
+    # (resized, recompressed, slightly cropped, mirrored, brightened, re-toned)
     kind: Kind
-    similarity: float = 1.0
-    mirrored: bool = False
+    similarity: float = 1.0  # 1 where they are equal; else the share of one's detail that the other explains
+    mirrored: bool = False  # whether one is the mirror image of the other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateGroup:
-    """Pictures that show the same.
+    """Pictures that show the same."""
 
-    Attributes:
-        rows: at least two, rising.
-        kind: that of its least sure pair.
-        pairs: enough of them to connect all rows, rising.
-    """
-
-    rows: tuple[int, ...]
-    kind: Kind
-    pairs: tuple[DuplicatePair, ...]
+    rows: tuple[int, ...]  # at least two, rising
+    kind: Kind  # that of its least sure pair
+    pairs: tuple[DuplicatePair, ...]  # enough of them to connect all rows, rising
 
 
 def connect(pairs: Iterable[DuplicatePair]) -> tuple[DuplicateGroup, ...]:

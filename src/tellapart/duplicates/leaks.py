@@ -16,21 +16,13 @@ from tellapart.types import Picture
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leak:
-    """A picture whose like is in an earlier split.
+    """A picture whose like is in an earlier split."""
 
-    Attributes:
-        row: the picture, of valid or test.
-        other: its like, of train or valid: its copy where there is one, else another of its group.
-        kind: how they are alike; "group" where only a declared group joins them.
-        similarity: as of a DuplicatePair; None where no pair joins the two directly.
-        mirrored: whether one is the mirror image of the other.
-    """
-
-    row: int
-    other: int
-    kind: Kind | Literal["group"]
-    similarity: float | None = None
-    mirrored: bool = False
+    row: int  # the picture, of valid or test
+    other: int  # its like, of train or valid: its copy where there is one, else another of its group
+    kind: Kind | Literal["group"]  # how they are alike; "group" where only a declared group joins them
+    similarity: float | None = None  # as of a DuplicatePair; None where no pair joins the two directly
+    mirrored: bool = False  # whether one is the mirror image of the other
 
     def to_json(self, pictures: Sequence[Picture]) -> dict[str, Any]:
         picture, other = pictures[self.row], pictures[self.other]
@@ -48,9 +40,7 @@ class Leak:
 def find_leaks(pictures: Sequence[Picture], groups: Sequence[DuplicateGroup]) -> tuple[Leak, ...]:
     """Every picture of valid or test whose like is in a split before its own, once, in the order of the rows.
 
-    Args:
-        pictures: N with their splits (None counts as no split) and the groups that were declared.
-        groups: what shows the same among them.
+    Alike are those of one of the groups, and those of one declared group; no split counts as no split.
     """
     leaks: dict[int, Leak] = {}
     for group in groups:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -29,28 +28,12 @@ Points = NDArray[np.float32]  # [N, d]
 Rows = NDArray[np.int64]  # [n]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Neighbours:
-    """Which rows are near each other.
+def near_rows(even: Points, odd: Points | None = None, *, most: int, least: float) -> tuple[Rows, Rows]:
+    """Pairs int64 [P, 2] of each row with its nearest others, rising; and how many are near it at all, int64 [N].
 
-    Attributes:
-        pairs: int64 [P, 2], each row with some of its nearest, the first below the second, rising.
-        crowd: int64 [N], how many others are near each row.
-    """
-
-    pairs: Rows
-    crowd: Rows
-
-
-def near_rows(even: Points, odd: Points | None = None, *, most: int, least: float) -> Neighbours:
-    """The nearest others of each row, and how many are near at all.
-
-    Args:
-        even: the part of each row that a mirror leaves as it is.
-        odd: the part whose sign a mirror turns; None for none. Rows [even, odd] have length 1, and a pair is as similar
-            as the more similar of the picture and its mirror image: even . even + |odd . odd|.
-        most: how many others each row is paired with at most (twice that where the halves overlap).
-        least: the cosine from which on a row is near.
+    There are at most `most` others (twice that where halves overlap), of a cosine of at least `least`. Rows [even, odd]
+    have length 1: what a mirror leaves as it is, and what it turns the sign of (None for none). A pair is as similar as
+    the more similar of picture and mirror image: even . even + |odd . odd|.
     """
     crowd = np.zeros(len(even), np.int64)
     leaves = list(_leaves(even, np.arange(len(even))))
@@ -62,7 +45,7 @@ def near_rows(even: Points, odd: Points | None = None, *, most: int, least: floa
             keys = np.concatenate([keys, found])
             crowd[rows] = np.maximum(crowd[rows], near)
     keys = np.unique(keys)
-    return Neighbours(pairs=np.stack(np.divmod(keys, max(1, len(even))), axis=1), crowd=crowd)
+    return np.stack(np.divmod(keys, max(1, len(even))), axis=1), crowd
 
 
 def _leaves(points: Points, rows: Rows) -> Iterator[Rows]:

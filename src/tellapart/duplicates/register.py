@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.engine import thread_count
+from tellapart.data.rgb import LUMA
 
 Stack = NDArray[np.float32]  # [P, s, s] or [P, s, s, C]
 Vector = NDArray[np.float32]  # [P]
 
-LUMINANCE: Final = np.array([0.299, 0.587, 0.114], np.float32)
 REACH: Final = 0.2  # how far a stretch may be from 1 and a shift from 0
 STEPS: Final = (5, 4)  # coarse and fine
 COARSE, FINE = 2.0, 0.7  # widths of the blur in pixels
@@ -36,19 +36,12 @@ CHUNK: Final = 128  # pairs laid over each other at once: what they need stays i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Likeness:
-    """How pairs lie over each other.
+    """How pairs lie over each other."""
 
-    Attributes:
-        whole: the share of one picture's luminance that the other explains, the smaller of both ways.
-        detail: the same of the detail.
-        energy: the variance of the detail in squared grey levels, the smaller of both.
-        outside: how far the smaller frame sticks out of the larger, in half sides; 0 or less where one is a crop.
-    """
-
-    whole: Vector
-    detail: Vector
-    energy: Vector
-    outside: Vector
+    whole: Vector  # the share of one picture's luminance that the other explains, the smaller of both ways
+    detail: Vector  # the same of the detail
+    energy: Vector  # the variance of the detail in squared grey levels, the smaller of both
+    outside: Vector  # how far the smaller frame sticks out of the larger, in half sides; 0 or less where one is a crop
 
 
 def likeness(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> Likeness:
@@ -66,7 +59,7 @@ def likeness(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> Likeness:
 
 
 def _likeness(left: Stack, right: Stack) -> Likeness:
-    place = _fit(_standard(left @ LUMINANCE), _standard(right @ LUMINANCE))
+    place = _fit(_standard(left @ LUMA), _standard(right @ LUMA))
     moved, seen = _resample(left, place)
     whole, _ = _explained(_channels(moved), _channels(right), seen, stripes=True)
     detail, energy = _explained(_detail(_channels(moved)), _detail(_channels(right)), seen, stripes=False)
@@ -76,8 +69,8 @@ def _likeness(left: Stack, right: Stack) -> Likeness:
 def _fit(left: Stack, right: Stack) -> Stack:
     """Stretch and shift across, stretch and shift down [P, 4] that lay left over right."""
     place = np.tile(np.array([1, 0, 1, 0], np.float32), (len(left), 1))
-    place = _descend(_halved(_blurred(left, COARSE)), _halved(_blurred(right, COARSE)), place, steps=STEPS[0])
-    return _descend(_blurred(left, FINE), _blurred(right, FINE), place, steps=STEPS[1])
+    place = _descend(_halved(blurred(left, COARSE)), _halved(blurred(right, COARSE)), place, steps=STEPS[0])
+    return _descend(blurred(left, FINE), blurred(right, FINE), place, steps=STEPS[1])
 
 
 def _descend(left: Stack, right: Stack, place: Stack, *, steps: int) -> Stack:
@@ -147,7 +140,7 @@ def _explained(left: Stack, right: Stack, seen: Stack, *, stripes: bool) -> tupl
     left, right = _centred(left, seen, stripes=stripes), _centred(right, seen, stripes=stripes)
     one, other = _share(left, right), _share(right, left)
     pixels = np.maximum(seen.sum(axis=(1, 2)), 1)
-    variance = np.minimum(*(np.square(stack[..., :3] @ LUMINANCE).sum(axis=(1, 2)) for stack in (left, right)))
+    variance = np.minimum(*(np.square(stack[..., :3] @ LUMA).sum(axis=(1, 2)) for stack in (left, right)))
     return np.minimum(one, other), (variance / pixels).astype(np.float32, copy=False)
 
 
@@ -155,7 +148,7 @@ def _share(known: Stack, sought: Stack) -> Vector:
     """1 less the share of the luminance of sought that no combination of the channels of known gives."""
     count, channels = len(known), known.shape[-1]
     columns = known.reshape(count, -1, channels)
-    target = (sought[..., :3] @ LUMINANCE).reshape(count, -1, 1)
+    target = (sought[..., :3] @ LUMA).reshape(count, -1, 1)
     rows = columns.transpose(0, 2, 1)
     normal = rows @ columns
     strength = 1e-4 * np.trace(normal, axis1=1, axis2=2) + 1e-3
@@ -177,7 +170,7 @@ def _centred(stack: Stack, seen: Stack, *, stripes: bool) -> Stack:
 
 def _channels(stack: Stack) -> Stack:
     """Red, green, blue and the squared luminance, all 0 to 255."""
-    luminance = stack @ LUMINANCE
+    luminance = stack @ LUMA
     return np.concatenate([stack, (luminance * luminance / 255)[..., None]], axis=-1)
 
 
@@ -185,7 +178,7 @@ def _detail(stack: Stack) -> Stack:
     fine, coarse = BAND
     return np.stack(
         [
-            _blurred(stack[..., channel], fine) - _blurred(stack[..., channel], coarse)
+            blurred(stack[..., channel], fine) - blurred(stack[..., channel], coarse)
             for channel in range(stack.shape[3])
         ],
         axis=-1,
@@ -205,7 +198,8 @@ def _halved(stack: Stack) -> Stack:
     return halved
 
 
-def _blurred(stack: Stack, width: float) -> Stack:
+def blurred(stack: Stack, width: float) -> Stack:
+    """Each picture [s, s] blurred by a Gaussian of that width in pixels."""
     matrix = _blur(stack.shape[1], width)
     blurred: Stack = (matrix @ stack @ matrix.T).astype(np.float32, copy=False)
     return blurred

@@ -37,17 +37,8 @@ def choose_apart(
     """Draw pictures, look at those that were drawn, and draw again until no two splits show the same.
 
     Only what is drawn is looked at, so the price depends on the small set, not on the big one, and a training on the
-    small set finds its pictures in the cache.
-
-    Args:
-        index: the big set, with the groups that were declared.
-        base: what looks at the pictures; None to tell only equal files apart.
-        sizes: pictures per class in each split.
-        seed: which are drawn.
-        progress: told of every picture.
-
-    Returns:
-        The index without what cannot be read, and with the groups that were found; and what was drawn from it.
+    small set finds its pictures in the cache. `sizes` are pictures per class; without a base only equal files are told.
+    What comes back is the index without what cannot be read, and with the groups that were found, and what was drawn.
 
     Raises:
         DataError: a class has too few pictures or groups.

@@ -18,15 +18,10 @@ FEWEST = 3  # errors, or suspects, below which nothing is said of a class or pai
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspicion:
-    """Labels of train that look wrong.
+    """Labels of train that look wrong."""
 
-    Attributes:
-        pairs: (given, suggested) positions of the classes, one for each suspect.
-        checked: how many labels were looked at.
-    """
-
-    pairs: tuple[tuple[int, int], ...]
-    checked: int
+    pairs: tuple[tuple[int, int], ...]  # (given, suggested) positions of the classes, one for each suspect
+    checked: int  # how many labels were looked at
 
     @property
     def share(self) -> float:
@@ -41,18 +36,11 @@ def advise(
     train_counts: Sequence[int],
     suspicion: Suspicion | None = None,
 ) -> dict[str, Any]:
-    """What to do next, ready for JSON.
+    """What to do next, ready for JSON, by the law of `fit_power_law`, errors on valid [K] and pictures in train [K].
 
     Labels come first where at least one in a hundred looks wrong, since more pictures with such labels inherit the
     fault. Then more pictures, if twice as many promise half a point and the curve is surely falling. Where even the
     hopeful end of the forecast is below half a point, the pictures are enough; else the curve cannot tell.
-
-    Args:
-        law: of `fit_power_law`.
-        classes: K names.
-        errors: pictures of each class in valid that are misclassified, [K].
-        train_counts: training pictures of each class, [K].
-        suspicion: what is known of wrong labels in train; None where nobody looked.
 
     Returns:
         `code`: better_labels, more_pictures, enough, cannot_tell or too_few; `class`: of which class first, or None;

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 
+CONFIDENCE = 0.95
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
     """A measured share and the interval around it; all three are None where nothing was counted.
 
-    None and not NaN, because JSON has a null and no NaN, and because a share of nothing is not a number that went
-    wrong: it was never asked.
+    None and not NaN: JSON has no NaN, and a share of nothing is not a number that went wrong: it was never asked.
     """
 
     value: float | None
@@ -33,28 +34,21 @@ class Interval:
 UNKNOWN = Interval(value=None, low=None, high=None)
 
 
-def wilson(successes: int, trials: int, *, confidence: float = 0.95) -> Interval:
-    """The score interval of a binomial share (Wilson, 1927, doi:10.1080/01621459.1927.10502953).
+def wilson(successes: int, trials: int) -> Interval:
+    """The 95 % score interval of a binomial share (Wilson, 1927, doi:10.1080/01621459.1927.10502953).
 
     It stays inside [0, 1] and keeps its coverage at the ends, where the textbook's p ± z·sqrt(p(1 - p)/n) shrinks to
     nothing: 20 of 20 right is "between 83.9 % and 100 %", not "100 % for certain".
 
-    Args:
-        successes: how many of the trials succeeded.
-        trials: how many there were; 0 gives an interval of None.
-        confidence: how often such an interval holds the true share, in (0, 1).
-
     Raises:
-        ValueError: successes outside 0..trials, or confidence outside (0, 1).
+        ValueError: successes outside 0..trials.
     """
     if not 0 <= successes <= trials:
         raise ValueError(f"successes must lie in 0..{trials}, got {successes}")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
     if trials == 0:
         return UNKNOWN
     share = successes / trials
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
     shrink = 1 + z * z / trials
     centre = (share + z * z / (2 * trials)) / shrink
     reach = z / shrink * math.sqrt(share * (1 - share) / trials + (z / (2 * trials)) ** 2)

@@ -25,6 +25,7 @@ from tellapart import seeds
 from tellapart.evaluation.advice import Suspicion, advise
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.linear import LinearHead, widen_head
+from tellapart.heads.objective import softmax_loss
 from tellapart.heads.products import one_thread_if_small
 from tellapart.heads.regularization_path import Path
 from tellapart.progress import Progress, Silent
@@ -41,63 +42,35 @@ SMOOTHING = 0.5  # of an error more, out of one picture more: no share is 0, and
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurveHead:
-    """One head of the curve.
+    """One head of the curve."""
 
-    Attributes:
-        size: n, the pictures it was trained on.
-        correct: bool [M], which pictures of valid it got right.
-        log_loss: its mean log loss on valid, in nats.
-    """
-
-    size: int
-    correct: NDArray[np.bool_]
-    log_loss: float
+    size: int  # n, the pictures it was trained on
+    correct: NDArray[np.bool_]  # bool [M], which pictures of valid it got right
+    log_loss: float  # its mean log loss on valid, in nats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Materials:
-    """What curve and suspects are made from: train and then valid, as the head saw them.
+    """What curve and suspects are made from: train and then valid, as the head saw them."""
 
-    Attributes:
-        features: float32 [N, D].
-        labels: int64 [N].
-        classes: K names.
-        train: the rows of train.
-        valid: the rows of valid, which the curve is judged on.
-        columns: the features that the head reads: slice(head.start, head.stop) of the one that was chosen.
-        head: the head that was trained on just these rows, which saves the longest fit; None where it was trained on
-            more than them.
-        l2: its strength.
-        seed: of folds and draws.
-        depths: the columns of each depth.
-        paths: of the training pictures.
-        groups: int64, of the training pictures; those of one number belong together. None for none.
-    """
-
-    features: Features
-    labels: Labels
-    classes: Sequence[str]
-    train: slice
-    valid: slice
-    columns: slice
-    head: LinearHead | None = None
-    l2: float
-    seed: int
-    depths: Sequence[Depth] = ()
-    paths: Sequence[str] = ()
-    groups: NDArray[np.int64] | None = None
+    features: Features  # float32 [N, D]
+    labels: Labels  # int64 [N]
+    classes: Sequence[str]  # K names
+    train: slice  # the rows of train
+    valid: slice  # the rows of valid, which the curve is judged on
+    columns: slice  # the features that the head reads: slice(head.start, head.stop) of the one that was chosen
+    head: LinearHead | None = None  # trained on just these rows, which saves the longest fit
+    l2: float  # its strength
+    seed: int  # of folds and draws
+    depths: Sequence[Depth] = ()  # the columns of each depth
+    paths: Sequence[str] = ()  # of the training pictures
+    groups: NDArray[np.int64] | None = None  # int64, one number for training pictures that belong together
 
 
 def learning_curve(
     materials: Materials, *, draws: int = DRAWS, suspicion: Suspicion | None = None, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """The curve, what it promises, and what to do next; ready for JSON.
-
-    Args:
-        materials: what the head saw.
-        draws: R, how many draws of each size but the largest.
-        suspicion: what is known of wrong labels in train; None where nobody looked.
-        progress: told of every fit.
+    """The curve of what the head saw, what it promises, and what to do next; ready for JSON. R is `draws`.
 
     Returns:
         `judged_on` "valid"; `valid_n`; `train_n`; `l2`; `draws`; `points` [{n, draws, accuracy {value, low, high},
@@ -159,13 +132,9 @@ def nested_order(labels: Labels, random: np.random.Generator) -> NDArray[np.int6
 def fit_power_law(errors: Sequence[tuple[int, float]], *, trials: int, now: int) -> dict[str, Any] | None:
     """The law at the end of a curve, ready for JSON; None with fewer than two sizes.
 
-    Each share is weighted by the number of errors it counts, whose logarithm has about the inverse of that for its
+    Errors are (n, share of errors on M = `trials` pictures of valid) of every head, `now` the training pictures there
+    are. Each share is weighted by the number of errors it counts, whose logarithm has about the inverse of that for its
     variance. Heads that are judged on the same pictures err alike, so the true interval is narrower: this is cautious.
-
-    Args:
-        errors: n and the share of errors on valid, of every head of the curve.
-        trials: M.
-        now: the training pictures there are.
 
     Returns:
         `exponent` {value, low, high}: b; `error_now`: the share of errors by the law at `now`; `doubled`:
@@ -237,8 +206,7 @@ def fit_head(features: Features, labels: Labels, *, class_count: int, l2: float)
 
 
 def _scored(size: int, logits: NDArray[np.float64], labels: Labels) -> CurveHead:
-    best = logits.max(axis=1)
-    losses = best + np.log(np.exp(logits - best[:, None]).sum(axis=1)) - logits[np.arange(len(labels)), labels]
+    losses, _ = softmax_loss(logits[:, None, :], labels)
     # A class that train lacks has no finite share in the loss; what is told wrong for certain costs 34.5 nats at most.
     return CurveHead(
         size=size, correct=logits.argmax(axis=1) == labels, log_loss=float(np.minimum(losses, 34.5).mean())

@@ -126,13 +126,7 @@ def always_the_commonest(
 
 
 def confusion_counts(labels: Labels, predicted: NDArray[np.int64], *, class_count: int) -> NDArray[np.int64]:
-    """Counts int64 [K, K]: a row a true class, a column a predicted one.
-
-    Args:
-        labels: int64 [N], the true classes.
-        predicted: int64 [N], the predicted ones.
-        class_count: K.
-    """
+    """Counts int64 [K, K] of labels and predictions int64 [N]: a row a true class, a column a predicted one."""
     pairs = np.bincount(labels * class_count + predicted, minlength=class_count**2)
     return pairs.reshape(class_count, class_count)
 

@@ -10,22 +10,16 @@ import math
 from statistics import NormalDist
 from typing import Any
 
-from tellapart.evaluation.intervals import Interval
+from tellapart.evaluation.intervals import CONFIDENCE, Interval
 from tellapart.text import counted
 
-CONFIDENCE = 0.95
 POWER = 0.8  # how often a set of the size that is named would tell them apart
 ONE_POINT = 0.01  # the difference that is asked about where none was seen
 PRECISION = 1e-9  # of the ends of the interval
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
-    """The exact two-sided p-value of McNemar's test (1947, doi:10.1007/BF02295996): a fair coin's, thrown a + b times.
-
-    Args:
-        only_a: pictures on which A alone is right.
-        only_b: pictures on which B alone is.
-    """
+    """The exact two-sided p-value of McNemar's test (1947, doi:10.1007/BF02295996): a fair coin, thrown a + b times."""
     from scipy.special import bdtr
 
     thrown = only_a + only_b
@@ -53,9 +47,7 @@ def paired_difference(only_a: int, only_b: int, *, pictures: int) -> Interval:
 def pictures_to_tell(difference: float, *, differing: float) -> int:
     """How many test pictures tell such a difference four times in five, at 5 % (Connor, 1987, doi:10.2307/2531961).
 
-    Args:
-        difference: of the accuracies, not 0.
-        differing: the share of pictures on which exactly one is right, at least |difference|.
+    `differing` is the share of pictures on which exactly one is right, at least |difference|, which is not 0.
     """
     normal = NormalDist()
     beyond, power = normal.inv_cdf((1 + CONFIDENCE) / 2), normal.inv_cdf(POWER)

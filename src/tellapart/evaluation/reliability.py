@@ -30,9 +30,7 @@ def in_bins(values: NDArray[np.float64], confidence: NDArray[np.float64]) -> NDA
 def calibration_error(confidence: NDArray[np.float64], *, correct: NDArray[np.bool_]) -> float:
     """Expected calibration error over 15 equal-width bins (Guo et al., 2017, arXiv:1706.04599, equation 3).
 
-    Args:
-        confidence: float64 [N], the probability of the predicted class, in [0, 1].
-        correct: bool [N], whether the prediction was right.
+    Confidences float64 [N] are the probabilities of the predicted class.
     """
     gaps = np.bincount(bins_of(confidence), weights=correct - confidence, minlength=CALIBRATION_BINS)
     return float(np.abs(gaps).sum() / len(confidence))

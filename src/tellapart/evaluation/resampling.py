@@ -28,15 +28,11 @@ LEAST_SPREAD = 0.1
 
 
 def loss_interval(losses: NDArray[np.float64], sums: NDArray[np.float64], *, most: float) -> dict[str, Any]:
-    """The interval of a mean loss by the bootstrap-t (Efron and Tibshirani, 1993, chapter 12).
+    """The interval of a mean of losses float64 [N] by the bootstrap-t (Efron and Tibshirani, 1993, chapter 12).
 
     The plain percentile interval of a mean of losses is too low, because a few pictures carry the mean: with 1000
-    calibrated answers of which 99 % are right it held the true log loss 88 times in 100, this one 95 times.
-
-    Args:
-        losses: float64 [N].
-        sums: float64 [R, 2], sums of the losses and of their squares over each sample.
-        most: the largest loss there is.
+    calibrated answers of which 99 % are right it held the true log loss 88 times in 100, this one 95 times. `sums`
+    float64 [R, 2] are those of the losses and of their squares over each sample, `most` is the largest loss there is.
     """
     count, mean, spread = len(losses), float(losses.mean()), float(losses.std())
     method = f"bootstrap-t over pictures, {len(sums)} samples"
@@ -51,16 +47,12 @@ def loss_interval(losses: NDArray[np.float64], sums: NDArray[np.float64], *, mos
 
 
 def calibration_interval(value: float, gaps: NDArray[np.float64], sums: NDArray[np.float64]) -> dict[str, Any]:
-    """An interval of the expected calibration error that is rather too wide than too narrow.
+    """An interval of the expected calibration error, measured as `value`, that is rather too wide than too narrow.
 
     The measured error is above the true one on average, since chance opens gaps but closes none. By the triangle
     inequality it is above it by no more than the sum over bins of how far each gap is from its true one, of which the
-    samples show the size; that bounds it from below. From above its own scatter around its mean does.
-
-    Args:
-        value: the measured error.
-        gaps: float64 [N, B], right less confidence of each picture, in the column of its bin.
-        sums: float64 [R, B], the same summed over each sample.
+    samples show the size; that bounds it from below. From above its own scatter around its mean does. `gaps` float64
+    [N, B] are right less confidence of each picture, in the column of its bin, `sums` [R, B] the same over each sample.
     """
     count = len(gaps)
     method = f"bootstrap over pictures and bins, {len(sums)} samples"
@@ -74,12 +66,7 @@ def calibration_interval(value: float, gaps: NDArray[np.float64], sums: NDArray[
 
 
 def balanced_interval(hits: Sequence[int], support: Sequence[int]) -> dict[str, Any]:
-    """The interval of a mean of recalls, from Wilson's of each (MOVER: Zou and Donner, 2008, doi:10.1002/sim.3095).
-
-    Args:
-        hits: pictures of each class that were told right.
-        support: pictures of each class; none is 0.
-    """
+    """The interval of a mean of recalls, from Wilson's of each (MOVER: Zou and Donner, 2008, doi:10.1002/sim.3095)."""
     recalls: list[Interval] = [wilson(right, count) for right, count in zip(hits, support, strict=True)]
     ends = np.array([[recall.value, recall.low, recall.high] for recall in recalls], np.float64)
     mean = float(ends[:, 0].mean())
@@ -89,13 +76,9 @@ def balanced_interval(hits: Sequence[int], support: Sequence[int]) -> dict[str, 
 
 
 def calibration_noise(confidence: NDArray[np.float64]) -> dict[str, Any]:
-    """The calibration error that chance alone gives: that of a classifier whose confidences are exactly true.
+    """The calibration error that chance alone gives: each answer is right with just its confidence float64 [N].
 
-    Args:
-        confidence: float64 [N]; each answer is drawn right with just this probability, again and again.
-
-    Returns:
-        `mean` and `high`, the 95 % quantile; a measured error below `high` is no sign of bad calibration.
+    `mean` and `high`, the 95 % quantile; a measured error below `high` is no sign of bad calibration.
     """
     random = seeds.generator(SEED, "calibration noise")
     ones = in_bins(np.ones(len(confidence)), confidence)
@@ -141,13 +124,8 @@ def figure_intervals(
 ) -> dict[str, Any]:
     """95 % intervals of every figure that is no plain share, by its name: {low, high, method} each.
 
-    Args:
-        log_losses: float64 [N].
-        brier_losses: float64 [N].
-        confidence: float64 [N], the probability of the predicted class.
-        correct: bool [N].
-        recalls: hits and pictures of each class that has pictures.
-        largest_log_loss: what one picture can cost at the most.
+    Losses and confidences are float64 [N]; `recalls` are hits and pictures of each class that has pictures;
+    `largest_log_loss` is what one picture can cost at the most.
     """
     gaps = in_bins(correct - confidence, confidence)
     losses = np.stack([log_losses, log_losses**2, brier_losses, brier_losses**2], axis=1)

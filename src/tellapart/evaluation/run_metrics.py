@@ -91,63 +91,34 @@ HINT = "Train again with this version to make the run anew."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunMetrics:
-    """metrics.json; every mapping is ready for JSON.
+    """metrics.json; every mapping is ready for JSON."""
 
-    Attributes:
-        schema: of this document.
-        tellapart: the version that wrote it; None where it was not installed.
-        data: `name` and `layout` of the set.
-        command: how the run was asked for; "" from Python.
-        seed: of everything random.
-        recipe: what was trained, by name.
-        max_error: the largest share of wrong answers that was asked for; None in a run of an older version.
-        data_path: where the data was; None in a run of an older version.
-        backbone: `name`, `digest`, `size` in pixels and `precision` of the base that answers.
-        classes: K names, in the order of every column.
-        ledger: how many files were `used`, `converted` and `skipped`.
-        counts: how many pictures are in each split.
-        valid: the figures of valid, see `evaluate`.
-        test: those of test, with `without_leaks` where pictures leak.
-        leaks: pictures whose like is in a split before theirs.
-        duplicates: how many groups of each kind of copy there are.
-        together: how groups were kept on one side of the splits.
-        thresholds: when an answer is unsure or a picture unlike the training set, and what is promised.
-        temperature: what logits are divided by.
-        selected: what was chosen, and out of what.
-        findings: what an audit that costs nothing found.
-        parity: what the model file says of some test pictures, against the run; {} in a run of an older version.
-        timing: seconds of each stage, and pictures a second.
-        environment: versions, processor and precision.
-        peak_rss_mb: the most memory that was used, in megabytes; None where the system does not say.
-        features_mb: the size of the features, in megabytes; None in a run of an older version.
-    """
-
-    schema: int = SCHEMA
-    tellapart: str | None
-    data: Mapping[str, str]
-    command: str = ""
-    seed: int
-    recipe: str
-    max_error: float | None = None
-    data_path: str | None = None
-    backbone: Mapping[str, Any]
-    classes: tuple[str, ...]
-    ledger: Mapping[str, int]
-    counts: Mapping[str, int]
-    valid: Mapping[str, Any]
-    test: Mapping[str, Any]
-    leaks: tuple[Mapping[str, Any], ...] = ()
-    duplicates: Mapping[str, int] = field(default_factory=dict)
-    together: Mapping[str, Any] = field(default_factory=dict)
-    thresholds: Mapping[str, Any] = field(default_factory=dict)
-    temperature: float
-    selected: Mapping[str, Any]
-    findings: tuple[Mapping[str, Any], ...] = ()
-    parity: Mapping[str, Any] = field(default_factory=dict)
-    timing: Mapping[str, Any] = field(default_factory=dict)
-    environment: Mapping[str, Any] = field(default_factory=dict)
-    peak_rss_mb: float | None = None
-    features_mb: float | None = None
+    schema: int = SCHEMA  # of this document
+    tellapart: str | None  # the version that wrote it; None where it was not installed
+    data: Mapping[str, str]  # `name` and `layout` of the set
+    command: str = ""  # how the run was asked for; "" from Python
+    seed: int  # of everything random
+    recipe: str  # what was trained, by name
+    max_error: float | None = None  # of wrong answers, the largest share asked for; None in a run of an older version
+    data_path: str | None = None  # where the data was; None in a run of an older version
+    backbone: Mapping[str, Any]  # `name`, `digest`, `size` in pixels and `precision` of the base that answers
+    classes: tuple[str, ...]  # K names, in the order of every column
+    ledger: Mapping[str, int]  # how many files were `used`, `converted` and `skipped`
+    counts: Mapping[str, int]  # how many pictures are in each split
+    valid: Mapping[str, Any]  # the figures of valid, see `evaluate`
+    test: Mapping[str, Any]  # those of test, with `without_leaks` where pictures leak
+    leaks: tuple[Mapping[str, Any], ...] = ()  # pictures whose like is in a split before theirs
+    duplicates: Mapping[str, int] = field(default_factory=dict)  # how many groups of each kind of copy there are
+    together: Mapping[str, Any] = field(default_factory=dict)  # how groups were kept on one side of the splits
+    thresholds: Mapping[str, Any] = field(default_factory=dict)  # of unsure and unlike, and the promise
+    temperature: float  # what logits are divided by
+    selected: Mapping[str, Any]  # what was chosen, and out of what
+    findings: tuple[Mapping[str, Any], ...] = ()  # what an audit that costs nothing found
+    parity: Mapping[str, Any] = field(default_factory=dict)  # what the model file says of test pictures; {} if old
+    timing: Mapping[str, Any] = field(default_factory=dict)  # seconds of each stage, and pictures a second
+    environment: Mapping[str, Any] = field(default_factory=dict)  # versions, processor and precision
+    peak_rss_mb: float | None = None  # the most memory that was used, in megabytes; None where the system does not say
+    features_mb: float | None = None  # the size of the features, in megabytes; None in a run of an older version
 
     def to_json(self) -> dict[str, Any]:
         """The document, in the order of the attributes."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.evaluation.intervals import UNKNOWN, wilson
-from tellapart.heads.abstention import Flags
+from tellapart.heads.abstention import Flags, ranked_answers
 
 MOST_POINTS = 101
 
@@ -19,14 +19,9 @@ MOST_POINTS = 101
 def selective_figures(flags: Flags, *, correct: NDArray[np.bool_]) -> dict[str, Any]:
     """How many answers stand at the model's own threshold, and how many of those are wrong.
 
-    Args:
-        flags: what is said beside each of the N answers.
-        correct: bool [N].
-
-    Returns:
-        `answered` and `wrong`, in pictures; `coverage`, the share that is answered, `error`, the share of those that
-        is wrong, and `unlike`, the share that is called unlike the training set (answered or not), as
-        {value, low, high} each with its 95 % Wilson interval. Without a threshold everything is answered.
+    `answered` and `wrong`, in pictures; `coverage`, the share that is answered, `error`, the share of those that is
+    wrong, and `unlike`, the share that is called unlike the training set (answered or not), as {value, low, high} each
+    with its 95 % Wilson interval. Without a threshold everything is answered.
     """
     count = len(correct)
     stands = np.ones(count, np.bool_) if flags.unsure is None else ~flags.unsure
@@ -44,18 +39,10 @@ def selective_figures(flags: Flags, *, correct: NDArray[np.bool_]) -> dict[str, 
 def risk_coverage(confidence: NDArray[np.float64], *, correct: NDArray[np.bool_]) -> dict[str, list[Any]]:
     """Coverage and error at every threshold that is worth a point, from the strictest to answering everything.
 
-    Args:
-        confidence: float64 [N], the probability of the predicted class, as it is printed.
-        correct: bool [N].
-
-    Returns:
-        Lists of P ≤ 101 points: `threshold`; `answered`, the pictures with at least that confidence; `wrong` among
-        them; `low` and `high`, the 95 % Wilson interval of wrong / answered.
+    Lists of P ≤ 101 points: `threshold`; `answered`, the pictures with at least that confidence, as it is printed;
+    `wrong` among them; `low` and `high`, the 95 % Wilson interval of wrong / answered.
     """
-    order = np.argsort(-confidence, kind="stable")
-    ranked = confidence[order]
-    wrong = np.cumsum(~correct[order])
-    ends = np.flatnonzero(np.append(ranked[:-1] != ranked[1:], True))  # a threshold cannot part equal confidences
+    ranked, wrong, ends = ranked_answers(confidence, correct)
     marks = np.linspace(0, len(ranked) - 1, MOST_POINTS)
     places = np.unique(ends[np.searchsorted(ends, marks)])
     errors = [wilson(int(wrong[place]), int(place) + 1) for place in places]

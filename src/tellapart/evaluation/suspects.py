@@ -41,23 +41,14 @@ ROUNDS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelSuspect:
-    """A picture whose label is probably wrong.
+    """A picture whose label is probably wrong."""
 
-    Attributes:
-        row: its row in the matrix.
-        given: its label, a position in the classes.
-        suggested: the most probable other class.
-        probability_given: of the given label, by heads that have not seen the picture.
-        probability_suggested: of the suggested class.
-        certainty: the probability that the given label is wrong.
-    """
-
-    row: int
-    given: int
-    suggested: int
-    probability_given: float
-    probability_suggested: float
-    certainty: float
+    row: int  # its row in the matrix
+    given: int  # its label, a position in the classes
+    suggested: int  # the most probable other class
+    probability_given: float  # of the given label, by heads that have not seen the picture
+    probability_suggested: float  # of the suggested class
+    certainty: float  # the probability that the given label is wrong
 
 
 def out_of_fold_probabilities(
@@ -73,16 +64,8 @@ def out_of_fold_probabilities(
     """How probable each class is by heads that have not seen the picture: float64 [N, K], rows that sum to one.
 
     Depths and strength are chosen once, on a sample. A row of NaN is a picture that could not be held out: the only one
-    of its class, or of a group that holds the whole class. A class without pictures has probability 0.
-
-    Args:
-        features: float32 [N, D]; read in place.
-        labels: int64 [N], below class_count; some may be wrong.
-        class_count: K.
-        depths: the columns of each depth, the last depth last.
-        seed: of the folds.
-        groups: int64 [N]; pictures of one number (copies, one patient) are held out together. None: each on its own.
-        progress: told of the steps.
+    of its class, or of a group that holds the whole class. A class without pictures has probability 0. Arguments are as
+    for `search_head`; some labels may be wrong.
 
     Raises:
         DataError: fewer than two classes have pictures, or a feature is not finite.
@@ -106,25 +89,17 @@ def out_of_fold_probabilities(
 
 
 def find_suspects(
-    probabilities: Probabilities,
-    labels: Labels,
-    *,
-    parts: NDArray[np.int64] | None = None,
-    precision: float = PRECISION,
+    probabilities: Probabilities, labels: Labels, *, parts: NDArray[np.int64] | None = None
 ) -> tuple[LabelSuspect, ...]:
-    """The pictures whose labels are probably wrong, the most certain first.
+    """The pictures whose labels [N] are probably wrong, by probabilities out of fold [N, K]; the most certain first.
 
-    Args:
-        probabilities: float64 [N, K], out of fold; rows of NaN are passed over.
-        labels: int64 [N], as given.
-        parts: int64 [N]; the share of wrong labels is estimated for each part by itself, since splits (or sources) are
-            often labelled by different people. None: all are one part.
-        precision: the share of the suspects that is to be wrong; a lower one finds more.
+    The share of wrong labels is estimated for each of the parts int64 [N] by itself, since splits (or sources) are
+    often labelled by different people; None: all are one part. Rows of NaN are passed over.
     """
     certainty = wrong_label_certainty(probabilities, labels, parts=parts)
     order = np.argsort(-certainty, kind="stable")
     among = np.cumsum(certainty[order]) / np.arange(1, len(order) + 1)  # falls, since each adds the least so far
-    rows = order[: int((among >= precision).sum())]
+    rows = order[: int((among >= PRECISION).sum())]
     others = probabilities[rows].copy()
     others[np.arange(len(rows)), labels[rows]] = -1.0
     return tuple(
@@ -150,7 +125,7 @@ def wrong_label_certainty(
     for part in np.unique(home):
         judged = np.isfinite(own) & (home == part)
         if judged.any():
-            result[judged] = _mixture(own[judged], classes=probabilities.shape[1]).certainty
+            result[judged] = _mixture(own[judged], classes=probabilities.shape[1])[0]
     return result
 
 
@@ -163,21 +138,16 @@ def noisy_temperature(logits: NDArray[np.float64], labels: Labels) -> float:
 
     def loss(log_temperature: float) -> float:
         own = softmax(logits, temperature=math.exp(log_temperature))[np.arange(len(labels)), labels]
-        return _mixture(own, classes=logits.shape[1]).loss + PRIOR_PICTURES * log_temperature**2 / 2
+        return _mixture(own, classes=logits.shape[1])[1] + PRIOR_PICTURES * log_temperature**2 / 2
 
     return math.exp(minimize_scalar(loss, bounds=(-BOUND, BOUND), method="bounded", options={"xatol": 1e-3}).x)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Mixture:
-    """Right and wrong labels: how certain each is wrong, float64 [N], and the sum of the log losses of all, in nats."""
+def _mixture(own: NDArray[np.float64], *, classes: int) -> tuple[NDArray[np.float64], float]:
+    """How certain each label is wrong, float64 [N], and the sum of all log losses in nats, by EM.
 
-    certainty: NDArray[np.float64]
-    loss: float
-
-
-def _mixture(own: NDArray[np.float64], *, classes: int) -> _Mixture:
-    """The most probable mixture of labels whose classes have the probabilities own [N], by EM."""
+    That is in the most probable mixture of labels whose classes have the probabilities own [N].
+    """
     right = own.clip(1e-15, 1.0)
     wrong = (1.0 - right) / max(classes - 1, 1)
     rate = FIRST_RATE
@@ -185,7 +155,7 @@ def _mixture(own: NDArray[np.float64], *, classes: int) -> _Mixture:
         observed = rate * wrong + (1 - rate) * right
         certainty = rate * wrong / observed
         rate = min(float(certainty.mean()), HIGHEST_RATE)
-    return _Mixture(certainty=certainty, loss=-float(np.log(observed).sum()))
+    return certainty, -float(np.log(observed).sum())
 
 
 def _choose(

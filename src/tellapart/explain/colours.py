@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.data.rgb import LUMA
 from tellapart.types import Pixels
 
 LIGHTNESS: Final = 0.6  # of both ends, from 0 black to 1 white
@@ -23,7 +24,6 @@ CHROMA: Final = 0.155
 ORANGE, BLUE = 50.0, 255.0  # hue angles in degrees
 OPAQUE: Final = 0.85  # of the way to the end that the strongest evidence moves a pixel, so that the picture shows below
 DARKEST, LIGHTEST = 0.3, 0.9  # lightness that the picture is pressed between, so that colours show on all of it
-LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 MIDDLE_GREY: Final = 170  # what a colour bar is drawn on
 
 _LMS: Final = np.array(

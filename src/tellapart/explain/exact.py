@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import thread_count
+from tellapart.backbones.engine import between, named_tensors, thread_count
 from tellapart.backbones.openvino_runtime import load_openvino
 from tellapart.explain.heat_map import EXACT, HeatMap
 from tellapart.explain.spread import spread
@@ -32,15 +32,13 @@ class MapReader:
     """A base compiled so that it gives, beside the features, the maps that they are the means of."""
 
     def __init__(self, backbone: Backbone, *, precision: str) -> None:
-        """Compile the base.
-
-        Raises:
-            KeyError: a depth of the base has no maps of its width, so no exact heat map can be had.
-        """
-        openvino = load_openvino()
-        core = openvino.Core()
+        """Compile the base; a KeyError where a depth has no maps of its width, so no exact heat map can be had."""
+        core = load_openvino().Core()
         side = backbone.preprocess.size
-        model = with_maps(core.read_model(backbone.graph), backbone)
+        model = core.read_model(backbone.graph)
+        tensors = named_tensors(model)
+        maps = [_maps_of(tensors, depth, width=width) for depth, width in backbone.widths.items()]
+        model = between(model, entry=backbone.entry, outputs=backbone.outputs, tensors=maps)
         model.reshape([1, side, side, 3])
         settings = {
             "INFERENCE_PRECISION_HINT": precision,
@@ -61,24 +59,6 @@ class MapReader:
         return features, maps
 
 
-def with_maps(model: Any, backbone: Backbone) -> Any:  # noqa: ANN401
-    """The part of a model from the prepared square to the features and to the maps of every depth.
-
-    Raises:
-        KeyError: a depth has no maps of its width.
-    """
-    openvino = load_openvino()
-    tensors = {name: output for node in model.get_ordered_ops() for output in node.outputs() for name in output.names}
-    results = {name: result for result in model.get_results() for name in result.input_value(0).names}
-    found = {depth: _maps_of(tensors, depth, width=width) for depth, width in backbone.widths.items()}
-    squares = openvino.opset13.parameter([-1, -1, -1, 3], np.uint8, name="squares")
-    for consumer in tensors[backbone.entry].get_target_inputs():
-        consumer.replace_source_output(squares.output(0))
-    maps = [results.get(f"maps_{depth}") or openvino.opset13.result(output) for depth, output in found.items()]
-    outputs = [*(results[name] for name in backbone.outputs), *maps]
-    return openvino.Model(outputs, [squares], model.get_friendly_name())
-
-
 def _maps_of(tensors: Mapping[str, Any], depth: str, *, width: int) -> Any:  # noqa: ANN401
     found = tensors[f"maps_{depth}"] if f"maps_{depth}" in tensors else _averaged(tensors[f"pooled_{depth}"])
     shape = found.get_partial_shape()
@@ -91,9 +71,6 @@ def _averaged(pooled: Any) -> Any:  # noqa: ANN401
     """The tensor that a pooled one is the mean of, as in a net of one's own, where nothing is named after maps.
 
     Over which axes is not looked into: that the map adds up is checked on every picture.
-
-    Raises:
-        KeyError: it is not made by a mean.
     """
     node = pooled.get_node()
     while node.get_type_name() in RESHAPING:
@@ -114,15 +91,8 @@ def exact_heat_map(
 ) -> HeatMap | None:
     """What each pixel of a square of that side adds to the logit of a class; None where that does not add up.
 
-    It would not where a file names maps that its features are not the means of.
-
-    Args:
-        features: float32 [D].
-        maps: float32 [C, h, w] of each depth, in the order of the features, as `MapReader.read` gives them.
-        side: S.
-        head: on all of the features.
-        target: the class, by position.
-        class_name: its name.
+    It would not where a file names maps that its features are not the means of. Features float32 [D] and maps float32
+    [C, h, w] of each depth are those of `MapReader.read`; the head reads all of them.
     """
     weights = head.weight[:, target]
     total = np.zeros((side, side))

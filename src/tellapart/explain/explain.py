@@ -10,17 +10,16 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from tellapart.backbones.engine import Engine
 from tellapart.classifier import Classifier
-from tellapart.data.decode import decode, upright
+from tellapart.data.thumbnail import small_picture
 from tellapart.errors import PictureError
 from tellapart.explain.exact import MapReader, Seen, exact_heat_map
 from tellapart.explain.graph_cam import GraphCam
 from tellapart.explain.heat_map import GRAD_CAM, Explanation, HeatMap
 from tellapart.explain.occlusion import occlusion_heat_map
-from tellapart.features.embed import picture_content, prepare_content
+from tellapart.features.embed import picture_content
 from tellapart.progress import Progress, Silent
 from tellapart.types import Index, Picture, Pixels
 
@@ -40,8 +39,8 @@ def explain_pictures(
 ) -> Iterator[Explanation]:
     """Explain the pictures of an index one after another, unreadable ones included.
 
-    The map is exact where the head is linear on pooled maps and the model file has those maps; else it is an
-    occlusion map, for which the engine looks at each picture 82 times.
+    The map is exact where the head is linear on pooled maps and the model file has those maps; else it is an occlusion
+    map, for which the engine looks at each picture 82 times.
 
     Args:
         classifier: what answers.
@@ -93,8 +92,8 @@ class Explainer:
         """Explain one picture of an index."""
         try:
             content = picture_content(index, picture)
-            square = prepare_content(content, self._classifier.base).pixels
-            shown = shown_pixels(content, longest=longest)
+            square = self._classifier.base.preprocess.apply(content).pixels
+            shown = np.asarray(small_picture(content, longest=longest))
         except PictureError as error:
             return Explanation(picture=picture, failure=error.what)
         seen = self.reader.read(square) if self.reader is not None else None
@@ -124,22 +123,3 @@ class Explainer:
             return logits
 
         return score
-
-
-def shown_pixels(content: bytes | NDArray[np.uint8], *, longest: int) -> Pixels:
-    """A picture upright, uint8 [H, W, 3], scaled down so that its longer side is at most longest.
-
-    Raises:
-        PictureError: it cannot be read.
-    """
-    if isinstance(content, bytes):
-        decoded = decode(content, at_least=max(8, longest // 4))
-        pixels = upright(decoded.pixels, decoded.orientation)
-    else:
-        pixels = content if content.ndim == 3 else np.repeat(content[:, :, np.newaxis], 3, axis=2)
-    height, width = pixels.shape[:2]
-    scale = min(1.0, longest / max(height, width))
-    if scale == 1.0:
-        return np.ascontiguousarray(pixels)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))

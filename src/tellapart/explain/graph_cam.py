@@ -1,7 +1,8 @@
-"""Grad-CAM on any stage of a model file: its graph is run by torch, operator by operator, so any recipe's file will do.
+"""Grad-CAM on any stage of a model file: where in its maps a class's score would rise most.
 
-A stage is a tensor of the graph that holds maps. It is called after what makes it and how many of that kind came
-before: conv1, relu1, maxpool1, conv2 …
+Source: Selvaraju et al. (2017, arXiv:1610.02391). The file's graph is run by torch, operator by operator, so any
+recipe's file will do. A stage is a tensor of the graph that holds maps, called after what makes it and how many of that
+kind came before: conv1, relu1, maxpool1, conv2 …
 
 Legend: S side of the square, C channels and h w places of a stage, D features, K classes.
 """
@@ -9,22 +10,18 @@ Legend: S side of the square, C channels and h w places of a stage, D features, 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.errors import UsageError
-from tellapart.explain.grad_cam import combined
 from tellapart.extras import load_torch
-from tellapart.finetuning.onnx_in_torch import OPERATORS, Operation, Stages, trainable_stages
+from tellapart.finetuning.onnx_in_torch import Operation, trainable_stages
 from tellapart.heads.linear import LinearHead
 from tellapart.types import Pixels
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 LAST: Final = "last"  # the stage nearest to the answer
 NAMED: Final = 12  # stages named in an error
@@ -51,12 +48,9 @@ class GraphCam:
         self._names = stage_names(self._stages.operations)
 
     def heat(self, square: Pixels, *, stage: str, target: int) -> tuple[NDArray[np.float32], float]:
-        """The signed Grad-CAM map float32 [h, w] of a stage for a class, and the logit of the class.
+        """The signed Grad-CAM map float32 [h, w] of a stage, by name or "last", for a class, and its logit.
 
-        Args:
-            square: uint8 [S, S, 3], prepared.
-            stage: its name, or "last".
-            target: the class, by position.
+        The square is prepared, uint8 [S, S, 3].
 
         Raises:
             UsageError: there is no such stage, it gives no maps, or the class does not depend on it.
@@ -68,35 +62,32 @@ class GraphCam:
         if stage not in self._names:
             raise UsageError("the net has no such stage", where=stage, hint=self._choices(square))
         with torch.enable_grad():
-            features, maps = self._run(pixels, cut=self._names[stage])
-            if maps is None or maps.ndim != 4:
+            known = self._stages.tensors(pixels, self._constants, cut=self._names[stage])
+            maps = known[self._names[stage]]
+            if maps.ndim != 4:
                 raise UsageError("this stage gives no maps", where=stage, hint=self._choices(square))
+            features = torch.cat([known[name] for name in self._stages.outputs], dim=1)
             columns = features[:, self._head.start : self._head.stop]
             weight = torch.from_numpy(np.ascontiguousarray(self._head.weight[:, target]))
             logit = (columns @ weight)[0] + float(self._head.bias[target])
             gradient = torch.autograd.grad(logit, maps, allow_unused=True)[0] if logit.requires_grad else None
         if gradient is None:
             raise UsageError("the answer does not depend on this stage", where=stage, hint=self._choices(square))
-        found: NDArray[np.float32] = combined(maps.detach(), gradient, signed=True)[0].numpy()
+        # Equation 2 of the paper without its cut at 0: what speaks against the class counts too.
+        weights = gradient.mean(dim=(2, 3), keepdim=True)
+        found: NDArray[np.float32] = (weights * maps.detach()).sum(dim=1).float()[0].numpy()
         return found, float(logit.detach())
 
     def stages(self, square: Pixels) -> tuple[str, ...]:
         """The names of the stages that hold maps of more than one place, in the order they are run."""
         torch = load_torch()
         with torch.no_grad():
-            known = run_all(self._stages, torch.from_numpy(square[np.newaxis].astype(np.float32)), self._constants)
+            known = self._stages.tensors(torch.from_numpy(square[np.newaxis].astype(np.float32)), self._constants)
         return tuple(
             name
             for name, tensor in self._names.items()
             if known[tensor].ndim == 4 and known[tensor].shape[2] * known[tensor].shape[3] > 1
         )
-
-    def _run(self, pixels: Tensor, *, cut: str) -> tuple[Tensor, Tensor | None]:
-        """The features [1, D], and the maps of one stage with a gradient of their own."""
-        torch = load_torch()
-        known = run_all(self._stages, pixels, self._constants, cut=cut)
-        parts = [known[name] for name in self._stages.outputs]
-        return torch.cat(parts, dim=1), known.get(cut)
 
     def _choices(self, square: Pixels) -> str:
         names = self.stages(square)
@@ -112,15 +103,3 @@ def stage_names(operations: Sequence[Operation]) -> dict[str, str]:
         counts[kind] += 1
         names[f"{kind}{counts[kind]}"] = operation.output
     return names
-
-
-def run_all(
-    stages: Stages, pixels: Tensor, constants: Mapping[str, Tensor], *, cut: str | None = None
-) -> dict[str, Any]:
-    """Every tensor of the graph by name; the one named cut is cut off from what made it, and has a gradient."""
-    known: dict[str, Any] = {**constants, stages.entry: pixels}
-    for operation in stages.operations:
-        inputs = [known[name] if name else None for name in operation.inputs]
-        result = OPERATORS[operation.kind](operation.attributes, *inputs)
-        known[operation.output] = result.detach().requires_grad_() if operation.output == cut else result
-    return known

@@ -24,25 +24,17 @@ GRAD_CAM: Method = "grad-cam"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeatMap:
-    """Which parts of a picture speak for a class, and which against it.
+    """Which parts of a picture speak for a class, and which against it."""
 
-    Attributes:
-        values: float32 [h, w]. "exact": what each spot adds to the logit, so values.sum() + bias is the logit.
-            "occlusion": by how much the logit falls where the spot is covered. "grad-cam": the class's gradient times
-            the activation, which has no unit.
-        method: how it was found.
-        target: the position of the class it is about.
-        class_name: its name.
-        logit: the logit of that class, before the temperature, in the pass the map is from.
-        bias: what the head adds to the logit whatever the picture; None where the map does not add up to the logit.
-    """
-
+    # float32 [h, w]. "exact": what each spot adds to the logit, so values.sum() + bias is the logit. "occlusion": by
+    # how much the logit falls where the spot is covered. "grad-cam": the class's gradient times the activation, which
+    # has no unit
     values: Values
-    method: Method
-    target: int
-    class_name: str
-    logit: float
-    bias: float | None = None
+    method: Method  # how it was found
+    target: int  # the position of the class it is about
+    class_name: str  # its name
+    logit: float  # the logit of that class, before the temperature, in the pass the map is from
+    bias: float | None = None  # what the head adds to every logit; None where the map does not add up to it
 
     @property
     def evidence(self) -> Values:
@@ -58,23 +50,14 @@ class HeatMap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """One picture, what the model says of it, and why.
+    """One picture, what the model says of it, and why."""
 
-    Attributes:
-        picture: which one.
-        failure: why it cannot be read, "" if it can; then there is nothing else.
-        pixels: uint8 [H, W, 3], the picture upright, scaled down to be shown.
-        probabilities: float64 [K], as `predict` gives them.
-        flags: what is to be said beside this one answer.
-        heat: the map for the class that was asked for.
-    """
-
-    picture: Picture
-    failure: str = ""
-    pixels: Pixels | None = None
-    probabilities: NDArray[np.float64] | None = None
-    flags: Flags = field(default_factory=Flags)
-    heat: HeatMap | None = None
+    picture: Picture  # which one
+    failure: str = ""  # why it cannot be read, "" if it can; then there is nothing else
+    pixels: Pixels | None = None  # uint8 [H, W, 3], the picture upright, scaled down to be shown
+    probabilities: NDArray[np.float64] | None = None  # float64 [K], as `predict` gives them
+    flags: Flags = field(default_factory=Flags)  # what is to be said beside this one answer
+    heat: HeatMap | None = None  # the map for the class that was asked for
 
     def to_json(self, classes: tuple[str, ...]) -> dict[str, Any]:
         """Path and error; or what `predict` says of the picture, and of the map class, logit, bias and method."""

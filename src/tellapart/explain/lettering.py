@@ -24,12 +24,10 @@ NO_LETTER: Final = "\uffff"  # never a letter: every font draws for it what it d
 
 
 def lettering(text: str, *, size: int, width: int) -> tuple[str, Any]:
-    """One line of text as it can be drawn, and the font to draw it with.
+    """One line of text as it can be drawn in letters of that size, and the font to draw it with.
 
-    Args:
-        text: any text; control characters are written as their codes.
-        size: of the letters, in pixels.
-        width: in pixels; a longer text is cut in its middle, so that both ends of a name can be read.
+    Control characters are written as their codes. What is longer than width pixels is cut in its middle, so that both
+    ends of a name can be read.
     """
     clean = one_line(text)
     font = next((font for font in _fonts(size) if all(_has(font, letter) for letter in set(clean))), None)

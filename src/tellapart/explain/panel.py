@@ -37,16 +37,7 @@ MEANING: Final = {
 
 
 def panel(explanation: Explanation, *, classes: Sequence[str], title: str) -> Pixels:
-    """The sheet for a picture that could be read, uint8 [H, W, 3].
-
-    Args:
-        explanation: with pixels, probabilities and a heat map.
-        classes: K names.
-        title: what stands on top, as a rule the file's name.
-
-    Raises:
-        ValueError: the picture could not be read.
-    """
+    """The sheet for a picture that could be read, uint8 [H, W, 3], with a title on top, as a rule the file's name."""
     if explanation.pixels is None or explanation.probabilities is None or explanation.heat is None:
         raise ValueError("a picture that cannot be read has no sheet")
     heat, probabilities = explanation.heat, explanation.probabilities

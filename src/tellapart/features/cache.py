@@ -55,17 +55,11 @@ HalfRow = NDArray[np.float16]  # [D]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One kept picture.
+    """One kept picture."""
 
-    Attributes:
-        row: its features float16 [D].
-        notes: what was converted while decoding it, "" for nothing.
-        more: whatever else is kept of it, b"" for nothing.
-    """
-
-    row: HalfRow
-    notes: str
-    more: bytes = b""
+    row: HalfRow  # its features float16 [D]
+    notes: str  # what was converted while decoding it, "" for nothing
+    more: bytes = b""  # whatever else is kept of it, b"" for nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,12 +118,6 @@ class FeatureCache:
             self._make_room()
             self._connection.executemany("insert or replace into entry values (?, ?, ?, ?, ?)", map(_record, entries))
 
-    def count(self) -> int:
-        found = (0,)
-        with self._guarded():
-            found = self._connection.execute("select count(*) from entry").fetchone()
-        return int(found[0])
-
     def close(self) -> None:
         """Note what was used, and close; a store that turned out damaged is removed, to be begun anew."""
         with self._guarded(), self._connection:
@@ -181,8 +169,12 @@ def open_cache(folder: Path | None = None) -> Iterator[FeatureCache]:
 
 def remove_store(path: Path) -> None:
     """Remove a store and the files that belong to it, whatever state they are in."""
-    for suffix in ("", "-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    for file in _files(path):
+        file.unlink(missing_ok=True)
+
+
+def _files(path: Path) -> list[Path]:
+    return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
 
 
 def cache_status(folder: Path | None = None) -> CacheStatus:
@@ -191,18 +183,13 @@ def cache_status(folder: Path | None = None) -> CacheStatus:
     Raises:
         OutputError: it cannot be opened.
     """
+    path = (folder or cache_folder()) / FILE_NAME
     try:
-        return _status(folder)
+        entries = _count(path) if path.exists() else 0
+        size = sum(file.stat().st_size for file in _files(path) if file.exists())
     except (OSError, sqlite3.Error) as error:
         hint = f"Choose another folder with {FOLDER_VARIABLE}."
         raise OutputError(f"the feature cache cannot be used ({error})", hint=hint) from error
-
-
-def _status(folder: Path | None) -> CacheStatus:
-    path = (folder or cache_folder()) / FILE_NAME
-    entries = _count(path) if path.exists() else 0
-    files = [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
-    size = sum(file.stat().st_size for file in files if file.exists())
     return CacheStatus(folder=path.parent, entries=entries, size=size, limit=cache_limit())
 
 

@@ -13,9 +13,7 @@ import contextlib
 import hashlib
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, Self, TypeVar
 
@@ -24,7 +22,7 @@ from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import Engine, native_precision, thread_count
-from tellapart.data.preprocess import Prepared
+from tellapart.data.prefetch import look_ahead
 from tellapart.data.thumbnail import SIDE, Miniature
 from tellapart.errors import PictureError
 from tellapart.features.cache import Entry, FeatureCache, entry_key
@@ -66,31 +64,18 @@ PLAIN = Plain()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embedded:
-    """What a base sees in an index.
+    """What a base sees in an index."""
 
-    Attributes:
-        features: float32 [M, D], each value rounded to float16 whether it was kept on disk or not.
-        index: the M readable pictures, in the order of the rows.
-        ledger: one entry for each of the N pictures.
-        digests: sha256 [M] of the bytes of each readable picture.
-        miniatures: uint8 [M, SIDE, SIDE, 3], RGB; [0, …] for augmented views, of which none are made.
-        pixel_digests: 16 bytes [M], equal where prepared pixels are; b"" for augmented views.
-        fresh: pictures that the engine had to look at; the others came from the cache.
-        precision: what the engine computed in.
-        decode_s: seconds of reading, hashing and decoding, summed over the threads.
-        embed_s: seconds from first to last picture.
-    """
-
-    features: Features
-    index: Index
-    ledger: tuple[LedgerEntry, ...]
-    digests: tuple[bytes, ...]
-    miniatures: NDArray[np.uint8]
-    pixel_digests: tuple[bytes, ...]
-    fresh: int
-    precision: str
-    decode_s: float
-    embed_s: float
+    features: Features  # float32 [M, D], each value rounded to float16 whether it was kept on disk or not
+    index: Index  # the M readable pictures, in the order of the rows
+    ledger: tuple[LedgerEntry, ...]  # one entry for each of the N pictures
+    digests: tuple[bytes, ...]  # sha256 [M] of the bytes of each readable picture
+    miniatures: NDArray[np.uint8]  # uint8 [M, SIDE, SIDE, 3], RGB; [0, …] for augmented views, of which none are made
+    pixel_digests: tuple[bytes, ...]  # 16 bytes [M], equal where prepared pixels are; b"" for augmented views
+    fresh: int  # pictures that the engine had to look at; the others came from the cache
+    precision: str  # what the engine computed in
+    decode_s: float  # seconds of reading, hashing and decoding, summed over the threads
+    embed_s: float  # seconds from first to last picture
 
     def take(self, rows: Sequence[int]) -> Self:
         """The same of some rows only, or in another order: copies, since this one stays as it is."""
@@ -134,7 +119,7 @@ def embed(
     progress: Progress | None = None,
     engine: Engine | None = None,
 ) -> Embedded:
-    """Features of every readable picture of the index.
+    """Features of every readable picture of the index, as the base sees that view of each.
 
     Args:
         index: the pictures.
@@ -143,8 +128,7 @@ def embed(
         into: float32 [N, D] to be filled, for example rows of a larger matrix; None makes it.
         cache: where features are looked up and kept; None works without.
         progress: told of every picture.
-        engine: the base compiled already; None compiles it when the first picture needs it, in the precision that the
-            CPU is native in.
+        engine: the base compiled already; None compiles it when the first picture needs it, in the CPU's own precision.
     """
     precision = engine.precision if engine else native_precision()
     progress = progress or Silent()
@@ -162,31 +146,16 @@ def embed(
     )
     progress.start("Looking at pictures", total=len(index.pictures), unit="pictures")
     try:
-        with contextlib.closing(prepared_pictures(index, run.prepare)) as pictures:
-            for ready in pictures:
+        rows, threads = range(len(index.pictures)), thread_count()
+        ahead = look_ahead(run.prepare, rows, threads=threads, most=LOOK_AHEAD, handful=HANDFUL)
+        with contextlib.closing(ahead):
+            for ready in ahead:
                 run.take(ready)
         run.end()
     finally:
         run.keep()
         progress.finish()
     return run.result(seconds=time.perf_counter() - started)
-
-
-def prepared_pictures(index: Index, prepare: Callable[[int], Ready]) -> Generator[Ready]:
-    """Pictures in order, prepared by threads that run at most LOOK_AHEAD pictures ahead."""
-    waiting: deque[Future[list[Ready]]] = deque()
-    count = len(index.pictures)
-    with ThreadPoolExecutor(thread_count(), thread_name_prefix="decode") as pool:
-        try:
-            for first in range(0, count, HANDFUL):
-                rows = range(first, min(first + HANDFUL, count))
-                waiting.append(pool.submit(lambda rows: [prepare(row) for row in rows], rows))
-                if len(waiting) >= LOOK_AHEAD // HANDFUL:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -233,7 +202,7 @@ class _Run:
                 miniature = Miniature.from_bytes(kept.more)
                 if miniature is not None or not self.shows_pictures_as_they_are:
                     return Ready(row=row, digest=digest, notes=kept.notes, kept=kept, miniature=miniature)
-            prepared = prepare_content(content, self.backbone)
+            prepared = self.backbone.preprocess.apply(content)
             miniature = Miniature.of(prepared.pixels) if self.shows_pictures_as_they_are else None
             pixels = self.view.apply(prepared.pixels, digest)
         except PictureError as error:
@@ -348,12 +317,6 @@ def content_digest(content: bytes | NDArray[np.uint8]) -> bytes:
     if isinstance(content, bytes):
         return hashlib.sha256(content).digest()
     return hashlib.sha256(f"idx {content.shape}".encode() + content.tobytes()).digest()
-
-
-def prepare_content(content: bytes | NDArray[np.uint8], backbone: Backbone) -> Prepared:
-    if isinstance(content, bytes):
-        return backbone.preprocess.apply(content)
-    return backbone.preprocess.apply_array(content)
 
 
 def compact_rows(matrix: NDArray[Scalar], rows: list[int]) -> NDArray[Scalar]:

@@ -9,12 +9,10 @@ Legend: N pictures, V views, C channels, h w sides of a map, S side of a square,
 from __future__ import annotations
 
 import contextlib
-from collections import deque
-from collections.abc import Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +20,7 @@ from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import Engine, native_precision, thread_count
+from tellapart.data.prefetch import look_ahead
 from tellapart.finetuning.split_point import Cut
 from tellapart.nets.mapped_file import reserved_array
 from tellapart.progress import Progress
@@ -46,13 +45,8 @@ def affordable_views(prefix: Backbone, *, pictures: int, wanted: int, limit: int
 def keep_views(prefix: Backbone, show: Show, *, pictures: int, views: int, path: Path, progress: Progress) -> Views:
     """What the frozen part gives for every view of every picture, in a file that is mapped into memory.
 
-    Args:
-        prefix: the frozen part, see `prefix_backbone`.
-        show: makes all views of one picture, so that it is decoded once; called from several threads.
-        pictures: N.
-        views: V.
-        path: the file. One that is there is taken as it is, so its name must say what is in it.
-        progress: told of every view.
+    `show` makes all views of one picture, so that it is decoded once; it is called from several threads. A file that is
+    there is taken as it is, so its name must say what is in it.
 
     Raises:
         OutputError: the file cannot be written, or the disk has too little space for it.
@@ -104,25 +98,12 @@ def _fill(prefix: Backbone, show: Show, kept: Views, *, progress: Progress) -> N
         progress.advance(len(features))
 
     try:
-        with contextlib.closing(_squares(show, pictures=pictures)) as squares:
+        shown = look_ahead(show, range(pictures), threads=thread_count(), most=LOOK_AHEAD)
+        with contextlib.closing(shown):
+            squares = chain.from_iterable(shown)
             for first in range(0, len(rows), engine.pictures):
                 batch = np.stack(list(islice(squares, engine.pictures)))
                 engine.submit(batch, partial(receive, first=first))
         engine.wait()
     finally:
         engine.drain()
-
-
-def _squares(show: Show, *, pictures: int) -> Generator[Pixels]:
-    """Every view of every picture in order, made by threads that run a bounded number of pictures ahead."""
-    waiting: deque[Future[Pixels]] = deque()
-    with ThreadPoolExecutor(thread_count(), thread_name_prefix="view") as pool:
-        try:
-            for row in range(pictures):
-                waiting.append(pool.submit(show, row))
-                if len(waiting) >= LOOK_AHEAD:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)

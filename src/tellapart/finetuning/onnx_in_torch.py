@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import UsageError
+from tellapart.extras import load_torch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,29 +38,27 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stages:
-    """Operators from one tensor of a graph to some of its outputs.
+    """Operators from one tensor of a graph to some of its outputs."""
 
-    Attributes:
-        entry: the tensor float32 [N, C, h, w] they start from.
-        outputs: the tensors they end in.
-        operations: in an order in which every tensor is made before it is read.
-        weights: the constants that can be trained, float32, by name.
-        constants: everything else the operators read, float32 or int64, by name.
-    """
-
-    entry: str
-    outputs: tuple[str, ...]
-    operations: tuple[Operation, ...]
-    weights: Mapping[str, NDArray[np.float32]]
-    constants: Mapping[str, NDArray[Any]]
+    entry: str  # the tensor float32 [N, C, h, w] they start from
+    outputs: tuple[str, ...]  # the tensors they end in
+    operations: tuple[Operation, ...]  # in an order in which every tensor is made before it is read
+    weights: Mapping[str, NDArray[np.float32]]  # the constants that can be trained, float32, by name
+    constants: Mapping[str, NDArray[Any]]  # everything else the operators read, float32 or int64, by name
 
     def run(self, maps: Tensor, constants: Mapping[str, Tensor]) -> list[Tensor]:
         """The outputs for maps [N, C, h, w] of the entry, with weights and constants as tensors, by name."""
+        known = self.tensors(maps, constants)
+        return [known[name] for name in self.outputs]
+
+    def tensors(self, maps: Tensor, constants: Mapping[str, Tensor], *, cut: str = "") -> dict[str, Tensor]:
+        """Every tensor on the way, by name; the one named cut is cut off from what made it, and has a gradient."""
         known = {**constants, self.entry: maps}
         for operation in self.operations:
             inputs = [known[name] if name else None for name in operation.inputs]
-            known[operation.output] = OPERATORS[operation.kind](operation.attributes, *inputs)
-        return [known[name] for name in self.outputs]
+            result = OPERATORS[operation.kind](operation.attributes, *inputs)
+            known[operation.output] = result.detach().requires_grad_() if operation.output == cut else result
+        return known
 
 
 def trainable_stages(graph: bytes, *, entry: str, outputs: Sequence[str]) -> Stages:
@@ -87,11 +86,7 @@ def trainable_stages(graph: bytes, *, entry: str, outputs: Sequence[str]) -> Sta
 
 
 def with_weights(graph: bytes, weights: Mapping[str, NDArray[np.float32]]) -> bytes:
-    """The graph with other values in the named constants, stored in the precision they were stored in.
-
-    Raises:
-        KeyError: the graph has no such constant.
-    """
+    """The graph with other values in the named constants, stored in the precision they were stored in."""
     import onnx
     from onnx import numpy_helper
 
@@ -184,8 +179,7 @@ def _trainable_inputs(operations: Iterable[Operation], constants: Mapping[str, N
 
 
 def _convolution(attributes: Mapping[str, Any], maps: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    from torch.nn import functional
-
+    functional = load_torch().nn.functional
     strides, dilations = attributes.get("strides", [1, 1]), attributes.get("dilations", [1, 1])
     maps, padding = _padded(maps, attributes, kernel=list(weight.shape[2:]), strides=strides, dilations=dilations)
     groups = attributes.get("group", 1)
@@ -206,8 +200,7 @@ def _padded(
     value: float = 0.0,
 ) -> tuple[Tensor, list[int]]:
     """The maps and the padding that a torch operator is to add; where the ends differ it is added here instead."""
-    from torch.nn import functional
-
+    functional = load_torch().nn.functional
     if attributes.get("auto_pad", "NOTSET") in ("SAME_UPPER", "SAME_LOWER"):
         needed = [
             max((-(-side // stride) - 1) * stride + (size - 1) * dilation + 1 - side, 0)
@@ -225,8 +218,7 @@ def _padded(
 
 
 def _batch_normalisation(attributes: Mapping[str, Any], maps: Tensor, *statistics: Tensor) -> Tensor:
-    from torch.nn import functional
-
+    functional = load_torch().nn.functional
     scale, shift, mean, variance = statistics
     return functional.batch_norm(
         maps, mean, variance, scale, shift, training=False, eps=attributes.get("epsilon", 1e-5)
@@ -234,16 +226,14 @@ def _batch_normalisation(attributes: Mapping[str, Any], maps: Tensor, *statistic
 
 
 def _clip(_: Mapping[str, Any], maps: Tensor, low: Tensor | None = None, high: Tensor | None = None) -> Tensor:
-    from torch.nn import functional
-
+    functional = load_torch().nn.functional
     if low is None or high is None:
         return maps.clamp(low, high)
     return functional.hardtanh(maps, float(low), float(high))  # as clamp, but its gradient is one pass instead of four
 
 
 def _maximum_pool(attributes: Mapping[str, Any], maps: Tensor) -> Tensor:
-    from torch.nn import functional
-
+    functional = load_torch().nn.functional
     kernel, strides = attributes["kernel_shape"], attributes.get("strides", [1, 1])
     lowest = float("-inf")
     maps, padding = _padded(maps, attributes, kernel=kernel, strides=strides, dilations=[1, 1], value=lowest)
@@ -252,8 +242,7 @@ def _maximum_pool(attributes: Mapping[str, Any], maps: Tensor) -> Tensor:
 
 
 def _average_pool(attributes: Mapping[str, Any], maps: Tensor) -> Tensor:
-    from torch.nn import functional
-
+    functional = load_torch().nn.functional
     kernel, pads = attributes["kernel_shape"], attributes.get("pads", [0, 0, 0, 0])
     inside = bool(attributes.get("count_include_pad", 0))
     strides, ceil = attributes.get("strides", [1, 1]), bool(attributes.get("ceil_mode", 0))
@@ -282,8 +271,7 @@ def _hard_sigmoid(attributes: Mapping[str, Any], maps: Tensor) -> Tensor:
 def _layer_normalisation(
     attributes: Mapping[str, Any], maps: Tensor, scale: Tensor, shift: Tensor | None = None
 ) -> Tensor:
-    from torch.nn import functional
-
+    functional = load_torch().nn.functional
     sides = list(maps.shape[attributes.get("axis", -1) :])
     return functional.layer_norm(maps, sides, scale, shift, attributes.get("epsilon", 1e-5))
 
@@ -299,16 +287,16 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
     "BatchNormalization": _batch_normalisation,
     "Cast": lambda _, maps: maps.float(),  # of the pixels; every other Cast is a stored constant's
     "Clip": _clip,
-    "Concat": lambda attributes, *parts: _torch().cat(parts, attributes["axis"]),
+    "Concat": lambda attributes, *parts: load_torch().cat(parts, attributes["axis"]),
     "Conv": _convolution,
     "Div": lambda _, left, right: left / right,
     "Erf": lambda _, maps: maps.erf(),
     "Flatten": lambda attributes, maps: maps.flatten(attributes.get("axis", 1)),
-    "Gelu": lambda _, maps: _torch().nn.functional.gelu(maps),
+    "Gelu": lambda _, maps: load_torch().nn.functional.gelu(maps),
     "Gemm": _product,
     "GlobalAveragePool": lambda _, maps: maps.float().mean((2, 3), keepdim=True),
     "HardSigmoid": _hard_sigmoid,
-    "HardSwish": lambda _, maps: _torch().nn.functional.hardswish(maps),
+    "HardSwish": lambda _, maps: load_torch().nn.functional.hardswish(maps),
     "Identity": lambda _, maps: maps,
     "LayerNormalization": _layer_normalisation,
     "MatMul": lambda _, left, right: left @ right,
@@ -323,9 +311,3 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
     "Tanh": lambda _, maps: maps.tanh(),
     "Transpose": lambda attributes, maps: maps.permute(attributes["perm"]),
 }
-
-
-def _torch() -> Any:  # noqa: ANN401
-    import torch
-
-    return torch

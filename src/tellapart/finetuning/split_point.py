@@ -20,21 +20,13 @@ from tellapart.finetuning.onnx_in_torch import constant_values
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """A map at which a base can be cut.
+    """A map at which a base can be cut."""
 
-    Attributes:
-        tensor: its name.
-        shape: (C, h, w).
-        share: the part of the base's multiplications that comes after it, 0 to 1.
-        frozen: the depths before it, from early to late.
-        trained: the depths after it.
-    """
-
-    tensor: str
-    shape: tuple[int, int, int]
-    share: float
-    frozen: tuple[str, ...]
-    trained: tuple[str, ...]
+    tensor: str  # its name
+    shape: tuple[int, int, int]  # (C, h, w)
+    share: float  # the part of the base's multiplications that comes after it, 0 to 1
+    frozen: tuple[str, ...]  # the depths before it, from early to late
+    trained: tuple[str, ...]  # the depths after it
 
     @property
     def values(self) -> int:
@@ -74,19 +66,12 @@ def cuts(backbone: Backbone) -> tuple[Cut, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Net:
-    """A graph as what each tensor is made of, its shape for one picture, and the multiplications it takes.
+    """A graph as what each tensor is made of, its shape for one picture, and the multiplications it takes."""
 
-    Attributes:
-        pictures: the graph's input.
-        sources: what each tensor is made of, constants left out, in the order of the nodes.
-        shapes: of every tensor that has one.
-        costs: multiplications of one picture.
-    """
-
-    pictures: str
-    sources: Mapping[str, Sequence[str]]
-    shapes: Mapping[str, Sequence[int]]
-    costs: Mapping[str, int]
+    pictures: str  # the graph's input
+    sources: Mapping[str, Sequence[str]]  # what each tensor is made of, constants left out, in the order of the nodes
+    shapes: Mapping[str, Sequence[int]]  # of every tensor that has one
+    costs: Mapping[str, int]  # multiplications of one picture
 
     @classmethod
     def of(cls, model: Any, *, side: int) -> _Net:  # noqa: ANN401

@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,15 +26,13 @@ from tellapart.extras import load_torch
 from tellapart.finetuning.frozen_part import Views
 from tellapart.finetuning.onnx_in_torch import Stages, trainable_stages, with_weights
 from tellapart.finetuning.split_point import Cut
-from tellapart.heads.calibration import calibrated_losses
 from tellapart.heads.dual_space import Standard
-from tellapart.heads.linear import LinearHead
+from tellapart.heads.linear import LinearHead, row_blocks
 from tellapart.nets.device import Machine
-from tellapart.nets.epoch import Batch, run_epoch
-from tellapart.nets.fit import Fitted, OnEpoch, Pictures, fit_net
+from tellapart.nets.epoch import Batch
+from tellapart.nets.fit import Fitted, OnEpoch, Pictures, fit_net, judge
 from tellapart.nets.images import steps_per_epoch
 from tellapart.nets.schedule import Training, class_weights
-from tellapart.nets.steps import judging_step
 from tellapart.progress import Progress
 from tellapart.seeds import generator
 from tellapart.types import Labels
@@ -50,63 +47,37 @@ JUDGED_TOGETHER: Final = 64  # pictures
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrozenOutputs:
-    """What the frozen part gave.
+    """What the frozen part gave."""
 
-    Attributes:
-        train: float16 [N, V, P + h * w * C].
-        labels: int64 [N].
-        valid: float16 [M, P + h * w * C], of the pictures as they are.
-        valid_labels: int64 [M].
-    """
-
-    train: Views
-    labels: Labels
-    valid: NDArray[np.float16]
-    valid_labels: Labels
+    train: Views  # float16 [N, V, P + h * w * C]
+    labels: Labels  # int64 [N]
+    valid: NDArray[np.float16]  # float16 [M, P + h * w * C], of the pictures as they are
+    valid_labels: Labels  # int64 [M]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """Where training starts.
+    """Where training starts."""
 
-    Attributes:
-        backbone: the frozen base.
-        cut: where it is cut.
-        head: a head on the frozen base's features.
-        standard: mean and inverse deviation [D] of those features over the training pictures.
-        dropout: the share of the features that is hidden from the head in each step of training.
-    """
-
-    backbone: Backbone
-    cut: Cut
-    head: LinearHead
-    standard: Standard
-    dropout: float = 0.0
+    backbone: Backbone  # the frozen base
+    cut: Cut  # where it is cut
+    head: LinearHead  # a head on the frozen base's features
+    standard: Standard  # mean and inverse deviation [D] of those features over the training pictures
+    dropout: float = 0.0  # the share of the features that is hidden from the head in each step of training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuned:
-    """What came of it.
+    """What came of it."""
 
-    Attributes:
-        backbone: the base with its last stages trained.
-        head: on its features.
-        module: the trained part in torch.
-        weights: float32, what the trained stages hold now, by name.
-        fitted: how the training went.
-        way: how much of the way from the start to the best epoch was kept, one of WAYS; 0 is the start itself.
-        score: the log loss on valid there, calibrated; None where there is nothing to judge by.
-        start_score: the log loss on valid before.
-    """
-
-    backbone: Backbone
-    head: LinearHead
-    module: torch.nn.Module
-    weights: Mapping[str, NDArray[np.float32]]
-    fitted: Fitted
-    way: float
-    score: float | None
-    start_score: float | None
+    backbone: Backbone  # the base with its last stages trained
+    head: LinearHead  # on its features
+    module: torch.nn.Module  # the trained part in torch
+    weights: Mapping[str, NDArray[np.float32]]  # float32, what the trained stages hold now, by name
+    fitted: Fitted  # how the training went
+    way: float  # how much of the way from the start to the best epoch was kept, one of WAYS; 0 is the start itself
+    score: float | None  # the log loss on valid there, calibrated; None where there is nothing to judge by
+    start_score: float | None  # the log loss on valid before
 
 
 def finetune(
@@ -123,16 +94,7 @@ def finetune(
 ) -> Tuned:
     """Train the stages after the cut and the head together; keep the best epoch by valid, or part of the way to it.
 
-    Args:
-        start: where training starts.
-        seen: what the frozen part gave for the training and valid pictures.
-        training: the settings.
-        head_rate: factor on the learning rate of the head.
-        machine: where to compute.
-        seed: of the order.
-        checkpoint: the file written after every epoch.
-        progress: told of every step.
-        on_epoch: called after every epoch with all rows so far.
+    `head_rate` is a factor on the learning rate of the head; the other arguments are as for `fit_net`.
 
     Raises:
         UsageError: the base has an operator that cannot be trained.
@@ -173,22 +135,15 @@ def finetune(
 def keep_part_of_the_way(
     module: torch.nn.Module, begun: Mapping[str, torch.Tensor], pictures: Pictures, *, machine: Machine
 ) -> tuple[float, dict[float, float]]:
-    """Leave a module at the best of WAYS from where it began to where it is, by valid; the whole way without valid.
+    """Leave a module at the best of WAYS from where its parameters began to where they are, by valid.
 
-    Args:
-        module: trained.
-        begun: its parameters before, by name.
-        pictures: with what it is judged by.
-        machine: where to compute.
-
-    Returns:
-        How much of the way was kept, and the log loss on valid at each of WAYS; none without valid.
+    How much of the way was kept, and the log loss on valid at each of WAYS; the whole way, and none, without valid.
     """
     ended = parameters_of(module)
     scores: dict[float, float] = {}
     for way in WAYS:
         _move(module, begun, ended, way=way)
-        score = judged_loss(module, pictures, machine=machine)
+        _, score = judge(module, pictures.valid(), machine=machine)
         if score is None:
             break
         scores[way] = score
@@ -294,17 +249,6 @@ def raw_head(module: torch.nn.Module, standard: Standard) -> LinearHead:
     )
 
 
-def judged_loss(module: torch.nn.Module, pictures: Pictures, *, machine: Machine) -> float | None:
-    """Log loss on valid after calibration, as epochs are judged; None without valid pictures."""
-    logits: list[NDArray[np.float64]] = []
-    batches = list(pictures.valid())
-    if not batches:
-        return None
-    run_epoch(judging_step(module, machine=machine, keep=logits), batches)
-    labels, found = np.concatenate([batch.labels for batch in batches]), np.concatenate(logits)
-    return float(calibrated_losses(found, labels).mean())
-
-
 def _pictures(start: Start, seen: FrozenOutputs, *, training: Training, seed: int) -> Pictures:
     digest = hashlib.sha256(f"{start.backbone.digest} {start.cut} {seen.train.shape}".encode())
     for part in (seen.train[:, [0, -1], :1], seen.labels, seen.valid[:, :1], start.head.weight, start.head.bias):
@@ -327,6 +271,5 @@ def view_batches(seen: FrozenOutputs, *, batch: int, seed: int, epoch: int) -> I
 
 
 def valid_batches(seen: FrozenOutputs) -> Iterator[Batch]:
-    cuts = [*range(0, len(seen.valid), JUDGED_TOGETHER), len(seen.valid)]
-    for first, last in pairwise(cuts):
-        yield Batch(inputs=np.array(seen.valid[first:last]), labels=seen.valid_labels[first:last])
+    for rows in row_blocks(len(seen.valid), size=JUDGED_TOGETHER):
+        yield Batch(inputs=np.array(seen.valid[rows]), labels=seen.valid_labels[rows])

@@ -27,15 +27,10 @@ METHOD = "fixed-sequence testing of exact binomial tails"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flags:
-    """What is to be said beside each of N answers; None where the model has no threshold to say it by.
+    """What is to be said beside each of N answers; None where the model has no threshold to say it by."""
 
-    Attributes:
-        unsure: bool [N], less confident than the threshold.
-        unlike: bool [N], the picture is unlike the training set.
-    """
-
-    unsure: NDArray[np.bool_] | None = None
-    unlike: NDArray[np.bool_] | None = None
+    unsure: NDArray[np.bool_] | None = None  # bool [N], less confident than the threshold
+    unlike: NDArray[np.bool_] | None = None  # bool [N], the picture is unlike the training set
 
     def words(self, row: int) -> tuple[str, str]:
         """Unsure and unlike of one answer as "yes" or "no", empty where nothing can be said."""
@@ -54,22 +49,13 @@ class Flags:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectiveGuarantee:
-    """What can be said of the answers that are sure enough.
+    """What can be said of the answers that are sure enough."""
 
-    Attributes:
-        threshold: the least confidence, to six decimals, of an answer that stands; None where too few pictures were
-            there to promise anything.
-        asked: the largest share of wrong answers that was asked for.
-        error: the largest share of wrong answers that is promised, with 95 % confidence; None with no threshold.
-        pictures: N.
-        needed: the pictures it takes to promise what was asked if not one of them is told wrong.
-    """
-
-    threshold: float | None
-    asked: float
-    error: float | None
-    pictures: int
-    needed: int
+    threshold: float | None  # least confidence of an answer that stands; None with too few pictures to promise
+    asked: float  # the largest share of wrong answers that was asked for
+    error: float | None  # that is promised, with 95 % confidence; None with no threshold
+    pictures: int  # N
+    needed: int  # the pictures it takes to promise what was asked if not one of them is told wrong
 
     @property
     def kept(self) -> bool:
@@ -106,26 +92,14 @@ class SelectiveGuarantee:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abstention:
-    """What a model abstains by.
+    """What a model abstains by."""
 
-    Attributes:
-        unsure: the least confidence of an answer that stands; None where there is no such threshold.
-        familiar: what pictures like the training set look like; None where that is not known.
-        promise: what the threshold was chosen for; None where that is not known any more.
-    """
-
-    unsure: float | None = None
-    familiar: OutOfDistribution | None = None
-    promise: SelectiveGuarantee | None = None
+    unsure: float | None = None  # the least confidence of an answer that stands; None where there is no such threshold
+    familiar: OutOfDistribution | None = None  # what pictures like the training set look like
+    promise: SelectiveGuarantee | None = None  # what the threshold was chosen for
 
     def flags(self, probabilities: Probabilities, features: Features, *, last: Depth) -> Flags:
-        """What to say beside answers.
-
-        Args:
-            probabilities: float64 [N, K].
-            features: float32 [N, D].
-            last: the columns of the last depth.
-        """
+        """What to say beside answers float64 [N, K] from features float32 [N, D]; `last` are the last depth."""
         return Flags(
             unsure=None if self.unsure is None else top_probability(probabilities) < self.unsure,
             unlike=None if self.familiar is None else self.familiar.unlike(features[:, last.start : last.stop]),
@@ -190,13 +164,7 @@ def choose_threshold(
       together are false in at most 5 % too.
 
     Where N is too small for max_error even without a mistake, the next of 1, 2, 5, 10, … % that N allows for stands in
-    its place; that depends on N alone as well.
-
-    Args:
-        confidence: float64 [N], the probability of the predicted class on pictures that were not trained on, rounded
-            as by `top_probability`.
-        correct: bool [N].
-        max_error: the largest share of wrong answers, in (0, 1).
+    its place; that depends on N alone as well. Confidences float64 [N] are rounded as by `top_probability`.
     """
     from scipy.special import bdtr
 
@@ -204,9 +172,7 @@ def choose_threshold(
     target = max_error if pictures >= needed else reachable_error(pictures, max_error)
     if target >= 1:  # four pictures or fewer
         return SelectiveGuarantee(threshold=None, asked=max_error, error=None, pictures=pictures, needed=needed)
-    order = np.argsort(-confidence, kind="stable")
-    ranked, wrong = confidence[order], np.cumsum(~correct[order])
-    ends = np.flatnonzero(np.append(ranked[:-1] != ranked[1:], True))  # a threshold cannot part equal confidences
+    ranked, wrong, ends = ranked_answers(confidence, correct)
     ends = ends[np.searchsorted(ends, first_rank(pictures, target) - 1) :]
     tails = bdtr(wrong[ends], ends + 1, target)
     passed = int(np.argmin(tails <= RISK)) if (tails > RISK).any() else len(ends)
@@ -215,6 +181,18 @@ def choose_threshold(
     return SelectiveGuarantee(
         threshold=float(ranked[place]), asked=max_error, error=error, pictures=pictures, needed=needed
     )
+
+
+def ranked_answers(
+    confidence: NDArray[np.float64], correct: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Confidences from the surest down [N], how many answers so far are wrong [N], and where a threshold may end.
+
+    A threshold cannot part equal confidences.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    ranked = confidence[order]
+    return ranked, np.cumsum(~correct[order]), np.flatnonzero(np.append(ranked[:-1] != ranked[1:], True))
 
 
 def fewest_pictures(error: float) -> int:

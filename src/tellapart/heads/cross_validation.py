@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.folds import Folds
+from tellapart.heads.lbfgs import minimise
 from tellapart.heads.linear import row_blocks
 from tellapart.heads.objective import Objective, Parameters, scaled, softmax_loss
 from tellapart.heads.products import one_thread_if_small, product
-from tellapart.heads.regularization_path import TOLERANCE, Fit, Path, Score, minimise_at
+from tellapart.heads.regularization_path import TOLERANCE, Fit, Path, Score
 from tellapart.types import Features, Labels
 
 COLUMNS = 128  # folds times classes that are fitted together: bounds what the minimiser keeps
@@ -25,16 +26,10 @@ NEAR_ENOUGH = 1e-4  # of the objective, for held-out logits: what is asked of th
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationScorer:
-    """Scores on the pictures of a valid split.
+    """Scores on the pictures of a valid split."""
 
-    Attributes:
-        features: float32 [M, d] of the columns in question.
-        labels: int64 [M]; -1 for a picture of a class that no training picture has: no strength helps it, so it is
-            left out.
-    """
-
-    features: Features
-    labels: Labels
+    features: Features  # float32 [M, d] of the columns in question
+    labels: Labels  # int64 [M]; -1, left out, for a class without a training picture, which no strength helps
 
     def score(self, path: Path, fit: Fit) -> Score:
         parameters = fit.parameters[0]
@@ -73,14 +68,7 @@ class FoldScorer:
 def held_out_logits(features: Features, labels: Labels, *, folds: Folds, l2: float) -> NDArray[np.float64]:
     """Logits float64 [N, K] of each picture by the head of the fold that lacks it; NaN where the fold is -1.
 
-    Args:
-        features: float32 [N, d], the columns the heads read.
-        labels: int64 [N], every one of 0 to K - 1 present.
-        folds: which fold holds out which row.
-        l2: the strength of every head.
-
-    Raises:
-        DataError: a feature is not finite.
+    Features float32 [N, d] are the columns the heads read; every label int64 [N] from 0 to K - 1 is there.
     """
     classes = int(labels.max()) + 1
     logits = np.full((len(labels), classes), np.nan)
@@ -109,7 +97,8 @@ def _fit_folds(
     trains = folds.fold[:, None] != numbers
     weights = (trains / trains.sum(axis=0)).astype(np.float32)
     objective = Objective(space=path.space, labels=path.labels, row_weights=weights, l2=l2)
-    return minimise_at(objective, start, curvature=path.curvature, tolerance=tolerance).parameters
+    metric = path.curvature.metric(l2)
+    return minimise(objective.value_and_gradient, start, metric=metric, tolerance=tolerance).parameters
 
 
 def _fill_held_out(

@@ -47,23 +47,14 @@ class Standard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
-    """Coordinates of the training pictures, and the way back to the features.
+    """Coordinates of the training pictures, and the way back to the features."""
 
-    Attributes:
-        matrix: float32 [N, d]; the coordinates are (matrix - shift) * scale.
-        shift: float64 [d].
-        scale: float64 [d].
-        features: float32 [N, D], the training rows the space was made of.
-        standard: how the columns of features are standardised.
-        triangle: float64 [N, N], the lower Cholesky factor whose float32 copy is matrix; None where d is D.
-    """
-
-    matrix: NDArray[np.float32]
-    shift: Vector
-    scale: Vector
-    features: Features
-    standard: Standard
-    triangle: Matrix | None = None
+    matrix: NDArray[np.float32]  # float32 [N, d]; the coordinates are (matrix - shift) * scale
+    shift: Vector  # float64 [d]
+    scale: Vector  # float64 [d]
+    features: Features  # float32 [N, D], the training rows the space was made of
+    standard: Standard  # how the columns of features are standardised
+    triangle: Matrix | None = None  # float64 [N, N], the Cholesky factor that matrix is a copy of; None where d is D
 
     def block(self, rows: slice) -> NDArray[np.float32]:
         """Some rows of the matrix, C-ordered as BLAS wants them."""
@@ -94,11 +85,7 @@ class Space:
 
 
 def training_space(features: Features) -> Space:
-    """The cheaper of the two spaces for training rows float32 [N, D].
-
-    Raises:
-        DataError: a feature is not finite.
-    """
+    """The cheaper of the two spaces for training rows float32 [N, D]; a DataError where a feature is not finite."""
     standard = column_standard(features)
     if len(features) < min(features.shape[1], ROW_SPACE_LIMIT + 1):
         return _row_space(features, standard)
@@ -120,9 +107,6 @@ def column_standard(features: Features) -> Standard:
     does (docs/log.md, 2026-11-25). A column that is constant in a large set stays nearly so.
 
     The sums are of differences to the first row, so that a large mean does not eat the digits of a small deviation.
-
-    Raises:
-        DataError: a feature is not finite.
     """
     count, width = features.shape
     first = features[0].astype(np.float64)

@@ -16,17 +16,11 @@ LEAST = 3  # two folds would train on half the pictures, and choose for half the
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folds:
-    """Which fold scores each picture.
+    """Which fold scores each picture."""
 
-    Attributes:
-        count: number of folds; 0 where no class has two pictures and nothing can be held out.
-        fold: int64 [N], the fold that a picture is held out in; -1 for one that always trains.
-        copies: C; the rows i, i + N / C, i + 2 * N / C … are one picture in C views, the first as it is.
-    """
-
-    count: int
-    fold: NDArray[np.int64]
-    copies: int = 1
+    count: int  # number of folds; 0 where no class has two pictures and nothing can be held out
+    fold: NDArray[np.int64]  # int64 [N], the fold that a picture is held out in; -1 for one that always trains
+    copies: int = 1  # C; the rows i, i + N / C, i + 2 * N / C … are one picture in C views, the first as it is
 
     @property
     def scored(self) -> NDArray[np.bool_]:
@@ -42,17 +36,12 @@ class Folds:
 def stratified_folds(labels: Labels, *, groups: NDArray[np.int64] | None = None, seed: int) -> Folds:
     """As many folds as the smallest class has pictures, at least 3 and at most 5, each class spread evenly over them.
 
-    The only picture of a class always trains and is never scored: held out, its class would be unknown to the fold.
-    A class of two in three folds is held out one picture at a time, so it stays known. The deal goes on from class to
+    The only picture of a class always trains and is never scored: held out, its class would be unknown to the fold. A
+    class of two in three folds is held out one picture at a time, so it stays known. The deal goes on from class to
     class where it stopped, so that fold sizes differ by one picture at most.
 
-    Groups are held out whole, and folds are then as even as that allows. What would leave a fold without a class to
-    learn it from always trains.
-
-    Args:
-        labels: int64 [N].
-        groups: int64 [N], equal for pictures that are held out together; None, or all different, for none.
-        seed: another seed, another deal.
+    Groups int64 [N] are held out whole, and folds are then as even as that allows. What would leave a fold without a
+    class to learn it from always trains.
     """
     if groups is not None and len(np.unique(groups)) < len(groups):
         return _grouped_folds(labels, groups, seed=seed)

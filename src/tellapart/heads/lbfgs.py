@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,23 +30,14 @@ Map = Callable[[Parameters], Parameters]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Minimum:
-    """Where the search for a minimum ended.
+    """Where the search for a minimum ended."""
 
-    Attributes:
-        parameters: float64 [P, K, d + 1].
-        value: the objective there, float64 [P].
-        iterations: how many steps were taken.
-        converged: whether every problem reached the tolerance, or the noise of float32.
-    """
-
-    parameters: Parameters
-    value: PerProblem
-    iterations: int
-    converged: bool
+    parameters: Parameters  # float64 [P, K, d + 1]
+    value: PerProblem  # the objective there, float64 [P]
+    iterations: int  # how many steps were taken
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Point:
+class _Point(NamedTuple):
     parameters: Parameters
     value: PerProblem
     gradient: Parameters
@@ -69,20 +61,20 @@ def minimise(function: Function, start: Parameters, *, metric: Map, tolerance: f
         iterations: where to give up.
     """
     pairs: deque[_Pair] = deque(maxlen=MEMORY)
-    point = _evaluate(function, start)
+    point = _Point(start, *function(start))
     done = np.zeros(len(start), dtype=bool)
     for iteration in range(iterations):
         direction = -_inverse_hessian(pairs, metric, point.gradient)
         slope = inner(point.gradient, direction)
         done |= -slope / 2 <= tolerance * np.abs(point.value)
         if done.all():
-            return Minimum(parameters=point.parameters, value=point.value, iterations=iteration, converged=True)
+            return Minimum(parameters=point.parameters, value=point.value, iterations=iteration)
         direction[done], slope[done] = 0.0, 0.0
         following, moved = _step(function, point, direction, slope)
         done |= ~moved
         pairs.append(_pair(point, following))
         point = following
-    return Minimum(parameters=point.parameters, value=point.value, iterations=iterations, converged=False)
+    return Minimum(parameters=point.parameters, value=point.value, iterations=iterations)
 
 
 def _inverse_hessian(pairs: deque[_Pair], metric: Map, gradient: Parameters) -> Parameters:
@@ -103,13 +95,15 @@ def _step(
     """The point after the step, and which problems moved; one that finds no descent stays where it is."""
     length = np.ones(len(slope))
     for _ in range(SHORTENINGS):
-        following = _evaluate(function, point.parameters + _times(length, direction))
+        reached = point.parameters + _times(length, direction)
+        following = _Point(reached, *function(reached))
         descends = _descends(point, following, direction, length * slope)
         if descends.all():
             return following, descends
         length = np.where(descends, length, length * _shortening(point, following, length * slope))
     length = np.where(descends, length, 0.0)
-    return _evaluate(function, point.parameters + _times(length, direction)), descends
+    reached = point.parameters + _times(length, direction)
+    return _Point(reached, *function(reached)), descends
 
 
 def _descends(point: _Point, following: _Point, direction: Parameters, promised: PerProblem) -> NDArray[np.bool_]:
@@ -126,11 +120,6 @@ def _shortening(point: _Point, following: _Point, promised: PerProblem) -> PerPr
     lowest = np.divide(-promised, 2 * bend, out=np.full(len(promised), 0.5), where=bend > 0)
     clipped: PerProblem = np.clip(lowest, 0.1, 0.5)
     return clipped
-
-
-def _evaluate(function: Function, parameters: Parameters) -> _Point:
-    value, gradient = function(parameters)
-    return _Point(parameters=parameters, value=value, gradient=gradient)
 
 
 def _pair(point: _Point, following: _Point) -> _Pair:

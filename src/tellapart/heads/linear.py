@@ -19,19 +19,12 @@ ROWS_AT_ONCE = 256  # at 3000 features 3 MB: still in cache when the gradient re
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinearHead:
-    """logits = features[:, start:stop] @ weight + bias.
+    """logits = features[:, start:stop] @ weight + bias."""
 
-    Attributes:
-        weight: float32 [d, K], for features as the base gives them: the standardisation is folded in.
-        bias: float32 [K].
-        start: the first column it reads.
-        stop: one past the last column it reads; stop - start = d.
-    """
-
-    weight: NDArray[np.float32]
-    bias: NDArray[np.float32]
-    start: int
-    stop: int
+    weight: NDArray[np.float32]  # float32 [d, K], for features as the base gives them: the standardisation is folded in
+    bias: NDArray[np.float32]  # float32 [K]
+    start: int  # the first column it reads
+    stop: int  # one past the last column it reads; stop - start = d
 
     def logits(self, features: Features) -> NDArray[np.float64]:
         """Logits float64 [N, K] of features float32 [N, D]; the matrix is read in place."""
@@ -44,12 +37,9 @@ class LinearHead:
 
 
 def widen_head(head: LinearHead, present: NDArray[np.int64], *, class_count: int) -> LinearHead:
-    """A head of all K classes from one of those that have training pictures.
+    """A head of all K classes from one of those that have training pictures, at the positions `present` int64 [P].
 
-    Args:
-        head: of P classes.
-        present: int64 [P], the position of each of its columns among all classes.
-        class_count: K; a class that is not present gets weights of zero and the bias ABSENT_LOGIT.
+    A class that is not present gets weights of zero and the bias ABSENT_LOGIT.
     """
     if len(present) == class_count:
         return head

@@ -29,19 +29,12 @@ PerProblem = NDArray[np.float64]  # [P]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
-    """What minimise() minimises.
+    """What minimise() minimises."""
 
-    Attributes:
-        space: the coordinates of N pictures.
-        labels: int64 [N].
-        row_weights: float32 [N, P].
-        l2: the strength of the penalty.
-    """
-
-    space: Space
-    labels: Labels
-    row_weights: NDArray[np.float32]
-    l2: float
+    space: Space  # the coordinates of N pictures
+    labels: Labels  # int64 [N]
+    row_weights: NDArray[np.float32]  # float32 [N, P]
+    l2: float  # the strength of the penalty
 
     def value_and_gradient(self, parameters: Parameters) -> tuple[PerProblem, Parameters]:
         """The objective [P] and its gradient [P, K, d + 1], in one pass over the matrix in blocks of rows."""

@@ -25,15 +25,10 @@ STORED = np.dtype("<f2")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutOfDistribution:
-    """What pictures like the training set look like to the base.
+    """What pictures like the training set look like to the base."""
 
-    Attributes:
-        types: float16 [R, d], directions of length one.
-        threshold: the least cosine with the nearest of them that is like the training set; None to call none unlike.
-    """
-
-    types: NDArray[np.float16]
-    threshold: float | None
+    types: NDArray[np.float16]  # float16 [R, d], directions of length one
+    threshold: float | None  # the least cosine with the nearest of them that is like the training set
 
     def similarity(self, last: Features) -> NDArray[np.float64]:
         """The cosine float64 [N] of each row of the last depth float32 [N, d] with the nearest direction."""
@@ -47,17 +42,11 @@ class OutOfDistribution:
 
 
 def learn_out_of_distribution(train: Features, valid: Features, *, class_count: int, seed: int) -> OutOfDistribution:
-    """Typical directions of train, and how near to one of them all but 3 % of valid are.
+    """Typical directions of train, and how near to one of them all but 3 % of valid are; [n, d], the last depth.
 
     Of n pictures of valid the k-th least similar sets the threshold, k = max(1, floor(0.03 (n + 1))): another picture
     of their kind falls below it with probability k / (n + 1), whatever the distribution (split conformal prediction,
     Vovk et al., 2005). With fewer than 66 pictures that is 1 / (n + 1), more than 3 % below 33.
-
-    Args:
-        train: float32 [n, d], the last depth of pictures to be like, such as `sampled_rows` names.
-        valid: float32 [n, d], that of pictures that set the threshold.
-        class_count: K; twice as many directions are made if that is more than 128.
-        seed: of the pictures the directions start from.
     """
     types = typical_directions(train, count=direction_count(class_count), seed=seed)
     near = np.sort(similarity(valid, types))

@@ -33,63 +33,42 @@ LEAST = 1e-12  # curvature of a bias no picture is unsure about
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """Applies the inverse of the approximate Hessian at one strength.
+    """Applies the inverse of the approximate Hessian at one strength."""
 
-    Attributes:
-        centre: float32 [d], the mean of the rows, weighted by their curvature.
-        bias_curvature: the mean of s.
-        root: float32, lower triangle; root.T @ root is the inverse of hessian + l2 [d, d], or of rows @ rows.T + l2.
-        rows: float32 [m, d] of the second case; None in the first.
-        l2: the strength.
-    """
-
-    centre: Single
-    bias_curvature: float
+    curvature: Curvature
+    # float32, lower triangle; root.T @ root is the inverse of hessian + l2 [d, d], or of rows @ rows.T + l2
     root: Single
-    rows: Single | None
-    l2: float
+    l2: float  # the strength
 
     def __call__(self, gradient: Parameters) -> Parameters:
         """The step [P, K, d + 1] that the gradient [P, K, d + 1] asks for."""
-        flat = gradient.reshape(-1, gradient.shape[-1])
-        weights = self._weights((flat[:, :-1] - flat[:, -1:] * self.centre).astype(np.float32))
+        flat, centre = gradient.reshape(-1, gradient.shape[-1]), self.curvature.centre
+        weights = self._weights((flat[:, :-1] - flat[:, -1:] * centre).astype(np.float32))
         step = np.empty_like(flat)
         step[:, :-1] = weights
-        step[:, -1] = flat[:, -1] / self.bias_curvature - step[:, :-1] @ self.centre
+        step[:, -1] = flat[:, -1] / self.curvature.bias_curvature - step[:, :-1] @ centre
         return step.reshape(gradient.shape)
 
     def _weights(self, pull: Single) -> Single:
-        if self.rows is None:
+        rows = self.curvature.rows
+        if rows is None:
             return product(product(pull, self.root.T), self.root)
-        among_rows = product(product(product(pull, self.rows.T), self.root.T), self.root)
-        return (pull - product(among_rows, self.rows)) / np.float32(self.l2)
+        among_rows = product(product(product(pull, rows.T), self.root.T), self.root)
+        return (pull - product(among_rows, rows)) / np.float32(self.l2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curvature:
-    """The curvature of the log loss at one point, to which any strength can be added.
+    """The curvature of the log loss at one point, to which any strength can be added."""
 
-    Attributes:
-        centre: float32 [d].
-        bias_curvature: the mean of s.
-        lower: float32, the lower triangle of rows.T @ rows [d, d], or of rows @ rows.T [m, m].
-        rows: float32 [m, d], centred rows times sqrt(s / N), in the second case; None in the first.
-    """
-
-    centre: Single
-    bias_curvature: float
-    lower: Single
-    rows: Single | None
+    centre: Single  # float32 [d], the mean of the rows, weighted by their curvature
+    bias_curvature: float  # the mean of s
+    lower: Single  # float32, the lower triangle of rows.T @ rows [d, d], or of rows @ rows.T [m, m]
+    rows: Single | None  # float32 [m, d], centred rows times sqrt(s / N), in the second case; None in the first
 
     def metric(self, l2: float) -> Metric:
         """The metric at strength l2."""
-        return Metric(
-            centre=self.centre,
-            bias_curvature=self.bias_curvature,
-            root=inverse_root(self.lower, added=l2),
-            rows=self.rows,
-            l2=l2,
-        )
+        return Metric(curvature=self, root=inverse_root(self.lower, added=l2), l2=l2)
 
 
 def curvature_at(space: Space, labels: Labels, parameters: Parameters) -> Curvature:

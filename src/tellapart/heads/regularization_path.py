@@ -6,17 +6,16 @@ Legend: N pictures, P problems, K classes, d coordinates; parameters float64 [P,
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from tellapart.heads.dual_space import Space
-from tellapart.heads.lbfgs import Minimum, minimise
+from tellapart.heads.lbfgs import minimise
 from tellapart.heads.objective import Objective, Parameters, squared_norm
 from tellapart.heads.preconditioner import Curvature, curvature_at
-from tellapart.heads.products import Single
 from tellapart.types import Labels
 
 TOLERANCE = 1e-6  # of the objective: held-out log loss is then right to 2e-4 nat, see docs/log.md
@@ -29,19 +28,12 @@ GAIN = 1e-3  # nat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """A fit on all training rows.
+    """A fit on all training rows."""
 
-    Attributes:
-        l2: its strength.
-        parameters: float64 [1, K, d + 1].
-        log_loss: the mean log loss on the training rows, without the penalty.
-        iterations: steps it took.
-    """
-
-    l2: float
-    parameters: Parameters
-    log_loss: float
-    iterations: int
+    l2: float  # its strength
+    parameters: Parameters  # float64 [1, K, d + 1]
+    log_loss: float  # the mean log loss on the training rows, without the penalty
+    iterations: int  # steps it took
 
 
 class Path:
@@ -69,16 +61,19 @@ class Path:
 
     def fit(self, l2: float, *, tolerance: float = TOLERANCE) -> Fit:
         """Fit at strength l2, in the metric that the curvature of the last solution makes."""
-        objective = Objective(space=self.space, labels=self.labels, row_weights=_evenly(len(self.labels)), l2=l2)
+        evenly = np.full((len(self.labels), 1), 1 / len(self.labels), dtype=np.float32)
+        objective = Objective(space=self.space, labels=self.labels, row_weights=evenly, l2=l2)
         cold = not self._last.any()
         if cold:
-            near = minimise_at(
-                objective, self._last, curvature=self.curvature, tolerance=tolerance, iterations=APPROACH
+            metric = self.curvature.metric(l2)
+            near = minimise(
+                objective.value_and_gradient, self._last, metric=metric, tolerance=tolerance, iterations=APPROACH
             )
             self._last = self._before = near.parameters
             self._curvature = None
         start = 2 * self._last - self._before
-        minimum = minimise_at(objective, start, curvature=self.curvature, tolerance=tolerance)
+        metric = self.curvature.metric(l2)
+        minimum = minimise(objective.value_and_gradient, start, metric=metric, tolerance=tolerance)
         self._before = minimum.parameters if cold else self._last
         self._last = minimum.parameters
         self._curvature = None
@@ -89,18 +84,6 @@ class Path:
             log_loss=float((minimum.value - penalty)[0]),
             iterations=minimum.iterations + (near.iterations if cold else 0),
         )
-
-
-def minimise_at(
-    objective: Objective, start: Parameters, *, curvature: Curvature, tolerance: float, iterations: int = 300
-) -> Minimum:
-    """Minimise the objective from start, in the metric that the curvature and the strength make."""
-    metric = curvature.metric(objective.l2)
-    return minimise(objective.value_and_gradient, start, metric=metric, tolerance=tolerance, iterations=iterations)
-
-
-def _evenly(count: int) -> Single:
-    return np.full((count, 1), 1 / count, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,36 +124,25 @@ def strength(step: int) -> float:
 def regularization_path(space: Space, labels: Labels, *, scorer: HeldOutScorer | None) -> Iterator[PathPoint]:
     """Fit labels int64 [N] below K at strengths from 0.1 down while they get better; where 0.1 was best, also up.
 
-    Without a scorer, 0.1 alone: the strong end of what was best on real pictures.
+    A path ends after PATIENCE points in a row that gained nothing worth it. Without a scorer it is 0.1 alone: the
+    strong end of what was best on real pictures.
     """
-    path = Path(space, labels, start=np.zeros((1, int(labels.max()) + 1, space.matrix.shape[1] + 1)))
-    first = _path_point(path, FIRST, scorer=scorer)
-    yield first
-    if scorer is None:
-        return
-    best = yield from _while_better(path, range(FIRST + 1, WEAKEST + 1), best=first, scorer=scorer)
-    if best is first:
-        upwards = Path(space, labels, start=first.fit.parameters)
-        yield from _while_better(upwards, range(FIRST - 1, STRONGEST - 1, -1), best=first, scorer=scorer)
-
-
-def _while_better(
-    path: Path, steps: range, *, best: PathPoint, scorer: HeldOutScorer
-) -> Generator[PathPoint, None, PathPoint]:
-    """Yield points until PATIENCE of them in a row gained nothing worth it; return the best, best included."""
-    idle = 0
-    for step in steps:
-        point = _path_point(path, step, scorer=scorer)
-        yield point
-        idle = 0 if point.loss < best.loss - GAIN else idle + 1
-        best = point if point.loss < best.loss else best
-        if idle == PATIENCE:
-            break
-    return best
-
-
-def _path_point(path: Path, step: int, *, scorer: HeldOutScorer | None) -> PathPoint:
-    begun = time.perf_counter()
-    fit = path.fit(strength(step))
-    score = scorer.score(path, fit) if scorer else None
-    return PathPoint(space=path.space, fit=fit, score=score, seconds=time.perf_counter() - begun)
+    best: PathPoint | None = None
+    for steps in (range(FIRST, WEAKEST + 1), range(FIRST - 1, STRONGEST - 1, -1)):
+        nothing = np.zeros((1, int(labels.max()) + 1, space.matrix.shape[1] + 1))
+        path, idle = Path(space, labels, start=nothing if best is None else best.fit.parameters), 0
+        for step in steps:
+            begun = time.perf_counter()
+            fit = path.fit(strength(step))
+            score = scorer.score(path, fit) if scorer else None
+            point = PathPoint(space=space, fit=fit, score=score, seconds=time.perf_counter() - begun)
+            yield point
+            if scorer is None:
+                return
+            if best is not None:
+                idle = 0 if point.loss < best.loss - GAIN else idle + 1
+            best = point if best is None or point.loss < best.loss else best
+            if idle == PATIENCE:
+                break
+        if best is None or best.fit.l2 != strength(FIRST):
+            return

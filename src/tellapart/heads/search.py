@@ -28,18 +28,14 @@ from tellapart.types import Depth, Features, Labels
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadSearch:
-    """The head that was chosen, and why.
+    """The head that was chosen, and why."""
 
-    Attributes:
-        head: for the whole feature matrix, with K classes.
-        selected: depths, l2, criterion, score, accuracy, chosen_by, out_of {depths, l2}, and a note, None where there
-            is nothing to remark; ready for JSON. Where nothing could be held out, score and accuracy are None.
-        history: a row for each setting that was tried: depths, l2, train_log_loss, log_loss, accuracy, iterations,
-            seconds; ready for JSON.
-    """
-
-    head: LinearHead
+    head: LinearHead  # for the whole feature matrix, with K classes
+    # depths, l2, criterion, score, accuracy, chosen_by, out_of {depths, l2}, and a note, None where there is nothing to
+    # remark; ready for JSON. Where nothing could be held out, score and accuracy are None
     selected: dict[str, Any]
+    # a row for each setting that was tried: depths, l2, train_log_loss, log_loss, accuracy, iterations, seconds; ready
+    # for JSON
     history: tuple[dict[str, Any], ...]
 
 
@@ -67,9 +63,9 @@ def search_head(
 ) -> HeadSearch:
     """Choose depths and strength of a multinomial logistic regression, and fit it on the training rows.
 
-    The head minimises, over standardised columns (mean and deviation of the training rows), the mean log loss plus
-    l2 / 2 times the sum of the squared weights; the bias is not penalised. Strengths go from 0.1 down in half decades
-    until the score has not got better by 0.001 nat for two in a row; where 0.1 is best, up from there as well.
+    The head minimises, over standardised columns (mean and deviation of the training rows), the mean log loss plus l2 /
+    2 times the sum of the squared weights; the bias is not penalised. Strengths go from 0.1 down in half decades until
+    the score has not got better by 0.001 nat for two in a row; where 0.1 is best, up from there as well.
 
     Args:
         features: float32 [N, D]; read in place, never copied.
@@ -128,7 +124,8 @@ def _plan(
         positions[present[positions] != labels[valid]] = -1
         if (positions >= 0).any():
             return _Plan(
-                scorer=lambda columns: _validation_scorer(features[valid, columns], positions), chosen_by="valid"
+                scorer=lambda columns: ValidationScorer(features=features[valid, columns], labels=positions),
+                chosen_by="valid",
             )
     folds = stratified_folds(known[: len(known) // copies], groups=groups, seed=seed).copied(copies)
     if not folds.count:
@@ -141,10 +138,6 @@ def _plan(
         what = "pictures that always train and are never scored, because their class has no other group"
     note = f"{what}: {alone}" if alone else None
     return _Plan(scorer=lambda _: FoldScorer(folds), chosen_by=f"{folds.count}-fold cross-validation", note=note)
-
-
-def _validation_scorer(features: Features, labels: Labels) -> HeldOutScorer:
-    return ValidationScorer(features=features, labels=labels)
 
 
 def _choices(depths: Sequence[Depth], *, judged: bool) -> dict[str, slice]:

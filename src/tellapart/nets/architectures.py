@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,54 +28,40 @@ SPREAD: Final = (63.75,)  # grey levels come in from -2 to 2, near unit variance
 
 @dataclass(frozen=True, kw_only=True)
 class Net:
-    """A net that can be trained and served.
+    """A net that can be trained and served."""
 
-    Attributes:
-        name: what the user calls it.
-        trunk: from uint8 RGB [N, S, S, 3] to features float32 [N, D], normalisation included.
-        head: the last linear layer, from D features to K logits.
-        size: S in pixels.
-    """
-
-    name: str
-    trunk: torch.nn.Module
-    head: torch.nn.Linear
-    size: int
+    name: str  # what the user calls it
+    trunk: torch.nn.Module  # from uint8 RGB [N, S, S, 3] to features float32 [N, D], normalisation included
+    head: torch.nn.Linear  # the last linear layer, from D features to K logits
+    size: int  # S in pixels
 
     def module(self) -> torch.nn.Module:
         """The whole net, from uint8 [N, S, S, 3] to logits [N, K]; it shares its weights with trunk and head."""
         nn = load_torch().nn
-        return nn.Sequential(_named({"trunk": self.trunk, "head": self.head}))
+        return nn.Sequential(OrderedDict({"trunk": self.trunk, "head": self.head}))
 
     def training_module(self) -> torch.nn.Module:
         """The same with every max pooling before the ReLU it follows: the same answers in less time."""
         nn = load_torch().nn
-        return nn.Sequential(_named({"trunk": pooled_first(self.trunk), "head": self.head}))
+        return nn.Sequential(OrderedDict({"trunk": pooled_first(self.trunk), "head": self.head}))
 
 
-def build_net(
-    name: str, *, size: int | None = None, channels: int | None = None, classes: int, dropout: float = 0.0, seed: int
-) -> Net:
+def build_net(name: str, *, size: int | None = None, classes: int, dropout: float = 0.0, seed: int) -> Net:
     """The net of that name with fresh weights.
 
-    Args:
-        name: one of NETS.
-        size: the side of its input in pixels; None for its own.
-        channels: 3, or 1 to look at the mean of the three; None for its own.
-        classes: K; 1 makes a single logit, for a sigmoid.
-        dropout: the share of features dropped in training before the dense layers.
-        seed: of the weights.
+    `size` is the side of its input in pixels (None: its own). A single class makes a single logit, for a sigmoid;
+    `dropout` is the share of features dropped in training before the dense layers.
 
     Raises:
         UsageError: no net has that name, or it cannot take so small a picture.
     """
     if name not in NETS:
         raise UsageError("no such net", where=name, hint=f"Choose one of: {', '.join(sorted(NETS))}.")
-    builder, own_size, own_channels = NETS[name]
+    builder, own_size, channels = NETS[name]
     side = own_size if size is None else size
     with seeded(seed, "weights"):
         try:
-            trunk = builder(own_channels if channels is None else channels, dropout, side)
+            trunk = builder(channels, dropout, side)
             width = feature_width(trunk, size=side)
         except RuntimeError as error:
             raise UsageError(f"the net {name} cannot take so small a picture", where=f"{side} px") from error
@@ -87,22 +73,8 @@ def net_size(name: str) -> int:
     return NETS[name][1]
 
 
-def net_from_module(
-    module: torch.nn.Module,
-    *,
-    name: str,
-    size: int,
-    mean: Sequence[float] = (0.0, 0.0, 0.0),
-    std: Sequence[float] = (255.0, 255.0, 255.0),
-) -> Net:
-    """A user's own module, which takes float32 [N, 3, S, S] and ends in a linear layer, as a net of ours.
-
-    Args:
-        module: copied, not changed.
-        name: what to call it.
-        size: S, the side of its input in pixels.
-        mean: what is subtracted from the grey levels 0 to 255 of each channel.
-        std: what they are then divided by; as it stands, the module gets 0 to 1.
+def net_from_module(module: torch.nn.Module, *, name: str, size: int) -> Net:
+    """A copy of a module that takes float32 [N, 3, S, S], 0 to 1, and ends in a linear layer, as a net of ours.
 
     Raises:
         UsageError: it does not end in a linear layer.
@@ -114,7 +86,9 @@ def net_from_module(
         raise UsageError("the net does not end in a linear layer", where=name, hint="Give it a last torch.nn.Linear.")
     head = body.get_submodule(linear[-1])
     body.set_submodule(linear[-1], torch.nn.Identity())
-    trunk = torch.nn.Sequential(_named({"pixels": pixel_layer(channels=3, mean=mean, std=std), "body": body}))
+    trunk = torch.nn.Sequential(
+        OrderedDict({"pixels": pixel_layer(channels=3, mean=(0.0,) * 3, std=(255.0,) * 3), "body": body})
+    )
     net = Net(name=name, trunk=trunk, head=head, size=size)
     _check_parts(net, module)
     return net
@@ -165,10 +139,7 @@ def pooled_first(trunk: torch.nn.Module) -> torch.nn.Module:
 def pixel_layer(*, channels: int, mean: Sequence[float] = MIDDLE, std: Sequence[float] = SPREAD) -> torch.nn.Module:
     """From uint8 [N, S, S, 3] to float32 [N, C, S, S]: (levels - mean) / std; one channel is the mean of three.
 
-    Args:
-        channels: C, 1 or 3.
-        mean: grey levels, one for each channel or one for all.
-        std: grey levels, likewise.
+    Mean and std are in grey levels, one for each channel or one for all.
     """
     module: torch.nn.Module = _pixel_class()(channels, mean, std)
     return module
@@ -195,27 +166,15 @@ def _pixel_class() -> Any:  # noqa: ANN401 - a class that can only be made once 
     return NormalisedPixels
 
 
-def _named(layers: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the argument torch.nn.Sequential takes names in
-    return OrderedDict(layers)
-
-
-def _stack(channels: int, widths: Sequence[int], *, pooled: int) -> dict[str, Any]:
-    """Convolutions 3x3 with ReLU, the first `pooled` of them followed by 2x2 max pooling."""
+def _normalised_block(place: int, before: int, width: int) -> dict[str, Any]:
+    """A convolution 3x3 'same' without bias, with batch normalisation and ReLU, then 2x2 max pooling."""
     nn = load_torch().nn
-    layers: dict[str, Any] = {"pixels": pixel_layer(channels=channels)}
-    for place, (before, width) in enumerate(zip([channels, *widths], widths, strict=False), 1):
-        layers |= {f"conv{place}": nn.Conv2d(before, width, 3), f"relu{place}": nn.ReLU()}
-        if place <= pooled:
-            layers[f"pool{place}"] = nn.MaxPool2d(2)
-    return layers
-
-
-def _dense_top(stack: Mapping[str, Any], width: int, *, dropout: float, size: int) -> torch.nn.Module:
-    """A stack, flattened, dropped, and a dense layer with ReLU: both of the chapter's nets but for their last layer."""
-    nn = load_torch().nn
-    flat = feature_width(nn.Sequential(_named(stack)), size=size)
-    dense = {"dense": nn.Linear(flat, width), "relu": nn.ReLU()}
-    return nn.Sequential(_named({**stack, **_flat_top(dropout), **dense}))
+    return {
+        f"conv{place}_1": nn.Conv2d(before, width, 3, padding=1, bias=False),
+        f"norm{place}_1": nn.BatchNorm2d(width),
+        f"relu{place}_1": nn.ReLU(),
+        f"pool{place}": nn.MaxPool2d(2),
+    }
 
 
 def _flat_top(dropout: float) -> dict[str, Any]:
@@ -223,34 +182,23 @@ def _flat_top(dropout: float) -> dict[str, Any]:
     return {"flatten": nn.Flatten(), **({"dropout": nn.Dropout(dropout)} if dropout else {})}
 
 
-def _normalised_block(place: int, before: int, width: int, *, repeat: int) -> dict[str, Any]:
-    """Convolutions 3x3 'same' without bias, each with batch normalisation and ReLU, then 2x2 max pooling."""
-    nn = load_torch().nn
-    layers: dict[str, Any] = {}
-    for step in range(repeat):
-        name = f"{place}_{step + 1}"
-        layers[f"conv{name}"] = nn.Conv2d(width if step else before, width, 3, padding=1, bias=False)
-        layers |= {f"norm{name}": nn.BatchNorm2d(width), f"relu{name}": nn.ReLU()}
-    return {**layers, f"pool{place}": nn.MaxPool2d(2)}
-
-
 # ---- trunks ----
 
 
-def mnist_convnet(channels: int, dropout: float, size: int) -> torch.nn.Module:
-    """Chapter, row 1: 32, 64, 64, two poolings, dense 64."""
-    return _dense_top(_stack(channels, (32, 64, 64), pooled=2), 64, dropout=dropout, size=size)
-
-
-def mnist_convnet_without_pooling(channels: int, dropout: float, _size: int) -> torch.nn.Module:
-    """Chapter, row 2: the same convolutions without pooling, and no dense layer."""
-    stack = _stack(channels, (32, 64, 64), pooled=0)
-    return load_torch().nn.Sequential(_named({**stack, **_flat_top(dropout)}))
-
-
-def chapter_convnet(channels: int, dropout: float, size: int) -> torch.nn.Module:
-    """Chapter, row 5: 32, 64, 128, 128, four poolings, dense 512."""
-    return _dense_top(_stack(channels, (32, 64, 128, 128), pooled=4), 512, dropout=dropout, size=size)
+def chapter_net(
+    channels: int, dropout: float, size: int, *, widths: Sequence[int], pooled: int, dense: int
+) -> torch.nn.Module:
+    """The chapter's nets: convolutions 3x3 with ReLU, the first `pooled` with 2x2 max pooling, and a dense layer."""
+    nn = load_torch().nn
+    layers: dict[str, Any] = {"pixels": pixel_layer(channels=channels)}
+    for place, (before, width) in enumerate(pairwise([channels, *widths]), 1):
+        layers |= {f"conv{place}": nn.Conv2d(before, width, 3), f"relu{place}": nn.ReLU()}
+        if place <= pooled:
+            layers[f"pool{place}"] = nn.MaxPool2d(2)
+    flat = feature_width(nn.Sequential(OrderedDict(layers)), size=size)
+    layers |= {**_flat_top(dropout), "dense": nn.Linear(flat, dense), "relu": nn.ReLU()}
+    module: torch.nn.Module = nn.Sequential(OrderedDict(layers))
+    return module
 
 
 def mnist_convnet_normalised(channels: int, dropout: float, _size: int) -> torch.nn.Module:
@@ -259,11 +207,11 @@ def mnist_convnet_normalised(channels: int, dropout: float, _size: int) -> torch
     Few channels where the maps are large, since that is where a step spends its time.
     """
     layers: dict[str, Any] = {"pixels": pixel_layer(channels=channels)}
-    for place, (before, width) in enumerate([(channels, 16), (16, 48), (48, 96)], 1):
-        layers |= _normalised_block(place, before, width, repeat=1)
-    last = _normalised_block(4, 96, 128, repeat=1)
-    del last["pool4"]  # three places a side are left
-    return load_torch().nn.Sequential(_named({**layers, **last, **_flat_top(dropout)}))
+    for place, (before, width) in enumerate(pairwise((channels, 16, 48, 96, 128)), 1):
+        layers |= _normalised_block(place, before, width)
+    del layers["pool4"]  # three places a side are left
+    module: torch.nn.Module = load_torch().nn.Sequential(OrderedDict({**layers, **_flat_top(dropout)}))
+    return module
 
 
 def photo_convnet(channels: int, dropout: float, _size: int) -> torch.nn.Module:
@@ -274,24 +222,17 @@ def photo_convnet(channels: int, dropout: float, _size: int) -> torch.nn.Module:
     nn = load_torch().nn
     stem = {"stem": nn.Conv2d(channels, 32, 3, stride=2, padding=1, bias=False), "norm": nn.BatchNorm2d(32)}
     layers = {"pixels": pixel_layer(channels=channels), **stem, "relu": nn.ReLU()}
-    return _blocks(layers, 32, dropout, widths=(48, 96, 192, 384), repeats=(1, 1, 1, 1))
-
-
-def _blocks(
-    layers: dict[str, Any], before: int, dropout: float, *, widths: Sequence[int], repeats: Sequence[int]
-) -> torch.nn.Module:
-    nn = load_torch().nn
-    for place, (width, repeat) in enumerate(zip(widths, repeats, strict=True), 1):
-        layers |= _normalised_block(place, before, width, repeat=repeat)
-        before = width
-    return nn.Sequential(_named({**layers, "average": nn.AdaptiveAvgPool2d(1), **_flat_top(dropout)}))
+    for place, (before, width) in enumerate(pairwise((32, 48, 96, 192, 384)), 1):
+        layers |= _normalised_block(place, before, width)
+    layers |= {"average": nn.AdaptiveAvgPool2d(1), **_flat_top(dropout)}
+    module: torch.nn.Module = nn.Sequential(OrderedDict(layers))
+    return module
 
 
 # Name: trunk (from channels, dropout and size), own size in pixels, own channels.
 NETS: Final[Mapping[str, tuple[Callable[[int, float, int], Any], int, int]]] = {
-    "mnist-convnet": (mnist_convnet, 28, 1),
-    "mnist-convnet-without-pooling": (mnist_convnet_without_pooling, 28, 1),
+    "mnist-convnet": (partial(chapter_net, widths=(32, 64, 64), pooled=2, dense=64), 28, 1),
     "mnist-convnet-normalised": (mnist_convnet_normalised, 28, 1),
-    "chapter-convnet": (chapter_convnet, 150, 3),
+    "chapter-convnet": (partial(chapter_net, widths=(32, 64, 128, 128), pooled=4, dense=512), 150, 3),
     "photo-convnet": (photo_convnet, 112, 3),
 }

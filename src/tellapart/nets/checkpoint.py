@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,19 +23,6 @@ HEADER: Final = "tellapart"  # the key of the document in the header
 SCHEMA: Final = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
-    """What a file holds.
-
-    Attributes:
-        tensors: by name.
-        document: JSON.
-    """
-
-    tensors: Mapping[str, torch.Tensor]
-    document: Mapping[str, Any]
-
-
 def write_checkpoint(path: Path, tensors: Mapping[str, torch.Tensor], document: Mapping[str, Any]) -> None:
     """Write it beside its place and rename it over the one before.
 
@@ -48,13 +34,8 @@ def write_checkpoint(path: Path, tensors: Mapping[str, torch.Tensor], document: 
     files.write_bytes(path, content)
 
 
-def read_checkpoint(path: Path, *, fingerprint: str) -> Checkpoint | None:
-    """The checkpoint of the same training, or None: there is none, it is of another training, or it cannot be read.
-
-    Args:
-        path: the file.
-        fingerprint: of the training, which its document must have under that name.
-    """
+def read_checkpoint(path: Path, *, fingerprint: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
+    """Tensors and document of the training with that fingerprint; None where there are none or they cannot be read."""
     load_safetensors()
     from safetensors import SafetensorError, safe_open
 
@@ -65,7 +46,7 @@ def read_checkpoint(path: Path, *, fingerprint: str) -> Checkpoint | None:
             document = json.loads((file.metadata() or {})[HEADER])
             if (document["schema"], document["fingerprint"]) != (SCHEMA, fingerprint):
                 return None
-            return Checkpoint(tensors={name: file.get_tensor(name) for name in file.keys()}, document=document)  # noqa: SIM118
+            return {name: file.get_tensor(name) for name in file.keys()}, document  # noqa: SIM118
     except (SafetensorError, ValueError, KeyError, TypeError, OSError):
         return None  # from elsewhere or damaged: beginning anew is always right
 

@@ -17,17 +17,11 @@ if TYPE_CHECKING:  # at run time it is imported where it is used, so that the co
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """Where torch computes, and in what.
+    """Where torch computes, and in what."""
 
-    Attributes:
-        device: "cuda", "mps" or "cpu".
-        precision: "bf16" where the device multiplies bfloat16 natively, else "f32".
-        threads: cores that torch uses.
-    """
-
-    device: str
-    precision: str
-    threads: int
+    device: str  # "cuda", "mps" or "cpu"
+    precision: str  # "bf16" where the device multiplies bfloat16 natively, else "f32"
+    threads: int  # cores that torch uses
 
     def autocast(self) -> AbstractContextManager[Any]:
         """While it lasts, convolutions and matrix products are computed in `precision`; weights stay float32."""
@@ -50,10 +44,8 @@ class Machine:
 def open_machine(*, threads: int | None = None, precision: str | None = None) -> Machine:
     """The best device there is, with torch set to compute on it the same way every time.
 
-    Args:
-        threads: cores to use; None for all this process may use. One thread gives the same bits on every run; with
-            several, sums may be taken in another order.
-        precision: "bf16" or "f32"; None for bf16 where it is native.
+    `threads` are the cores to use (None: all this process may). One gives the same bits on every run; with several,
+    sums may be taken in another order. `precision` is "bf16" or "f32", None for bf16 where it is native.
     """
     torch = load_torch()
     device = _device(torch)

@@ -17,15 +17,10 @@ from tellapart.types import Labels
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What a step is fed with.
+    """What a step is fed with."""
 
-    Attributes:
-        inputs: uint8 [B, S, S, 3], or whatever the part of a net that trains takes; writable.
-        labels: int64 [B].
-    """
-
-    inputs: NDArray[Any]
-    labels: Labels
+    inputs: NDArray[Any]  # uint8 [B, S, S, 3], or whatever the part of a net that trains takes; writable
+    labels: Labels  # int64 [B]
 
 
 Record = Mapping[str, float]
@@ -33,15 +28,10 @@ Step = Callable[[Batch], Record]
 
 
 def run_epoch(step: Step, batches: Iterable[Batch], *, on_batch: Callable[[], None] = lambda: None) -> dict[str, float]:
-    """One pass over the batches.
+    """One pass over the batches: loss and accuracy as means over the pictures, nan where there were none.
 
-    Args:
-        step: takes a batch and returns its sums: loss, correct, pictures.
-        batches: each picture once.
-        on_batch: called after each batch.
-
-    Returns:
-        Loss and accuracy as means over the pictures, nan where there were none; pictures, seconds and pictures_per_s.
+    A step takes a batch and returns its sums: loss, correct, pictures. With the means come pictures, seconds and
+    pictures_per_s. `on_batch` is called after each batch.
     """
     started = time.perf_counter()
     sums = {"loss": 0.0, "correct": 0.0, "pictures": 0.0}

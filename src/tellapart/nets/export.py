@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import Engine
-from tellapart.backbones.export import CHECKED, DEPTH, OUTPUT, TOLERANCE, export_graph
+from tellapart.backbones.export import DEPTH, OUTPUT, check_against_torch, export_graph
 from tellapart.backbones.onnx_writer import can_write, write_graph
 from tellapart.data.preprocess import Preprocess
-from tellapart.errors import TellapartError
 from tellapart.extras import load_safetensors, load_torch
 from tellapart.heads.linear import LinearHead
 from tellapart.nets.architectures import Net
-from tellapart.seeds import generator
 from tellapart.types import Features
 
 if TYPE_CHECKING:
@@ -32,24 +29,14 @@ def export_backbone(net: Net) -> Backbone:
         MissingExtraError: the net is no plain sequence of layers, and onnxscript is not installed.
         TellapartError: the graph does not give what torch gives.
     """
-    images = generator(0, "export check").integers(0, 256, (CHECKED, net.size, net.size, 3), np.uint8)
-    expected = trunk_features(net, images)
-    width = expected.shape[1]
+    width = net.head.in_features
     if can_write(net.trunk):
         graph = write_graph(net.trunk, size=net.size, width=width, output=OUTPUT)
     else:
         graph = export_graph(net.trunk, size=net.size)
-    backbone = Backbone(
-        name=net.name,
-        graph=graph,
-        preprocess=Preprocess(size=net.size),
-        widths={DEPTH: width},
-        outputs=(OUTPUT,),
-    )
-    given = Engine(backbone, precision="f32").run(images)
-    difference = float(np.abs(given - expected).max() / max(1e-6, float(np.abs(expected).max())))
-    if not difference <= TOLERANCE:
-        raise TellapartError(f"the exported net gives other features than torch (off by {difference:.2g})")
+    preprocess = Preprocess(size=net.size)
+    backbone = Backbone(name=net.name, graph=graph, preprocess=preprocess, widths={DEPTH: width}, outputs=(OUTPUT,))
+    check_against_torch(backbone, lambda images: [trunk_features(net, images)])
     return backbone
 
 

@@ -40,36 +40,23 @@ OnEpoch = Callable[[Sequence[Row]], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pictures:
-    """What a net learns from and is judged by.
+    """What a net learns from and is judged by."""
 
-    Attributes:
-        train: the batches of an epoch, by its number; each picture once.
-        steps: how many batches those are.
-        weights: float32 [K] of the classes in the loss; None for all alike.
-        valid: the batches to judge by, always in the same order; none where there is nothing to judge by.
-        fingerprint: of the pictures and of what is done to them: another one makes a checkpoint void.
-    """
-
-    train: Callable[[int], Iterable[Batch]]
-    steps: int
-    weights: NDArray[np.float32] | None = None
-    valid: Callable[[], Iterable[Batch]]
-    fingerprint: str
+    train: Callable[[int], Iterable[Batch]]  # the batches of an epoch, by its number; each picture once
+    steps: int  # how many batches those are
+    weights: NDArray[np.float32] | None = None  # float32 [K] of the classes in the loss; None for all alike
+    valid: Callable[[], Iterable[Batch]]  # to judge by, always in the same order; none where there is nothing
+    fingerprint: str  # of the pictures and of what is done to them: another one makes a checkpoint void
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
-    """How a training went; the best weights are in the module.
+    """How a training went; the best weights are in the module."""
 
-    Attributes:
-        epoch: the epoch whose weights were kept, counted from 1.
-        score: its log loss on valid, after the temperature that suits it; None where there was nothing to judge by.
-        history: a row an epoch: epoch, train_loss, train_accuracy, valid_loss, valid_accuracy, learning_rate, seconds,
-            pictures_per_s; JSON-ready.
-    """
-
-    epoch: int
-    score: float | None
+    epoch: int  # the epoch whose weights were kept, counted from 1
+    score: float | None  # its log loss on valid after calibration; None where there was nothing to judge by
+    # a row an epoch: epoch, train_loss, train_accuracy, valid_loss, valid_accuracy, learning_rate, seconds,
+    # pictures_per_s; JSON-ready
     history: tuple[Row, ...]
 
 
@@ -87,8 +74,9 @@ def fit_net(
 ) -> Fitted:
     """Train a module in place, and leave in it the weights of the epoch that did best on valid.
 
-    A checkpoint of the same training is gone on with. The best epoch is that of the least log loss after calibration:
-    a net that is right but too sure of it is mended by its temperature later, so it is not held against it here.
+    A checkpoint of the same training is gone on with; one is written after every epoch. The best epoch is that of the
+    least log loss after calibration: a net that is right but too sure of it is mended by its temperature later, so it
+    is not held against it here.
 
     Args:
         module: from the inputs of a batch to logits [B, K]; placed on the machine.
@@ -96,7 +84,7 @@ def fit_net(
         training: the settings.
         machine: where to compute.
         seed: of dropout, in each epoch anew.
-        checkpoint: the file that is written after every epoch.
+        checkpoint: the file.
         scale: factor on the learning rate of a parameter, by its name.
         progress: told of every step.
         on_epoch: called after every epoch with all rows so far, also those from a checkpoint.
@@ -170,9 +158,10 @@ def _resume(learner: Learner, path: Path, *, fingerprint: str) -> _Course:
     kept = read_checkpoint(path, fingerprint=fingerprint)
     if kept is None:
         return _Course(best=_copied(learner.judged))
-    restore_learner(learner, kept.tensors, step=kept.document["step"])
-    best = {name: value for name, value in kept.tensors.items() if name.startswith(BEST)}
-    return _Course(history=tuple(kept.document["history"]), scores=tuple(kept.document["scores"]), best=best)
+    tensors, document = kept
+    restore_learner(learner, tensors, step=document["step"])
+    best = {name: value for name, value in tensors.items() if name.startswith(BEST)}
+    return _Course(history=tuple(document["history"]), scores=tuple(document["scores"]), best=best)
 
 
 def _epoch(
@@ -186,23 +175,30 @@ def _epoch(
     trained = run_epoch(step, pictures.train(epoch), on_batch=progress.advance)
     if not np.isfinite(trained["loss"]):
         raise TellapartError("the training diverged", where=f"epoch {epoch + 1}", hint="Try another --seed.")
-    logits: list[NDArray[np.float64]] = []
-    labels: list[Labels] = []
-    judge = judging_step(learner.judged, machine=machine, keep=logits)
-    judged = run_epoch(judge, _noted(pictures.valid(), labels))
+    judged, score = judge(learner.judged, pictures.valid(), machine=machine)
     row = {
         "epoch": epoch + 1,
         "train_loss": trained["loss"],
         "train_accuracy": trained["accuracy"],
-        "valid_loss": judged["loss"] if labels else None,
-        "valid_accuracy": judged["accuracy"] if labels else None,
+        "valid_loss": None if score is None else judged["loss"],
+        "valid_accuracy": None if score is None else judged["accuracy"],
         "learning_rate": rate,
         "seconds": round(trained["seconds"] + judged["seconds"], 3),
         "pictures_per_s": round(trained["pictures_per_s"], 1),
     }
+    return row, score
+
+
+def judge(
+    module: torch.nn.Module, batches: Iterable[Batch], *, machine: Machine
+) -> tuple[dict[str, float], float | None]:
+    """The record of an epoch that only judges, and the log loss after calibration; None without a batch."""
+    logits: list[NDArray[np.float64]] = []
+    labels: list[Labels] = []
+    record = run_epoch(judging_step(module, machine=machine, keep=logits), _noted(batches, labels))
     if not labels:
-        return row, None
-    return row, float(calibrated_losses(np.concatenate(logits), np.concatenate(labels)).mean())
+        return record, None
+    return record, float(calibrated_losses(np.concatenate(logits), np.concatenate(labels)).mean())
 
 
 def _noted(batches: Iterable[Batch], labels: list[Labels]) -> Iterable[Batch]:

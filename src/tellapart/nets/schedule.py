@@ -24,37 +24,22 @@ IMBALANCED: Final = 3.0  # largest class over smallest, from which on classes ar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """The settings of one training.
+    """The settings of one training."""
 
-    Attributes:
-        epochs: passes over the training pictures.
-        batch: pictures in a step.
-        learning_rate: its peak.
-        optimiser: one of OPTIMISERS.
-        weight_decay: decoupled (AdamW) or as a penalty (RMSprop); never on biases and normalisation.
-        warm_up: epochs in which the rate rises from 0 to its peak; may be a fraction.
-        constant: keep the peak instead of falling to 0 along a half cosine.
-        label_smoothing: share of the target that is spread over all classes (Szegedy et al. 2016).
-        mix: each picture of a batch is mixed with another, and the loss with its label, by a share drawn from
-            Beta(mix, mix) (Zhang et al. 2018; of activations, Verma et al. 2019); 0 leaves them as they are.
-        clip: largest norm of all gradients together; None does not clip.
-        average: decay per step of the moving average of the weights, which is what is judged and kept; None keeps the
-            weights as they are.
-        patience: epochs without a better valid score after which training stops; None never stops early.
-    """
-
-    epochs: int
-    batch: int
-    learning_rate: float
-    optimiser: str = "adamw"
-    weight_decay: float = 0.0
-    warm_up: float = 0.0
-    constant: bool = False
-    label_smoothing: float = 0.0
+    epochs: int  # passes over the training pictures
+    batch: int  # pictures in a step
+    learning_rate: float  # its peak
+    optimiser: str = "adamw"  # one of OPTIMISERS
+    weight_decay: float = 0.0  # decoupled (AdamW) or as a penalty (RMSprop); never on biases and normalisation
+    warm_up: float = 0.0  # epochs in which the rate rises from 0 to its peak; may be a fraction
+    constant: bool = False  # keep the peak instead of falling to 0 along a half cosine
+    label_smoothing: float = 0.0  # share of the target that is spread over all classes (Szegedy et al. 2016)
+    # each picture of a batch is mixed with another, and the loss with its label, by a share drawn from Beta(mix, mix)
+    # (Zhang et al. 2018; of activations, Verma et al. 2019); 0 leaves them as they are
     mix: float = 0.0
-    clip: float | None = None
-    average: float | None = None
-    patience: int | None = None
+    clip: float | None = None  # largest norm of all gradients together; None does not clip
+    average: float | None = None  # decay a step of the average of the weights that is judged and kept; None: no average
+    patience: int | None = None  # epochs without a better valid score after which training stops; None: never
 
 
 def learning_rate(training: Training, *, step: int, steps_per_epoch: int) -> float:
@@ -75,15 +60,11 @@ def average_decay(decay: float, *, step: int) -> float:
 
 
 def class_weights(labels: Labels, *, classes: int) -> NDArray[np.float32] | None:
-    """Weights float32 [K] of the classes in the training loss, or None where the classes are alike.
+    """Weights float32 [K] of the classes in the loss on labels int64 [N], or None where the classes are alike.
 
     Where the largest class has at least IMBALANCED times the pictures of the smallest (those without any left aside), a
     class of n pictures weighs 1 / sqrt(n), scaled to a mean of 1 over the pictures. The square root is half way between
     the classes as they come and all classes alike: rare ones are heard, and the probabilities stay near the truth.
-
-    Args:
-        labels: int64 [N], of the training pictures.
-        classes: K.
     """
     counts = np.bincount(labels, minlength=classes).astype(np.float64)
     present = counts > 0
@@ -97,12 +78,9 @@ def class_weights(labels: Labels, *, classes: int) -> NDArray[np.float32] | None
 def build_optimiser(
     module: torch.nn.Module, training: Training, *, scale: Callable[[str], float] = lambda _name: 1.0
 ) -> torch.optim.Optimizer:
-    """The optimiser of what trains in a module.
+    """The optimiser of the parameters of a module that require a gradient.
 
-    Args:
-        module: what is trained; parameters that do not require a gradient are left out.
-        training: the settings.
-        scale: factor on the learning rate of a parameter, by its name, for discriminative rates.
+    `scale` is a factor on the learning rate of a parameter, by its name, for discriminative rates.
     """
     groups: dict[tuple[float, float], list[Any]] = {}
     for name, parameter in module.named_parameters():

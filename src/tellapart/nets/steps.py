@@ -23,19 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class Learner:
-    """A net in training: everything that a step changes.
+    """A net in training: everything that a step changes."""
 
-    Attributes:
-        module: what is trained.
-        optimiser: of its parameters.
-        average: a copy of module with the moving average of its weights; None without.
-        step: steps taken.
-    """
-
-    module: torch.nn.Module
-    optimiser: torch.optim.Optimizer
-    average: torch.nn.Module | None = None
-    step: int = 0
+    module: torch.nn.Module  # what is trained
+    optimiser: torch.optim.Optimizer  # of its parameters
+    average: torch.nn.Module | None = None  # a copy of module with the moving average of its weights; None without
+    step: int = 0  # steps taken
 
     @property
     def judged(self) -> torch.nn.Module:
@@ -56,15 +49,7 @@ def training_step(
     steps_per_epoch: int,
     weights: NDArray[np.float32] | None = None,
 ) -> Step:
-    """A step that changes the weights: forward, loss, backward, clip, move, average.
-
-    Args:
-        learner: what is changed.
-        training: the settings.
-        machine: where to compute.
-        steps_per_epoch: batches in an epoch.
-        weights: of the K classes in the loss; None for all alike.
-    """
+    """A step that changes the learner: forward, loss with the classes' weights, backward, clip, move, average."""
     torch = load_torch()
     set_training(learner.module)
     balance = None if weights is None else torch.from_numpy(weights).to(machine.device)
@@ -93,15 +78,10 @@ def training_step(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mixing:
-    """How the pictures of a batch are mixed: `share` of each, and the rest of the one in its place in `order`.
+    """How the pictures of a batch are mixed: `share` of each, and the rest of the one in its place in `order`."""
 
-    Attributes:
-        share: 0.5 to 1; 1 leaves the pictures as they are.
-        order: int64 [B], a permutation.
-    """
-
-    share: float = 1.0
-    order: torch.Tensor | None = None
+    share: float = 1.0  # 0.5 to 1; 1 leaves the pictures as they are
+    order: torch.Tensor | None = None  # int64 [B], a permutation
 
     def inputs(self, given: torch.Tensor) -> torch.Tensor:
         return given if self.order is None else given.float().lerp(given[self.order].float(), 1 - self.share)
@@ -126,10 +106,7 @@ def draw_mixing(mix: float, count: int) -> Mixing:
 def judging_step(module: torch.nn.Module, *, machine: Machine, keep: list[NDArray[np.float64]] | None = None) -> Step:
     """A step that changes nothing: the plain log loss, with dropout off and batch normalisation fixed.
 
-    Args:
-        module: what is judged.
-        machine: where to compute.
-        keep: takes the logits float64 [B, K] of each batch; None keeps none.
+    `keep` takes the logits float64 [B, K] of each batch.
     """
     torch = load_torch()
     module.eval()

@@ -18,7 +18,6 @@ from tellapart.nets.architectures import NETS, build_net
 if TYPE_CHECKING:
     import torch
 
-VGG16_SIZE: Final = 150  # the chapter's
 # Kinds by class name; what is None is part of the layer before it and gets no line, as in the chapter.
 KINDS: Final[Mapping[str, str | None]] = {
     "Linear": "dense",
@@ -31,34 +30,22 @@ KINDS: Final[Mapping[str, str | None]] = {
     "GELU": None,
     "Identity": None,
 }
+_Built = tuple[Any, Callable[[Any], object], int]  # the module, what runs it on uint8 [1, S, S, 3], and S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """One layer of a net.
+    """One layer of a net."""
 
-    Attributes:
-        name: where it is in the net.
-        kind: what it does, in words.
-        shape: of its output for one picture: height, width and channels, or features alone.
-        parameters: numbers in its weights.
-        trainable: weight tensors of it that train; 0 where it is frozen or has none.
-    """
-
-    name: str
-    kind: str
-    shape: tuple[int, ...]
-    parameters: int
-    trainable: int = 0
+    name: str  # where it is in the net
+    kind: str  # what it does, in words
+    shape: tuple[int, ...]  # of its output for one picture: height, width and channels, or features alone
+    parameters: int  # numbers in its weights
+    trainable: int = 0  # weight tensors of it that train; 0 where it is frozen or has none
 
 
-def summarise_net(name: str, *, size: int | None = None, frozen: bool = False) -> list[Layer]:
-    """The layers of a net by name, for pictures of side size in pixels (None: the net's own).
-
-    Args:
-        name: one of NETS, "vgg16-chapter-head", or any base of timm, which is shown without its classifier.
-        size: the side of the input.
-        frozen: freeze the base below the head of "vgg16-chapter-head"; of the others there is no such part.
+def summarise_net(name: str, *, size: int | None = None) -> list[Layer]:
+    """The layers of one of NETS, or of any base of timm without its classifier, for pictures of side size (None: own).
 
     Raises:
         UsageError: no net has that name, or it cannot take that size.
@@ -67,27 +54,31 @@ def summarise_net(name: str, *, size: int | None = None, frozen: bool = False) -
     torch = load_torch()
     if size is not None and size < 1:
         raise UsageError("no such size", where=f"{size} px", hint="Give the side of the picture in pixels, as 150.")
-    with torch.device("meta"):
-        module, forward, side = _built(name, size)
-        if frozen:
-            freeze(module.get_submodule("base"))
-        example = torch.zeros((1, side, side, 3), dtype=torch.uint8)
+    with torch.device("meta"), torch.no_grad():
         try:
-            with torch.no_grad():
-                return trace_layers(module.eval(), lambda: forward(example))
+            module, run, side = _of_ours(name, size) if name in NETS else _of_timm(name, size)
+            images = torch.zeros((1, side, side, 3), dtype=torch.uint8)
+            return trace_layers(module, lambda: run(images))
         except (RuntimeError, AssertionError) as error:
-            raise _refused(name, side) from error
+            what, hint = f"the net {name} cannot take this size", "Give a larger --size."
+            raise UsageError(what, where=f"{size} px", hint=hint) from error
 
 
-def _built(name: str, size: int | None) -> _Built:
-    try:
-        return _builder(name)(name, size)
-    except RuntimeError as error:
-        raise _refused(name, size) from error
+def _of_ours(name: str, size: int | None) -> _Built:
+    """With as many classes as in the chapter: ten digits, or one logit for cats and dogs."""
+    net = build_net(name, size=size, classes=10 if name.startswith("mnist") else 1, seed=0)
+    module = net.module().eval()
+    return module, module, net.size
 
 
-def _refused(name: str, side: int | None) -> UsageError:
-    return UsageError(f"the net {name} cannot take this size", where=f"{side} px", hint="Give a larger --size.")
+def _of_timm(name: str, size: int | None) -> _Built:
+    timm = load_timm()
+    if not timm.is_model(name):
+        hint = f"Choose one of {', '.join(sorted({*NETS, *BACKBONES}))}, or any base of timm."
+        raise UsageError("no such net", where=name, hint=hint)
+    model = timm.create_model(name, pretrained=False).eval()
+    side = size or model.pretrained_cfg["input_size"][-1]
+    return model, lambda images: model.forward_features(images.permute(0, 3, 1, 2).float()), side
 
 
 def trace_layers(module: torch.nn.Module, run: Callable[[], object]) -> list[Layer]:
@@ -104,11 +95,6 @@ def trace_layers(module: torch.nn.Module, run: Callable[[], object]) -> list[Lay
         for handle in handles:
             handle.remove()
     return layers
-
-
-def freeze(module: torch.nn.Module) -> None:
-    """Let nothing in a module train."""
-    module.requires_grad_(requires_grad=False)
 
 
 def _hook(name: str, layers: list[Layer]) -> Callable[..., None]:
@@ -144,74 +130,8 @@ def _kind(layer: Any) -> str | None:  # noqa: ANN401 - its attributes depend on 
         depthwise = "depthwise " if 1 < layer.groups == layer.in_channels else ""
         return f"{depthwise}convolution {kernel[0]}x{kernel[1]}" + (f", stride {stride}" if stride > 1 else "")
     if name.startswith("MaxPool2d"):
-        return "max pooling {0}x{0}".format(*_pair(layer.kernel_size))
+        side = layer.kernel_size if isinstance(layer.kernel_size, int) else layer.kernel_size[0]
+        return f"max pooling {side}x{side}"
     if "BatchNorm" in name:
         return "batch normalisation"
     return "dropout" if name.startswith("Dropout") else name
-
-
-def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else value
-
-
-_Built = tuple[Any, Callable[[Any], object], int]  # the module, what runs it on uint8 [1, S, S, 3], and S
-
-
-def _builder(name: str) -> Callable[[str, int | None], _Built]:
-    return BUILDERS.get(name, _whole if name in NETS else _timm_base)
-
-
-def _whole(name: str, size: int | None) -> _Built:
-    net = build_net(name, size=size, classes=_classes(name), seed=0)
-    module = net.module()
-    return module, module, net.size
-
-
-def _stack(name: str, size: int | None) -> _Built:
-    """The convolutions alone: of this net the chapter shows nothing else."""
-    net = build_net(name, size=size, classes=_classes(name), seed=0)
-    stack = net.trunk[:-1]  # type: ignore[index,unused-ignore]
-    return stack, stack, net.size
-
-
-def _classes(name: str) -> int:
-    """As many as in the chapter: ten digits, or one logit for cats and dogs."""
-    return 10 if name.startswith("mnist") else 1
-
-
-def _timm_base(name: str, size: int | None) -> _Built:
-    timm = load_timm()
-    if not timm.is_model(name):
-        hint = f"Choose one of {', '.join(sorted({*NETS, *BUILDERS, *BACKBONES}))}, or any base of timm."
-        raise UsageError("no such net", where=name, hint=hint)
-    model = timm.create_model(name, pretrained=False)
-    side = size or model.pretrained_cfg["input_size"][-1]
-    return model, lambda images: model.forward_features(_planes(images)), side
-
-
-def _vgg16_with_chapter_head(_name: str, size: int | None) -> _Built:
-    """VGG16 without its top, flatten, dense 256, dense 1."""
-    nn = load_torch().nn
-    side = size or VGG16_SIZE
-    base = load_timm().create_model("vgg16", pretrained=False).features
-    shape = base(_planes(load_torch().zeros((1, side, side, 3)))).shape
-    module = nn.Sequential()
-    module.add_module("base", base)
-    for name, layer in (
-        ("flatten", nn.Flatten()),
-        ("dense", nn.Linear(shape[1:].numel(), 256)),
-        ("relu", nn.ReLU()),
-        ("last", nn.Linear(256, 1)),
-    ):
-        module.add_module(name, layer)
-    return module, lambda images: module(_planes(images)), side
-
-
-def _planes(images: Any) -> Any:  # noqa: ANN401 - tensors
-    return images.permute(0, 3, 1, 2).float()
-
-
-BUILDERS: Final[Mapping[str, Callable[[str, int | None], _Built]]] = {
-    "mnist-convnet-without-pooling": _stack,
-    "vgg16-chapter-head": _vgg16_with_chapter_head,
-}

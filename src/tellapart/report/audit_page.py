@@ -9,12 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import DictLoader, Environment, StrictUndefined
-
 from tellapart import files
 from tellapart.report import finding_words, wording
 from tellapart.report.audit_words import AUDIT
-from tellapart.report.inlined import read, script_hash
+from tellapart.report.inlined import environment, read, script_hash
 from tellapart.report.language import speaker
 from tellapart.report.script_words import SWITCHES, script_texts
 
@@ -34,28 +32,19 @@ def shown_paths(document: Mapping[str, Any]) -> list[str]:
 
 
 def write_audit_page(path: Path, document: Mapping[str, Any], *, thumbnails: Mapping[str, str]) -> None:
-    """Write the page that shows an audit.
+    """Write the page that shows the document of findings.json, schema 1.
 
-    Args:
-        path: where it goes.
-        document: that of findings.json, schema 1.
-        thumbnails: data URIs by the path of the picture; one that is missing is shown as its name.
-
-    Raises:
-        OutputError: the page cannot be written.
+    A picture without a thumbnail, a data URI by its path, is shown as its name.
     """
     files.write_text(path, render(document, thumbnails=thumbnails))
 
 
 def render(document: Mapping[str, Any], *, thumbnails: Mapping[str, str]) -> str:
     """The page as text; arguments as for `write_audit_page`."""
-    sources = {name: read(name) for name in TEMPLATES}
     script = script_texts(SWITCHES) + read("switches.js") + "switches.start();\n"
-    environment = Environment(
-        loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals.update(speaker(AUDIT))
-    environment.filters.update(
+    jinja = environment({name: read(name) for name in TEMPLATES})
+    jinja.globals.update(speaker(AUDIT))
+    jinja.filters.update(
         plain=wording.plain,
         title=finding_words.title,
         message=finding_words.message,
@@ -66,7 +55,7 @@ def render(document: Mapping[str, Any], *, thumbnails: Mapping[str, str]) -> str
         outcome: [finding for finding in document["findings"] if finding["outcome"] == outcome]
         for outcome in ("found", "passed", "not applicable")
     }
-    return environment.get_template(TEMPLATES[0]).render(
+    return jinja.get_template(TEMPLATES[0]).render(
         audit=document,
         by_outcome=by_outcome,
         thumbnails=thumbnails,

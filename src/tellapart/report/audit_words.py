@@ -16,14 +16,10 @@ AUDIT: Final[Mapping[str, Words]] = {
     "paths_left_out": Words("and {more} more", "另有 {more} 张"),
     "audit_title": Words("{name}: what the data is like", "{name}：数据情况"),
     "audit_lead": Words(
-        (
-            "{classes} {classes:class|classes}. {used} {used:picture|pictures} used unchanged, {converted} "
-            "converted, {skipped} skipped; ledger.csv says why. Nothing was moved or changed."
-        ),
-        (
-            "{classes} 个类别。{used} 张图片直接使用，{converted} 张经过转换，跳过 {skipped} 个文件；原因见"
-            " ledger.csv。没有移动或修改任何文件。"
-        ),
+        "{classes} {classes:class|classes}. {used} {used:picture|pictures} used unchanged, {converted} "
+        "converted, {skipped} skipped; ledger.csv says why. Nothing was moved or changed.",
+        "{classes} 个类别。{used} 张图片直接使用，{converted} 张经过转换，跳过 {skipped} 个文件；原因见"
+        " ledger.csv。没有移动或修改任何文件。",
     ),
     "audit.found": Words("found", "项发现"),
     "audit.passed": Words("checked and not found", "项已检查，未发现"),

@@ -37,16 +37,13 @@ def chart_data(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
 def class_bars(per_class: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """A bar a class: its three figures with their intervals; of more than BARS classes those with the lowest recall."""
     rows = [
-        {"name": one_line(row["class"]), **{key: _triple(row[key]) for key in ("recall", "precision", "f1")}}
+        {"name": one_line(row["class"])}
+        | {key: [row[key][end] for end in ("value", "low", "high")] for key in ("recall", "precision", "f1")}
         for row in per_class
     ]
     if len(rows) <= BARS:
         return rows
     return sorted(rows, key=lambda row: 2.0 if row["recall"][0] is None else row["recall"][0])[:BARS]
-
-
-def _triple(share: Mapping[str, float | None]) -> list[float | None]:
-    return [share["value"], share["low"], share["high"]]
 
 
 def threshold_curve(metrics: RunMetrics) -> dict[str, Any] | None:

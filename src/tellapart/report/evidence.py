@@ -12,23 +12,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the model said of one test picture.
+    """What the model said of one test picture."""
 
-    Attributes:
-        path: as in predictions.csv.
-        label: its class, a position in the classes.
-        predicted: the class it was taken for, a position too.
-        probabilities: K shares.
-        unsure: whether the model itself would rather not say; None where it has no threshold.
-        unlike: whether the picture is unlike the training set; None where the model cannot tell.
-    """
-
-    path: str
-    label: int
-    predicted: int
-    probabilities: tuple[float, ...]
-    unsure: bool | None = None
-    unlike: bool | None = None
+    path: str  # as in predictions.csv
+    label: int  # its class, a position in the classes
+    predicted: int  # the class it was taken for, a position too
+    probabilities: tuple[float, ...]  # K shares
+    unsure: bool | None = None  # whether the model itself would rather not say; None where it has no threshold
+    unlike: bool | None = None  # whether the picture is unlike the training set; None where the model cannot tell
 
     @property
     def right(self) -> bool:
@@ -46,40 +37,24 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuspectCard:
-    """A training picture whose label may be wrong.
+    """A training picture whose label may be wrong."""
 
-    Attributes:
-        path: as in split.csv.
-        given: the label it carries, a position in the classes.
-        suggested: the class it looks like.
-        given_share: the probability of the label, from a model that never saw the picture.
-        suggested_share: that of the suggestion.
-    """
-
-    path: str
-    given: int
-    suggested: int
-    given_share: float
-    suggested_share: float
+    path: str  # as in split.csv
+    given: int  # the label it carries, a position in the classes
+    suggested: int  # the class it looks like
+    given_share: float  # the probability of the label, from a model that never saw the picture
+    suggested_share: float  # that of the suggestion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot:
-    """One picture, made small for the page.
+    """One picture, made small for the page."""
 
-    Attributes:
-        content: a file of the type `kind`, such as image/webp.
-        kind: its media type.
-        width: in pixels.
-        height: in pixels.
-        heat: a small PNG with transparency that is stretched over the picture; None where there is none.
-    """
-
-    content: bytes
-    kind: str
-    width: int
-    height: int
-    heat: bytes | None = None
+    content: bytes  # a file of the type `kind`, such as image/webp
+    kind: str  # its media type
+    width: int  # in pixels
+    height: int  # in pixels
+    heat: bytes | None = None  # a small PNG with transparency that is stretched over the picture
 
     @property
     def size(self) -> int:
@@ -89,25 +64,15 @@ class Shot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Everything the page shows beside the metrics; each part may be missing, and its section then says so.
+    """Everything the page shows beside the metrics; each part may be missing, and its section then says so."""
 
-    Attributes:
-        answers: every test picture's.
-        ledger: (status, reason, how many files), the most frequent first.
-        history: the rows of history.jsonl.
-        analysis: the document of analysis.json, {} where no longer look was taken.
-        suspects: training pictures whose labels may be wrong, the surest first; None where nobody looked.
-        shots: small pictures by path.
-        without: why there are no pictures, a clause; "" where there are.
-    """
-
-    answers: tuple[Answer, ...] = ()
-    ledger: tuple[tuple[str, str, int], ...] = ()
-    history: tuple[Mapping[str, Any], ...] = ()
-    analysis: Mapping[str, Any] = field(default_factory=dict)
-    suspects: tuple[SuspectCard, ...] | None = None
-    shots: Mapping[str, Shot] = field(default_factory=dict)
-    without: str = ""
+    answers: tuple[Answer, ...] = ()  # every test picture's
+    ledger: tuple[tuple[str, str, int], ...] = ()  # (status, reason, how many files), the most frequent first
+    history: tuple[Mapping[str, Any], ...] = ()  # the rows of history.jsonl
+    analysis: Mapping[str, Any] = field(default_factory=dict)  # of analysis.json, {} where there is none
+    suspects: tuple[SuspectCard, ...] | None = None  # the surest first; None where nobody looked
+    shots: Mapping[str, Shot] = field(default_factory=dict)  # small pictures by path
+    without: str = ""  # why there are no pictures, a clause; "" where there are
 
 
 NOTHING = Evidence()

@@ -5,7 +5,6 @@ Legend: K classes.
 
 from __future__ import annotations
 
-import importlib
 import io
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tellapart import files
-from tellapart.errors import MissingExtraError, one_line
+from tellapart.errors import one_line
 from tellapart.evaluation.run_metrics import RunMetrics
+from tellapart.extras import load
 from tellapart.report.charts import SMOOTHING, chart_data
 from tellapart.report.evidence import Evidence
 
@@ -25,8 +25,6 @@ BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072b2", "#d55e00", "#00795a", "#a8497f", 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, "#7a6a00", GREY)
 DASHES = ("-", "--", ":", "-.")
 LARGEST_MATRIX = 60  # classes whose counts can still be read
-
-Axes = Any
 
 
 def write_figures(folder: Path, metrics: RunMetrics, evidence: Evidence) -> list[Path]:
@@ -53,17 +51,10 @@ def write_figures(folder: Path, metrics: RunMetrics, evidence: Evidence) -> list
 
 
 def load_matplotlib() -> Any:  # noqa: ANN401 - a module
-    """The module matplotlib, with the parts used here.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    try:
-        importlib.import_module("matplotlib.figure")
-        return importlib.import_module("matplotlib")
-    except ImportError as error:
-        hint = "Install it with: pip install 'tellapart[figures]'"
-        raise MissingExtraError("this needs matplotlib", hint=hint) from error
+    """The module matplotlib, with the parts used here."""
+    hint = "Install it with: pip install 'tellapart[figures]'"
+    load("matplotlib.figure", "matplotlib", hint=hint)
+    return load("matplotlib", "matplotlib", hint=hint)
 
 
 def write_figure(figure: Any, path: Path, *, kind: str) -> Path:  # noqa: ANN401 - a figure of matplotlib
@@ -159,12 +150,12 @@ def draw_history(figure: Any, data: Mapping[str, Any]) -> None:  # noqa: ANN401
         axes.legend(frameon=False, title="faint: as measured; strong: smoothed", title_fontsize="small")
 
 
-def smoothed(values: Sequence[float], *, factor: float = SMOOTHING) -> list[float]:
-    """Exponential smoothing: each point keeps a factor of what came before; NaN stays and does not count."""
+def smoothed(values: Sequence[float]) -> list[float]:
+    """Exponential smoothing: each point keeps SMOOTHING of what came before; NaN stays and does not count."""
     kept, result = float("nan"), []
     for value in values:
         if value == value:  # noqa: PLR0124  not NaN
-            kept = value if kept != kept else kept * factor + value * (1 - factor)  # noqa: PLR0124
+            kept = value if kept != kept else kept * SMOOTHING + value * (1 - SMOOTHING)  # noqa: PLR0124
         result.append(kept if value == value else value)  # noqa: PLR0124
     return result
 

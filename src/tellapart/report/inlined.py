@@ -1,4 +1,4 @@
-"""The charting library, as it stands inside the page."""
+"""What pages are made with: templates, the charting library, and files that stand inside the page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from importlib import resources
+
+from jinja2 import DictLoader, Environment, StrictUndefined
 
 VENDOR = "vendor"
 
@@ -23,9 +26,21 @@ def inlined_library() -> str:
     return f"/*\n{read(VENDOR, 'chart.LICENSE.txt').strip()}\n*/\n{code.strip()}\n"
 
 
+def data_address(content: bytes, kind: str) -> str:
+    """A file as an address that holds the file itself."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
 def script_hash(script: str) -> str:
     """What the page's policy allows a script by: the digest of what stands between its tags (CSP level 3)."""
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+
+
+def environment(sources: Mapping[str, str]) -> Environment:
+    """Jinja with these templates, escaping everything it is not told to be markup."""
+    return Environment(
+        loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
 
 
 def embedded_json(document: object) -> str:

@@ -7,10 +7,9 @@ states, and no other; so a class may have any name at all.
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 
-from jinja2 import DictLoader, Environment, StrictUndefined
+from jinja2 import Environment
 
 from tellapart import files
 from tellapart import text as words
@@ -18,7 +17,7 @@ from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.report import labels, wording
 from tellapart.report.charts import chart_data
 from tellapart.report.evidence import NOTHING, Evidence
-from tellapart.report.inlined import embedded_json, inlined_library, read, script_hash
+from tellapart.report.inlined import data_address, embedded_json, environment, inlined_library, read, script_hash
 from tellapart.report.language import speaker
 from tellapart.report.page_words import PAGE
 from tellapart.report.script_words import CHARTS, SWITCHES, script_texts
@@ -32,16 +31,7 @@ TEMPLATES = (
 
 
 def write_report(path: Path, metrics: RunMetrics, evidence: Evidence = NOTHING) -> None:
-    """Write the page that shows a run.
-
-    Args:
-        path: where the page goes; an older one is replaced.
-        metrics: the figures of the run.
-        evidence: what is shown beside them.
-
-    Raises:
-        OutputError: the page cannot be written.
-    """
+    """Write the page that shows a run and the evidence beside its figures."""
     files.write_text(path, render(metrics, evidence))
 
 
@@ -63,19 +53,11 @@ def render(metrics: RunMetrics, evidence: Evidence = NOTHING) -> str:
     )
 
 
-def data_address(content: bytes, kind: str) -> str:
-    """A file as an address that holds the file itself."""
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
-
-
 def _environment() -> Environment:
-    """Jinja with our templates and filters, escaping everything it is not told to be markup."""
-    sources = {name: read(FOLDER, name) for name in TEMPLATES}
-    environment = Environment(
-        loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals.update(speaker(PAGE))
-    environment.filters.update(
+    """Jinja with our templates and filters."""
+    jinja = environment({name: read(FOLDER, name) for name in TEMPLATES})
+    jinja.globals.update(speaker(PAGE))
+    jinja.filters.update(
         percent=words.percent,
         span=wording.span,
         plain=wording.plain,
@@ -83,4 +65,4 @@ def _environment() -> Environment:
         address=lambda shot: data_address(shot.content, shot.kind),
         heat_address=lambda shot: data_address(shot.heat, "image/png"),
     )
-    return environment
+    return jinja

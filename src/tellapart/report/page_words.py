@@ -20,10 +20,8 @@ PAGE: Final[Mapping[str, Words]] = {
     "sections.details": Words("Details", "详情"),
     "dark": Words("Dark", "深色"),
     "written": Words(
-        (
-            "Written by tellapart {version} from metrics.json and the files beside it. This page loads nothing "
-            "from elsewhere."
-        ),
+        "Written by tellapart {version} from metrics.json and the files beside it. This page loads nothing "
+        "from elsewhere.",
         "由 tellapart {version} 根据 metrics.json 及同目录文件生成。本页不从任何地方加载内容。",
     ),
     "charts": Words(
@@ -37,18 +35,14 @@ PAGE: Final[Mapping[str, Words]] = {
     "unsure": Words("the model says it is unsure", "模型表示没有把握"),
     "no_pictures": Words("The pictures are not shown: {why}.", "未显示图片：{why}。"),
     "lead": Words(
-        (
-            "A classifier for {classes} {classes:class|classes}, trained on {pictures} "
-            "{pictures:picture|pictures} with the recipe {recipe} on the base {base}, which sees {size} pixels."
-        ),
+        "A classifier for {classes} {classes:class|classes}, trained on {pictures} "
+        "{pictures:picture|pictures} with the recipe {recipe} on the base {base}, which sees {size} pixels.",
         "{classes} 个类别的分类器，用 {pictures} 张图片训练；方案 {recipe}，基础网络 {base}，输入 {size} 像素。",
     ),
     "test_accuracy": Words("Test accuracy", "测试准确率"),
     "interval": Words(
-        (
-            "Between {low} and {high} with 95 % confidence, on {pictures} {pictures:picture|pictures} that took "
-            "no part in training or in any choice."
-        ),
+        "Between {low} and {high} with 95 % confidence, on {pictures} {pictures:picture|pictures} that took "
+        "no part in training or in any choice.",
         "95 % 置信区间为 {low} 到 {high}；这 {pictures} 张图片没有参与训练或任何选择。",
     ),
     "wrong": Words("Misclassified: {wrong} of them.", "其中误判 {wrong} 张。"),
@@ -64,19 +58,15 @@ PAGE: Final[Mapping[str, Words]] = {
     "none_wrong": Words("None of them was misclassified.", "没有一张误判。"),
     "reliable": Words("Answers you can rely on", "可采信的回答"),
     "reliable_note": Words(
-        (
-            "of the test pictures get an answer you can rely on; for the rest the model says it is unsure. "
-            "Misclassified among those answers: {error} ({wrong} of {answered})."
-        ),
+        "of the test pictures get an answer you can rely on; for the rest the model says it is unsure. "
+        "Misclassified among those answers: {error} ({wrong} of {answered}).",
         "的测试图片得到可采信的回答，其余表示没有把握。这些回答中误判 {error}（{answered} 个中 {wrong} 个）。",
     ),
     "choose_threshold": Words("Choose how confident it must be", "选择需要多大把握"),
     "hardest": Words("Hardest class", "最难的类别"),
     "hardest_note": Words(
-        (
-            "{share} of its {pictures} {pictures:test picture was|test pictures were} classified correctly, "
-            "between {low} and {high}."
-        ),
+        "{share} of its {pictures} {pictures:test picture was|test pictures were} classified correctly, "
+        "between {low} and {high}.",
         "其 {pictures} 张测试图片中判断正确的占 {share}，区间 {low} 到 {high}。",
     ),
     "mostly": Words("Most of the others were predicted as {called}.", "其余大多被判为 {called}。"),
@@ -89,14 +79,10 @@ PAGE: Final[Mapping[str, Words]] = {
     "advice": Words("What would help most", "怎样改进最有效"),
     "classes": Words("Each class", "各个类别"),
     "classes_note": Words(
-        (
-            "Recall: how many pictures of a class were recognised. Precision: how many pictures predicted as a "
-            "class belong to it. F1: both in one. The thin line is the 95 % interval."
-        ),
-        (
-            "召回率：一个类别的图片中判断正确的比例。精确率：被判为该类别的图片中确实属于它的比例。F1：两者合一。"
-            "细线为 95 % 置信区间。"
-        ),
+        "Recall: how many pictures of a class were recognised. Precision: how many pictures predicted as a "
+        "class belong to it. F1: both in one. The thin line is the 95 % interval.",
+        "召回率：一个类别的图片中判断正确的比例。精确率：被判为该类别的图片中确实属于它的比例。F1：两者合一。"
+        "细线为 95 % 置信区间。",
     ),
     "measure": Words("Measure", "指标"),
     "classes_table": Words(
@@ -109,10 +95,8 @@ PAGE: Final[Mapping[str, Words]] = {
     "precision": Words("Precision", "精确率"),
     "confusion": Words("Which class is mistaken for which", "哪些类别被混淆"),
     "confusion_note": Words(
-        (
-            "A row is the true class, a column the predicted class. The deeper the tint, the larger the share of "
-            "the row; framed cells are correct. Press a number to see its pictures."
-        ),
+        "A row is the true class, a column the predicted class. The deeper the tint, the larger the share of "
+        "the row; framed cells are correct. Press a number to see its pictures.",
         "行是真实类别，列是预测类别。颜色越深，占该行的比例越大；带框的格子是正确的。点击数字可查看对应图片。",
     ),
     "confusion_table": Words("Confusion matrix of the test split", "测试集的混淆矩阵"),
@@ -123,10 +107,8 @@ PAGE: Final[Mapping[str, Words]] = {
     ),
     "costliest": Words("The costliest mistakes", "代价最大的错误"),
     "costliest_note": Words(
-        (
-            "The most confident mistakes first. Where heat maps were made, warm parts spoke for the prediction "
-            "and cold parts against it."
-        ),
+        "The most confident mistakes first. Where heat maps were made, warm parts spoke for the prediction "
+        "and cold parts against it.",
         "最自信的错误排在最前。若有热力图，暖色部分支持模型的回答，冷色部分反对它。",
     ),
     "mistakes_left_out": Words(
@@ -152,10 +134,8 @@ PAGE: Final[Mapping[str, Words]] = {
     "left_to_you": Words("left to you", "留给您判断"),
     "calibration": Words("Is “90 % confident” right nine times in ten?", "“90 % 确信”十次中能对九次吗？"),
     "calibration_note": Words(
-        (
-            "On the dashed line the model is exactly as confident as it should be; below it, overconfident. "
-            "Lines are 95 % intervals, and larger points hold more pictures."
-        ),
+        "On the dashed line the model is exactly as confident as it should be; below it, overconfident. "
+        "Lines are 95 % intervals, and larger points hold more pictures.",
         "虚线上的点表示把握恰如其分；线下表示过于自信。竖线为 95 % 置信区间，点越大图片越多。",
     ),
     "calibration_error": Words(
@@ -175,19 +155,15 @@ PAGE: Final[Mapping[str, Words]] = {
     "test": Words("Test", "测试"),
     "valid": Words("Valid", "验证"),
     "test_note": Words(
-        (
-            "Settings may have been chosen on the valid split, so trust the test split. Probabilities were "
-            "scaled with temperature {temperature}, fitted on valid."
-        ),
+        "Settings may have been chosen on the valid split, so trust the test split. Probabilities were "
+        "scaled with temperature {temperature}, fitted on valid.",
         "某些设置可能是在验证集上选择的，因此请以测试集为准。概率用温度 {temperature} 缩放，在验证集上拟合。",
     ),
     "training": Words("How it was trained", "训练过程"),
     "learning": Words("Would more pictures help?", "更多图片有帮助吗？"),
     "learning_note": Words(
-        (
-            "Accuracy on the valid split against the number of training pictures; the band is the spread over "
-            "several draws."
-        ),
+        "Accuracy on the valid split against the number of training pictures; the band is the spread over "
+        "several draws.",
         "验证集准确率随训练图片数量的变化；色带为多次抽样的波动范围。",
     ),
     "no_analysis": Words("No learning curve and no suspect labels: {why}.", "没有学习曲线和可疑标签：{why}。"),
@@ -201,17 +177,13 @@ PAGE: Final[Mapping[str, Words]] = {
     "resources": Words("Time and memory", "时间与内存"),
     "suspects": Words("Labels worth a second look", "值得复查的标签"),
     "suspects_checked": Words(
-        (
-            "Of {all} training pictures {checked}, drawn by the seed, were checked; the command tellapart audit "
-            "checks all."
-        ),
+        "Of {all} training pictures {checked}, drawn by the seed, were checked; the command tellapart audit "
+        "checks all.",
         "在 {all} 张训练图片中，检查了按种子抽取的 {checked} 张；命令 tellapart audit 检查全部。",
     ),
     "suspects_note": Words(
-        (
-            "{suspects} {suspects:training picture looks|training pictures look} like another class to a model "
-            "that never saw {suspects:it|them}. The label may be wrong, or the picture hard to classify."
-        ),
+        "{suspects} {suspects:training picture looks|training pictures look} like another class to a model "
+        "that never saw {suspects:it|them}. The label may be wrong, or the picture hard to classify.",
         "有 {suspects} 张训练图片在从未见过它们的模型看来属于另一类别。可能是标签有误，也可能是图片本身难以判断。",
     ),
     "suspects_csv": Words("Download the list (CSV)", "下载列表（CSV）"),
@@ -222,10 +194,8 @@ PAGE: Final[Mapping[str, Words]] = {
     "labelled": Words("labelled", "标签"),
     "looks_like": Words("looks like", "看起来像"),
     "no_suspects": Words(
-        (
-            "None: to a model that never saw it, every training picture that was checked looks like the class of "
-            "its label."
-        ),
+        "None: to a model that never saw it, every training picture that was checked looks like the class of "
+        "its label.",
         "没有：每张检查过的训练图片在从未见过它的模型看来都与其标签相符。",
     ),
     "files": Words("What happened to every file", "每个文件的去向"),
@@ -238,14 +208,10 @@ PAGE: Final[Mapping[str, Words]] = {
     "file_count": Words("Files", "文件"),
     "again": Words("Reproduce it", "重现"),
     "again_note": Words(
-        (
-            "The same pictures and settings, seed {seed} and the versions below give the same model. Another CPU "
-            "may round differently and move a probability in its last digits."
-        ),
-        (
-            "相同的图片和设置、随机种子 {seed} 以及下列版本会得到相同的模型。不同的 CPU 舍入可能不同，概率的末几"
-            "位会有变化。"
-        ),
+        "The same pictures and settings, seed {seed} and the versions below give the same model. Another CPU "
+        "may round differently and move a probability in its last digits.",
+        "相同的图片和设置、随机种子 {seed} 以及下列版本会得到相同的模型。不同的 CPU 舍入可能不同，概率的末几"
+        "位会有变化。",
     ),
     "versions": Words("Versions", "版本"),
     "machine": Words("Machine", "机器"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.report import choose, finding_words, labels, wording
 from tellapart.report.charts import learning_points
 from tellapart.report.evidence import Answer, Evidence, Shot, SuspectCard
+from tellapart.report.inlined import data_address
 from tellapart.report.labels import Label
 from tellapart.report.language import both, either
 
@@ -125,7 +125,7 @@ def suspects_csv(suspects: Iterable[SuspectCard], classes: Sequence[str]) -> str
         for one in suspects
     ]
     content = files.csv_text(header, rows).encode("utf-8", errors="surrogateescape")
-    return f"data:text/csv;charset=utf-8;base64,{base64.b64encode(content).decode('ascii')}"
+    return data_address(content, "text/csv;charset=utf-8")
 
 
 def findings(metrics: RunMetrics) -> list[dict[str, Any]]:
@@ -211,21 +211,19 @@ def weakest_class(test: Mapping[str, Any], names: Sequence[str]) -> dict[str, An
 def measures(*splits: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """A row a measure: its name, what it says, and its figure and interval in each split."""
     return [
-        (name, meaning, *((show(value_of(scores[key])), show_interval(scores, key, show)) for scores in splits))
+        (name, meaning, *(show_figure(scores, key, show) for scores in splits))
         for name, meaning, key, show in labels.MEASURES
     ]
 
 
-def value_of(figure: float | Mapping[str, float]) -> float:
-    """The number of a figure that may stand alone or with its interval."""
-    return figure["value"] if isinstance(figure, Mapping) else figure
-
-
-def show_interval(scores: Mapping[str, Any], key: str, show: Callable[[float], str]) -> str:
-    """Both ends of the interval of a figure, "" where none was measured."""
-    figure = scores[key] if isinstance(scores[key], Mapping) else scores.get("intervals", {}).get(key, {})
+def show_figure(scores: Mapping[str, Any], key: str, show: Callable[[float], str]) -> tuple[str, str]:
+    """A figure that may stand alone or with its interval, and both ends of that, "" where none was measured."""
+    figure = scores[key]
+    if not isinstance(figure, Mapping):
+        figure = {"value": figure, **scores.get("intervals", {}).get(key, {})}
     low, high = figure.get("low"), figure.get("high")
-    return "" if low is None or high is None else f"{show(low)} {words.DASH} {show(high)}"
+    ends = "" if low is None or high is None else f"{show(low)} {words.DASH} {show(high)}"
+    return show(figure["value"]), ends
 
 
 def spread(selected: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tellapart.data.decode import decode, upright
+from tellapart.data.thumbnail import small_picture
 from tellapart.errors import PictureError
 from tellapart.features.embed import picture_content
 from tellapart.report.evidence import Shot
@@ -29,13 +29,9 @@ OPAQUE = 0.72  # of the strongest evidence
 def take_shots(
     index: Index, paths: Iterable[str], *, heats: Mapping[str, NDArray[np.int8]], room: int = ROOM
 ) -> dict[str, Shot]:
-    """Small pictures by path, in the order given, for as long as there is room.
+    """Small pictures by path, in the order given, for as long as there is room, in bytes of the page.
 
-    Args:
-        index: where the pictures are.
-        paths: the wanted ones; what is not in the index or cannot be read is left out.
-        heats: heat maps int8 [h, w] of some of them.
-        room: bytes of the page.
+    What is not in the index or cannot be read is left out. Heat maps are int8 [h, w].
     """
     pictures = {picture.path: picture for picture in index.pictures}
     shots: dict[str, Shot] = {}
@@ -50,29 +46,16 @@ def take_shots(
     return shots
 
 
-def take_shot(index: Index, picture: Picture, *, heat: NDArray[np.int8] | None) -> Shot | None:
+def take_shot(index: Index, picture: Picture, *, heat: NDArray[np.int8] | None = None) -> Shot | None:
     """One small picture; None where it can no longer be read."""
     try:
-        content = picture_content(index, picture)
-        if isinstance(content, bytes):
-            decoded = decode(content, at_least=LONGEST // 2)
-            image = Image.fromarray(upright(decoded.pixels, decoded.orientation))
-        else:
-            image = Image.fromarray(content)
+        small = small_picture(picture_content(index, picture), longest=LONGEST)
     except PictureError:
         return None
-    scale = min(1.0, LONGEST / max(image.size))
-    width, height = (max(1, round(side * scale)) for side in image.size)
-    small = image if scale == 1.0 else image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
     file = io.BytesIO()
     small.save(file, "WEBP", quality=QUALITY, method=2)
-    return Shot(
-        content=file.getvalue(),
-        kind="image/webp",
-        width=width,
-        height=height,
-        heat=None if heat is None else heat_png(heat),
-    )
+    heat_map = None if heat is None else heat_png(heat)
+    return Shot(content=file.getvalue(), kind="image/webp", width=small.width, height=small.height, heat=heat_map)
 
 
 def heat_png(heat: NDArray[np.int8]) -> bytes:

@@ -1,0 +1,34 @@
+"""Looking ahead: what is wanted next is made by threads while the caller is busy with what came before."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
+
+def look_ahead(
+    make: Callable[[Item], Made], items: Iterable[Item], *, threads: int, most: int, handful: int = 1
+) -> Generator[Made]:
+    """What is made of each item, in their order, by threads that run at most `most` items ahead of the caller.
+
+    A thread takes a handful of items at once, where handing them over one by one would cost too much. When the
+    generator is closed, or something fails, the threads have ended; so close it where a loop over it may be left early.
+    """
+    left = iter(items)
+    waiting: deque[Future[list[Made]]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="ahead") as pool:
+        try:
+            while some := list(islice(left, handful)):
+                waiting.append(pool.submit(lambda some: [make(item) for item in some], some))
+                if len(waiting) >= most // handful:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
