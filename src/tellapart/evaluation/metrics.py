@@ -50,15 +50,14 @@ def evaluate(
         commonest: the class that was commonest in training; None for that of these pictures.
 
     Returns:
-        `n`; `accuracy` {value, low, high}; `balanced_accuracy`, the mean recall of the classes present;
-        `baseline`, see `always_the_commonest`; `log_loss` in
-        nats, with probabilities clipped from below at 1e-15; `brier`, the mean over pictures of the sum over classes
-        of the squared error, so 0 to 2 (Brier, 1950); `ece`, the expected calibration error of the top probability
-        over 15 bins of equal width (Guo et al., 2017, arXiv:1706.04599); `per_class` [{class, n, precision, recall,
-        f1}], each {value, low, high}; `confusion`, K x K counts with a row a true class and a column a predicted one;
-        `intervals`, {low, high, method} of each figure that is a bare number; `ece_noise`, the calibration error that
-        chance alone would give; `reliability`, the bins behind the calibration error; `risk_coverage`, what is
-        answered and what of it is wrong at each threshold; and with flags `selective`, see `selective_figures`.
+        `n`; `accuracy` {value, low, high}; `balanced_accuracy`, the mean recall of the classes present; `baseline`, see
+        `always_the_commonest`; `log_loss` in nats, with probabilities clipped from below at 1e-15; `brier`, the mean
+        over pictures of the sum over classes of the squared error, so 0 to 2 (Brier, 1950); `ece`, the expected
+        calibration error of the top probability over 15 bins of equal width (Guo et al., 2017, arXiv:1706.04599);
+        `per_class` [{class, n, precision, recall, f1}], each {value, low, high}; `confusion`, K x K counts, a row a
+        true class; `intervals`, {low, high, method} of each bare number; `ece_noise`, the calibration error that chance
+        alone would give; `reliability`, its bins; `risk_coverage`, what is answered and what of it is wrong at each
+        threshold; and with flags `selective`, see `selective_figures`.
 
     Raises:
         ValueError: no pictures, shapes that do not fit, labels outside the classes, or rows that are no probabilities.
@@ -66,10 +65,7 @@ def evaluate(
     _check(probabilities, labels, class_count=len(classes))
     predicted = probabilities.argmax(axis=1)
     correct, confidence = predicted == labels, top_probability(probabilities)
-    true_class = probabilities[np.arange(len(labels)), labels]
-    log_losses = -np.log(np.maximum(true_class, SMALLEST_PROBABILITY))
-    # Sum over classes of (p - y)^2 = sum of p^2, less 2 p of the true class, plus 1.
-    brier_losses = np.maximum(np.einsum("nk,nk->n", probabilities, probabilities) - 2 * true_class + 1, 0.0)
+    log_losses, brier_losses = losses(probabilities, labels)
     confusion = confusion_counts(labels, predicted, class_count=len(classes))
     support, hits = confusion.sum(axis=1), confusion.diagonal()
     present = support > 0
@@ -96,6 +92,14 @@ def evaluate(
         "risk_coverage": risk_coverage(confidence, correct=correct),
         **({} if flags is None else {"selective": selective_figures(flags, correct=correct)}),
     }
+
+
+def losses(probabilities: Probabilities, labels: Labels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The log loss and the Brier loss, float64 [N] each, of probabilities float64 [N, K] and labels int64 [N]."""
+    own = probabilities[np.arange(len(labels)), labels]
+    # Sum over classes of (p - y)^2 = sum of p^2, less 2 p of the true class, plus 1.
+    brier = np.maximum(np.einsum("nk,nk->n", probabilities, probabilities) - 2 * own + 1, 0.0)
+    return -np.log(np.maximum(own, SMALLEST_PROBABILITY)), brier
 
 
 def always_the_commonest(
