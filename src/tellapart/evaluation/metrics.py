@@ -69,6 +69,8 @@ def evaluate(
     confusion = confusion_counts(labels, predicted, class_count=len(classes))
     support, hits = confusion.sum(axis=1), confusion.diagonal()
     present = support > 0
+    recalls = hits[present].tolist(), support[present].tolist()
+    samples = {"log_losses": log_losses, "brier_losses": brier_losses, "confidence": confidence, "correct": correct}
     return {
         "n": len(labels),
         "accuracy": wilson(int(hits.sum()), len(labels)).to_json(),
@@ -79,14 +81,7 @@ def evaluate(
         "ece": calibration_error(confidence, correct=correct),
         "per_class": _per_class(confusion, classes),
         "confusion": confusion.tolist(),
-        "intervals": figure_intervals(
-            log_losses=log_losses,
-            brier_losses=brier_losses,
-            confidence=confidence,
-            correct=correct,
-            recalls=(hits[present].tolist(), support[present].tolist()),
-            largest_log_loss=-math.log(SMALLEST_PROBABILITY),
-        ),
+        "intervals": figure_intervals(**samples, recalls=recalls, largest_log_loss=-math.log(SMALLEST_PROBABILITY)),
         "ece_noise": calibration_noise(confidence),
         "reliability": reliability(confidence, correct=correct),
         "risk_coverage": risk_coverage(confidence, correct=correct),
