@@ -13,7 +13,7 @@ from metrics_documents import metrics_document
 from tellapart import files
 from tellapart.commands.compare import compare_runs
 from tellapart.commands.train import train
-from tellapart.errors import DataError
+from tellapart.errors import DataError, UsageError
 from tellapart.evaluation.intervals import wilson
 from tellapart.runs.read import read_answers
 
@@ -45,6 +45,40 @@ def test_compare_runs__counts_pictures_by_path(runs):
     assert found["difference"]["value"] == pytest.approx(-8 / 30)
     assert found["sentence"].startswith("A is better than B")
     assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def with_content(run, names, contents):
+    """Give a run a split.csv that says what the content of its test pictures is."""
+    rows = [[name, "path", "test", "", content] for name, content in zip(names, contents, strict=True)]
+    files.write_csv(run / "split.csv", ["path", "label", "split", "group", "sha256"], rows)
+
+
+def test_compare_runs__pictures_are_matched_by_content_and_not_by_name(tmp_path):
+    """The same thirty pictures lie elsewhere in B, and one of them stands under the name of another one in A."""
+    names = [f"{number}.png" for number in range(30)]
+    moved = [f"new/{number}.png" for number in range(29)] + ["0.png"]
+    a = write_run(tmp_path / "a", [(name, "path", "path") for name in names])
+    b = write_run(tmp_path / "b", [(name, "path", "unsure" if n < 5 else "path") for n, name in enumerate(moved)])
+    contents = [f"{number:064x}" for number in range(30)]
+    with_content(a, names, contents)
+    with_content(b, moved, contents)
+    found = compare_runs(a, b, margin=1)
+    assert (found["n"], found["only_a"], found["matched_by"]) == (30, 5, "content")
+    assert found["not_worse"]["kept"] is False
+
+
+def test_compare_runs__pictures_of_one_content_are_matched_one_by_one(tmp_path):
+    names = ["1.png", "2.png", "3.png"]
+    runs = [write_run(tmp_path / name, [(each, "path", "path") for each in names]) for name in "ab"]
+    for run in runs:
+        with_content(run, names, ["aa", "aa", "bb"])
+    assert compare_runs(*runs)["n"] == 3
+
+
+@pytest.mark.parametrize("margin", [0, -1, 100, float("nan")])
+def test_compare_runs__a_margin_that_is_none(runs, margin):
+    with pytest.raises(UsageError, match="no such margin"):
+        compare_runs(*runs, margin=margin)
 
 
 def test_compare_runs__a_run_with_itself(runs):

@@ -1,6 +1,7 @@
 """A run folder holds what was promised, says what is true, and is the same for the same command."""
 
 import csv
+import hashlib
 import json
 import re
 import shutil
@@ -99,7 +100,11 @@ def test_train__predictions_are_the_test_pictures_and_give_the_accuracy(trained)
 
 def test_train__split_names_every_readable_picture_once(trained):
     rows = table(trained.run / "split.csv")
-    assert list(rows[0]) == ["path", "label", "split", "group"]
+    assert list(rows[0]) == ["path", "label", "split", "group", "sha256"]
+    contents = {
+        path: hashlib.sha256((trained.data / path).read_bytes()).hexdigest() for path in (r["path"] for r in rows)
+    }
+    assert {row["path"]: row["sha256"] for row in rows} == contents
     assert len({row["path"] for row in rows}) == len(rows) == 49
     counts = {name: sum(row["split"] == name for row in rows) for name in ("train", "valid", "test")}
     assert counts == trained.metrics["counts"]

@@ -155,10 +155,10 @@ def assert_whole(index):
 
 def test_write_splits__reads_back(tmp_path):
     index = make_index([("a,1", "a", "train", "g"), ('b"2', "b", "test", None)])
-    write_splits(tmp_path / "split.csv", index)
+    write_splits(tmp_path / "split.csv", index, {"a,1": b"\x01\xff", 'b"2': b""})
     with (tmp_path / "split.csv").open(newline="") as file:
         assert list(csv.reader(file)) == [
-            ["path", "label", "split", "group"],
-            ["a,1", "a", "train", "g"],
-            ['b"2', "b", "test", ""],
+            ["path", "label", "split", "group", "sha256"],
+            ["a,1", "a", "train", "g", "01ff"],
+            ['b"2', "b", "test", "", ""],
         ]

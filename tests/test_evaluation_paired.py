@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
 
-from tellapart.evaluation.paired import compare_answers, mcnemar, paired_difference, pictures_to_tell
+from tellapart.evaluation.paired import compare_answers, mcnemar, mid_p, paired_difference, pictures_to_tell
 
 Z = NormalDist().inv_cdf(0.975)
 
@@ -20,6 +20,22 @@ def test_mcnemar__is_the_exact_sign_test(only_a, only_b):
     expected = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1
     assert mcnemar(only_a, only_b) == pytest.approx(expected)
     assert mcnemar(only_a, only_b) == mcnemar(only_b, only_a)
+
+
+@given(st.integers(0, 200), st.integers(0, 200))
+def test_mid_p__is_the_exact_one_less_half_of_what_was_seen_on_both_sides(only_a, only_b):
+    thrown = only_a + only_b
+    seen = binom.pmf(only_a, thrown, 0.5) if thrown else 0
+    expected = 1 - seen / 2 if only_a == only_b else mcnemar(only_a, only_b) - seen
+    assert mid_p(only_a, only_b) == pytest.approx(expected if thrown else 1)
+
+
+@pytest.mark.parametrize(("only_a", "only_b", "margin", "kept"), [(2, 2, 1, False), (2, 2, 3, True), (0, 9, 1, True)])
+def test_compare_answers__not_worse_by_more_than_a_margin(only_a, only_b, margin, kept):
+    found = compare_answers(only_a, only_b, pictures=200, margin=margin)["not_worse"]
+    assert (found["margin"], found["kept"]) == (margin, kept)
+    assert f"more than {margin} point" in found["sentence"]
+    assert compare_answers(only_a, only_b, pictures=200)["not_worse"] is None
 
 
 def constrained_score(gained, lost, pictures, difference):

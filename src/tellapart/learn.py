@@ -60,10 +60,11 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What there is to say of the pictures themselves; everything JSON-ready but the ledger.
+    """What there is to say of the pictures themselves; everything JSON-ready but ledger and digests.
 
     Attributes:
         ledger: one entry for each file.
+        digests: sha256 of the content of each picture, by its path.
         precision: what the base computed in.
         fresh: pictures that the base had to look at; the others came from the cache.
         findings: what an audit that costs nothing found.
@@ -73,6 +74,7 @@ class About:
     """
 
     ledger: tuple[LedgerEntry, ...]
+    digests: Mapping[str, bytes]
     precision: str
     fresh: int
     findings: list[dict[str, Any]]
@@ -149,6 +151,7 @@ def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) ->
     say_copies(known, drawn, progress=progress)
     about = About(
         ledger=(*index.skipped, *embedded.ledger),
+        digests={each.path: digest for each, digest in zip(embedded.index.pictures, embedded.digests, strict=True)},
         precision=embedded.precision,
         fresh=embedded.fresh,
         findings=with_conflicts(findings, known.groups, known.index.pictures),

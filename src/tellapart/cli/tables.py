@@ -111,8 +111,10 @@ def print_comparison(found: Mapping[str, Any]) -> None:
     difference = found["difference"]
     low, high = difference["low"], difference["high"]
     value = f"{100 * difference['value']:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f})"
-    print(f"B less A: {value}; exact McNemar p = {found['p_value']:.3g}")
+    print(f"B less A: {value}; exact McNemar p = {found['p_value']:.3g} (mid-p {found['mid_p_value']:.3g})")
     print(found["sentence"])
+    if found["not_worse"] is not None:
+        print(found["not_worse"]["sentence"])
 
 
 def print_audit(document: Mapping[str, Any], folder: Path) -> None:

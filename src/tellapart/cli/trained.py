@@ -101,6 +101,9 @@ def evaluate(model: Model, data: Data, as_json: Json = False) -> None:
 def compare(
     first: Annotated[Path, typer.Argument(metavar="RUN_A", help="A run folder.")],
     second: Annotated[Path, typer.Argument(metavar="RUN_B", help="Another, tested on the same pictures.")],
+    margin: Annotated[
+        float | None, typer.Option(metavar="POINTS", help="Say whether B is not worse than A by more than this.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say whether two runs can be told apart on the test pictures they share.
@@ -109,10 +112,11 @@ def compare(
 
     \b
     tellapart compare runs/pictures runs/tuned
+    tellapart compare runs/pictures runs/small --margin 1
     """
     from tellapart.commands.compare import compare_runs
 
-    found = compare_runs(first, second)
+    found = compare_runs(first, second, margin=margin)
     if as_json:
         print_json(found)
     else:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tellapart.errors import DataError
+from tellapart.errors import DataError, UsageError
 from tellapart.evaluation.intervals import wilson
 from tellapart.evaluation.paired import compare_answers
 from tellapart.runs import folder as run_folder
-from tellapart.runs.read import read_answers, read_metrics
+from tellapart.runs.read import read_answers, read_metrics, read_splits
 from tellapart.text import counted
 
 SCHEMA = 1
+Key = tuple[str, int]  # path or sha256, and which of those of one content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tested:
     """What a run says of one test picture."""
 
+    path: str
     label: str
     predicted: str
 
@@ -29,30 +32,43 @@ class Tested:
         return self.label == self.predicted
 
 
-def compare_runs(first: Path, second: Path) -> dict[str, Any]:
-    """Compare run A with run B by McNemar's test on their test pictures, matched by path; JSON-ready.
+def compare_runs(first: Path, second: Path, *, margin: float | None = None) -> dict[str, Any]:
+    """Compare run A with run B by McNemar's test on their test pictures, matched by content; JSON-ready.
+
+    Pictures are the same where the sha256 of their content is, wherever they lie and whatever they are called; two of
+    one content are matched in the order of their paths. Runs of a version that kept no sha256 are matched by path.
+
+    Args:
+        first: the run folder A.
+        second: the run folder B.
+        margin: in points of accuracy; whether B is not worse than A by more than this is said too. None to leave it.
 
     Raises:
         DataError: a folder holds no finished run, the runs were not tested on the same pictures, or one of them had
             another label.
     """
-    a, b = read_tested(first), read_tested(second)
+    if margin is not None and not 0 < margin < 100:
+        raise UsageError("no such margin", where=f"{margin}", hint="Give points of accuracy, as 1.")
+    by_content = has_digests(first) and has_digests(second)
+    a, b = (read_tested(run, by_content=by_content) for run in (first, second))
     check_same(a, b, where=f"{first} and {second}")
     left_out = {"a": len(a.keys() - b.keys()), "b": len(b.keys() - a.keys())}
-    a, b = ({path: tested[path] for path in a if path in b} for tested in (a, b))
-    only_a = sum(a[path].right and not b[path].right for path in a)
-    only_b = sum(b[path].right and not a[path].right for path in a)
+    shared = a.keys() & b.keys()
+    a, b = ({key: tested[key] for key in tested if key in shared} for tested in (a, b))
+    only_a = sum(a[key].right and not b[key].right for key in a)
+    only_b = sum(b[key].right and not a[key].right for key in a)
     return {
         "schema": SCHEMA,
         "n": len(a),
         "left_out": left_out,
         "a": {"run": str(first), "accuracy": accuracy_of(a)},
         "b": {"run": str(second), "accuracy": accuracy_of(b)},
-        **compare_answers(only_a, only_b, pictures=len(a)),
+        "matched_by": "content" if by_content else "path",
+        **compare_answers(only_a, only_b, pictures=len(a), margin=margin),
     }
 
 
-def check_same(a: Mapping[str, Tested], b: Mapping[str, Tested], *, where: str) -> None:
+def check_same(a: Mapping[Key, Tested], b: Mapping[Key, Tested], *, where: str) -> None:
     """Refuse runs that share less than half of their test pictures, or have other labels for those they share.
 
     What only one of them was tested on, the other may have been trained on: it is left out. A run with another base or
@@ -66,20 +82,30 @@ def check_same(a: Mapping[str, Tested], b: Mapping[str, Tested], *, where: str) 
         what = f"the runs were tested on different pictures: {len(a)} and {len(b)}, {len(shared)} of them the same"
         hint = "Train both on the same data with the same splits: the same --seed, or splits of the data's own."
         raise DataError(what, where=where, hint=hint)
-    others = sorted(path for path in shared if a[path].label != b[path].label)
+    others = sorted(key for key in shared if a[key].label != b[key].label)
     if others:
-        path = others[0]
-        labels = f"{path} is {a[path].label} in one and {b[path].label} in the other"
+        left, right = a[others[0]], b[others[0]]
+        labels = f"{left.path} is {left.label} in one and {right.label} in the other"
         what = f"{counted(len(others), 'test picture has', 'test pictures have')} another label in each run ({labels})"
         raise DataError(what, where=where, hint="Train both on the same labels.")
 
 
-def accuracy_of(tested: Mapping[str, Tested]) -> dict[str, float | None]:
+def accuracy_of(tested: Mapping[Key, Tested]) -> dict[str, float | None]:
     return wilson(sum(each.right for each in tested.values()), len(tested)).to_json()
 
 
-def read_tested(run: Path) -> dict[str, Tested]:
-    """The test pictures of a finished run by path.
+def has_digests(run: Path) -> bool:
+    """Whether split.csv of a run says what the content of its pictures is.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    rows = read_splits(run)
+    return bool(rows) and all(row.sha256 for row in rows)
+
+
+def read_tested(run: Path, *, by_content: bool) -> dict[Key, Tested]:
+    """The test pictures of a finished run, by path, or by content and a number for those of one content.
 
     Raises:
         DataError: there is no finished run, or one of its files is damaged.
@@ -89,4 +115,11 @@ def read_tested(run: Path) -> dict[str, Tested]:
     if not answers:
         hint = "`tellapart train DATA -o RUN` makes a run."
         raise DataError("the run's predictions cannot be read", where=run / run_folder.PREDICTIONS, hint=hint)
-    return {each.path: Tested(label=classes[each.label], predicted=classes[each.predicted]) for each in answers}
+    content = {row.path: row.sha256 for row in read_splits(run)} if by_content else {}
+    tested: dict[Key, Tested] = {}
+    times: Counter[str] = Counter()
+    for each in sorted(answers, key=lambda answer: answer.path):
+        name = content.get(each.path, each.path)
+        tested[name, times[name]] = Tested(path=each.path, label=classes[each.label], predicted=classes[each.predicted])
+        times[name] += 1
+    return tested

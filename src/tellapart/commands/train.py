@@ -198,7 +198,7 @@ def write_evidence(folder: Path, learned: Learned) -> None:
     """The plain files beside the model: every file's fate, the splits, every answer on test, and the history."""
     index, tested = learned.dataset.index, learned.answered["test"]
     write_ledger(folder / run_folder.LEDGER, learned.about.ledger)
-    write_splits(folder / run_folder.SPLIT, index)
+    write_splits(folder / run_folder.SPLIT, index, learned.about.digests)
     write_predictions(
         folder / run_folder.PREDICTIONS,
         index.pictures[learned.dataset.rows["test"]],

@@ -65,10 +65,16 @@ def how_far_off(before: Index, after: Index, *, shares: Mapping[SplitName, int] 
     return max(rows, key=lambda row: abs(row["pictures"] - row["wanted"]))
 
 
-def write_splits(path: Path, index: Index) -> None:
-    """Write split.csv: path, label, split, group; what there is not is empty."""
-    rows = ((picture.path, picture.label, picture.split, picture.group) for picture in index.pictures)
-    write_csv(path, ("path", "label", "split", "group"), rows)
+def write_splits(path: Path, index: Index, digests: Mapping[str, bytes]) -> None:
+    """Write split.csv: path, label, split, group, and the sha256 of the content; what there is not is empty.
+
+    Digests are by the path of a picture: of the bytes of its file, or of its shape and pixels in an IDX file.
+    """
+    rows = (
+        (picture.path, picture.label, picture.split, picture.group, digests[picture.path].hex())
+        for picture in index.pictures
+    )
+    write_csv(path, ("path", "label", "split", "group", "sha256"), rows)
 
 
 def shares_to_draw(given: Iterable[SplitName], shares: Mapping[SplitName, int]) -> Mapping[SplitName, int] | None:

@@ -55,11 +55,12 @@ def pictures_to_tell(difference: float, *, differing: float) -> int:
     return math.ceil((spread / difference) ** 2)
 
 
-def compare_answers(only_a: int, only_b: int, *, pictures: int) -> dict[str, Any]:
+def compare_answers(only_a: int, only_b: int, *, pictures: int, margin: float | None = None) -> dict[str, Any]:
     """Everything there is to say of two classifiers; JSON-ready.
 
     Returns:
-        `only_a`, `only_b`; `p_value` of McNemar's exact test; `difference` {value, low, high, method}, accuracy of B
+        `only_a`, `only_b`; `p_value` of McNemar's exact test, and `mid_p_value`, which is less cautious (Fagerland,
+        Lydersen and Laake 2013, doi:10.1186/1471-2288-13-91); `difference` {value, low, high, method}, accuracy of B
         less that of A; `told_apart`, whether p is below 0.05; `needed` {pictures, difference}, the test pictures it
         would take to tell that difference apart four times in five: the one seen, or one point where none was seen;
         `sentence`.
@@ -73,11 +74,32 @@ def compare_answers(only_a: int, only_b: int, *, pictures: int) -> dict[str, Any
         "only_a": only_a,
         "only_b": only_b,
         "p_value": p_value,
+        "mid_p_value": mid_p(only_a, only_b),
         "difference": {**difference.to_json(), "method": "Tango's score interval"},
         "told_apart": told,
         "needed": {"pictures": needed, "difference": asked, "power": POWER},
+        "not_worse": None if margin is None else not_worse(difference, margin=margin),
         "sentence": _sentence(only_a, only_b, pictures=pictures, told=told, needed=needed),
     }
+
+
+def mid_p(only_a: int, only_b: int) -> float:
+    """McNemar's mid-p value: the exact one less half of the probability of what was seen, on both sides."""
+    from scipy.special import bdtr
+
+    thrown, least = only_a + only_b, min(only_a, only_b)
+    if not thrown:
+        return 1.0
+    seen = float(bdtr(least, thrown, 0.5) - (bdtr(least - 1, thrown, 0.5) if least else 0.0))
+    return 1 - seen / 2 if only_a == only_b else mcnemar(only_a, only_b) - seen
+
+
+def not_worse(difference: Interval, *, margin: float) -> dict[str, Any]:
+    """Whether B is not worse than A by more than so many points, by the lower end of the interval; and a sentence."""
+    kept = difference.low is not None and difference.low > -margin / 100
+    said = "is not worse than A by more than" if kept else "may be worse than A by more than"
+    points = f"{margin:g} {'point' if margin == 1 else 'points'}"
+    return {"margin": margin, "kept": kept, "sentence": f"B {said} {points} (95 % interval of the difference)."}
 
 
 def _sentence(only_a: int, only_b: int, *, pictures: int, told: bool, needed: int) -> str:

@@ -42,18 +42,20 @@ ANALYSIS = {
     "heat_maps?": [{"path": str, "class": str, "method": str, "shape": [COUNT], "values": str}],
     "heat_maps_all?": bool,
 }
+OLD_COLUMNS = 4  # of split.csv, before it had the sha256 of the content
 FLAGS = {"": None, "yes": True, "no": False}
 AGAIN = "Train again with --force, or restore the file."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitRow:
-    """A row of split.csv; split is "train", "valid" or "test", group "" where there is none."""
+    """A row of split.csv."""
 
     path: str
     label: str
-    split: str
-    group: str
+    split: str  # "train", "valid" or "test"
+    group: str  # "" where there is none
+    sha256: str = ""  # of the content; "" in a run of an older version
 
 
 def read_metrics(run: Path) -> RunMetrics:
@@ -101,9 +103,10 @@ def read_splits(run: Path) -> list[SplitRow]:
     """
     path = run / run_folder.SPLIT
     rows = list(read_rows(path))
-    if any(len(row) < len(fields(SplitRow)) for row in rows):
+    if any(len(row) < OLD_COLUMNS for row in rows):
         raise DataError("split.csv does not fit the run", where=path, hint=AGAIN)
-    return [SplitRow(path=row[0], label=row[1], split=row[2], group=row[3]) for row in rows]
+    names = [field.name for field in fields(SplitRow)]
+    return [SplitRow(**dict(zip(names, row, strict=False))) for row in rows]
 
 
 def read_answers(run: Path, classes: Sequence[str]) -> list[Answer]:
