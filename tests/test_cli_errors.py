@@ -97,8 +97,8 @@ def test_train__a_manifest_with_a_missing_file(complain, data, tmp_path):
 
 
 def test_train__a_manifest_with_an_unknown_split(complain, data, tmp_path):
-    path = manifest(tmp_path, "data/a/000.png,a,train", "data/b/000.png,b,holdout", header="path,label,split")
-    assert "unknown split 'holdout' in row 3" in complain(WRONG_DATA, "train", path, "-o", tmp_path / "run")
+    path = manifest(tmp_path, "data/a/000.png,a,train", "data/b/000.png,b,spare", header="path,label,split")
+    assert "unknown split 'spare' in row 3" in complain(WRONG_DATA, "train", path, "-o", tmp_path / "run")
 
 
 def test_train__the_same_path_under_two_classes(complain, data, tmp_path):

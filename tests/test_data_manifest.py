@@ -78,7 +78,7 @@ def test_read_manifest__same_file_twice_is_kept_once(folder):
             "2 of 4 files are missing, the first in row 4: gone.png",
         ),
         ("path,label\n1.png,a\nsub,b\n", "1 of 2 files is missing, the first in row 3: sub"),
-        ("path,label,split\n1.png,a,trian\n", "unknown split 'trian' in row 2: .*Write one of train, training, valid"),
+        ("path,label,split\n1.png,a,trian\n", "unknown split 'trian' in row 2: .*Write one of train, valid"),
         ("path,label\n1.png,a\n2.png, \n", "no label in row 3"),
         ("path,label\n1.png,a\n2.png\n", "no label in row 3"),
         ("path,label\n,a\n1.png,b\n", "no path in row 2"),

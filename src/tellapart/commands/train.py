@@ -21,6 +21,7 @@ from tellapart.bundle.model_card import model_card
 from tellapart.classifier import Classifier
 from tellapart.data.groups import declare_groups
 from tellapart.data.ledger import write_ledger
+from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
 from tellapart.data.split import write_splits
 from tellapart.errors import TellapartError, UsageError
@@ -46,6 +47,7 @@ def train(
     backbone: str = "lite0",
     weights: Path | None = None,
     group_by: str | None = None,
+    reading: Reading = AS_IT_IS,
     command: str = "",
     progress: Progress | None = None,
     **options: Unpack[Options],
@@ -58,6 +60,7 @@ def train(
         backbone: the base, by name: one that ships, or with the extra torch one of timm.
         weights: a file with the weights of a base of timm.
         group_by: declares groups of pictures that are kept on one side of a split, see `declare_groups`.
+        reading: what is said of data that can be read in more than one way.
         command: how this run was asked for.
         progress: told of every stage.
         options: recipe, seed, size, budget, module, plan, max_error, drop_leaks and force, as `Request` has them; with
@@ -70,7 +73,8 @@ def train(
     request = Request(**options, progress=log)
     base = base_of(request, backbone, weights=weights)
     with watch.part("scan_s"):
-        index = scan(data) if group_by is None else declare_groups(scan(data), group_by)
+        index = scan(data, reading=reading, progress=log)
+        index = index if group_by is None else declare_groups(index, group_by)
     folder = out or Path("runs") / index.name
     run_folder.check_outside(folder, data)
     run_folder.claim_run(folder, force=request.force)

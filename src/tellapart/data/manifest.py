@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Final
 
 from tellapart.data.once import keep_once
-from tellapart.data.order import SPLIT_NAMES, picture_order
+from tellapart.data.order import picture_order
+from tellapart.data.split_words import split_of
 from tellapart.data.tables import PARQUET_ENDINGS, TEXT_ENDINGS, Row, read_delimited, read_parquet
 from tellapart.data.walk import Identity
 from tellapart.errors import DataError
 from tellapart.text import counted
 from tellapart.types import Index, Picture, SplitName
 
-_ALLOWED: Final = ", ".join(SPLIT_NAMES)
+_ALLOWED: Final = "train, valid (or val, dev), test"
 
 
 def is_manifest(data: Path) -> bool:
@@ -54,7 +55,7 @@ def _picture(row: Row, manifest: Path) -> Picture:
 def _split(row: Row, manifest: Path) -> SplitName | None:
     if not row.split:
         return None
-    split = SPLIT_NAMES.get(row.split.lower())
+    split = split_of(row.split)
     if split is None:
         raise _bad_row(f"unknown split {row.split!r}", row, manifest, f"Write one of {_ALLOWED}.")
     return split

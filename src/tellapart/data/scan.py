@@ -13,27 +13,48 @@ from tellapart.data.folders import scan_folders
 from tellapart.data.formats import has_picture_ending
 from tellapart.data.idx import holds_idx, scan_idx
 from tellapart.data.manifest import is_manifest, read_manifest
+from tellapart.data.names import is_utf8, written
+from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.walk import Walk
 from tellapart.errors import DataError, UsageError
+from tellapart.progress import Progress
 from tellapart.text import counted
 from tellapart.types import Index, Picture
 
 
-def scan(data: Path) -> Index:
-    """Index labelled data: class folders, class folders in split folders, a manifest file, or a folder of IDX files.
+def scan(data: Path, *, reading: Reading = AS_IT_IS, progress: Progress | None = None) -> Index:
+    """Index labelled data: class folders, perhaps with split folders, a manifest file, or a folder of IDX files.
 
     The order of the pictures is split (train, valid, test, none), then class, then path, by code point.
 
+    Args:
+        data: a folder or a file.
+        reading: what the user says of it.
+        progress: told what was not plain about how it was read.
+
     Raises:
+        UsageError: what is said of it cannot be said of such data.
         DataError: there is no such data, or it cannot be told which picture belongs to which class.
     """
+    index = _scan(data, reading)
+    if progress is not None:
+        for note in index.notes:
+            progress.note(note)
+    return index
+
+
+def _scan(data: Path, reading: Reading) -> Index:
+    if not is_utf8(os.fspath(data)):
+        what = "the path of the data is not UTF-8, so it could not be written into the files of a run"
+        raise DataError(what, where=written(os.fspath(data)), hint="Rename it, or name it by way of a link.")
     if not os.path.exists(data):  # noqa: PTH110  (Path.exists raises where a folder on the way is locked)
         raise DataError("no such file or folder", where=data, hint="Check the spelling of the path.")
     if is_manifest(data):
+        reading.only_for_tables()
         return read_manifest(data)
     if not data.is_dir():
         raise DataError("neither a folder nor a manifest (.csv or .parquet)", where=data, hint=_file_hint(data))
-    return scan_idx(data) if holds_idx(data) else scan_folders(data)
+    return scan_idx(data) if holds_idx(data) else scan_folders(data, reading=reading)
 
 
 def index_of_paths(paths: Sequence[str | Path], *, labels: Sequence[str] | None = None) -> Index:
