@@ -53,7 +53,8 @@ class Index:
         root: the folder that relative paths start from.
         layout: how the data was read. Of folders: "folders", "split folders" (above the classes), "class folders with
             split folders inside" or "folders, classes at the bottom", each followed by ", in FOLDER" where all of it
-            lies in one folder of the data; else "manifest", "idx" or "paths".
+            lies in one folder of the data; else "manifest" (a table), "COCO", "Label Studio",
+            "CVAT", "idx" or "paths".
         classes: every label, sorted by code point; () where nothing is labelled.
         pictures: in the order in which everything of ours lists them.
         arrays: the pixels uint8 [rows, H, W] of the IDX files among them, by file.

@@ -50,8 +50,7 @@ def _scan(data: Path, reading: Reading) -> Index:
     if not os.path.exists(data):  # noqa: PTH110  (Path.exists raises where a folder on the way is locked)
         raise DataError("no such file or folder", where=data, hint="Check the spelling of the path.")
     if is_manifest(data):
-        reading.only_for_tables()
-        return read_manifest(data)
+        return read_manifest(data, reading=reading)
     if not data.is_dir():
         raise DataError("neither a folder nor a manifest (.csv or .parquet)", where=data, hint=_file_hint(data))
     return scan_idx(data) if holds_idx(data) else scan_folders(data, reading=reading)
