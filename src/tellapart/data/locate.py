@@ -20,6 +20,7 @@ from tellapart.errors import DataError
 _WEB: Final = re.compile(r"(?i)(https?|ftp|s3|gs|azure-blob)://")
 _SCHEME: Final = re.compile(r"(?i)[a-z][a-z0-9+.\-]+://")
 _DRIVE: Final = re.compile(r"(?i)[a-z]:[\\/]")
+_TOOL: Final = re.compile(r"\s*/data/(upload|local-files)/")  # an address in Label Studio
 _UPLOAD: Final = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the name of a file uploaded to it
 
 
@@ -60,21 +61,22 @@ class Locator:
         Raises:
             DataError: it may mean one of several.
         """
-        for path in _ways(given, foreign=self.foreign):
-            if self.foreign and not _stays_inside(path):
+        foreign = self.foreign or bool(_TOOL.match(given))
+        for path in _ways(given, foreign=foreign):
+            if foreign and not _stays_inside(path):
                 continue
             file = os.path.join(self.folder, os.path.expanduser(path))  # noqa: PTH111, PTH118  (100,000 rows)
             if (identity := _regular(file)) is not None:
                 return Placed(path=path, file=Path(file), identity=identity)
-        return self._by_name(given)
+        return self._by_name(given, foreign=foreign)
 
-    def _by_name(self, given: str) -> Placed | None:
+    def _by_name(self, given: str, *, foreign: bool) -> Placed | None:
         """The one picture below the folder whose path ends like this one."""
-        for path in _ways(given, foreign=self.foreign):
+        for path in _ways(given, foreign=foreign):
             parts = [part for part in path.split("/") if part not in ("", ".")]
-            if not parts or ".." in parts or (path.startswith(("/", "~")) and not self.foreign):
+            if not parts or ".." in parts or (path.startswith(("/", "~")) and not foreign):
                 continue
-            found = self._ending_in(parts)
+            found = self._ending_in(parts, foreign=foreign)
             if len(found) > 1:
                 hint = "Write paths relative to the folder of the file that lists them."
                 what = f"two pictures may be {given!r}, {found[0]} and {found[1]}"
@@ -85,11 +87,11 @@ class Locator:
                 return None if identity is None else Placed(path=found[0], file=file, identity=identity, by_name=True)
         return None
 
-    def _ending_in(self, parts: list[str]) -> list[str]:
+    def _ending_in(self, parts: list[str], *, foreign: bool) -> list[str]:
         """The pictures whose paths have the most of these parts at their end; all of them, unless they are foreign."""
         named = self._pictures().get(parts[-1], [])
         folders = parts[:-1]
-        for first in range(len(folders) + 1) if self.foreign else (0,):
+        for first in range(len(folders) + 1) if foreign else (0,):
             tail = "".join(f"/{part}" for part in folders[first:])
             found = [path for path in named if f"/{path.rpartition('/')[0]}".endswith(tail)]
             if found:
