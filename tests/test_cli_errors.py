@@ -85,7 +85,7 @@ def test_train__more_than_a_tenth_unreadable_needs_force(complain, tellapart, da
 
 
 def test_train__a_manifest_without_a_column(complain, data, tmp_path):
-    path = manifest(tmp_path, "data/a/000.png,a", header="path,class")
+    path = manifest(tmp_path, "data/a/000.png,a", header="path,kind")
     assert "no column 'label'" in complain(WRONG_DATA, "train", path, "-o", tmp_path / "run")
 
 

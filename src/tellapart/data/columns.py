@@ -29,6 +29,10 @@ _GROUPS: Final = (("group",), ("group_id", "groups"))
 _SHOWN: Final = 12  # columns that a message lists
 
 
+class MissingColumnError(DataError):
+    """A table has no column that is called like one of a picture, or of a class."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
     """Where each column of ours stands; None for one that is not there.
@@ -64,7 +68,7 @@ def find_columns(header: Sequence[str], *, reading: Reading, where: Path) -> Pla
         missing = "path" if path is None else "label"
         found = _listed(header)
         hint = f"Name the columns path, label and, if you like, split and group, or say which it is: --{missing}-column"
-        raise DataError(f"no column {missing!r}", where=where, hint=f"{hint} NAME; found: {found}.")
+        raise MissingColumnError(f"no column {missing!r}", where=where, hint=f"{hint} NAME; found: {found}.")
     if path == label:
         raise UsageError("one column for both the path and the label", where=header[path], hint="Name two.")
     split = _only(header, names, _SPLITS, ("split", None), where)

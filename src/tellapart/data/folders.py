@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from tellapart.data.inputs import advice_for
 from tellapart.data.layouts import CLASSES_HINT, ClassFolder, Plan, understand
+from tellapart.data.manifest import is_manifest
 from tellapart.data.names import written
 from tellapart.data.once import keep_once
 from tellapart.data.order import picture_order
@@ -108,7 +110,8 @@ def _one_class_twice(folders: Sequence[ClassFolder]) -> list[str]:
 def _check_classes(root: Path, folders: Sequence[ClassFolder], labels: set[str | None]) -> None:
     for each in folders:
         if each.label not in labels:
-            hint = "Put its pictures there, or take the folder away."
+            names = [entry.name for entry in list_folder(each.folder.file)]
+            hint = f"Put its pictures there, or take the folder away.{advice_for(names)}"
             raise DataError(f"no picture in the class {each.label!r}", where=written(each.folder.file), hint=hint)
     if len({each.label for each in folders}) == 1:
         inner = folders[0].folder
@@ -124,4 +127,8 @@ def _no_folders(tree: Folder) -> DataError:
         return DataError("the folder is empty", where=tree.file, hint=CLASSES_HINT)
     count = sum(1 for entry in entries if not is_folder(entry))
     what = f"no class folders, {counted(count, 'file lies', 'files lie')} directly in it"
-    return DataError(what, where=tree.file, hint=CLASSES_HINT)
+    listed = [entry.name for entry in entries if is_manifest(Path(entry.path))]
+    hint = f"{CLASSES_HINT}{advice_for(entry.name for entry in entries)}"
+    if listed:
+        hint += f" If {written(listed[0])} says which class each is, name that: {written(f'{tree.file}/{listed[0]}')}"
+    return DataError(what, where=tree.file, hint=hint)

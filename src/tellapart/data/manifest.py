@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from tellapart.data.order import picture_order
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.split_words import split_of
 from tellapart.data.tables import PARQUET_ENDINGS, TEXT_ENDINGS, Row, Table, read_delimited, read_parquet
+from tellapart.data.walk import Identity
 from tellapart.errors import DataError
 from tellapart.text import counted
 from tellapart.types import Index, LedgerEntry, Picture, SplitName
@@ -35,6 +37,17 @@ def is_manifest(data: Path) -> bool:
     return data.suffix.lower() in _READERS and data.is_file()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What one file lists: each picture with the file it is, how it was read, what was left out, and what to say."""
+
+    pairs: Sequence[tuple[Picture, Identity]]
+    root: Path
+    layout: str
+    skipped: tuple[LedgerEntry, ...]
+    notes: tuple[str, ...]
+
+
 def read_manifest(path: Path, *, reading: Reading = AS_IT_IS) -> Index:
     """Index what a file lists; its paths are relative to its folder. Labels and splits lose the spaces around them.
 
@@ -42,32 +55,60 @@ def read_manifest(path: Path, *, reading: Reading = AS_IT_IS) -> Index:
         UsageError: what is said of it is for folders, or names a column that is not there.
         DataError: it cannot be read, lacks a column, or has a row that cannot be meant (with the number of the row).
     """
+    return index_of(read_listed(path, reading=reading), name=path.stem, where=path)
+
+
+def index_of(listed: Listed, *, name: str, where: Path) -> Index:
+    """The index of what is listed, in its order, each file once.
+
+    Raises:
+        DataError: there is only one class, or a file has two.
+    """
+    pairs = sorted(listed.pairs, key=lambda pair: picture_order(pair[0]))
+    kept, twice = keep_once([picture for picture, _ in pairs], [identity for _, identity in pairs])
+    classes = tuple(sorted({picture.label or "" for picture, _ in pairs}))
+    if len(classes) == 1:
+        hint = "There must be at least two to tell apart."
+        raise DataError(f"only one class, {classes[0]!r}", where=where, hint=hint)
+    return Index(
+        name=name,
+        root=listed.root,
+        layout=listed.layout,
+        classes=classes,
+        pictures=kept,
+        skipped=(*twice, *listed.skipped),
+        notes=listed.notes,
+    )
+
+
+def read_listed(path: Path, *, reading: Reading) -> Listed:
+    """What a file lists, each picture where it is.
+
+    Raises:
+        UsageError, DataError: as `read_manifest`.
+    """
     reading.only_for_tables()
     table = _READERS[path.suffix.lower()](path, reading=reading)
     if not table.rows:
         raise DataError("the manifest has no rows", where=path, hint="Add a row with path and label for each picture.")
     root = path.parent.parent if table.foreign and path.parent.name.lower() in _ASIDE else path.parent
-    splits = _splits(table, path)
+    splits: Sequence[SplitName | None] = _splits(table, path)
     for row in table.rows:
         _check_row(row, path)
     places = _places(table, path, root=root)
-    pairs = [
-        (_picture(row, place, split), place.identity)
-        for row, place, split in zip(table.rows, places, splits, strict=True)
-    ]
-    pairs.sort(key=lambda pair: picture_order(pair[0]))
-    kept, twice = keep_once([picture for picture, _ in pairs], [identity for _, identity in pairs])
-    classes = tuple(sorted({row.label for row in table.rows}))
-    if len(classes) == 1:
-        raise DataError(f"only one class, {classes[0]!r}", where=path, hint="There must be at least two to tell apart.")
-    return Index(
-        name=path.stem,
+    notes = [*table.notes, *_notes(table, places, splits, path)]
+    if not any(splits) and (of_paths := _splits_of_paths(places)):
+        splits = of_paths
+        notes.append(f"The splits are those of the folders in the paths ({', '.join(sorted(set(of_paths)))}).")
+    return Listed(
+        pairs=[
+            (_picture(row, place, split), place.identity)
+            for row, place, split in zip(table.rows, places, splits, strict=True)
+        ],
         root=root,
         layout=table.layout,
-        classes=classes,
-        pictures=kept,
-        skipped=(*twice, *_unlabelled(table, path)),
-        notes=(*table.notes, *_notes(table, places, splits, path)),
+        skipped=tuple(_unlabelled(table, path)),
+        notes=tuple(notes),
     )
 
 
@@ -91,6 +132,17 @@ def _splits(table: Table, manifest: Path) -> list[SplitName | None]:
         if row.split and split is None:
             raise _bad_row(f"unknown split {row.split!r}", row, manifest, f"Write one of {_ALLOWED}.")
     return splits
+
+
+def _splits_of_paths(places: Sequence[Placed]) -> list[SplitName]:
+    """The split that the folders of each path name, where all do and they are not all the same; else []."""
+    splits: list[SplitName] = []
+    for place in places:
+        found = {split for part in place.path.split("/")[:-1] if (split := split_of(part))}
+        if len(found) != 1:
+            return []
+        splits += found
+    return splits if len(set(splits)) > 1 else []
 
 
 def _bad_row(what: str, row: Row, manifest: Path, hint: str) -> DataError:
