@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pictures import write_picture
+from pictures import write_classes, write_picture
 from tellapart.data.reading import Reading
 from tellapart.data.scan import scan
 from tellapart.errors import DataError, UsageError
@@ -297,3 +297,38 @@ def test_read_manifest__any_text_in_any_encoding(folder, text, encoding):
         assert "\n" not in str(error)  # noqa: PT017  (either outcome is right)
     else:
         assert len(index.classes) > 1
+
+
+def test_commands__columns_that_are_said(tmp_path, tellapart):
+    write_classes(tmp_path, {"a": 6, "b": 6})
+    rows = [(f"{label}/{number:03d}.png", label, "x" * (number % 2)) for label in "ab" for number in range(6)]
+    text = "picture;species;class\n" + "".join(f"{path};{label};{other}\n" for path, label, other in rows)
+    path = write(tmp_path, text)
+    outcome = tellapart("train", path, "-o", tmp_path / "run", "--size", 64)
+    assert (outcome.code, outcome.err.count("\n")) == (3, 1)
+    assert "two columns may be the label, 'species' and 'class'" in outcome.err
+    outcome = tellapart("train", path, "-o", tmp_path / "run", "--size", 64, "--label-column", "species", "--json")
+    assert (outcome.code, outcome.json["classes"]) == (0, ["a", "b"])
+    assert outcome.json["data"]["reading"] == {"label_column": "species"}
+    model = tmp_path / "run" / "model.tellapart"
+    assert tellapart("evaluate", model, path, "--label-column", "species").code == 0
+    assert tellapart("evaluate", model, path, "--label-column", "sort").code == 2
+    assert tellapart("audit", path, "-o", tmp_path / "audit", "--label-column", "species").code == 0
+    sizes = ("--train", 2, "--valid", 1, "--test", 1)
+    assert tellapart("split", path, tmp_path / "out", *sizes, "--label-column", "species").code == 0
+
+
+def test_read_manifest__splits_that_only_the_paths_tell(tmp_path):
+    for name in ("train/1.png", "train/2.png", "holdout/3.png"):
+        write_picture(tmp_path / name)
+    index = scan(write(tmp_path, "path,label\ntrain/1.png,a\ntrain/2.png,b\nholdout/3.png,a\n"))
+    assert [picture.split for picture in index.pictures] == ["train", "train", "test"]
+    assert index.notes == ("The splits are those of the folders in the paths (test, train).",)
+
+
+def test_reading__goes_through_json():
+    said = Reading(classes="bottom", label_column="x")
+    assert Reading.from_json(said.to_json()) == said
+    assert (
+        Reading.from_json(None) == Reading.from_json({"classes": "middle"}) == Reading.from_json({"z": 1}) == Reading()
+    )

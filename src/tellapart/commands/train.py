@@ -82,7 +82,7 @@ def train(
     log.record(what_is_there(index, data))
     if request.budget != BUDGET and request.recipe != "auto":
         log.note(f"--budget is for the recipe auto; {request.recipe} takes the time it needs.")
-    about = {"command": command, "data_path": str(data.resolve())}
+    about = {"command": command, "data_path": str(data.resolve()), "reading": reading.to_json()}
     try:
         metrics = run_steps(index, base, folder, request=request, about=about, watch=watch)
         log.record(f"test accuracy {metrics.test['accuracy']['value']:.4f}")
@@ -138,7 +138,7 @@ def history_writer(folder: Path) -> Callable[[Sequence[Mapping[str, Any]]], None
 
 
 def run_steps(
-    index: Index, base: Backbone, folder: Path, *, request: Request, about: Mapping[str, str], watch: Stopwatch
+    index: Index, base: Backbone, folder: Path, *, request: Request, about: Mapping[str, Any], watch: Stopwatch
 ) -> RunMetrics:
     """From an index to every file of the run but metrics.json and run.log; the metrics."""
     learned = learn(index, base, request)
@@ -156,13 +156,13 @@ def run_steps(
     return metrics
 
 
-def metrics_of(index: Index, learned: Learned, request: Request, *, about: Mapping[str, str]) -> RunMetrics:
+def metrics_of(index: Index, learned: Learned, request: Request, *, about: Mapping[str, Any]) -> RunMetrics:
     """What was trained on what, and what came of it; what it cost is not known yet."""
     classifier, statuses = learned.classifier, Counter(entry.status for entry in learned.about.ledger)
     base = classifier.base
     return RunMetrics(
         tellapart=installed_version("tellapart"),
-        data={"name": index.name, "layout": index.layout},
+        data={"name": index.name, "layout": index.layout, **({"reading": said} if (said := about["reading"]) else {})},
         command=about["command"],
         seed=request.seed,
         recipe=request.recipe,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 from tellapart.errors import UsageError
@@ -37,6 +38,22 @@ class Reading:
         if self.encoding is not None and not _is_encoding(self.encoding):
             hint = "For example --encoding cp1252 (Windows), gbk (Chinese), shift_jis (Japanese) or utf-16."
             raise UsageError("no such encoding", where=self.encoding, hint=hint)
+
+    def to_json(self) -> dict[str, str]:
+        """What was said, ready for JSON, so that a run's data can be read again as it was; {} where nothing was."""
+        every = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: value for name, value in every.items() if value is not None}
+
+    @classmethod
+    def from_json(cls, document: object) -> Reading:
+        """What `to_json` gave; of anything else nothing is said."""
+        names = {each.name for each in fields(cls)}
+        if not isinstance(document, Mapping) or not set(document) <= names:
+            return cls()
+        try:
+            return cls(**document)
+        except UsageError:
+            return cls()
 
     def only_for_folders(self) -> None:
         """Stop at options that say nothing about folders.
