@@ -314,6 +314,7 @@ def test_cvat__what_cannot_be_read(folder, text, message):
         ('{"version": "5.0", "shapes": []}', "it holds version, shapes.*Known are COCO, Label Studio"),
         ('[{"a": 1}]', "no column 'path'.*found: a"),
         ("3", "it holds int"),
+        ('[{"path": "images/2.png", "label": "\\ud800"}]', "half a letter, which no file can hold, in row 1"),
     ],
 )
 def test_json__what_cannot_be_read(folder, content, message):

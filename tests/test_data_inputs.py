@@ -109,7 +109,7 @@ def test_scan__a_folder_that_holds_something_else(tmp_path):
 def test_scan__a_folder_with_a_list_of_its_pictures(tmp_path):
     write_picture(tmp_path / "1.png")
     (tmp_path / "annotations.xml").write_text("<annotations/>")
-    with pytest.raises(DataError, match=r"If annotations.xml says which class each is, name that: .*annotations\.xml"):
+    with pytest.raises(DataError, match=r"If annotations.xml says which class .*, name that: .*annotations\.xml"):
         scan(tmp_path)
 
 

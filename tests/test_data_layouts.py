@@ -91,7 +91,7 @@ def test_scan__splits_on_either_side(tmp_path, above, below):
     found, layout, notes = read(root)
     assert (found[f"cat/{above}/1.png"], found[f"dog/{below}/2.png"]) == (("train", "cat"), ("test", "dog"))
     assert (len(found), layout) == (4, "class folders with split folders inside")
-    assert "Read as classes (cat and dog) with split folders inside each (train, test)." in notes
+    assert notes == "Read as classes (cat and dog) with split folders inside each (train, test)."
 
 
 def test_scan__a_split_by_another_word_is_said(tmp_path):
@@ -192,6 +192,10 @@ def test_scan__two_readings_are_told_and_either_can_be_chosen(tmp_path, paths, t
         (["{test1,test2,test3}/1.png"], "two folders for the split test.*--classes top"),
         (["{train,test}/1.png"], "no class folders in the split train.*--classes top"),
         (["{cat,dog,test}/1.png", "test/cat/2.png"], "'test' is called like a split and holds cat, but cat and dog"),
+        (
+            ["train/{cat,dog}/1.png", "test/unknown/2.png"],
+            "no class of train is in the split test, which holds",
+        ),
         (["cat/{train,test}/1.png"], "only one class, 'cat'"),
         (["cat/1.png"], "only one class, 'cat'"),
     ],
@@ -224,6 +228,21 @@ def test_scan__splits_with_different_classes_keep_all_of_them(tmp_path):
 def test_scan__other_folders_beside_splits_are_said(tmp_path):
     _, _, notes = read(grow(tmp_path, "{train,test,query}/{cat,dog}/1.png"))
     assert notes.endswith("query: neither train, valid nor test, so passed over.")
+
+
+def test_scan__top_and_bottom_keep_the_splits_above(tmp_path):
+    grow(tmp_path, "{train,test}/{cat,dog}/{day,night}/1.png")
+    with pytest.raises(DataError, match="Add --classes top for cat and dog, or --classes bottom for day and night"):
+        scan(tmp_path)
+    for classes, labels in (("top", {"cat", "dog"}), ("bottom", {"day", "night"})):
+        found, _, _ = read(tmp_path, classes=classes)
+        assert set(found.values()) == {(split, label) for split in ("train", "test") for label in labels}
+
+
+def test_scan__top_takes_folders_called_like_splits_for_classes(tmp_path):
+    grow(tmp_path, "{test1,test2}/1.png", "train/x/1.png")
+    found, layout, _ = read(tmp_path, classes="top")
+    assert ({label for _, label in found.values()}, layout) == ({"test1", "test2", "train"}, "folders")
 
 
 def test_scan__bottom_needs_pictures_in_the_lowest_folders_only(tmp_path):
@@ -275,7 +294,7 @@ def test_scan__one_class_however_its_accent_is_stored(tmp_path):
     index = scan(root)
     assert index.classes == ("caf\u00e9", "tea")
     assert [picture.label for picture in index.pictures].count("caf\u00e9") == 3
-    assert index.notes == ("2 folders are one class, 'caf\u00e9': only the way their accents are stored differs.",)
+    assert index.notes == ("2 names are one class, 'caf\u00e9': only the way their accents are stored differs.",)
 
 
 @linux_only
@@ -301,3 +320,26 @@ def test_scan__names_of_pictures_that_are_not_utf8_are_written_with_escapes(tmp_
         "b/\\xfe.txt": "not a picture",
         "a/d\\xe9/\\xff.png": "its name is not UTF-8, and written with escapes it is another picture's: rename it",
     }
+
+
+def test_scan__a_table_beside_unlabelled_splits_is_named(tmp_path):
+    root = grow(tmp_path, "{train,test}/{1,2}.png")
+    (root / "train.csv").write_text("id,label\n")
+    with pytest.raises(DataError, match=r"no class folders in the split train.*If train\.csv says .*train\.csv"):
+        scan(root)
+
+
+@linux_only
+def test_train__every_file_of_a_run_is_utf8(tmp_path, tellapart):
+    odd = tmp_path / os.fsdecode(b"pets\xe9")
+    write_classes(odd, {"a": 6, "b": 6})
+    for label in "ab":
+        (odd / label / "000.png").rename(odd / label / os.fsdecode(b"caf\xe9.png"))
+    data, run = tmp_path / "pets", tmp_path / os.fsdecode(b"run\xe9")
+    data.symlink_to(odd)
+    assert tellapart("train", odd, "-o", run, "--size", 64).code == 3
+    assert tellapart("train", data, "-o", run, "--size", 64).code == 0
+    texts = {path.name: path.read_bytes().decode() for path in run.iterdir() if path.suffix != ".tellapart"}
+    assert "a/caf\\xe9.png" in texts["ledger.csv"]
+    assert "a/caf\\xe9.png" in texts["split.csv"]
+    assert tellapart("report", run).code == 0

@@ -72,6 +72,7 @@ def test_read_manifest__same_file_twice_is_kept_once(folder):
     [
         ("where,label\n1.png,a\n", "no column 'path': .*list.csv. .*found: where, label"),
         ("", "no column 'path'.*found: none"),
+        ("1.png,a\n2.png,b\n", "the first line names a picture, so there is no line with the names of the columns"),
         ("path,label\n", "has no rows"),
         (
             "path,label\n1.png,a\n2.png,b\ngone.png,b\nno.png,a\n",

@@ -23,7 +23,7 @@ Classes = Annotated[
     str | None,
     typer.Option(
         metavar="top|bottom",
-        help="Which folders are the classes: those directly in DATA, or those the pictures lie in.",
+        help="Which folders are the classes: those on top (splits left aside), or those pictures lie in.",
     ),
 ]
 PathColumn = Annotated[str | None, typer.Option(metavar="NAME", help="The column of a table that names the picture.")]
@@ -81,4 +81,6 @@ def reading(classes: str | None, path_column: str | None, label_column: str | No
 
 def spoken() -> str:
     """The command as it was typed."""
-    return shlex.join(["tellapart", *sys.argv[1:]])
+    from tellapart.data.names import written
+
+    return written(shlex.join(["tellapart", *sys.argv[1:]]))

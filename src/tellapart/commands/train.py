@@ -21,6 +21,7 @@ from tellapart.bundle.model_card import model_card
 from tellapart.classifier import Classifier
 from tellapart.data.groups import declare_groups
 from tellapart.data.ledger import write_ledger
+from tellapart.data.names import is_utf8, written
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
 from tellapart.data.split import write_splits
@@ -82,7 +83,7 @@ def train(
     log.record(what_is_there(index, data))
     if request.budget != BUDGET and request.recipe != "auto":
         log.note(f"--budget is for the recipe auto; {request.recipe} takes the time it needs.")
-    about = {"command": command, "data_path": str(data.resolve()), "reading": reading.to_json()}
+    about = {"command": command, "data_path": place_of(data), "reading": reading.to_json()}
     try:
         metrics = run_steps(index, base, folder, request=request, about=about, watch=watch)
         log.record(f"test accuracy {metrics.test['accuracy']['value']:.4f}")
@@ -95,6 +96,12 @@ def train(
     files.write_json(folder / run_folder.METRICS, document)
     run_folder.clear_work(request.work)
     return folder, document
+
+
+def place_of(data: Path) -> str:
+    """Where the data is, in UTF-8: as the links to it are called where what they lead to is called otherwise."""
+    places = [str(data.resolve()), str(data.absolute())]
+    return next((place for place in places if is_utf8(place)), written(places[0]))
 
 
 def what_is_there(index: Index, data: Path) -> str:

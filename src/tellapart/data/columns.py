@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tellapart.data.formats import has_picture_ending
 from tellapart.data.names import written
 from tellapart.data.reading import Reading
 from tellapart.errors import DataError, UsageError
@@ -67,6 +68,9 @@ def find_columns(header: Sequence[str], *, reading: Reading, where: Path) -> Pla
     if path is None or label is None:
         missing = "path" if path is None else "label"
         found = _listed(header)
+        if any(has_picture_ending(name.strip()) for name in header):
+            what = "the first line names a picture, so there is no line with the names of the columns"
+            raise MissingColumnError(what, where=where, hint="Write one before it, for example: path,label")
         hint = f"Name the columns path, label and, if you like, split and group, or say which it is: --{missing}-column"
         raise MissingColumnError(f"no column {missing!r}", where=where, hint=f"{hint} NAME; found: {found}.")
     if path == label:

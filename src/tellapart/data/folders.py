@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Final
 
 from tellapart.data.inputs import advice_for
-from tellapart.data.layouts import CLASSES_HINT, ClassFolder, Plan, understand
+from tellapart.data.layouts import ClassFolder, Plan, understand
 from tellapart.data.manifest import is_manifest
 from tellapart.data.names import written
 from tellapart.data.once import keep_once
 from tellapart.data.order import picture_order
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.tree import Folder, look_over
+from tellapart.data.two_readings import CLASSES_HINT
 from tellapart.data.walk import Found, Identity, Walk, is_folder, list_folder
 from tellapart.errors import DataError
 from tellapart.text import counted
@@ -35,13 +36,13 @@ def scan_folders(root: Path, *, reading: Reading = AS_IT_IS) -> Index:
     tree = look_over(root)
     if not tree.folders:
         raise _no_folders(tree)
-    plan = understand(tree, classes=reading.classes)
+    plan = _understood(tree, reading)
     _list_between(plan, walk)
     pictures, identities = _collect(plan.folders, walk)
     _check_classes(root, plan.folders, {picture.label for picture in pictures})
     kept, twice = keep_once(pictures, identities)
     return Index(
-        name=root.resolve().name or "data",
+        name=written(root.resolve().name) or "data",
         root=root,
         layout=plan.layout,
         classes=tuple(sorted({folder.label for folder in plan.folders})),
@@ -49,6 +50,30 @@ def scan_folders(root: Path, *, reading: Reading = AS_IT_IS) -> Index:
         skipped=(*walk.skipped, *twice),
         notes=(*plan.notes, *_one_class_twice(plan.folders)),
     )
+
+
+def _understood(tree: Folder, reading: Reading) -> Plan:
+    """How the folders are to be read.
+
+    Raises:
+        DataError: that cannot be told; where a file beside them may list their pictures, it is named.
+    """
+    try:
+        return understand(tree, classes=reading.classes)
+    except DataError as error:
+        listed = _lists_in(tree)
+        if not error.what.startswith("no class folders") or not listed:
+            raise
+        raise DataError(error.what, where=error.where, hint=f"{error.hint or ''}{listed}") from error
+
+
+def _lists_in(tree: Folder) -> str:
+    """What to do where a file in the folder may say which class each picture is; "" where there is none."""
+    for entry in list_folder(tree.file):
+        if not entry.name.startswith(".") and is_manifest(Path(entry.path)):
+            path = written(f"{tree.file}/{entry.name}")
+            return f" If {written(entry.name)} says which class each picture is, name that: {path}"
+    return ""
 
 
 def _list_between(plan: Plan, walk: Walk) -> None:
@@ -95,14 +120,13 @@ def _picture(found: Found, where: ClassFolder) -> Picture:
 
 
 def _one_class_twice(folders: Sequence[ClassFolder]) -> list[str]:
-    """A line for each class that is two folders side by side, whose names differ only in how accents are stored."""
-    names: dict[tuple[str, str], set[str]] = {}
+    """A line for each class whose folders have names that differ only in how accents are stored."""
+    names: dict[str, set[str]] = {}
     for each in folders:
-        above = each.folder.path.removesuffix(f"{each.folder.name}/")
-        names.setdefault((above, each.label), set()).add(each.folder.name)
+        names.setdefault(each.label, set()).add(each.named)
     return [
-        f"{counted(len(found), 'folder')} are one class, {label!r}: only the way their accents are stored differs."
-        for (_, label), found in sorted(names.items())
+        f"{counted(len(found), 'name')} are one class, {label!r}: only the way their accents are stored differs."
+        for label, found in sorted(names.items())
         if len(found) > 1
     ]
 
@@ -127,8 +151,5 @@ def _no_folders(tree: Folder) -> DataError:
         return DataError("the folder is empty", where=tree.file, hint=CLASSES_HINT)
     count = sum(1 for entry in entries if not is_folder(entry))
     what = f"no class folders, {counted(count, 'file lies', 'files lie')} directly in it"
-    listed = [entry.name for entry in entries if is_manifest(Path(entry.path))]
-    hint = f"{CLASSES_HINT}{advice_for(entry.name for entry in entries)}"
-    if listed:
-        hint += f" If {written(listed[0])} says which class each is, name that: {written(f'{tree.file}/{listed[0]}')}"
+    hint = f"{CLASSES_HINT}{advice_for(entry.name for entry in entries)}{_lists_in(tree)}"
     return DataError(what, where=tree.file, hint=hint)

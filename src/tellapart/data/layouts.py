@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,22 +11,31 @@ from tellapart.data.names import class_name, written
 from tellapart.data.reading import ClassesAt
 from tellapart.data.split_words import is_container, split_of, splits_of
 from tellapart.data.tree import Folder
+from tellapart.data.two_readings import (
+    both_possible,
+    check_known,
+    check_shared,
+    check_split,
+    class_called_so,
+    half_splits,
+    listed,
+    some,
+)
 from tellapart.errors import DataError
 from tellapart.types import SPLITS, SplitName
 
 FOLDERS, SPLIT_FOLDERS = "folders", "split folders"
 SPLITS_INSIDE, BOTTOM = "class folders with split folders inside", "folders, classes at the bottom"
-CLASSES_HINT: Final = "Make one folder for each class and put its pictures there."
 _PLAIN: Final = frozenset(("train", "valid", "val", "validation", "test"))
-_NAMED: Final = 3  # folders that a message names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassFolder:
-    """A folder whose pictures, at any depth, are of one class and one split."""
+    """A folder whose pictures, at any depth, are of one class and one split; `named` as the folder of the class is."""
 
     folder: Folder
     label: str
+    named: str
     split: SplitName | None = None
 
 
@@ -55,26 +63,27 @@ def understand(tree: Folder, *, classes: ClassesAt | None) -> Plan:
 
     Args:
         tree: the data.
-        classes: "top" takes each folder directly in it for a class with all that is below it, "bottom" each folder
-            that pictures lie in; None for what the names say.
+        classes: "top" takes each folder directly in it, or in its split folders, for a class with all that is below
+            it, "bottom" each folder that pictures lie in; None for what the names say.
 
     Raises:
         DataError: it can be read in two ways, or there is nothing to read in a split.
     """
-    if classes == "top":
-        return _plan(FOLDERS, _as_classes(tree.folders), between=[tree])
     chain = [tree]
     while (inner := _wrapped(chain[-1])) is not None:
         chain.append(inner)
     base = chain[-1]
     notes = [f"The data is read from the folder {written(base.path)} in it."] if len(chain) > 1 else []
-    splits, more, passed = _splits_on_top(base, may_stop=classes is None)
-    if classes == "bottom":
-        plan = _at_bottom(base, splits, between=chain, notes=notes, passed=passed)
-    elif splits:
-        plan = _inside_splits(base, splits, between=chain, notes=[*notes, *more], passed=passed)
+    if classes == "top":
+        plan = _at_top(base, between=chain, notes=notes)
     else:
-        plan = _classes_on_top(base, between=chain, notes=[*notes, *more])
+        splits, more, passed = _splits_on_top(base, may_stop=classes is None)
+        if classes == "bottom":
+            plan = _at_bottom(base, splits, between=chain, notes=notes, passed=passed)
+        elif splits:
+            plan = _inside_splits(base, splits, between=chain, notes=[*notes, *more], passed=passed)
+        else:
+            plan = _classes_on_top(base, between=chain, notes=[*notes, *more])
     if len(chain) == 1:
         return plan
     return replace(plan, layout=f"{plan.layout}, in {written(base.path).rstrip('/')}")
@@ -106,9 +115,21 @@ def _wrapped(folder: Folder) -> Folder | None:
     return only
 
 
+def _at_top(base: Folder, *, between: Sequence[Folder], notes: Sequence[str]) -> Plan:
+    """Each folder directly in a folder is a class, or each directly in its split folders where those hold folders."""
+    try:
+        splits, more, passed = _splits_on_top(base, may_stop=False)
+    except DataError:  # two for one split: they are said to be classes
+        splits, more, passed = {}, [], {}
+    if splits and all(_within(folder, split)[-1].filled for split, folder in splits.items()):
+        return _inside_splits(base, splits, between=between, notes=[*notes, *more], passed=passed, said=True)
+    return _plan(FOLDERS, _as_classes(base.folders), between=between, notes=notes)
+
+
 def _as_classes(folders: Iterable[Folder], split: SplitName | None = None) -> list[ClassFolder]:
     return [
-        ClassFolder(folder=folder, label=class_name(folder.name, where=folder.file), split=split) for folder in folders
+        ClassFolder(folder=each, label=class_name(each.name, where=each.file), named=each.name, split=split)
+        for each in folders
     ]
 
 
@@ -125,7 +146,7 @@ def _splits_on_top(base: Folder, *, may_stop: bool) -> tuple[dict[SplitName, Fol
     rest = [folder for folder in others if folder.holds]
     if not found or (rest and not ("train" in found and len(found) > 1)):
         stopping = [folder for folder in named if folder.holds and may_stop]
-        return {}, [note for folder in stopping for note in _class_called_so(folder, rest)], {}
+        return {}, [note for folder in stopping for note in class_called_so(folder, rest)], {}
     splits: dict[SplitName, Folder] = {}
     for folder in named:
         split = meant[folder.name]
@@ -136,34 +157,11 @@ def _splits_on_top(base: Folder, *, may_stop: bool) -> tuple[dict[SplitName, Fol
             where = f"{written(splits[split].file)} and {written(folder.file)}"
             raise DataError(f"two folders for the split {split}", where=where, hint=hint)
         splits[split] = folder
-    notes = [f"{_listed(rest)}: neither train, valid nor test, so passed over."] if rest else []
+    notes = [f"{listed(rest)}: neither train, valid nor test, so passed over."] if rest else []
     if not {folder.name.lower() for folder in named} <= _PLAIN:
         said = ", ".join(f"{split} is {written(splits[split].path)}" for split in SPLITS if split in splits)
         notes.insert(0, f"Split folders: {said}.")
     return splits, notes, {f"{folder.path}": "neither train, valid nor test" for folder in others}
-
-
-def _class_called_so(folder: Folder, others: Sequence[Folder]) -> Iterator[str]:
-    """What is to be said of a folder called like a split among folders that are not.
-
-    Raises:
-        DataError: it may be meant as one.
-    """
-    if not others:
-        return
-    inside = {inner.name for inner in folder.filled}
-    beside = {other.name for other in others} | {inner.name for other in others for inner in other.filled}
-    if (len(inside) > 1 and not folder.direct) or inside & beside:
-        what = (
-            f"{_quoted(folder.name)} is called like a split and holds {_listed(folder.filled)}, "
-            f"but {_listed(others)} beside it {'is' if len(others) == 1 else 'are'} not"
-        )
-        hint = (
-            "If these are splits, rename the neighbours to train, valid or test, or move them out; "
-            "if all are classes, add --classes top; if the classes are the folders inside, add --classes bottom."
-        )
-        raise DataError(what, where=written(folder.file), hint=hint)
-    yield f"The folder {_quoted(folder.name)} is taken for a class, like its neighbours."
 
 
 def _inside_splits(
@@ -173,16 +171,21 @@ def _inside_splits(
     between: Sequence[Folder],
     notes: Sequence[str],
     passed: dict[str, str],
+    said: bool = False,
 ) -> Plan:
-    """The classes inside split folders."""
+    """The classes inside split folders; said where the user says that they are not further down."""
     inner = {split: _within(folder, split) for split, folder in splits.items()}
     chain = [*between, *(each for nodes in inner.values() for each in nodes)]
     homes = {split: nodes[-1] for split, nodes in inner.items()}
     for split in SPLITS:
         if split in homes:
-            _check_split(split, homes)
+            check_split(split, homes)
     folders = [each for split in SPLITS if split in homes for each in _as_classes(homes[split].folders, split)]
-    _check_shared(base, [each.folder for each in folders if each.folder.holds])
+    check_known(base, homes)
+    if not said:
+        check_shared(base, [each.folder for each in folders if each.folder.holds])
+    odd = sorted({each.label for each in folders if split_of(each.folder.name)})
+    notes = [*notes, *([f"Inside the splits {some(odd)} is a class like its neighbours."] if odd else [])]
     return _plan(SPLIT_FOLDERS, folders, between=chain, notes=notes, passed=passed)
 
 
@@ -197,43 +200,16 @@ def _within(folder: Folder, split: SplitName) -> list[Folder]:
     return chain
 
 
-def _check_split(split: SplitName, homes: dict[SplitName, Folder]) -> None:
-    """Stop at a split without class folders.
-
-    Raises:
-        DataError: it is empty, or its pictures are in no class.
-    """
-    home = homes[split]
-    if not home.holds:
-        hint = "Put its pictures there, or take the folder away."
-        raise DataError(f"no picture in the split {split}", where=written(home.file), hint=hint)
-    if home.filled:
-        return
-    labelled = [other for other in SPLITS if other in homes and homes[other].filled]
-    hint = CLASSES_HINT
-    if not labelled:
-        hint += " If these folders are the classes, add --classes top."
-    elif split != "train":
-        hint = "Without classes they cannot be tested on: move that folder out of the data, train, and type: "
-        hint += f"tellapart predict MODEL {shlex.quote(written(home.file))}"
-        if labelled == ["train"]:
-            train = shlex.quote(written(homes["train"].file))
-            hint = f"Without classes they cannot be tested on. Type: tellapart train {train}, and then: "
-            hint += f"tellapart predict runs/{shlex.quote(written(homes['train'].name))}/model.tellapart "
-            hint += shlex.quote(written(home.file))
-    raise DataError(f"no class folders in the split {split}", where=written(home.file), hint=hint)
-
-
 def _classes_on_top(base: Folder, *, between: Sequence[Folder], notes: Sequence[str]) -> Plan:
     """The folders directly in a folder are the classes, perhaps with split folders inside each."""
     parts = {folder.name: list(_parts(folder)) for folder in base.folders}
     found = {split for each in parts.values() for _, split in each}
     if found <= {None}:
-        _check_shared(base, base.filled)
-        more = _both_possible(base.filled)
+        check_shared(base, base.filled)
+        more = both_possible(base.filled)
         return _plan(FOLDERS, _as_classes(base.folders), between=between, notes=[*notes, *more])
     if None in found:
-        raise _half_splits(base, parts)
+        raise half_splits(base, parts)
     empty = {split_of(inner.name) for folder in base.folders for inner in folder.all_below() if not inner.holds} - {
         None,
         *found,
@@ -242,14 +218,14 @@ def _classes_on_top(base: Folder, *, between: Sequence[Folder], notes: Sequence[
         hint = "Put its pictures there, or take these folders away."
         raise DataError(f"no picture in the split {split}", where=written(base.file), hint=hint)
     folders = [
-        ClassFolder(folder=part, label=class_name(folder.name, where=folder.file), split=split)
+        ClassFolder(folder=part, label=class_name(folder.name, where=folder.file), named=folder.name, split=split)
         for folder in base.folders
         for part, split in parts[folder.name] or [(folder, None)]
     ]
     deepest = {part.path for each in parts.values() for part, _ in each}
     above = [each for each in base.all_below() if any(path.startswith(each.path) for path in deepest - {each.path})]
     words = ", ".join(split for split in SPLITS if split in found)
-    said = f"Read as classes ({_listed(base.filled)}) with split folders inside each ({words})."
+    said = f"Read as classes ({listed(base.filled)}) with split folders inside each ({words})."
     return _plan(SPLITS_INSIDE, folders, between=[*between, *above], notes=[*notes, said])
 
 
@@ -274,52 +250,6 @@ def _parts(folder: Folder) -> Iterator[tuple[Folder, SplitName | None]]:
         yield folder, None
 
 
-def _half_splits(base: Folder, parts: dict[str, list[tuple[Folder, SplitName | None]]]) -> DataError:
-    """Some folders inside the classes are called like splits, and some pictures are in none of them."""
-    every = [each for found in parts.values() for each in found]
-    named = next(part for part, split in every if split)
-    beside = next(part for part, split in every if not split)
-    what = f"{written(named.path)} is called like a split, but the pictures in {written(beside.path)} are in no split"
-    hint = (
-        "If these are splits, put every picture of every class into a folder train, valid or test; "
-        "if they are only parts of their class, add --classes top."
-    )
-    return DataError(what, where=written(base.file), hint=hint)
-
-
-def _check_shared(base: Folder, classes: Sequence[Folder]) -> None:
-    """Stop where the folders inside the classes may be the classes as well: all have the same ones, and two or more.
-
-    Raises:
-        DataError: they do.
-    """
-    by_label: dict[str, set[str]] = {}
-    for folder in classes:
-        if folder.direct:
-            return
-        by_label.setdefault(folder.name, set()).update(inner.name for inner in folder.filled)
-    counts = Counter(name for names in by_label.values() for name in names)
-    shared = sorted(name for name, count in counts.items() if count > 1)
-    if len(shared) < 2 or any(not names & set(shared) for names in by_label.values()):
-        return
-    top, bottom = _some(sorted(by_label)), _some(shared)
-    what = f"two readings: the classes are {top}, or the classes are the folders inside them, {bottom}"
-    hint = (
-        f"Add --classes top for {top}, or --classes bottom for {bottom}; "
-        "if either are splits, rename those to train, valid and test."
-    )
-    raise DataError(what, where=written(base.file), hint=hint)
-
-
-def _both_possible(classes: Sequence[Folder]) -> list[str]:
-    """A line where every class holds nothing but folders, so that those could be meant."""
-    if not classes or any(folder.direct or len(folder.filled) < 2 for folder in classes):
-        return []
-    inside = [inner for folder in classes for inner in folder.filled]
-    said = f"The classes are {_listed(classes)}, each with the folders inside it; --classes bottom takes "
-    return [f"{said}{_listed(inside)} instead."]
-
-
 def _at_bottom(
     base: Folder,
     splits: dict[SplitName, Folder],
@@ -342,24 +272,7 @@ def _at_bottom(
                 above.append(folder)
     if splits:
         for split, top in splits.items():
-            _check_split(split, {split: top})
+            check_split(split, {split: top})
     elif any(folder.filled for folder in base.filled):
-        notes = [*notes, f"{_listed(base.filled)}: no splits, so the pictures in them are put together."]
+        notes = [*notes, f"{listed(base.filled)}: no splits, so the pictures in them are put together."]
     return _plan(BOTTOM, folders, between=[*between, *above], notes=notes, passed=passed)
-
-
-def _quoted(name: str) -> str:
-    return f"'{written(name)}'"
-
-
-def _listed(folders: Iterable[Folder]) -> str:
-    return _some(sorted({folder.name for folder in folders}))
-
-
-def _some(names: Sequence[str]) -> str:
-    """The first names of many, as in "a, b, c and 4 more"."""
-    shown = [written(name) for name in names[:_NAMED]]
-    more = len(names) - len(shown)
-    if more:
-        return f"{', '.join(shown)} and {more:,} more"
-    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)

@@ -10,7 +10,7 @@ from typing import Final
 from tellapart.data.cvat import read_cvat
 from tellapart.data.documents import JSON_ENDINGS, LINES_ENDINGS, read_json, read_json_lines
 from tellapart.data.locate import Locator, Placed, why_missing
-from tellapart.data.names import written
+from tellapart.data.names import is_utf8, written
 from tellapart.data.once import keep_once
 from tellapart.data.order import picture_order
 from tellapart.data.reading import AS_IT_IS, Reading
@@ -117,6 +117,8 @@ def _check_row(row: Row, manifest: Path) -> None:
         raise _bad_row("no path", row, manifest, "Write where the picture is, or take the row out.")
     if not row.label:
         raise _bad_row("no label", row, manifest, "Write the class, or take the row out.")
+    if not all(map(is_utf8, (row.path, row.label, row.group))):
+        raise _bad_row("half a letter, which no file can hold,", row, manifest, "Write the row again, or take it out.")
 
 
 def _picture(row: Row, place: Placed, split: SplitName | None) -> Picture:

@@ -13,8 +13,13 @@ def written(name: str) -> str:
     try:
         name.encode()
     except UnicodeEncodeError:
+        pass
+    else:
+        return name
+    try:
         return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return name
+    except UnicodeEncodeError:  # half a letter that no file name gave
+        return name.encode("utf-8", "backslashreplace").decode()
 
 
 def is_utf8(name: str) -> bool:

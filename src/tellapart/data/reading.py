@@ -16,7 +16,8 @@ class Reading:
     """How labelled data is to be read; None for what the data itself says.
 
     Attributes:
-        classes: which folders are the classes: "top", those directly in the data, or "bottom", those pictures lie in.
+        classes: which folders are the classes: "top", those directly in the data or in its split folders, or "bottom",
+            those pictures lie in.
         path_column: the column, or the field of an annotation file, that names the picture.
         label_column: the one that names its class.
         encoding: of a table that is not UTF-8.
