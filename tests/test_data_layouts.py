@@ -230,6 +230,12 @@ def test_scan__other_folders_beside_splits_are_said(tmp_path):
     assert notes.endswith("query: neither train, valid nor test, so passed over.")
 
 
+def test_scan__folders_inside_all_classes_are_groups_where_groups_are_declared(tmp_path):
+    found, layout, notes = read(grow(tmp_path, "{ape,bee}/{film1,film2}/1.png"), grouped=True)
+    assert ({label for _, label in found.values()}, layout) == ({"ape", "bee"}, "folders")
+    assert notes == "The classes are ape and bee, of which film1 and film2 are parts, since groups are declared."
+
+
 def test_scan__top_and_bottom_keep_the_splits_above(tmp_path):
     grow(tmp_path, "{train,test}/{cat,dog}/{day,night}/1.png")
     with pytest.raises(DataError, match="Add --classes top for cat and dog, or --classes bottom for day and night"):

@@ -12,7 +12,7 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tellapart import files
@@ -74,7 +74,7 @@ def split(
             "the sizes of the splits are no counts of pictures", hint="For example: --train 100 --valid 50 --test 50."
         )
     progress = progress or Silent()
-    index = scan(data, reading=reading, progress=progress)
+    index = scan(data, reading=replace(reading, grouped=group_by is not None), progress=progress)
     index = index if group_by is None else declare_groups(index, group_by)
     if link and index.arrays:
         raise UsageError("pictures inside IDX files cannot be linked to", where=data, hint="Leave --link out.")

@@ -73,6 +73,7 @@ def train(
     watch, log = Stopwatch(), run_folder.Logged(progress or Silent())
     request = Request(**options, progress=log)
     base = base_of(request, backbone, weights=weights)
+    reading = replace(reading, grouped=group_by is not None)
     with watch.part("scan_s"):
         index = scan(data, reading=reading, progress=log)
         index = index if group_by is None else declare_groups(index, group_by)

@@ -59,7 +59,7 @@ def _understood(tree: Folder, reading: Reading) -> Plan:
         DataError: that cannot be told; where a file beside them may list their pictures, it is named.
     """
     try:
-        return understand(tree, classes=reading.classes)
+        return understand(tree, classes=reading.classes, grouped=reading.grouped)
     except DataError as error:
         listed = _lists_in(tree)
         if not error.what.startswith("no class folders") or not listed:

@@ -58,13 +58,15 @@ class Plan:
     passed: dict[str, str]
 
 
-def understand(tree: Folder, *, classes: ClassesAt | None) -> Plan:
+def understand(tree: Folder, *, classes: ClassesAt | None, grouped: bool = False) -> Plan:
     """Which folders of a tree are classes, and in which splits.
 
     Args:
         tree: the data.
         classes: "top" takes each folder directly in it, or in its split folders, for a class with all that is below
             it, "bottom" each folder that pictures lie in; None for what the names say.
+
+        grouped: whether groups are told from the paths: then folders that all classes have are taken for those.
 
     Raises:
         DataError: it can be read in two ways, or there is nothing to read in a split.
@@ -81,9 +83,9 @@ def understand(tree: Folder, *, classes: ClassesAt | None) -> Plan:
         if classes == "bottom":
             plan = _at_bottom(base, splits, between=chain, notes=notes, passed=passed)
         elif splits:
-            plan = _inside_splits(base, splits, between=chain, notes=[*notes, *more], passed=passed)
+            plan = _inside_splits(base, splits, between=chain, notes=[*notes, *more], passed=passed, grouped=grouped)
         else:
-            plan = _classes_on_top(base, between=chain, notes=[*notes, *more])
+            plan = _classes_on_top(base, between=chain, notes=[*notes, *more], grouped=grouped)
     if len(chain) == 1:
         return plan
     return replace(plan, layout=f"{plan.layout}, in {written(base.path).rstrip('/')}")
@@ -172,6 +174,7 @@ def _inside_splits(
     notes: Sequence[str],
     passed: dict[str, str],
     said: bool = False,
+    grouped: bool = False,
 ) -> Plan:
     """The classes inside split folders; said where the user says that they are not further down."""
     inner = {split: _within(folder, split) for split, folder in splits.items()}
@@ -183,7 +186,8 @@ def _inside_splits(
     folders = [each for split in SPLITS if split in homes for each in _as_classes(homes[split].folders, split)]
     check_known(base, homes)
     if not said:
-        check_shared(base, [each.folder for each in folders if each.folder.holds])
+        filled = [each.folder for each in folders if each.folder.holds]
+        notes = [*notes, *check_shared(base, filled, grouped=grouped)]
     odd = sorted({each.label for each in folders if split_of(each.folder.name)})
     notes = [*notes, *([f"Inside the splits {some(odd)} is a class like its neighbours."] if odd else [])]
     return _plan(SPLIT_FOLDERS, folders, between=chain, notes=notes, passed=passed)
@@ -200,13 +204,12 @@ def _within(folder: Folder, split: SplitName) -> list[Folder]:
     return chain
 
 
-def _classes_on_top(base: Folder, *, between: Sequence[Folder], notes: Sequence[str]) -> Plan:
+def _classes_on_top(base: Folder, *, between: Sequence[Folder], notes: Sequence[str], grouped: bool) -> Plan:
     """The folders directly in a folder are the classes, perhaps with split folders inside each."""
     parts = {folder.name: list(_parts(folder)) for folder in base.folders}
     found = {split for each in parts.values() for _, split in each}
     if found <= {None}:
-        check_shared(base, base.filled)
-        more = both_possible(base.filled)
+        more = check_shared(base, base.filled, grouped=grouped) or both_possible(base.filled)
         return _plan(FOLDERS, _as_classes(base.folders), between=between, notes=[*notes, *more])
     if None in found:
         raise half_splits(base, parts)

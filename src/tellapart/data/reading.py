@@ -21,12 +21,14 @@ class Reading:
         path_column: the column, or the field of an annotation file, that names the picture.
         label_column: the one that names its class.
         encoding: of a table that is not UTF-8.
+        grouped: whether groups are told from the paths, so that folders inside classes may be those.
     """
 
     classes: ClassesAt | None = None
     path_column: str | None = None
     label_column: str | None = None
     encoding: str | None = None
+    grouped: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant.
@@ -40,10 +42,10 @@ class Reading:
             hint = "For example --encoding cp1252 (Windows), gbk (Chinese), shift_jis (Japanese) or utf-16."
             raise UsageError("no such encoding", where=self.encoding, hint=hint)
 
-    def to_json(self) -> dict[str, str]:
+    def to_json(self) -> dict[str, str | bool]:
         """What was said, ready for JSON, so that a run's data can be read again as it was; {} where nothing was."""
         every = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: value for name, value in every.items() if value is not None}
+        return {name: value for name, value in every.items() if value not in (None, False)}
 
     @classmethod
     def from_json(cls, document: object) -> Reading:

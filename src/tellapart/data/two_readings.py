@@ -94,8 +94,10 @@ def half_splits(base: Folder, parts: dict[str, list[tuple[Folder, SplitName | No
     return DataError(what, where=written(base.file), hint=hint)
 
 
-def check_shared(base: Folder, classes: Sequence[Folder]) -> None:
+def check_shared(base: Folder, classes: Sequence[Folder], *, grouped: bool) -> list[str]:
     """Stop where the folders inside the classes may be the classes as well: all have the same ones, and two or more.
+
+    Where groups are told from the paths, those folders are taken for groups, and that is said: a line, else none.
 
     Raises:
         DataError: they do.
@@ -103,13 +105,15 @@ def check_shared(base: Folder, classes: Sequence[Folder]) -> None:
     by_label: dict[str, set[str]] = {}
     for folder in classes:
         if folder.direct:
-            return
+            return []
         by_label.setdefault(folder.name, set()).update(inner.name for inner in folder.filled)
     counts = Counter(name for names in by_label.values() for name in names)
     shared = sorted(name for name, count in counts.items() if count > 1)
     if len(shared) < 2 or any(not names & set(shared) for names in by_label.values()):
-        return
+        return []
     top, bottom = some(sorted(by_label)), some(shared)
+    if grouped:
+        return [f"The classes are {top}, of which {bottom} are parts, since groups are declared."]
     what = f"two readings: the classes are {top}, or the classes are the folders inside them, {bottom}"
     hint = (
         f"Add --classes top for {top}, or --classes bottom for {bottom}; "
