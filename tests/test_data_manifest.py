@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pictures import write_classes, write_picture
+from pictures import encode, make_pixels, write_classes, write_picture
 from tellapart.data.reading import Reading
 from tellapart.data.scan import scan
 from tellapart.errors import DataError, UsageError
@@ -46,7 +46,12 @@ def test_read_manifest__all_columns(folder):
 
 
 @pytest.mark.parametrize(
-    "text", ["Label;x; PATH\na;;1.png\nb;;2.png\n", "\ufefflabel\tpath\r\na\t1.png\r\nb\t2.png\r\n\r\n"]
+    "text",
+    [
+        "\n \nLabel;x; PATH\na;;1.png;;\nb;;2.png\n",
+        "Label;x; PATH\na;;1.png\nb;;2.png\n",
+        "\ufefflabel\tpath\r\na\t1.png\r\nb\t2.png\r\n\r\n",
+    ],
 )
 def test_read_manifest__separators_marks_and_order_of_columns(folder, text):
     assert [picture.path for picture in scan(write(folder, text)).pictures] == ["1.png", "2.png"]
@@ -72,6 +77,10 @@ def test_read_manifest__same_file_twice_is_kept_once(folder):
     [
         ("where,label\n1.png,a\n", "no column 'path': .*list.csv. .*found: where, label"),
         ("", "no column 'path'.*found: none"),
+        ("path,label\n1.png,a\n2.png,b,c\n", "3 fields in row 3, the header has 2: .*into quotes"),
+        ("path,label,label\n1.png,a,b\n", "two columns may be the label, 'label' and 'label': .*Rename or remove one"),
+        (encode(make_pixels(0), "PNG"), "this is no text: .*Check that it is the table"),
+        (b"PK\x03\x04\x14\0\0\0\x08\0\0\0\0\0", "this is no text: .*a spreadsheet has to be saved as CSV"),
         ("1.png,a\n2.png,b\n", "the first line names a picture, so there is no line with the names of the columns"),
         ("path,label\n", "has no rows"),
         (

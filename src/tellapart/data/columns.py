@@ -128,7 +128,8 @@ def _only(
         found = [place for place, name in enumerate(names) if name in tier]
         if len(found) > 1:
             first, second = (written(header[place].strip()) for place in found[:2])
-            hint = f"Say which with {option}, for example {option} {first}." if option else "Rename or remove one."
+            told = option and first != second
+            hint = f"Say which with {option}, for example {option} {first}." if told else "Rename or remove one."
             raise DataError(f"two columns may be the {what}, {first!r} and {second!r}", where=where, hint=hint)
         if found:
             return found[0]

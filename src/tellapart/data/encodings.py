@@ -27,6 +27,9 @@ def encoding_of(start: bytes, *, where: Path) -> str:
     for mark, encoding in _MARKS:
         if start.startswith(mark):
             return encoding
+    if b"\0" in start and not _alternate(start):
+        hint = "Check that it is the table that you mean; a spreadsheet has to be saved as CSV UTF-8."
+        raise DataError("this is no text", where=where, hint=hint)
     if b"\0" in start:
         likely = "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
         hint = f"Save it as UTF-8, or add --encoding {likely}."
@@ -34,6 +37,12 @@ def encoding_of(start: bytes, *, where: Path) -> str:
             "this is no UTF-8, it has bytes of zero, as UTF-16 without its mark does", where=where, hint=hint
         )
     return "utf-8"
+
+
+def _alternate(start: bytes) -> bool:
+    """Whether every second byte is mostly zero, as in UTF-16 of Latin letters."""
+    even, odd = start[::2], start[1::2]
+    return any(2 * low.count(0) > len(low) and not high.count(0) for low, high in ((even, odd), (odd, even)))
 
 
 def not_in(encoding: str, *, where: Path, line: int | None = None) -> DataError:

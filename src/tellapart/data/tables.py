@@ -80,9 +80,9 @@ def read_delimited(path: Path, *, reading: Reading) -> Table:
             encoding = reading.encoding or encoding_of(start.read(64), where=path)
         with path.open(encoding=encoding, newline="") as file:
             records = csv.reader(file, delimiter=_separator(file), strict=True)
-            header = next(records, [])
+            header = next((record for record in records if any(map(str.strip, record))), [])
             places = find_columns([name.lstrip("\ufeff") for name in header], reading=reading, where=path)
-            return Table(rows=list(_rows(records, places, path)), sure=places.sure)
+            return Table(rows=list(_rows(records, places, path, width=len(header))), sure=places.sure)
     except UnicodeError as error:
         raise not_in(encoding, where=path, line=first_line_not_in(path, encoding)) from error
     except (OSError, csv.Error) as error:
@@ -92,6 +92,8 @@ def read_delimited(path: Path, *, reading: Reading) -> Table:
 def _separator(file: TextIO) -> str:
     """What parts the columns; the file is then where its header starts."""
     first = file.readline(_LONGEST_HEADER)
+    while first and not first.strip():
+        first = file.readline(_LONGEST_HEADER)
     if (said := _SEPARATOR_LINE.fullmatch(first)) is not None:
         return said[1]
     file.seek(0)
@@ -99,10 +101,18 @@ def _separator(file: TextIO) -> str:
     return max(_SEPARATORS, key=outside.count)
 
 
-def _rows(records: Iterable[Sequence[str]], places: Places, path: Path) -> Iterator[Row]:
+def _rows(records: Iterable[Sequence[str]], places: Places, path: Path, *, width: int) -> Iterator[Row]:
+    """The rows of as many fields as the header has, or fewer.
+
+    Raises:
+        DataError: one has more, so that it cannot be told which is which.
+    """
     wanted = _wanted(places)
     for number, record in enumerate(records, start=2):
         if record and any(field.strip() for field in record):  # an empty line is no row
+            if any(field.strip() for field in record[width:]):
+                what = f"{len(record):,} fields in row {number:,}, the header has {width:,}"
+                raise DataError(what, where=path, hint='Put a field that holds the separator into quotes: "a, b".')
             fields = {name: record[place] for name, place in wanted.items() if place < len(record)}
             yield row_of(number, fields, path)
 
