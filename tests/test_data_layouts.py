@@ -2,8 +2,12 @@
 
 import os
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pictures import write_classes, write_splits_and_classes
 from tellapart.data.reading import Reading
@@ -349,3 +353,27 @@ def test_train__every_file_of_a_run_is_utf8(tmp_path, tellapart):
     assert "a/caf\\xe9.png" in texts["ledger.csv"]
     assert "a/caf\\xe9.png" in texts["split.csv"]
     assert tellapart("report", run).code == 0
+
+
+NAMES = st.sampled_from(["train", "test", "val", "cat", "dog", "day", "fold1", "images", "testing"])
+FILES = st.sampled_from(["1.png", "2.jpg", "notes.txt", ".hidden"])
+PATHS = st.tuples(st.lists(NAMES, max_size=4), FILES).map(lambda parts: "/".join([*parts[0], parts[1]]))
+
+
+@given(st.lists(PATHS, max_size=8, unique=True), st.sampled_from([None, "top", "bottom"]), st.booleans())
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_scan__nothing_is_lost_whatever_the_folders(paths, classes, grouped):
+    with tempfile.TemporaryDirectory() as folder:
+        grow(Path(folder), *paths)
+        try:
+            index = scan(Path(folder), reading=Reading(classes=classes, grouped=grouped))
+        except DataError as error:
+            assert "\n" not in str(error)  # noqa: PT017  (either outcome is right)
+            return
+        told = {picture.path for picture in index.pictures}
+        assert len(told) == len(index.pictures)
+        skipped = tuple(entry.path for entry in index.skipped)
+        for path in paths:
+            ways = [path in told, path in skipped, any(path.startswith(each) for each in skipped if each.endswith("/"))]
+            assert ways.count(True) == 1, (path, skipped)
+        assert {picture.label for picture in index.pictures} == set(index.classes)

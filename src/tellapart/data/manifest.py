@@ -17,7 +17,7 @@ from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.split_words import split_of
 from tellapart.data.tables import PARQUET_ENDINGS, TEXT_ENDINGS, Row, Table, read_delimited, read_parquet
 from tellapart.data.walk import Identity
-from tellapart.errors import DataError
+from tellapart.errors import DataError, UsageError
 from tellapart.text import counted
 from tellapart.types import Index, LedgerEntry, Picture, SplitName
 
@@ -88,6 +88,8 @@ def read_listed(path: Path, *, reading: Reading) -> Listed:
         UsageError, DataError: as `read_manifest`.
     """
     reading.only_for_tables()
+    if reading.encoding is not None and path.suffix.lower() in (*PARQUET_ENDINGS, ".xml"):
+        raise UsageError("--encoding is for text tables and JSON", where=reading.encoding, hint="Leave it out.")
     table = _READERS[path.suffix.lower()](path, reading=reading)
     if not table.rows:
         raise DataError("the manifest has no rows", where=path, hint="Add a row with path and label for each picture.")
