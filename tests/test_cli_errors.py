@@ -85,7 +85,7 @@ def test_train__more_than_a_tenth_unreadable_needs_force(complain, tellapart, da
 
 
 def test_train__a_manifest_without_a_column(complain, data, tmp_path):
-    path = manifest(tmp_path, "data/a/000.png,a", header="path,class")
+    path = manifest(tmp_path, "data/a/000.png,a", header="path,kind")
     assert "no column 'label'" in complain(WRONG_DATA, "train", path, "-o", tmp_path / "run")
 
 
@@ -97,8 +97,8 @@ def test_train__a_manifest_with_a_missing_file(complain, data, tmp_path):
 
 
 def test_train__a_manifest_with_an_unknown_split(complain, data, tmp_path):
-    path = manifest(tmp_path, "data/a/000.png,a,train", "data/b/000.png,b,holdout", header="path,label,split")
-    assert "unknown split 'holdout' in row 3" in complain(WRONG_DATA, "train", path, "-o", tmp_path / "run")
+    path = manifest(tmp_path, "data/a/000.png,a,train", "data/b/000.png,b,spare", header="path,label,split")
+    assert "unknown split 'spare' in row 3" in complain(WRONG_DATA, "train", path, "-o", tmp_path / "run")
 
 
 def test_train__the_same_path_under_two_classes(complain, data, tmp_path):

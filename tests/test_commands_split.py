@@ -9,8 +9,10 @@ from PIL import Image
 
 from pictures import write_classes, write_picture
 from tellapart.commands.split import split
+from tellapart.data.reading import Reading
 from tellapart.errors import DataError, OutputError, UsageError
 
+TOP = Reading(classes="top")
 SIZES = {"train": 4, "valid": 2, "test": 1}
 
 
@@ -115,7 +117,7 @@ def test_split__same_names_from_different_folders_all_arrive(tmp_path):
         for folder in ("x", "y", "z"):
             write_picture(tmp_path / "data" / label / folder / "IMG.png", seed=ord(folder), kind=ord(label))
         write_picture(tmp_path / "data" / label / "z" / "img_2.PNG", seed=9, kind=ord(label))
-    split(tmp_path / "data", tmp_path / "out", sizes={"train": 4, "valid": 0, "test": 0})
+    split(tmp_path / "data", tmp_path / "out", sizes={"train": 4, "valid": 0, "test": 0}, reading=TOP)
     files = written(tmp_path / "out")
     assert len(files) == len({name.casefold() for name in files}) == 8
     assert len({path.read_bytes() for path in files.values()}) == 8

@@ -131,7 +131,8 @@ def test_scan__strange_names_survive(tmp_path):
         write_picture(tmp_path / "first one" / name)
         write_picture(tmp_path / "二" / name)
     index = scan(tmp_path)
-    assert paths(index) == [f"{label}/{name}" for label in ("first one", "二") for name in sorted(names)]
+    written = [name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for name in names]
+    assert paths(index) == [f"{label}/{name}" for label in ("first one", "二") for name in sorted(written)]
     assert all(picture.file.is_file() for picture in index.pictures)
 
 
@@ -202,6 +203,7 @@ def bare_pictures(root):
 
 def one_class(root):
     write_classes(root / "unzipped", {"a": 1, "b": 1})
+    write_picture(root / "unzipped" / "1.png")
 
 
 def empty_class(root):

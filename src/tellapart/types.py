@@ -51,11 +51,15 @@ class Index:
     Attributes:
         name: a short name of the data, for the default run folder.
         root: the folder that relative paths start from.
-        layout: "folders", "split folders", "manifest", "idx" or "paths".
+        layout: how the data was read. Of folders: "folders", "split folders" (above the classes), "class folders with
+            split folders inside" or "folders, classes at the bottom", each followed by ", in FOLDER" where all of it
+            lies in one folder of the data; else "manifest" (a table), "COCO", "Label Studio",
+            "CVAT", "image folder" (with metadata of Hugging Face), "idx" or "paths".
         classes: every label, sorted by code point; () where nothing is labelled.
         pictures: in the order in which everything of ours lists them.
         arrays: the pixels uint8 [rows, H, W] of the IDX files among them, by file.
         skipped: files that were passed over before anything was opened, as ledger entries.
+        notes: what was not plain about how the data was read, a line each.
     """
 
     name: str
@@ -65,6 +69,7 @@ class Index:
     pictures: tuple[Picture, ...]
     arrays: Mapping[Path, NDArray[np.uint8]] = field(default_factory=dict)
     skipped: tuple[LedgerEntry, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,15 +5,31 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+
+if TYPE_CHECKING:
+    from tellapart.data.reading import Reading
 
 Data = Annotated[
     Path,
     typer.Argument(
-        metavar="DATA", help="Class folders, train/valid/test folders, a CSV or Parquet manifest, or IDX files."
+        metavar="DATA",
+        help="Class folders, also with train/valid/test folders; a table; COCO, Label Studio or CVAT files; IDX files.",
     ),
+]
+Classes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="top|bottom",
+        help="Which folders are the classes: those on top (splits left aside), or those pictures lie in.",
+    ),
+]
+PathColumn = Annotated[str | None, typer.Option(metavar="NAME", help="The column of a table that names the picture.")]
+LabelColumn = Annotated[str | None, typer.Option(metavar="NAME", help="The column of a table that names the class.")]
+Encoding = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The encoding of a table that is not UTF-8, such as cp1252 or gbk.")
 ]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model.tellapart file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
@@ -52,6 +68,19 @@ Force = Annotated[
 ]
 
 
+def reading(classes: str | None, path_column: str | None, label_column: str | None, encoding: str | None) -> Reading:
+    """What the options say of the data.
+
+    Raises:
+        UsageError: one of them cannot be meant.
+    """
+    from tellapart.data.reading import Reading
+
+    return Reading(classes=cast("Any", classes), path_column=path_column, label_column=label_column, encoding=encoding)
+
+
 def spoken() -> str:
     """The command as it was typed."""
-    return shlex.join(["tellapart", *sys.argv[1:]])
+    from tellapart.data.names import written
+
+    return written(shlex.join(["tellapart", *sys.argv[1:]]))

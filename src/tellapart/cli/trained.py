@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tellapart.cli.options import Data, Json, Model
+from tellapart.cli.options import Classes, Data, Encoding, Json, LabelColumn, Model, PathColumn, reading
 from tellapart.cli.output import print_for_programs, to_utf8
 from tellapart.cli.tables import FORMATS, print_comparison, print_doubts, print_explanations, print_figures, print_json
 from tellapart.errors import OutputError, UsageError, one_line
@@ -80,7 +80,15 @@ def check_target(out: Path, sources: list[Path]) -> None:
         raise OutputError("no file can be written here", where=out, hint="Choose another place with -o.")
 
 
-def evaluate(model: Model, data: Data, as_json: Json = False) -> None:
+def evaluate(
+    model: Model,
+    data: Data,
+    classes: Classes = None,
+    path_column: PathColumn = None,
+    label_column: LabelColumn = None,
+    encoding: Encoding = None,
+    as_json: Json = False,
+) -> None:
     """Score a model file on labelled pictures.
 
     The test split where the data has one, else all of it.
@@ -90,7 +98,8 @@ def evaluate(model: Model, data: Data, as_json: Json = False) -> None:
     """
     from tellapart.commands.evaluate import evaluate_model
 
-    figures = evaluate_model(model, data, progress=listener())
+    read_as = reading(classes, path_column, label_column, encoding)
+    figures = evaluate_model(model, data, reading=read_as, progress=listener())
     if as_json:
         print_json(figures)
     else:

@@ -10,17 +10,22 @@ import typer
 from tellapart.cli.options import (
     Backbone,
     Budget,
+    Classes,
     Data,
     DropLeaks,
+    Encoding,
     Force,
     GroupBy,
     Json,
+    LabelColumn,
     MaxError,
+    PathColumn,
     Recipe,
     Run,
     Seed,
     Side,
     Weights,
+    reading,
     spoken,
 )
 from tellapart.cli.tables import print_audit, print_json, print_layers, print_run, print_split
@@ -35,6 +40,10 @@ def train(
     weights: Weights = None,
     size: Side = None,
     seed: Seed = 0,
+    classes: Classes = None,
+    path_column: PathColumn = None,
+    label_column: LabelColumn = None,
+    encoding: Encoding = None,
     group_by: GroupBy = None,
     drop_leaks: DropLeaks = False,
     budget: Budget = 10.0,
@@ -66,6 +75,7 @@ def train(
         budget=budget,
         max_error=max_error,
         group_by=group_by,
+        reading=reading(classes, path_column, label_column, encoding),
         drop_leaks=drop_leaks,
         force=force,
         command=spoken(),
@@ -84,6 +94,10 @@ def audit(
     ] = None,
     backbone: Annotated[str, typer.Option(help="The base whose features are used: lite0, or a timm name.")] = "lite0",
     seed: Seed = 0,
+    classes: Classes = None,
+    path_column: PathColumn = None,
+    label_column: LabelColumn = None,
+    encoding: Encoding = None,
     as_json: Json = False,
 ) -> None:
     """Look for what would make figures mislead.
@@ -98,7 +112,10 @@ def audit(
     """
     from tellapart.commands.audit import audit as run
 
-    folder, document = run(data, out=out, backbone=backbone, seed=seed, command=spoken(), progress=listener())
+    read_as = reading(classes, path_column, label_column, encoding)
+    folder, document = run(
+        data, out=out, backbone=backbone, seed=seed, reading=read_as, command=spoken(), progress=listener()
+    )
     if as_json:
         print_json({**document, "folder": str(folder)})
     else:
@@ -113,6 +130,10 @@ def split(
     test: Annotated[int, typer.Option("--test", metavar="N", help="Pictures per class.")],
     seed: Seed = 0,
     link: Annotated[bool, typer.Option("--link", help="Symbolic links instead of copies.")] = False,
+    classes: Classes = None,
+    path_column: PathColumn = None,
+    label_column: LabelColumn = None,
+    encoding: Encoding = None,
     group_by: GroupBy = None,
     equal_only: Annotated[
         bool, typer.Option("--equal-only", help="Keep only equal files together; faster, no picture is looked at.")
@@ -130,8 +151,17 @@ def split(
     from tellapart.commands.split import split as run
 
     sizes: dict[Any, int] = {"train": train, "valid": valid, "test": test}
-    near = not equal_only
-    counts = run(data, out, sizes=sizes, seed=seed, link=link, group_by=group_by, near=near, progress=listener())
+    counts = run(
+        data,
+        out,
+        sizes=sizes,
+        seed=seed,
+        link=link,
+        group_by=group_by,
+        near=not equal_only,
+        reading=reading(classes, path_column, label_column, encoding),
+        progress=listener(),
+    )
     print_split(counts, out)
 
 

@@ -13,6 +13,7 @@ from tellapart.audit.audit import audit_pictures
 from tellapart.audit.finding import Finding
 from tellapart.backbones.catalogue import find_base
 from tellapart.data.ledger import write_ledger
+from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
 from tellapart.duplicates.find import find_duplicates
 from tellapart.errors import DataError, OutputError
@@ -36,6 +37,7 @@ def audit(
     out: Path | None = None,
     backbone: str = "lite0",
     seed: int = 0,
+    reading: Reading = AS_IT_IS,
     command: str = "",
     progress: Progress | None = None,
 ) -> tuple[Path, dict[str, Any]]:
@@ -46,6 +48,7 @@ def audit(
         out: the folder to write to; None for audits/<name of the data>.
         backbone: the base whose features are used, by name.
         seed: of folds and permutations.
+        reading: what is said of data that can be read in more than one way.
         command: how it was asked for, for the page.
         progress: told of every stage.
 
@@ -55,7 +58,7 @@ def audit(
     started = time.perf_counter()
     progress = progress or Silent()
     base = find_base(backbone)
-    index = scan(data)
+    index = scan(data, reading=reading, progress=progress)
     folder = out or Path("audits") / index.name
     check_outside(folder, data)
     check_folder(folder)

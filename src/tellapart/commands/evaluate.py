@@ -11,6 +11,7 @@ from tellapart.bundle.bundle import read_bundle
 from tellapart.bundle.known_base import on_known_base
 from tellapart.data.groups import label_numbers
 from tellapart.data.ledger import check_skips
+from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
 from tellapart.errors import DataError
 from tellapart.evaluation.metrics import evaluate
@@ -20,7 +21,9 @@ from tellapart.runs.overlap import seen_before
 from tellapart.types import Index
 
 
-def evaluate_model(model: Path, data: Path, *, progress: Progress | None = None) -> dict[str, Any]:
+def evaluate_model(
+    model: Path, data: Path, *, reading: Reading = AS_IT_IS, progress: Progress | None = None
+) -> dict[str, Any]:
     """The figures of a model file on labelled pictures: the test split where the data has one, else all of them.
 
     Under trained_on stands how many of them the model learned from, or None where that is not known.
@@ -32,7 +35,7 @@ def evaluate_model(model: Path, data: Path, *, progress: Progress | None = None)
     progress = progress or Silent()
     bundle, engine = read_bundle(model)
     classifier, engine = on_known_base(bundle, engine)
-    index = test_part(scan(data))
+    index = test_part(scan(data, reading=reading, progress=progress))
     unknown = sorted({picture.label or "" for picture in index.pictures} - set(classifier.classes))
     if unknown:
         hint = f"The model knows: {', '.join(classifier.classes)}."

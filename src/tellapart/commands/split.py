@@ -12,13 +12,14 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tellapart import files
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.data.groups import declare_groups
 from tellapart.data.png import png_bytes, write_png
+from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
 from tellapart.duplicates.subset import Choice, choose_apart
 from tellapart.errors import DataError, OutputError, UsageError
@@ -47,6 +48,7 @@ def split(
     link: bool = False,
     group_by: str | None = None,
     near: bool = True,
+    reading: Reading = AS_IT_IS,
     progress: Progress | None = None,
 ) -> dict[str, dict[SplitName, int]]:
     """Write OUT/{train,valid,test}/{class}/… with sizes pictures a class and split; the counts, by class.
@@ -59,6 +61,7 @@ def split(
         link: symbolic links instead of copies.
         group_by: declares groups of pictures of which no two splits get any, see `declare_groups`.
         near: look at what is drawn, so that no edit of a picture is in another split; else only equal files are told.
+        reading: what is said of data that can be read in more than one way.
         progress: told of every picture.
 
     Raises:
@@ -71,7 +74,7 @@ def split(
             "the sizes of the splits are no counts of pictures", hint="For example: --train 100 --valid 50 --test 50."
         )
     progress = progress or Silent()
-    index = scan(data)
+    index = scan(data, reading=replace(reading, grouped=group_by is not None), progress=progress)
     index = index if group_by is None else declare_groups(index, group_by)
     if link and index.arrays:
         raise UsageError("pictures inside IDX files cannot be linked to", where=data, hint="Leave --link out.")

@@ -21,6 +21,8 @@ from tellapart.bundle.model_card import model_card
 from tellapart.bundle.parity import measure_parity
 from tellapart.data.groups import declare_groups
 from tellapart.data.ledger import write_ledger
+from tellapart.data.names import is_utf8, written
+from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
 from tellapart.data.split import write_splits
 from tellapart.errors import UsageError
@@ -47,6 +49,7 @@ def train(
     backbone: str = "lite0",
     weights: Path | None = None,
     group_by: str | None = None,
+    reading: Reading = AS_IT_IS,
     command: str = "",
     progress: Progress | None = None,
     **options: Unpack[Options],
@@ -59,6 +62,7 @@ def train(
         backbone: the base, by name: one that ships, or with the extra torch one of timm.
         weights: a file with the weights of a base of timm.
         group_by: declares groups of pictures that are kept on one side of a split, see `declare_groups`.
+        reading: what is said of data that can be read in more than one way.
         command: how this run was asked for.
         progress: told of every stage.
         options: recipe, seed, size, budget, module, plan, max_error, drop_leaks and force, as `Request` has them; with
@@ -70,15 +74,17 @@ def train(
     watch, log = Stopwatch(), run_folder.Logged(progress or Silent())
     request = Request(**options, progress=log)
     base = base_of(request, backbone, weights=weights)
+    reading = replace(reading, grouped=group_by is not None)
     with watch.part("scan_s"):
-        index = scan(data) if group_by is None else declare_groups(scan(data), group_by)
+        index = scan(data, reading=reading, progress=log)
+        index = index if group_by is None else declare_groups(index, group_by)
     folder = out or Path("runs") / index.name
     run_folder.check_outside(folder, data)
     request = replace(request, work=folder / run_folder.WORK, on_epoch=history_writer(folder))
     log.record(what_is_there(index, data))
     if request.budget != BUDGET and request.recipe != "auto":
         log.note(f"--budget is for the recipe auto; {request.recipe} takes the time it needs.")
-    about = {"command": command, "data_path": str(data.resolve())}
+    about = {"command": command, "data_path": place_of(data), "reading": reading.to_json()}
     with only_run(folder, force=request.force):
         run_folder.claim_run(folder, force=request.force)
         with log.kept_in(folder / run_folder.LOG):
@@ -89,6 +95,12 @@ def train(
         files.write_json(folder / run_folder.METRICS, metrics.to_json())
         run_folder.clear_work(request.work)
     return folder, metrics.to_json()
+
+
+def place_of(data: Path) -> str:
+    """Where the data is, in UTF-8: as the links to it are called where what they lead to is called otherwise."""
+    places = [str(data.resolve()), str(data.absolute())]
+    return next((place for place in places if is_utf8(place)), written(places[0]))
 
 
 def what_is_there(index: Index, data: Path) -> str:
@@ -148,13 +160,13 @@ def write_files(
     return metrics
 
 
-def metrics_of(index: Index, learned: Learned, request: Request, *, about: Mapping[str, str]) -> RunMetrics:
+def metrics_of(index: Index, learned: Learned, request: Request, *, about: Mapping[str, Any]) -> RunMetrics:
     """What was trained on what, and what came of it; what it cost is not known yet."""
     classifier, statuses = learned.classifier, Counter(entry.status for entry in learned.about.ledger)
     base = classifier.base
     return RunMetrics(
         tellapart=installed_version("tellapart"),
-        data={"name": index.name, "layout": index.layout},
+        data={"name": index.name, "layout": index.layout, **({"reading": said} if (said := about["reading"]) else {})},
         command=about["command"],
         seed=request.seed,
         recipe=request.recipe,

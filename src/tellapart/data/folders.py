@@ -1,135 +1,155 @@
-"""Class folders, bare or inside train, valid and test folders."""
+"""Class folders, bare or with train, valid and test folders above or inside them."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from tellapart.data.inputs import advice_for
+from tellapart.data.layouts import ClassFolder, Plan, understand
+from tellapart.data.manifest import is_manifest
+from tellapart.data.names import written
 from tellapart.data.once import keep_once
-from tellapart.data.order import SPLIT_NAMES, picture_order, split_rank
-from tellapart.data.walk import Identity, Walk, is_folder, list_folder
+from tellapart.data.order import picture_order
+from tellapart.data.reading import AS_IT_IS, Reading
+from tellapart.data.tree import Folder, look_over
+from tellapart.data.two_readings import CLASSES_HINT
+from tellapart.data.walk import Found, Identity, Walk, is_folder, list_folder
 from tellapart.errors import DataError
 from tellapart.text import counted
-from tellapart.types import Index, Picture, SplitName
+from tellapart.types import Index, Picture
 
-_CLASSES_HINT = "Make one folder for each class and put its pictures there."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ClassFolder:
-    file: str
-    path: str  # below the root
-    label: str
-    split: SplitName | None
+STRAY: Final = "not in a class folder"
 
 
-def scan_folders(root: Path) -> Index:
-    """Index a folder of class folders, or of split folders that hold class folders.
+def scan_folders(root: Path, *, reading: Reading = AS_IT_IS) -> Index:
+    """Index a folder of class folders, with split folders above them, inside them, or without.
 
     Raises:
-        DataError: no classes, only one, one without pictures, or the same file under two of them.
+        UsageError: what is said of the data is for tables.
+        DataError: no classes, only one, one without pictures, two readings, or the same file under two classes.
     """
+    reading.only_for_folders()
     walk = Walk()
     walk.stay_below(root)
-    children = _subfolders(root, prefix="", walk=walk)
-    if not children:
-        raise _no_class_folders(root, walk)
-    splits = _split_folders(children, walk)
-    folders = _inside_splits(splits, walk) if splits else [_class_folder(child, "", None) for child in children]
-    pictures, identities = _collect(folders, walk)
-    _check_classes(root, folders, {picture.label for picture in pictures})
+    tree = look_over(root)
+    if not tree.folders:
+        raise _no_folders(tree)
+    plan = _understood(tree, reading)
+    _list_between(plan, walk)
+    pictures, identities = _collect(plan.folders, walk)
+    _check_classes(root, plan.folders, {picture.label for picture in pictures})
     kept, twice = keep_once(pictures, identities)
     return Index(
-        name=root.resolve().name or "data",
+        name=written(root.resolve().name) or "data",
         root=root,
-        layout="split folders" if splits else "folders",
-        classes=tuple(sorted({folder.label for folder in folders})),
+        layout=plan.layout,
+        classes=tuple(sorted({folder.label for folder in plan.folders})),
         pictures=kept,
         skipped=(*walk.skipped, *twice),
+        notes=(*plan.notes, *_one_class_twice(plan.folders)),
     )
 
 
-def _subfolders(folder: str | Path, *, prefix: str, walk: Walk) -> list[os.DirEntry[str]]:
-    """The folders that count; everything else in it is skipped as a stray file or a folder to pass over."""
-    folders = []
-    for entry in list_folder(folder):
-        path = prefix + entry.name
-        if not is_folder(entry):
-            walk.skip(path, "hidden file" if entry.name.startswith(".") else "not in a class folder")
-        elif not walk.passes_over(entry, path=path):
-            folders.append(entry)
-    return folders
+def _understood(tree: Folder, reading: Reading) -> Plan:
+    """How the folders are to be read.
 
-
-def _split_folders(children: Sequence[os.DirEntry[str]], walk: Walk) -> dict[SplitName, os.DirEntry[str]]:
-    """The split folders among the children of the root; {} where the children are classes.
-
-    They are splits if all of them are called so, or if train is there with valid or test: then others are passed over.
-    A class may be called "train" as long as its neighbours are not called like splits too.
+    Raises:
+        DataError: that cannot be told; where a file beside them may list their pictures, it is named.
     """
-    named: dict[SplitName, os.DirEntry[str]] = {}
-    others = []
-    for child in children:
-        split = SPLIT_NAMES.get(child.name.lower())
-        if split is None:
-            others.append(child)
-        elif split in named:
-            where = f"{named[split].path} and {child.path}"
-            raise DataError(f"two folders for the split {split}", where=where, hint="Keep one of the two.")
-        else:
-            named[split] = child
-    if others and not ("train" in named and len(named) > 1):
-        return {}
-    for child in others:
-        walk.skip(f"{child.name}/", "neither train, valid nor test")
-    return named
+    try:
+        return understand(tree, classes=reading.classes, grouped=reading.grouped)
+    except DataError as error:
+        listed = _lists_in(tree)
+        if not error.what.startswith("no class folders") or not listed:
+            raise
+        raise DataError(error.what, where=error.where, hint=f"{error.hint or ''}{listed}") from error
 
 
-def _inside_splits(splits: dict[SplitName, os.DirEntry[str]], walk: Walk) -> list[_ClassFolder]:
-    folders = []
-    for split in sorted(splits, key=split_rank):
-        entry = splits[split]
-        classes = _subfolders(entry.path, prefix=f"{entry.name}/", walk=walk)
-        if not classes:
-            raise DataError(f"no class folders in the split {split}", where=entry.path, hint=_CLASSES_HINT)
-        folders += [_class_folder(child, f"{entry.name}/", split) for child in classes]
-    return folders
+def _lists_in(tree: Folder) -> str:
+    """What to do where a file in the folder may say which class each picture is; "" where there is none."""
+    for entry in list_folder(tree.file):
+        if not entry.name.startswith(".") and is_manifest(Path(entry.path)):
+            path = written(f"{tree.file}/{entry.name}")
+            return f" If {written(entry.name)} says which class each picture is, name that: {path}"
+    return ""
 
 
-def _class_folder(entry: os.DirEntry[str], prefix: str, split: SplitName | None) -> _ClassFolder:
-    return _ClassFolder(file=entry.path, path=prefix + entry.name, label=entry.name, split=split)
+def _list_between(plan: Plan, walk: Walk) -> None:
+    """What lies beside the folders that are read: stray files, and folders to pass over, each with its reason."""
+    read = {each.folder.path for each in plan.folders} | {folder.path for folder in plan.between}
+    for folder in plan.between:
+        for entry in list_folder(folder.file):
+            path = folder.path + entry.name
+            if not is_folder(entry):
+                walk.skip(path, "hidden file" if entry.name.startswith(".") else STRAY)
+            elif not walk.passes_over(entry, path=path) and f"{path}/" not in read:
+                walk.skip(f"{path}/", plan.passed.get(f"{path}/", "no picture in it"))
 
 
-def _collect(folders: Sequence[_ClassFolder], walk: Walk) -> tuple[list[Picture], list[Identity]]:
+def _collect(folders: Sequence[ClassFolder], walk: Walk) -> tuple[list[Picture], list[Identity]]:
     """The pictures of all class folders in the order of the index, and which file each of them is."""
     pairs = [
-        (Picture(path=found.path, file=Path(found.file), label=folder.label, split=folder.split), found)
-        for folder in folders
-        for found in walk.pictures(folder.file, prefix=f"{folder.path}/", label=folder.label)
+        (_picture(found, each), found)
+        for each in folders
+        for found in walk.pictures(each.folder.file, prefix=each.folder.path, label=each.label)
     ]
+    pairs = _without_clashes(pairs, walk)
     pairs.sort(key=lambda pair: picture_order(pair[0]))
     return [picture for picture, _ in pairs], [found.identity for _, found in pairs]
 
 
-def _check_classes(root: Path, folders: Sequence[_ClassFolder], labels: set[str | None]) -> None:
-    for folder in folders:
-        if folder.label not in labels:
-            hint = "Put its pictures there, or take the folder away."
-            raise DataError(f"no picture in the class {folder.label!r}", where=folder.file, hint=hint)
-    if len({folder.label for folder in folders}) == 1:
-        inner = folders[0].file
+def _without_clashes(pairs: list[tuple[Picture, Found]], walk: Walk) -> list[tuple[Picture, Found]]:
+    """Leave out pictures that would be written like another one: only names that are not UTF-8 can be."""
+    changed = [pair for pair in pairs if pair[0].path != pair[1].path]
+    if not changed:
+        return pairs
+    taken = {picture.path for picture, found in pairs if picture.path == found.path}
+    for picture, found in changed:
+        if picture.path in taken:
+            reason = "its name is not UTF-8, and written with escapes it is another picture's: rename it"
+            walk.skip(found.path, reason)
+            pairs = [pair for pair in pairs if pair[1] is not found]
+        taken.add(picture.path)
+    return pairs
+
+
+def _picture(found: Found, where: ClassFolder) -> Picture:
+    return Picture(path=written(found.path), file=Path(found.file), label=where.label, split=where.split)
+
+
+def _one_class_twice(folders: Sequence[ClassFolder]) -> list[str]:
+    """A line for each class whose folders have names that differ only in how accents are stored."""
+    names: dict[str, set[str]] = {}
+    for each in folders:
+        names.setdefault(each.label, set()).add(each.named)
+    return [
+        f"{counted(len(found), 'name')} are one class, {label!r}: only the way their accents are stored differs."
+        for label, found in sorted(names.items())
+        if len(found) > 1
+    ]
+
+
+def _check_classes(root: Path, folders: Sequence[ClassFolder], labels: set[str | None]) -> None:
+    for each in folders:
+        if each.label not in labels:
+            names = [entry.name for entry in list_folder(each.folder.file)]
+            hint = f"Put its pictures there, or take the folder away.{advice_for(names)}"
+            raise DataError(f"no picture in the class {each.label!r}", where=written(each.folder.file), hint=hint)
+    if len({each.label for each in folders}) == 1:
+        inner = folders[0].folder
         hint = "There must be at least two to tell apart."
-        if any(is_folder(entry) and not entry.name.startswith(".") for entry in list_folder(inner)):
-            hint += f" If the classes are inside it, name {inner}."
+        if inner.folders:
+            hint += f" If the classes are inside it, name {written(inner.file)}."
         raise DataError(f"only one class, {folders[0].label!r}", where=root, hint=hint)
 
 
-def _no_class_folders(root: Path, walk: Walk) -> DataError:
-    if not walk.skipped:
-        return DataError("the folder is empty", where=root, hint=_CLASSES_HINT)
-    count = sum(1 for entry in walk.skipped if entry.reason == "not in a class folder")
-    return DataError(
-        f"no class folders, {counted(count, 'file lies', 'files lie')} directly in it", where=root, hint=_CLASSES_HINT
-    )
+def _no_folders(tree: Folder) -> DataError:
+    entries = [entry for entry in list_folder(tree.file) if not entry.name.startswith(".")]
+    if not entries:
+        return DataError("the folder is empty", where=tree.file, hint=CLASSES_HINT)
+    count = sum(1 for entry in entries if not is_folder(entry))
+    what = f"no class folders, {counted(count, 'file lies', 'files lie')} directly in it"
+    hint = f"{CLASSES_HINT}{advice_for(entry.name for entry in entries)}{_lists_in(tree)}"
+    return DataError(what, where=tree.file, hint=hint)

@@ -47,6 +47,11 @@ class _Pair:
     labels: Path
 
 
+def is_idx(name: str) -> bool:
+    """Whether a file is called like one of MNIST's."""
+    return re.search(r"-idx[13]-ubyte|[.]idx[13]-ubyte", name, re.IGNORECASE) is not None
+
+
 def holds_idx(folder: Path) -> bool:
     """Whether there is a file with MNIST's name for pictures directly in it.
 

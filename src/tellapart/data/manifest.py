@@ -1,88 +1,192 @@
-"""A manifest: a CSV or Parquet file, a row a picture, with the columns path, label, and perhaps split and group."""
+"""A file that lists pictures and their labels: a table, or the annotations of a labelling tool."""
 
 from __future__ import annotations
 
-import os
-import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tellapart.data.cvat import read_cvat
+from tellapart.data.documents import JSON_ENDINGS, LINES_ENDINGS, read_json, read_json_lines
+from tellapart.data.locate import Locator, Placed, why_missing
+from tellapart.data.names import is_utf8, written
 from tellapart.data.once import keep_once
-from tellapart.data.order import SPLIT_NAMES, picture_order
-from tellapart.data.tables import PARQUET_ENDINGS, TEXT_ENDINGS, Row, read_delimited, read_parquet
+from tellapart.data.order import picture_order
+from tellapart.data.reading import AS_IT_IS, Reading
+from tellapart.data.split_words import split_of
+from tellapart.data.tables import PARQUET_ENDINGS, TEXT_ENDINGS, Row, Table, read_delimited, read_parquet
 from tellapart.data.walk import Identity
-from tellapart.errors import DataError
+from tellapart.errors import DataError, UsageError
 from tellapart.text import counted
-from tellapart.types import Index, Picture, SplitName
+from tellapart.types import Index, LedgerEntry, Picture, SplitName
 
-_ALLOWED: Final = ", ".join(SPLIT_NAMES)
+_ALLOWED: Final = "train, valid (or val, dev), test"
+_READERS: Final[Mapping[str, Callable[..., Table]]] = {
+    **dict.fromkeys(TEXT_ENDINGS, read_delimited),
+    **dict.fromkeys(PARQUET_ENDINGS, read_parquet),
+    **dict.fromkeys(JSON_ENDINGS, read_json),
+    **dict.fromkeys(LINES_ENDINGS, read_json_lines),
+    ".xml": read_cvat,
+}
+_ASIDE: Final = frozenset(("annotations", "annotation", "ann", "labels", "meta", "metadata"))  # beside the pictures
 
 
 def is_manifest(data: Path) -> bool:
-    """Whether it is a file whose name ends like a table's."""
-    return data.suffix.lower() in (*TEXT_ENDINGS, *PARQUET_ENDINGS) and data.is_file()
+    """Whether it is a file whose name ends like that of a table or of annotations."""
+    return data.suffix.lower() in _READERS and data.is_file()
 
 
-def read_manifest(path: Path) -> Index:
-    """Index what a manifest lists; its paths are relative to its folder. Labels and splits lose the spaces around them.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What one file lists: each picture with the file it is, how it was read, what was left out, and what to say."""
+
+    pairs: Sequence[tuple[Picture, Identity]]
+    root: Path
+    layout: str
+    skipped: tuple[LedgerEntry, ...]
+    notes: tuple[str, ...]
+
+
+def read_manifest(path: Path, *, reading: Reading = AS_IT_IS) -> Index:
+    """Index what a file lists; its paths are relative to its folder. Labels and splits lose the spaces around them.
 
     Raises:
+        UsageError: what is said of it is for folders, or names a column that is not there.
         DataError: it cannot be read, lacks a column, or has a row that cannot be meant (with the number of the row).
     """
-    rows = read_parquet(path) if path.suffix.lower() in PARQUET_ENDINGS else read_delimited(path)
-    if not rows:
-        raise DataError("the manifest has no rows", where=path, hint="Add a row with path and label for each picture.")
-    pictures = [_picture(row, path) for row in rows]
-    pairs = sorted(zip(pictures, _identities(rows, path), strict=True), key=lambda pair: picture_order(pair[0]))
+    return index_of(read_listed(path, reading=reading), name=path.stem, where=path)
+
+
+def index_of(listed: Listed, *, name: str, where: Path) -> Index:
+    """The index of what is listed, in its order, each file once.
+
+    Raises:
+        DataError: there is only one class, or a file has two.
+    """
+    pairs = sorted(listed.pairs, key=lambda pair: picture_order(pair[0]))
     kept, twice = keep_once([picture for picture, _ in pairs], [identity for _, identity in pairs])
-    classes = tuple(sorted({row.label for row in rows}))
+    classes = tuple(sorted({picture.label or "" for picture, _ in pairs}))
     if len(classes) == 1:
-        raise DataError(f"only one class, {classes[0]!r}", where=path, hint="There must be at least two to tell apart.")
-    return Index(name=path.stem, root=path.parent, layout="manifest", classes=classes, pictures=kept, skipped=twice)
+        hint = "There must be at least two to tell apart."
+        raise DataError(f"only one class, {classes[0]!r}", where=where, hint=hint)
+    return Index(
+        name=name,
+        root=listed.root,
+        layout=listed.layout,
+        classes=classes,
+        pictures=kept,
+        skipped=(*twice, *listed.skipped),
+        notes=listed.notes,
+    )
 
 
-def _picture(row: Row, manifest: Path) -> Picture:
-    if not row.path:
+def read_listed(path: Path, *, reading: Reading) -> Listed:
+    """What a file lists, each picture where it is.
+
+    Raises:
+        UsageError, DataError: as `read_manifest`.
+    """
+    reading.only_for_tables()
+    if reading.encoding is not None and path.suffix.lower() in (*PARQUET_ENDINGS, ".xml"):
+        raise UsageError("--encoding is for text tables and JSON", where=reading.encoding, hint="Leave it out.")
+    table = _READERS[path.suffix.lower()](path, reading=reading)
+    if not table.rows:
+        raise DataError("the manifest has no rows", where=path, hint="Add a row with path and label for each picture.")
+    root = path.parent.parent if table.foreign and path.parent.name.lower() in _ASIDE else path.parent
+    splits: Sequence[SplitName | None] = _splits(table, path)
+    for row in table.rows:
+        _check_row(row, path)
+    places = _places(table, path, root=root)
+    notes = [*table.notes, *_notes(table, places, splits, path)]
+    if not any(splits) and (of_paths := _splits_of_paths(places)):
+        splits = of_paths
+        notes.append(f"The splits are those of the folders in the paths ({', '.join(sorted(set(of_paths)))}).")
+    return Listed(
+        pairs=[
+            (_picture(row, place, split), place.identity)
+            for row, place, split in zip(table.rows, places, splits, strict=True)
+        ],
+        root=root,
+        layout=table.layout,
+        skipped=tuple(_unlabelled(table, path)),
+        notes=tuple(notes),
+    )
+
+
+def _check_row(row: Row, manifest: Path) -> None:
+    if not row.path.strip():
         raise _bad_row("no path", row, manifest, "Write where the picture is, or take the row out.")
     if not row.label:
         raise _bad_row("no label", row, manifest, "Write the class, or take the row out.")
-    file = manifest.parent / row.path
-    return Picture(path=row.path, file=file, label=row.label, split=_split(row, manifest), group=row.group or None)
+    if not all(map(is_utf8, (row.path, row.label, row.group))):
+        raise _bad_row("half a letter, which no file can hold,", row, manifest, "Write the row again, or take it out.")
 
 
-def _split(row: Row, manifest: Path) -> SplitName | None:
-    if not row.split:
-        return None
-    split = SPLIT_NAMES.get(row.split.lower())
-    if split is None:
-        raise _bad_row(f"unknown split {row.split!r}", row, manifest, f"Write one of {_ALLOWED}.")
-    return split
+def _picture(row: Row, place: Placed, split: SplitName | None) -> Picture:
+    return Picture(path=written(place.path), file=place.file, label=row.label, split=split, group=row.group or None)
+
+
+def _splits(table: Table, manifest: Path) -> list[SplitName | None]:
+    """The split of each row; a column that may mean something else, and names not one split, says nothing."""
+    splits = [split_of(row.split) if row.split else None for row in table.rows]
+    if not table.sure and not any(splits):
+        return splits
+    for row, split in zip(table.rows, splits, strict=True):
+        if row.split and split is None:
+            raise _bad_row(f"unknown split {row.split!r}", row, manifest, f"Write one of {_ALLOWED}.")
+    return splits
+
+
+def _splits_of_paths(places: Sequence[Placed]) -> list[SplitName]:
+    """The split that the folders of each path name, where all do and they are not all the same; else []."""
+    splits: list[SplitName] = []
+    for place in places:
+        found = {split for part in place.path.split("/")[:-1] if (split := split_of(part))}
+        if len(found) != 1:
+            return []
+        splits += found
+    return splits if len(set(splits)) > 1 else []
 
 
 def _bad_row(what: str, row: Row, manifest: Path, hint: str) -> DataError:
     return DataError(f"{what} in row {row.number:,}", where=manifest, hint=hint)
 
 
-def _identities(rows: Sequence[Row], manifest: Path) -> Iterable[Identity]:
-    """Which file each row means.
+def _places(table: Table, manifest: Path, *, root: Path) -> list[Placed]:
+    """Where the picture of each row is.
 
     Raises:
         DataError: some are missing; all are counted before the first is named.
     """
-    identities = [_identity(manifest.parent, row.path) for row in rows]
-    missing = [row for row, identity in zip(rows, identities, strict=True) if identity is None]
+    locator = Locator(folder=root, foreign=table.foreign)
+    places = [locator.find(row.path) for row in table.rows]
+    missing = [row for row, place in zip(table.rows, places, strict=True) if place is None]
     if missing:
-        gone = f"{len(missing):,} of {counted(len(rows), 'file')} {'is' if len(missing) == 1 else 'are'}"
+        gone = f"{len(missing):,} of {counted(len(table.rows), 'file')} {'is' if len(missing) == 1 else 'are'}"
         what = f"{gone} missing, the first in row {missing[0].number:,}"
-        hint = f"It is listed in {manifest}; paths are relative to the folder of the manifest."
-        raise DataError(what, where=missing[0].path, hint=hint)
-    return [identity for identity in identities if identity is not None]
+        raise DataError(what, where=missing[0].path, hint=why_missing(missing[0].path, listed_in=manifest))
+    return [place for place in places if place is not None]
 
 
-def _identity(folder: Path, path: str) -> Identity | None:
-    try:
-        status = os.stat(os.path.join(folder, path))  # noqa: PTH116, PTH118  (one for each of 100,000 rows)
-    except (OSError, ValueError):  # ValueError: a NUL in the path
-        return None
-    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+def _unlabelled(table: Table, manifest: Path) -> list[LedgerEntry]:
+    reason = f"no label in {written(manifest.name)}"
+    return [LedgerEntry(path=written(path), status="skipped", reason=reason) for path in table.unlabelled]
+
+
+def _notes(table: Table, places: Sequence[Placed], splits: Sequence[SplitName | None], manifest: Path) -> list[str]:
+    """What was not plain about paths, splits and labels, a line each."""
+    notes = []
+    by_name = [place for place in places if place.by_name]
+    if by_name:
+        total = counted(len(places), "picture")
+        notes.append(f"{len(by_name):,} of {total} were found by their names, the first as {written(by_name[0].path)}.")
+    if any(row.split for row in table.rows) and not any(splits):
+        said = next(row.split for row in table.rows if row.split)
+        notes.append(f"The splits of {manifest.name} are called neither train, valid nor test ({said!r}): not used.")
+    if table.unlabelled:
+        left = counted(len(table.unlabelled), "picture has", "pictures have")
+        fate = "is" if len(table.unlabelled) == 1 else "are"
+        first = written(table.unlabelled[0])
+        notes.append(f"{left} no label in {manifest.name} and {fate} left out (the first: {first}).")
+    return notes

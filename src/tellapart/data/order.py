@@ -1,21 +1,8 @@
-"""The one order in which everything lists pictures, and the names under which people know the three splits."""
+"""The one order in which everything lists pictures."""
 
 from __future__ import annotations
 
-from typing import Final
-
 from tellapart.types import SPLITS, Picture, SplitName
-
-# Folder names and manifest values, in lower case.
-SPLIT_NAMES: Final[dict[str, SplitName]] = {
-    "train": "train",
-    "training": "train",
-    "valid": "valid",
-    "val": "valid",
-    "validation": "valid",
-    "test": "test",
-    "testing": "test",
-}
 
 
 def split_rank(split: SplitName | None) -> int:

@@ -8,32 +8,60 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 from tellapart.data.folders import scan_folders
 from tellapart.data.formats import has_picture_ending
-from tellapart.data.idx import holds_idx, scan_idx
+from tellapart.data.idx import holds_idx, is_idx, scan_idx
+from tellapart.data.imagefolder import read_imagefolder
+from tellapart.data.inputs import advice_for, not_there, of_another_kind
 from tellapart.data.manifest import is_manifest, read_manifest
+from tellapart.data.names import is_utf8, written
+from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.walk import Walk
 from tellapart.errors import DataError, UsageError
+from tellapart.progress import Progress
 from tellapart.text import counted
 from tellapart.types import Index, Picture
 
 
-def scan(data: Path) -> Index:
-    """Index labelled data: class folders, class folders in split folders, a manifest file, or a folder of IDX files.
+def scan(data: Path, *, reading: Reading = AS_IT_IS, progress: Progress | None = None) -> Index:
+    """Index labelled data: class folders, perhaps with split folders, a manifest file, or a folder of IDX files.
 
     The order of the pictures is split (train, valid, test, none), then class, then path, by code point.
 
+    Args:
+        data: a folder or a file.
+        reading: what the user says of it.
+        progress: told what was not plain about how it was read.
+
     Raises:
+        UsageError: what is said of it cannot be said of such data.
         DataError: there is no such data, or it cannot be told which picture belongs to which class.
     """
+    index = _scan(data, reading)
+    if progress is not None:
+        for note in index.notes:
+            progress.note(note)
+    return index
+
+
+def _scan(data: Path, reading: Reading) -> Index:
+    if not is_utf8(os.fspath(data)):
+        what = "the path of the data is not UTF-8, so it could not be written into the files of a run"
+        raise DataError(what, where=written(os.fspath(data)), hint="Rename it, or name it by way of a link.")
     if not os.path.exists(data):  # noqa: PTH110  (Path.exists raises where a folder on the way is locked)
-        raise DataError("no such file or folder", where=data, hint="Check the spelling of the path.")
+        raise not_there(os.fspath(data))
     if is_manifest(data):
-        return read_manifest(data)
+        return read_manifest(data, reading=reading)
+    if not data.is_dir() and is_idx(data.name):
+        raise DataError("one file of a set of IDX files", where=data, hint=f"Name the folder it is in: {data.parent}")
     if not data.is_dir():
-        raise DataError("neither a folder nor a manifest (.csv or .parquet)", where=data, hint=_file_hint(data))
-    return scan_idx(data) if holds_idx(data) else scan_folders(data)
+        what = "neither a folder nor a manifest (.csv, .parquet, .json, .xml)"
+        raise of_another_kind(data) or DataError(what, where=data, hint=_file_hint(data))
+    if holds_idx(data):
+        return scan_idx(data)
+    return read_imagefolder(data, reading=reading) or scan_folders(data, reading=reading)
 
 
 def index_of_paths(paths: Sequence[str | Path], *, labels: Sequence[str] | None = None) -> Index:
@@ -53,6 +81,8 @@ def index_of_paths(paths: Sequence[str | Path], *, labels: Sequence[str] | None 
         )
     if not paths:
         raise DataError("no pictures were given", hint="Name at least one picture or folder.")
+    if all(of_another_kind(path) for path in paths):
+        raise cast("DataError", of_another_kind(paths[0]))
     walk = Walk()
     given = labels if labels is not None else [None] * len(paths)
     pictures = tuple(
@@ -75,7 +105,7 @@ def _below(path: str | Path, *, label: str | None, walk: Walk) -> Iterator[Pictu
         yield Picture(path=name, file=Path(name), label=label)
         return
     if not Path(name).is_dir():
-        raise DataError("no such file or folder", where=name, hint="Check the spelling of the path.")
+        raise not_there(name)
     prefix = name if name.endswith("/") else f"{name}/"
     walk.entered.clear()  # a folder given twice counts twice; loops inside it are still seen
     walk.stay_below(Path(name).resolve().parent)
@@ -84,10 +114,12 @@ def _below(path: str | Path, *, label: str | None, walk: Walk) -> Iterator[Pictu
         empty = False
         yield Picture(path=found.path, file=Path(found.file), label=label)
     if empty:
-        raise DataError("no picture in the folder", where=name)
+        hint = f"Put pictures there.{advice_for(os.listdir(name))}"  # noqa: PTH208  (names alone)
+        raise DataError("no picture in the folder", where=name, hint=hint)
 
 
 def _file_hint(data: Path) -> str:
     if has_picture_ending(data.name):
         return "This is one picture; name the folder that holds the class folders."
-    return "Name a folder of class folders, or a manifest with the columns path and label."
+    tools = "a file of COCO, Label Studio or CVAT"
+    return f"Name a folder of class folders, a table with the columns path and label, or {tools}."

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tellapart.data.formats import SNIFFED, has_picture_ending, looks_like_picture
+from tellapart.data.names import written
 from tellapart.errors import DataError
 from tellapart.types import LedgerEntry
 
@@ -40,13 +41,13 @@ class Walk:
     entered: dict[Identity, tuple[str, str | None]] = field(default_factory=dict)
 
     def skip(self, path: str, reason: str) -> None:
-        self.skipped.append(LedgerEntry(path=path, status="skipped", reason=reason))
+        self.skipped.append(LedgerEntry(path=written(path), status="skipped", reason=written(reason)))
 
     def stay_below(self, root: Path) -> None:
         """Never enter root or a folder above it, which a link inside the data may lead to."""
         resolved = root.resolve()
         for folder in (resolved, *resolved.parents):
-            self.entered[_folder_identity(folder)] = (str(folder), None)
+            self.entered[folder_identity(folder)] = (str(folder), None)
 
     def pictures(self, folder: str | Path, *, prefix: str, label: str | None = None) -> Iterator[Found]:
         """Every picture below folder, folders and files by name in code point order.
@@ -59,7 +60,7 @@ class Walk:
         Raises:
             DataError: a folder cannot be listed, or was entered before for another class.
         """
-        identity = _folder_identity(folder)
+        identity = folder_identity(folder)
         if identity in self.entered:
             self._again(prefix, label, *self.entered[identity])
             return
@@ -92,7 +93,7 @@ class Walk:
             return None
         try:
             identity = _identity(entry, device)
-            if identity is not None and (has_picture_ending(entry.name) or _starts_like_picture(entry.path)):
+            if identity is not None and (has_picture_ending(entry.name) or starts_like_picture(entry.path)):
                 return Found(path=path, file=entry.path, identity=identity)
             self.skip(path, "not a picture" if identity is not None else "not a regular file")
         except OSError as error:
@@ -110,10 +111,10 @@ def list_folder(folder: str | Path) -> list[os.DirEntry[str]]:
         with os.scandir(os.fspath(folder)) as entries:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        raise _locked(folder, error) from error
+        raise locked(folder, error) from error
 
 
-def _locked(folder: str | Path, error: OSError) -> DataError:
+def locked(folder: str | Path, error: OSError) -> DataError:
     reason = (error.strerror or str(error)).lower()
     hint = "Give yourself the permission to read it, or take it out of the data."
     return DataError(f"cannot list the folder ({reason})", where=str(folder), hint=hint)
@@ -127,11 +128,11 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _folder_identity(folder: str | Path) -> Identity:
+def folder_identity(folder: str | Path) -> Identity:
     try:
         status = os.stat(folder)  # noqa: PTH116  (a str all the way down: a Path per entry would double the time)
     except OSError as error:
-        raise _locked(folder, error) from error
+        raise locked(folder, error) from error
     return status.st_dev, status.st_ino
 
 
@@ -143,6 +144,6 @@ def _identity(entry: os.DirEntry[str], device: int) -> Identity | None:
     return (device, entry.inode()) if entry.is_file(follow_symlinks=False) else None
 
 
-def _starts_like_picture(file: str) -> bool:
+def starts_like_picture(file: str) -> bool:
     with open(file, "rb", buffering=0) as opened:  # noqa: PTH123
         return looks_like_picture(opened.read(SNIFFED))

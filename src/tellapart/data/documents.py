@@ -1,0 +1,94 @@
+"""JSON and JSON Lines that list pictures: read with a bound, and told apart by what is in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from tellapart import files
+from tellapart.data.coco import rows_of_coco
+from tellapart.data.encodings import encoding_of, not_in
+from tellapart.data.label_studio import rows_of_tasks
+from tellapart.data.reading import Reading
+from tellapart.data.tables import Table, rows_of_records, unreadable
+from tellapart.errors import DataError
+
+LARGEST: Final = 512 << 20  # bytes of one file
+JSON_ENDINGS: Final = (".json",)
+LINES_ENDINGS: Final = (".jsonl", ".ndjson")
+_KNOWN: Final = "Known are COCO, Label Studio (JSON or JSON-MIN), and a list of objects with the fields path and label."
+_Objects = Sequence[Mapping[str, Any]]
+
+
+def read_json(path: Path, *, reading: Reading) -> Table:
+    """Read a JSON file of COCO, of Label Studio, or of objects with the fields path and label.
+
+    Raises:
+        UsageError: a field that the user names is not there.
+        DataError: it cannot be read, or is none of these.
+    """
+    document = _parsed(_text(path, reading), path)
+    if isinstance(document, Mapping) and _is_task(document):
+        document = [document]
+    if isinstance(document, list) and document and all(isinstance(each, Mapping) for each in document):
+        return _of_objects(document, path, reading)
+    if isinstance(document, Mapping) and isinstance(document.get("images"), list) and "annotations" in document:
+        return rows_of_coco(document, path, reading=reading)
+    found = ", ".join(list(map(str, document))[:5]) if isinstance(document, Mapping) else type(document).__name__
+    what = f"no kind of annotations that is known here (it holds {found or 'nothing'})"
+    raise DataError(what, where=path, hint=_KNOWN)
+
+
+def read_json_lines(path: Path, *, reading: Reading) -> Table:
+    """Read a file with an object a line, as Hugging Face's metadata.jsonl is.
+
+    Raises:
+        UsageError: a field that the user names is not there.
+        DataError: it cannot be read, or a line holds no object.
+    """
+    objects = []
+    for number, line in enumerate(_text(path, reading).split("\n"), start=1):
+        if line.strip():
+            found = _parsed(line, path, line=number)
+            if not isinstance(found, Mapping):
+                raise DataError(f"no object in line {number:,}", where=path, hint=_KNOWN)
+            objects.append(found)
+    if not objects:
+        raise DataError("the manifest has no rows", where=path, hint="Add a line with path and label for each picture.")
+    return _of_objects(objects, path, reading)
+
+
+def _of_objects(objects: _Objects, path: Path, reading: Reading) -> Table:
+    kind: Callable[..., Table] = rows_of_tasks if any(map(_is_task, objects)) else rows_of_records
+    return kind(objects, path, reading=reading)
+
+
+def _is_task(each: Mapping[str, Any]) -> bool:
+    answers = each.get("annotations", each.get("completions"))
+    return isinstance(each.get("data"), Mapping) and isinstance(answers, list)
+
+
+def _text(path: Path, reading: Reading) -> str:
+    encoding = "utf-8"
+    try:
+        content = files.read_bounded(path, limit=LARGEST)
+        encoding = reading.encoding or encoding_of(content[:64], where=path)
+        return content.decode(encoding)
+    except UnicodeError as error:
+        start = getattr(error, "start", 0)
+        line = content.count(b"\n", 0, start) + 1 if encoding.startswith("utf-8") else None
+        raise not_in(encoding, where=path, line=line) from error
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
+
+
+def _parsed(text: str, path: Path, *, line: int | None = None) -> object:
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise DataError("nested too deeply to be annotations", where=path, hint=_KNOWN) from error
+    except ValueError as error:
+        place = f"line {line:,}: " if line else ""
+        raise unreadable(path, ValueError(f"{place}{error}")) from error

@@ -1,0 +1,117 @@
+"""Label Studio's JSON: tasks, each with its data and what annotators answered.
+
+Source: the page "Label Studio Task Format" of its guide, and exports of versions 0.4 to 1.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from tellapart.data.answers import Answer, table_of
+from tellapart.data.columns import find_path
+from tellapart.data.formats import has_picture_ending
+from tellapart.data.reading import Reading
+from tellapart.data.tables import Table, text_of
+from tellapart.errors import DataError, UsageError
+
+_HOW: Final = "A picture has one label here: settle it in Label Studio, or take the picture out."
+_Tasks = Sequence[Mapping[str, Any]]
+_Said = dict[tuple[str, bool], list[str]]  # labels by the name of the control, and whether it is about boxes
+
+
+def rows_of_tasks(tasks: _Tasks, path: Path, *, reading: Reading) -> Table:
+    """The pictures of tasks, each with the choice that annotators made for it, or else the label of its boxes.
+
+    Raises:
+        UsageError: a control or a field that the user names is not there.
+        DataError: several controls may be the label, or a picture has several labels.
+    """
+    said = [_said(task) for task in tasks]
+    control, boxes = _control({key for each in said for key in each}, reading.label_column, path)
+    field = _field(tasks, reading.path_column, path)
+    answers = [
+        Answer(
+            number=number,
+            path=text_of(task["data"].get(field)) if isinstance(task.get("data"), Mapping) else "",
+            labels=each.get((control, boxes), []),
+            split=text_of(task["data"].get("split", "")) if isinstance(task.get("data"), Mapping) else "",
+        )
+        for number, (task, each) in enumerate(zip(tasks, said, strict=True), start=1)
+    ]
+    return table_of(answers, path, layout="Label Studio", boxes=boxes, how=_HOW)
+
+
+def _said(task: Mapping[str, Any]) -> _Said:
+    """All that was answered of one picture, without answers that were taken back."""
+    found: _Said = defaultdict(list)
+    for answer in _mappings(task.get("annotations", task.get("completions"))):
+        if answer.get("was_cancelled"):
+            continue
+        for result in _mappings(answer.get("result")):
+            value, kind = result.get("value"), result.get("type")
+            if not isinstance(value, Mapping) or not isinstance(kind, str):
+                continue
+            labels = value.get(kind)
+            if (kind == "choices" or kind.endswith("labels")) and isinstance(labels, list):
+                boxes = kind != "choices" or "x" in value or "points" in value
+                found[text_of(result.get("from_name")), boxes] += [text_of(label) for label in labels]
+    return found
+
+
+def _mappings(value: object) -> Iterator[Mapping[str, Any]]:
+    for each in value if isinstance(value, list) else ():
+        if isinstance(each, Mapping):
+            yield each
+
+
+def _control(known: set[tuple[str, bool]], wanted: str | None, path: Path) -> tuple[str, bool]:
+    """The control that gives the label: the one of choices, or else the one of boxes.
+
+    Raises:
+        UsageError: the one that the user names is not there.
+        DataError: there are several, or none.
+    """
+    if wanted is not None:
+        for key in ((wanted, False), (wanted, True)):
+            if key in known:
+                return key
+        listed = ", ".join(sorted({name for name, _ in known})) or "none"
+        raise UsageError(f"no control {wanted!r}", where=path, hint=f"--label-column takes one of: {listed}.")
+    for boxes in (False, True):
+        names = sorted(name for name, about_boxes in known if about_boxes == boxes)
+        if len(names) > 1:
+            what = f"two controls may be the label, {names[0]!r} and {names[1]!r}"
+            hint = f"Say which with --label-column, for example --label-column {names[0]}."
+            raise DataError(what, where=path, hint=hint)
+        if names:
+            return names[0], boxes
+    raise DataError("no picture has a label", where=path, hint="Label some with choices, and export them again.")
+
+
+def _field(tasks: _Tasks, wanted: str | None, path: Path) -> str:
+    """The field of the tasks' data that names the picture.
+
+    Raises:
+        UsageError: the one that the user names is not there.
+        DataError: there are several, or none.
+    """
+    every: list[Mapping[str, Any]] = [task["data"] for task in tasks if isinstance(task.get("data"), Mapping)]
+    fields = list(dict.fromkeys(str(name) for data in every for name in data))
+    if wanted is not None:
+        if wanted not in fields:
+            raise UsageError(
+                f"no field {wanted!r}", where=path, hint=f"--path-column takes one of: {', '.join(fields)}."
+            )
+        return wanted
+    texts = [name for name in fields if any(isinstance(data.get(name), str) for data in every)]
+    place = find_path(texts, where=path)
+    if place is not None:
+        return texts[place]
+    likely = [name for name in texts if any(has_picture_ending(text_of(data.get(name))) for data in every)]
+    if len(likely) == 1:
+        return likely[0]
+    hint = f"Say which it is with --path-column; there are: {', '.join(likely or fields) or 'none'}."
+    raise DataError("no field that names the picture", where=path, hint=hint)

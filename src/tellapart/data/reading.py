@@ -1,0 +1,92 @@
+"""What a user says of data that can be read in more than one way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Literal, get_args
+
+from tellapart.errors import UsageError
+
+ClassesAt = Literal["top", "bottom"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How labelled data is to be read; None for what the data itself says.
+
+    Attributes:
+        classes: which folders are the classes: "top", those directly in the data or in its split folders, or "bottom",
+            those pictures lie in.
+        path_column: the column, or the field of an annotation file, that names the picture.
+        label_column: the one that names its class.
+        encoding: of a table that is not UTF-8.
+        grouped: whether groups are told from the paths, so that folders inside classes may be those.
+    """
+
+    classes: ClassesAt | None = None
+    path_column: str | None = None
+    label_column: str | None = None
+    encoding: str | None = None
+    grouped: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant.
+
+        Raises:
+            UsageError: classes is neither top nor bottom, or there is no such encoding.
+        """
+        if self.classes is not None and self.classes not in get_args(ClassesAt):
+            raise UsageError("no such place for classes", where=self.classes, hint="Write --classes top or bottom.")
+        if self.encoding is not None and not _is_encoding(self.encoding):
+            hint = "For example --encoding cp1252 (Windows), gbk (Chinese), shift_jis (Japanese) or utf-16."
+            raise UsageError("no such encoding", where=self.encoding, hint=hint)
+
+    def to_json(self) -> dict[str, str | bool]:
+        """What was said, ready for JSON, so that a run's data can be read again as it was; {} where nothing was."""
+        every = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: value for name, value in every.items() if value not in (None, False)}
+
+    @classmethod
+    def from_json(cls, document: object) -> Reading:
+        """What `to_json` gave; of anything else nothing is said."""
+        names = {each.name for each in fields(cls)}
+        if not isinstance(document, Mapping) or not set(document) <= names:
+            return cls()
+        try:
+            return cls(**document)
+        except UsageError:
+            return cls()
+
+    def only_for_folders(self) -> None:
+        """Stop at options that say nothing about folders.
+
+        Raises:
+            UsageError: one was given.
+        """
+        for option, value in (
+            ("--path-column", self.path_column),
+            ("--label-column", self.label_column),
+            ("--encoding", self.encoding),
+        ):
+            if value is not None:
+                raise UsageError(f"{option} is for tables and annotation files, this is a folder", where=value)
+
+    def only_for_tables(self) -> None:
+        """Stop at options that say nothing about tables.
+
+        Raises:
+            UsageError: one was given.
+        """
+        if self.classes is not None:
+            raise UsageError("--classes is for folders, this is a file", where=self.classes, hint="Leave it out.")
+
+
+AS_IT_IS = Reading()
+
+
+def _is_encoding(name: str) -> bool:
+    try:
+        return "a".encode(name).decode(name) == "a"
+    except (LookupError, ValueError, TypeError):
+        return False
