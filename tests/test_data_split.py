@@ -2,6 +2,7 @@ import csv
 from collections import Counter, defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -162,3 +163,37 @@ def test_write_splits__reads_back(tmp_path):
             ["a,1", "a", "train", "g", "01ff"],
             ['b"2', "b", "test", "", ""],
         ]
+
+
+def grouped(count, *, first=0):
+    """Groups of 2 to 9 pictures of one class each, two classes."""
+    random = np.random.default_rng(5)
+    sizes = random.integers(2, 10, count + first)
+    return [
+        (f"{number}/{place}", "ab"[number % 2], None, f"g{number}")
+        for number in range(first, count + first)
+        for place in range(sizes[number])
+    ]
+
+
+def splits_of_groups(rows, seed):
+    return {picture.group: picture.split for picture in assign_splits(make_index(rows), seed=seed).pictures}
+
+
+def test_assign_splits__groups_follow_the_seed():
+    rows = grouped(60)
+    drawn = [splits_of_groups(rows, seed) for seed in range(30)]
+    tests = [frozenset(group for group, split in found.items() if split == "test") for found in drawn]
+    assert len(set(tests)) == 30
+    assert set().union(*tests) == set(drawn[0])  # in thirty draws each group is tested once
+    pictures = Counter(row[3] for row in rows)
+    shares = [sum(pictures[group] for group in test) / len(rows) for test in tests]
+    assert 0.13 <= min(shares) <= max(shares) <= 0.17
+
+
+def test_assign_splits__a_new_group_moves_few_others():
+    moved = []
+    for seed in range(20):
+        before, after = splits_of_groups(grouped(60), seed), splits_of_groups(grouped(61), seed)
+        moved.append(sum(before[group] != after[group] for group in before))
+    assert np.mean(moved) < 4

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tellapart.errors import DataError
 from tellapart.types import Picture, SplitName
 
+NEAR = 0.01  # of its target; a split that is off by no more is left as the hashes fill it
+PRECISION = 1e-9
+EMPTY = 1e6  # what a split without a picture of a class costs: more than any distance
 ATTEMPTS = 64  # orders tried before groups that span classes are called indivisible
 
 
@@ -32,8 +35,8 @@ def draw(pictures: Sequence[Picture], *, shares: Mapping[SplitName, int], seed: 
     other classes nor on the version of a generator, and a picture that is added later, or a group that is found by
     another base, moves few others. `shares` are the splits to fill and their parts in per cent, train first.
 
-    Source of the way groups are dealt out: the greedy search of scikit-learn's StratifiedGroupKFold, for shares that
-    differ and with the promise that no class is left out of a split.
+    A group falls into a split by its own hash; then single groups are moved as long as that brings the splits nearer to
+    their shares, and no class is left out of a split.
 
     Raises:
         DataError: a class has fewer units than there are splits, or groups span classes so that it cannot be done.
@@ -92,22 +95,36 @@ def _draw_family(
     family: Sequence[_Unit], shares: Mapping[SplitName, int], seed: int
 ) -> Iterable[tuple[_Unit, SplitName]]:
     for attempt in range(ATTEMPTS):
-        # Large groups first, while there is room for them everywhere.
-        ordered = sorted(family, key=lambda unit: (-len(unit.places), _rank(unit, seed, attempt)))
-        filling = _Filling(family, shares)
-        grouped = sum(len(unit.places) > 1 for unit in ordered)
-        drawn = [(unit, filling.put(unit)) for unit in ordered[:grouped]]
-        wanted = filling.wanted_singles(len(ordered) - grouped)
-        if wanted is not None:
-            return [*drawn, *_cut(ordered[grouped:], wanted)]
-        drawn += [(unit, filling.put(unit)) for unit in ordered[grouped:]]
-        if filling.is_complete():
-            return drawn
+        ordered = sorted(family, key=lambda unit: _rank(unit, seed, attempt))
+        groups = [unit for unit in ordered if len(unit.places) > 1]
+        singles = [unit for unit in ordered if len(unit.places) == 1]
+        preferred = [_preferred(_rank(unit, seed, attempt), shares) for unit in groups]
+        for by_hash in (True, False):
+            filling = _Filling(family, shares)
+            # Where the hashes leave a class out of a split: large groups first, while there is room everywhere.
+            large = sorted(groups, key=lambda unit: -len(unit.places))
+            drawn = filling.deal(groups, preferred) if by_hash else [(unit, filling.put(unit)) for unit in large]
+            wanted = filling.wanted_singles(len(singles))
+            if wanted is not None:
+                return [*drawn, *_cut(singles, wanted)]
+            drawn += [(unit, filling.put(unit)) for unit in singles]
+            if filling.is_complete():
+                return drawn
     labels = ", ".join(repr(label) for label in sorted({label for unit in family for label in unit.counts}))
     raise DataError(
         f"the groups of the classes {labels} cannot be split so that each class is in each split",
         hint="Make the groups smaller, or give the splits yourself.",
     )
+
+
+def _preferred(rank: bytes, shares: Mapping[SplitName, int]) -> SplitName:
+    """The split that a group falls into by its own hash, whatever else there is: so a new group moves few others."""
+    place = int.from_bytes(rank[:8], "big") / 2**64 * sum(shares.values())
+    for split in reversed(list(shares)):
+        if place < shares[split]:
+            return split
+        place -= shares[split]
+    return "train"
 
 
 def _cut(ordered: Sequence[_Unit], wanted: dict[SplitName, int]) -> Iterable[tuple[_Unit, SplitName]]:
@@ -133,7 +150,57 @@ class _Filling:
             self._left.update(unit.counts.keys())
         self._want = {label: targets(count, shares) for label, count in pictures.items()}
         self._have: dict[str, dict[SplitName, int]] = {label: dict.fromkeys(shares, 0) for label in pictures}
-        self._splits = tuple(shares)
+        self._shares = dict(shares)
+
+    def deal(self, groups: Sequence[_Unit], preferred: Sequence[SplitName]) -> list[tuple[_Unit, SplitName]]:
+        """Deal out groups as they prefer, then move those that bring each split nearest to its share of them.
+
+        Moves end where none helps, or where no split is off by more than NEAR of its share; what single pictures of a
+        class are left evens out the rest.
+        """
+        splits = list(preferred)
+        for unit, split in zip(groups, splits, strict=True):
+            self._add(unit, split, 1)
+            self._left.subtract(unit.counts.keys())
+        full = {label for label, left in self._left.items() if not left}
+        total = sum(self._shares.values())
+        sizes = {label: sum(have.values()) for label, have in self._have.items()}
+        aims = {
+            label: {split: size * share / total for split, share in self._shares.items()}
+            for label, size in sizes.items()
+            if size
+        }
+        for _ in groups:
+            if self._is_near(aims, full):
+                break
+            best = max(
+                (
+                    (_gain(unit.counts, splits[place], split, self._have, aims, full), -place, split)
+                    for place, unit in enumerate(groups)
+                    for split in self._shares
+                    if split != splits[place]
+                ),
+                key=lambda move: move[:2],
+            )
+            gain, place, split = best[0], -best[1], best[2]
+            if gain <= PRECISION:
+                break
+            self._add(groups[place], splits[place], -1)
+            self._add(groups[place], split, 1)
+            splits[place] = split
+        return list(zip(groups, splits, strict=True))
+
+    def _add(self, unit: _Unit, split: SplitName, sign: int) -> None:
+        for label, count in unit.counts.items():
+            self._have[label][split] += sign * count
+
+    def _is_near(self, aims: Mapping[str, Mapping[SplitName, float]], full: Collection[str]) -> bool:
+        """Whether no split is off by more than NEAR of its aim, and no class without single pictures lacks one."""
+        return all(
+            abs(self._have[label][split] - aim) <= NEAR * aim and (self._have[label][split] > 0 or label not in full)
+            for label, aimed in aims.items()
+            for split, aim in aimed.items()
+        )
 
     def put(self, unit: _Unit) -> SplitName:
         """Deal out one unit: to the split that it brings nearest to its targets, the first of equals."""
@@ -167,7 +234,7 @@ class _Filling:
             if self._left[label] <= len(empty):
                 must += empty
         most = max(Counter(must).values(), default=0)
-        return [split for split in self._splits if must.count(split) == most]
+        return [split for split in self._shares if must.count(split) == most]
 
     def _cost(self, unit: _Unit, split: SplitName) -> float:
         """How much the squared distance to the targets grows, each relative to its target."""
@@ -176,6 +243,25 @@ class _Filling:
             want, have = self._want[label][split], self._have[label][split]
             cost += ((have + count - want) ** 2 - (have - want) ** 2) / want
         return cost
+
+
+def _gain(
+    counts: Mapping[str, int],
+    old: SplitName,
+    new: SplitName,
+    have: Mapping[str, Mapping[SplitName, int]],
+    aims: Mapping[str, Mapping[SplitName, float]],
+    full: Collection[str],
+) -> float:
+    """By how much the squared distances to the aims shrink if a group moves, an empty split counting as far."""
+    gain = 0.0
+    for label, count in counts.items():
+        for split, change in ((old, -count), (new, count)):
+            before, aim = have[label][split], aims[label][split]
+            gain += (before - aim) ** 2 / aim - (before + change - aim) ** 2 / aim
+            if label in full:
+                gain += EMPTY * ((before == 0) - (before + change == 0))
+    return gain
 
 
 def targets(count: int, shares: Mapping[SplitName, int]) -> dict[SplitName, int]:
