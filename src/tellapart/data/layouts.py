@@ -65,7 +65,6 @@ def understand(tree: Folder, *, classes: ClassesAt | None, grouped: bool = False
         tree: the data.
         classes: "top" takes each folder directly in it, or in its split folders, for a class with all that is below
             it, "bottom" each folder that pictures lie in; None for what the names say.
-
         grouped: whether groups are told from the paths: then folders that all classes have are taken for those.
 
     Raises:
@@ -163,7 +162,7 @@ def _splits_on_top(base: Folder, *, may_stop: bool) -> tuple[dict[SplitName, Fol
     if not {folder.name.lower() for folder in named} <= _PLAIN:
         said = ", ".join(f"{split} is {written(splits[split].path)}" for split in SPLITS if split in splits)
         notes.insert(0, f"Split folders: {said}.")
-    return splits, notes, {f"{folder.path}": "neither train, valid nor test" for folder in others}
+    return splits, notes, {folder.path: "neither train, valid nor test" for folder in others}
 
 
 def _inside_splits(
