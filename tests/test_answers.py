@@ -98,7 +98,7 @@ def test_predict__is_what_plain_onnx_runtime_says_of_pixels_from_pillow(trained)
 
 def test_measure_parity__is_in_the_metrics_and_finds_a_graph_of_another_head(trained):
     parity = trained.metrics["parity"]
-    assert parity["pictures"] == min(trained.metrics["counts"]["test"], 32)
+    assert parity["pictures"] == min(trained.metrics["counts"]["test"], 16)
     assert (parity["labels"], parity["unlike"]) == (0, 0)
     assert parity["unsure"] <= 1  # the threshold of so few pictures is the confidence of one of them, all but 1
     assert 0 <= parity["mean"] <= parity["largest"] <= 0.02
@@ -108,7 +108,7 @@ def test_measure_parity__is_in_the_metrics_and_finds_a_graph_of_another_head(tra
     index = scan(trained.data)
     index = replace(index, pictures=given.pictures)
     found = measure_parity(bundle.members["model.onnx"], bundle.classifier, index, other, given.flags)
-    assert found["labels"] > 10
+    assert found["labels"] > 5
     assert found["largest"] > 0.5
 
 

@@ -20,7 +20,7 @@ from tellapart.heads.abstention import Flags
 from tellapart.types import Depth, Index, Pixels, Probabilities
 
 WHOLE = 1 << 15  # px; no picture is decoded smaller than it is
-COMPARED = 32  # pictures; each is looked at once more, at its own size
+COMPARED = 16  # pictures; each is looked at once more, at its own size
 
 
 def measure_parity(
