@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import io
 import json
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +19,7 @@ from tellapart.errors import OutputError
 
 FOLDER_VARIABLE = "TELLAPART_CACHE"
 STAGED_PREFIX = ".tellapart-"
+O_NONBLOCK, O_BINARY, O_CLOEXEC = (getattr(os, name, 0) for name in ("O_NONBLOCK", "O_BINARY", "O_CLOEXEC"))
 
 
 @contextlib.contextmanager
@@ -116,13 +119,31 @@ def read_bounded(path: Path, *, limit: int) -> bytes:
         ValueError: the file is larger than limit.
         OSError: it cannot be read.
     """
-    with path.open("rb", buffering=0) as file:
+    with open_regular(path) as file:
         # No more than the size the file has, because Python sets aside what it is asked to read before it reads.
         content = file.read(min(os.fstat(file.fileno()).st_size, limit) + 1)
     if len(content) > limit:
         message = f"larger than {limit:,} bytes"
         raise ValueError(message)
     return content
+
+
+def open_regular(path: str | Path) -> io.FileIO:
+    """Open a file to be read, by the one door that everything of ours reads through.
+
+    A pipe or a device may keep whoever opens or reads it waiting for ever, or never end.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file.
+    """
+    handle = os.open(path, os.O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_BINARY)
+    mode = os.fstat(handle).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(handle, "rb", buffering=0)
+    os.close(handle)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    raise OSError(errno.EINVAL, "Not a regular file", os.fspath(path))
 
 
 def _umask() -> int:
