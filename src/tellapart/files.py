@@ -23,16 +23,21 @@ O_NONBLOCK, O_BINARY, O_CLOEXEC = (getattr(os, name, 0) for name in ("O_NONBLOCK
 
 
 @contextlib.contextmanager
-def staged(path: Path) -> Iterator[Path]:
+def staged(path: Path, *, follow: bool = False) -> Iterator[Path]:
     """Yield a name beside path to write to; on success it is renamed over path, on any failure it is removed.
 
-    A symbolic link is followed; what is no regular file (a device, a folder) is never replaced.
+    What is no regular file (a device, a folder) is never replaced.
+
+    Args:
+        path: the file to be.
+        follow: whether a symbolic link at path is followed: for a file that the user has named. Else it is replaced,
+            since a folder may come from elsewhere, and its links lead where its maker wanted.
 
     Raises:
         OutputError: the folder cannot be written to, the disk is full, or something other than a file is there.
     """
-    path = path.resolve()
-    if path.exists() and not path.is_file():
+    path = path.resolve() if follow else path.parent.resolve() / path.name
+    if (follow or not path.is_symlink()) and path.exists() and not path.is_file():
         raise OutputError("cannot write, this is no regular file", where=path, hint="Choose another place with -o.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,8 +68,8 @@ def output_error(error: OSError, path: Path) -> OutputError:
     )
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    with staged(path) as temporary:
+def write_bytes(path: Path, content: bytes, *, follow: bool = False) -> None:
+    with staged(path, follow=follow) as temporary:
         temporary.write_bytes(content)
 
 

@@ -141,7 +141,7 @@ def check_replaceable(path: Path) -> None:
     if not path.exists() and not path.is_symlink():
         return
     try:
-        with Image.open(path, formats=["PNG"]) as image:
+        with files.open_regular(path) as file, Image.open(file, formats=["PNG"]) as image:
             if image.info.get("Software") == MARK:
                 return
     except (OSError, ValueError, SyntaxError):

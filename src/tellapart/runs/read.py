@@ -87,7 +87,7 @@ def read_analysis(run: Path) -> dict[str, Any]:
 def model_digest(run: Path) -> str | None:
     """sha256 of the model file; None where there is none."""
     try:
-        with (run / run_folder.MODEL).open("rb") as file:
+        with files.open_regular(run / run_folder.MODEL) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
