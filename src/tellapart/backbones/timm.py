@@ -11,7 +11,6 @@ Legend: N pictures, S side of the input, C channels, h w sides of a map.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -98,11 +97,11 @@ def _kept(name: str, *, weights: str, size: int | None) -> Backbone | None:
     version = _timm_version()
     for path in sorted(_folder().glob("*.json")):
         try:
-            found = Description(**json.loads(files.read_bounded(path, limit=LONGEST_DESCRIPTION)))
+            found = Description(**files.parse_json(files.read_bounded(path, limit=LONGEST_DESCRIPTION)))
             wanted = (found.name, found.weights, found.asked_size) == (name, weights, size)
             if wanted and version in (None, found.timm):
                 return _checked(found, path.with_suffix(".onnx"))
-        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        except (OSError, ValueError, TypeError, AttributeError):
             continue
     return None
 
@@ -145,9 +144,13 @@ def _made(name: str, *, size: int | None, weights: Path | None, source: str) -> 
     )
     backbone = _backbone(description, graph)
     check_against_torch(backbone, trunk)
+    try:
+        files.make_private(_folder())
+    except OSError as error:
+        raise files.output_error(error, _folder()) from error
     path = _folder() / f"{hashlib.sha256(files.to_json(asdict(description)).encode()).hexdigest()[:16]}.onnx"
-    files.write_bytes(path, graph)
-    files.write_json(path.with_suffix(".json"), asdict(description))
+    files.write_bytes(path, graph, private=True)
+    files.write_bytes(path.with_suffix(".json"), files.to_json(asdict(description)).encode(), private=True)
     return backbone
 
 

@@ -91,7 +91,7 @@ def explain(
 
 def default_folder(model: Path) -> Path:
     """Where the sheets go if nobody says: explained/ and the name of the run, or of a model file renamed."""
-    return Path("explained") / (model.resolve().parent.name if model.name == MODEL else model.stem)
+    return Path("explained") / (files.real(model).parent.name if model.name == MODEL else model.stem)
 
 
 def without_sheets(index: Index, out: Path) -> Index:
@@ -100,11 +100,11 @@ def without_sheets(index: Index, out: Path) -> Index:
     Raises:
         DataError: nothing is left.
     """
-    folder = out.resolve()
+    folder = files.real(out)
     pictures = tuple(
         picture
         for picture in index.pictures
-        if not picture.path.endswith(ENDING) or picture.file.resolve().parent != folder
+        if not picture.path.endswith(ENDING) or files.real(picture.file).parent != folder
     )
     if not pictures:
         raise DataError("these are explanations, and no pictures to explain", where=out)

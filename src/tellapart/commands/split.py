@@ -75,7 +75,7 @@ def split(
     index = index if group_by is None else declare_groups(index, group_by)
     if link and index.arrays:
         raise UsageError("pictures inside IDX files cannot be linked to", where=data, hint="Leave --link out.")
-    if out.resolve().is_relative_to(data.resolve()) and data.is_dir():
+    if files.real(out).is_relative_to(files.real(data)) and data.is_dir():
         raise UsageError("the new set would lie inside the old one", where=out, hint="Choose a folder outside it.")
     check_names(index)
     base = load_backbone(BASE) if near else None
@@ -229,6 +229,6 @@ def make_link(source: Path, target: Path) -> None:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(source.resolve())
+        target.symlink_to(files.real(source))
     except OSError as error:
         raise files.output_error(error, target) from error

@@ -78,7 +78,7 @@ def train(
     log.record(what_is_there(index, data))
     if request.budget != BUDGET and request.recipe != "auto":
         log.note(f"--budget is for the recipe auto; {request.recipe} takes the time it needs.")
-    about = {"command": command, "data_path": str(data.resolve())}
+    about = {"command": command, "data_path": str(files.real(data))}
     with only_run(folder, force=request.force):
         run_folder.claim_run(folder, force=request.force)
         with log.kept_in(folder / run_folder.LOG):

@@ -116,7 +116,7 @@ def check_outside(folder: Path, data: Path) -> None:
     Raises:
         OutputError: it is inside.
     """
-    if data.is_dir() and folder.resolve().is_relative_to(data.resolve()):
+    if data.is_dir() and files.real(folder).is_relative_to(files.real(data)):
         raise OutputError("the folder to write to lies inside the data", where=folder, hint="Choose another with -o.")
 
 

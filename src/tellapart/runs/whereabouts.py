@@ -11,6 +11,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from tellapart import files
 from tellapart.data.scan import scan
 from tellapart.errors import TellapartError, one_line
 from tellapart.evaluation.run_metrics import RunMetrics
@@ -42,8 +43,8 @@ def find_pictures(run: Path, metrics: RunMetrics, *, named: Path | None, progres
             return f"there is far more than its data where it says that was ({one_line(place)}); --data names the place"
         index = scan(Path(place))
         listed = Path(place).is_file()
-        root = Path(place).resolve().parent if listed else Path(place).resolve()
-    except (TellapartError, OSError, ValueError, RecursionError) as error:
+        root = files.real(Path(place)).parent if listed else files.real(Path(place))
+    except (TellapartError, OSError, ValueError, RuntimeError) as error:
         reason = (
             error.what if isinstance(error, TellapartError) else getattr(error, "strerror", None) or "no such place"
         )
@@ -104,9 +105,9 @@ def below(root: Path, pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
 
     def inside(file: Path) -> bool:
         if file.is_symlink():
-            return file.resolve().is_relative_to(root)
+            return files.real(file).is_relative_to(root)
         if file.parent not in folders:
-            folders[file.parent] = file.parent.resolve().is_relative_to(root)
+            folders[file.parent] = files.real(file.parent).is_relative_to(root)
         return folders[file.parent]
 
     return tuple(picture for picture in pictures if inside(Path(picture.file)))
