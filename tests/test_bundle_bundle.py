@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import math
+import struct
 import zipfile
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
+from hostile_graphs import HOSTILE, Maker
 from tellapart import load
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine, native_precision
@@ -224,7 +226,9 @@ def test_read_bundle__a_member_that_the_manifest_does_not_miss_either(parts, rew
 
 
 @pytest.mark.parametrize(
-    "temperature", [0, -1.0, math.nan, math.inf, "1", True, None, [1.0], {}, 10**400], ids=lambda value: str(value)[:9]
+    "temperature",
+    [0, -1.0, 1e-9, 1e-300, 1e9, math.nan, math.inf, "1", True, None, [1.0], {}, 10**400],
+    ids=lambda value: str(value)[:9],
 )
 def test_read_bundle__a_temperature_that_is_none(parts, refused, temperature):
     manifest, members = parts
@@ -387,6 +391,48 @@ def test_read_bundle__weights_outside_the_file(parts, refused, tmp_path):
     assert "outside" in refused(manifest, members)
 
 
+@pytest.mark.parametrize("name", HOSTILE)
+def test_read_bundle__a_graph_that_no_engine_may_see(parts, rewritten, monkeypatch, name):
+    manifest, members = parts
+    monkeypatch.setattr(bundle_module, "Engine", None)
+    refuse(rewritten(manifest, members | {"model.onnx": HOSTILE[name]()}))
+
+
+def test_read_bundle__answers_that_are_no_numbers(parts, rewritten):
+    """A graph of finite weights whose features are not, with a self-check that says so too."""
+    manifest, members = parts
+    maker = Maker()
+    maker.then("Cast", to=onnx.TensorProto.FLOAT)
+    maker.then("Mul", maker.constant(np.array(3e38, np.float32)))
+    maker.then("Mul", maker.constant(np.array(3e38, np.float32)))
+    members["model.onnx"] = maker.bytes(weight=np.ones((3, 3), np.float32))
+    manifest["backbone"]["depths"] = {"last": 3}
+    check = json.loads(members["check.json"])
+    for card in check["cards"]:
+        card["features"] = base64.b64encode(np.full(3, np.inf, "<f2").tobytes()).decode()
+        card["logits"] = card["probabilities"] = [math.inf] * 3
+    familiar = np.ones((1, 3), "<f2")
+    manifest["familiar"] = {"rows": 1, "width": 3}
+    members |= {"check.json": json.dumps(check).encode(), "familiar.f16": familiar.tobytes()}
+    assert "self-check" in refuse(rewritten(manifest, members))
+
+
+@pytest.mark.parametrize("sides", [(2000, 2000), (60_000, 60_000), (2**31 - 1, 1)])
+def test_self_check__a_card_that_is_no_small_picture(parts, refused, sides):
+    manifest, members = parts
+    check = json.loads(members["check.json"])
+    content = bytearray(base64.b64decode(check["cards"][0]["png"]))
+    content[16:24] = struct.pack(">2L", *sides)
+    check["cards"][0]["png"] = base64.b64encode(content).decode()
+    assert "self-check" in refused(manifest, members | {"check.json": json.dumps(check).encode()})
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"a":' * 100_000, b'{"cards": ' + b"9" * 10_000 + b"}"])
+def test_self_check__json_that_is_too_deep_or_too_large(parts, refused, content):
+    manifest, members = parts
+    refused(manifest, members | {"check.json": content})
+
+
 @pytest.mark.parametrize("name", ["cards", "classes"])
 @pytest.mark.parametrize("value", [None, [], {}, [5], [{}], "text", 5])
 def test_self_check__a_list_that_is_none(parts, refused, name, value):
@@ -408,6 +454,9 @@ def test_self_check__a_list_that_is_none(parts, refused, name, value):
         ("logits", None),
         ("logits", [0.5]),
         ("logits", [math.nan] * 3),
+        ("logits", [10**400] * 3),
+        ("logits", [1e400] * 3),
+        ("probabilities", [10**400, 0, 0]),
         ("logits", ["a", "b", "c"]),
         ("probabilities", [0.2, 0.3, 0.5]),
         ("probabilities", []),

@@ -1,7 +1,10 @@
 """The container: what was written is read, and whatever a file from elsewhere holds, the answer is one line."""
 
+import contextlib
 import io
 import json
+import os
+import socket
 import struct
 import zipfile
 
@@ -217,3 +220,35 @@ def test_read_container__trailing_and_leading_bytes_change_nothing(path):
 def test_read_container__a_run_folder_names_the_file_in_it(tmp_path):
     with pytest.raises(ModelFileError, match=r"cannot read .*In a run folder the model file is .*model.tellapart"):
         read_container(tmp_path)
+
+
+def test_read_container__a_table_of_contents_without_end(tmp_path):
+    path = tmp_path / "long.tellapart"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(3_000):
+            archive.writestr(zipfile.ZipInfo(f"{number:040d}"), b"")
+    assert "not a model file" in refuse(path)
+
+
+def test_read_container__more_members_than_there_are(tmp_path):
+    path = tmp_path / "many.tellapart"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(20):
+            archive.writestr(zipfile.ZipInfo(f"{number}"), b"")
+    assert "more members" in refuse(path)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "sparse", "socket"])
+def test_read_container__what_is_no_regular_file_or_is_empty_inside(tmp_path, kind):
+    path = tmp_path / "model.tellapart"
+    with contextlib.ExitStack() as stack:
+        if kind == "pipe":
+            os.mkfifo(path)
+        elif kind == "device":
+            path.symlink_to("/dev/zero")
+        elif kind == "sparse":
+            with path.open("wb") as file:
+                file.truncate(10_000_000_000)
+        else:
+            (stack.enter_context(socket.socket(socket.AF_UNIX))).bind(str(path))
+        refuse(path)

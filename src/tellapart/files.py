@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import io
 import json
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,19 +19,28 @@ from tellapart.errors import OutputError
 
 FOLDER_VARIABLE = "TELLAPART_CACHE"
 STAGED_PREFIX = ".tellapart-"
+# Of a JSON document: Python takes up to some 200 bytes for an object or a list, and up to some 60 for another value.
+MOST_HOLDERS, MOST_VALUES = 1_500_000, 10_000_000
+O_NONBLOCK, O_BINARY, O_CLOEXEC = (getattr(os, name, 0) for name in ("O_NONBLOCK", "O_BINARY", "O_CLOEXEC"))
 
 
 @contextlib.contextmanager
-def staged(path: Path) -> Iterator[Path]:
+def staged(path: Path, *, follow: bool = False, private: bool = False) -> Iterator[Path]:
     """Yield a name beside path to write to; on success it is renamed over path, on any failure it is removed.
 
-    A symbolic link is followed; what is no regular file (a device, a folder) is never replaced.
+    What is no regular file (a device, a folder) is never replaced.
+
+    Args:
+        path: the file to be.
+        follow: whether a symbolic link at path is followed: for a file that the user has named. Else it is replaced,
+            since a folder may come from elsewhere, and its links lead where its maker wanted.
+        private: whether nobody else may read it.
 
     Raises:
         OutputError: the folder cannot be written to, the disk is full, or something other than a file is there.
     """
-    path = path.resolve()
-    if path.exists() and not path.is_file():
+    path = real(path) if follow else real(path.parent) / path.name
+    if (follow or not path.is_symlink()) and path.exists() and not path.is_file():
         raise OutputError("cannot write, this is no regular file", where=path, hint="Choose another place with -o.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,12 +53,17 @@ def staged(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(0o600 if private else 0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
         raise output_error(error, path) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def real(path: Path) -> Path:
+    """The absolute place that a path leads to, links followed; of a link that leads in a circle, the link itself."""
+    return Path(os.path.realpath(path))  # pathlib raises where there is a circle
 
 
 def output_error(error: OSError, path: Path) -> OutputError:
@@ -60,8 +76,8 @@ def output_error(error: OSError, path: Path) -> OutputError:
     )
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    with staged(path) as temporary:
+def write_bytes(path: Path, content: bytes, *, follow: bool = False, private: bool = False) -> None:
+    with staged(path, follow=follow, private=private) as temporary:
         temporary.write_bytes(content)
 
 
@@ -116,13 +132,45 @@ def read_bounded(path: Path, *, limit: int) -> bytes:
         ValueError: the file is larger than limit.
         OSError: it cannot be read.
     """
-    with path.open("rb", buffering=0) as file:
+    with open_regular(path) as file:
         # No more than the size the file has, because Python sets aside what it is asked to read before it reads.
         content = file.read(min(os.fstat(file.fileno()).st_size, limit) + 1)
     if len(content) > limit:
         message = f"larger than {limit:,} bytes"
         raise ValueError(message)
     return content
+
+
+def parse_json(content: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """The value of a JSON document that may be hostile: as plain data, of bounded depth and number.
+
+    Raises:
+        ValueError: it is not JSON, or too deep, or of more parts than memory is for.
+    """
+    if content.count(b"[") + content.count(b"{") > MOST_HOLDERS or content.count(b",") > MOST_VALUES:
+        raise ValueError("too many parts")
+    try:
+        return json.loads(content)
+    except RecursionError as error:
+        raise ValueError("too deep") from error
+
+
+def open_regular(path: str | Path) -> io.FileIO:
+    """Open a file to be read, by the one door that everything of ours reads through.
+
+    A pipe or a device may keep whoever opens or reads it waiting for ever, or never end.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file.
+    """
+    handle = os.open(path, os.O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_BINARY)
+    mode = os.fstat(handle).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(handle, "rb", buffering=0)
+    os.close(handle)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    raise OSError(errno.EINVAL, "Not a regular file", os.fspath(path))
 
 
 def _umask() -> int:
@@ -143,6 +191,18 @@ def cache_folder() -> Path:
         return _system_folder()
     except RuntimeError as error:
         raise OSError(f"{error} Set {FOLDER_VARIABLE}.") from error
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, so that nobody else may look into them.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    for missing in [place for place in (*reversed(folder.parents), folder) if not place.exists()]:
+        missing.mkdir(mode=0o700, exist_ok=True)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fspath(folder))
 
 
 def _system_folder() -> Path:

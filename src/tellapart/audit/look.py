@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tellapart import files
 from tellapart.backbones.engine import thread_count
 from tellapart.data.decode import decode
 from tellapart.data.pillow import quiet_pillow
@@ -116,13 +118,13 @@ def _header(picture: Picture) -> Properties | None:
     if picture.row is not None:
         return None
     try:
-        with picture.file.open("rb") as file:
-            return _properties(file, picture.file.stat().st_size)
+        with files.open_regular(picture.file) as file:
+            return _properties(file, os.fstat(file.fileno()).st_size)
     except OSError:
         return None
 
 
-def _properties(file: io.BytesIO | io.BufferedReader, size: int) -> Properties | None:
+def _properties(file: io.BytesIO | io.FileIO, size: int) -> Properties | None:
     try:
         with quiet_pillow(), Image.open(file) as image:
             return Properties(

@@ -20,6 +20,9 @@ from tellapart.types import Features, Pixels
 PICTURES_PER_REQUEST = 4
 SMALL_SIDE = 64  # px; up to it a request costs more than what is computed in it
 SMALL_PICTURES_PER_REQUEST = 64
+# Beyond these a request works on one picture, and then on all cores at once: what it needs at one time stays bounded,
+# and the larger the picture the less there is to gain from several.
+MIDDLE_SIDE, LARGE_SIDE = 288, 512  # px
 REQUESTS_PER_THREAD = 2  # one at work, one waiting, so that a core never waits for Python
 PRECISIONS = ("bf16", "f16", "f32")
 Deliver = Callable[[Features], None]
@@ -28,6 +31,13 @@ Deliver = Callable[[Features], None]
 def thread_count() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def pictures_per_request(side: int) -> int:
+    """How many pictures go into one request, for squares of a side in pixels."""
+    if side <= SMALL_SIDE:
+        return SMALL_PICTURES_PER_REQUEST
+    return PICTURES_PER_REQUEST if side <= MIDDLE_SIDE else 1
 
 
 def native_precision() -> str:
@@ -44,19 +54,19 @@ class Engine:
         openvino = load_openvino()
         core = openvino.Core()
         side = backbone.preprocess.size
-        if pictures is None:
-            pictures = SMALL_PICTURES_PER_REQUEST if side <= SMALL_SIDE else PICTURES_PER_REQUEST
+        pictures = pictures or pictures_per_request(side)
         model = between(core.read_model(backbone.graph), entry=backbone.entry, outputs=backbone.outputs)
         model.reshape([pictures, side, side, 3])
         threads = thread_count()
+        streams = threads if side <= LARGE_SIDE else 1
         settings = {
             "INFERENCE_PRECISION_HINT": precision,
             "PERFORMANCE_HINT": "THROUGHPUT",
-            "NUM_STREAMS": str(threads),
+            "NUM_STREAMS": str(streams),
             "INFERENCE_NUM_THREADS": str(threads),
         }
         self._compiled = core.compile_model(model, "CPU", settings)
-        self._queue = openvino.AsyncInferQueue(self._compiled, REQUESTS_PER_THREAD * threads)
+        self._queue = openvino.AsyncInferQueue(self._compiled, REQUESTS_PER_THREAD * streams)
         self._failures: list[BaseException] = []
         # Not a method: the queue is invisible to Python's garbage collector, and a way back from it to this engine
         # would keep both, and the compiled base, for ever.

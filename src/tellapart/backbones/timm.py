@@ -11,7 +11,6 @@ Legend: N pictures, S side of the input, C channels, h w sides of a map.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -20,7 +19,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tellapart import files
 from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.engine import pictures_per_request
 from tellapart.backbones.export import check_against_torch, export_graph
+from tellapart.backbones.graph_check import check_graph
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import DataError, UsageError
 from tellapart.extras import load_safetensors, load_timm, load_torch
@@ -33,6 +34,8 @@ FOLDER: Final = "bases"
 FROM_HUB: Final = "hub"
 EARLIER_STAGES: Final = 3  # depths before the last layer
 LAST: Final = "last"
+LONGEST_DESCRIPTION: Final = 100_000  # bytes
+LARGEST_GRAPH: Final = 2_000_000_000  # bytes, as in a model file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +64,7 @@ def load_timm_backbone(name: str, *, size: int | None = None, weights: Path | No
 
 def _digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with files.open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         what = "there is no such file" if isinstance(error, FileNotFoundError) else "the weights cannot be read"
@@ -73,15 +76,28 @@ def _kept(name: str, *, weights: str, size: int | None) -> Backbone | None:
     version = _timm_version()
     for path in sorted(_folder().glob("*.json")):
         try:
-            found = Description(**json.loads(path.read_text(encoding="utf-8")))
-            graph = path.with_suffix(".onnx").read_bytes()
-        except (OSError, ValueError, TypeError):
+            found = Description(**files.parse_json(files.read_bounded(path, limit=LONGEST_DESCRIPTION)))
+            wanted = (found.name, found.weights, found.asked_size) == (name, weights, size)
+            if wanted and version in (None, found.timm):
+                return _checked(found, path.with_suffix(".onnx"))
+        except (OSError, ValueError, TypeError, AttributeError):
             continue
-        if (found.name, found.weights, found.asked_size) != (name, weights, size) or version not in (None, found.timm):
-            continue
-        if hashlib.sha256(graph).hexdigest() == found.sha256:
-            return _backbone(found, graph)
     return None
+
+
+def _checked(found: Description, path: Path) -> Backbone:
+    """A kept graph as a base, if it is what was written and may be run.
+
+    Raises:
+        OSError, ValueError, TypeError, AttributeError: it is not.
+    """
+    graph = files.read_bounded(path, limit=LARGEST_GRAPH)
+    if hashlib.sha256(graph).hexdigest() != found.sha256:
+        raise ValueError("it was changed")
+    backbone, side = _backbone(found, graph), found.size
+    pictures = pictures_per_request(side)
+    check_graph(graph, side=side, pictures=pictures, entry=backbone.entry, outputs=backbone.outputs)
+    return backbone
 
 
 def _made(name: str, *, size: int | None, weights: Path | None, source: str) -> Backbone:
@@ -111,9 +127,13 @@ def _made(name: str, *, size: int | None, weights: Path | None, source: str) -> 
         check_against_torch(
             backbone, lambda images: [part.numpy() for part in trunk(torch.from_numpy(images))[: len(widths)]]
         )
+    try:
+        files.make_private(_folder())
+    except OSError as error:
+        raise files.output_error(error, _folder()) from error
     path = _folder() / f"{hashlib.sha256(files.to_json(asdict(description)).encode()).hexdigest()[:16]}.onnx"
-    files.write_bytes(path, graph)
-    files.write_json(path.with_suffix(".json"), asdict(description))
+    files.write_bytes(path, graph, private=True)
+    files.write_bytes(path.with_suffix(".json"), files.to_json(asdict(description)).encode(), private=True)
     return backbone
 
 

@@ -6,7 +6,7 @@ Legend: N pictures, H W sides, D features, K classes.
 from __future__ import annotations
 
 import base64
-import binascii
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import Engine, native_precision
-from tellapart.backbones.openvino_runtime import load_openvino
+from tellapart.backbones.engine import Engine, native_precision, pictures_per_request
+from tellapart.backbones.graph_check import check_graph
 from tellapart.bundle.abstention import pack_abstention, read_abstention
 from tellapart.bundle.container import RETRAIN, parse_json, read_container
-from tellapart.bundle.graph import HEAD_BIAS, HEAD_WEIGHT, RESIZED, model_graph, used_depths
+from tellapart.bundle.graph import HEAD_BIAS, HEAD_WEIGHT, OUTPUTS, RESIZED, model_graph, used_depths
 from tellapart.bundle.self_test import draw_cards, to_png
 from tellapart.classifier import Classifier
 from tellapart.data.preprocess import Preprocess
@@ -36,6 +36,9 @@ TOLERANCE: Mapping[str, float] = {"f32": 0.005, "f16": 0.02, "bf16": 0.09}
 HEAD_TOLERANCE = 1e-4  # of logits (relative to the largest) and probabilities from given features: only rounding
 FEATURES = np.dtype("<f2")  # how features stand in check.json
 GRAPH, CARD, WEIGHTS = "model.onnx", "README.md", "weights.safetensors"
+PNG_START = b"\x89PNG\r\n\x1a\n"
+LARGEST_CARD = 1024  # pixels; the largest of ours has 450
+TEMPERATURES = (1e-3, 1e3)  # calibration stays within 1/20 and 20
 MOST_CARDS = 16  # what a file from elsewhere may ask to be computed at once
 
 
@@ -99,7 +102,7 @@ def read_bundle(path: Path, *, precision: str | None = None) -> tuple[Bundle, En
     bundle = assemble(manifest, members, path)
     try:
         engine = Engine(bundle.classifier.base, precision=precision or native_precision())
-    except (RuntimeError, KeyError) as error:
+    except (RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
         raise ModelFileError("model.onnx cannot be run", where=path, hint=RETRAIN) from error
     self_check(bundle, engine, path=path)
     return bundle, engine
@@ -108,8 +111,6 @@ def read_bundle(path: Path, *, precision: str | None = None) -> tuple[Bundle, En
 def assemble(manifest: Mapping[str, Any], members: Mapping[str, bytes], path: Path) -> Bundle:
     """The values of a model file from its manifest and members, each of them checked for type and size."""
     graph = members["model.onnx"]
-    if b"location" in graph:  # the key under which ONNX refers to weights in other files, which none of ours has
-        raise ModelFileError("model.onnx refers to files outside the model file", where=path, hint=RETRAIN)
     try:
         classes = _class_names(manifest["classes"])
         base = Backbone(
@@ -121,11 +122,15 @@ def assemble(manifest: Mapping[str, Any], members: Mapping[str, bytes], path: Pa
             entry=RESIZED,
         )
         temperature = _number(manifest["temperature"])
-        head = read_head(graph, features=base.width, classes=len(classes))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise ModelFileError("model.json and model.onnx do not fit together", where=path, hint=RETRAIN) from error
-    if not (np.isfinite(temperature) and temperature > 0):
-        raise ModelFileError("the temperature in model.json is no positive number", where=path, hint=RETRAIN)
+        raise ModelFileError(
+            "something in model.json is missing or makes no sense", where=path, hint=RETRAIN
+        ) from error
+    low, high = TEMPERATURES
+    if not low <= temperature <= high:  # nor where it is no number
+        what = f"the temperature in model.json is none from {low:g} to {high:g}"
+        raise ModelFileError(what, where=path, hint=RETRAIN)
+    head = read_head(base, class_count=len(classes), path=path)
     last, selected = base.depths[-1], manifest.get("selected")
     classifier = Classifier(
         classes=classes,
@@ -139,23 +144,27 @@ def assemble(manifest: Mapping[str, Any], members: Mapping[str, bytes], path: Pa
     return Bundle(classifier=classifier, manifest=manifest, members=members)
 
 
-def read_head(graph: bytes, *, features: int, classes: int) -> LinearHead:
-    """The linear head inside a graph.
+def read_head(base: Backbone, *, class_count: int, path: Path) -> LinearHead:
+    """The linear head inside the graph of a model file, which is looked at here before any engine does.
 
     Raises:
-        ValueError: the graph cannot be read, or its head has another shape than the manifest says.
+        ModelFileError: the graph is damaged, holds what no net of ours does, would take too much time or memory, or has
+            a head of another shape than the manifest says.
     """
+    size = base.preprocess.size
     try:
-        model = load_openvino().Core().read_model(graph)
-    except RuntimeError as error:
-        raise ValueError("model.onnx cannot be read") from error
-    constants = {
-        node.get_friendly_name(): node.data for node in model.get_ordered_ops() if node.get_type_name() == "Constant"
-    }
-    weight, bias = (np.array(constants[name], np.float32) for name in (HEAD_WEIGHT, HEAD_BIAS))
-    if weight.shape != (features, classes) or bias.shape != (classes,):
-        raise ValueError(f"the head is {weight.shape}, not {(features, classes)}")
-    return LinearHead(weight=weight, bias=bias, start=0, stop=features)
+        graph = check_graph(
+            base.graph, side=size, pictures=pictures_per_request(size), entry=base.entry, outputs=OUTPUTS
+        )
+        weight, bias = (np.array(graph.tensors[name].values, np.float32) for name in (HEAD_WEIGHT, HEAD_BIAS))
+        if weight.shape != (base.width, class_count) or bias.shape != (class_count,):
+            raise ValueError(f"the head is {weight.shape}, not {(base.width, class_count)}")  # noqa: TRY301
+    except KeyError as error:
+        raise ModelFileError("model.onnx has no head", where=path, hint=RETRAIN) from error
+    except ValueError as error:
+        what = f"model.json and model.onnx do not fit together ({error})"
+        raise ModelFileError(what, where=path, hint=RETRAIN) from error
+    return LinearHead(weight=weight, bias=bias, start=0, stop=base.width)
 
 
 def check_cards(classifier: Classifier) -> dict[str, Any]:
@@ -191,13 +200,13 @@ def self_check(bundle: Bundle, engine: Engine, *, path: Path) -> float:
     check = parse_json(bundle.members["check.json"], what="check.json", path=path)
     try:
         cards = check["cards"][:MOST_CARDS]
-        pictures = [base64.b64decode(card["png"], validate=True) for card in cards]
+        pictures = [card_bytes(card["png"]) for card in cards]
         kept = [base64.b64decode(card["features"], validate=True) for card in cards]
         features = np.stack([np.frombuffer(row, FEATURES) for row in kept])
         apart = feature_distance(classifier, engine.run(prepare_cards(classifier, pictures)), features)
         stated = [np.array([card[name] for card in cards], np.float64) for name in ("logits", "probabilities")]
         head = max(map(largest_difference, answers_of(classifier, features), stated))
-    except (KeyError, TypeError, ValueError, binascii.Error, PictureError, RuntimeError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, PictureError, RuntimeError, MemoryError) as error:
         raise ModelFileError("the self-check in the model file cannot be run", where=path, hint=RETRAIN) from error
     if check.get("classes") != list(classifier.classes) or not head <= HEAD_TOLERANCE:
         raise ModelFileError("model.json or the head was changed after training", where=path, hint=RETRAIN)
@@ -205,6 +214,22 @@ def self_check(bundle: Bundle, engine: Engine, *, path: Path) -> float:
         what = f"the model file gives other answers here than where it was made (off by {apart:.3f})"
         raise ModelFileError(what, where=path, hint="Do not use it; train it again on this machine.")
     return apart
+
+
+def card_bytes(encoded: str) -> bytes:
+    """The bytes of a test card, a small PNG, from how it stands in check.json.
+
+    Raises:
+        ValueError: it is no PNG, or not small.
+    """
+    content = base64.b64decode(encoded, validate=True)
+    if (
+        content[:8] != PNG_START
+        or content[12:16] != b"IHDR"
+        or max(struct.unpack(">2L", content[16:24])) > LARGEST_CARD
+    ):
+        raise ValueError("a test card that is no small PNG")
+    return content
 
 
 def answers_of(classifier: Classifier, features: NDArray[np.float16]) -> tuple[NDArray[np.float64], Probabilities]:
@@ -235,9 +260,9 @@ def largest_difference(given: NDArray[np.float64], expected: NDArray[np.float64]
     """The largest difference between arrays [N, K], relative to what is expected where that is above 1.
 
     Raises:
-        ValueError: they are of different shapes, or something is expected that is no number.
+        ValueError: they are of different shapes, or something is given or expected that is no number.
     """
-    if expected.shape != given.shape or not np.isfinite(expected).all():
+    if expected.shape != given.shape or not np.isfinite(expected).all() or not np.isfinite(given).all():
         raise ValueError(f"values of shape {expected.shape}, not {given.shape}, or not finite")
     return float(np.abs(given - expected).max() / max(1.0, np.abs(expected).max()))
 

@@ -7,12 +7,12 @@ than its bound, deflate (and with it zip bombs) is refused, and JSON is plain da
 from __future__ import annotations
 
 import hashlib
-import json
+import os
 import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from tellapart import files
 from tellapart.errors import ModelFileError
@@ -23,12 +23,13 @@ FAMILIAR = "familiar.f16"
 # Largest size of each member in bytes; nothing else may be inside.
 MEMBERS: Mapping[str, int] = {
     MANIFEST: 16_000_000,
-    "model.onnx": 2_000_000_000,
+    "model.onnx": 1_600_000_000,
     "check.json": 16_000_000,
     "README.md": 1_000_000,
     FAMILIAR: 64_000_000,
-    "weights.safetensors": 4_000_000_000,
+    "weights.safetensors": 1_600_000_000,
 }
+LONGEST_DIRECTORY = 64_000  # bytes of the table of contents; that of ours takes some 400
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # the same content is the same bytes, whenever it is written
 RETRAIN = "Train it again, or copy it once more from where it came."
 
@@ -51,11 +52,14 @@ def read_container(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
         ModelFileError: it is missing, no zip, cut short, of a newer schema, or something in it was changed.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with files.open_regular(path) as file, zipfile.ZipFile(_with_short_directory(file)) as archive:
             entries = archive.infolist()
+            if len(entries) > len(MEMBERS):
+                raise ModelFileError("more members than a model file has", where=path, hint=RETRAIN)
             if len({entry.filename for entry in entries}) < len(entries):
                 raise ModelFileError("the same member twice in the model file", where=path, hint=RETRAIN)
-            members = {entry.filename: _read_member(archive, entry, path) for entry in entries}
+            room = os.fstat(file.fileno()).st_size
+            members = {entry.filename: _read_member(archive, entry, room=room, path=path) for entry in entries}
     except FileNotFoundError as error:
         raise ModelFileError("no such model file", where=path, hint="`tellapart train DATA` makes one.") from error
     except IsADirectoryError as error:
@@ -67,6 +71,8 @@ def read_container(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     # NotImplementedError is what zipfile raises for a compression or a version of the format that it does not know.
     except (zipfile.BadZipFile, struct.error, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
         raise ModelFileError("not a model file, or cut short", where=path, hint=RETRAIN) from error
+    except MemoryError as error:
+        raise ModelFileError("there is too little memory for the model file", where=path, hint=RETRAIN) from error
     if MANIFEST not in members:
         raise ModelFileError(f"no {MANIFEST} in the model file", where=path, hint=RETRAIN)
     manifest = _parse_manifest(members.pop(MANIFEST), path)
@@ -74,22 +80,48 @@ def read_container(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     return manifest, members
 
 
+def _with_short_directory(file: BinaryIO) -> BinaryIO:
+    """The same file, if what it says of its own table of contents is short: Python reads that as a whole.
+
+    Where the end of the table stands is fixed for a file without a comment, which ours are; see the records "end of
+    central directory" and its ZIP64 kin in PKWARE's APPNOTE, 4.3.14 to 4.3.16.
+
+    Raises:
+        zipfile.BadZipFile: it is too long, or not at the end.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 98))
+    tail = file.read()
+    end = tail[-22:]
+    if len(end) < 22 or end[:4] != b"PK\x05\x06" or end[20:] != b"\0\0":
+        raise zipfile.BadZipFile("no end of a table of contents")
+    length = struct.unpack("<L", end[12:16])[0]
+    if tail[-42:-38] == b"PK\x06\x07":
+        record = tail[-98:-42]
+        if record[:4] != b"PK\x06\x06":
+            raise zipfile.BadZipFile("no end of a table of contents")
+        length = struct.unpack("<Q", record[40:48])[0]
+    if length > LONGEST_DIRECTORY:
+        raise zipfile.BadZipFile("too long a table of contents")
+    return file
+
+
 def parse_json(content: bytes, *, what: str, path: Path) -> dict[str, Any]:
     """A JSON object, or a ModelFileError that says what is not one."""
     try:
-        document = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        document = files.parse_json(content)
+    except (ValueError, MemoryError) as error:
         raise ModelFileError(f"{what} in the model file is not JSON", where=path, hint=RETRAIN) from error
     if not isinstance(document, dict):
         raise ModelFileError(f"{what} in the model file is not a JSON object", where=path, hint=RETRAIN)
     return document
 
 
-def _read_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> bytes:
+def _read_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, *, room: int, path: Path) -> bytes:
     bound = MEMBERS.get(entry.filename)
     if bound is None:
         raise ModelFileError(f"{entry.filename!r} does not belong in a model file", where=path, hint=RETRAIN)
-    if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > min(bound, path.stat().st_size):
+    if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > min(bound, room):
         raise ModelFileError(f"{entry.filename} is not stored as a model file stores it", where=path, hint=RETRAIN)
     return archive.read(entry)
 

@@ -50,7 +50,7 @@ def predict(
     else:
         from tellapart.files import write_bytes
 
-        write_bytes(out, to_utf8(text))
+        write_bytes(out, to_utf8(text), follow=True)
 
 
 def format_of(out: Path | None) -> str:

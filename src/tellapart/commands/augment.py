@@ -54,7 +54,7 @@ def augment_grid(
         raise UsageError(f"count must be from 1 to {MOST}", where=str(count))
     original = square(image, size=size)
     versions = [augment(original, augmentation=augmentation, seed=seed, epoch=epoch, index=0) for epoch in range(count)]
-    write_png(out, tile([original, *versions]))
+    write_png(out, tile([original, *versions]), follow=True)
     return out
 
 

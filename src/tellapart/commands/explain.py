@@ -92,7 +92,7 @@ def explain(
 
 def default_folder(model: Path) -> Path:
     """Where the sheets go if nobody says: explained/ and the name of the run, or of a model file renamed."""
-    return Path("explained") / (model.resolve().parent.name if model.name == MODEL else model.stem)
+    return Path("explained") / (files.real(model).parent.name if model.name == MODEL else model.stem)
 
 
 def without_sheets(index: Index, out: Path) -> Index:
@@ -101,11 +101,11 @@ def without_sheets(index: Index, out: Path) -> Index:
     Raises:
         DataError: nothing is left.
     """
-    folder = out.resolve()
+    folder = files.real(out)
     pictures = tuple(
         picture
         for picture in index.pictures
-        if not picture.path.endswith(ENDING) or picture.file.resolve().parent != folder
+        if not picture.path.endswith(ENDING) or files.real(picture.file).parent != folder
     )
     if not pictures:
         raise DataError("these are explanations, and no pictures to explain", where=out)
@@ -142,7 +142,7 @@ def check_replaceable(path: Path) -> None:
     if not path.exists() and not path.is_symlink():
         return
     try:
-        with Image.open(path, formats=["PNG"]) as image:
+        with files.open_regular(path) as file, Image.open(file, formats=["PNG"]) as image:
             if image.info.get("Software") == MARK:
                 return
     except (OSError, ValueError, SyntaxError):

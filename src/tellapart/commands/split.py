@@ -78,7 +78,7 @@ def split(
     index = index if group_by is None else declare_groups(index, group_by)
     if link and index.arrays:
         raise UsageError("pictures inside IDX files cannot be linked to", where=data, hint="Leave --link out.")
-    if out.resolve().is_relative_to(data.resolve()) and data.is_dir():
+    if files.real(out).is_relative_to(files.real(data)) and data.is_dir():
         raise UsageError("the new set would lie inside the old one", where=out, hint="Choose a folder outside it.")
     check_names(index)
     base = load_backbone(BASE) if near else None
@@ -115,9 +115,15 @@ def check_names(index: Index) -> None:
 def check_place(out: Path, targets: set[Path]) -> None:
     """Stop where OUT holds files of another draw: a picture could then be in train and in test.
 
+    Nor is anything written or removed through a link in OUT, which leads out of it.
+
     Raises:
-        OutputError: it does.
+        OutputError: it does, or one of its folders is a link.
     """
+    for folder in sorted({*(out / name for name in SPLITS), *(target.parent for target in targets)}):
+        if folder.is_symlink():
+            hint = "Choose an empty folder; nothing was changed."
+            raise OutputError("a link is where a folder has to be", where=folder, hint=hint)
     for name in SPLITS:
         for found in sorted((out / name).rglob("*")):
             if not found.is_dir() and found not in targets and not found.name.startswith(files.STAGED_PREFIX):
@@ -198,7 +204,7 @@ def copy_file(source: Path, target: Path) -> None:
         OutputError: the target cannot be written.
     """
     try:
-        opened = source.open("rb")
+        opened = files.open_regular(source)
     except OSError as error:
         reason = (error.strerror or "cannot be read").lower()
         hint = "Make it readable or take it out, then run it again."
@@ -211,7 +217,11 @@ def is_same(picture: Picture, target: Path, index: Index) -> bool:
     """Whether a file that is there already is the one that `put` would make."""
     if picture.row is None:
         return filecmp.cmp(picture.file, target, shallow=False)
-    return png_bytes(index.arrays[picture.file][picture.row]) == target.read_bytes()
+    expected = png_bytes(index.arrays[picture.file][picture.row])
+    try:
+        return expected == files.read_bounded(target, limit=len(expected))
+    except (OSError, ValueError):
+        return False
 
 
 def make_link(source: Path, target: Path) -> None:
@@ -222,6 +232,6 @@ def make_link(source: Path, target: Path) -> None:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(source.resolve())
+        target.symlink_to(files.real(source))
     except OSError as error:
         raise files.output_error(error, target) from error

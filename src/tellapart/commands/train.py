@@ -99,7 +99,7 @@ def train(
 
 def place_of(data: Path) -> str:
     """Where the data is, in UTF-8: as the links to it are called where what they lead to is called otherwise."""
-    places = [str(data.resolve()), str(data.absolute())]
+    places = [str(files.real(data)), str(data.absolute())]
     return next((place for place in places if is_utf8(place)), written(places[0]))
 
 

@@ -12,9 +12,9 @@ from PIL import Image
 from tellapart import files
 
 
-def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write uint8 [H, W] (grey) or [H, W, 3] (RGB) as a PNG file."""
-    files.write_bytes(path, png_bytes(pixels))
+def write_png(path: Path, pixels: NDArray[np.uint8], *, follow: bool = False) -> None:
+    """Write uint8 [H, W] (grey) or [H, W, 3] (RGB) as a PNG file; follow as `files.staged` has it."""
+    files.write_bytes(path, png_bytes(pixels), follow=follow)
 
 
 def png_bytes(pixels: NDArray[np.uint8]) -> bytes:

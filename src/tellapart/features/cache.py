@@ -14,7 +14,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -24,12 +26,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.errors import OutputError
-from tellapart.files import FOLDER_VARIABLE, cache_folder, output_error
+from tellapart.errors import OutputError, UsageError
+from tellapart.files import FOLDER_VARIABLE, cache_folder, make_private, output_error, real
 
 LIMIT_VARIABLE = "TELLAPART_CACHE_LIMIT_MB"
 DEFAULT_LIMIT = 5_000_000_000  # bytes; about 800,000 pictures of lite0
+LIMIT, SHOWN = re.compile(r"-?[0-9]{1,9}"), 40
 FILE_NAME = "features.sqlite"
+SUFFIXES = ("", "-wal", "-shm", "-journal")  # of the files of one store
+LONGEST = 16_000_000  # bytes of a value; a row and all that is kept with it take some 40,000
+PATIENCE = 2.0  # seconds in which a store must have said what tables it has
+STEPS = 10_000  # of SQLite between two looks at the clock
 EVICTED_SHARE = 0.25
 REFRESH_AFTER = 86_400  # seconds; how stale a "last used" time may be
 CHECK_BYTES = 16
@@ -50,7 +57,16 @@ EVICTION = """
         select key from entry order by used limit 1 + cast(? * (select count(*) from entry) as integer)
     )
 """
+# All that SQLite's own table of contents may list, each white space a blank.
+CONTENTS = {
+    ("table", "entry", " ".join(TABLE.split()).replace("create table if not exists", "CREATE TABLE")),
+    ("index", "sqlite_autoindex_entry_1", None),
+}
 HalfRow = NDArray[np.float16]  # [D]
+
+
+class ForeignStoreError(sqlite3.DatabaseError):
+    """A store that no version of ours has made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +89,17 @@ class CacheStatus:
 
 
 def cache_limit() -> int:
-    """The size in bytes that the cache keeps below: TELLAPART_CACHE_LIMIT_MB, else 5 GB."""
-    chosen = os.environ.get(LIMIT_VARIABLE, "")
-    return int(chosen) * 1_000_000 if chosen.isdecimal() else DEFAULT_LIMIT
+    """The size in bytes that the cache keeps below: TELLAPART_CACHE_LIMIT_MB, else, or where that is below 0, 5 GB.
+
+    Raises:
+        UsageError: the variable is no whole number of megabytes.
+    """
+    chosen = os.environ.get(LIMIT_VARIABLE, "").strip() or "-1"
+    if not LIMIT.fullmatch(chosen):
+        hint = "Set it to a whole number of megabytes, for example 5000, or leave it out."
+        shown = chosen if len(chosen) <= SHOWN else f"{chosen[:SHOWN]}…"
+        raise UsageError(f"{LIMIT_VARIABLE} is no whole number of megabytes", where=shown, hint=hint)
+    return int(chosen) * 1_000_000 if int(chosen) >= 0 else DEFAULT_LIMIT
 
 
 def entry_key(content_digest: bytes, *parts: str) -> bytes:
@@ -152,7 +176,8 @@ def open_cache(folder: Path | None = None) -> Iterator[FeatureCache]:
         OSError, sqlite3.Error: it cannot be opened or made here.
     """
     path = (folder or cache_folder()) / FILE_NAME
-    path.parent.mkdir(parents=True, exist_ok=True)
+    limit = cache_limit()
+    make_private(path.parent)
     try:
         connection = _connect(path)
     except sqlite3.Error as error:
@@ -160,7 +185,7 @@ def open_cache(folder: Path | None = None) -> Iterator[FeatureCache]:
             raise
         remove_store(path)
         connection = _connect(path)
-    cache = FeatureCache(connection, path=path, limit=cache_limit())
+    cache = FeatureCache(connection, path=path, limit=limit)
     try:
         yield cache
     finally:
@@ -169,12 +194,20 @@ def open_cache(folder: Path | None = None) -> Iterator[FeatureCache]:
 
 def remove_store(path: Path) -> None:
     """Remove a store and the files that belong to it, whatever state they are in."""
-    for file in _files(path):
-        file.unlink(missing_ok=True)
+    for suffix in SUFFIXES:
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def _files(path: Path) -> list[Path]:
-    return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
+def _drop_strange(path: Path) -> None:
+    """Remove links, pipes and devices from where the files of a store belong: SQLite would wait for or write to them.
+
+    Raises:
+        OSError: one cannot be removed.
+    """
+    for file in (path.with_name(path.name + suffix) for suffix in SUFFIXES):
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISREG(mode := file.lstat().st_mode) and not stat.S_ISDIR(mode):
+                file.unlink()
 
 
 def cache_status(folder: Path | None = None) -> CacheStatus:
@@ -183,13 +216,20 @@ def cache_status(folder: Path | None = None) -> CacheStatus:
     Raises:
         OutputError: it cannot be opened.
     """
-    path = (folder or cache_folder()) / FILE_NAME
     try:
-        entries = _count(path) if path.exists() else 0
-        size = sum(file.stat().st_size for file in _files(path) if file.exists())
+        return _status(folder)
     except (OSError, sqlite3.Error) as error:
         hint = f"Choose another folder with {FOLDER_VARIABLE}."
         raise OutputError(f"the feature cache cannot be used ({error})", hint=hint) from error
+
+
+def _status(folder: Path | None) -> CacheStatus:
+    path = (folder or cache_folder()) / FILE_NAME
+    kept = [path.with_name(path.name + suffix) for suffix in SUFFIXES]
+    there = [file for file in kept if os.path.lexists(file)]
+    strange = any(not stat.S_ISREG(file.lstat().st_mode) for file in there)
+    entries = 0 if path not in there else None if strange else _count(path)
+    size = sum(file.lstat().st_size for file in there)
     return CacheStatus(folder=path.parent, entries=entries, size=size, limit=cache_limit())
 
 
@@ -197,9 +237,10 @@ def _count(path: Path) -> int | None:
     """How many entries a store has, by a connection that cannot write; None where it is damaged."""
     # Where nobody has the store open there is no log beside it, and reading it as it lies puts none there.
     mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
-    address = f"{path.resolve().as_uri()}?{mode}"
+    address = f"{real(path).as_uri()}?{mode}"
     try:
         with contextlib.closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS)) as connection:
+            _check_contents(connection)
             return int(connection.execute("select count(*) from entry").fetchone()[0])
     except sqlite3.Error as error:
         if not _is_damage(error):
@@ -218,8 +259,12 @@ def clear_cache(folder: Path | None = None) -> CacheStatus:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    _drop_strange(path)
+    with contextlib.suppress(OSError):  # so that it is nobody else's to read, as then are the files beside it
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level="IMMEDIATE")
     try:
+        _check_contents(connection)
         _write_ahead(connection)
         connection.execute("pragma synchronous = normal")
         connection.execute(TABLE)
@@ -228,6 +273,29 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _check_contents(connection: sqlite3.Connection) -> None:
+    """See that a store has our one table, or nothing: a view or a trigger in one from elsewhere would be run.
+
+    Raises:
+        sqlite3.Error: it has something else, or is damaged.
+    """
+    until = time.monotonic() + PATIENCE
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
+    connection.execute("pragma trusted_schema = off")
+    connection.set_progress_handler(lambda: int(time.monotonic() > until), STEPS)
+    try:
+        found = connection.execute("select type, name, sql from sqlite_master limit 3").fetchall()
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE == sqlite3.SQLITE_INTERRUPT:
+            raise ForeignStoreError("its table of contents does not end") from error
+        raise
+    finally:
+        connection.set_progress_handler(None, 0)
+    listed = {(kind, name, None if sql is None else " ".join(str(sql).split())) for kind, name, sql in found}
+    if found and listed != CONTENTS:
+        raise ForeignStoreError("it has other tables than ours")
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
@@ -246,7 +314,7 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 
 def _is_damage(error: sqlite3.Error) -> bool:
     """Whether the store itself is broken; a full disk, a lock or missing rights leave it whole."""
-    return getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE in DAMAGE_CODES
+    return isinstance(error, ForeignStoreError) or getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE in DAMAGE_CODES
 
 
 def _record(item: tuple[bytes, Entry]) -> tuple[bytes, int, bytes, bytes, bytes]:

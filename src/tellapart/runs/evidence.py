@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.scan import scan
-from tellapart.errors import TellapartError
 from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.report import choose
 from tellapart.report.evidence import Evidence, SuspectCard
@@ -54,17 +52,6 @@ def gather(folder: Path, metrics: RunMetrics, *, index: Index | str, analysis: M
         shots=shots,
         without=without,
     )
-
-
-def find_pictures(data: str | None) -> Index | str:
-    """Index the data of a run again, or say why that cannot be done, as a clause."""
-    if not data:
-        return "the run does not say where its data was; --data names it"
-    try:
-        return scan(Path(data))
-    except (TellapartError, OSError) as error:
-        reason = error.what if isinstance(error, TellapartError) else str(error.strerror)
-        return f"the data is no longer where it was ({reason}: {data}); --data names another place"
 
 
 def suspect_cards(analysis: Mapping[str, Any], classes: Sequence[str]) -> tuple[SuspectCard, ...] | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,9 +63,29 @@ def claim_run(folder: Path, *, force: bool) -> None:
     except OSError as error:
         raise files.output_error(error, folder) from error
     files.write_text(folder / LOG, LOG_START)
-    for leftover in folder.glob(f"{files.STAGED_PREFIX}*"):
-        if leftover.name != LOCK:
-            leftover.unlink(missing_ok=True)
+    try:
+        for leftover in folder.glob(f"{files.STAGED_PREFIX}*"):
+            if leftover.name != LOCK:
+                leftover.unlink(missing_ok=True)
+        drop_links(folder / WORK)
+    except OSError as error:
+        raise files.output_error(error, folder) from error
+
+
+def drop_links(folder: Path) -> None:
+    """Remove every link, pipe and device from a folder of our own, and the folder itself where it is a link.
+
+    A run that came from elsewhere may hold them, and what is kept while training is written and read by name.
+
+    Raises:
+        OSError: one cannot be removed.
+    """
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        folder.unlink()
+    for place, inner, names in os.walk(folder):
+        for path in (Path(place, name) for name in (*inner, *names)):
+            if not (stat.S_ISDIR(mode := path.lstat().st_mode) or stat.S_ISREG(mode)):
+                path.unlink()
 
 
 def open_run(folder: Path) -> None:
@@ -82,7 +104,7 @@ def open_run(folder: Path) -> None:
 def is_run(folder: Path) -> bool:
     """Whether a run was begun here: run.log is the first file of a run, and starts with a line of its own."""
     try:
-        with (folder / LOG).open("rb") as log:
+        with files.open_regular(folder / LOG) as log:
             return log.read(len(LOG_START)) == LOG_START.encode()
     except OSError:
         return False
@@ -94,7 +116,7 @@ def check_outside(folder: Path, data: Path) -> None:
     Raises:
         OutputError: it is inside.
     """
-    if data.is_dir() and folder.resolve().is_relative_to(data.resolve()):
+    if data.is_dir() and files.real(folder).is_relative_to(files.real(data)):
         raise OutputError("the folder to write to lies inside the data", where=folder, hint="Choose another with -o.")
 
 

@@ -12,8 +12,9 @@ from tellapart.report.figures import load_matplotlib, write_figures
 from tellapart.report.page import write_report
 from tellapart.runs import folder as run_folder
 from tellapart.runs.analysis import try_to_analyse
-from tellapart.runs.evidence import find_pictures, gather
+from tellapart.runs.evidence import gather
 from tellapart.runs.read import read_metrics
+from tellapart.runs.whereabouts import find_pictures
 from tellapart.types import Index
 
 
@@ -36,7 +37,7 @@ def rewrite_report(
     if figures is not None:
         load_matplotlib()
     metrics = read_metrics(run)
-    index = find_pictures(str(data) if data else metrics.data_path)
+    index = find_pictures(run, metrics, named=data, progress=progress)
     if isinstance(index, str):
         progress.note(f"The report has no pictures: {index}.")
     analysis = try_to_analyse(run, metrics, index=index, progress=progress)

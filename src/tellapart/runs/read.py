@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -22,6 +22,9 @@ from tellapart.runs import folder as run_folder
 from tellapart.shape import COUNT, NULL, NUMBER, misfit
 
 LARGEST_TABLE = 2_000_000_000  # bytes; the predictions of a million pictures of a hundred classes take about 1 GB
+LONGEST_LINE = 8_000_000  # characters; a thousand classes take about 10,000
+LARGEST_HISTORY, MOST_EPOCHS = 64_000_000, 200_000  # bytes, rows
+LARGEST_MODEL = 3_300_000_000  # bytes; what `bundle.container` lets a model file have
 LARGEST_JSON = 256_000_000  # bytes; the metrics of a thousand classes take about 8 MB
 ANALYSIS_SCHEMA = 1
 POINT = {"n": COUNT, "accuracy": SURE_SHARE, "per_class": [{"class": str, "recall": SHARE}]}
@@ -66,11 +69,11 @@ def read_metrics(run: Path) -> RunMetrics:
     """
     source = run / run_folder.METRICS
     try:
-        document = json.loads(files.read_bounded(source, limit=LARGEST_JSON))
+        document = files.parse_json(files.read_bounded(source, limit=LARGEST_JSON))
     except OSError as error:
         hint = "`tellapart train DATA -o RUN` makes one."
         raise DataError("no finished run in this folder", where=run, hint=hint) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DataError("metrics.json is not JSON", where=source, hint=AGAIN) from error
     return RunMetrics.from_json(document, where=source)
 
@@ -78,8 +81,8 @@ def read_metrics(run: Path) -> RunMetrics:
 def read_analysis(run: Path) -> dict[str, Any]:
     """RUN/analysis.json where it is about the very model of the run; {} where there is none that can be used."""
     try:
-        known = json.loads(files.read_bounded(run / run_folder.ANALYSIS, limit=LARGEST_JSON))
-    except (OSError, ValueError, RecursionError):
+        known = files.parse_json(files.read_bounded(run / run_folder.ANALYSIS, limit=LARGEST_JSON))
+    except (OSError, ValueError):
         return {}
     if misfit(known, ANALYSIS) is not None or known["schema"] != ANALYSIS_SCHEMA:
         return {}
@@ -89,7 +92,9 @@ def read_analysis(run: Path) -> dict[str, Any]:
 def model_digest(run: Path) -> str | None:
     """sha256 of the model file; None where there is none."""
     try:
-        with (run / run_folder.MODEL).open("rb") as file:
+        with files.open_regular(run / run_folder.MODEL) as file:
+            if os.fstat(file.fileno()).st_size > LARGEST_MODEL:
+                return None
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
@@ -102,11 +107,12 @@ def read_splits(run: Path) -> list[SplitRow]:
         DataError: it is not what a run writes.
     """
     path = run / run_folder.SPLIT
-    rows = list(read_rows(path))
-    if any(len(row) < OLD_COLUMNS for row in rows):
-        raise DataError("split.csv does not fit the run", where=path, hint=AGAIN)
-    names = [field.name for field in fields(SplitRow)]
-    return [SplitRow(**dict(zip(names, row, strict=False))) for row in rows]
+    names, rows = [field.name for field in fields(SplitRow)], []
+    for row in read_rows(path):
+        if len(row) < OLD_COLUMNS:
+            raise DataError("split.csv does not fit the run", where=path, hint=AGAIN)
+        rows.append(SplitRow(**dict(zip(names, row, strict=False))))
+    return rows
 
 
 def read_answers(run: Path, classes: Sequence[str]) -> list[Answer]:
@@ -153,38 +159,53 @@ def read_ledger(run: Path) -> Iterator[tuple[str, str]]:
 
 
 def read_rows(path: Path) -> Iterator[list[str]]:
-    """The rows of a CSV file of ours without its header; none where there is no such file."""
-    text = read_text(path)
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    """The rows of a CSV file of ours without its header; none where there is no such file.
+
+    Raises:
+        DataError: it cannot be read, or is not what a run writes.
+    """
     try:
-        if text and next(rows, [])[:1] != ["path"]:
-            raise DataError(f"{path.name} has other columns than a run writes", where=path, hint=AGAIN)
-        yield from rows
-    except csv.Error as error:
+        with files.open_regular(path) as file:
+            if os.fstat(file.fileno()).st_size > LARGEST_TABLE:
+                raise ValueError(f"larger than {LARGEST_TABLE:,} bytes")  # noqa: TRY301  said below with the path
+            text = io.TextIOWrapper(io.BufferedReader(file), "utf-8", errors="surrogateescape", newline="")
+            rows = csv.reader(bounded_lines(text), strict=True)
+            header = next(rows, None)
+            if header is not None and header[:1] != ["path"]:
+                raise DataError(f"{path.name} has other columns than a run writes", where=path, hint=AGAIN)
+            yield from rows
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{path.name} cannot be read ({error})", where=path, hint=AGAIN) from error
 
 
+def bounded_lines(text: io.TextIOWrapper) -> Iterator[str]:
+    """The lines of a text, none of them endless.
+
+    Raises:
+        ValueError: one is.
+    """
+    while line := text.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE:
+            raise ValueError(f"a line of more than {LONGEST_LINE:,} characters")
+        yield line
+
+
 def read_history(run: Path) -> Iterator[Mapping[str, Any]]:
-    """The rows of RUN/history.jsonl."""
-    path = run / run_folder.HISTORY
-    for line in read_text(path).splitlines():
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError("history.jsonl is not JSON Lines", where=path, hint=AGAIN) from error
-        if isinstance(row, dict):
-            yield row
-
-
-def read_text(path: Path) -> str:
-    """A file of a run as text; "" where it is missing.
+    """The rows of RUN/history.jsonl; none where there is no such file.
 
     Raises:
         DataError: it is there and cannot be read.
     """
+    path = run / run_folder.HISTORY
     try:
-        return files.read_bounded(path, limit=LARGEST_TABLE).decode("utf-8", errors="surrogateescape")
+        lines = files.read_bounded(path, limit=LARGEST_HISTORY).splitlines()
+        if len(lines) > MOST_EPOCHS:
+            raise ValueError(f"more than {MOST_EPOCHS:,} rows")  # noqa: TRY301  said below with the path
+        rows = [files.parse_json(line) for line in lines]
     except FileNotFoundError:
-        return ""
+        return
     except (OSError, ValueError) as error:
-        raise DataError(f"{path.name} cannot be read ({error})", where=path, hint=AGAIN) from error
+        raise DataError(f"history.jsonl is not JSON Lines ({error})", where=path, hint=AGAIN) from error
+    yield from (row for row in rows if isinstance(row, dict))

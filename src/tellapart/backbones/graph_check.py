@@ -1,0 +1,165 @@
+"""Whether a net from elsewhere may be given to the engine: all in it is known, in order, finite and of bounded cost.
+
+The engine believes a graph: it would fold constants of many gigabytes, or work on one picture for hours. So the graph
+is read strictly (`graph_file`), every shape in it is worked out without running anything (`graph_shapes`), and what it
+would take is added up. What cannot be worked out is refused: no net of ours needs it.
+
+Legend: B pictures in one request, S side of the input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.backbones.graph_file import BFLOAT16, GraphFile, Node, Tensor, read_graph_file
+from tellapart.backbones.graph_moves import outcome
+from tellapart.backbones.graph_shapes import Known, Operation
+
+UINT8: Final = 2  # as onnx.proto numbers it
+USUAL_SIDE: Final = 224  # px; what the bounds below are for, with other squares they change with the area
+# In brackets what nets take: lite0, VGG16 and ViT-L/16.
+MOST_WORK: Final = 80e9  # multiply-adds for a picture (0.4, 15 and 62 billion)
+MOST_MADE: Final = 400_000_000  # values made on the way for a picture (14, 29 and 120 million)
+MOST_ALIVE: Final = 16_000_000  # values for a picture that are needed at one time (2.4, 6.4 and 2 million)
+GROWTH: Final = (0.125, 14.0)  # the least and the most that bounds change: what 79 and 838 px ask for
+MOST_FIXED: Final = 32_000_000  # values made from constants alone, beyond eight for each constant
+MOST_WEIGHTS: Final = 1_500_000_000  # bytes of all constants
+HALF_INFINITE: Final = {10: 0x7C00, BFLOAT16: 0x7F80}  # the exponent bits of halves that are no finite number
+
+
+def check_graph(content: bytes, *, side: int, pictures: int, entry: str, outputs: Iterable[str]) -> GraphFile:
+    """What an ONNX file says, if it may be run.
+
+    Args:
+        content: the ONNX file.
+        side: S, of the squares it is fed with, in pixels.
+        pictures: B.
+        entry: the tensor that is fed with squares [B, S, S, 3]: its input, or one behind a resize of its own.
+        outputs: tensors that must come out of it.
+
+    Raises:
+        ValueError: it is damaged, holds something that no net of ours does, or takes too much; the message is a clause.
+    """
+    graph = read_graph_file(content)
+    if list(graph.inputs.values()) != [UINT8] or not set(outputs) <= set(graph.outputs):
+        raise ValueError("it has other inputs or outputs than a model of ours")
+    _check_constants(graph)
+    _Costs(graph=graph, side=side, pictures=pictures, entry=entry).add_up()
+    return graph
+
+
+def _check_constants(graph: GraphFile) -> None:
+    held = [value for node in graph.nodes for value in node.attributes.values() if isinstance(value, Tensor)]
+    if sum(tensor.values.nbytes for tensor in (*graph.tensors.values(), *held)) > MOST_WEIGHTS:
+        raise ValueError("its weights are too large")
+    for tensor in (*graph.tensors.values(), *held):
+        if not _is_finite(tensor.values, tensor.kind):
+            raise ValueError(f"a weight in it is not finite ({tensor.name})")
+
+
+def _is_finite(values: NDArray[Any], kind: int) -> bool:
+    """Whether all are finite; one value alone may be infinite, as that is how exporters write a mask."""
+    if kind in HALF_INFINITE:
+        bits = np.ascontiguousarray(values).view(np.uint16)
+        endless = HALF_INFINITE[kind]
+        return values.size <= 1 or not np.any((bits & endless) == endless)
+    if values.dtype.kind != "f":
+        return True
+    if values.size <= 1:
+        return not np.isnan(values).any()
+    return bool(np.isfinite(values).all())
+
+
+@dataclass(slots=True, kw_only=True)
+class _Costs:
+    """What a graph would take, added up node by node.
+
+    Attributes:
+        graph: what was read.
+        side, pictures, entry: as `check_graph` has them.
+        known: what is known of each tensor met so far.
+        moving: the tensors that depend on the pictures.
+        alive: values that are needed at this place.
+        made: values made from pictures so far.
+        work: multiply-adds so far.
+        fixed: values made from constants alone so far.
+    """
+
+    graph: GraphFile
+    side: int
+    pictures: int
+    entry: str
+    known: dict[str, Known | None] = field(default_factory=dict)
+    moving: set[str] = field(default_factory=set)
+    alive: int = 0
+    made: int = 0
+    work: int = 0
+    fixed: int = 0
+
+    def add_up(self) -> None:
+        graph, least, most = self.graph, *GROWTH
+        self.known = {"": None, **{name: Known(each.values.shape, each.values) for name, each in graph.tensors.items()}}
+        growth = min(max(least, (self.side / USUAL_SIDE) ** 2), most) * self.pictures
+        fixed = MOST_FIXED + 8 * sum(tensor.values.size for tensor in graph.tensors.values())
+        self._keep(tuple(graph.inputs), [self.squares], moves=True)
+        last = self._last_uses()
+        for place, node in enumerate(graph.nodes):
+            self._take(node)
+            if self.work > MOST_WORK * growth or self.made > MOST_MADE * growth or self.fixed > fixed:
+                raise ValueError("it would take too long, or too much memory")
+            if self.alive > MOST_ALIVE * growth:
+                raise ValueError("it would take too much memory")
+            self.alive -= sum(found.size for name in last.get(place, ()) if (found := self.known[name]))
+        if self.entry not in self.moving:
+            raise ValueError("the tensor that is to be fed is missing")
+        if missing := [name for name in graph.outputs if name not in self.known]:
+            raise ValueError(f"an output is made by nothing in it ({missing[0]})")
+
+    @property
+    def squares(self) -> Known:
+        return Known((self.pictures, self.side, self.side, 3))
+
+    def _take(self, node: Node) -> None:
+        """Add one node to what is known and to what it costs."""
+        if unknown := [name for name in node.inputs if name not in self.known]:
+            raise ValueError(f"a tensor is read before it is made ({unknown[0]})")
+        inputs = [self.known[name] for name in node.inputs]
+        found, work = outcome(Operation(node=node, inputs=inputs, opset=self.graph.opset))
+        if self.entry in node.outputs:  # the engine cuts it off here, and feeds squares
+            found = [self.squares]
+        self.work += work
+        self._keep(node.outputs, found, moves=not self.moving.isdisjoint(node.inputs))
+
+    def _keep(self, names: tuple[str, ...], found: list[Known], *, moves: bool) -> None:
+        for name, known in zip(names, found, strict=True):
+            if name in self.known or not name:
+                raise ValueError(f"a tensor is made twice ({name})")
+            if min(known.shape, default=1) < (0 if known.values is not None else 1):
+                raise ValueError(f"a tensor in it has no values ({name})")
+            self.known[name] = known
+            if moves:
+                self.moving.add(name)
+                self.alive += known.size
+                self.made += known.size
+            else:
+                self.fixed += known.size
+
+    def _last_uses(self) -> dict[int, list[str]]:
+        """The tensors made from pictures that each node is the last to read, by its place; outputs stay to the end."""
+        uses: dict[str, int] = {}
+        moving = set(self.graph.inputs)
+        for place, node in enumerate(self.graph.nodes):
+            if not moving.isdisjoint(node.inputs):
+                moving.update(node.outputs)
+                uses.update(dict.fromkeys(node.outputs, place))
+            uses.update({name: place for name in node.inputs if name in uses})
+        last: dict[int, list[str]] = {}
+        for name, place in uses.items():
+            if name not in self.graph.outputs:
+                last.setdefault(place, []).append(name)
+        return last

@@ -1,0 +1,113 @@
+"""Where the pictures of a run are now. A run may come from someone else, and so may all that it says of places.
+
+Pictures are read only below the place that the user names, or else below the one that the run names, which is said
+aloud; a link counts as what it leads to. A manifest names pictures anywhere: it is believed where the user names it,
+and where the run does, only in what lies in the manifest's own folder.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from tellapart import files
+from tellapart.data.scan import scan
+from tellapart.errors import TellapartError, one_line
+from tellapart.evaluation.run_metrics import RunMetrics
+from tellapart.progress import Progress
+from tellapart.runs.read import read_ledger, read_splits
+from tellapart.text import counted
+from tellapart.types import Index, Picture
+
+SPARE = 10_000  # files and folders that a place may have beyond twice those that the run saw there
+
+
+def find_pictures(run: Path, metrics: RunMetrics, *, named: Path | None, progress: Progress) -> Index | str:
+    """Index the data of a run again, or say why that cannot be done, as a clause.
+
+    Args:
+        run: its folder.
+        metrics: its figures.
+        named: where the user says that the pictures are; None for where the run says they were.
+        progress: told which place that is, and how many pictures lead out of it.
+
+    Raises:
+        DataError: a file of the run is not what a run writes.
+    """
+    place = metrics.data_path if named is None else str(named)
+    if not place:
+        return "the run does not say where its data was; --data names it"
+    try:
+        if named is None and holds_more(Path(place), than=SPARE + 2 * files_seen(run)):
+            return f"there is far more than its data where it says that was ({one_line(place)}); --data names the place"
+        index = scan(Path(place))
+        listed = Path(place).is_file()
+        root = files.real(Path(place)).parent if listed else files.real(Path(place))
+    except (TellapartError, OSError, ValueError, RuntimeError) as error:
+        reason = (
+            error.what if isinstance(error, TellapartError) else getattr(error, "strerror", None) or "no such place"
+        )
+        return f"the data is no longer where it was ({reason}: {one_line(place)}); --data names another place"
+    if named is None:
+        progress.note(
+            f"Pictures are read below {root}, where the run says that its data was; --data names another place."
+        )
+    elif listed:
+        return index
+    pictures = below(root, index.pictures)
+    if len(pictures) < len(index.pictures):
+        outside = counted(len(index.pictures) - len(pictures), "picture lies", "pictures lie")
+        progress.note(f"{outside} outside {root} and {'is' if outside.startswith('1 ') else 'are'} left out.")
+    return replace(index, pictures=pictures)
+
+
+def files_seen(run: Path) -> int:
+    """How many files the run says it saw: the rows of ledger.csv and split.csv, as many as there really are."""
+    return sum(1 for _ in read_ledger(run)) + len(read_splits(run))
+
+
+def holds_more(place: Path, *, than: int) -> bool:
+    """Whether there are more files and folders below a place than that, without looking at any more of them.
+
+    Links to folders are followed, as `scan` follows them, and each folder is entered once.
+
+    Raises:
+        OSError: a folder cannot be listed.
+    """
+    waiting, entered, count = [str(place)], set(), 0
+    while waiting:
+        folder = waiting.pop()
+        status = os.stat(folder)  # noqa: PTH116  a str all the way down, as in data/walk.py
+        if (status.st_dev, status.st_ino) in entered or not os.path.isdir(folder):  # noqa: PTH112
+            continue
+        entered.add((status.st_dev, status.st_ino))
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                count += 1
+                if count > than:
+                    return True
+                if _is_folder(entry):
+                    waiting.append(entry.path)
+    return False
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return not entry.name.startswith(".") and entry.is_dir()
+    except OSError:
+        return False
+
+
+def below(root: Path, pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
+    """The pictures whose files really lie below a folder, links followed. Only links cost more than a look."""
+    folders: dict[Path, bool] = {}
+
+    def inside(file: Path) -> bool:
+        if file.is_symlink():
+            return files.real(file).is_relative_to(root)
+        if file.parent not in folders:
+            folders[file.parent] = files.real(file.parent).is_relative_to(root)
+        return folders[file.parent]
+
+    return tuple(picture for picture in pictures if inside(Path(picture.file)))
