@@ -7,6 +7,9 @@ import shutil
 
 import pytest
 
+from pictures import write_classes
+from tellapart.commands.train import train
+from tellapart.data.reading import Reading
 from tellapart.errors import DataError
 from tellapart.runs.page import rewrite_report
 
@@ -80,3 +83,14 @@ def test_rewrite_report__a_damaged_file_is_named(run, name, content):
     with pytest.raises(DataError, match=rf"{name}.*Train again"):
         rewrite_report(run)
     assert (run / "report.html").read_bytes() == before
+
+
+def test_rewrite_report__data_is_read_as_it_was_then(tmp_path):
+    """Folders of days, each with the classes: only what was said of them tells which are which."""
+    for day in ("monday", "tuesday"):
+        write_classes(tmp_path / "data" / day, {"cat": 6, "dog": 6}, first_seed=50 * len(day))
+    folder, _ = train(tmp_path / "data", out=tmp_path / "run", size=64, reading=Reading(classes="bottom"))
+    rewrite_report(folder)
+    page = (folder / "report.html").read_text()
+    assert "data:image/webp" in page
+    assert "The pictures are not shown" not in page

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tellapart import files
+from tellapart.data.reading import Reading
 from tellapart.data.scan import scan
 from tellapart.errors import TellapartError, one_line
 from tellapart.evaluation.run_metrics import RunMetrics
@@ -41,7 +42,7 @@ def find_pictures(run: Path, metrics: RunMetrics, *, named: Path | None, progres
     try:
         if named is None and holds_more(Path(place), than=SPARE + 2 * files_seen(run)):
             return f"there is far more than its data where it says that was ({one_line(place)}); --data names the place"
-        index = scan(Path(place))
+        index = scan(Path(place), reading=Reading.from_json(metrics.data.get("reading")))  # as it was read then
         listed = Path(place).is_file()
         root = files.real(Path(place)).parent if listed else files.real(Path(place))
     except (TellapartError, OSError, ValueError, RuntimeError) as error:
