@@ -49,7 +49,7 @@ def test_close_calls__pictures_near_the_threshold_of_unlike_are():
     known = OutOfDistribution(types=np.array([[1.0, 0.0]], np.float16), threshold=0.5)
     angles = np.arccos([0.5 - 2 * COSINE_APART, 0.5 - COSINE_APART / 2, 0.5 + COSINE_APART / 2, 0.5 + 2 * COSINE_APART])
     features = (50 * np.stack([np.cos(angles), -np.sin(angles)], axis=1)).astype(np.float32)
-    wary = replace(KIND, abstention=Abstention(familiar=known))
+    wary = replace(KIND, abstention=Abstention(out_of_distribution=known))
     np.testing.assert_array_equal(close_calls(KIND, features), [False] * 4)
     np.testing.assert_array_equal(close_calls(wary, features), [False, True, True, False])
 

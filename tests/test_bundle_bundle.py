@@ -300,10 +300,10 @@ def test_read_bundle__doubts_as_it_was_trained_to(trained, parts):
     bundle, _ = read_bundle(trained.model)
     assert bundle.classifier.abstention.unsure == trained.metrics["thresholds"]["unsure"]
     assert bundle.classifier.abstention.to_json() == trained.metrics["thresholds"]
-    assert bundle.classifier.abstention.familiar.threshold == trained.metrics["thresholds"]["unlike"]
+    assert bundle.classifier.abstention.out_of_distribution.threshold == trained.metrics["thresholds"]["unlike"]
     assert parts[0]["thresholds"] == trained.metrics["thresholds"]
-    assert bundle.classifier.abstention.familiar.types.shape[1] == 1280
-    assert len(parts[1]["familiar.f16"]) == bundle.classifier.abstention.familiar.types.nbytes
+    assert bundle.classifier.abstention.out_of_distribution.types.shape[1] == 1280
+    assert len(parts[1]["familiar.f16"]) == bundle.classifier.abstention.out_of_distribution.types.nbytes
 
 
 def test_read_bundle__a_model_file_from_before_there_were_doubts(parts, rewritten):

@@ -18,7 +18,7 @@ def test_train__prints_the_result_and_reports_progress_as_plain_lines(trained):
     out, err = trained.outcome.out, trained.outcome.err
     assert "3 classes" in out
     assert "test: accuracy" in out
-    assert "sure enough to stand: " in out
+    assert "sure enough to rely on: " in out
     assert "promise is that with 95 % confidence at most " in out
     assert str(trained.model) in out
     assert "Looking at pictures: 50 pictures" in err
@@ -141,7 +141,7 @@ def test_evaluate__prints_figures_or_one_json_document(trained, tellapart):
     printed = tellapart("evaluate", trained.model, trained.data)
     assert printed.code == 0
     assert "accuracy" in printed.out
-    assert "sure enough to stand: " in printed.out
+    assert "sure enough to rely on: " in printed.out
     document = tellapart("evaluate", trained.model, trained.data, "--json").json
     assert (document["schema"], document["split"], document["n"]) == (1, "all", 49)
     assert "ledger.csv" not in printed.err  # there is none here

@@ -63,8 +63,8 @@ def leaking(data, tmp_path_factory):
 def test_learn__valid_that_train_has_shown_promises_nothing(data, leaking):
     clean, _, _ = learned(data)
     found, notes, base = learned(leaking)
-    assert clean.classifier.abstention.promise.pictures == 16
-    assert found.classifier.abstention.promise.pictures == 2
+    assert clean.classifier.abstention.guarantee.pictures == 16
+    assert found.classifier.abstention.guarantee.pictures == 2
     assert found.classifier.abstention.unsure is None
     assert any("14 pictures of valid have their like in train, and are left out of the temperature" in n for n in notes)
     materials = materials_of(found.dataset, found.classifier, base=base, seed=0)
@@ -89,5 +89,5 @@ def test_learn__a_group_counts_as_one_picture_of_a_promise(data, tmp_path):
         rows.append(f"{path},{label},{split},{split}-{label}-{int(name[:3]) // 4}")
     (tmp_path / "list.csv").write_text("\n".join(rows))
     found, _, _ = learned(tmp_path / "list.csv")
-    assert found.classifier.abstention.promise.pictures == 4
+    assert found.classifier.abstention.guarantee.pictures == 4
     assert found.answered["valid"].figures["n"] == 16

@@ -104,7 +104,7 @@ def close_calls(classifier: Classifier, features: Features) -> NDArray[np.bool_]
     close: NDArray[np.bool_] = top < SURE
     if abstention.unsure is not None:
         close = close | (np.abs(log_odds(top) - log_odds(np.array(abstention.unsure))) < LOGITS_APART)
-    known = abstention.familiar
+    known = abstention.out_of_distribution
     if known is not None and known.threshold is not None:
         last = classifier.base.depths[-1]
         close = close | (np.abs(known.similarity(features[:, last.start : last.stop]) - known.threshold) < COSINE_APART)

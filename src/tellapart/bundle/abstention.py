@@ -19,12 +19,12 @@ from tellapart.heads.abstention import Abstention, SelectiveGuarantee
 from tellapart.heads.out_of_distribution import MOST_TYPES, STORED, OutOfDistribution
 
 
-def pack_abstention(doubt: Abstention) -> tuple[dict[str, Any], dict[str, bytes]]:
+def pack_abstention(abstention: Abstention) -> tuple[dict[str, Any], dict[str, bytes]]:
     """What model.json says of it, and the members it needs."""
-    thresholds = {"thresholds": doubt.to_json()}
-    if doubt.familiar is None:
+    thresholds = {"thresholds": abstention.to_json()}
+    if abstention.out_of_distribution is None:
         return thresholds, {}
-    types = doubt.familiar.types.astype(STORED)
+    types = abstention.out_of_distribution.types.astype(STORED)
     return {**thresholds, "familiar": {"rows": types.shape[0], "width": types.shape[1]}}, {FAMILIAR: types.tobytes()}
 
 
@@ -43,14 +43,16 @@ def read_abstention(manifest: Mapping[str, Any], members: Mapping[str, bytes], *
     try:
         thresholds = manifest["thresholds"]
         unsure, unlike = (_threshold(thresholds.get(name)) for name in ("unsure", "unlike"))
-        promise = _promise(thresholds.get("promise"), threshold=unsure)
+        guarantee = _guarantee(thresholds.get("promise"), threshold=unsure)
         if FAMILIAR not in members and unlike is None:
-            return Abstention(unsure=unsure, promise=promise)
+            return Abstention(unsure=unsure, guarantee=guarantee)
         types = _directions(members[FAMILIAR], manifest["familiar"], width=width)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         what = "the thresholds in model.json and the model file do not fit together"
         raise ModelFileError(what, where=path, hint=RETRAIN) from error
-    return Abstention(unsure=unsure, familiar=OutOfDistribution(types=types, threshold=unlike), promise=promise)
+    return Abstention(
+        unsure=unsure, out_of_distribution=OutOfDistribution(types=types, threshold=unlike), guarantee=guarantee
+    )
 
 
 def _directions(content: bytes, stated: Mapping[str, object], *, width: int) -> NDArray[np.float16]:
@@ -64,7 +66,7 @@ def _directions(content: bytes, stated: Mapping[str, object], *, width: int) -> 
     return types
 
 
-def _promise(stated: Mapping[str, Any] | None, *, threshold: float | None) -> SelectiveGuarantee | None:
+def _guarantee(stated: Mapping[str, Any] | None, *, threshold: float | None) -> SelectiveGuarantee | None:
     """What the threshold was chosen for, as `to_json` wrote it; None in files made before it stood there."""
     if stated is None:
         return None

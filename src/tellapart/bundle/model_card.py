@@ -35,7 +35,7 @@ def model_card(metrics: RunMetrics) -> str:
         "These figures hold for pictures like those it was tested on. Other cameras, other light or other subjects are",
         "other pictures: test it on those first. It always names one of its classes, even for a picture of none; what",
         "it says beside the answer, unsure or unlike the training set, is meant for that.",
-        *doubt_lines(metrics),
+        *guarantee_lines(metrics),
         "",
         *parity_lines(metrics.parity),
         "## How to use it",
@@ -60,8 +60,8 @@ def parity_lines(parity: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def doubt_lines(metrics: RunMetrics) -> list[str]:
-    """What its doubts are worth, if it has any."""
+def guarantee_lines(metrics: RunMetrics) -> list[str]:
+    """What *unsure* and *unlike* are worth, if it has them."""
     promise, selective = metrics.thresholds["promise"], metrics.test["selective"]
     if promise is None or promise["error"] is None:
         return []

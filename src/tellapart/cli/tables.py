@@ -42,7 +42,7 @@ def print_run(metrics: Mapping[str, Any], folder: Path) -> None:
         fates = ", ".join(f"{ledger[status]} {status}" for status in ("used", "converted", "skipped"))
         print(f"pictures: {fates}; ledger.csv says why")
     print_figures(metrics["test"], title="test")
-    print_doubts(metrics["test"]["selective"], metrics["thresholds"])
+    print_abstention(metrics["test"]["selective"], metrics["thresholds"])
     print_leaks(metrics["test"])
     print()
     rate = f"{timing['images_per_s']:,.0f} pictures/s" if timing["images_per_s"] else "all of them kept from before"
@@ -86,12 +86,12 @@ def print_figures(figures: Mapping[str, Any], *, title: str) -> None:
         print(f"… and {counted(len(figures['per_class']) - MOST_CLASSES, 'more class', 'more classes')}")
 
 
-def print_doubts(selective: Mapping[str, Any], thresholds: Mapping[str, Any]) -> None:
-    """How many answers stand, and what is promised of them; nothing for a model that never doubts."""
+def print_abstention(selective: Mapping[str, Any], thresholds: Mapping[str, Any]) -> None:
+    """How many answers one can rely on, and what is promised of them; nothing for a model that never marks."""
     promise = thresholds["promise"]
     if thresholds["unsure"] is not None:
         print(
-            f"sure enough to stand: {share(selective['coverage'])} of the answers; "
+            f"sure enough to rely on: {share(selective['coverage'])} of the answers; "
             f"{selective['wrong']} of those {selective['answered']} wrong: {share(selective['error'])}"
         )
     if promise is not None:
@@ -174,13 +174,13 @@ def table_text(answers: Answers) -> str:
     wide = max(map(cell_len, names))
     lines = []
     for number, (path, row) in enumerate(zip(paths, answers.probabilities, strict=True)):
-        name, doubts = names[row.argmax()], doubt_words(answers, number)
+        name, marks = names[row.argmax()], mark_words(answers, number)
         answer = f"{name}{' ' * (wide - cell_len(name))}  {percent(row.max()):>8}"
-        lines.append(f"{path}{' ' * (width - cell_len(path))}  {answer}{doubts}\n")
+        lines.append(f"{path}{' ' * (width - cell_len(path))}  {answer}{marks}\n")
     return "".join(lines)
 
 
-def doubt_words(answers: Answers, row: int) -> str:
+def mark_words(answers: Answers, row: int) -> str:
     """What stands behind an answer in the table: nothing where it stands."""
     said = answers.flags.said(row)
     return f"  {said}" if said else ""
@@ -193,9 +193,9 @@ def csv_text(answers: Answers) -> str:
         if number is None:
             rows.append([path, "", "", *("" for _ in answers.classes), "", "", reason])
         else:
-            row, doubts = answers.probabilities[number], answers.flags.words(number)
+            row, marks = answers.probabilities[number], answers.flags.words(number)
             shares = [f"{value:.6f}" for value in row]
-            rows.append([path, answers.classes[row.argmax()], f"{row.max():.6f}", *shares, *doubts, ""])
+            rows.append([path, answers.classes[row.argmax()], f"{row.max():.6f}", *shares, *marks, ""])
     return files.csv_text(["path", "predicted", "probability", *answers.classes, "unsure", "unlike", "error"], rows)
 
 
@@ -238,11 +238,11 @@ def print_split(counts: Mapping[str, Mapping[SplitName, int]], out: Path) -> Non
 
 def print_explanations(found: Mapping[str, Any]) -> None:
     """The sheet, class and probability of each picture; unreadable ones go to standard error."""
-    from tellapart.heads.abstention import said_doubts
+    from tellapart.heads.abstention import said_marks
 
     written = [row for row in found["pictures"] if row["file"] is not None]
     rows = [
-        [row["file"], row["predicted"], percent(row["probability"]), said_doubts(row["unsure"], row["unlike"])]
+        [row["file"], row["predicted"], percent(row["probability"]), said_marks(row["unsure"], row["unlike"])]
         for row in written
     ]
     columns = 4 if any(row[3] for row in rows) else 3

@@ -10,7 +10,14 @@ import typer
 
 from tellapart.cli.options import Classes, Data, Encoding, Json, LabelColumn, Model, PathColumn, reading
 from tellapart.cli.output import print_for_programs, to_utf8
-from tellapart.cli.tables import FORMATS, print_comparison, print_doubts, print_explanations, print_figures, print_json
+from tellapart.cli.tables import (
+    FORMATS,
+    print_abstention,
+    print_comparison,
+    print_explanations,
+    print_figures,
+    print_json,
+)
 from tellapart.errors import OutputError, UsageError, one_line
 from tellapart.progress import listener
 
@@ -104,7 +111,7 @@ def evaluate(
         print_json(figures)
     else:
         print_figures(figures, title=f"{data} ({figures['split']} pictures)")
-        print_doubts(figures["selective"], figures["thresholds"])
+        print_abstention(figures["selective"], figures["thresholds"])
 
 
 def compare(

@@ -53,8 +53,8 @@ def panel(explanation: Explanation, *, classes: Sequence[str], title: str) -> Pi
     draw = ImageDraw.Draw(sheet)
     best = int(probabilities.argmax())
     _write(draw, (MARGIN, MARGIN), title, width=width - 2 * MARGIN)
-    doubts = explanation.flags.said(0)
-    verdict = f"{classes[best]} {percent(probabilities[best])}{f' ({doubts})' if doubts else ''}"
+    marks = explanation.flags.said(0)
+    verdict = f"{classes[best]} {percent(probabilities[best])}{f' ({marks})' if marks else ''}"
     verdict = f"{verdict}; in colour: evidence for {heat.class_name}"
     _write(draw, (MARGIN, MARGIN + LINE), verdict, width=width - 2 * MARGIN, colour=FAINT)
     sheet.paste(shown, (MARGIN, top))

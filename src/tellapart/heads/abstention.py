@@ -1,6 +1,6 @@
 """When an answer should not stand: too unsure, or about a picture unlike the training set.
 
-The threshold of unsure is chosen so that few of the answers that stand are wrong (selective classification), and what
+The threshold of unsure is chosen so that few of the answers to rely on are wrong (selective classification), and what
 it guarantees is said with it.
 
 Legend: N pictures, D features of all depths, K classes.
@@ -20,7 +20,7 @@ from tellapart.heads.out_of_distribution import OutOfDistribution, learn_out_of_
 from tellapart.text import counted
 from tellapart.types import Depth, Features, Labels, Probabilities
 
-MAX_ERROR = 0.01  # of the answers that stand
+MAX_ERROR = 0.01  # of the answers to rely on
 RISK = 0.05  # how often a promise may turn out false: it holds with 95 % confidence
 METHOD = "fixed-sequence testing of exact binomial tails"
 
@@ -43,19 +43,19 @@ class Flags:
         return unsure, unlike
 
     def said(self, row: int) -> str:
-        """What speaks against letting one answer stand, as `said_doubts` has it."""
-        return said_doubts(*self.of(row))
+        """What speaks against letting one answer stand, as `said_marks` has it."""
+        return said_marks(*self.of(row))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectiveGuarantee:
     """What can be said of the answers that are sure enough."""
 
-    threshold: float | None  # least confidence of an answer that stands; None with too few pictures to promise
+    threshold: float | None  # least confidence of an answer to rely on; None with too few pictures to promise
     asked: float  # the largest share of wrong answers that was asked for
     error: float | None  # that is promised, with 95 % confidence; None with no threshold
     pictures: int  # N
-    needed: int  # the pictures it takes to promise what was asked if not one of them is told wrong
+    needed: int  # the pictures it takes to promise what was asked if not one of them is misclassified
 
     @property
     def kept(self) -> bool:
@@ -80,7 +80,7 @@ class SelectiveGuarantee:
         pictures = counted(self.pictures, "picture in valid is", "pictures in valid are")
         if self.error is None:
             return f"{pictures} too few to promise anything about the answers."
-        promise = f"with 95 % confidence at most {100 * self.error:.3g} % of the answers that stand are wrong"
+        promise = f"with 95 % confidence at most {100 * self.error:.3g} % of the answers you can rely on are wrong"
         if self.kept:
             return f"The promise is that {promise}."
         if self.pictures < self.needed:
@@ -94,23 +94,24 @@ class SelectiveGuarantee:
 class Abstention:
     """What a model abstains by."""
 
-    unsure: float | None = None  # the least confidence of an answer that stands; None where there is no such threshold
-    familiar: OutOfDistribution | None = None  # what pictures like the training set look like
-    promise: SelectiveGuarantee | None = None  # what the threshold was chosen for
+    unsure: float | None = None  # the least confidence of an answer to rely on; None where there is no such threshold
+    out_of_distribution: OutOfDistribution | None = None  # what pictures like the training set look like
+    guarantee: SelectiveGuarantee | None = None  # what the threshold was chosen for
 
     def flags(self, probabilities: Probabilities, features: Features, *, last: Depth) -> Flags:
         """What to say beside answers float64 [N, K] from features float32 [N, D]; `last` are the last depth."""
+        known, seen = self.out_of_distribution, features[:, last.start : last.stop]
         return Flags(
             unsure=None if self.unsure is None else top_probability(probabilities) < self.unsure,
-            unlike=None if self.familiar is None else self.familiar.unlike(features[:, last.start : last.stop]),
+            unlike=None if known is None else known.unlike(seen),
         )
 
     def to_json(self) -> dict[str, Any]:
         """The thresholds as model.json and metrics.json have them."""
         return {
             "unsure": self.unsure,
-            "unlike": None if self.familiar is None else self.familiar.threshold,
-            "promise": None if self.promise is None else self.promise.to_json(),
+            "unlike": None if self.out_of_distribution is None else self.out_of_distribution.threshold,
+            "promise": None if self.guarantee is None else self.guarantee.to_json(),
         }
 
 
@@ -136,14 +137,14 @@ def learn_abstention(
         seed: of what is drawn.
     """
     correct = probabilities.argmax(axis=1) == labels
-    promise = choose_threshold(top_probability(probabilities), correct=correct, max_error=max_error)
-    familiar = learn_out_of_distribution(
+    guarantee = choose_threshold(top_probability(probabilities), correct=correct, max_error=max_error)
+    known = learn_out_of_distribution(
         train[:, last.start : last.stop],
         valid[:, last.start : last.stop],
         class_count=probabilities.shape[1],
         seed=seed,
     )
-    return Abstention(unsure=promise.threshold, familiar=familiar, promise=promise)
+    return Abstention(unsure=guarantee.threshold, out_of_distribution=known, guarantee=guarantee)
 
 
 def choose_threshold(
@@ -196,7 +197,7 @@ def ranked_answers(
 
 
 def fewest_pictures(error: float) -> int:
-    """How many pictures, none of them told wrong, it takes to promise that error: (1 - error) ** n ≤ 5 %."""
+    """How many pictures, none of them misclassified, it takes to promise that error: (1 - error) ** n ≤ 5 %."""
     return math.ceil(math.log(RISK) / math.log1p(-error))
 
 
@@ -226,7 +227,7 @@ def highest_error(wrong: int, answered: int) -> float:
     return 1.0 if wrong == answered else float(betaincinv(wrong + 1, answered - wrong, 1 - RISK))
 
 
-def said_doubts(unsure: bool | None, unlike: bool | None) -> str:
+def said_marks(unsure: bool | None, unlike: bool | None) -> str:
     """What speaks against letting an answer stand, as people read it; "" where it stands."""
     return ", ".join(word for word, flag in (("unsure", unsure), ("unlike the training set", unlike)) if flag)
 
