@@ -189,15 +189,16 @@ def test_rewrite_report__is_the_page_the_training_wrote(trained, tmp_path):
     assert page.read_bytes() == (trained.run / "report.html").read_bytes()
 
 
-def test_evaluate_model__without_a_test_split_it_is_no_test(trained, tmp_path):
-    counts = {split: {"ape": 2, "bee": 2, "cow": 2} for split in ("train", "valid")}
+@pytest.mark.parametrize(("splits", "said"), [(("train",), "all"), (("train", "valid"), "test")])
+def test_evaluate_model__the_one_part_beside_train_is_the_test_and_train_alone_is_none(splits, said, trained, tmp_path):
+    counts = {split: {"ape": 2, "bee": 2, "cow": 2} for split in splits}
     data = write_splits_and_classes(tmp_path / "data", counts)
     classes = list(trained.metrics["classes"])
     for split, inside in counts.items():
         for old, new in zip(sorted(inside), classes, strict=False):
             (data / split / old).rename(data / split / new)
     found = evaluate_model(trained.model, data)
-    assert (found["split"], found["n"]) == ("all", 2 * 2 * min(3, len(classes)))
+    assert (found["split"], found["n"]) == (said, 6)
 
 
 def test_summarise__layers_shapes_and_parameters_of_the_base():

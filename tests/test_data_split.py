@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tellapart.data.split import assign_splits, write_splits
+from tellapart.data.split import assign_splits, one_part_as_test, write_splits
 from tellapart.errors import DataError
 from tellapart.types import SPLITS, Index, Picture
 
@@ -197,3 +197,22 @@ def test_assign_splits__a_new_group_moves_few_others():
         before, after = splits_of_groups(grouped(60), seed), splits_of_groups(grouped(61), seed)
         moved.append(sum(before[group] != after[group] for group in before))
     assert np.mean(moved) < 4
+
+
+@pytest.mark.parametrize("shares", [{"train": 70, "valid": 15, "test": 15}, {"train": 85, "valid": 15}])
+def test_one_part_as_test__where_a_test_is_wanted_and_nothing_else_is_set_aside(shares):
+    rows = [*plain({"a": 9, "b": 9}, split="train"), *(("v" + path, *rest) for path, *rest in plain({"a": 3, "b": 2}))]
+    rows = [(path, label, split or "valid", group) for path, label, split, group in rows]
+    index, line = one_part_as_test(make_index(rows), shares=shares)
+    if "test" in shares:
+        assert counts(index) == {"a": (9, 0, 3), "b": (9, 0, 2)}
+        assert line.startswith("The 5 pictures set aside beside train are the test")
+        assert counts(assign_splits(index, seed=0)) == {"a": (8, 1, 3), "b": (8, 1, 2)}
+    else:
+        assert (index, line) == (make_index(rows), "")
+
+
+def test_one_part_as_test__complete_or_missing_splits_are_left_alone():
+    for splits in (["train"], ["train", "test"], ["train", "valid", "test"], [None]):
+        rows = [(f"{split}/{label}", label, split, None) for split in splits for label in "ab"]
+        assert one_part_as_test(make_index(rows)) == (make_index(rows), "")

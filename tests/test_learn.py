@@ -91,3 +91,15 @@ def test_learn__a_group_counts_as_one_picture_of_a_promise(data, tmp_path):
     found, _, _ = learned(tmp_path / "list.csv")
     assert found.classifier.abstention.guarantee.pictures == 4
     assert found.answered["valid"].figures["n"] == 16
+
+
+def test_learn__what_is_set_aside_beside_train_is_the_test_whatever_it_is_called(data, tmp_path):
+    shutil.copytree(data / "train", tmp_path / "data" / "train")
+    shutil.copytree(data / "valid", tmp_path / "data" / "val")
+    found, notes, _ = learned(tmp_path / "data")
+    sizes = {name: rows.stop - rows.start for name, rows in found.dataset.rows.items()}
+    assert sizes == {"train": 20, "valid": 4, "test": 16}
+    assert all(picture.path.startswith("val/") for picture in found.dataset.index.pictures[24:])
+    assert not found.dataset.valid_is_given
+    assert "cross-validation" in found.classifier.selected["chosen_by"]
+    assert any("The 16 pictures set aside beside train are the test" in note for note in notes)

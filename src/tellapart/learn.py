@@ -19,6 +19,7 @@ from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import native_precision
 from tellapart.classifier import Classifier
 from tellapart.data.ledger import check_skips
+from tellapart.data.split import one_part_as_test
 from tellapart.errors import DataError
 from tellapart.evaluation.metrics import evaluate
 from tellapart.features.embed import Embedded
@@ -136,6 +137,9 @@ def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) ->
         DataError: the pictures cannot be used.
     """
     progress = request.progress
+    index, line = one_part_as_test(index, shares=request.shares)
+    if line:
+        progress.note(line)
     embedded = look_at(index, base, progress, keep=RECIPES[request.recipe].has_base)
     watch.parts |= {"decode_s": round(embedded.decode_s, 3), "embed_s": round(embedded.embed_s, 3)}
     check_skips(index, embedded.ledger, force=request.force)

@@ -13,6 +13,7 @@ from tellapart.data.groups import label_numbers
 from tellapart.data.ledger import check_skips
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
+from tellapart.data.split import one_part_as_test
 from tellapart.errors import DataError
 from tellapart.evaluation.metrics import evaluate
 from tellapart.features.look import look_at
@@ -35,7 +36,7 @@ def evaluate_model(
     progress = progress or Silent()
     bundle, engine = read_bundle(model)
     classifier, engine = on_known_base(bundle, engine)
-    index = test_part(scan(data, reading=reading, progress=progress))
+    index = test_part(one_part_as_test(scan(data, reading=reading, progress=progress))[0])
     unknown = sorted({picture.label or "" for picture in index.pictures} - set(classifier.classes))
     if unknown:
         hint = f"The model knows: {', '.join(classifier.classes)}."

@@ -44,6 +44,26 @@ def assign_splits(index: Index, *, seed: int, shares: Mapping[SplitName, int] = 
     return _in_order(index, splits)
 
 
+def one_part_as_test(index: Index, *, shares: Mapping[SplitName, int] = SHARES) -> tuple[Index, str]:
+    """Where the data sets just one part aside beside train, that part tests, whatever it is called; and a line on it.
+
+    Most data has train and val and nothing else. What is chosen is then chosen within train, and every picture of the
+    part says how good it is; cutting a second, smaller test out of train would waste both. The line is "" where nothing
+    was changed: where the data has other splits, or no test is wanted.
+    """
+    given = {picture.split for picture in index.pictures}
+    if "test" not in shares or given != {"train", "valid"}:
+        return index, ""
+    pictures = tuple(
+        replace(picture, split="test") if picture.split == "valid" else picture for picture in index.pictures
+    )
+    count = sum(picture.split == "test" for picture in pictures)
+    line = (
+        f"The {counted(count, 'picture')} set aside beside train are the test; what is chosen is chosen within train."
+    )
+    return replace(index, pictures=pictures), line
+
+
 def how_far_off(before: Index, after: Index, *, shares: Mapping[SplitName, int] = SHARES) -> dict[str, Any] | None:
     """By how much a drawn split misses its share where it misses most, ready for JSON; None where nothing was drawn.
 
