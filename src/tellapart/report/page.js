@@ -81,7 +81,7 @@
       options: {
         indexAxis: "y",
         scales: {
-          x: axis(`${say(state.measure)}, %`, { min: 0, max: 100 }),
+          x: axis(say("in_percent", { measure: say(state.measure) }), { min: 0, max: 100 }),
           y: axis("", { title: { display: false }, grid: { display: false },
             ticks: { color: colour("ink"), autoSkip: false, callback: (_, place) => short(rows[place].name) } }),
         },
@@ -159,7 +159,7 @@
     };
     show("answered", percent(count / n), say("of", { n: count, total: n }));
     // What it may well be leads, not what these few pictures happened to show.
-    show("wrong", count ? say("up_to", { high: percent(high[at]) }) : percent(null), count ? `${say("seen", { share: percent(errors / count) })} (${say("of", { n: errors, total: count })}), ${say("between", { low: percent(low[at]), high: percent(high[at]) })}` : "");
+    show("wrong", count ? say("up_to", { high: percent(high[at]) }) : percent(null), count ? say("seen", { share: percent(errors / count), of: say("of", { n: errors, total: count }), between: say("between", { low: percent(low[at]), high: percent(high[at]) }) }) : "");
     show("unsure", percent((n - count) / n), say("of", { n: n - count, total: n }));
     const chart = charts.get("thresholds");
     if (chart) { chart.data.datasets[0].data = [risk()[at]]; chart.update("none"); }
