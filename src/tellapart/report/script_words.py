@@ -16,7 +16,7 @@ CHARTS: Final[Mapping[str, Words]] = {
     "recall": Words("Recall", "召回率"),
     "precision": Words("Precision", "精确率"),
     "f1": Words("F1", "F1"),
-    "in_percent": Words("{measure}, %", "{measure}，%"),
+    "in_percent": Words("{measure}, %", "{measure}（百分比）"),
     "interval": Words("95 % interval", "95 % 置信区间"),
     "coverage": Words("answered, % of the pictures", "得到回答的图片，%"),
     "error": Words("misclassified among them, %", "其中误判，%"),
