@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tellapart.errors import one_line
 from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.text import counted
 
@@ -60,6 +61,6 @@ def doubt_lines(metrics: RunMetrics) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """Text on one line, with what Markdown or HTML would act on taken out of action."""
+    """Text on one line, with what Markdown, HTML or a terminal would act on taken out of action."""
     escaped = "".join(f"\\{character}" if character in r"\`*_{}[]<>()#+-.!|" else character for character in text)
-    return " ".join(escaped.split())
+    return one_line(" ".join(escaped.split()))

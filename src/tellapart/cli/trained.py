@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from tellapart.cli.options import Data, Json, Model
-from tellapart.cli.output import print_for_programs, to_utf8
+from tellapart.cli.output import complain, line, print_for_programs, to_utf8
 from tellapart.cli.tables import FORMATS, print_comparison, print_doubts, print_explanations, print_figures, print_json
-from tellapart.errors import OutputError, UsageError, one_line
+from tellapart.errors import OutputError, UsageError
 from tellapart.progress import listener
 
 SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".txt": "table"}
@@ -44,7 +44,7 @@ def predict(
     text = FORMATS[form](answers)
     for entry in answers.ledger:
         if entry.status == "skipped":
-            print(one_line(f"cannot be read: {entry.path} ({entry.reason})"), file=sys.stderr)
+            complain(f"cannot be read: {entry.path} ({entry.reason})")
     if out is None:
         (sys.stdout.write if form == "table" else print_for_programs)(text)
     else:
@@ -172,4 +172,4 @@ def report(
     from tellapart.runs.page import rewrite_report
 
     for path in rewrite_report(run, data=data, figures=figures, progress=listener()):
-        print(path)
+        line(path)
