@@ -83,7 +83,11 @@ def write_bytes(path: Path, content: bytes, *, follow: bool = False, private: bo
 
 def write_text(path: Path, content: str) -> None:
     """Write UTF-8 with line feeds on every system, so that the same result is the same bytes."""
-    write_bytes(path, content.encode("utf-8", errors="surrogateescape"))
+    try:
+        encoded = content.encode("utf-8", errors="surrogateescape")
+    except UnicodeEncodeError:  # half a letter, which no file name gave; in JSON its escape means the same
+        encoded = content.encode("utf-8", errors="backslashreplace")
+    write_bytes(path, encoded)
 
 
 def write_json(path: Path, document: object) -> None:

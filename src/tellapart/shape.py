@@ -9,18 +9,18 @@ A shape is one of
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 NULL = type(None)
 NUMBER: Any = (float, int)
 NUMBER_OR_NULL: Any = (float, int, NULL)
 ANYTHING: Any = object
+LARGEST: Any = 10**15  # no figure of ours is beyond it, and what is told of one holds it as a float
 COUNT: Any = "a whole number from 0 up"
 
 
 def misfit(value: object, shape: Any, *, where: str = "") -> str | None:  # noqa: ANN401 - a shape, see above
-    """Where a value is not of a shape, as the path of the first such place; None where it is. Numbers are finite.
+    """Where a value is not of a shape, as the path of the first such place; None where it is. Numbers are in reach.
 
     Args:
         value: as `json.loads` returns it.
@@ -54,7 +54,9 @@ def _misfit_of_object(value: object, shape: dict[Any, Any], *, where: str) -> st
 
 def _is_of(value: object, kinds: Any) -> bool:  # noqa: ANN401 - COUNT, a type, or a tuple of types
     if kinds is COUNT:
-        return type(value) is int and value >= 0
+        return type(value) is int and 0 <= value <= LARGEST
     if isinstance(value, bool):
         return bool in kinds if isinstance(kinds, tuple) else kinds is bool
-    return isinstance(value, kinds) and not (isinstance(value, float) and not math.isfinite(value))
+    if isinstance(value, float) or (isinstance(value, int) and kinds is not int):
+        return isinstance(value, kinds) and abs(value) <= LARGEST  # nor is what is no number
+    return isinstance(value, kinds)

@@ -5,12 +5,21 @@ from __future__ import annotations
 import math
 from typing import Final
 
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\N{FULLWIDTH EQUALS SIGN}")
 DASH: Final = "\N{EN DASH}"
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
     """How many of what, as in "1 picture", "12,000 pictures" and "2 classes"."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def inert(cell: str) -> str:
+    """A cell of a table that no spreadsheet takes for a formula: one that begins like it gets an apostrophe before it.
+
+    See OWASP, "CSV Injection". Only for tables that are made for people: with the apostrophe it is another name.
+    """
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
 
 
 def percent(share: float | None) -> str:

@@ -67,12 +67,14 @@ def find_metadata(
     They are None for a picture that is no file of its own, or cannot be read.
     """
     kept = [row for row, one in enumerate(properties) if one is not None]
-    present, known = np.unique(labels[kept], return_inverse=True)
+    present, known, sizes = np.unique(labels[kept], return_inverse=True, return_counts=True)
+    told = int((sizes > 1).sum())  # classes that folds can judge: those of one picture are in none
     if not kept:
         return not_applicable("metadata", "warning", "The pictures are no files of their own.")
-    if len(present) < 2 or len(kept) < FEWEST:
-        reason = f"It takes two classes and {FEWEST} pictures to tell; there are {len(present)} and {len(kept)}."
-        facts = {"fewest": FEWEST, "classes": len(present), "pictures": len(kept)}
+    if told < 2 or len(kept) < FEWEST:
+        count = told if len(present) > 1 else len(present)
+        reason = f"It takes two classes and {FEWEST} pictures to tell; there are {count} and {len(kept)}."
+        facts = {"fewest": FEWEST, "classes": count, "pictures": len(kept)}
         return not_applicable("metadata", "warning", reason, facts=facts)
     table = {name: _codes([take(one) for one in properties if one is not None]) for name, take in PROPERTIES.items()}
     varying = {name: codes for name, codes in table.items() if len(np.unique(codes)) > 1}

@@ -26,7 +26,8 @@ USUAL_SIDE: Final = 224  # px; what the bounds below are for, with other squares
 MOST_WORK: Final = 80e9  # multiply-adds for a picture (0.4, 15 and 62 billion)
 MOST_MADE: Final = 400_000_000  # values made on the way for a picture (14, 29 and 120 million)
 MOST_ALIVE: Final = 16_000_000  # values for a picture that are needed at one time (2.4, 6.4 and 2 million)
-GROWTH: Final = (0.125, 14.0)  # the least and the most that bounds change: what 79 and 838 px ask for
+# The least and the most that bounds change, of memory and of work: what 79, 838 and 448 px ask for.
+LEAST_GROWTH, MOST_GROWTH, MOST_WORK_GROWTH = 0.125, 14.0, 4.0
 MOST_FIXED: Final = 32_000_000  # values made from constants alone, beyond eight for each constant
 MOST_WEIGHTS: Final = 1_500_000_000  # bytes of all constants
 HALF_INFINITE: Final = {10: 0x7C00, BFLOAT16: 0x7F80}  # the exponent bits of halves that are no finite number
@@ -102,17 +103,18 @@ class _Costs:
     fixed: int = 0
 
     def add_up(self) -> None:
-        graph, least, most = self.graph, *GROWTH
+        graph = self.graph
         self.known = {"": None, **{name: Known(each.values.shape, each.values) for name, each in graph.tensors.items()}}
-        growth = min(max(least, (self.side / USUAL_SIDE) ** 2), most) * self.pictures
+        area = max(LEAST_GROWTH, (self.side / USUAL_SIDE) ** 2)
+        most_work = min(area, MOST_WORK_GROWTH) * self.pictures
         fixed = MOST_FIXED + 8 * sum(tensor.values.size for tensor in graph.tensors.values())
         self._keep(tuple(graph.inputs), [self.squares], moves=True)
         last = self._last_uses()
         for place, node in enumerate(graph.nodes):
             self._take(node)
-            if self.work > MOST_WORK * growth or self.made > MOST_MADE * growth or self.fixed > fixed:
+            if self.work > MOST_WORK * most_work or self.made > MOST_MADE * most_work or self.fixed > fixed:
                 raise ValueError("it would take too long, or too much memory")
-            if self.alive > MOST_ALIVE * growth:
+            if self.alive > MOST_ALIVE * min(area, MOST_GROWTH) * self.pictures:
                 raise ValueError("it would take too much memory")
             self.alive -= sum(found.size for name in last.get(place, ()) if (found := self.known[name]))
         if self.entry not in self.moving:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import Engine, native_precision, pictures_per_request
+from tellapart.backbones.engine import MIDDLE_SIDE, Engine, native_precision, pictures_per_request
 from tellapart.backbones.graph_check import check_graph
 from tellapart.bundle.abstention import pack_abstention, read_abstention
 from tellapart.bundle.container import RETRAIN, parse_json, read_container
@@ -39,7 +39,7 @@ GRAPH, CARD, WEIGHTS = "model.onnx", "README.md", "weights.safetensors"
 PNG_START = b"\x89PNG\r\n\x1a\n"
 LARGEST_CARD = 1024  # pixels; the largest of ours has 450
 TEMPERATURES = (1e-3, 1e3)  # calibration stays within 1/20 and 20
-MOST_CARDS = 16  # what a file from elsewhere may ask to be computed at once
+MOST_CARDS = 4  # what a file from elsewhere may ask to be computed at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +199,8 @@ def self_check(bundle: Bundle, engine: Engine, *, path: Path) -> float:
     classifier = bundle.classifier
     check = parse_json(bundle.members["check.json"], what="check.json", path=path)
     try:
-        cards = check["cards"][:MOST_CARDS]
+        # Of large squares one card, since each takes as long as all four of usual ones.
+        cards = check["cards"][: MOST_CARDS if classifier.base.preprocess.size <= MIDDLE_SIDE else 1]
         pictures = [card_bytes(card["png"]) for card in cards]
         kept = [base64.b64decode(card["features"], validate=True) for card in cards]
         features = np.stack([np.frombuffer(row, FEATURES) for row in kept])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tellapart.errors import one_line
 from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.text import counted
 
@@ -76,6 +77,6 @@ def guarantee_lines(metrics: RunMetrics) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """Text on one line, with what Markdown or HTML would act on taken out of action."""
+    """Text on one line, with what Markdown, HTML or a terminal would act on taken out of action."""
     escaped = "".join(f"\\{character}" if character in r"\`*_{}[]<>()#+-.!|" else character for character in text)
-    return " ".join(escaped.split())
+    return one_line(" ".join(escaped.split()))

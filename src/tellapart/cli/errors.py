@@ -6,8 +6,8 @@ import difflib
 import sys
 from typing import Any
 
-from tellapart.cli.output import FULL
-from tellapart.errors import OutputError, TellapartError, one_line
+from tellapart.cli.output import FULL, complain
+from tellapart.errors import OutputError, TellapartError
 
 
 def system_fault(error: OSError) -> int:
@@ -16,7 +16,7 @@ def system_fault(error: OSError) -> int:
         return own_fault(error)
     reason = (error.strerror or str(error)).lower()
     fault = OutputError(f"cannot write ({reason})", where=error.filename, hint="Free some space, then run it again.")
-    print(f"tellapart: {fault}", file=sys.stderr)
+    complain(f"tellapart: {fault}")
     return fault.exit_code
 
 
@@ -34,7 +34,7 @@ def usage_fault(error: Exception) -> int:
     else:
         what = no_such_option(option, context) if option and hasattr(error, "possibilities") else explain()
         end = "?" if what.endswith("?") else "."
-        print(one_line(f"tellapart: {what.rstrip('.?')}{end} See `{command} --help`."), file=sys.stderr)
+        complain(f"tellapart: {what.rstrip('.?')}{end} See `{command} --help`.")
     return int(code)
 
 
@@ -56,5 +56,5 @@ def own_fault(error: BaseException) -> int:
     with tempfile.NamedTemporaryFile("w", prefix="tellapart-", suffix=".log", delete=False, encoding="utf-8") as log:
         traceback.print_exception(error, file=log)
     what = f"tellapart: a fault of ours: {type(error).__name__}: {error}. Please report it with {log.name}."
-    print(one_line(what), file=sys.stderr)
+    complain(what)
     return TellapartError.exit_code

@@ -12,13 +12,14 @@ import tellapart
 from tellapart.cli import trained, training
 from tellapart.cli.errors import own_fault, system_fault, usage_fault
 from tellapart.cli.options import Json
-from tellapart.cli.output import Answer, occupy_closed_descriptors
+from tellapart.cli.output import Answer, complain, line, occupy_closed_descriptors
 from tellapart.cli.tables import print_cache, print_json, print_version
-from tellapart.errors import TellapartError
+from tellapart.errors import DataError, TellapartError
 from tellapart.progress import Unminded
 from tellapart.text import counted
 
 INTERRUPTED = 130
+DEEPEST = 4_000  # calls inside each other; a path may lead through two thousand folders
 app = typer.Typer(
     name="tellapart",
     help="Tell your pictures apart: a folder of labelled pictures in, a tested classifier out.",
@@ -88,12 +89,13 @@ def clear() -> None:
 
     before = clear_cache()
     looks = "a damaged store" if before.entries is None else counted(before.entries, "look", "looks")
-    print(f"removed the features of {looks}, {before.size / 1e6:,.1f} MB, from {before.folder}")
+    line(f"removed the features of {looks}, {before.size / 1e6:,.1f} MB, from {before.folder}")
 
 
 def main() -> None:
     """Run the command line and exit; exit code 0 means that all that was asked for is written."""
     occupy_closed_descriptors()
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), DEEPEST))
     answer, stdout = Answer(), sys.stdout
     with contextlib.redirect_stdout(answer), contextlib.redirect_stderr(Unminded(sys.stderr)):
         code = run(answer, stdout)
@@ -106,7 +108,7 @@ def run(answer: Answer, stdout: TextIO | None) -> int:
         code = app(standalone_mode=False) or 0
         answer.deliver(stdout)
     except TellapartError as error:
-        print(f"tellapart: {error}", file=sys.stderr)
+        complain(f"tellapart: {error}")
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
@@ -114,6 +116,12 @@ def run(answer: Answer, stdout: TextIO | None) -> int:
         code = own_fault(error.__context__ if isinstance(error.__context__, OSError) else error)
     except OSError as error:
         code = system_fault(error)
+    except RecursionError:
+        fault = DataError(
+            "something that was given is nested too deeply", hint="Bring folders and files nearer to the top."
+        )
+        complain(f"tellapart: {fault}")
+        code = fault.exit_code
     except Exception as error:  # noqa: BLE001
         code = usage_fault(error) or own_fault(error)
     if code == INTERRUPTED:  # here, because typer turns some interrupts into this code by itself

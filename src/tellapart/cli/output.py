@@ -9,7 +9,7 @@ import os
 import sys
 from typing import TextIO
 
-from tellapart.errors import OutputError
+from tellapart.errors import OutputError, one_line
 from tellapart.progress import to_nowhere
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -75,6 +75,16 @@ def output_fault(error: Exception) -> OutputError:
     full = isinstance(error, OSError) and error.errno in FULL
     hint = "Free some space, then run it again." if full else "Let all of it be read, or send it to a file with >."
     return OutputError(f"cannot write ({reason})", where="standard output", hint=hint)
+
+
+def line(text: object = "") -> None:
+    """Print one line for people: by this door go all names and paths, with what would act on a terminal escaped."""
+    print(one_line(str(text)))
+
+
+def complain(text: object) -> None:
+    """The same on standard error."""
+    print(one_line(str(text)), file=sys.stderr)
 
 
 def print_for_programs(text: str) -> None:

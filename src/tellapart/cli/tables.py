@@ -6,17 +6,16 @@ Legend: K classes.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tellapart import files
-from tellapart.cli.output import print_for_programs
+from tellapart.cli.output import complain, line, print_for_programs
 from tellapart.errors import one_line
 from tellapart.runs import folder as run_folder
-from tellapart.text import counted, percent, tenths
+from tellapart.text import counted, inert, percent, tenths
 
 if TYPE_CHECKING:
     from tellapart.answers import Answers
@@ -32,23 +31,23 @@ MOST_EXAMPLES = 2  # of each finding; the page and the JSON file have more
 def print_run(metrics: Mapping[str, Any], folder: Path) -> None:
     """The result of a training run."""
     counts, ledger, timing = metrics["counts"], metrics["ledger"], metrics["timing"]
-    print()
-    print(
+    line()
+    line(
         f"{metrics['data']['name']}: {counted(len(metrics['classes']), 'class', 'classes')}; "
         f"trained on {counted(counts['train'], 'picture')}, "
         f"checked on {counts['valid']}, tested once on {counts['test']}"
     )
     if ledger["skipped"] or ledger["converted"]:
         fates = ", ".join(f"{ledger[status]} {status}" for status in ("used", "converted", "skipped"))
-        print(f"pictures: {fates}; ledger.csv says why")
+        line(f"pictures: {fates}; ledger.csv says why")
     print_figures(metrics["test"], title="test")
     print_abstention(metrics["test"]["selective"], metrics["thresholds"])
     print_leaks(metrics["test"])
-    print()
+    line()
     rate = f"{timing['images_per_s']:,.0f} pictures/s" if timing["images_per_s"] else "all of them kept from before"
-    print(f"{timing['total_s']:.1f} s in all, {timing['embed_s']:.1f} s of it looking at pictures ({rate})")
-    print(f"model   {folder / run_folder.MODEL}")
-    print(f"report  {folder / run_folder.REPORT}")
+    line(f"{timing['total_s']:.1f} s in all, {timing['embed_s']:.1f} s of it looking at pictures ({rate})")
+    line(f"model   {folder / run_folder.MODEL}")
+    line(f"report  {folder / run_folder.REPORT}")
 
 
 def print_leaks(test: Mapping[str, Any]) -> None:
@@ -57,9 +56,9 @@ def print_leaks(test: Mapping[str, Any]) -> None:
         return
     clean = test["without_leaks"]
     if clean is None:
-        print("every test picture has its like in train or valid: this accuracy says little")
+        line("every test picture has its like in train or valid: this accuracy says little")
         return
-    print(
+    line(
         f"without the {counted(test['n'] - clean['n'], 'picture')} whose like is in train or valid: "
         f"accuracy {share(clean['accuracy'])} on {counted(clean['n'], 'picture')}"
     )
@@ -72,32 +71,32 @@ def print_figures(figures: Mapping[str, Any], *, title: str) -> None:
     balanced = f"balanced accuracy {share({'value': figures['balanced_accuracy'], **interval})}"
     counts = [row["n"] for row in figures["per_class"] if row["n"]]
     first, second = (balanced, accuracy) if max(counts) > UNEQUAL * min(counts) else (accuracy, balanced)
-    print(f"{title}: {first} on {counted(figures['n'], 'picture')}; {second}")
+    line(f"{title}: {first} on {counted(figures['n'], 'picture')}; {second}")
     baseline = figures["baseline"]
-    print(f"always answering {baseline['class']} would be right for {percent(baseline['accuracy']['value'])}")
+    line(f"always answering {baseline['class']} would be right for {percent(baseline['accuracy']['value'])}")
     if not baseline["beaten"]:
-        print(f"this result cannot be told from always answering {baseline['class']} (p = {baseline['p_value']:.2f})")
+        line(f"this result cannot be told from always answering {baseline['class']} (p = {baseline['p_value']:.2f})")
     rows = [
         [row["class"], str(row["n"]), share(row["recall"]), share(row["precision"])]
         for row in figures["per_class"][:MOST_CLASSES]
     ]
     print_table(["class", "pictures", "found (recall)", "right when named (precision)"], rows)
     if len(figures["per_class"]) > MOST_CLASSES:
-        print(f"… and {counted(len(figures['per_class']) - MOST_CLASSES, 'more class', 'more classes')}")
+        line(f"… and {counted(len(figures['per_class']) - MOST_CLASSES, 'more class', 'more classes')}")
 
 
 def print_abstention(selective: Mapping[str, Any], thresholds: Mapping[str, Any]) -> None:
     """How many answers one can rely on, and what is promised of them; nothing for a model that never marks."""
     promise = thresholds["promise"]
     if thresholds["unsure"] is not None:
-        print(
+        line(
             f"sure enough to rely on: {share(selective['coverage'])} of the answers; "
             f"{selective['wrong']} of those {selective['answered']} wrong: {share(selective['error'])}"
         )
     if promise is not None:
-        print(promise["sentence"])
+        line(promise["sentence"])
     if thresholds["unlike"] is not None:
-        print(f"unlike the training set: {share(selective['unlike'])} of the pictures")
+        line(f"unlike the training set: {share(selective['unlike'])} of the pictures")
 
 
 def print_comparison(found: Mapping[str, Any]) -> None:
@@ -106,15 +105,15 @@ def print_comparison(found: Mapping[str, Any]) -> None:
     print_table(["run", f"accuracy on the same {counted(found['n'], 'test picture')}"], rows)
     if any(found["left_out"].values()):
         apart = found["left_out"]
-        print(f"left out, tested in only one of the runs: {apart['a']} of A, {apart['b']} of B")
-    print(f"only A is right on {found['only_a']}, only B on {counted(found['only_b'], 'picture')}")
+        line(f"left out, tested in only one of the runs: {apart['a']} of A, {apart['b']} of B")
+    line(f"only A is right on {found['only_a']}, only B on {counted(found['only_b'], 'picture')}")
     difference = found["difference"]
     low, high = difference["low"], difference["high"]
     value = f"{100 * difference['value']:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f})"
-    print(f"B less A: {value}; exact McNemar p = {found['p_value']:.3g} (mid-p {found['mid_p_value']:.3g})")
-    print(found["sentence"])
+    line(f"B less A: {value}; exact McNemar p = {found['p_value']:.3g} (mid-p {found['mid_p_value']:.3g})")
+    line(found["sentence"])
     if found["not_worse"] is not None:
-        print(found["not_worse"]["sentence"])
+        line(found["not_worse"]["sentence"])
 
 
 def print_audit(document: Mapping[str, Any], folder: Path) -> None:
@@ -123,26 +122,23 @@ def print_audit(document: Mapping[str, Any], folder: Path) -> None:
 
     pictures = document["pictures"]
     fates = ", ".join(f"{pictures[status]:,} {status}" for status in ("used", "converted", "skipped"))
-    print(
-        one_line(
-            f"{document['data']['name']}: {counted(len(document['classes']), 'class', 'classes')}; pictures: {fates}"
-        )
-    )
+    line(f"{document['data']['name']}: {counted(len(document['classes']), 'class', 'classes')}; pictures: {fates}")
     for finding in document["findings"]:
         if finding["outcome"] == "found":
-            print()
-            print(f"{finding['severity']:<8} {finding['title']} [{finding['code']}]")
-            print(one_line(f"         {finding['message']}"))
+            line()
+            line(f"{finding['severity']:<8} {finding['title']} [{finding['code']}]")
+            line(f"         {finding['message']}")
             for item in finding["items"][:MOST_EXAMPLES]:
-                print(one_line(f"           {'; '.join(filter(None, (item['text'], ' = '.join(item['paths']))))}"))
-            print(one_line(f"         {finding['advice']}"))
+                line(f"           {'; '.join(filter(None, (item['text'], ' = '.join(item['paths']))))}")
+            line(f"         {finding['advice']}")
     for outcome, heading in (("passed", "looked for and not there"), ("not applicable", "could not be looked for")):
         codes = [finding["code"] for finding in document["findings"] if finding["outcome"] == outcome]
         if codes:
-            print(f"\n{heading}: {', '.join(codes)}")
-    print()
-    print(f"page  {folder / PAGE}")
-    print(f"all   {folder / FINDINGS}")
+            line()
+            line(f"{heading}: {', '.join(codes)}")
+    line()
+    line(f"page  {folder / PAGE}")
+    line(f"all   {folder / FINDINGS}")
 
 
 def share(interval: Mapping[str, float | None]) -> str:
@@ -161,7 +157,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in clean:
         padding = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
         first = row[0] + padding[0]
-        print("  ".join([f"  {first}", *(space + cell for space, cell in zip(padding[1:], row[1:], strict=True))]))
+        line("  ".join([f"  {first}", *(space + cell for space, cell in zip(padding[1:], row[1:], strict=True))]))
 
 
 def table_text(answers: Answers) -> str:
@@ -187,16 +183,21 @@ def mark_words(answers: Answers, row: int) -> str:
 
 
 def csv_text(answers: Answers) -> str:
-    """A row for each picture given, unreadable ones with their reason in the column error."""
+    """A row for each picture given, unreadable ones with their reason in the column error.
+
+    It is meant for spreadsheets, so a name that they would take for a formula is made inert; JSON Lines has it exactly.
+    """
     rows = []
     for path, number, reason in answer_rows(answers):
         if number is None:
-            rows.append([path, "", "", *("" for _ in answers.classes), "", "", reason])
+            rows.append([inert(path), "", "", *("" for _ in answers.classes), "", "", inert(reason)])
         else:
             row, marks = answers.probabilities[number], answers.flags.words(number)
             shares = [f"{value:.6f}" for value in row]
-            rows.append([path, answers.classes[row.argmax()], f"{row.max():.6f}", *shares, *marks, ""])
-    return files.csv_text(["path", "predicted", "probability", *answers.classes, "unsure", "unlike", "error"], rows)
+            shown = [inert(path), inert(answers.classes[row.argmax()]), f"{row.max():.6f}"]
+            rows.append([*shown, *shares, *marks, ""])
+    names = map(inert, answers.classes)
+    return files.csv_text(["path", "predicted", "probability", *names, "unsure", "unlike", "error"], rows)
 
 
 def jsonl_text(answers: Answers) -> str:
@@ -233,7 +234,7 @@ def answer_rows(answers: Answers) -> list[tuple[str, int | None, str]]:
 def print_split(counts: Mapping[str, Mapping[SplitName, int]], out: Path) -> None:
     header = ["class", *next(iter(counts.values()))]
     print_table(header, [[name, *map(str, row.values())] for name, row in counts.items()])
-    print(f"written to {out}")
+    line(f"written to {out}")
 
 
 def print_explanations(found: Mapping[str, Any]) -> None:
@@ -247,10 +248,10 @@ def print_explanations(found: Mapping[str, Any]) -> None:
     ]
     columns = 4 if any(row[3] for row in rows) else 3
     print_table(["sheet", "predicted", "probability", "but"][:columns], [row[:columns] for row in rows])
-    print(one_line(f"written to {found['folder']}"))
+    line(f"written to {found['folder']}")
     for row in found["pictures"]:
         if row["file"] is None:
-            print(one_line(f"cannot be read: {row['path']} ({row['error']})"), file=sys.stderr)
+            complain(f"cannot be read: {row['path']} ({row['error']})")
 
 
 def print_layers(net: str, layers: Sequence[Layer]) -> None:
@@ -262,30 +263,30 @@ def print_layers(net: str, layers: Sequence[Layer]) -> None:
     trainable = sum(layer.trainable for layer in layers)
     trains = "weight tensor trains" if trainable == 1 else "weight tensors train"
     fate = f"{trainable} {trains}" if trainable else "all of them frozen"
-    print(f"{net}: {sum(layer.parameters for layer in layers):,} parameters, {fate}")
+    line(f"{net}: {sum(layer.parameters for layer in layers):,} parameters, {fate}")
 
 
 def print_cache(status: CacheStatus) -> None:
-    print(f"folder   {status.folder}")
+    line(f"folder   {status.folder}")
     if status.entries is None:
-        print(
+        line(
             "pictures unknown: the store is damaged; the next run begins a new one, `tellapart cache clear` removes it"
         )
     else:
-        print(f"looks    {status.entries:,} (what a base saw in a picture, each kept once)")
-    print(f"size     {status.size / 1e6:,.1f} MB of at most {status.limit / 1e6:,.0f} MB")
+        line(f"looks    {status.entries:,} (what a base saw in a picture, each kept once)")
+    line(f"size     {status.size / 1e6:,.1f} MB of at most {status.limit / 1e6:,.0f} MB")
 
 
 def print_version(document: Mapping[str, Any]) -> None:
     from tellapart.files import cache_folder
 
     for name, version in document["versions"].items():
-        print(f"{name:<16}{version}")
-    print(f"{'python':<16}{document['python']} on {document['platform']}")
+        line(f"{name:<16}{version}")
+    line(f"{'python':<16}{document['python']} on {document['platform']}")
     flags = ", ".join(document["cpu_features"]) or "nothing notable"
-    print(f"{'cpu':<16}{document['cpu']}, {counted(document['threads'], 'thread')}, {flags}")
-    print(f"{'engine':<16}OpenVINO, computing in {document['precision']}")
-    print(f"{'cache':<16}{cache_folder()}")
+    line(f"{'cpu':<16}{document['cpu']}, {counted(document['threads'], 'thread')}, {flags}")
+    line(f"{'engine':<16}OpenVINO, computing in {document['precision']}")
+    line(f"{'cache':<16}{cache_folder()}")
 
 
 def print_json(document: object) -> None:

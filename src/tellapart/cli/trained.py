@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tellapart.cli.options import Classes, Data, Encoding, Json, LabelColumn, Model, PathColumn, reading
-from tellapart.cli.output import print_for_programs, to_utf8
+from tellapart.cli.output import complain, line, print_for_programs, to_utf8
 from tellapart.cli.tables import (
     FORMATS,
     print_abstention,
@@ -18,7 +18,7 @@ from tellapart.cli.tables import (
     print_figures,
     print_json,
 )
-from tellapart.errors import OutputError, UsageError, one_line
+from tellapart.errors import OutputError, UsageError
 from tellapart.progress import listener
 
 SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".txt": "table"}
@@ -51,7 +51,7 @@ def predict(
     text = FORMATS[form](answers)
     for entry in answers.ledger:
         if entry.status == "skipped":
-            print(one_line(f"cannot be read: {entry.path} ({entry.reason})"), file=sys.stderr)
+            complain(f"cannot be read: {entry.path} ({entry.reason})")
     if out is None:
         (sys.stdout.write if form == "table" else print_for_programs)(text)
     else:
@@ -192,4 +192,4 @@ def report(
     from tellapart.runs.page import rewrite_report
 
     for path in rewrite_report(run, data=data, figures=figures, progress=listener()):
-        print(path)
+        line(path)

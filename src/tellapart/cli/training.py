@@ -28,6 +28,7 @@ from tellapart.cli.options import (
     reading,
     spoken,
 )
+from tellapart.cli.output import line
 from tellapart.cli.tables import print_audit, print_json, print_layers, print_run, print_split
 from tellapart.progress import listener
 
@@ -199,7 +200,7 @@ def augment(
     """
     from tellapart.commands.augment import augment_grid
 
-    print(augment_grid(image, out, count=count, seed=seed))
+    line(augment_grid(image, out, count=count, seed=seed))
 
 
 def demo(

@@ -23,6 +23,7 @@ from tellapart.report.audit_page import shown_paths, write_audit_page
 from tellapart.report.thumbnails import thumbnails
 from tellapart.runs.environment import installed_version
 from tellapart.runs.folder import LEDGER, check_outside
+from tellapart.text import inert
 
 AUDIT_SCHEMA = 1
 STATUSES = ("used", "converted", "skipped")
@@ -112,4 +113,5 @@ def write_suspects(path: Path, findings: Sequence[Finding]) -> None:
     columns = ("given", "suggested", "certainty", "split")
     suspects = [item for finding in findings if finding.code == "suspects" for item in finding.items]
     rows = ([item.paths[0], *(item.details[column] for column in columns)] for item in suspects)
+    rows = ([inert(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     files.write_csv(path, ("path", *columns), rows)

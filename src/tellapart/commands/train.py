@@ -5,6 +5,7 @@ Legend: N pictures, D features, K classes.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -133,7 +134,7 @@ def base_of(request: Request, backbone: str, *, weights: Path | None) -> Backbon
 
 def history_writer(folder: Path) -> Callable[[Sequence[Mapping[str, Any]]], None]:
     """Writes the history after every epoch: into the work folder while the files of a finished run are in place."""
-    finished = (folder / run_folder.METRICS).exists()
+    finished = os.path.exists(folder / run_folder.METRICS)  # noqa: PTH110  pathlib's raises where a name is too long
     path = (folder / run_folder.WORK if finished else folder) / run_folder.HISTORY
 
     def write(history: Sequence[Mapping[str, Any]]) -> None:

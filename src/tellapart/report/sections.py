@@ -193,8 +193,11 @@ def weakest_class(test: Mapping[str, Any], names: Sequence[str]) -> dict[str, An
 
     By the upper end of the interval of its recall: one of two pictures missed says little of a class.
     """
-    known = [place for place, row in enumerate(test["per_class"]) if row["recall"]["value"] is not None]
-    place = min(known, key=lambda place: test["per_class"][place]["recall"]["high"])
+    recalls = [row["recall"] for row in test["per_class"]]
+    known = [place for place, recall in enumerate(recalls) if None not in (recall["value"], recall["high"])]
+    if not known:
+        return None
+    place = min(known, key=lambda place: recalls[place]["high"])
     row = test["per_class"][place]
     if row["recall"]["value"] == 1:
         return None

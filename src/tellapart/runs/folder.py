@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tellapart import files
-from tellapart.errors import OutputError, TellapartError
+from tellapart.errors import OutputError, TellapartError, one_line
 from tellapart.progress import Progress
 from tellapart.text import counted
 
@@ -159,7 +159,7 @@ class Logged:
 
     def record(self, message: str) -> None:
         """Keep a line for the log without showing it."""
-        self._lines.append(f"{time.perf_counter() - self._started:8.2f} s  {message}")
+        self._lines.append(f"{time.perf_counter() - self._started:8.2f} s  {one_line(message)}")
 
     @contextlib.contextmanager
     def kept_in(self, path: Path) -> Iterator[None]:

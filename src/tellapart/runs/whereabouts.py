@@ -7,6 +7,7 @@ and where the run does, only in what lies in the manifest's own folder.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 from tellapart import files
 from tellapart.data.reading import Reading
 from tellapart.data.scan import scan
-from tellapart.errors import TellapartError, one_line
+from tellapart.errors import DataError, TellapartError, one_line
 from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.progress import Progress
 from tellapart.runs.read import read_ledger, read_splits
@@ -32,9 +33,6 @@ def find_pictures(run: Path, metrics: RunMetrics, *, named: Path | None, progres
         metrics: its figures.
         named: where the user says that the pictures are; None for where the run says they were.
         progress: told which place that is, and how many pictures lead out of it.
-
-    Raises:
-        DataError: a file of the run is not what a run writes.
     """
     place = metrics.data_path if named is None else str(named)
     if not place:
@@ -64,8 +62,13 @@ def find_pictures(run: Path, metrics: RunMetrics, *, named: Path | None, progres
 
 
 def files_seen(run: Path) -> int:
-    """How many files the run says it saw: the rows of ledger.csv and split.csv, as many as there really are."""
-    return sum(1 for _ in read_ledger(run)) + len(read_splits(run))
+    """How many files the run says it saw: rows of ledger.csv and split.csv, as many as there are and can be read."""
+    count = 0
+    for rows in (read_ledger, read_splits):
+        with contextlib.suppress(DataError):  # whoever needs the table itself will say what is wrong with it
+            for _ in rows(run):
+                count += 1
+    return count
 
 
 def holds_more(place: Path, *, than: int) -> bool:

@@ -1,0 +1,99 @@
+"""Names that act on a terminal, a spreadsheet or a page are shown and never acted on."""
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import tellapart as package
+from pictures import write_picture
+from tellapart.bundle.model_card import plain
+from tellapart.text import inert
+
+CLI = Path(package.__file__).parent / "cli"
+EVIL = "x\x1b[2J\x1b]0;owned\x07\u202egnp.\u2066\r\b\x9b31m"
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)"]
+
+
+@pytest.fixture(scope="module")
+def evil(tmp_path_factory):
+    """Two classes with names that would act on a terminal, and pictures likewise; one cannot be read."""
+    root = tmp_path_factory.mktemp("evil") / f"set{EVIL}"
+    for kind, label in enumerate((f"a{EVIL}", "=cmd()")):
+        for number in range(9):
+            write_picture(root / label / f"{number}{EVIL}\n{label}.png", seed=number, kind=kind)
+    (root / "=cmd()" / f"bad{EVIL}.png").write_bytes(b"no picture")
+    return root
+
+
+def test_cli__prints_by_one_door():
+    """Everything else would be a way around it; the version and the help are our own words."""
+    for path in CLI.glob("*.py"):
+        printed = re.findall(r"(?<![\w.])print\((.*)", path.read_text(encoding="utf-8"))
+        allowed = {"output.py": 2, "main.py": 2, "errors.py": 1}.get(path.name, 0)
+        assert len(printed) == allowed, f"{path.name}: {printed}"
+
+
+def test_commands__show_evil_names_escaped(evil, tmp_path, tellapart):
+    run, out = tmp_path / f"run{EVIL}", tmp_path / f"out{EVIL}"
+    model = run / "model.tellapart"
+    for words in (
+        ("train", evil, "-o", run),
+        ("predict", model, evil),
+        ("evaluate", model, evil),
+        ("compare", run, run),
+        ("audit", evil, "-o", tmp_path / f"audit{EVIL}"),
+        ("report", run),
+        ("split", evil, out, "--train", 1, "--valid", 1, "--test", 1),
+        ("explain", model, evil / "=cmd()", "-o", tmp_path / f"why{EVIL}"),
+        ("predict", tmp_path / EVIL, evil),
+        ("train", tmp_path / EVIL),
+    ):
+        outcome = tellapart(*map(str, words))
+        assert outcome.code in (0, 3, 4), outcome.err
+        for line in (outcome.out + outcome.err).split("\n"):
+            assert line.isprintable(), (words[0], line)
+    log = (run / "run.log").read_text(encoding="utf-8")
+    assert all(line.isprintable() for line in log.split("\n"))
+    card = tellapart_card(model)
+    assert all(line.isprintable() for line in card.split("\n"))
+    assert "\x1b" not in (run / "report.html").read_text(encoding="utf-8")
+
+
+def tellapart_card(model):
+    from tellapart.bundle.container import read_container
+
+    return read_container(model)[1]["README.md"].decode()
+
+
+def test_predict__csv_holds_no_formula_and_jsonl_is_exact(tmp_path, evil, tellapart, monkeypatch):
+    assert tellapart("train", evil, "-o", tmp_path / "run").code == 0
+    folder = tmp_path / "new"
+    for number, name in enumerate((*FORMULAS, "plain")):
+        write_picture(folder / f"{name}.png", seed=number)
+    monkeypatch.chdir(folder)
+    names = [f"{name}.png" for name in (*FORMULAS, "plain")]
+    arguments = ["predict", str(tmp_path / "run" / "model.tellapart"), "--format"]
+    table = tellapart(*arguments, "csv", "--", *names).out
+    rows = list(csv.reader(io.StringIO(table)))
+    assert [row[0] for row in rows[1:]] == ["'=1+1.png", "'+1.png", "'-1.png", "'@SUM(A1).png", "plain.png"]
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for row in rows for cell in row)
+    exact = [json.loads(line) for line in tellapart(*arguments, "jsonl", "--", *names).out.splitlines()]
+    assert [row["path"] for row in exact] == names
+    assert set(exact[0]["probabilities"]) >= {"=cmd()"}
+    assert "=cmd()" in (tmp_path / "run" / "predictions.csv").read_text()
+    assert tellapart("report", tmp_path / "run").code == 0
+
+
+@pytest.mark.parametrize("cell", ["=a", "+a", "-a", "@a", "\ta", "\ra", "\na", "\N{FULLWIDTH EQUALS SIGN}a"])
+def test_inert__takes_a_formula_out_of_action(cell):
+    assert inert(cell) == f"'{cell}"
+    assert inert(f"a{cell}") == f"a{cell}"
+    assert inert("") == ""
+
+
+def test_plain__is_printable():
+    assert plain(EVIL).isprintable()
