@@ -47,9 +47,7 @@ def labels_of(index):
 def run(index, work, *, augmented=False, **options):
     dataset = with_features(index, np.zeros((len(index.pictures), BASE.width), np.float32))
     request = Request(**{"recipe": "scratch", "size": 24, "plan": PLAN, "machine": CPU, "work": work} | options)
-    with pytest.MonkeyPatch.context() as patch:  # the pictures of some tests are not there to be looked at again
-        patch.setattr(scratch, "calibrated", lambda classifier, *_: classifier)
-        return train_scratch(dataset, BASE, request, augmented=augmented)
+    return train_scratch(dataset, BASE, request, augmented=augmented)
 
 
 @pytest.fixture(scope="module")

@@ -23,9 +23,9 @@ from tellapart.backbones.engine import Engine, native_precision
 from tellapart.bundle.bundle import Bundle, pack_bundle, read_bundle
 from tellapart.bundle.container import write_container
 from tellapart.classifier import Classifier
-from tellapart.commands.evaluate import test_part
 from tellapart.commands.train import base_of
 from tellapart.data.scan import index_of_paths, scan
+from tellapart.data.split import one_part_as_test, part_to_score
 from tellapart.errors import DataError, OutputError
 from tellapart.features.look import look_at
 from tellapart.heads.abstention import MAX_ERROR
@@ -58,8 +58,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         size: the side in pixels of the square that the base, or the net that is trained, looks at; None for its own.
         module: for the scratch recipes, a torch.nn.Module of your own instead of theirs: it takes float32 [N, 3, size,
             size] from 0 to 1 and ends in a linear layer with K outputs. It is copied; training does not change it.
-        plan: for finetune and the scratch recipes, another `Plan` than the recipe's own, of its own kind
-            (`tellapart.recipes.finetune.Plan`, `tellapart.recipes.scratch.Plan`).
+        plan: for frozen, finetune and the scratch recipes, another plan than the recipe's own, of its own kind
+            (`FrozenPlan`, `FineTuningPlan`, `ScratchPlan` of `tellapart.recipes`).
         budget: minutes that the recipe auto may take.
         seed: of what is drawn.
         max_error: the largest share of wrong answers among those that are not `unsure`, in (0, 1).
@@ -190,7 +190,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         """Accuracy on labelled pictures; without y, on the test split of a folder, or all of it if it has none."""
         if y is not None:
             return float(super().score(list(sample_paths(X)), y, sample_weight))
-        classifier, index = self._fitted(), test_part(scan(Path(str(X))))
+        classifier, index = self._fitted(), part_to_score(scan(Path(str(X))))
         answers = self._answer_about(index).probabilities.argmax(axis=1)
         told = np.array(classifier.classes)[answers]
         return float(np.average(told == [picture.label for picture in index.pictures], weights=sample_weight))
@@ -250,7 +250,7 @@ def labelled(samples: Samples, labels: Sequence[Any] | NDArray[Any] | None) -> t
         DataError: there is not one label for each sample, or not two classes with names of their own.
     """
     if labels is None:
-        index = scan(Path(str(samples)))
+        index, _ = one_part_as_test(scan(Path(str(samples))))
         kept = tuple(picture for picture in index.pictures if picture.split != "test")
         if not kept:
             raise DataError("nothing but test pictures", where=index.root, hint="Give pictures to train on too.")

@@ -29,7 +29,7 @@ from tellapart.heads.calibration import fit_temperature
 from tellapart.heads.out_of_distribution import sampled_rows
 from tellapart.progress import Progress, Stopwatch
 from tellapart.recipes.catalogue import RECIPES
-from tellapart.recipes.looking import features_seen, rows_of
+from tellapart.recipes.looking import features_seen, rows_of, see_the_same
 from tellapart.recipes.request import Dataset, Request
 from tellapart.runs.leakage import (
     count_kinds,
@@ -207,7 +207,7 @@ def judge(
     """Learn on valid when not to answer, then answer and score valid and test.
 
     Args:
-        classifier: trained and calibrated.
+        classifier: trained.
         dataset: the pictures, and what base sees in them.
         base: the base that first looked at them; where a net of its own was trained, that one looks again.
         request: seed, largest error and listener.
@@ -215,14 +215,14 @@ def judge(
     Returns:
         The classifier with its thresholds, and what it says of each split that has pictures.
     """
-    train, progress, keep = dataset.train, request.progress, classifier.base.digest == base.digest
+    train, progress, keep = dataset.train, request.progress, see_the_same(classifier.base, base)
     see = partial(features_seen, dataset, base, classifier.base, progress=progress)
-    valid = exact_rows(classifier, dataset, "valid", see(rows=rows_of(dataset.valid)), keep=keep, progress=progress)
-    clean = dataset.clean_valid
+    clean, valid = dataset.clean_valid, see(rows=rows_of(dataset.valid))
     say_left_out(len(valid) - len(clean), progress=progress)
-    # The temperature and the thresholds belong to the precision that answers.
-    logits = classifier.head.logits(valid[clean - dataset.valid.start])
-    classifier = replace(classifier, temperature=fit_temperature(logits, dataset.labels[clean]))
+    # Once to tell close calls, and again, since temperature and thresholds belong to the precision that answers.
+    classifier = calibrated(classifier, dataset, valid, clean)
+    valid = exact_rows(classifier, dataset, "valid", valid, keep=keep, progress=progress)
+    classifier = calibrated(classifier, dataset, valid, clean)
     typical = train.start + sampled_rows(len(rows_of(train)), class_count=len(dataset.classes), seed=request.seed)
     apart = one_of_each_group(clean, dataset.groups, seed=request.seed)
     seen = valid[apart - dataset.valid.start]
@@ -241,6 +241,12 @@ def judge(
         test = exact_rows(classifier, dataset, "test", see(rows=tested), keep=keep, progress=progress)
         found["test"] = answered(classifier, dataset, "test", test)
     return classifier, found
+
+
+def calibrated(classifier: Classifier, dataset: Dataset, valid: Features, clean: NDArray[np.int64]) -> Classifier:
+    """The classifier with the temperature that suits it on rows of valid, whose features are float32 [n, D]."""
+    logits = classifier.head.logits(valid[clean - dataset.valid.start])
+    return replace(classifier, temperature=fit_temperature(logits, dataset.labels[clean]))
 
 
 def say_left_out(count: int, *, progress: Progress) -> None:

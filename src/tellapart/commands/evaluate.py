@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,12 @@ from tellapart.data.groups import label_numbers
 from tellapart.data.ledger import check_skips
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
-from tellapart.data.split import one_part_as_test
+from tellapart.data.split import part_to_score
 from tellapart.errors import DataError
 from tellapart.evaluation.metrics import evaluate
 from tellapart.features.look import look_at
 from tellapart.progress import Progress, Silent
 from tellapart.runs.overlap import seen_before
-from tellapart.types import Index
 
 
 def evaluate_model(
@@ -36,7 +34,7 @@ def evaluate_model(
     progress = progress or Silent()
     bundle, engine = read_bundle(model)
     classifier, engine = on_known_base(bundle, engine)
-    index = test_part(one_part_as_test(scan(data, reading=reading, progress=progress))[0])
+    index = part_to_score(scan(data, reading=reading, progress=progress))
     unknown = sorted({picture.label or "" for picture in index.pictures} - set(classifier.classes))
     if unknown:
         hint = f"The model knows: {', '.join(classifier.classes)}."
@@ -58,9 +56,3 @@ def evaluate_model(
         "thresholds": classifier.abstention.to_json(),
         **evaluate(answers.probabilities, labels, classes=classifier.classes, flags=answers.flags),
     }
-
-
-def test_part(index: Index) -> Index:
-    """The test pictures of an index that has some, else the whole index."""
-    tested = tuple(picture for picture in index.pictures if picture.split == "test")
-    return replace(index, pictures=tested) if tested else index

@@ -81,13 +81,13 @@ def train(
         index = index if group_by is None else declare_groups(index, group_by)
     folder = out or Path("runs") / index.name
     run_folder.check_outside(folder, data)
-    request = replace(request, work=folder / run_folder.WORK, on_epoch=history_writer(folder))
     log.record(what_is_there(index, data))
     if request.budget != BUDGET and request.recipe != "auto":
         log.note(f"--budget is for the recipe auto; {request.recipe} takes the time it needs.")
     about = {"command": command, "data_path": place_of(data), "reading": reading.to_json()}
     with only_run(folder, force=request.force):
         run_folder.claim_run(folder, force=request.force)
+        request = replace(request, work=folder / run_folder.WORK, on_epoch=history_writer(folder))
         with log.kept_in(folder / run_folder.LOG):
             learned = learn(index, base, request)
             metrics = metrics_of(index, learned, request, about=about)

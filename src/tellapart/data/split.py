@@ -64,6 +64,13 @@ def one_part_as_test(index: Index, *, shares: Mapping[SplitName, int] = SHARES) 
     return replace(index, pictures=pictures), line
 
 
+def part_to_score(index: Index) -> Index:
+    """What a model is scored on: the test pictures, or the one part beside train, or all where there is neither."""
+    index, _ = one_part_as_test(index)
+    tested = tuple(picture for picture in index.pictures if picture.split == "test")
+    return replace(index, pictures=tested) if tested else index
+
+
 def how_far_off(before: Index, after: Index, *, shares: Mapping[SplitName, int] = SHARES) -> dict[str, Any] | None:
     """By how much a drawn split misses its share where it misses most, ready for JSON; None where nothing was drawn.
 

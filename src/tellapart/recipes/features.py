@@ -15,7 +15,6 @@ from functools import partial
 from tellapart.backbones.backbone import Backbone
 from tellapart.classifier import Classifier
 from tellapart.heads.search import HeadSearch, search_head
-from tellapart.recipes.looking import calibrated
 from tellapart.recipes.request import Dataset, Request
 
 # Training pictures times classes, which the time of a search is proportional to. 1259 digits of ten classes are
@@ -24,21 +23,21 @@ CROSS_VALIDATED_AT_MOST = 15_000
 
 
 def train_features(dataset: Dataset, base: Backbone, request: Request) -> Classifier:
-    """Search a head on train and calibrate it on valid.
+    """Search a head on train: strength and depths are chosen as `chosen_on` says."""
+    search = head_search(dataset, base, request)
+    found = search(dataset.features, dataset.labels, train=dataset.train, valid=chosen_on(dataset))
+    return searched(found, dataset, base)
 
-    Strength and depths are chosen on valid where the data itself set it apart; otherwise by cross-validation on train,
-    which wastes nothing of a small set and leaves valid to the calibration. Where train is large (see
-    CROSS_VALIDATED_AT_MOST), valid chooses all the same: it is large too.
+
+def chosen_on(dataset: Dataset) -> slice | None:
+    """The rows that strength and depths are chosen on, in every recipe with a head; None for folds of train.
+
+    Valid chooses where the data itself set it apart. Else folds of train do, which wastes nothing of a small set and
+    leaves valid to the calibration; but where train is large (see CROSS_VALIDATED_AT_MOST), valid is large too.
     """
-    rows = dataset.train
-    too_large = (rows.stop - rows.start) * len(dataset.classes) > CROSS_VALIDATED_AT_MOST
-    found = head_search(dataset, base, request)(
-        dataset.features,
-        dataset.labels,
-        train=rows,
-        valid=dataset.valid if dataset.valid_is_given or too_large else None,
-    )
-    return calibrated(searched(found, dataset, base), dataset, base, request.progress)
+    pictures = dataset.train.stop - dataset.train.start
+    too_large = pictures * len(dataset.classes) > CROSS_VALIDATED_AT_MOST
+    return dataset.valid if dataset.valid_is_given or too_large else None
 
 
 def head_search(dataset: Dataset, base: Backbone, request: Request) -> partial[HeadSearch]:
@@ -54,7 +53,7 @@ def head_search(dataset: Dataset, base: Backbone, request: Request) -> partial[H
 
 
 def searched(found: HeadSearch, dataset: Dataset, base: Backbone) -> Classifier:
-    """The classifier of a base and the head that was found for it, not calibrated yet."""
+    """The classifier of a base and the head that was found for it."""
     return Classifier(
         classes=dataset.classes, base=base, head=found.head, selected=found.selected, history=tuple(found.history)
     )

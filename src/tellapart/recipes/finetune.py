@@ -29,9 +29,9 @@ from tellapart.heads.linear import LinearHead
 from tellapart.nets.device import open_machine
 from tellapart.nets.images import prepare_square
 from tellapart.nets.schedule import Training
-from tellapart.recipes.features import head_search
+from tellapart.recipes.features import chosen_on, head_search
 from tellapart.recipes.label_safety import suited_augmentation
-from tellapart.recipes.looking import calibrated, view_embedder
+from tellapart.recipes.looking import view_embedder
 from tellapart.recipes.request import Dataset, Request
 from tellapart.types import Features, Index, Pixels
 
@@ -47,7 +47,7 @@ class FineTuningPlan:
 
     Attributes:
         share: of the base's multiplications that may lie in what is trained.
-        views: augmented views of each training picture.
+        views: of each training picture, the first of them the picture as it is.
         augmentation: how far a view may be from the picture.
         training: the settings.
         head_rate: factor on the learning rate of the head.
@@ -90,7 +90,7 @@ def train_finetune(dataset: Dataset, base: Backbone, request: Request) -> Classi
         dataset.features,
         dataset.labels,
         train=dataset.train,
-        valid=dataset.valid if dataset.valid_is_given else None,
+        valid=chosen_on(dataset),
     )
     augmentation, left_out = suited_augmentation(
         dataset,
@@ -118,7 +118,7 @@ def train_finetune(dataset: Dataset, base: Backbone, request: Request) -> Classi
         progress.note("Fine-tuning did not lower the log loss on valid: the base and the head stay as they were.")
     chosen = {"start": found.selected, "left_out": left_out, **asdict(machine)}
     selected = {**_selected(start, plan, tuned, views=outputs.train.shape[1]), **chosen}
-    return calibrated(better_of(start, tuned, classes=dataset.classes, selected=selected), dataset, base, progress)
+    return better_of(start, tuned, classes=dataset.classes, selected=selected)
 
 
 def starting_point(base: Backbone, plan: FineTuningPlan, *, head: LinearHead, seen: Features) -> Start:
@@ -128,7 +128,7 @@ def starting_point(base: Backbone, plan: FineTuningPlan, *, head: LinearHead, se
 
 
 def better_of(start: Start, tuned: Tuned, *, classes: tuple[str, ...], selected: Mapping[str, Any]) -> Classifier:
-    """The tuned net where training lowered the log loss on valid, else what it started from; not calibrated yet."""
+    """The tuned net where training lowered the log loss on valid, else what it started from."""
     better = tuned.way > 0
     return Classifier(
         classes=classes,

@@ -27,9 +27,9 @@ from tellapart.classifier import Classifier
 from tellapart.data.augment import NOTHING, Augmentation, AugmentedView
 from tellapart.features.embed import View
 from tellapart.heads.search import HeadSearch
-from tellapart.recipes.features import head_search, searched
+from tellapart.recipes.features import chosen_on, head_search, searched
 from tellapart.recipes.label_safety import suited_augmentation
-from tellapart.recipes.looking import ViewEmbedder, calibrated, view_embedder
+from tellapart.recipes.looking import ViewEmbedder, view_embedder
 from tellapart.recipes.request import Dataset, Request
 from tellapart.types import Features, Labels
 
@@ -51,10 +51,9 @@ class FrozenPlan:
 
 
 def train_frozen(dataset: Dataset, base: Backbone, request: Request) -> Classifier:
-    """Search a head on train as it is and in augmented views, and calibrate it on valid.
+    """Search a head on train as it is and in augmented views.
 
-    It is chosen on valid where the data itself set it apart; otherwise by cross-validation on train, all views of a
-    picture held out together, and the picture scored as it is.
+    It is chosen as `chosen_on` says; folds hold out all views of a picture together, and score the picture as it is.
 
     Raises:
         DataError: as search_head, or a picture can no longer be read.
@@ -62,8 +61,8 @@ def train_frozen(dataset: Dataset, base: Backbone, request: Request) -> Classifi
     """
     plan, search = request.plan or FrozenPlan(), head_search(dataset, base, request)
     embed_view = view_embedder(dataset, base, request.progress)
-    chosen_on = dataset.valid if dataset.valid_is_given else None
-    plain = search(dataset.features, dataset.labels, train=dataset.train, valid=chosen_on)
+    valid = chosen_on(dataset)
+    plain = search(dataset.features, dataset.labels, train=dataset.train, valid=valid)
     augmentation, left_out = suited_augmentation(
         dataset, head=plain.head, embed_view=embed_view, augmentation=plan.augmentation, progress=request.progress
     )
@@ -72,10 +71,10 @@ def train_frozen(dataset: Dataset, base: Backbone, request: Request) -> Classifi
     found = {0: plain}
     if views:
         shown = with_views(dataset, views=views, embed_view=embed_view)
-        valid = shown.valid if dataset.valid_is_given else None
+        valid = None if valid is None else shown.valid
         found[len(views)] = search(shown.features, shown.labels, train=shown.train, valid=valid, copies=1 + len(views))
     count = min(found, key=lambda number: (held_out_loss(found[number]), -number))
-    classifier = replace(
+    return replace(
         searched(found[count], dataset, base),
         selected={
             **found[count].selected,
@@ -86,7 +85,6 @@ def train_frozen(dataset: Dataset, base: Backbone, request: Request) -> Classifi
         },
         history=tuple({"views": number, **row} for number, search in found.items() for row in search.history),
     )
-    return calibrated(classifier, dataset, base, request.progress)
 
 
 def affordable_views(pictures: int, *, wanted: int) -> int:

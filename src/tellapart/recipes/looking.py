@@ -10,11 +10,9 @@ from dataclasses import replace
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import Engine, native_precision
-from tellapart.classifier import Classifier
 from tellapart.errors import DataError
 from tellapart.features.embed import PLAIN, View
 from tellapart.features.look import look_at
-from tellapart.heads.calibration import fit_temperature
 from tellapart.progress import Progress
 from tellapart.recipes.request import Dataset
 from tellapart.types import Features
@@ -61,7 +59,7 @@ def features_seen(
     dataset: Dataset, base: Backbone, trained: Backbone, *, rows: Sequence[int], progress: Progress
 ) -> Features:
     """What a trained base sees in some rows, float32 [n, D]: at hand if it is the base, otherwise it looks now."""
-    if trained.digest != base.digest or trained.preprocess != base.preprocess:
+    if not see_the_same(trained, base):
         return look_again(dataset, trained, rows, progress)
     if isinstance(rows, range) and rows.step == 1:
         return dataset.features[rows.start : rows.stop]
@@ -74,8 +72,6 @@ def rows_of(rows: slice) -> range:
     return range(rows.start, rows.stop)
 
 
-def calibrated(classifier: Classifier, dataset: Dataset, base: Backbone, progress: Progress) -> Classifier:
-    """The classifier with the temperature that suits it on valid, as the engine that serves it computes it."""
-    seen = features_seen(dataset, base, classifier.base, rows=rows_of(dataset.valid), progress=progress)
-    temperature = fit_temperature(classifier.head.logits(seen), dataset.labels[dataset.valid])
-    return replace(classifier, temperature=temperature)
+def see_the_same(one: Backbone, other: Backbone) -> bool:
+    """Whether two bases see the same in every picture."""
+    return one.digest == other.digest and one.preprocess == other.preprocess

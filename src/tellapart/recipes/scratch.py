@@ -27,7 +27,7 @@ from tellapart.nets.export import export_backbone, linear_head, module_weights
 from tellapart.nets.fit import Fitted, Pictures, fit_net
 from tellapart.nets.images import Squares, plain_batches, read_squares, steps_per_epoch, training_batches
 from tellapart.nets.schedule import Training, class_weights
-from tellapart.recipes.looking import calibrated, rows_of
+from tellapart.recipes.looking import rows_of
 from tellapart.recipes.request import Dataset, Request
 from tellapart.types import Index, SplitName
 
@@ -124,14 +124,14 @@ PLANS: Final[Mapping[tuple[bool, bool], ScratchPlan]] = {
 }
 
 
-def train_scratch(dataset: Dataset, base: Backbone, request: Request, *, augmented: bool = False) -> Classifier:
+def train_scratch(dataset: Dataset, _base: Backbone, request: Request, *, augmented: bool = False) -> Classifier:
     """Train a convnet on the train pictures, choose its best epoch on valid, and cut it into base and head.
 
     Pictures that cannot be read are left out, with a note; test pictures are never opened.
 
     Args:
         dataset: the pictures.
-        base: what has looked at them so far; nothing is learned from it.
+        _base: what has looked at them so far; nothing is learned from it.
         request: what is asked for.
         augmented: augmentation and dropout, or neither.
 
@@ -160,7 +160,7 @@ def train_scratch(dataset: Dataset, base: Backbone, request: Request, *, augment
         progress=request.progress,
         on_epoch=request.on_epoch,
     )
-    classifier = Classifier(
+    return Classifier(
         classes=dataset.classes,
         base=export_backbone(net),
         head=linear_head(net.head),
@@ -168,7 +168,6 @@ def train_scratch(dataset: Dataset, base: Backbone, request: Request, *, augment
         selected=_selected(net, plan, training, fitted, machine=machine, weighted=pictures.weights is not None),
         history=fitted.history,
     )
-    return calibrated(classifier, dataset, base, request.progress)
 
 
 def plan_of(index: Index, request: Request, *, augmented: bool) -> ScratchPlan:
