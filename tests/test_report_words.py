@@ -136,3 +136,16 @@ def test_both__the_word_follows_the_count():
     assert "1 picture was found" in both(text, n=1)
     assert "2,000 pictures were found" in both(text, n=2000)
     assert "2,000 张图片" in both(text, n=2000)
+
+
+@pytest.mark.parametrize(
+    ("layout", "chinese"),
+    [
+        ("class folders with split folders inside", "类别文件夹内按子集分"),
+        ("folders, classes at the bottom", "文件夹，最内层为类别"),
+        ("split folders, in archive", "按子集分的文件夹，位于 archive"),
+        ("COCO", "COCO"),
+    ],
+)
+def test_named__every_layout_has_a_name_in_chinese(layout, chinese):
+    assert labels.named(layout) == Words(layout, chinese)

@@ -154,6 +154,9 @@ VALUES: Mapping[str, Words] = {
     "last": Words("last", "最后一层"),
     "folders": Words("folders", "文件夹"),
     "split folders": Words("split folders", "按子集分的文件夹"),
+    "class folders with split folders inside": Words("class folders with split folders inside", "类别文件夹内按子集分"),
+    "folders, classes at the bottom": Words("folders, classes at the bottom", "文件夹，最内层为类别"),
+    "image folder": Words("image folder", "图片文件夹（metadata）"),
     "manifest": Words("manifest", "清单"),
     "paths": Words("paths", "路径"),
     "idx": Words("IDX", "IDX"),
@@ -161,6 +164,7 @@ VALUES: Mapping[str, Words] = {
     "converted": Words("converted", "转换"),
     "skipped": Words("skipped", "跳过"),
 }
+INSIDE = re.compile(r"(.+), in (.+)")  # a layout, and the one folder of the data that all of it lies in
 FOLDS = re.compile(r"(\d+)-fold cross-validation")
 
 
@@ -184,6 +188,9 @@ def named(value: object) -> Words:
             return Words("yes", "是") if value else Words("no", "否")
         case str() if value in VALUES:
             return VALUES[value]
+        case str() if (inside := INSIDE.fullmatch(value)) and inside[1] in VALUES:
+            layout, folder = VALUES[inside[1]], plain(inside[2])
+            return Words(f"{layout.en}, in {folder}", f"{layout.zh}，位于 {folder}")
         case str() if folds := FOLDS.fullmatch(value):
             return Words(value, f"{folds[1]} 折交叉验证")
         case list() | tuple():
