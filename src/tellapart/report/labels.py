@@ -186,18 +186,24 @@ def named(value: object) -> Words:
             return value
         case bool():
             return Words("yes", "是") if value else Words("no", "否")
-        case str() if value in VALUES:
-            return VALUES[value]
-        case str() if (inside := INSIDE.fullmatch(value)) and inside[1] in VALUES:
-            layout, folder = VALUES[inside[1]], plain(inside[2])
-            return Words(f"{layout.en}, in {folder}", f"{layout.zh}，位于 {folder}")
-        case str() if folds := FOLDS.fullmatch(value):
-            return Words(value, f"{folds[1]} 折交叉验证")
+        case str():
+            return _named_text(value)
         case list() | tuple():
             items = [named(item) for item in value]
             return Words(", ".join(item.en for item in items), "、".join(item.zh for item in items))
         case _:
             return Words(plain(value), plain(value))
+
+
+def _named_text(value: str) -> Words:
+    if value in VALUES:
+        return VALUES[value]
+    if (inside := INSIDE.fullmatch(value)) and inside[1] in VALUES:
+        layout, folder = VALUES[inside[1]], plain(inside[2])
+        return Words(f"{layout.en}, in {folder}", f"{layout.zh}，位于 {folder}")
+    if folds := FOLDS.fullmatch(value):
+        return Words(value, f"{folds[1]} 折交叉验证")
+    return Words(plain(value), plain(value))
 
 
 def out_of(value: object, alternatives: object) -> Words:
