@@ -27,7 +27,7 @@ from tellapart.commands.train import base_of
 from tellapart.data.scan import index_of_paths, scan
 from tellapart.data.split import one_part_as_test, part_to_score
 from tellapart.errors import DataError, OutputError
-from tellapart.features.look import look_at
+from tellapart.features.look import look_at, with_white
 from tellapart.heads.abstention import MAX_ERROR
 from tellapart.learn import learn
 from tellapart.progress import Progress, Silent, listener
@@ -175,6 +175,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         classifier, progress = self._fitted(), self._progress()
         if self._engine is None:
             self._engine = Engine(classifier.base, precision=native_precision())
+        classifier = replace(classifier, base=with_white(classifier.base, index, progress))
         embedded = look_at(index, classifier.base, progress, engine=self._engine)
         failures = [entry for entry in embedded.ledger if entry.status == "skipped"]
         if failures:

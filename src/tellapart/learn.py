@@ -23,7 +23,7 @@ from tellapart.data.split import one_part_as_test
 from tellapart.errors import DataError
 from tellapart.evaluation.metrics import evaluate
 from tellapart.features.embed import Embedded
-from tellapart.features.look import look_at
+from tellapart.features.look import look_at, with_white
 from tellapart.heads.abstention import Flags, learn_abstention
 from tellapart.heads.calibration import fit_temperature
 from tellapart.heads.out_of_distribution import sampled_rows
@@ -118,6 +118,7 @@ def learn(index: Index, base: Backbone, request: Request) -> Learned:
     """
     watch = Stopwatch()
     RECIPES[request.recipe].check_request(index, request)
+    base = with_white(base, index, request.progress)
     dataset, about = prepare(index, base, request, watch)
     with watch.part("head_s"):
         trained = RECIPES[request.recipe].train(dataset, base, request)

@@ -23,6 +23,7 @@ from tellapart.bundle.container import RETRAIN, parse_json, read_container
 from tellapart.bundle.graph import HEAD_BIAS, HEAD_WEIGHT, OUTPUTS, RESIZED, model_graph, used_depths
 from tellapart.bundle.self_test import draw_cards, to_png
 from tellapart.classifier import Classifier
+from tellapart.data.formats import PNG_START
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import ModelFileError, PictureError
 from tellapart.files import to_json
@@ -36,7 +37,6 @@ TOLERANCE: Mapping[str, float] = {"f32": 0.005, "f16": 0.02, "bf16": 0.09}
 HEAD_TOLERANCE = 1e-4  # of logits (relative to the largest) and probabilities from given features: only rounding
 FEATURES = np.dtype("<f2")  # how features stand in check.json
 GRAPH, CARD, WEIGHTS = "model.onnx", "README.md", "weights.safetensors"
-PNG_START = b"\x89PNG\r\n\x1a\n"
 LARGEST_CARD = 1024  # pixels; the largest of ours has 450
 TEMPERATURES = (1e-3, 1e3)  # calibration stays within 1/20 and 20
 MOST_CARDS = 4  # what a file from elsewhere may ask to be computed at once

@@ -28,6 +28,7 @@ def on_known_base(bundle: Bundle, engine: Engine) -> tuple[Classifier, Engine]:
     if stated["name"] not in BACKBONES or classifier.weights is not None:
         return classifier, engine
     base = load_backbone(stated["name"], size=classifier.base.preprocess.size)
+    base = replace(base, preprocess=replace(base.preprocess, white=classifier.base.preprocess.white))
     widths = classifier.base.widths
     alike = base.digest == stated.get("digest") and base.preprocess == classifier.base.preprocess
     if not alike or {name: base.widths.get(name) for name in widths} != widths:

@@ -45,7 +45,7 @@ def measure_parity(
     compiled = core.compile_model(core.read_model(graph), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     kept, answers, features = [], [], []
     for row in rows:
-        pixels = _pixels(index, row)
+        pixels = _pixels(index, row, white=classifier.base.preprocess.white)
         if pixels is not None:
             given = compiled(pixels[np.newaxis])
             kept.append(row)
@@ -68,12 +68,12 @@ def measure_parity(
     }
 
 
-def _pixels(index: Index, row: int) -> Pixels | None:
+def _pixels(index: Index, row: int, *, white: int | None) -> Pixels | None:
     """A picture as a runtime is fed with it, uint8 [H, W, 3]; None where it can no longer be read."""
     try:
         content = picture_content(index, index.pictures[row])
         if isinstance(content, bytes):
-            decoded = decode(content, at_least=WHOLE)
+            decoded = decode(content, at_least=WHOLE, white=white)
             return np.ascontiguousarray(upright(decoded.pixels, decoded.orientation))
     except PictureError:
         return None

@@ -17,7 +17,7 @@ from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
 from tellapart.duplicates.find import find_duplicates
 from tellapart.errors import DataError, OutputError
-from tellapart.features.look import look_at
+from tellapart.features.look import look_at, with_white
 from tellapart.progress import Progress, Silent
 from tellapart.report.audit_page import shown_paths, write_audit_page
 from tellapart.report.thumbnails import thumbnails
@@ -63,7 +63,7 @@ def audit(
     folder = out or Path("audits") / index.name
     check_outside(folder, data)
     check_folder(folder)
-    embedded = look_at(index, base, progress)
+    embedded = look_at(index, with_white(base, index, progress), progress)
     if not embedded.index.pictures:
         first = embedded.ledger[0]
         raise DataError(f"none of the pictures can be read ({first.reason})", where=first.path, hint="Mend them.")

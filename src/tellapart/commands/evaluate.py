@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tellapart.data.scan import scan
 from tellapart.data.split import part_to_score
 from tellapart.errors import DataError
 from tellapart.evaluation.metrics import evaluate
-from tellapart.features.look import look_at
+from tellapart.features.look import look_at, with_white
 from tellapart.progress import Progress, Silent
 from tellapart.runs.overlap import seen_before
 
@@ -39,6 +40,7 @@ def evaluate_model(
     if unknown:
         hint = f"The model knows: {', '.join(classifier.classes)}."
         raise DataError(f"the model does not know the class {unknown[0]!r}", where=data, hint=hint)
+    classifier = replace(classifier, base=with_white(classifier.base, index, progress))
     embedded = look_at(index, classifier.base, progress, engine=engine)
     check_skips(index, embedded.ledger, force=True)
     trained_on = seen_before(model, embedded, progress=progress)

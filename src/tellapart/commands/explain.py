@@ -17,7 +17,8 @@ from tellapart.data.scan import index_of_paths
 from tellapart.errors import DataError, OutputError, UsageError
 from tellapart.explain.explain import explain_pictures
 from tellapart.explain.panel import panel
-from tellapart.progress import Progress
+from tellapart.features.look import with_white
+from tellapart.progress import Progress, Silent
 from tellapart.runs.folder import MODEL
 from tellapart.types import Index, Pixels
 
@@ -68,8 +69,8 @@ def explain(
     targets = [out / name for name in sheet_names(index)]
     for target in targets:
         check_replaceable(target)
-    wanted = classifier.classes.index(class_name) if class_name is not None else None
-    rows: list[dict[str, Any]] = []
+    classifier = replace(classifier, base=with_white(classifier.base, index, progress or Silent()))
+    wanted, rows = classifier.classes.index(class_name) if class_name is not None else None, list[dict[str, Any]]()
     explanations = explain_pictures(classifier, index, engine=engine, targets=wanted, stage=stage, progress=progress)
     for explanation, target in zip(explanations, targets, strict=True):
         document = explanation.to_json(classifier.classes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tellapart.answers import EXACT, Answers, answer
@@ -10,7 +11,8 @@ from tellapart.bundle.bundle import read_bundle
 from tellapart.data.scan import index_of_paths
 from tellapart.errors import DataError
 from tellapart.features.embed import embed
-from tellapart.progress import Progress
+from tellapart.features.look import with_white
+from tellapart.progress import Progress, Silent
 
 FEW = 64  # pictures that are looked at in float32 from the start: no second look, and no second decoding
 
@@ -24,8 +26,10 @@ def predict(model: Path, paths: Sequence[str | Path], *, progress: Progress | No
     """
     index = index_of_paths(paths)
     bundle, engine = read_bundle(model, precision=EXACT if len(index.pictures) <= FEW else None)
-    embedded = embed(index, bundle.classifier.base, progress=progress, engine=engine)
-    answers = answer(bundle.classifier, embedded, keep=False, progress=progress)
+    base = with_white(bundle.classifier.base, index, progress or Silent())
+    classifier = replace(bundle.classifier, base=base)
+    embedded = embed(index, base, progress=progress, engine=engine)
+    answers = answer(classifier, embedded, keep=False, progress=progress)
     if not answers.pictures:
         entry = answers.ledger[0]
         hint = "docs/formats.md lists what can be read; `tellapart audit` says why each picture cannot."

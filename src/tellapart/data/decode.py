@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from tellapart.data import tiff
 from tellapart.data.exif import ORIENTATION_TAG
-from tellapart.data.formats import FORBIDDEN, JPEG_START, TIFF_STARTS
+from tellapart.data.formats import FORBIDDEN, JPEG_START, PNG_START, TIFF_STARTS
 from tellapart.data.heif import decode_heif, is_heif
 from tellapart.data.jpeg import read_jpeg_header
 from tellapart.data.memory import bytes_to_decode, memory_for
@@ -35,8 +35,10 @@ class Decoded:
     orientation: int = 1  # the EXIF orientation (1 to 8) still to apply, see `upright`
 
 
-def decode(content: bytes, *, at_least: int) -> Decoded:
+def decode(content: bytes, *, at_least: int, white: int | None = None) -> Decoded:
     """Decode the bytes of one picture file, which will be resized to a side of `at_least` pixels.
+
+    `white` is the value of white in grey of 16 bit where no header says it, see `data.depth`; None for 65535.
 
     A JPEG (and any very large picture) is decoded at a half, a quarter or an eighth where both sides stay at least
     twice as long, which an antialiased resize can hardly tell from the full size.
@@ -50,7 +52,7 @@ def decode(content: bytes, *, at_least: int) -> Decoded:
         if is_heif(content):
             return _decode_heif(content, at_least)
         size = _jpeg_size(content) if content.startswith(JPEG_START) else None
-        return _decode_jpeg(content, size, at_least) if size else _decode_with_pillow(content, at_least)
+        return _decode_jpeg(content, size, at_least) if size else _decode_with_pillow(content, at_least, white)
     except PictureError:
         raise
     except Exception as error:  # a decoder fed with garbage raises nearly anything
@@ -105,9 +107,36 @@ def _decode_heif(content: bytes, at_least: int) -> Decoded:
     return Decoded(pixels=np.array(rgb), notes=(*several, *notes))
 
 
-def _decode_with_pillow(content: bytes, at_least: int) -> Decoded:
+def brightest(content: bytes) -> int | None:
+    """The value that all but a thousandth of a grey picture of 16 bit stays below; None for any other picture.
+
+    Raises:
+        PictureError: it cannot be read.
+    """
+    if not content.startswith((PNG_START, *TIFF_STARTS)):
+        return None
+    try:
+        with quiet_pillow(), Image.open(io.BytesIO(content), formats=["PNG", "TIFF"]) as image:
+            stored = stored_as(image, content)
+            if not stored.open_ended:
+                return None
+            needed = bytes_to_decode(*image.size, mode=image.mode, file_format=image.format)
+            tiff.check_tiff(image)
+            with memory_for(needed, width=image.width, height=image.height):
+                values = np.asarray(image).ravel()
+                place = max(values.size - 1 - values.size // 1000, 0)  # a hot pixel is no white
+                return int(np.partition(values, place)[place])
+    except PictureError:
+        raise
+    except Exception as error:  # a decoder fed with garbage raises nearly anything
+        raise PictureError(_reason(error, content)) from error
+
+
+def _decode_with_pillow(content: bytes, at_least: int, white: int | None = None) -> Decoded:
     with quiet_pillow(), Image.open(io.BytesIO(content), formats=_readable_formats()) as image:
         (width, height), stored = image.size, stored_as(image, content)
+        if stored.open_ended and white is not None:
+            stored = replace(stored, largest=white)
         needed = bytes_to_decode(width, height, mode=image.mode, file_format=image.format)
         tiff.check_tiff(image)
         check_speed(image)

@@ -6,6 +6,7 @@ import os
 from typing import Final
 
 JPEG_START: Final = b"\xff\xd8\xff"
+PNG_START: Final = b"\x89PNG\r\n\x1a\n"
 TIFF_STARTS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
 SNIFFED: Final = 32  # bytes that looks_like_picture wants
 

@@ -40,6 +40,9 @@ class Preprocess:
     colour: Literal["RGB"] = "RGB"  # the order of the channels
     fit: Literal["squash"] = "squash"  # "squash": both sides are scaled to S, nothing is cut off and nothing is padded
     resample: Literal["bilinear"] = "bilinear"  # the antialiased triangle filter, see `data.resize`
+    white: int | None = (
+        None  # in grey of 16 bit whose header leaves it open, see `data.depth`; None where none was seen
+    )
 
     def __post_init__(self) -> None:
         if type(self.size) is not int or not SMALLEST <= self.size <= LARGEST:
@@ -47,11 +50,14 @@ class Preprocess:
         for name, only in (("colour", "RGB"), ("fit", "squash"), ("resample", "bilinear")):
             if getattr(self, name) != only:
                 raise ValueError(f"{name} must be {only!r}, not {getattr(self, name)!r}")
+        if self.white is not None and (type(self.white) is not int or not 255 <= self.white <= 65535):
+            raise ValueError(f"white must be a whole number from 255 to 65535, not {self.white!r}")
 
     @property
     def key(self) -> str:
         """A short string that changes whenever the pixels would: part of the key of everything cached."""
-        return f"{self.colour.lower()}-{self.fit}-{self.resample}-{self.size}-v{_ALGORITHM}"
+        white = "" if self.white in (None, 65535) else f"-white{self.white}"
+        return f"{self.colour.lower()}-{self.fit}-{self.resample}-{self.size}{white}-v{_ALGORITHM}"
 
     def apply(self, content: bytes | NDArray[np.uint8]) -> Prepared:
         """Make pixels [S, S, 3] of the bytes of one file, or of its pixels uint8 [H, W] (grey) or [H, W, 3] (RGB).
@@ -65,7 +71,7 @@ class Preprocess:
             if content.dtype != np.uint8 or not grey_or_rgb or content.size == 0:
                 raise ValueError(f"expected uint8 [H, W] or [H, W, 3], not {content.dtype} {list(content.shape)}")
             return Prepared(pixels=squash(content, size=self.size))
-        decoded = decode(content, at_least=self.size)
+        decoded = decode(content, at_least=self.size, white=self.white)
         pixels = squash(decoded.pixels, size=self.size)
         if decoded.orientation != 1:  # after the resize to a square, where it is the same and costs less
             pixels = upright(pixels, decoded.orientation)
@@ -75,12 +81,13 @@ class Preprocess:
         return Prepared(pixels=pixels, notes=decoded.notes)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """What model.json says; without white where none was seen, as earlier versions wrote it."""
+        return {name: value for name, value in asdict(self).items() if name != "white" or value is not None}
 
     @classmethod
     def from_json(cls, document: object) -> Self:
         """Read what to_json wrote; a ValueError where it is something else, or has a value out of range."""
         expected = {field.name for field in fields(cls)}
-        if not isinstance(document, Mapping) or set(document) != expected:
+        if not isinstance(document, Mapping) or set(document) | {"white"} != expected:
             raise ValueError(f"preprocess must be an object with the keys {', '.join(sorted(expected))}")
         return cls(**document)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tellapart.data.tiff import bits_of, is_inverted, is_unsigned
+from tellapart.data.tiff import bits_of, is_inverted, is_unsigned, stated_largest
 from tellapart.errors import PictureError
 
 LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)  # grey of red, green and blue: ITU-R BT.601
@@ -32,18 +32,20 @@ class Stored:
     largest: int = 0  # V where white is a fixed value above 255; 0 where it is not
     unsigned: bool = False  # 32 bits without a sign, which Pillow reads as if they had one
     inverted: bool = False  # 0 is white, and Pillow has left it so
+    open_ended: bool = False  # V is 65535 because the file has 16 bit, and not because a header says so
 
 
 def stored_as(image: Image.Image, content: bytes) -> Stored:
     """What the header of an opened picture says of its values."""
     deep_grey = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
-    bits = _bits(image, content)
+    bits, stated = _bits(image, content), stated_largest(image)
     return Stored(
         bits=bits,
         # White of a TIFF of 12 bit is 4095, which Pillow leaves as it is in a mode for 65535.
-        largest=0 if not deep_grey else 4095 if bits_of(image) == 12 else 65535,
+        largest=0 if not deep_grey else 4095 if bits_of(image) == 12 else stated or 65535,
         unsigned=is_unsigned(image),
         inverted=is_inverted(image),
+        open_ended=deep_grey and image.format in ("PNG", "TIFF") and bits_of(image) != 12 and not stated,
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tellapart.data.decode import decode, upright
+from tellapart.data.decode import brightest, decode, upright
 from tellapart.data.resize import squash
 from tellapart.types import Pixels
 
@@ -51,7 +51,9 @@ def small_picture(content: bytes | NDArray[np.uint8], *, longest: int) -> Image.
     """A picture upright, in RGB, its longer side at most `longest` pixels, of a file's bytes or pixels uint8 [H, W]."""
     pixels = content
     if isinstance(pixels, bytes):
-        decoded = decode(pixels, at_least=max(1, longest // 2))
+        # To be looked at, each deep picture is shown in its own range: a set's would leave some nearly black.
+        white = None if (highest := brightest(pixels)) is None else max((1 << highest.bit_length()) - 1, 255)
+        decoded = decode(pixels, at_least=max(1, longest // 2), white=white)
         pixels = upright(decoded.pixels, decoded.orientation)
     image = Image.fromarray(pixels).convert("RGB")
     scale = min(1.0, longest / max(image.size))

@@ -9,7 +9,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from tellapart.errors import PictureError
 
-_SUBFILE, _BITS, _PHOTOMETRIC, _PLANES, _KIND, _DNG = 254, 258, 262, 284, 339, 50706  # tags
+_SUBFILE, _BITS, _PHOTOMETRIC, _LARGEST, _PLANES, _KIND, _DNG = 254, 258, 262, 281, 284, 339, 50706  # tags
 _REDUCED: Final = 1  # a bit of _SUBFILE: a small version of another picture in the file
 _SIGNED: Final = 2
 UNKNOWN: Final = "a kind of TIFF that cannot be read here; save it with 8 or 16 bit"
@@ -31,6 +31,12 @@ def check_tiff(image: Image.Image) -> None:
         raise PictureError("TIFF with 16-bit colour in separate planes, which cannot be read here")
     if bits_of(image) == 8 and _SIGNED in _numbers(image, _KIND):
         raise PictureError("TIFF with signed bytes, which cannot be read here")
+
+
+def stated_largest(image: Image.Image) -> int:
+    """The largest value that a TIFF says it uses (MaxSampleValue), from 255 to 65534; 0 where it says nothing else."""
+    stated = max(_numbers(image, _LARGEST), default=0)
+    return stated if 255 <= stated < 65535 and bits_of(image) == 16 else 0
 
 
 def is_inverted(image: Image.Image) -> bool:

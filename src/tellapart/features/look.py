@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import Engine
+from tellapart.backbones.engine import Engine, thread_count
+from tellapart.data.depth import white_of
 from tellapart.features.cache import FeatureCache, open_cache
 from tellapart.features.embed import PLAIN, Embedded, View, embed
 from tellapart.files import FOLDER_VARIABLE
@@ -43,6 +45,17 @@ def look_at(
             f"(the first: {first.path}: {first.reason})."
         )
     return embedded
+
+
+def with_white(base: Backbone, index: Index, progress: Progress) -> Backbone:
+    """The base that takes for white in grey of 16 bit what these pictures say, where it does not know already.
+
+    What was found is kept in its preprocess, so that a lone picture is read like those of the set.
+    """
+    if base.preprocess.white is not None:
+        return base
+    white = white_of(index, threads=thread_count(), progress=progress)
+    return base if white is None else replace(base, preprocess=replace(base.preprocess, white=white))
 
 
 @contextlib.contextmanager

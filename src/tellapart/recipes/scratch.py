@@ -124,14 +124,14 @@ PLANS: Final[Mapping[tuple[bool, bool], ScratchPlan]] = {
 }
 
 
-def train_scratch(dataset: Dataset, _base: Backbone, request: Request, *, augmented: bool = False) -> Classifier:
+def train_scratch(dataset: Dataset, base: Backbone, request: Request, *, augmented: bool = False) -> Classifier:
     """Train a convnet on the train pictures, choose its best epoch on valid, and cut it into base and head.
 
     Pictures that cannot be read are left out, with a note; test pictures are never opened.
 
     Args:
         dataset: the pictures.
-        _base: what has looked at them so far; nothing is learned from it.
+        base: what has looked at them so far; how it reads them is kept, and nothing else.
         request: what is asked for.
         augmented: augmentation and dropout, or neither.
 
@@ -144,7 +144,8 @@ def train_scratch(dataset: Dataset, _base: Backbone, request: Request, *, augmen
     classes, machine = len(dataset.classes), request.machine or open_machine()
     plan = plan_of(dataset.index, request, augmented=augmented)
     net = _net(plan, request, classes=classes)
-    train, valid = (_squares(dataset, rows, Preprocess(size=net.size), request) for rows in ("train", "valid"))
+    preprocess = replace(base.preprocess, size=net.size)
+    train, valid = (_squares(dataset, rows, preprocess, request) for rows in ("train", "valid"))
     if not len(train.labels):
         raise DataError("no training picture can be read", where=dataset.index.root)
     training = replace(plan.training, epochs=planned_epochs(plan, len(train.labels)))
@@ -162,7 +163,7 @@ def train_scratch(dataset: Dataset, _base: Backbone, request: Request, *, augmen
     )
     return Classifier(
         classes=dataset.classes,
-        base=export_backbone(net),
+        base=replace(export_backbone(net), preprocess=preprocess),
         head=linear_head(net.head),
         weights=module_weights(whole),
         selected=_selected(net, plan, training, fitted, machine=machine, weighted=pictures.weights is not None),

@@ -1,0 +1,71 @@
+"""What is white in grey pictures of 16 bit, where no header says so: one rule for a whole set.
+
+Cameras of 10, 12 or 14 bit write their values as they are into files of 16 bit, where white is then 1023, 4095 or
+16383. Scaled by 65535 such pictures are nearly black, and most of what they show is lost. A header seldom says it; the
+set does: the smallest 2**k - 1 that its brightest pictures stay below.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tellapart.data.decode import brightest
+from tellapart.data.formats import PNG_START, TIFF_STARTS
+from tellapart.data.prefetch import look_ahead
+from tellapart.errors import PictureError
+from tellapart.files import open_regular, read_bounded
+from tellapart.progress import Progress
+from tellapart.text import counted
+from tellapart.types import Index, Picture
+
+DEEPEST: Final = 65535
+HEADER: Final = 26  # bytes, up to the colour type of a PNG
+GREY: Final = (0, 4)  # colour types of PNG
+LARGEST_FILE: Final = 512_000_000  # bytes
+AHEAD: Final = 16  # pictures
+
+
+def white_of(index: Index, *, threads: int, progress: Progress) -> int | None:
+    """The value of white in the grey pictures of 16 bit among these; None where there are none that leave it open.
+
+    Args:
+        index: the pictures; a file that cannot be read is left to whoever looks at it.
+        threads: how many of them are read at once.
+        progress: told what was found, where it is less than 65535.
+    """
+    deep = [picture for picture in index.pictures if picture.row is None and _may_be_deep(picture)]
+    if not deep:
+        return None
+    progress.start("Looking for the range of 16-bit pictures", total=len(deep), unit="pictures")
+    highest, count = 0, 0
+    for value in look_ahead(_brightest, deep, threads=threads, most=AHEAD):
+        progress.advance()
+        if value is not None:
+            highest, count = max(highest, value), count + 1
+    progress.finish()
+    if not count:
+        return None
+    white = min(max((1 << highest.bit_length()) - 1, 255), DEEPEST)
+    if white < DEEPEST:
+        pictures = counted(count, "grey picture of 16 bit has", "grey pictures of 16 bit have")
+        progress.note(f"{pictures} no value above {highest:,}: {white:,} is taken for white in all of them.")
+    return white
+
+
+def _may_be_deep(picture: Picture) -> bool:
+    """Whether a file is a grey PNG of 16 bit, or a TIFF, by its first bytes."""
+    try:
+        with open_regular(picture.file) as file:
+            start = file.read(HEADER)
+    except OSError:
+        return False
+    if start.startswith(PNG_START) and len(start) == HEADER:
+        return start[24] == 16 and start[25] in GREY
+    return start.startswith(TIFF_STARTS)
+
+
+def _brightest(picture: Picture) -> int | None:
+    try:
+        return brightest(read_bounded(picture.file, limit=LARGEST_FILE))
+    except (OSError, ValueError, PictureError):
+        return None
