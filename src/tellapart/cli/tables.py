@@ -43,6 +43,8 @@ def print_run(metrics: Mapping[str, Any], folder: Path) -> None:
     print_figures(metrics["test"], title="test")
     print_abstention(metrics["test"]["selective"], metrics["thresholds"])
     print_leaks(metrics["test"])
+    if (runs := metrics["test_uses"]["runs"]) and runs > 1:
+        line(f"these test pictures have scored {runs} different models here: choose by valid, not by this figure")
     line()
     rate = f"{timing['images_per_s']:,.0f} pictures/s" if timing["images_per_s"] else "all of them kept from before"
     line(f"{timing['total_s']:.1f} s in all, {timing['embed_s']:.1f} s of it looking at pictures ({rate})")

@@ -38,6 +38,7 @@ from tellapart.runs.analysis import first_look, materials_of
 from tellapart.runs.environment import environment, installed_version, peak_rss_mb
 from tellapart.runs.lock import only_run
 from tellapart.runs.page import write_page
+from tellapart.runs.test_uses import count_test_uses
 from tellapart.runs.write import write_predictions
 from tellapart.text import counted
 from tellapart.types import Index
@@ -151,7 +152,7 @@ def write_files(
     with watch.part("write_s"):
         run_folder.open_run(folder)
         write_evidence(folder, learned)
-        metrics = write_model(folder / run_folder.MODEL, learned, metrics)
+        metrics = write_model(folder / run_folder.MODEL, learned, replace(metrics, test_uses=test_uses(learned)))
     with watch.part("analyse_s"):
         index = learned.dataset.index
         materials = materials_of(learned.dataset, learned.classifier, base=base, seed=request.seed)
@@ -159,6 +160,13 @@ def write_files(
     metrics = with_costs(metrics, learned, watch)
     write_page(folder, metrics, index=index, analysis=analysis)
     return metrics
+
+
+def test_uses(learned: Learned) -> dict[str, Any]:
+    """How many models have been scored on this test."""
+    tested = learned.dataset.index.pictures[learned.dataset.rows["test"]]
+    digests = [learned.about.digests[picture.path] for picture in tested]
+    return count_test_uses(digests, learned.classifier, learned.answered["test"].figures["accuracy"]["value"])
 
 
 def metrics_of(index: Index, learned: Learned, request: Request, *, about: Mapping[str, Any]) -> RunMetrics:

@@ -76,6 +76,7 @@ SHAPE: dict[str, Any] = {
     "temperature": NUMBER,
     "selected": {"out_of": {str: [ANYTHING]}},
     "findings?": [FINDING],
+    "test_uses?": {"runs": (int, NULL), "flattery": NUMBER_OR_NULL},
     "parity?": {
         "pictures": COUNT,
         **dict.fromkeys(("labels", "unsure", "unlike"), (int, NULL)),
@@ -114,6 +115,7 @@ class RunMetrics:
     temperature: float  # what logits are divided by
     selected: Mapping[str, Any]  # what was chosen, and out of what
     findings: tuple[Mapping[str, Any], ...] = ()  # what an audit that costs nothing found
+    test_uses: Mapping[str, Any] = field(default_factory=dict)  # models scored on this test so far, see `test_uses`
     parity: Mapping[str, Any] = field(default_factory=dict)  # what the model file says of test pictures; {} if old
     timing: Mapping[str, Any] = field(default_factory=dict)  # seconds of each stage, and pictures a second
     environment: Mapping[str, Any] = field(default_factory=dict)  # versions, processor and precision

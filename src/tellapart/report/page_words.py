@@ -46,6 +46,14 @@ PAGE: Final[Mapping[str, Words]] = {
         "95 % 置信区间为 {low} 到 {high}；这 {pictures} 张图片没有参与训练或任何选择。",
     ),
     "wrong": Words("Misclassified: {wrong} of them.", "其中误判 {wrong} 张。"),
+    "test_uses": Words(
+        "These test pictures have scored {runs} different models here.",
+        "在本机上，已有 {runs} 个不同的模型用这些测试图片评分。",
+    ),
+    "flattery": Words(
+        "The best of them looks up to {share} better than it is, if it was chosen by this figure.",
+        "若据此数字挑选，其中最好的一个看上去至多比实际好 {share}。",
+    ),
     "balanced": Words(
         "Mean recall of the classes (balanced accuracy): {balanced}.", "各类召回率的平均（均衡准确率）：{balanced}。"
     ),
