@@ -6,11 +6,9 @@ Legend: N pictures, D features, K classes.
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 import warnings
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
@@ -24,11 +22,12 @@ from tellapart.answers import Answers, answer
 from tellapart.backbones.engine import Engine, native_precision
 from tellapart.bundle.bundle import Bundle, pack_bundle, read_bundle
 from tellapart.bundle.container import write_container
+from tellapart.card import classifier_card
 from tellapart.classifier import Classifier
 from tellapart.commands.evaluate import test_part
 from tellapart.commands.train import base_of
-from tellapart.data.sample_labels import LABEL_KINDS, check_counts, label_values, shown
-from tellapart.data.samples import NAME, Samples, index_of_samples
+from tellapart.data.sample_labels import LABEL_KINDS, data_path, label_values, labelled, shown
+from tellapart.data.samples import Samples, index_of_samples
 from tellapart.data.scan import scan
 from tellapart.errors import DataError, OutputError, UsageError
 from tellapart.features.embed import Embedded
@@ -138,12 +137,31 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         warn_of_skipped(learned.about.ledger)
         self.classes_, self.classifier_ = classes, learned.classifier
         self._fitted_by = {"recipe": self.recipe, "seed": self.seed}
+        self._valid: dict[str, Any] | None = {
+            name: learned.answered["valid"].figures[name] for name in ("accuracy", "n")
+        }
         self._bundle: Bundle | None = None
         self._engine: Engine | None = None
         return self
 
     def _progress(self) -> Progress:
         return listener() if self.verbose else Silent()
+
+    @property
+    def _repr_html_(self) -> Callable[[], str]:
+        """What a notebook shows: of a fitted one its card, else, and where diagrams are off, as scikit-learn does."""
+        drawn: Callable[[], str] = super()._repr_html_
+        return self._card if hasattr(self, "classifier_") else drawn
+
+    def _repr_mimebundle_(self, **more: object) -> dict[str, str]:
+        bundle: dict[str, str] = super()._repr_mimebundle_(**more)
+        return (
+            {**bundle, "text/html": self._card()} if "text/html" in bundle and hasattr(self, "classifier_") else bundle
+        )
+
+    def _card(self) -> str:
+        recipe = str(self._fitted_by["recipe"])
+        return classifier_card(self.classifier_, classes=self.classes_.tolist(), recipe=recipe, valid=self._valid)
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the compiled engine, which is made again when it is needed."""
@@ -277,7 +295,9 @@ def load(path: str | Path) -> ImageClassifier:
     if made_by not in RECIPES or RECIPES[made_by].has_base:  # a net from nothing has a name, but is no base
         estimator.set_params(backbone=base.name)
     estimator.classes_, estimator.classifier_ = typed_classes(bundle), bundle.classifier
-    estimator._bundle, estimator._engine = bundle, engine  # noqa: SLF001  this function is its other constructor
+    # This function is its other constructor.
+    estimator._bundle, estimator._engine, estimator._valid = bundle, engine, None  # noqa: SLF001
+    estimator._fitted_by = {"recipe": made_by, "seed": estimator.seed}  # noqa: SLF001
     return estimator
 
 
@@ -294,41 +314,6 @@ def typed_classes(bundle: Bundle) -> NDArray[Any]:
     if kind == "boolean" and set(names) <= {"False", "True"}:
         return np.array([name == "True" for name in names])
     return np.array(names)
-
-
-def labelled(samples: Samples, labels: Any) -> tuple[NDArray[Any], Index]:  # noqa: ANN401
-    """The sorted classes [K], as numpy sorts them, and the index of labelled samples, with the same classes by name.
-
-    Raises:
-        DataError: there is not one label for each sample, or not two classes of two pictures with names of their own.
-    """
-    if labels is None:
-        index = scan(data_path(samples))
-        kept = tuple(picture for picture in index.pictures if picture.split != "test")
-        if not kept:
-            raise DataError("nothing but test pictures", where=index.root, hint="Give pictures to train on too.")
-        return np.array(index.classes), replace(index, pictures=kept)
-    values = label_values(labels)
-    classes = np.unique(values)
-    names = tuple(str(label) for label in classes)
-    if len(set(names)) < len(names):
-        raise DataError("two labels of one name", hint="Give labels that differ when they are written.")
-    index = index_of_samples(samples, labels=[str(label) for label in values])
-    counts = Counter(picture.label for picture in index.pictures)
-    check_counts(classes, [counts[name] for name in names])
-    return classes, replace(index, classes=names)
-
-
-def data_path(samples: Samples) -> Path:
-    """What was given without labels, as the path of data that has them.
-
-    Raises:
-        DataError: it is no path, so that the labels are missing.
-    """
-    if isinstance(samples, str | os.PathLike):
-        return Path(samples)
-    hint = "Give y, one label for each picture; or the path of a folder of class folders, or of a table."
-    raise DataError("pictures without labels", where=NAME, hint=hint)
 
 
 def kind_of(labels: NDArray[Any]) -> str:

@@ -1,19 +1,26 @@
-"""Labels as a program has them: a list, an array, a column; checked, and told by their own names.
+"""Labels as a program has them: a list, an array, a column; checked, told by their own names, and put to pictures.
 
 Legend: N pictures, K classes.
 """
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.samples import is_missing, one_column, with_article
+from tellapart.data.samples import NAME as SAMPLES
+from tellapart.data.samples import Samples, index_of_samples, is_missing, one_column, with_article
+from tellapart.data.scan import scan
 from tellapart.errors import DataError
 from tellapart.text import counted
+from tellapart.types import Index
 
 NAME: Final = "y"  # what scikit-learn calls the labels
 EXPECTED: Final = "Give one text, number or truth value for each picture."
@@ -24,6 +31,41 @@ _KINDS: Final[Mapping[str, tuple[type, ...]]] = {  # in this order: a truth valu
     "a number": (int, float, np.integer, np.floating),
 }
 _SHOWN: Final = 5  # classes that an error names
+
+
+def labelled(samples: Samples, labels: Any) -> tuple[NDArray[Any], Index]:  # noqa: ANN401
+    """The sorted classes [K], as numpy sorts them, and the index of labelled samples, with the same classes by name.
+
+    Raises:
+        DataError: there is not one label for each sample, or not two classes of two pictures with names of their own.
+    """
+    if labels is None:
+        index = scan(data_path(samples))
+        kept = tuple(picture for picture in index.pictures if picture.split != "test")
+        if not kept:
+            raise DataError("nothing but test pictures", where=index.root, hint="Give pictures to train on too.")
+        return np.array(index.classes), replace(index, pictures=kept)
+    values = label_values(labels)
+    classes = np.unique(values)
+    names = tuple(str(label) for label in classes)
+    if len(set(names)) < len(names):
+        raise DataError("two labels of one name", hint="Give labels that differ when they are written.")
+    index = index_of_samples(samples, labels=[str(label) for label in values])
+    counts = Counter(picture.label for picture in index.pictures)
+    check_counts(classes, [counts[name] for name in names])
+    return classes, replace(index, classes=names)
+
+
+def data_path(samples: Samples) -> Path:
+    """What was given without labels, as the path of data that has them.
+
+    Raises:
+        DataError: it is no path, so that the labels are missing.
+    """
+    if isinstance(samples, str | os.PathLike):
+        return Path(samples)
+    hint = "Give y, one label for each picture; or the path of a folder of class folders, or of a table."
+    raise DataError("pictures without labels", where=SAMPLES, hint=hint)
 
 
 def label_values(labels: Any, *, name: str = NAME) -> NDArray[Any]:  # noqa: ANN401  whatever a user gives
