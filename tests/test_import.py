@@ -18,6 +18,8 @@ HEAVY = (
     "PIL",
     "jinja2",
     "sqlite3",
+    "pandas",
+    "polars",
     "tellapart.errors",
 )
 
@@ -39,6 +41,7 @@ def test_import__public_names_are_exactly_all():
         "TellapartError",
         "UsageError",
         "__version__",
+        "embed",
         "load",
     }
 

@@ -34,6 +34,7 @@ LAYERS = (
     "runs",
     "learn",
     "commands",
+    "card",
     "estimator",
     "cli",
     "__main__",

@@ -2,10 +2,12 @@
 
 import io
 import os
+import sys
+import types
 
 import pytest
 
-from tellapart.progress import Bars, Lines, Silent, Unminded, listener, say
+from tellapart.progress import Bars, Lines, Silent, Unminded, in_notebook, listener, say
 
 
 def report_work(progress):
@@ -49,3 +51,67 @@ def test_unminded__a_broken_pipe_is_dropped_with_what_was_held_back():
         assert unminded.write("lost") == 4
         assert unminded.write("lost too") == 8
         stream.flush()  # as Python does when it ends
+
+
+class FakeDisplay:
+    """What IPython.display.display gives back, and what it was told."""
+
+    def __init__(self, lines):
+        self.lines = lines
+
+    def update(self, data, *, raw):
+        assert raw
+        self.lines.append(data["text/plain"])
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """A kernel of a notebook, as far as progress can see; the lines it was given, and how many places they have."""
+    lines, places = [], []
+
+    def display(data, *, raw, display_id):
+        assert raw
+        assert display_id is True
+        places.append(len(places))
+        lines.append(data["text/plain"])
+        return FakeDisplay(lines)
+
+    ipython = types.ModuleType("IPython")
+    ipython.get_ipython = lambda: types.SimpleNamespace(kernel=object())
+    shows = types.ModuleType("IPython.display")
+    shows.display = display
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", shows)
+    return lines, places
+
+
+def test_listener__in_a_notebook_one_line_changes(notebook, capsys):
+    lines, places = notebook
+    progress = listener()
+    report_work(progress)
+    report_work(progress)
+    assert places == [0]
+    assert len(lines) == 4
+    assert lines[0] == "Looking at pictures: 3 pictures"
+    assert lines[-1].startswith("Looking at pictures: 3 pictures in ")
+    assert capsys.readouterr().err == "a note\na note\n"
+
+
+def test_listener__ipython_without_a_kernel_is_no_notebook(notebook, monkeypatch):
+    assert in_notebook()
+    for shell in (None, types.SimpleNamespace()):
+        monkeypatch.setattr(sys.modules["IPython"], "get_ipython", lambda shell=shell: shell)
+        assert not in_notebook()
+        assert isinstance(listener(), Lines)
+    monkeypatch.delitem(sys.modules, "IPython")
+    assert not in_notebook()
+    assert "IPython" not in sys.modules
+
+
+def test_lines__do_not_flood(capsys):
+    progress = Lines()
+    progress.start("Looking at pictures", total=5000, unit="pictures")
+    for _ in range(5000):
+        progress.advance()
+    progress.finish()
+    assert len(capsys.readouterr().err.splitlines()) <= 3

@@ -1,11 +1,12 @@
 """Tell your pictures apart: a folder of labelled pictures in, a tested, explainable, deployable classifier out.
 
-    from tellapart import ImageClassifier, load
+    from tellapart import ImageClassifier, embed, load
 
     classifier = ImageClassifier().fit("pictures/")
     classifier.predict(["new.jpg"])
     classifier.save("model.tellapart")
     load("model.tellapart").predict_proba(["new.jpg"])
+    embed(["new.jpg"])  # what the base sees in it, float32 [N, D]
 
 Importing this package costs next to nothing: what a name needs is imported when the name is first used.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tellapart.commands.embed import embed as embed
     from tellapart.errors import DataError as DataError
     from tellapart.errors import MissingExtraError as MissingExtraError
     from tellapart.errors import ModelFileError as ModelFileError
@@ -29,6 +31,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "ImageClassifier": "tellapart.estimator",
+    "embed": "tellapart.commands.embed",
     "load": "tellapart.estimator",
     "DataError": "tellapart.errors",
     "MissingExtraError": "tellapart.errors",
@@ -49,6 +52,7 @@ __all__ = [
     "TellapartError",
     "UsageError",
     "__version__",
+    "embed",
     "load",
 ]
 

@@ -1,4 +1,4 @@
-"""The scikit-learn face: an estimator whose samples are paths of pictures.
+"""The scikit-learn face: an estimator whose samples are pictures, as paths or in memory.
 
 Legend: N pictures, D features, K classes.
 """
@@ -8,10 +8,10 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,17 +22,22 @@ from tellapart.answers import Answers, answer
 from tellapart.backbones.engine import Engine, native_precision
 from tellapart.bundle.bundle import Bundle, pack_bundle, read_bundle
 from tellapart.bundle.container import write_container
+from tellapart.card import classifier_card
 from tellapart.classifier import Classifier
 from tellapart.commands.train import base_of
-from tellapart.data.scan import index_of_paths, scan
-from tellapart.data.split import one_part_as_test, part_to_score
-from tellapart.errors import DataError, OutputError
+from tellapart.data.sample_labels import LABEL_KINDS, data_path, label_values, labelled, shown
+from tellapart.data.samples import Samples, index_of_samples
+from tellapart.data.scan import scan
+from tellapart.data.split import part_to_score
+from tellapart.errors import DataError, OutputError, UsageError
+from tellapart.features.embed import Embedded
 from tellapart.features.look import look_at, with_white
 from tellapart.heads.abstention import MAX_ERROR
 from tellapart.learn import learn
 from tellapart.progress import Progress, Silent, listener
 from tellapart.recipes.catalogue import RECIPES, Recipe
 from tellapart.recipes.request import BUDGET, Request
+from tellapart.text import counted
 from tellapart.types import Index, LedgerEntry, Probabilities, SplitName
 
 if TYPE_CHECKING:
@@ -42,12 +47,16 @@ FIT_SHARES: Mapping[SplitName, int] = {
     "train": 85,
     "valid": 15,
 }  # per cent; the valid part calibrates, testing is the caller's
-LABEL_KINDS = {"i": "integer", "u": "integer", "f": "float", "b": "boolean"}  # by numpy's kind; all others are text
-Samples = str | Path | Sequence[str | Path] | NDArray[Any]
+Errors = Literal["raise", "skip"]
+ERRORS: Final = ("raise", "skip")
 
 
 class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """A classifier of pictures that follows scikit-learn's conventions; it works in `cross_val_score`.
+
+    Pictures (X) are paths, uint8 arrays [H, W] (grey) or [H, W, 3] (RGB), or PIL pictures of any mode: one of them, a
+    list in which they may be mixed, a column of pandas or polars, or one array uint8 [N, H, W] or [N, H, W, 3]. A
+    folder stands for all pictures below it. What is none of these is a DataError that names its place.
 
     Parameters:
         recipe: what is trained, by name: features, frozen, finetune, scratch, scratch-augmented or auto, as for
@@ -96,13 +105,13 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.max_error = max_error
         self.verbose = verbose
 
-    def fit(self, X: Samples, y: Sequence[Any] | NDArray[Any] | None = None) -> Self:  # noqa: N803
+    def fit(self, X: Samples, y: Any = None) -> Self:  # noqa: ANN401, N803
         """Train on pictures.
 
         Args:
-            X: paths [N], with y their labels; or, without y, a folder or manifest that `tellapart train` would take.
+            X: pictures [N], with y their labels; or, without y, a folder or manifest that `tellapart train` would take.
                 Its test split, where it has one, is left alone.
-            y: labels [N] of one type.
+            y: labels [N], all of them texts, numbers or truth values: a list, an array, a column of pandas or polars.
 
         Raises:
             UsageError: a parameter cannot be meant.
@@ -128,6 +137,9 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         warn_of_skipped(learned.about.ledger)
         self.classes_, self.classifier_ = classes, learned.classifier
         self._fitted_by = {"recipe": self.recipe, "seed": self.seed}
+        self._valid: dict[str, Any] | None = {
+            name: learned.answered["valid"].figures[name] for name in ("accuracy", "n")
+        }
         self._bundle: Bundle | None = None
         self._engine: Engine | None = None
         return self
@@ -135,18 +147,52 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     def _progress(self) -> Progress:
         return listener() if self.verbose else Silent()
 
+    @property
+    def _repr_html_(self) -> Callable[[], str]:
+        """What a notebook shows: of a fitted one its card, else, and where diagrams are off, as scikit-learn does."""
+        drawn: Callable[[], str] = super()._repr_html_
+        return self._card if hasattr(self, "classifier_") else drawn
+
+    def _repr_mimebundle_(self, **more: object) -> dict[str, str]:
+        bundle: dict[str, str] = super()._repr_mimebundle_(**more)
+        return (
+            {**bundle, "text/html": self._card()} if "text/html" in bundle and hasattr(self, "classifier_") else bundle
+        )
+
+    def _card(self) -> str:
+        recipe = str(self._fitted_by["recipe"])
+        return classifier_card(self.classifier_, classes=self.classes_.tolist(), recipe=recipe, valid=self._valid)
+
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the compiled engine, which is made again when it is needed."""
         state = super().__getstate__()
         return {**state, "_engine": None} if "_engine" in state else dict(state)
 
-    def predict_proba(self, X: Samples) -> Probabilities:  # noqa: N803
+    def predict_proba(self, X: Samples, *, errors: Errors = "raise") -> Probabilities:  # noqa: N803
         """Probabilities float64 [N, K] of pictures, or of every picture below a folder in the order of their paths.
 
+        Args:
+            X: pictures [N].
+            errors: "skip" leaves a row of NaN for a picture that is missing (None, NaN, no such file) or cannot be
+                read; "raise" makes it an error.
+
         Raises:
-            DataError: a picture cannot be read.
+            UsageError: errors is something else.
+            DataError: a picture cannot be read, or what was given is none.
         """
-        return self._answer(X).probabilities
+        if errors not in ERRORS:
+            raise UsageError(
+                "no such way with errors", where=f"{errors!r}", hint=f"Choose one of: {', '.join(ERRORS)}."
+            )
+        self._fitted()
+        index = index_of_samples(X, missing=errors == "skip")
+        classifier, embedded = self._look_at(index)
+        if errors == "raise":
+            check_readable(embedded)
+        rows = np.full((len(index.pictures), len(self.classes_)), np.nan)
+        answers = answer(classifier, embedded, progress=self._progress())
+        rows[[entry.status != "skipped" for entry in embedded.ledger]] = answers.probabilities
+        return rows
 
     def unsure(self, X: Samples) -> NDArray[np.bool_]:  # noqa: N803
         """Whether the answer to each picture is too unsure to stand, bool [N].
@@ -169,32 +215,57 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         return self.classifier_
 
     def _answer(self, samples: Samples) -> Answers:
-        return self._answer_about(index_of_paths(sample_paths(samples)))
+        self._fitted()
+        return self._answer_about(index_of_samples(samples))
 
     def _answer_about(self, index: Index) -> Answers:
+        classifier, embedded = self._look_at(index)
+        check_readable(embedded)
+        return answer(classifier, embedded, progress=self._progress())
+
+    def _look_at(self, index: Index) -> tuple[Classifier, Embedded]:
         classifier, progress = self._fitted(), self._progress()
         if self._engine is None:
             self._engine = Engine(classifier.base, precision=native_precision())
         classifier = replace(classifier, base=with_white(classifier.base, index, progress))
-        embedded = look_at(index, classifier.base, progress, engine=self._engine)
-        failures = [entry for entry in embedded.ledger if entry.status == "skipped"]
-        if failures:
-            raise DataError(f"cannot read a picture ({failures[0].reason})", where=failures[0].path)
-        return answer(classifier, embedded, progress=progress)
+        return classifier, look_at(index, classifier.base, progress, engine=self._engine)
 
-    def predict(self, X: Samples) -> NDArray[Any]:  # noqa: N803
-        """The label [N] of each picture."""
-        answers = self.predict_proba(X).argmax(axis=1)
-        return np.asarray(self.classes_[answers])
+    def predict(self, X: Samples, *, errors: Errors = "raise") -> NDArray[Any]:  # noqa: N803
+        """The label [N] of each picture, of the dtype of `classes_`.
+
+        With errors="skip" it is an array of objects, always, in which None stands for a picture that is missing or
+        cannot be read; arguments and errors as for `predict_proba`.
+        """
+        probabilities = self.predict_proba(X, errors=errors)
+        if errors == "raise":
+            return np.asarray(self.classes_[probabilities.argmax(axis=1)])
+        answered = ~np.isnan(probabilities).any(axis=1)
+        labels = np.full(len(probabilities), None, object)
+        labels[answered] = self.classes_[probabilities[answered].argmax(axis=1)].tolist()
+        return labels
 
     def score(self, X: Samples, y: Any = None, sample_weight: Any = None) -> float:  # noqa: ANN401, N803
-        """Accuracy on labelled pictures; without y, on the test split of a folder, or all of it if it has none."""
+        """Accuracy on labelled pictures; without y, on the test split of a folder, or all of it if it has none.
+
+        Raises:
+            DataError: a picture cannot be read, or the labels are missing or not those of the pictures.
+        """
+        classifier = self._fitted()
         if y is not None:
-            return float(super().score(list(sample_paths(X)), y, sample_weight))
-        classifier, index = self._fitted(), part_to_score(scan(Path(str(X))))
+            values = label_values(y)
+            if kind_of(values) != kind_of(self.classes_) and len(values):
+                what = f"the label {shown(values[0])} is of another type than the classes, as {shown(self.classes_[0])}"
+                raise DataError(what, where="y", hint="Give labels of the type that it was fitted with.")
+            told = self._answer(X).probabilities
+            if len(told) != len(values):
+                hint = "Give one label for each picture."
+                what = f"{counted(len(values), 'label')} for {counted(len(told), 'picture')}"
+                raise DataError(what, where="y", hint=hint)
+            return float(np.average(self.classes_[told.argmax(axis=1)] == values, weights=sample_weight))
+        index = part_to_score(scan(data_path(X)))
         answers = self._answer_about(index).probabilities.argmax(axis=1)
-        told = np.array(classifier.classes)[answers]
-        return float(np.average(told == [picture.label for picture in index.pictures], weights=sample_weight))
+        names = np.array(classifier.classes)[answers]
+        return float(np.average(names == [picture.label for picture in index.pictures], weights=sample_weight))
 
     def save(self, path: str | Path) -> Path:
         """Write a model file that `load`, the command line and any ONNX runtime can use."""
@@ -225,7 +296,9 @@ def load(path: str | Path) -> ImageClassifier:
     if made_by not in RECIPES or RECIPES[made_by].has_base:  # a net from nothing has a name, but is no base
         estimator.set_params(backbone=base.name)
     estimator.classes_, estimator.classifier_ = typed_classes(bundle), bundle.classifier
-    estimator._bundle, estimator._engine = bundle, engine  # noqa: SLF001  this function is its other constructor
+    # This function is its other constructor.
+    estimator._bundle, estimator._engine, estimator._valid = bundle, engine, None  # noqa: SLF001
+    estimator._fitted_by = {"recipe": made_by, "seed": estimator.seed}  # noqa: SLF001
     return estimator
 
 
@@ -244,35 +317,21 @@ def typed_classes(bundle: Bundle) -> NDArray[Any]:
     return np.array(names)
 
 
-def labelled(samples: Samples, labels: Sequence[Any] | NDArray[Any] | None) -> tuple[NDArray[Any], Index]:
-    """The sorted classes [K], as numpy sorts them, and the index of labelled samples, with the same classes by name.
+def kind_of(labels: NDArray[Any]) -> str:
+    """What labels [N] are: numbers, truth values or texts."""
+    kind = LABEL_KINDS.get(labels.dtype.kind, "text")
+    return "number" if kind in ("integer", "float") else kind
+
+
+def check_readable(embedded: Embedded) -> None:
+    """Stop at the first picture that cannot be read.
 
     Raises:
-        DataError: there is not one label for each sample, or not two classes with names of their own.
+        DataError: there is one.
     """
-    if labels is None:
-        index, _ = one_part_as_test(scan(Path(str(samples))))
-        kept = tuple(picture for picture in index.pictures if picture.split != "test")
-        if not kept:
-            raise DataError("nothing but test pictures", where=index.root, hint="Give pictures to train on too.")
-        return np.array(index.classes), replace(index, pictures=kept)
-    paths = sample_paths(samples)
-    values = np.asarray(labels)
-    if values.shape != (len(paths),):
-        raise DataError(f"{len(paths)} pictures and labels of shape {list(values.shape)}", hint="One label a picture.")
-    classes = np.unique(values)
-    if len(classes) < 2:
-        what = f"only one class, {classes[0]!r}" if len(classes) else "no pictures"
-        raise DataError(what, hint="Give pictures of two or more classes.")
-    names = tuple(str(label) for label in classes)
-    if len(set(names)) < len(names):
-        raise DataError("two labels of one name", hint="Give labels that differ when they are written.")
-    index = index_of_paths(paths, labels=[str(label) for label in values])
-    return classes, replace(index, classes=names)
-
-
-def sample_paths(samples: Samples) -> list[str | Path]:
-    return [samples] if isinstance(samples, str | Path) else [Path(str(sample)) for sample in samples]
+    failures = [entry for entry in embedded.ledger if entry.status == "skipped"]
+    if failures:
+        raise DataError(f"cannot read a picture ({failures[0].reason})", where=failures[0].path)
 
 
 def _or_nothing(answers: Answers, mark: str) -> NDArray[np.bool_]:

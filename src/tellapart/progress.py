@@ -1,16 +1,17 @@
-"""How long work reports itself: the protocol, and who listens: nobody, a live bar on a terminal, or plain lines."""
+"""How long work reports itself: the protocol, and who listens: nobody, a bar, a line of a notebook, or plain lines."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import math
 import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, Protocol, TextIO, cast
+from collections.abc import Callable, Iterator
+from typing import IO, TYPE_CHECKING, Any, Protocol, TextIO, cast
 
 from tellapart.errors import one_line
 from tellapart.text import counted
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichBars
 
 SECONDS_BETWEEN_LINES = 5.0
+SECONDS_BETWEEN_CHANGES = 0.5  # of the line in a notebook: each is a message to the browser
 
 
 class Progress(Protocol):
@@ -116,8 +118,16 @@ def say(message: str) -> None:
 
 
 def listener() -> Progress:
-    """A bar where stderr is a terminal, else lines."""
-    return Bars() if Unminded(sys.stderr).isatty() else Lines()
+    """A bar where stderr is a terminal, in a notebook one line that changes, else lines."""
+    if Unminded(sys.stderr).isatty():
+        return Bars()
+    return Lines(ChangingLine().show, between=SECONDS_BETWEEN_CHANGES) if in_notebook() else Lines()
+
+
+def in_notebook() -> bool:
+    """Whether a notebook's kernel runs this; IPython is asked only where something has loaded it already."""
+    ask = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    return ask is not None and getattr(ask(), "kernel", None) is not None
 
 
 class Bars:
@@ -162,8 +172,9 @@ class Bars:
 class Lines:
     """A line now and then, for logs."""
 
-    def __init__(self) -> None:
-        """Say nothing before the first stage."""
+    def __init__(self, show: Callable[[str], None] = say, *, between: float = SECONDS_BETWEEN_LINES) -> None:
+        """Give lines to show, at most one in so many seconds; nothing before the first stage."""
+        self._show, self._between = show, between
         self._lock = threading.Lock()
         self._stage, self._unit = "", ""
         self._total = self._done = 0
@@ -172,25 +183,44 @@ class Lines:
     def start(self, stage: str, *, total: int, unit: str) -> None:
         self._stage, self._total, self._unit, self._done = stage, total, unit, 0
         self._started = self._said = time.monotonic()
-        say(f"{stage}: {counted(total, unit.removesuffix('s'))}")
+        self._show(f"{stage}: {counted(total, unit.removesuffix('s'))}")
 
     def advance(self, steps: int = 1) -> None:
         with self._lock:
             self._done += steps
             now = time.monotonic()
-            if now - self._said < SECONDS_BETWEEN_LINES:
+            if now - self._said < self._between:
                 return
             self._said = now
             rate = self._done / max(now - self._started, 1e-9)
             left = (self._total - self._done) / rate
         speed = f"{rate:,.0f} {self._unit}/s" if rate >= 10 else f"{rate:.1f} {self._unit}/s"
-        say(f"{self._stage}: {self._done} of {self._total}, {speed}, about {math.ceil(left)} s left")
+        self._show(f"{self._stage}: {self._done} of {self._total}, {speed}, about {math.ceil(left)} s left")
 
     def finish(self) -> None:
         seconds = time.monotonic() - self._started
         rate = f", {self._done / seconds:,.0f} {self._unit}/s" if seconds > 1 and self._done > 10 * seconds else ""
         fewer = " (no more were needed)" if self._done < self._total else ""
-        say(f"{self._stage}: {counted(self._done, self._unit.removesuffix('s'))}{fewer} in {seconds:.1f} s{rate}")
+        self._show(
+            f"{self._stage}: {counted(self._done, self._unit.removesuffix('s'))}{fewer} in {seconds:.1f} s{rate}"
+        )
 
     def note(self, message: str) -> None:
         say(message)
+
+
+class ChangingLine:
+    """One line in the output of a notebook's cell."""
+
+    def __init__(self) -> None:
+        """Show nothing yet."""
+        self._shown: Any = None
+
+    def show(self, line: str) -> None:
+        """Put a line in the place of the one before."""
+        data = {"text/plain": one_line(line)}
+        if self._shown is None:
+            display = importlib.import_module("IPython.display").display
+            self._shown = display(data, raw=True, display_id=True)
+        else:
+            self._shown.update(data, raw=True)

@@ -141,10 +141,10 @@ def _decode_with_pillow(content: bytes, at_least: int, white: int | None = None)
         tiff.check_tiff(image)
         check_speed(image)
         frames = ("first frame of several",) if getattr(image, "is_animated", False) else ()
-        announced = _pillow_orientation(image)
+        announced = pillow_orientation(image)
         with memory_for(needed, width=width, height=height):
             image.load()
-            orientation = _pillow_orientation(image)
+            orientation = pillow_orientation(image)
             rgb, notes = to_rgb(reduced(image, stored, at_least=at_least), stored)
             pixels = np.array(rgb)
     # A TIFF has been turned by Pillow.
@@ -158,7 +158,7 @@ def _readable_formats() -> list[str]:
     return [name for name in Image.ID if name not in FORBIDDEN]
 
 
-def _pillow_orientation(image: Image.Image) -> int:
+def pillow_orientation(image: Image.Image) -> int:
     """The orientation left to apply after loading (some readers of Pillow turn the picture and drop the tag)."""
     try:
         value = image.getexif().get(ORIENTATION_TAG, 1)

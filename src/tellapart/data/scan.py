@@ -86,7 +86,9 @@ def index_of_paths(paths: Sequence[str | Path], *, labels: Sequence[str] | None 
     walk = Walk()
     given = labels if labels is not None else [None] * len(paths)
     pictures = tuple(
-        picture for path, label in zip(paths, given, strict=True) for picture in _below(path, label=label, walk=walk)
+        picture
+        for path, label in zip(paths, given, strict=True)
+        for picture in pictures_below(path, label=label, walk=walk)
     )
     folders = [Path(path) for path in paths if Path(path).is_dir()]
     return Index(
@@ -99,12 +101,17 @@ def index_of_paths(paths: Sequence[str | Path], *, labels: Sequence[str] | None 
     )
 
 
-def _below(path: str | Path, *, label: str | None, walk: Walk) -> Iterator[Picture]:
+def pictures_below(path: str | Path, *, label: str | None, walk: Walk) -> Iterator[Picture]:
+    """The picture at a path, or all those below it where it is a folder.
+
+    Raises:
+        DataError: nothing is there, or a folder without pictures.
+    """
     name = os.fspath(path)
     if os.path.isfile(name):  # noqa: PTH113  (a str already, and there may be 100,000)
         yield Picture(path=name, file=Path(name), label=label)
         return
-    if not Path(name).is_dir():
+    if not os.path.isdir(name):  # noqa: PTH112  (Path.is_dir raises where the name is too long)
         raise not_there(name)
     prefix = name if name.endswith("/") else f"{name}/"
     walk.entered.clear()  # a folder given twice counts twice; loops inside it are still seen

@@ -1,0 +1,60 @@
+"""The command for those who want what the base sees, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tellapart.cli.options import (
+    Backbone,
+    Classes,
+    Encoding,
+    Json,
+    LabelColumn,
+    PathColumn,
+    Side,
+    Weights,
+    reading,
+)
+from tellapart.cli.tables import print_json
+from tellapart.progress import listener
+from tellapart.text import counted
+
+
+def embed(
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="What train takes, or a folder of pictures without labels.")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The file to write: .parquet or .npz.")],
+    backbone: Backbone = "lite0",
+    weights: Weights = None,
+    size: Side = None,
+    classes: Classes = None,
+    path_column: PathColumn = None,
+    label_column: LabelColumn = None,
+    encoding: Encoding = None,
+    as_json: Json = False,
+) -> None:
+    """Write what the base sees in each picture, as numbers.
+
+    A row a picture: its path, label and split where it has them, and its features, of every depth of the base.
+
+    \b
+    tellapart embed pictures/ -o features.parquet
+    tellapart embed inbox/ -o features.npz
+    """
+    from tellapart.cli.trained import check_target
+    from tellapart.commands.embed import embed_data, writer_of
+
+    writer_of(out)
+    check_target(out, [data])
+    read_as = reading(classes, path_column, label_column, encoding)
+    made = embed_data(data, out, backbone=backbone, size=size, weights=weights, reading=read_as, progress=listener())
+    count, width = made.features.shape
+    if as_json:
+        depths = {depth.name: [depth.start, depth.stop] for depth in made.depths}
+        print_json({"file": str(out), "pictures": count, "skipped": made.skipped, "features": width, "depths": depths})
+    else:
+        print(f"{counted(count, 'picture')}, {counted(width, 'feature')} each: {out}")

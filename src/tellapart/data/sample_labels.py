@@ -1,0 +1,148 @@
+"""Labels as a program has them: a list, an array, a column; checked, told by their own names, and put to pictures.
+
+Legend: N pictures, K classes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.data.samples import NAME as SAMPLES
+from tellapart.data.samples import Samples, index_of_samples, is_missing, one_column, with_article
+from tellapart.data.scan import scan
+from tellapart.data.split import one_part_as_test
+from tellapart.errors import DataError
+from tellapart.text import counted
+from tellapart.types import Index
+
+NAME: Final = "y"  # what scikit-learn calls the labels
+EXPECTED: Final = "Give one text, number or truth value for each picture."
+LABEL_KINDS: Final = {"i": "integer", "u": "integer", "f": "float", "b": "boolean"}  # by numpy's kind; others are text
+_KINDS: Final[Mapping[str, tuple[type, ...]]] = {  # in this order: a truth value is an int too
+    "a text": (str,),
+    "a truth value": (bool, np.bool_),
+    "a number": (int, float, np.integer, np.floating),
+}
+_SHOWN: Final = 5  # classes that an error names
+
+
+def labelled(samples: Samples, labels: Any) -> tuple[NDArray[Any], Index]:  # noqa: ANN401
+    """The sorted classes [K], as numpy sorts them, and the index of labelled samples, with the same classes by name.
+
+    Raises:
+        DataError: there is not one label for each sample, or not two classes of two pictures with names of their own.
+    """
+    if labels is None:
+        index, _ = one_part_as_test(scan(data_path(samples)))
+        kept = tuple(picture for picture in index.pictures if picture.split != "test")
+        if not kept:
+            raise DataError("nothing but test pictures", where=index.root, hint="Give pictures to train on too.")
+        return np.array(index.classes), replace(index, pictures=kept)
+    values = label_values(labels)
+    classes = np.unique(values)
+    names = tuple(str(label) for label in classes)
+    if len(set(names)) < len(names):
+        raise DataError("two labels of one name", hint="Give labels that differ when they are written.")
+    index = index_of_samples(samples, labels=[str(label) for label in values])
+    counts = Counter(picture.label for picture in index.pictures)
+    check_counts(classes, [counts[name] for name in names])
+    return classes, replace(index, classes=names)
+
+
+def data_path(samples: Samples) -> Path:
+    """What was given without labels, as the path of data that has them.
+
+    Raises:
+        DataError: it is no path, so that the labels are missing.
+    """
+    if isinstance(samples, str | os.PathLike):
+        return Path(samples)
+    hint = "Give y, one label for each picture; or the path of a folder of class folders, or of a table."
+    raise DataError("pictures without labels", where=SAMPLES, hint=hint)
+
+
+def label_values(labels: Any, *, name: str = NAME) -> NDArray[Any]:  # noqa: ANN401  whatever a user gives
+    """The labels [N] as an array of texts, numbers or truth values; of an array or a column the dtype stays.
+
+    Args:
+        labels: a list, an array or a column of pandas or polars.
+        name: what errors call it: the fourth is y[3].
+
+    Raises:
+        DataError: it is no list of labels, or one of them is missing, empty, or of another kind than the others.
+    """
+    labels = one_column(labels, name)
+    if isinstance(labels, str | bytes | Mapping | set | frozenset) or not isinstance(labels, Iterable):
+        raise DataError(f"{with_article(labels)} is no list of labels", where=name, hint=EXPECTED)
+    if hasattr(labels, "__array__"):
+        values = np.asarray(labels)
+        if values.ndim == 2 and values.shape[1] == 1:
+            values = values[:, 0]
+        if values.ndim != 1:
+            what = f"labels of shape [{', '.join(map(str, values.shape))}]"
+            raise DataError(what, where=name, hint=EXPECTED)
+        if values.dtype.kind not in "biu":  # of which none can be missing, nor of another kind
+            _check(values.tolist() if values.dtype.kind in "fUS" else list(values), name)
+        return values if values.dtype.kind != "O" else np.asarray(values.tolist())
+    listed = list(labels)
+    _check(listed, name)
+    return np.asarray(listed)
+
+
+def shown(label: object) -> str:
+    """A label as its owner writes it in Python: 'cat', 3 or True, whatever numpy calls it."""
+    return repr(label.item() if isinstance(label, np.generic) else label)
+
+
+def check_counts(classes: NDArray[Any], counts: Sequence[int], *, name: str = NAME) -> None:
+    """Stop where there are not two classes of two pictures or more.
+
+    Args:
+        classes: the labels [K] that occur, sorted.
+        counts: pictures of each.
+        name: what errors call the labels.
+
+    Raises:
+        DataError: it is so.
+    """
+    if len(classes) < 2:
+        what = f"only one class, {shown(classes[0])}" if len(classes) else "no pictures"
+        raise DataError(what, where=name, hint="Give pictures of two or more classes.")
+    single = [shown(label) for label, count in zip(classes, counts, strict=True) if count < 2]
+    if single:
+        more = f" and {len(single) - _SHOWN:,} more" if len(single) > _SHOWN else ""
+        have = "the class" if len(single) == 1 else f"{counted(len(single), 'class', 'classes')},"
+        what = f"{have} {', '.join(single[:_SHOWN])}{more} {'has' if len(single) == 1 else 'have'} one picture"
+        hint = "Give two or more of each class, one to train on and one to choose by; or leave it out."
+        raise DataError(f"{what}{'' if len(single) == 1 else ' each'}", where=name, hint=hint)
+
+
+def _check(values: Sequence[object], name: str) -> None:
+    """Stop at the first label that is missing, empty, or of another kind than the first.
+
+    Raises:
+        DataError: there is one.
+    """
+    first = ""
+    for place, value in enumerate(values):
+        where = f"{name}[{place}]"
+        if is_missing(value):
+            raise DataError(f"a label is missing ({value})", where=where, hint=EXPECTED)
+        kind = next((kind for kind, types in _KINDS.items() if isinstance(value, types)), None)
+        if kind is None:
+            raise DataError(f"{with_article(value)} is no label", where=where, hint=EXPECTED)
+        if isinstance(value, str) and not value.strip():
+            raise DataError("an empty label", where=where, hint="Give every class a name.")
+        first = first or kind
+        if kind != first:
+            what = f"labels of mixed types: {shown(values[0])} is {first}, {shown(value)} is {kind}"
+            hint = "Make all of them texts, for example: [str(label) for label in y]."
+            raise DataError(what, where=where, hint=hint)
