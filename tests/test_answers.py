@@ -73,6 +73,18 @@ def test_with_exact_rows__only_close_calls_are_looked_at_and_nothing_is_changed_
     np.testing.assert_array_equal(given[~wanted], before[~wanted])
 
 
+def test_with_exact_rows__a_picture_given_twice_is_exact_both_times(model, trained, monkeypatch):
+    index = scan(trained.data)
+    readable = embed(index, model.base).index.pictures
+    seen = embed(replace(index, pictures=(readable[3], readable[5], readable[3])), model.base)
+    coarse = seen.features + np.float32(1)
+    monkeypatch.setattr(module, "close_calls", lambda *_: np.array([True, False, True]))
+    given = with_exact_rows(model, seen.index, coarse, keep=False, progress=Silent())
+    np.testing.assert_array_equal(given[0], given[2])
+    assert (given[0] != coarse[0]).any()
+    np.testing.assert_array_equal(given[1], coarse[1])
+
+
 def test_answer__what_is_exact_already_is_not_looked_at_again(model, trained, monkeypatch):
     embedded = embed(scan(trained.data), model.base, engine=Engine(model.base, precision=EXACT))
     monkeypatch.setattr(module, "look_at", lambda *_, **__: pytest.fail("looked again"))

@@ -15,8 +15,8 @@ from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine, pictures_per_request
 from tellapart.backbones.graph_check import check_graph
 from tellapart.backbones.graph_file import read_graph_file
-from tellapart.backbones.graph_moves import outcome
 from tellapart.backbones.graph_shapes import Known, Operation
+from tellapart.backbones.graph_values import outcome
 from tellapart.bundle.graph import OUTPUTS, RESIZED
 
 SECONDS, BYTES = 3.0, 200_000_000  # while every allocation is traced, which makes it four times as slow

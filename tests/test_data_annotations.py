@@ -384,16 +384,21 @@ VALUES = st.recursive(
 ONE_FOLDER = [HealthCheck.function_scoped_fixture]
 
 
-@given(VALUES)
-@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=ONE_FOLDER)
-def test_json__any_document(folder, document):
-    path = write(folder, document, name="any.json")
+def read_or_refused(path):
+    """Either is right: what must not happen is another exception, or an error of many lines."""
     try:
         index = scan(path)
     except TellapartError as error:
         assert "\n" not in str(error)  # noqa: PT017  (either outcome is right)
     else:
         assert len(index.classes) > 1
+
+
+@given(VALUES)
+@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=ONE_FOLDER)
+def test_json__any_document(folder, document):
+    path = write(folder, document, name="any.json")
+    read_or_refused(path)
 
 
 XML_PIECES = [
@@ -406,9 +411,4 @@ XML_PIECES = [
 @settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=ONE_FOLDER)
 def test_cvat__any_document(folder, text):
     path = write(folder, text, name="any.xml")
-    try:
-        index = scan(path)
-    except TellapartError as error:
-        assert "\n" not in str(error)  # noqa: PT017  (either outcome is right)
-    else:
-        assert len(index.classes) > 1
+    read_or_refused(path)

@@ -117,7 +117,7 @@ run(scan(Path(sys.argv[1])), Path(sys.argv[2]), on_epoch=kill)
 
 def test_train_scratch__killed_and_started_again_ends_at_the_same_bits(data, trained, tmp_path):
     command = [sys.executable, "-c", KILLED, str(data.root), str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
     lengths = []

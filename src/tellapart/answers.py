@@ -89,12 +89,12 @@ def with_exact_rows(
     rows = np.flatnonzero(close_calls(classifier, features))
     if not len(rows):
         return features
-    row_of = {index.pictures[row].path: row for row in rows}
     again = replace(index, pictures=tuple(index.pictures[row] for row in rows), skipped=())
     engine = Engine(classifier.base, precision=EXACT)
     seen = look_at(again, classifier.base, progress, engine=engine, keep=keep)
     exact = features.copy()
-    exact[[row_of[picture.path] for picture in seen.index.pictures]] = seen.features
+    readable = [entry.status != "skipped" for entry in seen.ledger]  # by place: a picture may be given twice
+    exact[rows[readable]] = seen.features
     return exact
 
 

@@ -25,7 +25,7 @@ from tellapart.bundle.container import write_container
 from tellapart.card import classifier_card
 from tellapart.classifier import Classifier
 from tellapart.commands.train import base_of
-from tellapart.data.sample_labels import LABEL_KINDS, data_path, label_values, labelled, shown
+from tellapart.data.sample_labels import LABEL_KINDS, data_path, labelled, labels_like
 from tellapart.data.samples import Samples, index_of_samples
 from tellapart.data.scan import scan
 from tellapart.data.split import part_to_score
@@ -252,10 +252,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         """
         classifier = self._fitted()
         if y is not None:
-            values = label_values(y)
-            if kind_of(values) != kind_of(self.classes_) and len(values):
-                what = f"the label {shown(values[0])} is of another type than the classes, as {shown(self.classes_[0])}"
-                raise DataError(what, where="y", hint="Give labels of the type that it was fitted with.")
+            values = labels_like(y, self.classes_)
             told = self._answer(X).probabilities
             if len(told) != len(values):
                 hint = "Give one label for each picture."
@@ -315,12 +312,6 @@ def typed_classes(bundle: Bundle) -> NDArray[Any]:
     if kind == "boolean" and set(names) <= {"False", "True"}:
         return np.array([name == "True" for name in names])
     return np.array(names)
-
-
-def kind_of(labels: NDArray[Any]) -> str:
-    """What labels [N] are: numbers, truth values or texts."""
-    kind = LABEL_KINDS.get(labels.dtype.kind, "text")
-    return "number" if kind in ("integer", "float") else kind
 
 
 def check_readable(embedded: Embedded) -> None:

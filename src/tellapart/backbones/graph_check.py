@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.graph_file import BFLOAT16, GraphFile, Node, Tensor, read_graph_file
-from tellapart.backbones.graph_moves import outcome
 from tellapart.backbones.graph_shapes import Known, Operation
+from tellapart.backbones.graph_values import outcome
 
 UINT8: Final = 2  # as onnx.proto numbers it
 USUAL_SIDE: Final = 224  # px; what the bounds below are for, with other squares they change with the area

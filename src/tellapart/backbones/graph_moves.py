@@ -1,16 +1,16 @@
-"""Rules for the operators that move values about, see `graph_shapes`, and small values followed through them."""
+"""Rules for the operators that move values about, see `graph_shapes`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.backbones.graph_file import KINDS, Tensor
-from tellapart.backbones.graph_shapes import BOUND, COMPUTING, MOST_FOLLOWED, Known, Made, Operation, Rule, broadcast
+from tellapart.backbones.graph_file import Tensor
+from tellapart.backbones.graph_shapes import BOUND, COMPUTING, MOST_FOLLOWED, Made, Operation, Rule, broadcast
 
 CUBIC: Final = 16  # values that one of an enlarged picture is made of, at the most
 
@@ -92,7 +92,8 @@ def _split(op: Operation) -> Made:
     return [(*shape[:axis], size, *shape[axis + 1 :]) for size in sizes], 0
 
 
-def _slices(op: Operation) -> list[slice]:
+def slices(op: Operation) -> list[slice]:
+    """The part of each axis that a Slice takes."""
     shape = op.input(0).shape
     starts, stops, steps = op.whole(1), op.whole(2), op.whole(4)
     axes = op.whole(3)
@@ -114,7 +115,7 @@ def _slices(op: Operation) -> list[slice]:
 
 def _slice(op: Operation) -> Made:
     shape = op.input(0).shape
-    return [tuple(len(range(*cut.indices(side))) for cut, side in zip(_slices(op), shape, strict=True))], 0
+    return [tuple(len(range(*cut.indices(side))) for cut, side in zip(slices(op), shape, strict=True))], 0
 
 
 def _gather(op: Operation) -> Made:
@@ -200,7 +201,7 @@ def _blocks(op: Operation) -> Made:
 
 
 def _shape_of(op: Operation) -> Made:
-    return [(len(_shape_values(op)),)], 0
+    return [(len(shape_values(op)),)], 0
 
 
 def _constant_of_shape(op: Operation) -> Made:
@@ -228,10 +229,10 @@ def _one_value(op: Operation, place: int) -> float:
 
 
 def _constant(op: Operation) -> Made:
-    return [_constant_values(op).shape], 0
+    return [constant_values(op).shape], 0
 
 
-def _constant_values(op: Operation) -> NDArray[Any]:
+def constant_values(op: Operation) -> NDArray[Any]:
     """What a Constant holds: a tensor, a number or a list of numbers."""
     given = op.node.attributes
     if len(given) != 1:
@@ -245,7 +246,8 @@ def _constant_values(op: Operation) -> NDArray[Any]:
     return np.array(value, dtypes[name])
 
 
-def _shape_values(op: Operation) -> NDArray[np.int64]:
+def shape_values(op: Operation) -> NDArray[np.int64]:
+    """What a Shape gives: the sides of its input, or the range of them that is asked for."""
     sides = op.input(0).shape
     return np.array(sides[op.node.attributes.get("start", 0) : op.node.attributes.get("end", None)], np.int64)
 
@@ -275,87 +277,3 @@ RULES: Final[Mapping[str, Rule]] = {
     "Transpose": _transpose,
     "Unsqueeze": _unsqueeze,
 }
-
-
-def _divided(left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
-    found: NDArray[Any] = np.divide(left, right)
-    return found if left.dtype.kind not in "iu" else np.asarray(np.trunc(found), left.dtype)
-
-
-def _filled(op: Operation, shape: tuple[int, ...]) -> NDArray[Any]:
-    value = op.node.attributes.get("value")
-    return np.full(shape, value.values.ravel()[0] if isinstance(value, Tensor) else np.float32(0))
-
-
-def _cast(op: Operation, values: NDArray[Any]) -> NDArray[Any]:
-    kind = op.number("to", 0)
-    if kind not in KINDS:
-        raise ValueError("a constant is of a kind that no model of ours has")
-    return values.astype(KINDS[kind])
-
-
-# How small values are followed: from an operation, its values and the shape of what it makes.
-Follow = Callable[[Operation, list[NDArray[Any]], tuple[int, ...]], NDArray[Any]]
-FOLLOWED: Final[Mapping[str, Follow]] = {
-    "Add": lambda _, values, __: values[0] + values[1],
-    "Cast": lambda op, values, _: _cast(op, values[0]),
-    "Ceil": lambda _, values, __: np.ceil(values[0]),
-    "Concat": lambda op, values, _: np.concatenate(values, axis=op.number("axis", 0)),
-    "ConstantOfShape": lambda op, _, shape: _filled(op, shape),
-    "Div": lambda _, values, __: _divided(values[0], values[1]),
-    "Equal": lambda _, values, __: np.equal(values[0], values[1]),
-    "Expand": lambda _, values, shape: np.broadcast_to(values[0], shape),
-    "Floor": lambda _, values, __: np.floor(values[0]),
-    "Gather": lambda op, values, _: np.take(values[0], values[1], axis=op.number("axis", 0)),
-    "Identity": lambda _, values, __: values[0],
-    "Max": lambda _, values, __: np.max(np.broadcast_arrays(*values), axis=0),
-    "Min": lambda _, values, __: np.min(np.broadcast_arrays(*values), axis=0),
-    "Mul": lambda _, values, __: values[0] * values[1],
-    "Neg": lambda _, values, __: -values[0],
-    "Range": lambda _, values, shape: values[0].ravel()[0] + np.arange(shape[0]) * values[2].ravel()[0],
-    "ReduceProd": lambda _, values, shape: np.prod(values[0]).reshape(shape),
-    "Reshape": lambda _, values, shape: values[0].reshape(shape),
-    "Slice": lambda op, values, _: values[0][tuple(_slices(op))],
-    "Squeeze": lambda _, values, shape: values[0].reshape(shape),
-    "Sub": lambda _, values, __: values[0] - values[1],
-    "Unsqueeze": lambda _, values, shape: values[0].reshape(shape),
-    "Where": lambda _, values, __: np.where(*values),
-}
-
-
-def outcome(op: Operation) -> tuple[list[Known], int]:
-    """What is known of what an operation makes, and its multiply-adds.
-
-    Raises:
-        ValueError: the operator is not known here, or its inputs do not fit; the message is a clause that says what.
-    """
-    kind = op.node.kind
-    if kind not in RULES:
-        raise ValueError(f"it has an operator that no model of ours has ({kind})")
-    shapes, work = RULES[kind](op)
-    if len(shapes) != len(op.node.outputs):
-        raise ValueError(f"{kind} makes another number of tensors than it says")
-    if kind in ("Shape", "Size", "Constant"):
-        values = {"Shape": _shape_values, "Size": _size_values, "Constant": _constant_values}[kind](op)
-        return [Known(shapes[0], values if values.size <= MOST_FOLLOWED else None)], work
-    return [Known(shape, _followed(op, shape)) for shape in shapes], work
-
-
-def _size_values(op: Operation) -> NDArray[np.int64]:
-    return np.array(min(op.input(0).size, BOUND), np.int64)
-
-
-def _followed(op: Operation, shape: tuple[int, ...]) -> NDArray[Any] | None:
-    """The values of what an operation makes where all it needs is known and small; None where not."""
-    follow = FOLLOWED.get(op.node.kind)
-    values = [known.values for known in op.inputs if known is not None]
-    if follow is None or len(op.node.outputs) > 1 or any(value is None for value in values):
-        return None
-    if min(shape, default=0) < 0 or math.prod(shape) > MOST_FOLLOWED:
-        return None
-    with np.errstate(all="ignore"):
-        try:
-            found = np.asarray(follow(op, [value for value in values if value is not None], shape))
-        except (TypeError, IndexError, OverflowError) as error:
-            raise ValueError("values do not fit together") from error
-    return found if found.shape == shape else None

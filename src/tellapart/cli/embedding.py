@@ -18,6 +18,7 @@ from tellapart.cli.options import (
     Weights,
     reading,
 )
+from tellapart.cli.output import line
 from tellapart.cli.tables import print_json
 from tellapart.progress import listener
 from tellapart.text import counted
@@ -57,4 +58,4 @@ def embed(
         depths = {depth.name: [depth.start, depth.stop] for depth in made.depths}
         print_json({"file": str(out), "pictures": count, "skipped": made.skipped, "features": width, "depths": depths})
     else:
-        print(f"{counted(count, 'picture')}, {counted(width, 'feature')} each: {out}")
+        line(f"{counted(count, 'picture')}, {counted(width, 'feature')} each: {out}")

@@ -97,6 +97,25 @@ def label_values(labels: Any, *, name: str = NAME) -> NDArray[Any]:  # noqa: ANN
     return np.asarray(listed)
 
 
+def labels_like(labels: Any, classes: NDArray[Any]) -> NDArray[Any]:  # noqa: ANN401  whatever a user gives
+    """The labels [N] as an array, of what the classes [K] are: texts, numbers or truth values.
+
+    Raises:
+        DataError: they are no labels, or of another kind than the classes.
+    """
+    values = label_values(labels)
+    if len(values) and kind_of(values) != kind_of(classes):
+        what = f"the label {shown(values[0])} is of another type than the classes, as {shown(classes[0])}"
+        raise DataError(what, where=NAME, hint="Give labels of the type that it was fitted with.")
+    return values
+
+
+def kind_of(labels: NDArray[Any]) -> str:
+    """What labels [N] are: numbers, truth values or texts."""
+    kind = LABEL_KINDS.get(labels.dtype.kind, "text")
+    return "number" if kind in ("integer", "float") else kind
+
+
 def shown(label: object) -> str:
     """A label as its owner writes it in Python: 'cat', 3 or True, whatever numpy calls it."""
     return repr(label.item() if isinstance(label, np.generic) else label)
