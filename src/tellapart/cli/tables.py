@@ -5,10 +5,8 @@ Legend: K classes.
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from itertools import count
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -182,52 +180,9 @@ def table_text(answers: Answers) -> str:
 
 def mark_words(answers: Answers, row: int) -> str:
     """What stands behind an answer in the table: nothing where it stands."""
-    said = answers.flags.said(row)
+    empty = answers.empty is not None and answers.empty[row]
+    said = ", ".join(filter(None, (answers.flags.said(row), "empty" if empty else "")))
     return f"  {said}" if said else ""
-
-
-def csv_text(answers: Answers) -> str:
-    """A row for each picture given, unreadable ones with their reason in the column error."""
-    rows = []
-    for path, number, reason in answer_rows(answers):
-        if number is None:
-            rows.append([path, "", "", *("" for _ in answers.classes), "", "", reason])
-        else:
-            row, marks = answers.probabilities[number], answers.flags.words(number)
-            shares = [f"{value:.6f}" for value in row]
-            rows.append([path, answers.classes[row.argmax()], f"{row.max():.6f}", *shares, *marks, ""])
-    return files.csv_text(["path", "predicted", "probability", *answers.classes, "unsure", "unlike", "error"], rows)
-
-
-def jsonl_text(answers: Answers) -> str:
-    """An object for each picture given, unreadable ones with their reason under error."""
-    lines = []
-    for path, number, reason in answer_rows(answers):
-        document: dict[str, Any] = {"path": path}
-        if number is None:
-            document["error"] = reason
-        else:
-            row = answers.probabilities[number]
-            document["predicted"] = answers.classes[row.argmax()]
-            document["probability"] = round(float(row.max()), 6)
-            document["probabilities"] = {
-                name: round(float(value), 6) for name, value in zip(answers.classes, row, strict=True)
-            }
-            document["unsure"], document["unlike"] = answers.flags.of(number)
-        lines.append(json.dumps(document, ensure_ascii=False) + "\n")
-    return "".join(lines)
-
-
-FORMATS: Mapping[str, Callable[[Answers], str]] = {"table": table_text, "csv": csv_text, "jsonl": jsonl_text}
-
-
-def answer_rows(answers: Answers) -> list[tuple[str, int | None, str]]:
-    """Path, row among the answers or None, and the reason for None, in the order in which the pictures were given."""
-    readable = count()
-    return [
-        (entry.path, None, entry.reason) if entry.status == "skipped" else (entry.path, next(readable), "")
-        for entry in answers.ledger
-    ]
 
 
 def print_split(counts: Mapping[str, Mapping[SplitName, int]], out: Path) -> None:

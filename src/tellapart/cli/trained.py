@@ -4,31 +4,38 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tellapart.cli.options import Classes, Data, Encoding, Json, LabelColumn, Model, PathColumn, reading
 from tellapart.cli.output import print_for_programs, to_utf8
 from tellapart.cli.tables import (
-    FORMATS,
     print_abstention,
     print_comparison,
     print_explanations,
     print_figures,
     print_json,
+    table_text,
 )
 from tellapart.errors import OutputError, UsageError, one_line
 from tellapart.progress import listener
 
-SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".txt": "table"}
+if TYPE_CHECKING:
+    from tellapart.answers import Answers
+
+FORMATS = ("table", "csv", "excel", "jsonl", "parquet")
+SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet", ".txt": "table"}
 
 
 def predict(
     model: Model,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Picture files, or folders of them.")],
     form: Annotated[
-        str | None, typer.Option("--format", help="table, csv or jsonl; else as FILE ends: .txt, .csv or .jsonl.")
+        str | None,
+        typer.Option(
+            "--format", help="table, csv, excel (CSV that Excel opens right), jsonl or parquet; else as FILE ends."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write to a file instead of the screen.")
@@ -47,17 +54,33 @@ def predict(
     if out is not None:
         check_target(out, [model, *paths])
     form = form or format_of(out)
+    if form == "parquet" and out is None:
+        raise UsageError("Parquet is not for a screen", where="--format parquet", hint="Name a file: -o FILE.")
     answers = run(model, paths, progress=listener())
-    text = FORMATS[form](answers)
     for entry in answers.ledger:
         if entry.status == "skipped":
             print(one_line(f"cannot be read: {entry.path} ({entry.reason})"), file=sys.stderr)
     if out is None:
-        (sys.stdout.write if form == "table" else print_for_programs)(text)
+        (sys.stdout.write if form == "table" else print_for_programs)(text_of(answers, form))
     else:
         from tellapart.files import write_bytes
 
-        write_bytes(out, to_utf8(text), follow=True)
+        write_bytes(out, bytes_of(answers, form), follow=True)
+
+
+def text_of(answers: Answers, form: str) -> str:
+    """Answers in a format that is text."""
+    from tellapart.commands import answer_table
+
+    texts = {"csv": answer_table.csv_text, "excel": answer_table.excel_text, "jsonl": answer_table.jsonl_text}
+    return texts.get(form, table_text)(answers)
+
+
+def bytes_of(answers: Answers, form: str) -> bytes:
+    """Answers as the content of a file."""
+    from tellapart.commands.answer_table import parquet_bytes
+
+    return parquet_bytes(answers) if form == "parquet" else to_utf8(text_of(answers, form))
 
 
 def format_of(out: Path | None) -> str:
