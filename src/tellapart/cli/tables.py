@@ -5,6 +5,7 @@ Legend: K classes.
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from tellapart import files
 from tellapart.cli.output import print_for_programs
 from tellapart.errors import one_line
 from tellapart.runs import folder as run_folder
+from tellapart.runs.previous import finished, previous_of
 from tellapart.text import counted, percent, tenths
 
 if TYPE_CHECKING:
@@ -47,6 +49,13 @@ def print_run(metrics: Mapping[str, Any], folder: Path) -> None:
     print(f"{timing['total_s']:.1f} s in all, {timing['embed_s']:.1f} s of it looking at pictures ({rate})")
     print(f"model   {folder / run_folder.MODEL}")
     print(f"report  {folder / run_folder.REPORT}")
+    if finished(before := previous_of(folder)):
+        print(one_line(f"`tellapart compare {quoted(before)} {quoted(folder)}` tells whether it is better"))
+
+
+def quoted(path: Path) -> str:
+    """A path as it is typed."""
+    return shlex.quote(str(path))
 
 
 def print_leaks(test: Mapping[str, Any]) -> None:

@@ -67,7 +67,8 @@ def claim_run(folder: Path, *, force: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise files.output_error(error, folder) from error
-    files.write_text(folder / LOG, LOG_START)
+    if not is_run(folder) or (folder / LOG).is_symlink():
+        files.write_text(folder / LOG, LOG_START)
     try:
         for leftover in folder.glob(f"{files.STAGED_PREFIX}*"):
             if leftover.name != LOCK:

@@ -13,6 +13,7 @@ from pathlib import Path
 from tellapart import files
 from tellapart.errors import OutputError, one_line
 from tellapart.runs.folder import LOCK, check_claim
+from tellapart.runs.previous import check_previous
 
 TAKEN = frozenset({errno.EACCES, errno.EAGAIN, errno.EDEADLK})
 BEYOND = 1 << 20  # the byte that is locked where locks are of bytes: far behind the text, which others may read
@@ -26,9 +27,10 @@ def only_run(folder: Path, *, force: bool) -> Iterator[None]:
     Where the file system knows no locks, nothing is kept out.
 
     Raises:
-        OutputError: another run is at work there, or as `check_claim`.
+        OutputError: another run is at work there, or as `check_claim` and `check_previous`.
     """
     check_claim(folder, force=force)
+    check_previous(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = _open_locked(folder / LOCK)
