@@ -200,6 +200,12 @@ def print_split(counts: Mapping[str, Mapping[SplitName, int]], out: Path) -> Non
     print(f"written to {out}")
 
 
+def print_sorted(counts: Mapping[str, int], folder: Path) -> None:
+    """How many pictures are in which folder."""
+    print_table(["folder", "pictures"], [[name, f"{count:,}"] for name, count in counts.items()])
+    print(one_line(f"written to {folder}"))
+
+
 def print_explanations(found: Mapping[str, Any]) -> None:
     """The sheet, class and probability of each picture; unreadable ones go to standard error."""
     from tellapart.heads.abstention import said_marks
