@@ -27,6 +27,7 @@ from tellapart.classifier import Classifier
 from tellapart.data.augment import NOTHING, Augmentation, AugmentedView
 from tellapart.features.embed import View
 from tellapart.heads.search import HeadSearch
+from tellapart.recipes.cost import say_looking_cost
 from tellapart.recipes.features import head_search, searched
 from tellapart.recipes.label_safety import suited_augmentation
 from tellapart.recipes.looking import ViewEmbedder, calibrated, view_embedder
@@ -61,6 +62,8 @@ def train_frozen(dataset: Dataset, base: Backbone, request: Request) -> Classifi
         MissingExtraError: OpenCV is not installed.
     """
     plan, search = request.plan or FrozenPlan(), head_search(dataset, base, request)
+    if request.recipe == "frozen":
+        say_looking_cost(dataset, base, request, looks=plan.views, what=f"{plan.views} more views of each")
     embed_view = view_embedder(dataset, base, request.progress)
     chosen_on = dataset.valid if dataset.valid_is_given else None
     plain = search(dataset.features, dataset.labels, train=dataset.train, valid=chosen_on)
