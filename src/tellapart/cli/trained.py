@@ -50,7 +50,7 @@ def predict(
 
     With --into they are sorted: DIR/CLASS has those to rely on, DIR/unsure/CLASS and DIR/unlike/CLASS the others,
     DIR/empty those with nothing on them, DIR/predictions.csv every answer. DIR is new, or one sorted before, to which
-    is added. Nothing is moved or written over.
+    is added. Nothing is moved or written over. A class that is no name for a folder gets one like it, which is told.
 
     \b
     tellapart predict runs/pictures/model.tellapart new.jpg
