@@ -81,7 +81,7 @@ def test_model_graph__onnxruntime_on_full_size_pixels_gives_predictions_csv(trai
     for row in rows:
         pixels = np.asarray(Image.open(trained.data / row["path"]).convert("RGB"))
         (given,) = running.run(["probabilities"], {"images": pixels[None]})
-        expected = [float(row[name]) for name in trained.metrics["classes"]]
+        expected = [float(row[f"p:{name}"]) for name in trained.metrics["classes"]]
         np.testing.assert_allclose(given[0], expected, rtol=0, atol=TOLERANCE[native_precision()])
 
 

@@ -5,11 +5,15 @@ import io
 import json
 import re
 import shutil
+import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 import typer.main
+from arro3.io import read_parquet
 
-from pictures import write_classes
+from pictures import encode, write_classes
 from tellapart import __version__
 from tellapart.cli.main import app
 
@@ -63,14 +67,15 @@ def test_predict__table_has_a_line_a_picture_and_complains_on_stderr(trained, mi
 def test_predict__csv_has_a_row_for_every_picture_given(trained, mixed_paths, tellapart):
     outcome = tellapart("predict", trained.model, *mixed_paths, "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(outcome.out)))
-    assert list(rows[0]) == ["path", "predicted", "probability", "cat", "dog", "owl", "unsure", "unlike", "error"]
+    shares = ["p:cat", "p:dog", "p:owl"]
+    assert list(rows[0]) == ["path", "predicted", "probability", *shares, "unsure", "unlike", "empty", "error"]
     assert [row["path"] for row in rows] == [str(path) for path in mixed_paths]
     assert (rows[1]["predicted"], rows[1]["error"]) == ("", "truncated")
     for row in (rows[0], rows[2]):
-        assert row["probability"] == row[row["predicted"]] == max(row["cat"], row["dog"], row["owl"])
+        assert row["probability"] == row[f"p:{row['predicted']}"] == max(row[name] for name in shares)
         assert row["error"] == ""
-        assert {row["unsure"], row["unlike"]} <= {"yes", "no"}
-    assert (rows[1]["unsure"], rows[1]["unlike"]) == ("", "")
+        assert {row["unsure"], row["unlike"], row["empty"]} <= {"yes", "no"}
+    assert (rows[1]["unsure"], rows[1]["unlike"], rows[1]["empty"]) == ("", "", "")
 
 
 def test_predict__jsonl_is_an_object_a_picture(trained, mixed_paths, tellapart):
@@ -79,7 +84,7 @@ def test_predict__jsonl_is_an_object_a_picture(trained, mixed_paths, tellapart):
     assert [document["path"] for document in documents] == [str(path) for path in mixed_paths]
     assert documents[1] == {"path": str(mixed_paths[1]), "error": "truncated"}
     assert sum(documents[0]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
-    assert all(documents[0][name] in (True, False) for name in ("unsure", "unlike"))
+    assert all(documents[0][name] in (True, False) for name in ("unsure", "unlike", "empty"))
     assert documents[0]["probability"] == documents[0]["probabilities"][documents[0]["predicted"]]
 
 
@@ -100,15 +105,83 @@ def test_predict__the_name_of_the_file_says_the_format(trained, mixed_paths, tel
     assert (tmp_path / name).read_bytes().decode() == printed.out
 
 
-@pytest.mark.parametrize("name", ["a.xlsx", "a.json", "a.parquet", "answers"])
+@pytest.mark.parametrize("name", ["a.xlsx", "a.json", "a.feather", "answers"])
 def test_predict__a_name_that_says_no_known_format_is_refused(trained, mixed_paths, tellapart, tmp_path, name):
     outcome = tellapart("predict", trained.model, *mixed_paths, "-o", tmp_path / name)
     assert outcome.code == 2
     assert name in outcome.complaint
-    assert ".csv, .jsonl, .txt" in outcome.complaint
+    assert ".csv, .jsonl, .parquet, .txt" in outcome.complaint
     assert not (tmp_path / name).exists()
     assert tellapart("predict", trained.model, *mixed_paths, "-o", tmp_path / name, "--format", "csv").code == 0
     assert (tmp_path / name).read_text().startswith("path,")
+
+
+def test_predict__parquet_says_what_csv_says(trained, mixed_paths, tellapart, tmp_path):
+    printed = tellapart("predict", trained.model, *mixed_paths, "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(printed.out)))
+    for name, more in (("a.parquet", ()), ("answers", ("--format", "parquet"))):
+        assert tellapart("predict", trained.model, *mixed_paths, "-o", tmp_path / name, *more).code == 0
+        (batch,) = read_parquet(io.BytesIO((tmp_path / name).read_bytes()))
+        table = {column: batch.column(place).to_pylist() for place, column in enumerate(batch.schema.names)}
+        assert list(table) == list(rows[0])
+        assert table["path"] == [row["path"] for row in rows]
+        assert table["predicted"][1] is table["p:cat"][1] is table["empty"][1] is table["error"][0] is None
+        assert table["error"][1] == "truncated"
+        for number in (0, 2):
+            assert table["p:dog"][number] == float(rows[number]["p:dog"])
+            assert table["unsure"][number] == (rows[number]["unsure"] == "yes")
+
+
+def test_predict__parquet_is_not_for_the_screen(trained, mixed_paths, tellapart):
+    outcome = tellapart("predict", trained.model, *mixed_paths, "--format", "parquet")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "-o FILE" in outcome.complaint
+
+
+def test_predict__parquet_without_arro3_names_what_installs_it(trained, mixed_paths, tellapart, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "arro3.io", None)
+    outcome = tellapart("predict", trained.model, *mixed_paths, "-o", tmp_path / "a.parquet")
+    assert outcome.code == 5
+    assert "pip install" in outcome.complaint
+    assert not (tmp_path / "a.parquet").exists()
+
+
+def test_predict__for_excel_there_is_the_mark_that_it_tells_utf8_by(trained, mixed_paths, tellapart, tmp_path):
+    for form in ("csv", "excel"):
+        assert tellapart("predict", trained.model, *mixed_paths, "--format", form, "-o", tmp_path / form).code == 0
+    assert (tmp_path / "excel").read_bytes() == b"\xef\xbb\xbf" + (tmp_path / "csv").read_bytes()
+
+
+def test_predict__pictures_with_nothing_on_them_are_marked(trained, tellapart, tmp_path):
+    random = np.random.default_rng(0)
+    pixels = {
+        "black": np.zeros((60, 80, 3), np.uint8),
+        "noisy": random.integers(0, 9, (60, 80, 3), np.uint8),
+        "blue": np.full((60, 80, 3), (20, 40, 200), np.uint8),
+        "night": np.pad(np.full((20, 20, 3), 90, np.uint8), ((20, 20), (30, 30), (0, 0))),
+    }
+    paths = [trained.data / "owl" / "001.png"]
+    for name, picture in pixels.items():
+        paths.append(tmp_path / f"{name}.png")
+        paths[-1].write_bytes(encode(picture, "PNG"))
+    outcome = tellapart("predict", trained.model, *paths, "--format", "csv")
+    told = {Path(row["path"]).stem: row["empty"] for row in csv.DictReader(io.StringIO(outcome.out))}
+    assert told == {"001": "no", "black": "yes", "noisy": "yes", "blue": "yes", "night": "no"}
+    assert tellapart("predict", trained.model, *paths).out.count("empty") == 3
+
+
+def test_train__classes_that_are_called_like_columns_lose_nothing(tmp_path, tellapart):
+    names = ["empty", "error", "p:path", "path", "unsure"]
+    data = write_classes(tmp_path / "data", dict.fromkeys(names, 6))
+    assert tellapart("train", data, "-o", tmp_path / "run", "--size", 64).code == 0
+    with (tmp_path / "run" / "predictions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["path", "label", "predicted", *(f"p:{name}" for name in names), "unsure", "unlike"]
+    assert all((data / row["path"]).exists() for row in rows)
+    outcome = tellapart("predict", tmp_path / "run" / "model.tellapart", data / "path", "--format", "csv")
+    for row in csv.DictReader(io.StringIO(outcome.out)):
+        assert sum(float(row[f"p:{name}"]) for name in names) == pytest.approx(1, abs=1e-5)
+        assert (row["error"], row["empty"]) == ("", "no")
 
 
 def test_explain__without_out_the_folder_is_named_after_the_run(trained, tellapart, tmp_path, monkeypatch):

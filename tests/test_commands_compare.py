@@ -18,7 +18,8 @@ from tellapart.evaluation.intervals import wilson
 from tellapart.runs.read import read_answers
 
 CLASSES = ("path", "unsure")  # classes may have names of columns
-HEADER = ["path", "label", "predicted", *CLASSES, "unsure", "unlike"]
+HEADER = ["path", "label", "predicted", *(f"p:{name}" for name in CLASSES), "unsure", "unlike"]
+OLD_HEADER = ["path", "label", "predicted", *CLASSES, "unsure", "unlike"]
 
 
 def write_run(folder, rows):
@@ -45,6 +46,15 @@ def test_compare_runs__counts_pictures_by_path(runs):
     assert found["difference"]["value"] == pytest.approx(-8 / 30)
     assert found["sentence"].startswith("A is better than B")
     assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_compare_runs__reads_the_columns_of_older_runs_and_what_a_spreadsheet_has_saved(runs):
+    expected, new = compare_runs(*runs), read_answers(runs[0], CLASSES)
+    content = (runs[0] / "predictions.csv").read_text()
+    for head in (",".join(OLD_HEADER), "\ufeff" + ",".join(HEADER), ",".join(OLD_HEADER[:-1])):
+        (runs[0] / "predictions.csv").write_text(content.replace(",".join(HEADER), head), newline="")
+        assert read_answers(runs[0], CLASSES) == new
+        assert compare_runs(*runs) == expected
 
 
 def with_content(run, names, contents):

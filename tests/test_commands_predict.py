@@ -42,7 +42,7 @@ def write_idx(path, values):
 def test_predict__gives_what_predictions_csv_says(trained):
     rows = list(csv.DictReader((trained.run / "predictions.csv").read_text().splitlines()))
     answers = predict(trained.model, [trained.data / row["path"] for row in rows])
-    expected = [[float(row[name]) for name in answers.classes] for row in rows]
+    expected = [[float(row[f"p:{name}"]) for name in answers.classes] for row in rows]
     # The head is the same; the base inside the file is the same graph, fused by the engine in another way.
     np.testing.assert_allclose(answers.probabilities, expected, atol=0.02)
     # A threshold is the confidence of a picture of valid, so hardly any of test is near it.

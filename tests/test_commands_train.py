@@ -77,11 +77,18 @@ def test_train__figures_of_a_split_are_complete_and_agree_with_each_other(traine
 
 def test_train__predictions_are_the_test_pictures_and_give_the_accuracy(trained):
     rows, metrics = table(trained.run / "predictions.csv"), trained.metrics
-    assert list(rows[0]) == ["path", "label", "predicted", *metrics["classes"], "unsure", "unlike"]
+    assert list(rows[0]) == [
+        "path",
+        "label",
+        "predicted",
+        *(f"p:{name}" for name in metrics["classes"]),
+        "unsure",
+        "unlike",
+    ]
     splits = {row["path"]: row for row in table(trained.run / "split.csv")}
     assert {row["path"] for row in rows} == {path for path, row in splits.items() if row["split"] == "test"}
     for row in rows:
-        shares = np.array([float(row[name]) for name in metrics["classes"]])
+        shares = np.array([float(row[f"p:{name}"]) for name in metrics["classes"]])
         assert abs(shares.sum() - 1) < 1e-5
         assert row["predicted"] == metrics["classes"][shares.argmax()]
         assert row["label"] == splits[row["path"]]["label"] == row["path"].split("/")[0]
@@ -186,7 +193,7 @@ def test_train__a_class_that_a_split_lacks_shifts_nobody(tmp_path):
     assert [row["n"] for row in metrics["test"]["per_class"]] == [0, 4, 4]
     assert metrics["test"]["per_class"][0]["recall"]["value"] is None
     assert metrics["test"]["accuracy"]["value"] > 0.6
-    assert list(table(folder / "predictions.csv")[0])[3:6] == ["a", "b", "c"]
+    assert list(table(folder / "predictions.csv")[0])[3:6] == ["p:a", "p:b", "p:c"]
 
 
 def test_train__a_manifest_with_groups_keeps_them_whole(tmp_path):
@@ -207,7 +214,7 @@ def test_train__names_that_need_care_survive(tmp_path):
     data = write_classes(tmp_path / "data", dict.fromkeys(names, 4))
     folder, metrics = train(data, out=tmp_path / "run", size=64)
     assert metrics["classes"] == sorted(names)
-    assert list(table(folder / "predictions.csv")[0])[3:7] == sorted(names)
+    assert list(table(folder / "predictions.csv")[0])[3:7] == [f"p:{name}" for name in sorted(names)]
     assert (folder / "report.html").read_text().count("<script>") == 2  # the page's own
 
 

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -218,3 +219,21 @@ def test_split__on_a_full_disk_is_one_line_and_no_half_file(small_disk, tmp_path
     assert left_behind(small_disk) == []
     for path in (small_disk / "out").rglob("*.png"):
         assert path.read_bytes() == (data / path.parent.name / path.name).read_bytes()
+
+
+@pytest.mark.parametrize("said_free", [None, 10**12])
+def test_predict__into_a_full_disk_is_one_line_and_no_half_file(
+    small_disk, tmp_path, trained, tellapart, monkeypatch, said_free
+):
+    """Also where the system says that there is room and there is none."""
+    large = write_classes(tmp_path / "large", {"a": 8, "b": 8}, width=160, height=160)
+    if said_free is not None:
+        monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=said_free))
+    outcome = tellapart("predict", trained.model, large, "--into", small_disk / "out")
+    assert outcome.code == 2
+    assert "no space left on device" in outcome.complaint
+    assert left_behind(small_disk) == []
+    copies = list((small_disk / "out").rglob("*.png"))
+    assert bool(copies) == (said_free is not None)
+    whole = {path.read_bytes() for path in large.rglob("*.png")}
+    assert all(path.read_bytes() in whole for path in copies)

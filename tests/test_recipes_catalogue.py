@@ -91,7 +91,7 @@ def test_train__a_trained_net_is_served_like_any_other(recipe, size, data, tmp_p
     assert len(told) == metrics["counts"]["test"]
     for path, row in told.items():
         given = answers.probabilities[named[path]]
-        expected = [float(row[name]) for name in answers.classes]
+        expected = [float(row[f"p:{name}"]) for name in answers.classes]
         np.testing.assert_allclose(given, expected, atol=2e-3)
 
 

@@ -85,6 +85,14 @@ def test_rewrite_report__a_damaged_file_is_named(run, name, content):
     assert (run / "report.html").read_bytes() == before
 
 
+def test_rewrite_report__a_run_whose_classes_are_columns_without_a_mark(run):
+    table, before = run / "predictions.csv", (run / "report.html").read_bytes()
+    assert table.read_text().startswith("path,label,predicted,p:")
+    table.write_text(table.read_text().replace("p:", ""))
+    rewrite_report(run)
+    assert (run / "report.html").read_bytes() == before
+
+
 def test_rewrite_report__data_is_read_as_it_was_then(tmp_path):
     """Folders of days, each with the classes: only what was said of them tells which are which."""
     for day in ("monday", "tuesday"):

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     classes = figures_of(run)["classes"]
     probabilities = load(model).predict_proba([data / answer["path"] for answer in answers])
     differences = [
-        abs(float(answer[name]) - given)
+        abs(float(answer[f"p:{name}"]) - given)
         for answer, row in zip(answers, probabilities, strict=True)
         for name, given in zip(classes, row, strict=True)
     ]

@@ -40,6 +40,7 @@ class Answers:
         pictures: the N readable pictures.
         probabilities: float64 [N, K].
         flags: what is to be said beside each of the N answers.
+        empty: bool [N], whether there is nothing on a picture; None where that was not looked at.
         ledger: one entry for each of the pictures given.
     """
 
@@ -48,6 +49,11 @@ class Answers:
     probabilities: Probabilities
     flags: Flags
     ledger: tuple[LedgerEntry, ...]
+    empty: NDArray[np.bool_] | None = None
+
+    def marks(self, row: int) -> tuple[bool | None, bool | None, bool | None]:
+        """Unsure, unlike and empty of one answer; None where that cannot be said."""
+        return *self.flags.of(row), None if self.empty is None else bool(self.empty[row])
 
 
 def answer(

@@ -35,6 +35,15 @@ def find_in_miniatures(pictures: Sequence[Picture], miniatures: NDArray[np.uint8
     return _find_extremes(list(zip(pictures, measure_small(miniatures), strict=True)))
 
 
+def nothing_on_them(miniatures: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which of N pictures are of one colour, but for the noise of a camera: bool [N], of pixels uint8 [N, s, s, 3].
+
+    Dark pictures are none of them: there may be something on a photograph of the night.
+    """
+    spread = [block.reshape(-1, 3).std(axis=0).max(initial=0.0) for block in miniatures]
+    return np.array(spread) < FLAT
+
+
 def _lit(seen: Seen) -> Seen:
     """Those on which there is anything at all."""
     return [(picture, one) for picture, one in seen if one.spread >= FLAT]

@@ -64,7 +64,10 @@ MaxError = Annotated[
 ]
 Force = Annotated[
     bool,
-    typer.Option("--force", help="Replace a finished run; go on in spite of unreadable or twice-labelled pictures."),
+    typer.Option(
+        "--force",
+        help="Replace a finished run, kept as RUN.previous; go on in spite of unreadable or twice-labelled pictures.",
+    ),
 ]
 
 

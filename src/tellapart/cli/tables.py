@@ -5,9 +5,8 @@ Legend: K classes.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from itertools import count
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,8 @@ from tellapart import files
 from tellapart.cli.output import complain, line, print_for_programs
 from tellapart.errors import one_line
 from tellapart.runs import folder as run_folder
-from tellapart.text import counted, inert, percent, tenths
+from tellapart.runs.previous import finished, previous_of
+from tellapart.text import counted, percent, tenths
 
 if TYPE_CHECKING:
     from tellapart.answers import Answers
@@ -50,6 +50,13 @@ def print_run(metrics: Mapping[str, Any], folder: Path) -> None:
     line(f"{timing['total_s']:.1f} s in all, {timing['embed_s']:.1f} s of it looking at pictures ({rate})")
     line(f"model   {folder / run_folder.MODEL}")
     line(f"report  {folder / run_folder.REPORT}")
+    if finished(before := previous_of(folder)):
+        line(f"`tellapart compare {quoted(before)} {quoted(folder)}` tells whether it is better")
+
+
+def quoted(path: Path) -> str:
+    """A path as it is typed."""
+    return shlex.quote(str(path))
 
 
 def print_leaks(test: Mapping[str, Any]) -> None:
@@ -180,63 +187,21 @@ def table_text(answers: Answers) -> str:
 
 def mark_words(answers: Answers, row: int) -> str:
     """What stands behind an answer in the table: nothing where it stands."""
-    said = answers.flags.said(row)
+    empty = answers.empty is not None and answers.empty[row]
+    said = ", ".join(filter(None, (answers.flags.said(row), "empty" if empty else "")))
     return f"  {said}" if said else ""
-
-
-def csv_text(answers: Answers) -> str:
-    """A row for each picture given, unreadable ones with their reason in the column error.
-
-    It is meant for spreadsheets, so a name that they would take for a formula is made inert; JSON Lines has it exactly.
-    """
-    rows = []
-    for path, number, reason in answer_rows(answers):
-        if number is None:
-            rows.append([inert(path), "", "", *("" for _ in answers.classes), "", "", inert(reason)])
-        else:
-            row, marks = answers.probabilities[number], answers.flags.words(number)
-            shares = [f"{value:.6f}" for value in row]
-            shown = [inert(path), inert(answers.classes[row.argmax()]), f"{row.max():.6f}"]
-            rows.append([*shown, *shares, *marks, ""])
-    names = map(inert, answers.classes)
-    return files.csv_text(["path", "predicted", "probability", *names, "unsure", "unlike", "error"], rows)
-
-
-def jsonl_text(answers: Answers) -> str:
-    """An object for each picture given, unreadable ones with their reason under error."""
-    lines = []
-    for path, number, reason in answer_rows(answers):
-        document: dict[str, Any] = {"path": path}
-        if number is None:
-            document["error"] = reason
-        else:
-            row = answers.probabilities[number]
-            document["predicted"] = answers.classes[row.argmax()]
-            document["probability"] = round(float(row.max()), 6)
-            document["probabilities"] = {
-                name: round(float(value), 6) for name, value in zip(answers.classes, row, strict=True)
-            }
-            document["unsure"], document["unlike"] = answers.flags.of(number)
-        lines.append(json.dumps(document, ensure_ascii=False) + "\n")
-    return "".join(lines)
-
-
-FORMATS: Mapping[str, Callable[[Answers], str]] = {"table": table_text, "csv": csv_text, "jsonl": jsonl_text}
-
-
-def answer_rows(answers: Answers) -> list[tuple[str, int | None, str]]:
-    """Path, row among the answers or None, and the reason for None, in the order in which the pictures were given."""
-    readable = count()
-    return [
-        (entry.path, None, entry.reason) if entry.status == "skipped" else (entry.path, next(readable), "")
-        for entry in answers.ledger
-    ]
 
 
 def print_split(counts: Mapping[str, Mapping[SplitName, int]], out: Path) -> None:
     header = ["class", *next(iter(counts.values()))]
     print_table(header, [[name, *map(str, row.values())] for name, row in counts.items()])
     line(f"written to {out}")
+
+
+def print_sorted(counts: Mapping[str, int], folder: Path) -> None:
+    """How many pictures are in which folder."""
+    print_table(["folder", "pictures"], [[name, f"{count:,}"] for name, count in counts.items()])
+    line(f"written to {folder}")
 
 
 def print_explanations(found: Mapping[str, Any]) -> None:

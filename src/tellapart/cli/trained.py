@@ -4,41 +4,58 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tellapart.cli.options import Classes, Data, Encoding, Json, LabelColumn, Model, PathColumn, reading
 from tellapart.cli.output import complain, line, print_for_programs, to_utf8
 from tellapart.cli.tables import (
-    FORMATS,
     print_abstention,
     print_comparison,
     print_explanations,
     print_figures,
     print_json,
+    print_sorted,
+    table_text,
 )
 from tellapart.errors import OutputError, UsageError
 from tellapart.progress import listener
 
-SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".txt": "table"}
+if TYPE_CHECKING:
+    from tellapart.answers import Answers
+
+FORMATS = ("table", "csv", "excel", "jsonl", "parquet")
+SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet", ".txt": "table"}
 
 
 def predict(
     model: Model,
     paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Picture files, or folders of them.")],
     form: Annotated[
-        str | None, typer.Option("--format", help="table, csv or jsonl; else as FILE ends: .txt, .csv or .jsonl.")
+        str | None,
+        typer.Option(
+            "--format", help="table, csv, excel (CSV that Excel opens right), jsonl or parquet; else as FILE ends."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write to a file instead of the screen.")
     ] = None,
+    into: Annotated[
+        Path | None, typer.Option("--into", metavar="DIR", help="Copy each picture into a folder of its class.")
+    ] = None,
+    link: Annotated[bool, typer.Option("--link", help="With --into: symbolic links instead of copies.")] = False,
 ) -> None:
     """Say which class each picture belongs to.
+
+    With --into they are sorted: DIR/CLASS has those to rely on, DIR/unsure/CLASS and DIR/unlike/CLASS the others,
+    DIR/empty those with nothing on them, DIR/predictions.csv every answer. DIR is new, or one sorted before, to which
+    is added. Nothing is moved or written over. A class that is no name for a folder gets one like it, which is told.
 
     \b
     tellapart predict runs/pictures/model.tellapart new.jpg
     tellapart predict runs/pictures/model.tellapart inbox/ --format csv -o answers.csv
+    tellapart predict runs/pictures/model.tellapart inbox/ --into sorted/
     """
     from tellapart.commands.predict import predict as run
 
@@ -46,18 +63,61 @@ def predict(
         raise UsageError("no such format", where=form, hint=f"Choose one of: {', '.join(FORMATS)}.")
     if out is not None:
         check_target(out, [model, *paths])
+    shown = out is None and (into is None or form is not None)
     form = form or format_of(out)
+    if form == "parquet" and out is None:
+        raise UsageError("Parquet is not for a screen", where="--format parquet", hint="Name a file: -o FILE.")
+    check_sorting(into, paths, link=link, out=out)
     answers = run(model, paths, progress=listener())
-    text = FORMATS[form](answers)
     for entry in answers.ledger:
         if entry.status == "skipped":
             complain(f"cannot be read: {entry.path} ({entry.reason})")
-    if out is None:
-        (sys.stdout.write if form == "table" else print_for_programs)(text)
-    else:
+    if into is not None:
+        from tellapart.commands.sort_into import sort_into
+
+        counts = sort_into(into, answers, sources=paths, link=link, progress=listener())
+        if not shown:
+            print_sorted(counts, into)
+    if out is not None:
         from tellapart.files import write_bytes
 
-        write_bytes(out, to_utf8(text), follow=True)
+        write_bytes(out, bytes_of(answers, form), follow=True)
+    elif shown:
+        (sys.stdout.write if form == "table" else print_for_programs)(text_of(answers, form))
+
+
+def check_sorting(into: Path | None, paths: list[Path], *, link: bool, out: Path | None) -> None:
+    """Refuse, before any work, to sort where that cannot be meant.
+
+    Raises:
+        UsageError: the options do not go together.
+        OutputError: nothing may be sorted there.
+    """
+    if into is None:
+        if link:
+            raise UsageError("--link is for --into", hint="Add --into DIR.")
+        return
+    from tellapart.commands.sort_into import check_into
+    from tellapart.files import real
+
+    if out is not None and real(out).is_relative_to(real(into)):
+        raise OutputError("the folder has a predictions.csv of its own", where=out, hint="Leave -o out.")
+    check_into(into, paths)
+
+
+def text_of(answers: Answers, form: str) -> str:
+    """Answers in a format that is text."""
+    from tellapart.commands import answer_table
+
+    texts = {"csv": answer_table.csv_text, "excel": answer_table.excel_text, "jsonl": answer_table.jsonl_text}
+    return texts.get(form, table_text)(answers)
+
+
+def bytes_of(answers: Answers, form: str) -> bytes:
+    """Answers as the content of a file."""
+    from tellapart.commands.answer_table import parquet_bytes
+
+    return parquet_bytes(answers) if form == "parquet" else to_utf8(text_of(answers, form))
 
 
 def format_of(out: Path | None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tellapart.answers import EXACT, Answers, answer
+from tellapart.audit.pixels import nothing_on_them
 from tellapart.bundle.bundle import read_bundle
 from tellapart.data.scan import index_of_paths
 from tellapart.errors import DataError
@@ -34,4 +35,4 @@ def predict(model: Path, paths: Sequence[str | Path], *, progress: Progress | No
         entry = answers.ledger[0]
         hint = "docs/formats.md lists what can be read; `tellapart audit` says why each picture cannot."
         raise DataError(f"none of the pictures can be read ({entry.reason})", where=entry.path, hint=hint)
-    return answers
+    return replace(answers, empty=nothing_on_them(embedded.miniatures))

@@ -38,6 +38,7 @@ from tellapart.runs.analysis import first_look, materials_of
 from tellapart.runs.environment import environment, installed_version, peak_rss_mb
 from tellapart.runs.lock import only_run
 from tellapart.runs.page import write_page
+from tellapart.runs.previous import hold_finished, keep_held
 from tellapart.runs.test_uses import count_test_uses
 from tellapart.runs.write import write_predictions
 from tellapart.text import counted
@@ -68,7 +69,7 @@ def train(
         command: how this run was asked for.
         progress: told of every stage.
         options: recipe, seed, size, budget, module, plan, max_error, drop_leaks and force, as `Request` has them; with
-            force a finished run is replaced too.
+            force a finished run is replaced too, and kept as RUN.previous.
 
     Raises:
         UsageError, OutputError, DataError, MissingExtraError: as their messages say; see tellapart.errors.
@@ -95,6 +96,7 @@ def train(
             metrics = write_files(folder, learned, metrics, base=base, request=request, watch=watch)
             log.record(f"test accuracy {metrics.test['accuracy']['value']:.4f}")
         files.write_json(folder / run_folder.METRICS, metrics.to_json())
+        keep_held(folder)
         run_folder.clear_work(request.work)
     return folder, metrics.to_json()
 
@@ -150,6 +152,7 @@ def write_files(
 ) -> RunMetrics:
     """Write every file of the run but metrics.json and run.log; the metrics with what it cost."""
     with watch.part("write_s"):
+        hold_finished(folder)
         run_folder.open_run(folder)
         write_evidence(folder, learned)
         metrics = write_model(folder / run_folder.MODEL, learned, replace(metrics, test_uses=test_uses(learned)))

@@ -26,18 +26,16 @@ from numpy.typing import NDArray
 from tellapart.backbones.backbone import Backbone
 from tellapart.classifier import Classifier
 from tellapart.evaluation.paired import mcnemar
-from tellapart.features.embed import PLAIN
 from tellapart.heads.calibration import calibrated_losses
+from tellapart.recipes.cost import say_cost, seconds_a_look
 from tellapart.recipes.features import train_features
-from tellapart.recipes.finetune import FineTuningPlan, train_finetune
+from tellapart.recipes.finetune import EPOCH_COST, FineTuningPlan, train_finetune
 from tellapart.recipes.frozen import FrozenPlan, train_frozen
 from tellapart.recipes.looking import features_seen, rows_of, view_embedder
 from tellapart.recipes.request import Dataset, Request
 from tellapart.text import counted
 from tellapart.types import Labels
 
-PROBED: Final = 64  # pictures looked at again to see how long one takes
-EPOCH_COST: Final = 1.0  # looks at a picture that training on it for an epoch takes as long as; measured on lite0
 NEEDED: Final = ("torch", "cv2", "safetensors")
 Z: Final = 1.96  # of a 95 % interval
 
@@ -99,6 +97,9 @@ def train_auto(dataset: Dataset, base: Backbone, request: Request) -> Classifier
             train=lambda: train_finetune(dataset, base, request),
         ),
     ]
+
+    seconds = min(60 * request.budget, sum(candidate.seconds for candidate in candidates))
+    say_cost(request, seconds, what=f"--budget allows {request.budget:g} minutes, and there is enough to try")
 
     def answers(classifier: Classifier) -> ValidAnswers:
         rows = rows_of(dataset.valid)
@@ -176,10 +177,4 @@ def verdict(recipe: str, rival: str, *, after: ValidAnswers, before: ValidAnswer
 
 def seconds_each(dataset: Dataset, base: Backbone, request: Request) -> float:
     """Seconds that the base takes for a training picture, from its file on, with nothing of it taken from the cache."""
-    first = dataset.train.start
-    rows = range(first, min(dataset.train.stop, first + PROBED))
-    embed_view = view_embedder(dataset, base, request.progress, keep=False)
-    into = np.empty((len(rows), dataset.features.shape[1]), np.float32)
-    started = time.perf_counter()
-    embed_view(PLAIN, rows, into)
-    return (time.perf_counter() - started) / max(1, len(rows))
+    return seconds_a_look(dataset, view_embedder(dataset, base, request.progress, keep=False))

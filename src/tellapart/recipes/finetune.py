@@ -29,6 +29,7 @@ from tellapart.heads.linear import LinearHead
 from tellapart.nets.device import open_machine
 from tellapart.nets.images import prepare_square
 from tellapart.nets.schedule import Training
+from tellapart.recipes.cost import say_looking_cost
 from tellapart.recipes.features import chosen_on, head_search
 from tellapart.recipes.label_safety import suited_augmentation
 from tellapart.recipes.looking import view_embedder
@@ -36,6 +37,7 @@ from tellapart.recipes.request import Dataset, Request
 from tellapart.types import Features, Index, Pixels
 
 CHECKPOINT: Final = "checkpoint.safetensors"
+EPOCH_COST: Final = 1.0  # looks at a picture that training on it for an epoch takes as long as; measured on lite0
 AUGMENTATION: Final = Augmentation(
     rotation=20, width_shift=0.1, height_shift=0.1, zoom=0.25, horizontal_flip=True, brightness=0.2, contrast=0.2
 )
@@ -86,6 +88,10 @@ def train_finetune(dataset: Dataset, base: Backbone, request: Request) -> Classi
     """
     progress, plan = request.progress, request.plan or FineTuningPlan()
     machine = request.machine or open_machine()
+    if request.recipe == "finetune" and not (request.work / CHECKPOINT).exists():
+        looks = plan.views + EPOCH_COST * plan.training.epochs
+        what = f"{plan.views} views of each and {plan.training.epochs} epochs"
+        say_looking_cost(dataset, base, request, looks=looks, what=what)
     found = head_search(dataset, base, request)(
         dataset.features,
         dataset.labels,

@@ -27,6 +27,7 @@ from tellapart.classifier import Classifier
 from tellapart.data.augment import NOTHING, Augmentation, AugmentedView
 from tellapart.features.embed import View
 from tellapart.heads.search import HeadSearch
+from tellapart.recipes.cost import say_looking_cost
 from tellapart.recipes.features import chosen_on, head_search, searched
 from tellapart.recipes.label_safety import suited_augmentation
 from tellapart.recipes.looking import ViewEmbedder, view_embedder
@@ -60,6 +61,8 @@ def train_frozen(dataset: Dataset, base: Backbone, request: Request) -> Classifi
         MissingExtraError: OpenCV is not installed.
     """
     plan, search = request.plan or FrozenPlan(), head_search(dataset, base, request)
+    if request.recipe == "frozen":
+        say_looking_cost(dataset, base, request, looks=plan.views, what=f"{plan.views} more views of each")
     embed_view = view_embedder(dataset, base, request.progress)
     valid = chosen_on(dataset)
     plain = search(dataset.features, dataset.labels, train=dataset.train, valid=valid)

@@ -27,6 +27,7 @@ from tellapart.nets.export import export_backbone, linear_head, module_weights
 from tellapart.nets.fit import Fitted, Pictures, fit_net
 from tellapart.nets.images import Squares, plain_batches, read_squares, steps_per_epoch, training_batches
 from tellapart.nets.schedule import Training, class_weights
+from tellapart.recipes.cost import say_training_cost
 from tellapart.recipes.looking import rows_of
 from tellapart.recipes.request import Dataset, Request
 from tellapart.types import Index, SplitName
@@ -151,6 +152,8 @@ def train_scratch(dataset: Dataset, base: Backbone, request: Request, *, augment
     training = replace(plan.training, epochs=planned_epochs(plan, len(train.labels)))
     pictures = pictures_of(train, valid, net=net, plan=plan, training=training, classes=classes, seed=request.seed)
     whole = net.training_module()
+    if not (request.work / CHECKPOINT).exists():
+        say_training_cost(whole, pictures, training, machine, request)
     fitted = fit_net(
         whole,
         pictures,

@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tellapart import files
@@ -23,6 +23,11 @@ DEMO_DATA = "digits"
 WORK = "work"  # what a recipe keeps while it trains, so that a killed run goes on
 LOCK = f"{files.STAGED_PREFIX}lock"
 LOG_START = "tellapart run log\n"
+
+
+def class_columns(classes: Sequence[str]) -> list[str]:
+    """What the columns of the classes are called in a table of answers: no class shares a name with another column."""
+    return [f"p:{name}" for name in classes]
 
 
 def check_claim(folder: Path, *, force: bool) -> None:
@@ -62,7 +67,8 @@ def claim_run(folder: Path, *, force: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise files.output_error(error, folder) from error
-    files.write_text(folder / LOG, LOG_START)
+    if not is_run(folder) or (folder / LOG).is_symlink():
+        files.write_text(folder / LOG, LOG_START)
     try:
         for leftover in folder.glob(f"{files.STAGED_PREFIX}*"):
             if leftover.name != LOCK:

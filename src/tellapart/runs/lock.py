@@ -7,12 +7,13 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tellapart import files
 from tellapart.errors import OutputError, one_line
 from tellapart.runs.folder import LOCK, check_claim
+from tellapart.runs.previous import check_previous
 
 TAKEN = frozenset({errno.EACCES, errno.EAGAIN, errno.EDEADLK})
 BEYOND = 1 << 20  # the byte that is locked where locks are of bytes: far behind the text, which others may read
@@ -23,19 +24,35 @@ LONGEST = 200  # characters of the text
 def only_run(folder: Path, *, force: bool) -> Iterator[None]:
     """Make a folder that may be claimed, and keep every other run out of it while this lasts.
 
+    Raises:
+        OutputError: another run is at work there, or as `check_claim` and `check_previous`.
+    """
+
+    def check() -> None:
+        check_claim(folder, force=force)
+        check_previous(folder)
+
+    with alone_in(folder, check):
+        yield
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path, check: Callable[[], None]) -> Iterator[None]:
+    """Make a folder that passes a check, and keep everyone else who does so out of it while this lasts.
+
     Where the file system knows no locks, nothing is kept out.
 
     Raises:
-        OutputError: another run is at work there, or as `check_claim`.
+        OutputError: another is at work there, or as the check says.
     """
-    check_claim(folder, force=force)
+    check()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = _open_locked(folder / LOCK)
     except OSError as error:
         raise files.output_error(error, folder) from error
     try:
-        check_claim(folder, force=force)  # another run may have ended here since
+        check()  # another may have ended here since
         os.ftruncate(handle, 0)
         os.write(handle, f"process {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}".encode())
         yield

@@ -118,8 +118,8 @@ def read_splits(run: Path) -> list[SplitRow]:
 def read_answers(run: Path, classes: Sequence[str]) -> list[Answer]:
     """The rows of RUN/predictions.csv; none where the file is missing.
 
-    The columns are found by their place, since a class may have any name: path, label, predicted, a probability for
-    each class, unsure, unlike.
+    The columns are found by their place: path, label, predicted, a probability for each class, unsure, unlike. Older
+    runs call those of the classes as the classes are called, newer ones `p:CLASS`, and a class may have any name.
 
     Raises:
         DataError: a row is not what a run writes.
@@ -168,7 +168,7 @@ def read_rows(path: Path) -> Iterator[list[str]]:
         with files.open_regular(path) as file:
             if os.fstat(file.fileno()).st_size > LARGEST_TABLE:
                 raise ValueError(f"larger than {LARGEST_TABLE:,} bytes")  # noqa: TRY301  said below with the path
-            text = io.TextIOWrapper(io.BufferedReader(file), "utf-8", errors="surrogateescape", newline="")
+            text = io.TextIOWrapper(io.BufferedReader(file), "utf-8-sig", errors="surrogateescape", newline="")
             rows = csv.reader(bounded_lines(text), strict=True)
             header = next(rows, None)
             if header is not None and header[:1] != ["path"]:

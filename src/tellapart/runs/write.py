@@ -25,11 +25,11 @@ def write_predictions(
     classes: Sequence[str],
     flags: Flags,
 ) -> None:
-    """predictions.csv: path, label, predicted, the probability of each class under its name, unsure, unlike.
+    """predictions.csv: path, label, predicted, the probability of each class under p:NAME, unsure, unlike.
 
     The last two are yes or no, or empty where the model has no threshold to say it by.
     """
-    header = ["path", "label", "predicted", *classes, "unsure", "unlike"]
+    header = ["path", "label", "predicted", *run_folder.class_columns(classes), "unsure", "unlike"]
     files.write_csv(path, header, prediction_rows(pictures, probabilities, classes=classes, flags=flags))
 
 
