@@ -20,6 +20,7 @@ from tellapart.commands.train import train
 from tellapart.features.cache import FILE_NAME
 from tellapart.files import FOLDER_VARIABLE, STAGED_PREFIX
 from tellapart.runs.folder import LOG, claim_run
+from tellapart.runs.test_uses import FOLDER as TEST_USES
 
 SOAK = Path(__file__).parents[1] / "tools" / "soak"
 SIZES = {"train": 4, "valid": 2, "test": 2}
@@ -187,7 +188,8 @@ def test_train__two_at_once_on_one_cache(data, tmp_path, tellapart_process, evid
     said = [process.communicate(timeout=120)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     assert evidence(runs[0]) == evidence(runs[1])
-    assert [path.name for path in (tmp_path / "cache").iterdir()] == [FILE_NAME]
+    assert sorted(path.name for path in (tmp_path / "cache").iterdir()) == [FILE_NAME, TEST_USES]
+    assert left_behind(tmp_path / "cache") == []
 
 
 def test_train__on_a_full_disk_is_one_line_and_no_half_file(data, small_disk, tellapart):

@@ -103,7 +103,7 @@ def test_learn_abstention__both_thresholds_and_what_they_say():
         max_error=0.05,
         seed=0,
     )
-    assert doubt.promise.kept
+    assert doubt.guarantee.kept
     assert doubt.unsure == 0.5  # one mistake in a hundred is few enough for 5 %
     strict = Abstention(unsure=0.75, out_of_distribution=doubt.out_of_distribution).flags(
         shares, features[200:], last=Depth(name="last", start=0, stop=40)
