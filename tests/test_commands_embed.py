@@ -54,6 +54,11 @@ def table_of(path):
     return {name: column.to_pylist() for name, column in columns(path).items()}
 
 
+def arrays(path):
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file)
+
+
 def columns(path):
     table = read_parquet(path).read_all()
     return {name: table.column(name) for name in table.schema.names}
@@ -62,7 +67,7 @@ def columns(path):
 def test_embed_data__npz_holds_what_is_said_of_each_picture(data, tmp_path, tellapart):
     outcome = tellapart("embed", data, "-o", tmp_path / "deep" / "f.npz", "--size", SIDE)
     assert (outcome.code, outcome.out) == (0, f"11 pictures, 2,992 features each: {tmp_path / 'deep' / 'f.npz'}\n")
-    made = np.load(tmp_path / "deep" / "f.npz", allow_pickle=False)
+    made = arrays(tmp_path / "deep" / "f.npz")
     assert set(made) == {"features", "paths", "labels", "splits", "depths", "columns"}
     assert made["features"].dtype == np.float32
     assert made["splits"].tolist() == ["train"] * 6 + ["valid"] * 2 + ["test"] * 3
@@ -94,7 +99,7 @@ def test_embed_data__pictures_without_labels(tmp_path, tellapart):
     assert outcome.code == 0
     assert "Taken as pictures without labels" in outcome.err
     assert "1 of 4 pictures cannot be read and is left out" in outcome.err
-    made = np.load(tmp_path / "f.npz")
+    made = arrays(tmp_path / "f.npz")
     assert set(made) == {"features", "paths", "depths", "columns"}
     assert [path.rpartition("/")[2] for path in made["paths"].tolist()] == ["0.png", "1.png", "2.png"]
     assert tellapart("embed", tmp_path / "inbox", "-o", tmp_path / "g.parquet", "--size", SIDE).code == 0
