@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import Engine
 from tellapart.classifier import Classifier
 from tellapart.features.embed import Embedded
@@ -88,16 +89,22 @@ def exact_features(classifier: Classifier, embedded: Embedded, *, keep: bool, pr
 def with_exact_rows(
     classifier: Classifier, index: Index, features: Features, *, keep: bool, progress: Progress
 ) -> Features:
-    """Features float32 [N, D] of the pictures of an index, with close calls looked at again.
+    """Features float32 [N, D] of the pictures of an index, with close calls looked at again."""
+    close = np.flatnonzero(close_calls(classifier, features))
+    return exact_at(close, classifier.base, index, features, keep=keep, progress=progress)
+
+
+def exact_at(
+    rows: NDArray[np.int64], base: Backbone, index: Index, features: Features, *, keep: bool, progress: Progress
+) -> Features:
+    """Features float32 [N, D] of the pictures of an index, those of some rows int64 [n] as float32 computes them.
 
     A picture that can be read no longer keeps what was seen of it before.
     """
-    rows = np.flatnonzero(close_calls(classifier, features))
     if not len(rows):
         return features
     again = replace(index, pictures=tuple(index.pictures[row] for row in rows), skipped=())
-    engine = Engine(classifier.base, precision=EXACT)
-    seen = look_at(again, classifier.base, progress, engine=engine, keep=keep)
+    seen = look_at(again, base, progress, engine=Engine(base, precision=EXACT), keep=keep)
     exact = features.copy()
     readable = [entry.status != "skipped" for entry in seen.ledger]  # by place: a picture may be given twice
     exact[rows[readable]] = seen.features

@@ -26,11 +26,12 @@ def classifier_card(
         classifier: what was trained.
         classes: K labels as their owner has them.
         recipe: what trained it.
-        valid: the figures of the pictures that it was chosen and calibrated by; None where they are not known.
+        valid: the figures of the pictures that it was chosen and calibrated by, or with `folds`, their number, of the
+            answers of folds about all pictures; None where they are not known.
     """
     preprocess, promise = classifier.base.preprocess, classifier.abstention.guarantee
     rows = {
-        **({} if valid is None else {"accuracy on valid": accuracy_line(valid)}),
+        **accuracy_row(valid),
         "classes": f"{len(classes):,}: {names_line(classes)}",
         "recipe": recipe,
         "base": f"{classifier.base.name}, {preprocess.size} x {preprocess.size} pixels",
@@ -49,11 +50,23 @@ def classifier_card(
     )
 
 
+def accuracy_row(valid: Mapping[str, Any] | None) -> dict[str, str]:
+    """How good it is, by what."""
+    if valid is None:
+        return {}
+    return {"accuracy by folds" if valid.get("folds") else "accuracy on valid": accuracy_line(valid)}
+
+
 def accuracy_line(valid: Mapping[str, Any]) -> str:
     """The accuracy with its interval, and of how many pictures."""
     accuracy = valid["accuracy"]
     interval = f"95 % interval {percent(accuracy['low'])} to {percent(accuracy['high'])}"
     pictures = counted(valid["n"], "picture")
+    if folds := valid.get("folds"):
+        return (
+            f"{percent(accuracy['value'])} ({interval}), {pictures}, each tested by a head that had not seen it "
+            f"({folds} folds)"
+        )
     return (
         f"{percent(accuracy['value'])} ({interval}), {pictures}; they chose and calibrated it, so this flatters a bit"
     )

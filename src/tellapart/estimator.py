@@ -70,6 +70,9 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         plan: for frozen, finetune and the scratch recipes, another plan than the recipe's own, of its own kind
             (`FrozenPlan`, `FineTuningPlan`, `ScratchPlan` of `tellapart.recipes`).
         budget: minutes that the recipe auto may take.
+        folds: 0 to keep 15 % of the pictures back for the calibration; K from 2 up to train on all of them, and to
+            calibrate by answers of K heads about pictures they have not seen, which takes some K times as long. For
+            the recipe features.
         seed: of what is drawn.
         max_error: the largest share of wrong answers among those that are not `unsure`, in (0, 1).
         verbose: whether fitting and predicting show on stderr how far they are.
@@ -89,6 +92,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         module: torch.nn.Module | None = None,
         plan: object = None,
         budget: float = BUDGET,
+        folds: int = 0,
         seed: int = 0,
         max_error: float = MAX_ERROR,
         verbose: bool = False,
@@ -101,6 +105,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.module = module
         self.plan = plan
         self.budget = budget
+        self.folds = folds
         self.seed = seed
         self.max_error = max_error
         self.verbose = verbose
@@ -124,6 +129,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             seed=self.seed,
             size=self.size,
             budget=self.budget,
+            folds=self.folds,
             module=self.module,
             plan=self.plan,
             shares=FIT_SHARES,
@@ -137,8 +143,10 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         warn_of_skipped(learned.about.ledger)
         self.classes_, self.classifier_ = classes, learned.classifier
         self._fitted_by = {"recipe": self.recipe, "seed": self.seed}
+        judged = learned.answered["test" if learned.folds else "valid"].figures
         self._valid: dict[str, Any] | None = {
-            name: learned.answered["valid"].figures[name] for name in ("accuracy", "n")
+            **{name: judged[name] for name in ("accuracy", "n")},
+            "folds": learned.folds.get("count", 0),
         }
         self._bundle: Bundle | None = None
         self._engine: Engine | None = None

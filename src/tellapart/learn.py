@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from tellapart.answers import EXACT, with_exact_rows
 from tellapart.audit.training import tell_findings, with_conflicts
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import native_precision
+from tellapart.bundle.parity import compared_rows
 from tellapart.classifier import Classifier
 from tellapart.data.ledger import check_skips
 from tellapart.data.split import one_part_as_test
@@ -24,12 +25,14 @@ from tellapart.errors import DataError
 from tellapart.evaluation.metrics import evaluate
 from tellapart.features.embed import Embedded
 from tellapart.features.look import look_at, with_white
-from tellapart.heads.abstention import Flags, learn_abstention
+from tellapart.heads.abstention import Flags, learn_abstention, one_of_each_group
 from tellapart.heads.calibration import fit_temperature
 from tellapart.heads.out_of_distribution import sampled_rows
 from tellapart.progress import Progress, Stopwatch
 from tellapart.recipes.catalogue import RECIPES
+from tellapart.recipes.folds import fold_count, say_folds
 from tellapart.recipes.looking import features_seen, rows_of, see_the_same
+from tellapart.recipes.out_of_fold import OutOfFold, answer_by_folds
 from tellapart.recipes.request import Dataset, Request
 from tellapart.runs.leakage import (
     count_kinds,
@@ -39,7 +42,6 @@ from tellapart.runs.leakage import (
     say_leaks,
     score_without,
 )
-from tellapart.seeds import generator
 from tellapart.text import counted
 from tellapart.types import Features, Index, LedgerEntry, Probabilities, SplitName
 
@@ -57,6 +59,21 @@ class Answered:
     probabilities: Probabilities
     flags: Flags
     figures: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a classifier says of some pictures, no figures made of it.
+
+    Attributes:
+        rows: int64 [n], the pictures, by their place in the dataset.
+        probabilities: float64 [n, K].
+        flags: what is said beside each of the n answers.
+    """
+
+    rows: NDArray[np.int64]
+    probabilities: Probabilities
+    flags: Flags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,15 +109,20 @@ class Learned:
         classifier: trained and calibrated, with its thresholds.
         dataset: what it was trained on, and what the base saw in it.
         about: what there is to say of the pictures.
-        answered: what it says of valid, and of test where there is one.
+        answered: what it says of valid, and of test where there is one; where folds test, of all pictures by the heads
+            of the folds, see `judge_by_folds`.
+        asked: answers of the classifier itself, about the pictures that its file is compared by.
         seconds: of each part of the work.
+        folds: how folds tested; {} where a split did; JSON-ready.
     """
 
     classifier: Classifier
     dataset: Dataset
     about: About
     answered: Mapping[SplitName, Answered]
+    asked: Asked | None
     seconds: Mapping[str, float]
+    folds: Mapping[str, Any]
 
 
 def learn(index: Index, base: Backbone, request: Request) -> Learned:
@@ -123,12 +145,20 @@ def learn(index: Index, base: Backbone, request: Request) -> Learned:
     with watch.part("head_s"):
         trained = RECIPES[request.recipe].train(dataset, base, request)
     with watch.part("evaluate_s"):
-        classifier, answered = judge(trained, dataset, base, request)
-        if "test" in answered:
-            tested = answered["test"]
-            more = score_without(dataset, tested.probabilities, about.leaks)
-            answered["test"] = replace(tested, figures={**tested.figures, **more})
-    return Learned(classifier=classifier, dataset=dataset, about=about, answered=answered, seconds=watch.parts)
+        if dataset.folds is None:
+            judged = judge_by_splits(trained, dataset, about, base, request)
+        else:
+            judged = judge_by_folds(trained, dataset, dataset.folds, base, request)
+    return Learned(dataset=dataset, about=about, seconds=watch.parts, **judged)
+
+
+class Judged(TypedDict):
+    """Those attributes of Learned that come of judging."""
+
+    classifier: Classifier
+    answered: Mapping[SplitName, Answered]
+    asked: Asked | None
+    folds: Mapping[str, Any]
 
 
 def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) -> tuple[Dataset, About]:
@@ -141,6 +171,7 @@ def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) ->
     index, line = one_part_as_test(index, shares=request.shares)
     if line:
         progress.note(line)
+    folds = fold_count(index, request, kept=RECIPES[request.recipe].on_kept_features(request))
     embedded = look_at(index, base, progress, keep=RECIPES[request.recipe].has_base)
     watch.parts |= {"decode_s": round(embedded.decode_s, 3), "embed_s": round(embedded.embed_s, 3)}
     check_skips(index, embedded.ledger, force=request.force)
@@ -151,7 +182,9 @@ def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) ->
         embedded, known = look_for_duplicates(
             embedded, last=base.depths[-1], drop_leaks=request.drop_leaks, progress=progress
         )
-    drawn, together = draw_together(known, seed=request.seed, shares=request.shares, progress=progress)
+    if folds:
+        say_folds(known.index, request, folds)
+    drawn, together = draw_together(known, seed=request.seed, shares=request.shares, folds=folds, progress=progress)
     leaks = say_leaks(known, drawn, progress=progress)
     say_copies(known, drawn, progress=progress)
     about = About(
@@ -200,6 +233,20 @@ def check_labels(embedded: Embedded, *, force: bool, progress: Progress) -> None
             what, where=where, hint="Keep the right one, or go on with --force; `tellapart audit DATA` lists them all."
         )
     progress.note(f"Going on although {what}: {where}")
+
+
+def judge_by_splits(trained: Classifier, dataset: Dataset, about: About, base: Backbone, request: Request) -> Judged:
+    """Calibrate on valid, and score valid and test, the latter also without what leaks into it."""
+    classifier, answered = judge(trained, dataset, base, request)
+    if "test" not in answered:
+        return {"classifier": classifier, "answered": answered, "asked": None, "folds": {}}
+    tested = answered["test"]
+    more = score_without(dataset, tested.probabilities, about.leaks)
+    answered["test"] = replace(tested, figures={**tested.figures, **more})
+    rows = compared_rows(len(tested.probabilities))
+    flags = tested.flags.at(rows)
+    asked = Asked(rows=rows + dataset.tested.start, probabilities=tested.probabilities[rows], flags=flags)
+    return {"classifier": classifier, "answered": answered, "asked": asked, "folds": {}}
 
 
 def judge(
@@ -259,16 +306,6 @@ def say_left_out(count: int, *, progress: Progress) -> None:
         )
 
 
-def one_of_each_group(rows: NDArray[np.int64], groups: NDArray[np.int64], *, seed: int) -> NDArray[np.int64]:
-    """One row of each group, drawn by the seed, in rising order: what a promise may count as one picture each.
-
-    Pictures of a patient or a burst err together, so that each of them tells less than a picture of its own.
-    """
-    shuffled = generator(seed, "one of each group").permutation(rows)
-    _, first = np.unique(groups[shuffled], return_index=True)
-    return np.sort(shuffled[first])
-
-
 def exact_rows(
     classifier: Classifier, dataset: Dataset, name: SplitName, features: Features, *, keep: bool, progress: Progress
 ) -> Features:
@@ -287,3 +324,51 @@ def answered(classifier: Classifier, dataset: Dataset, name: SplitName, features
     commonest = int(np.bincount(dataset.labels[dataset.train]).argmax())
     figures = evaluate(probabilities, labels, classes=dataset.classes, flags=flags, commonest=commonest)
     return Answered(probabilities=probabilities, flags=flags, figures=figures)
+
+
+def judge_by_folds(
+    trained: Classifier, dataset: Dataset, folds: NDArray[np.int64], base: Backbone, request: Request
+) -> Judged:
+    """Let heads of folds answer about every picture, and calibrate by that the head that was trained on all.
+
+    Args:
+        trained: on all pictures.
+        dataset: the pictures, all of them train.
+        folds: int64 [N], the fold of each.
+        base: what looked at them.
+        request: seed, largest error and listener.
+
+    Returns:
+        The classifier with its thresholds; under `test` the answers of heads whose temperature and thresholds too were
+        chosen inside each fold, and under `valid` those at the temperature and the thresholds of the classifier, which
+        were chosen by them; what the classifier itself says of the pictures that its file is compared by; and how folds
+        tested, JSON-ready. No figure is made of what the classifier says of pictures that it has seen.
+    """
+    found = answer_by_folds(trained, dataset, folds, base, request)
+    commonest = int(np.bincount(dataset.labels).argmax())
+    weight = found.inflation.weight
+
+    def scored(probabilities: Probabilities, flags: Flags) -> Answered:
+        figures = evaluate(
+            probabilities, dataset.labels, classes=dataset.classes, flags=flags, commonest=commonest, weight=weight
+        )
+        return Answered(probabilities=probabilities, flags=flags, figures=figures)
+
+    answered: dict[SplitName, Answered] = {
+        "valid": scored(found.leaving, found.leaving_flags),
+        "test": scored(found.nested, found.nested_flags),
+    }
+    told = {"count": int(folds.max()) + 1, "intervals": found.inflation.to_json()}
+    asked = asked_about(found, dataset, request)
+    return {"classifier": found.classifier, "answered": answered, "asked": asked, "folds": told}
+
+
+def asked_about(found: OutOfFold, dataset: Dataset, request: Request) -> Asked:
+    """What the classifier that leaves says of the pictures that its file is compared by."""
+    rows = compared_rows(len(dataset.labels))
+    index = replace(dataset.index, pictures=tuple(dataset.index.pictures[row] for row in rows))
+    features = found.features[rows]
+    if native_precision() != EXACT:
+        features = with_exact_rows(found.classifier, index, features, keep=True, progress=request.progress)
+    probabilities = found.classifier.probabilities(features)
+    return Asked(rows=rows, probabilities=probabilities, flags=found.classifier.flags(probabilities, features))

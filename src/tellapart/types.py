@@ -34,6 +34,7 @@ class Picture:
         label: its class, or None where there is none (pictures to predict).
         split: the split the data puts it in, or None where the data has no splits.
         group: pictures of one group (a patient, a burst) must stay in one split.
+        fold: the fold, from 1 up, in which it is held out and tested; None where a split tests.
     """
 
     path: str
@@ -42,6 +43,7 @@ class Picture:
     label: str | None = None
     split: SplitName | None = None
     group: str | None = None
+    fold: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

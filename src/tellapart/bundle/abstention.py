@@ -77,6 +77,7 @@ def _guarantee(stated: Mapping[str, Any] | None, *, threshold: float | None) -> 
         error=None if error is None else _share(error),
         pictures=_count(stated["pictures"]),
         needed=_count(stated["needed"]),
+        by_folds=stated.get("by") == "folds",
     )
 
 

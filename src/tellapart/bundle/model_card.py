@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from tellapart.errors import one_line
 from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.text import counted
@@ -12,8 +9,7 @@ from tellapart.text import counted
 
 def model_card(metrics: RunMetrics) -> str:
     """Markdown from the document that becomes metrics.json (Mitchell et al. 2019, arXiv:1810.03993, in short form)."""
-    test, counts = metrics.test, metrics.counts
-    accuracy = test["accuracy"]
+    test = metrics.test
     size = metrics.backbone["size"]
     lines = [
         f"# {plain(metrics.data['name'])}: a picture classifier",
@@ -26,11 +22,7 @@ def model_card(metrics: RunMetrics) -> str:
         "",
         "## How good it is",
         "",
-        (
-            f"Trained on {counted(counts['train'], 'picture')}, calibrated on {counts['valid']}, tested once on "
-            f"{counts['test']}."
-        ),
-        f"Test accuracy {accuracy['value']:.4f}, 95 % interval {accuracy['low']:.4f} to {accuracy['high']:.4f}.",
+        *tested_lines(metrics),
         f"Log loss {test['log_loss']:.4f}, expected calibration error {test['ece']:.4f}.",
         "",
         "These figures hold for pictures like those it was tested on. Other cameras, other light or other subjects are",
@@ -38,7 +30,7 @@ def model_card(metrics: RunMetrics) -> str:
         "it says beside the answer, unsure or unlike the training set, is meant for that.",
         *guarantee_lines(metrics),
         "",
-        *parity_lines(metrics.parity),
+        *parity_lines(metrics),
         "## How to use it",
         "",
         "`tellapart predict MODEL PICTURE` does everything. From any other language, take `model.onnx`: its input",
@@ -49,10 +41,35 @@ def model_card(metrics: RunMetrics) -> str:
     return "\n".join(lines)
 
 
-def parity_lines(parity: Mapping[str, Any]) -> list[str]:
-    """What the file itself says of some test pictures, if that was tried."""
+def tested_lines(metrics: RunMetrics) -> list[str]:
+    """From which pictures it learned, on which it was tested, and how many it told right."""
+    counts, accuracy = metrics.counts, metrics.test["accuracy"]
+    pictures = counted(counts["train"], "picture")
+    interval = f"{accuracy['value']:.4f}, 95 % interval {accuracy['low']:.4f} to {accuracy['high']:.4f}."
+    if metrics.folds:
+        return [
+            f"Trained on {pictures}. Every picture was tested by a head that had not seen it: {metrics.folds['count']}",
+            "folds, in each of which everything was chosen anew. The head in this file was trained on all of them.",
+            f"Accuracy {interval}",
+        ]
+    return [
+        f"Trained on {pictures}, calibrated on {counts['valid']}, tested once on {counts['test']}.",
+        f"Test accuracy {interval}",
+    ]
+
+
+def parity_lines(metrics: RunMetrics) -> list[str]:
+    """What the file itself says of some pictures, if that was tried."""
+    parity = metrics.parity
     if not parity or not parity["pictures"]:
         return []
+    if metrics.folds:
+        return [
+            f"Asked about {counted(parity['pictures'], 'picture')} that it has learned, `model.onnx` in float32 gives",
+            f"another label than the head in memory for {parity['labels']} and another mark for",
+            f"{parity['unsure'] + parity['unlike']}; its probabilities differ by {parity['largest']:.4f} at most.",
+            "",
+        ]
     return [
         f"Asked about {counted(parity['pictures'], 'test picture')}, `model.onnx` in float32 gives another label for",
         f"{parity['labels']} and another mark for {parity['unsure'] + parity['unlike']}; its probabilities differ from",
@@ -67,10 +84,11 @@ def guarantee_lines(metrics: RunMetrics) -> list[str]:
     if promise is None or promise["error"] is None:
         return []
     share, unlike = promise["error"], selective["unlike"]["value"]
+    of = "tests by folds" if metrics.folds else "test"
     return [
         "",
         f"An answer less sure than {metrics.thresholds['unsure']:.4f} is marked unsure. Of the others at most",
-        f"{share:.4f} are wrong, with 95 % confidence and for pictures like those it was tested on. In the test",
+        f"{share:.4f} are wrong, with 95 % confidence and for pictures like those it was tested on. In the {of}",
         f"{selective['answered']} of {metrics.counts['test']} answers stood, {selective['wrong']} of them wrong.",
         f"It called {unlike:.4f} of the test pictures unlike the training set.",
     ]

@@ -39,8 +39,7 @@ def measure_parity(
         `pictures` compared; how many `labels`, `unsure` and `unlike` marks differ; the `largest` and the `mean`
         difference of a probability (of each picture's furthest class); all null but `pictures` where it is 0.
     """
-    count = len(index.pictures)
-    rows = np.unique(np.linspace(0, max(count - 1, 0), min(count, COMPARED)).round().astype(int)).tolist()
+    rows = compared_rows(len(index.pictures)).tolist()
     core = load_openvino().Core()
     compiled = core.compile_model(core.read_model(graph), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     kept, answers, features = [], [], []
@@ -66,6 +65,12 @@ def measure_parity(
         "largest": round(float(furthest.max()), 6),
         "mean": round(float(furthest.mean()), 6),
     }
+
+
+def compared_rows(count: int) -> NDArray[np.int64]:
+    """Which of so many pictures are compared, in rising order: all, or COMPARED evenly spread."""
+    rows = np.linspace(0, max(count - 1, 0), min(count, COMPARED)).round().astype(np.int64)
+    return np.unique(rows)
 
 
 def _pixels(index: Index, row: int, *, white: int | None) -> Pixels | None:

@@ -62,6 +62,13 @@ MaxError = Annotated[
     float,
     typer.Option(metavar="SHARE", help="Mark as unsure what it takes to keep the wrong answers below this share."),
 ]
+Folds = Annotated[
+    int | None,
+    typer.Option(
+        metavar="K",
+        help="Test every picture once, in K folds: the default (5) where a test would be small. 0 draws a test.",
+    ),
+]
 Force = Annotated[
     bool,
     typer.Option(

@@ -30,21 +30,18 @@ MOST_EXAMPLES = 2  # of each finding; the page and the JSON file have more
 
 def print_run(metrics: Mapping[str, Any], folder: Path) -> None:
     """The result of a training run."""
-    counts, ledger, timing = metrics["counts"], metrics["ledger"], metrics["timing"]
+    ledger, timing, folds = metrics["ledger"], metrics["timing"], metrics["folds"]
     line()
-    line(
-        f"{metrics['data']['name']}: {counted(len(metrics['classes']), 'class', 'classes')}; "
-        f"trained on {counted(counts['train'], 'picture')}, "
-        f"checked on {counts['valid']}, tested once on {counts['test']}"
-    )
+    line(f"{metrics['data']['name']}: {counted(len(metrics['classes']), 'class', 'classes')}; {how_tested(metrics)}")
     if ledger["skipped"] or ledger["converted"]:
         fates = ", ".join(f"{ledger[status]} {status}" for status in ("used", "converted", "skipped"))
         line(f"pictures: {fates}; ledger.csv says why")
-    print_figures(metrics["test"], title="test")
+    print_figures(metrics["test"], title="every picture tested" if folds else "test")
     print_abstention(metrics["test"]["selective"], metrics["thresholds"])
     print_leaks(metrics["test"])
     if (runs := metrics["test_uses"]["runs"]) and runs > 1:
-        line(f"these test pictures have scored {runs} different models here: choose by valid, not by this figure")
+        better = "the best of them looks better than it is" if folds else "choose by valid, not by this figure"
+        line(f"these {'' if folds else 'test '}pictures have scored {runs} different models here: {better}")
     line()
     rate = f"{timing['images_per_s']:,.0f} pictures/s" if timing["images_per_s"] else "all of them kept from before"
     line(f"{timing['total_s']:.1f} s in all, {timing['embed_s']:.1f} s of it looking at pictures ({rate})")
@@ -52,6 +49,16 @@ def print_run(metrics: Mapping[str, Any], folder: Path) -> None:
     line(f"report  {folder / run_folder.REPORT}")
     if finished(before := previous_of(folder)):
         line(f"`tellapart compare {quoted(before)} {quoted(folder)}` tells whether it is better")
+
+
+def how_tested(metrics: Mapping[str, Any]) -> str:
+    """How many pictures there were to learn from, and to test on."""
+    counts, folds = metrics["counts"], metrics["folds"]
+    if folds:
+        pictures = counted(counts["train"], "picture")
+        return f"trained on {pictures}, each tested once by a head that had not seen it ({folds['count']} folds)"
+    pictures = counted(counts["train"], "picture")
+    return f"trained on {pictures}, checked on {counts['valid']}, tested once on {counts['test']}"
 
 
 def quoted(path: Path) -> str:

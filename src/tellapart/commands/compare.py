@@ -51,7 +51,8 @@ def compare_runs(first: Path, second: Path, *, margin: float | None = None) -> d
         raise UsageError("no such margin", where=f"{margin}", hint="Give points of accuracy, as 1.")
     by_content = has_digests(first) and has_digests(second)
     a, b = (read_tested(run, by_content=by_content) for run in (first, second))
-    check_same(a, b, where=f"{first} and {second}")
+    by_folds = any(read_metrics(run).folds for run in (first, second))
+    check_same(a, b, by_folds=by_folds, where=f"{first} and {second}")
     left_out = {"a": len(a.keys() - b.keys()), "b": len(b.keys() - a.keys())}
     shared = a.keys() & b.keys()
     a, b = ({key: tested[key] for key in tested if key in shared} for tested in (a, b))
@@ -68,17 +69,18 @@ def compare_runs(first: Path, second: Path, *, margin: float | None = None) -> d
     }
 
 
-def check_same(a: Mapping[Key, Tested], b: Mapping[Key, Tested], *, where: str) -> None:
+def check_same(a: Mapping[Key, Tested], b: Mapping[Key, Tested], *, by_folds: bool, where: str) -> None:
     """Refuse runs that share less than half of their test pictures, or have other labels for those they share.
 
     What only one of them was tested on, the other may have been trained on: it is left out. A run with another base or
-    size may find other near copies, and then draws a split that is a little different.
+    size may find other near copies, and then draws a split that is a little different. Where folds tested one of the
+    runs, it was tested on all pictures, and half of those of the other is enough.
 
     Raises:
         DataError: they were.
     """
     shared = a.keys() & b.keys()
-    if 2 * len(shared) < max(len(a), len(b)):
+    if 2 * len(shared) < (min if by_folds else max)(len(a), len(b)):
         what = f"the runs were tested on different pictures: {len(a)} and {len(b)}, {len(shared)} of them the same"
         hint = "Train both on the same data with the same splits: the same --seed, or splits of the data's own."
         raise DataError(what, where=where, hint=hint)

@@ -31,8 +31,8 @@ from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.extras import load_torch
 from tellapart.learn import Learned, learn
 from tellapart.progress import Progress, Silent, Stopwatch
-from tellapart.recipes.catalogue import find_recipe
-from tellapart.recipes.request import BUDGET, Options, Request
+from tellapart.recipes.catalogue import check_folds, find_recipe
+from tellapart.recipes.request import BUDGET, Dataset, Options, Request
 from tellapart.runs import folder as run_folder
 from tellapart.runs.analysis import first_look, materials_of
 from tellapart.runs.environment import environment, installed_version, peak_rss_mb
@@ -68,8 +68,8 @@ def train(
         reading: what is said of data that can be read in more than one way.
         command: how this run was asked for.
         progress: told of every stage.
-        options: recipe, seed, size, budget, module, plan, max_error, drop_leaks and force, as `Request` has them; with
-            force a finished run is replaced too, and kept as RUN.previous.
+        options: recipe, seed, size, budget, module, plan, folds, max_error, drop_leaks and force, as `Request` has
+            them; with force a finished run is replaced too, and kept as RUN.previous.
 
     Raises:
         UsageError, OutputError, DataError, MissingExtraError: as their messages say; see tellapart.errors.
@@ -121,6 +121,7 @@ def base_of(request: Request, backbone: str, *, weights: Path | None) -> Backbon
         DataError, MissingExtraError: as find_base.
     """
     recipe, size, module = find_recipe(request.recipe, plan=request.plan), request.size, request.module
+    check_folds(request)
     if recipe.has_base:
         if module is not None:
             hint = "Choose scratch for that."
@@ -167,7 +168,7 @@ def write_files(
 
 def test_uses(learned: Learned) -> dict[str, Any]:
     """How many models have been scored on this test."""
-    tested = learned.dataset.index.pictures[learned.dataset.rows["test"]]
+    tested = learned.dataset.index.pictures[learned.dataset.tested]
     digests = [learned.about.digests[picture.path] for picture in tested]
     return count_test_uses(digests, learned.classifier, learned.answered["test"].figures["accuracy"]["value"])
 
@@ -192,9 +193,10 @@ def metrics_of(index: Index, learned: Learned, request: Request, *, about: Mappi
         },
         classes=index.classes,
         ledger={status: statuses[status] for status in ("used", "converted", "skipped")},
-        counts={name: rows.stop - rows.start for name, rows in learned.dataset.rows.items()},
+        counts=counts_of(learned.dataset),
         valid=learned.answered["valid"].figures,
         test=learned.answered["test"].figures,
+        folds=learned.folds,
         leaks=tuple(learned.about.leaks),
         duplicates=learned.about.duplicates,
         together=learned.about.together,
@@ -203,6 +205,12 @@ def metrics_of(index: Index, learned: Learned, request: Request, *, about: Mappi
         selected=dict(classifier.selected),
         findings=tuple(learned.about.findings),
     )
+
+
+def counts_of(dataset: Dataset) -> dict[str, int]:
+    """How many pictures are trained on, set apart as valid, and tested; where folds test, all are trained on too."""
+    rows = {**dataset.rows, "test": dataset.tested}
+    return {str(name): part.stop - part.start for name, part in rows.items()}
 
 
 def with_costs(metrics: RunMetrics, learned: Learned, watch: Stopwatch) -> RunMetrics:
@@ -225,7 +233,7 @@ def write_evidence(folder: Path, learned: Learned) -> None:
     write_splits(folder / run_folder.SPLIT, index, learned.about.digests)
     write_predictions(
         folder / run_folder.PREDICTIONS,
-        index.pictures[learned.dataset.rows["test"]],
+        index.pictures[learned.dataset.tested],
         tested.probabilities,
         classes=index.classes,
         flags=tested.flags,
@@ -235,12 +243,13 @@ def write_evidence(folder: Path, learned: Learned) -> None:
 
 
 def write_model(path: Path, learned: Learned, metrics: RunMetrics) -> RunMetrics:
-    """model.tellapart; and the metrics with what it says of some test pictures."""
+    """model.tellapart; and the metrics with what it says of some pictures."""
     keys = ("recipe", "seed", "data", "counts", "selected", "tellapart")
     manifest, members = pack_bundle(learned.classifier, manifest={key: getattr(metrics, key) for key in keys})
-    rows, tested = learned.dataset.rows["test"], learned.answered["test"]
-    index = replace(learned.dataset.index, pictures=learned.dataset.index.pictures[rows])
-    parity = measure_parity(members[GRAPH], learned.classifier, index, tested.probabilities, tested.flags)
-    metrics = replace(metrics, parity=parity)
+    if (asked := learned.asked) is not None:
+        pictures = learned.dataset.index.pictures
+        index = replace(learned.dataset.index, pictures=tuple(pictures[row] for row in asked.rows))
+        parity = measure_parity(members[GRAPH], learned.classifier, index, asked.probabilities, asked.flags)
+        metrics = replace(metrics, parity=parity)
     write_container(path, manifest, {**members, CARD: model_card(metrics).encode()})
     return metrics

@@ -20,7 +20,7 @@ ATTEMPTS = 64  # orders tried before groups that span classes are called indivis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Unit:
+class Unit:
     """Pictures that stay together: a name for the draw, their places in the pool, how many each class has of them."""
 
     name: str
@@ -41,8 +41,8 @@ def draw(pictures: Sequence[Picture], *, shares: Mapping[SplitName, int], seed: 
     Raises:
         DataError: a class has fewer units than there are splits, or groups span classes so that it cannot be done.
     """
-    units = _units(pictures)
-    _check_enough(units, len(shares))
+    units = units_of(pictures)
+    check_enough(units, len(shares))
     splits: list[SplitName] = ["train"] * len(pictures)
     for family in _families(units):
         for unit, split in _draw_family(family, shares, seed):
@@ -51,13 +51,14 @@ def draw(pictures: Sequence[Picture], *, shares: Mapping[SplitName, int], seed: 
     return splits
 
 
-def _units(pictures: Sequence[Picture]) -> list[_Unit]:
+def units_of(pictures: Sequence[Picture]) -> list[Unit]:
+    """What may not be divided, in the order in which it comes."""
     places: dict[tuple[str, str], list[int]] = defaultdict(list)
     for place, picture in enumerate(pictures):
         name = ("picture", picture.path) if picture.group is None else ("group", picture.group)
         places[name].append(place)
     return [
-        _Unit(
+        Unit(
             name="\x1f".join(name),
             places=tuple(members),
             counts=Counter(pictures[place].label or "" for place in members),
@@ -66,7 +67,12 @@ def _units(pictures: Sequence[Picture]) -> list[_Unit]:
     ]
 
 
-def _check_enough(units: Sequence[_Unit], needed: int) -> None:
+def check_enough(units: Sequence[Unit], needed: int, *, why: str = "Every split needs one of each class") -> None:
+    """Refuse classes with fewer units than are needed.
+
+    Raises:
+        DataError: there is one.
+    """
     have = Counter(label for unit in units for label in unit.counts)
     grouped = {label for unit in units for label in unit.counts if len(unit.places) > 1}
     for label in sorted(have):
@@ -74,31 +80,31 @@ def _check_enough(units: Sequence[_Unit], needed: int) -> None:
             noun = ("group" if label in grouped else "picture") + ("s" if have[label] != 1 else "")
             what = f"the class {label!r} has {have[label]} {noun} to draw from, and {needed} are needed"
             smaller = "declare smaller groups, " if label in grouped else ""
-            hint = f"Every split needs one of each class: {smaller}add some, or give the splits yourself."
+            hint = f"{why}: {smaller}add some, or give the splits yourself."
             raise DataError(what, hint=hint)
 
 
-def _families(units: Sequence[_Unit]) -> list[list[_Unit]]:
+def _families(units: Sequence[Unit]) -> list[list[Unit]]:
     """Units that have to be drawn together: those of one class, and of all classes that share a group with it."""
     family_of: dict[str, set[str]] = {}
     for unit in units:
         joined = set(unit.counts).union(*(family_of.get(label, set()) for label in unit.counts))
         if any(family_of.get(label) is None or family_of[label] != joined for label in joined):
             family_of.update(dict.fromkeys(joined, joined))
-    families: dict[str, list[_Unit]] = defaultdict(list)
+    families: dict[str, list[Unit]] = defaultdict(list)
     for unit in units:
         families[min(family_of[next(iter(unit.counts))])].append(unit)
     return list(families.values())
 
 
 def _draw_family(
-    family: Sequence[_Unit], shares: Mapping[SplitName, int], seed: int
-) -> Iterable[tuple[_Unit, SplitName]]:
+    family: Sequence[Unit], shares: Mapping[SplitName, int], seed: int
+) -> Iterable[tuple[Unit, SplitName]]:
     for attempt in range(ATTEMPTS):
-        ordered = sorted(family, key=lambda unit: _rank(unit, seed, attempt))
+        ordered = sorted(family, key=lambda unit: rank(unit, seed, attempt))
         groups = [unit for unit in ordered if len(unit.places) > 1]
         singles = [unit for unit in ordered if len(unit.places) == 1]
-        preferred = [_preferred(_rank(unit, seed, attempt), shares) for unit in groups]
+        preferred = [_preferred(rank(unit, seed, attempt), shares) for unit in groups]
         for by_hash in (True, False):
             filling = _Filling(family, shares)
             # Where the hashes leave a class out of a split: large groups first, while there is room everywhere.
@@ -127,13 +133,14 @@ def _preferred(rank: bytes, shares: Mapping[SplitName, int]) -> SplitName:
     return "train"
 
 
-def _cut(ordered: Sequence[_Unit], wanted: dict[SplitName, int]) -> Iterable[tuple[_Unit, SplitName]]:
+def _cut(ordered: Sequence[Unit], wanted: dict[SplitName, int]) -> Iterable[tuple[Unit, SplitName]]:
     """Single pictures of one class, in the order of their hashes: test is cut off first, train is what is left."""
     splits = [split for split in reversed(wanted) for _ in range(wanted[split])]
     return zip(ordered, splits, strict=True)
 
 
-def _rank(unit: _Unit, seed: int, attempt: int) -> bytes:
+def rank(unit: Unit, seed: int, attempt: int) -> bytes:
+    """Where a unit stands among those of its classes: a hash of seed, attempt and its own name."""
     labels = "\x1f".join(sorted(unit.counts))
     text = f"{seed}\x1fsplit\x1f{attempt}\x1f{labels}\x1f{unit.name}"
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
@@ -142,7 +149,7 @@ def _rank(unit: _Unit, seed: int, attempt: int) -> bytes:
 class _Filling:
     """How full each split is of each class while the units of one family are dealt out."""
 
-    def __init__(self, family: Sequence[_Unit], shares: Mapping[SplitName, int]) -> None:
+    def __init__(self, family: Sequence[Unit], shares: Mapping[SplitName, int]) -> None:
         pictures: Counter[str] = Counter()
         self._left: Counter[str] = Counter()  # units of each class not dealt out yet
         for unit in family:
@@ -152,7 +159,7 @@ class _Filling:
         self._have: dict[str, dict[SplitName, int]] = {label: dict.fromkeys(shares, 0) for label in pictures}
         self._shares = dict(shares)
 
-    def deal(self, groups: Sequence[_Unit], preferred: Sequence[SplitName]) -> list[tuple[_Unit, SplitName]]:
+    def deal(self, groups: Sequence[Unit], preferred: Sequence[SplitName]) -> list[tuple[Unit, SplitName]]:
         """Deal out groups as they prefer, then move those that bring each split nearest to its share of them.
 
         Moves end where none helps, or where no split is off by more than NEAR of its share; what single pictures of a
@@ -190,7 +197,7 @@ class _Filling:
             splits[place] = split
         return list(zip(groups, splits, strict=True))
 
-    def _add(self, unit: _Unit, split: SplitName, sign: int) -> None:
+    def _add(self, unit: Unit, split: SplitName, sign: int) -> None:
         for label, count in unit.counts.items():
             self._have[label][split] += sign * count
 
@@ -202,7 +209,7 @@ class _Filling:
             for split, aim in aimed.items()
         )
 
-    def put(self, unit: _Unit) -> SplitName:
+    def put(self, unit: Unit) -> SplitName:
         """Deal out one unit: to the split that it brings nearest to its targets, the first of equals."""
         split = min(self._open_to(unit), key=lambda candidate: self._cost(unit, candidate))
         for label, count in unit.counts.items():
@@ -226,7 +233,7 @@ class _Filling:
     def is_complete(self) -> bool:
         return all(count > 0 for have in self._have.values() for count in have.values())
 
-    def _open_to(self, unit: _Unit) -> Sequence[SplitName]:
+    def _open_to(self, unit: Unit) -> Sequence[SplitName]:
         """All splits, unless a class has just enough units left to reach those it is not in yet."""
         must: list[SplitName] = []
         for label in unit.counts:
@@ -236,7 +243,7 @@ class _Filling:
         most = max(Counter(must).values(), default=0)
         return [split for split in self._shares if must.count(split) == most]
 
-    def _cost(self, unit: _Unit, split: SplitName) -> float:
+    def _cost(self, unit: Unit, split: SplitName) -> float:
         """How much the squared distance to the targets grows, each relative to its target."""
         cost = 0.0
         for label, count in unit.counts.items():

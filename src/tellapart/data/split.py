@@ -95,13 +95,18 @@ def how_far_off(before: Index, after: Index, *, shares: Mapping[SplitName, int] 
 def write_splits(path: Path, index: Index, digests: Mapping[str, bytes]) -> None:
     """Write split.csv: path, label, split, group, and the sha256 of the content; what there is not is empty.
 
-    Digests are by the path of a picture: of the bytes of its file, or of its shape and pixels in an IDX file.
+    Digests are by the path of a picture: of the bytes of its file, or of its shape and pixels in an IDX file. Where
+    folds test, a column more tells in which of them a picture is held out.
     """
+    folds = any(picture.fold is not None for picture in index.pictures)
     rows = (
-        (picture.path, picture.label, picture.split, picture.group, digests[picture.path].hex())
+        (
+            *(picture.path, picture.label, picture.split, picture.group, digests[picture.path].hex()),
+            *((picture.fold,) if folds else ()),
+        )
         for picture in index.pictures
     )
-    write_csv(path, ("path", "label", "split", "group", "sha256"), rows)
+    write_csv(path, ("path", "label", "split", "group", "sha256", *(("fold",) if folds else ())), rows)
 
 
 def shares_to_draw(given: Iterable[SplitName], shares: Mapping[SplitName, int]) -> Mapping[SplitName, int] | None:

@@ -23,15 +23,15 @@ from numpy.typing import NDArray
 
 from tellapart import seeds
 from tellapart.evaluation.advice import Suspicion, advise
-from tellapart.heads.dual_space import training_space
-from tellapart.heads.linear import LinearHead, widen_head
+from tellapart.heads.linear import LinearHead
 from tellapart.heads.objective import softmax_loss
 from tellapart.heads.products import one_thread_if_small
-from tellapart.heads.regularization_path import Path
+from tellapart.heads.regularization_path import fit_head
 from tellapart.progress import Progress, Silent
 from tellapart.types import Depth, Features, Labels
 
 DRAWS = 4  # of each size; all pictures can be drawn in one way only
+FOLD_DRAWS = 2  # of each size where folds judge: each is a head a fold
 MOST_SIZES = 8
 # Training pictures times classes of one fit: half a second or so; beyond it only the given head stands.
 LARGEST = 15_000
@@ -65,6 +65,8 @@ class Materials:
     depths: Sequence[Depth] = ()  # the columns of each depth
     paths: Sequence[str] = ()  # of the training pictures
     groups: NDArray[np.int64] | None = None  # int64, one number for training pictures that belong together
+    # int64 [N], the fold from 0 up that judges each picture, where folds test and train and valid are all rows
+    folds: NDArray[np.int64] | None = None
 
 
 def learning_curve(
@@ -73,17 +75,20 @@ def learning_curve(
     """The curve of what the head saw, what it promises, and what to do next; ready for JSON. R is `draws`.
 
     Returns:
-        `judged_on` "valid"; `valid_n`; `train_n`; `l2`; `draws`; `points` [{n, draws, accuracy {value, low, high},
-        log_loss {value, low, high}, per_class [{class, n, recall {value, low, high}}]}] from the smallest n to all,
+        `judged_on` "valid" or "folds"; `valid_n`; `train_n`; `l2`; `draws`; `points` [{n, draws, accuracy {value, low,
+        high}, log_loss {value, low, high}, per_class [{class, n, recall {value, low, high}}]}] from the smallest n to all,
         where low and high are the extremes of the draws; `power_law`, see `fit_power_law`, None with fewer than two
         points; `advice`, see `advise`. Without a picture in train or valid, or with one class, `points` is [].
     """
     classes, train, valid_labels = materials.classes, materials.train, materials.labels[materials.valid]
     train_labels = materials.labels[train]
-    sizes = curve_sizes(train_labels, class_count=len(classes), largest=None if materials.head else LARGEST)
+    folds, progress = materials.folds, progress or Silent()
     scored: list[CurveHead] = []
-    if len(valid_labels):
-        scored = list(_score_heads(materials, sizes=sizes, draws=draws, progress=progress or Silent()))
+    if folds is not None:
+        scored = list(_score_folds(materials, folds, draws=min(draws, FOLD_DRAWS), progress=progress))
+    elif len(valid_labels):
+        sizes = curve_sizes(train_labels, class_count=len(classes), largest=None if materials.head else LARGEST)
+        scored = list(_score_heads(materials, sizes=sizes, draws=draws, progress=progress))
     points = [_point(rows, valid_labels, classes=classes) for rows in _by_size(scored)]
     law = fit_power_law(
         [(row.size, float(np.mean(~row.correct))) for row in scored], trials=len(valid_labels), now=_size(train)
@@ -91,7 +96,7 @@ def learning_curve(
     errors = _errors_by_class(scored, valid_labels, class_count=len(classes))
     counts = np.bincount(train_labels, minlength=len(classes))
     return {
-        "judged_on": "valid",
+        "judged_on": "valid" if folds is None else "folds",
         "valid_n": len(valid_labels),
         "train_n": _size(train),
         "l2": materials.l2,
@@ -195,14 +200,28 @@ def _score_heads(materials: Materials, *, sizes: Sequence[int], draws: int, prog
     progress.finish()
 
 
-def fit_head(features: Features, labels: Labels, *, class_count: int, l2: float) -> LinearHead:
-    """A head on rows float32 [n, d] at one strength; classes without a row get the logit ABSENT_LOGIT."""
-    present, known = np.unique(labels, return_inverse=True)
-    space = training_space(features)
-    path = Path(space, known, start=np.zeros((1, len(present), space.matrix.shape[1] + 1)))
-    parameters = path.fit(l2).parameters[0]
-    fitted = space.head(parameters[:, :-1], parameters[:, -1], start=0)
-    return widen_head(fitted, present, class_count=class_count)
+def _score_folds(
+    materials: Materials, folds: NDArray[np.int64], *, draws: int, progress: Progress
+) -> Iterator[CurveHead]:
+    """A scored head for every size and draw, the smallest first, each made of one head a fold that judges there."""
+    columns, labels, classes = materials.features[:, materials.columns], materials.labels, len(materials.classes)
+    numbers, held = np.unique(folds, return_counts=True)
+    sizes = curve_sizes(labels[folds != numbers[held.argmax()]], class_count=classes, largest=LARGEST)
+    times = {size: 1 if size == sizes[-1] else draws for size in sizes}
+    progress.start("Drawing a learning curve", total=len(numbers) * sum(times.values()), unit="heads")
+    settings = [(size, draw) for size in sizes for draw in range(times[size])]
+    with one_thread_if_small(max(sizes, default=0)):
+        for size, draw in settings:
+            logits = np.empty((len(labels), classes))
+            for number in numbers.tolist():
+                rest, inside = np.flatnonzero(folds != number), np.flatnonzero(folds == number)
+                order = nested_order(labels[rest], seeds.generator(materials.seed, "learning curve", draw, number))
+                rows = rest[np.sort(order[:size])]
+                head = fit_head(columns[rows], labels[rows], class_count=classes, l2=materials.l2)
+                logits[inside] = head.logits(columns[inside])
+                progress.advance()
+            yield _scored(size, logits, labels)
+    progress.finish()
 
 
 def _scored(size: int, logits: NDArray[np.float64], labels: Labels) -> CurveHead:

@@ -53,6 +53,7 @@ FINDING = {
     "advice?": str,
     "facts?": {str: ANYTHING},
 }
+FOLDS = {"count": COUNT, "intervals": {"design_effect": NUMBER, "luck": NUMBER, "weight": NUMBER}}
 SECONDS = ("scan_s", "decode_s", "embed_s", "head_s", "evaluate_s", "write_s", "total_s")
 LATER_SECONDS = ("findings_s?", "duplicates_s?", "analyse_s?")
 SHAPE: dict[str, Any] = {
@@ -69,6 +70,7 @@ SHAPE: dict[str, Any] = {
     "counts": {"train": COUNT, "valid": COUNT, "test": COUNT},
     "valid": FIGURES,
     "test": FIGURES,
+    "folds?": ANYTHING,
     "leaks?": [{str: ANYTHING}],
     "duplicates?": {str: COUNT},
     "together?": {str: ANYTHING},
@@ -108,6 +110,7 @@ class RunMetrics:
     counts: Mapping[str, int]  # how many pictures are in each split
     valid: Mapping[str, Any]  # the figures of valid, see `evaluate`
     test: Mapping[str, Any]  # those of test, with `without_leaks` where pictures leak
+    folds: Mapping[str, Any] = field(default_factory=dict)  # how folds tested every picture; {} where a split did
     leaks: tuple[Mapping[str, Any], ...] = ()  # pictures whose like is in a split before theirs
     duplicates: Mapping[str, int] = field(default_factory=dict)  # how many groups of each kind of copy there are
     together: Mapping[str, Any] = field(default_factory=dict)  # how groups were kept on one side of the splits
@@ -158,5 +161,7 @@ def _misfit_of_classes(document: Mapping[str, Any]) -> str | None:
             return f"{split}.confusion"
         if len({len(column) for column in document[split].get("risk_coverage", {}).values()}) > 1:
             return f"{split}.risk_coverage"
+    if (folds := document.get("folds")) and (place := misfit(folds, FOLDS, where="folds")) is not None:
+        return place
     guarantee = document.get("thresholds", {}).get("promise")
     return None if guarantee is None else misfit(guarantee, GUARANTEE, where="thresholds.promise")

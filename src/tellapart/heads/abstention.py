@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tellapart.heads.calibration import top_probability
 from tellapart.heads.out_of_distribution import OutOfDistribution, learn_out_of_distribution
+from tellapart.seeds import generator
 from tellapart.text import counted
 from tellapart.types import Depth, Features, Labels, Probabilities
 
@@ -42,6 +43,13 @@ class Flags:
         unsure, unlike = (None if each is None else bool(each[row]) for each in (self.unsure, self.unlike))
         return unsure, unlike
 
+    def at(self, rows: NDArray[np.int64]) -> Flags:
+        """What is said beside some of the answers."""
+        return Flags(
+            unsure=None if self.unsure is None else self.unsure[rows],
+            unlike=None if self.unlike is None else self.unlike[rows],
+        )
+
     def said(self, row: int) -> str:
         """What speaks against letting one answer stand, as `said_marks` has it."""
         return said_marks(*self.of(row))
@@ -56,6 +64,7 @@ class SelectiveGuarantee:
     error: float | None  # that is promised, with 95 % confidence; None with no threshold
     pictures: int  # N
     needed: int  # the pictures it takes to promise what was asked if not one of them is misclassified
+    by_folds: bool = False  # whether the pictures were answered by heads of folds, and not a valid split
 
     @property
     def kept(self) -> bool:
@@ -71,13 +80,15 @@ class SelectiveGuarantee:
             "pictures": self.pictures,
             "needed": self.needed,
             "method": METHOD,
+            **({"by": "folds"} if self.by_folds else {}),
             "sentence": self.in_words(),
         }
 
     def in_words(self) -> str:
         """One sentence about what is promised, and why it is not what was asked where it is not."""
         asked = f"{100 * self.asked:.3g} %"
-        pictures = counted(self.pictures, "picture in valid is", "pictures in valid are")
+        where = "answered out of fold" if self.by_folds else "in valid"
+        pictures = counted(self.pictures, f"picture {where} is", f"pictures {where} are")
         if self.error is None:
             return f"{pictures} too few to promise anything about the answers."
         promise = f"with 95 % confidence at most {100 * self.error:.3g} % of the answers you can rely on are wrong"
@@ -86,7 +97,8 @@ class SelectiveGuarantee:
         if self.pictures < self.needed:
             reason = f"{pictures} too few to promise {asked} (it takes {self.needed:,} or more)"
         else:
-            reason = f"Valid holds too many sure mistakes to promise {asked}"
+            holds = "The answers out of fold hold" if self.by_folds else "Valid holds"
+            reason = f"{holds} too many sure mistakes to promise {asked}"
         return f"{reason}; the promise is that {promise}."
 
 
@@ -145,6 +157,16 @@ def learn_abstention(
         seed=seed,
     )
     return Abstention(unsure=guarantee.threshold, out_of_distribution=known, guarantee=guarantee)
+
+
+def one_of_each_group(rows: NDArray[np.int64], groups: NDArray[np.int64], *, seed: int) -> NDArray[np.int64]:
+    """One row of each group, drawn by the seed, in rising order: what a promise may count as one picture each.
+
+    Pictures of a patient or a burst err together, so that each of them tells less than a picture of its own.
+    """
+    shuffled = generator(seed, "one of each group").permutation(rows)
+    _, first = np.unique(groups[shuffled], return_index=True)
+    return np.sort(shuffled[first])
 
 
 def choose_threshold(

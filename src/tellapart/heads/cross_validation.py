@@ -6,7 +6,7 @@ Legend: N training pictures, P folds, K classes, d coordinates; parameters float
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +62,9 @@ class FoldScorer:
                 self._offset[number] = solution - fit.parameters
             held_out = np.where(scored, self._folds.fold - numbers[0], -1)
             _fill_held_out(path, parameters, held_out=held_out, logits=logits)
-        return _score(logits[scored], path.labels[scored])
+        found = _score(logits[scored], path.labels[scored])
+        logits[~scored] = np.nan
+        return replace(found, logits=logits)
 
 
 def held_out_logits(features: Features, labels: Labels, *, folds: Folds, l2: float) -> NDArray[np.float64]:

@@ -33,7 +33,9 @@ class Folds:
         return Folds(count=self.count, fold=np.tile(self.fold, copies), copies=copies)
 
 
-def stratified_folds(labels: Labels, *, groups: NDArray[np.int64] | None = None, seed: int) -> Folds:
+def stratified_folds(
+    labels: Labels, *, groups: NDArray[np.int64] | None = None, seed: int, count: int | None = None
+) -> Folds:
     """As many folds as the smallest class has pictures, at least 3 and at most 5, each class spread evenly over them.
 
     The only picture of a class always trains and is never scored: held out, its class would be unknown to the fold. A
@@ -41,17 +43,17 @@ def stratified_folds(labels: Labels, *, groups: NDArray[np.int64] | None = None,
     class where it stopped, so that fold sizes differ by one picture at most.
 
     Groups int64 [N] are held out whole, and folds are then as even as that allows. What would leave a fold without a
-    class to learn it from always trains.
+    class to learn it from always trains. With a count there are so many folds, whatever the classes' sizes.
     """
     if groups is not None and len(np.unique(groups)) < len(groups):
-        return _grouped_folds(labels, groups, seed=seed)
+        return _grouped_folds(labels, groups, seed=seed, wanted=count)
     sizes = np.bincount(labels)
     several = np.flatnonzero(sizes >= 2)
     fold = np.full(len(labels), -1, dtype=np.int64)
     if not len(several):
         return Folds(count=0, fold=fold)
     scored = int(sizes[several].sum())
-    count = min(MOST, max(LEAST, int(sizes[several].min())), scored)
+    count = min(count or min(MOST, max(LEAST, int(sizes[several].min()))), scored)
     dealt = 0
     for label in several:
         members = generator(seed, "folds", int(label)).permutation(np.flatnonzero(labels == label))
@@ -60,7 +62,7 @@ def stratified_folds(labels: Labels, *, groups: NDArray[np.int64] | None = None,
     return Folds(count=count, fold=fold)
 
 
-def _grouped_folds(labels: Labels, groups: NDArray[np.int64], *, seed: int) -> Folds:
+def _grouped_folds(labels: Labels, groups: NDArray[np.int64], *, seed: int, wanted: int | None) -> Folds:
     """Deal out whole groups, large ones first, each to the fold that has least of its classes."""
     numbers = np.unique(groups, return_inverse=True)[1]
     counts = np.zeros((numbers.max() + 1, labels.max() + 1), np.int64)  # pictures of each group and class
@@ -71,7 +73,7 @@ def _grouped_folds(labels: Labels, groups: NDArray[np.int64], *, seed: int) -> F
     scored = np.flatnonzero(~counts[:, ~several].any(axis=1) & counts.any(axis=1))
     if not len(scored):
         return Folds(count=0, fold=unit_fold[numbers])
-    count = min(MOST, max(LEAST, int(spread[several].min())), len(scored))
+    count = min(wanted or min(MOST, max(LEAST, int(spread[several].min()))), len(scored))
     shuffled = generator(seed, "group folds").permutation(scored)
     have = np.zeros((count, counts.shape[1]))
     for unit in shuffled[np.argsort(-counts[shuffled].sum(axis=1), kind="stable")]:

@@ -42,19 +42,23 @@ class OutOfDistribution:
 
 
 def learn_out_of_distribution(train: Features, valid: Features, *, class_count: int, seed: int) -> OutOfDistribution:
-    """Typical directions of train, and how near to one of them all but 3 % of valid are; [n, d], the last depth.
-
-    Of n pictures of valid the k-th least similar sets the threshold, k = max(1, floor(0.03 (n + 1))): another picture
-    of their kind falls below it with probability k / (n + 1), whatever the distribution (split conformal prediction,
-    Vovk et al., 2005). With fewer than 66 pictures that is 1 / (n + 1), more than 3 % below 33.
-    """
+    """Typical directions of train, and how near to one of them all but 3 % of valid are; [n, d], the last depth."""
     types = typical_directions(train, count=direction_count(class_count), seed=seed)
-    near = np.sort(similarity(valid, types))
-    place = max(int(FALSE_ALARMS * (len(near) + 1)), 1) - 1
+    return OutOfDistribution(types=types, threshold=nearest_allowed(similarity(valid, types)))
+
+
+def nearest_allowed(near: NDArray[np.float64]) -> float | None:
+    """The least cosine that passes for like the training set, from those float64 [n] of pictures not trained on.
+
+    The k-th least similar sets it, k = max(1, floor(0.03 (n + 1))): another picture of their kind falls below it with
+    probability k / (n + 1), whatever the distribution (split conformal prediction, Vovk et al., 2005). With fewer than
+    66 pictures that is 1 / (n + 1), more than 3 % below 33. None without a picture.
+    """
     if not len(near):
-        return OutOfDistribution(types=types, threshold=None)
+        return None
+    place = max(int(FALSE_ALARMS * (len(near) + 1)), 1) - 1
     # Directions rounded to float16 can be a little longer than one, but no threshold is more than a cosine can be.
-    return OutOfDistribution(types=types, threshold=min(float(near[place]), 1.0))
+    return min(float(np.sort(near)[place]), 1.0)
 
 
 def direction_count(class_count: int) -> int:

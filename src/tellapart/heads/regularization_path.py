@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tellapart.heads.dual_space import Space
+from tellapart.heads.dual_space import Space, training_space
 from tellapart.heads.lbfgs import minimise
+from tellapart.heads.linear import LinearHead, widen_head
 from tellapart.heads.objective import Objective, Parameters, squared_norm
 from tellapart.heads.preconditioner import Curvature, curvature_at
-from tellapart.types import Labels
+from tellapart.types import Features, Labels
 
 TOLERANCE = 1e-6  # of the objective: held-out log loss is then right to 2e-4 nat, see docs/log.md
 APPROACH = 8  # steps from nothing; then the curvature is found anew, for at zero every picture was fully unsure
@@ -92,6 +94,7 @@ class Score:
 
     log_loss: float
     accuracy: float
+    logits: NDArray[np.float64] | None = None  # float64 [N, K] of folds; NaN for a row that none of them holds out
 
 
 class HeldOutScorer(Protocol):
@@ -146,3 +149,18 @@ def regularization_path(space: Space, labels: Labels, *, scorer: HeldOutScorer |
                 break
         if best is None or best.fit.l2 != strength(FIRST):
             return
+
+
+def fit_head(
+    features: Features, labels: Labels, *, class_count: int, l2: float, start: int = 0, tolerance: float = TOLERANCE
+) -> LinearHead:
+    """A head on rows float32 [n, d] at one strength; classes without a row get the logit ABSENT_LOGIT.
+
+    The rows are the columns from `start` on of what the head will read.
+    """
+    present, known = np.unique(labels, return_inverse=True)
+    space = training_space(features)
+    path = Path(space, known, start=np.zeros((1, len(present), space.matrix.shape[1] + 1)))
+    parameters = path.fit(l2, tolerance=tolerance).parameters[0]
+    fitted = space.head(parameters[:, :-1], parameters[:, -1], start=start)
+    return widen_head(fitted, present, class_count=class_count)

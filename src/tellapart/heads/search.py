@@ -19,7 +19,7 @@ from tellapart.errors import DataError
 from tellapart.heads.cross_validation import FoldScorer, ValidationScorer
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.folds import stratified_folds
-from tellapart.heads.linear import LinearHead, widen_head
+from tellapart.heads.linear import ABSENT_LOGIT, LinearHead, widen_head
 from tellapart.heads.products import one_thread_if_small
 from tellapart.heads.regularization_path import POLISHED, WEAKEST, HeldOutScorer, Path, PathPoint, regularization_path
 from tellapart.progress import Progress, Silent
@@ -37,6 +37,9 @@ class HeadSearch:
     # a row for each setting that was tried: depths, l2, train_log_loss, log_loss, accuracy, iterations, seconds; ready
     # for JSON
     history: tuple[dict[str, Any], ...]
+    # float64 [n, K], logits of each training row by the fold that lacks it, at what was chosen; NaN for a row that none
+    # holds out; None where it was not chosen by folds
+    held_out: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +107,7 @@ def search_head(
         head=_head(found[depth], known, present=present, class_count=class_count, start=choices[depth].start),
         selected=_selected(depth, found[depth], history, plan=plan),
         history=tuple(history),
+        held_out=_held_out(found[depth], present=present, class_count=class_count),
     )
 
 
@@ -153,6 +157,16 @@ def _head(point: PathPoint, labels: Labels, *, present: NDArray[np.int64], class
     parameters = path.fit(point.fit.l2, tolerance=POLISHED).parameters[0]
     trained = point.space.head(parameters[:, :-1], parameters[:, -1], start=start)
     return widen_head(trained, present, class_count=class_count)
+
+
+def _held_out(point: PathPoint, *, present: NDArray[np.int64], class_count: int) -> NDArray[np.float64] | None:
+    """The logits of the folds at a point, with a column for each of K classes."""
+    if point.score is None or point.score.logits is None:
+        return None
+    logits = np.full((len(point.score.logits), class_count), ABSENT_LOGIT)
+    logits[:, present] = point.score.logits
+    logits[np.isnan(point.score.logits).any(axis=1)] = np.nan
+    return logits
 
 
 def _selected(depth: str, point: PathPoint, history: list[dict[str, Any]], *, plan: _Plan) -> dict[str, Any]:

@@ -81,6 +81,8 @@ def train_auto(dataset: Dataset, base: Backbone, request: Request) -> Classifier
     """
     started = time.perf_counter()
     first = train_features(dataset, base, request)
+    if dataset.folds is not None:  # nothing else can be tried, see tries_features_alone
+        return replace(first, selected={"recipe": "features", **first.selected, "auto": [why_features_alone(request)]})
     head_s = time.perf_counter() - started
     pictures, each = dataset.train.stop - dataset.train.start, seconds_each(dataset, base, request)
     frozen, tuning = FrozenPlan(), FineTuningPlan()
@@ -109,6 +111,24 @@ def train_auto(dataset: Dataset, base: Backbone, request: Request) -> Classifier
     return choose(
         first, candidates, answers=answers, deadline=started + 60 * request.budget, note=request.progress.note
     )
+
+
+def tries_features_alone(request: Request) -> bool:
+    """Whether nothing that costs more can be tried, so that all that is trained is a head on kept features."""
+    return why_features_alone(request) != ""
+
+
+def why_features_alone(request: Request) -> str:
+    """Why nothing but `features` is tried, whatever the pictures; "" where that is not known."""
+    missing = missing_module()
+    if missing is not None:
+        return f"frozen and finetune were not tried: {missing} is not installed (pip install 'tellapart[torch]')."
+    return "" if request.budget else "frozen and finetune were not tried: the budget is 0."
+
+
+def missing_module() -> str | None:
+    """The first module that the dearer recipes need and that is not installed."""
+    return next((module for module in NEEDED if find_spec(module) is None), None)
 
 
 def choose(
@@ -147,9 +167,9 @@ def choose(
 
 def reason_against(candidate: Candidate, *, errors: int, deadline: float) -> str | None:
     """Why a candidate need not or cannot be tried; None where it should be."""
-    missing = [module for module in NEEDED if find_spec(module) is None]
-    if missing:
-        return f"{candidate.recipe} was not tried: {missing[0]} is not installed (pip install 'tellapart[torch]')."
+    missing = missing_module()
+    if missing is not None:
+        return f"{candidate.recipe} was not tried: {missing} is not installed (pip install 'tellapart[torch]')."
     if not errors:
         return f"{candidate.recipe} was not tried: no valid picture is misclassified, so no gain could be seen."
     left = max(0.0, deadline - time.perf_counter())

@@ -11,7 +11,7 @@ from tellapart.classifier import Classifier
 from tellapart.data.warp import load_cv2
 from tellapart.errors import UsageError
 from tellapart.extras import load_safetensors, load_torch
-from tellapart.recipes.auto import train_auto
+from tellapart.recipes.auto import train_auto, tries_features_alone
 from tellapart.recipes.features import train_features
 from tellapart.recipes.finetune import FineTuningPlan, train_finetune
 from tellapart.recipes.frozen import FrozenPlan, train_frozen
@@ -33,6 +33,7 @@ class Recipe:
         plan: the kind of settings it can be given instead of its own; None where it takes none.
         check_request: called once the data is indexed and before any picture is looked at; raises UsageError where
             what was asked for cannot be done with it.
+        on_kept_features: whether all that a request trains is a head on features that are kept, so that folds can test.
     """
 
     train: Callable[[Dataset, Backbone, Request], Classifier]
@@ -41,6 +42,7 @@ class Recipe:
     keeps: bool = False
     plan: type | None = None
     check_request: Callable[[Index, Request], object] = lambda _index, _request: None
+    on_kept_features: Callable[[Request], bool] = lambda _request: False
 
 
 def find_recipe(name: str, *, plan: object = None) -> Recipe:
@@ -61,6 +63,17 @@ def find_recipe(name: str, *, plan: object = None) -> Recipe:
     return recipe
 
 
+def check_folds(request: Request) -> None:
+    """Refuse folds for what they cannot test.
+
+    Raises:
+        UsageError: folds are asked for, and something else than a head on kept features may be trained.
+    """
+    if request.folds is not None and request.folds >= 2 and not RECIPES[request.recipe].on_kept_features(request):
+        hint = "Choose the recipe features, or leave --folds out."
+        raise UsageError("folds are for recipes on kept features", where=request.recipe, hint=hint)
+
+
 def needs_torch() -> None:
     """Everything that a recipe with torch imports, found before any work."""
     load_torch()
@@ -77,8 +90,8 @@ SCRATCH = Recipe(
     check_request=check_scratch_size,
 )
 RECIPES: Mapping[str, Recipe] = {
-    "auto": Recipe(train=train_auto, keeps=True),
-    "features": Recipe(train=train_features),
+    "auto": Recipe(train=train_auto, keeps=True, on_kept_features=tries_features_alone),
+    "features": Recipe(train=train_features, on_kept_features=lambda _request: True),
     "frozen": Recipe(train=train_frozen, check=load_cv2, plan=FrozenPlan),
     "finetune": Recipe(train=train_finetune, check=needs_torch, keeps=True, plan=FineTuningPlan),
     "scratch": SCRATCH,

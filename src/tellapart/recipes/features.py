@@ -14,6 +14,7 @@ from functools import partial
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.classifier import Classifier
+from tellapart.heads.nested import NestedPlan, search_inside
 from tellapart.heads.search import HeadSearch, search_head
 from tellapart.recipes.request import Dataset, Request
 
@@ -23,10 +24,30 @@ CROSS_VALIDATED_AT_MOST = 15_000
 
 
 def train_features(dataset: Dataset, base: Backbone, request: Request) -> Classifier:
-    """Search a head on train: strength and depths are chosen as `chosen_on` says."""
+    """Search a head on train: strength and depths are chosen as `chosen_on` says.
+
+    Where folds test, train is everything, and what is chosen is chosen inside it.
+    """
+    if dataset.folds is not None:
+        found = search_inside(
+            dataset.features,
+            dataset.labels,
+            groups=dataset.groups,
+            plan=nested_plan(dataset, base, request),
+            most=CROSS_VALIDATED_AT_MOST,
+            progress=request.progress,
+        )
+        return searched(found, dataset, base)
     search = head_search(dataset, base, request)
     found = search(dataset.features, dataset.labels, train=dataset.train, valid=chosen_on(dataset))
     return searched(found, dataset, base)
+
+
+def nested_plan(dataset: Dataset, base: Backbone, request: Request) -> NestedPlan:
+    """What the heads of all folds have in common."""
+    return NestedPlan(
+        class_count=len(dataset.classes), depths=base.depths, max_error=request.max_error, seed=request.seed
+    )
 
 
 def chosen_on(dataset: Dataset) -> slice | None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import torch
 
 BUDGET = 10.0  # minutes that `auto` may take
+FOLDS = 5  # where folds are taken by default
+MOST_FOLDS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,7 @@ class Dataset:
         valid_is_given: whether the data itself set valid apart.
         groups: int64 [N], equal for pictures that belong together.
         leaked: the paths of pictures whose like is in a split before theirs.
+        folds: int64 [N], the fold from 0 up in which each picture is held out and tested; None where a split tests.
     """
 
     index: Index
@@ -46,6 +49,7 @@ class Dataset:
     valid_is_given: bool
     groups: NDArray[np.int64]
     leaked: frozenset[str] = frozenset()
+    folds: NDArray[np.int64] | None = None
 
     @classmethod
     def of(cls, index: Index, features: Features, *, valid_is_given: bool, leaked: Collection[str] = ()) -> Self:
@@ -60,6 +64,7 @@ class Dataset:
             valid_is_given=valid_is_given,
             groups=group_numbers(index.pictures),
             leaked=frozenset(leaked),
+            folds=fold_numbers(index),
         )
 
     @property
@@ -78,12 +83,23 @@ class Dataset:
         return self.rows["valid"]
 
     @property
+    def tested(self) -> slice:
+        """The rows whose answers are scored in the end: those of test, or where folds test all of them."""
+        return self.rows["test"] if self.folds is None else self.train
+
+    @property
     def clean_valid(self) -> NDArray[np.int64]:
         """Those rows of valid that show nothing that train has shown, int64 [n]."""
         rows = np.arange(self.valid.start, self.valid.stop)
         if not self.leaked:
             return rows
         return rows[[picture.path not in self.leaked for picture in self.index.pictures[self.valid]]]
+
+
+def fold_numbers(index: Index) -> NDArray[np.int64] | None:
+    """The fold from 0 up of each picture, int64 [N]; None where a split tests."""
+    folds = [picture.fold for picture in index.pictures if picture.fold is not None]
+    return np.array(folds, np.int64) - 1 if folds else None
 
 
 class Options(TypedDict, total=False):
@@ -95,6 +111,7 @@ class Options(TypedDict, total=False):
     budget: float
     module: torch.nn.Module | None
     plan: Any
+    folds: int | None
     max_error: float
     drop_leaks: bool
     force: bool
@@ -116,6 +133,8 @@ class Request:
         plan: other settings than the recipe's own, of the recipe's own kind.
         machine: where nets are trained; None for the best there is.
         shares: the splits that are drawn where the data has none, and their parts in per cent, train first.
+        folds: in how many folds every picture is tested once; 0 or 1 for a test that is drawn; None for folds where
+            such a test would be small, see `recipes.folds`.
         max_error: the largest share of wrong answers among those that are not marked unsure, in (0, 1).
         drop_leaks: leave test pictures out whose like the data has put into train or valid.
         force: go on in spite of unreadable pictures or conflicting labels.
@@ -132,6 +151,7 @@ class Request:
     plan: Any = None
     machine: Machine | None = None
     shares: Mapping[SplitName, int] = field(default_factory=lambda: SHARES)
+    folds: int | None = None
     max_error: float = MAX_ERROR
     drop_leaks: bool = False
     force: bool = False
@@ -142,10 +162,14 @@ class Request:
         """Refuse numbers that cannot be meant.
 
         Raises:
-            UsageError: the budget is no time, or max_error no share.
+            UsageError: the budget is no time, max_error no share, or folds no number of folds.
         """
         if not isinstance(self.budget, int | float) or not self.budget >= 0:
             raise UsageError("no such budget", where=str(self.budget), hint="Give a number of minutes, as 10.")
         if not isinstance(self.max_error, int | float) or not 0 < self.max_error < 1:
             hint = "Give a share between 0 and 1, as 0.01 for one answer in a hundred."
             raise UsageError("no such share of wrong answers", where=str(self.max_error), hint=hint)
+        folds = self.folds
+        if folds is not None and (type(folds) is not int or not 0 <= folds <= MOST_FOLDS):
+            hint = f"Give 2 to {MOST_FOLDS}, or 0 for a test that is drawn."
+            raise UsageError("no such number of folds", where=f"{folds!r}", hint=hint)

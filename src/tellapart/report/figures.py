@@ -171,7 +171,7 @@ def draw_learning(figure: Any, data: Mapping[str, Any]) -> None:  # noqa: ANN401
     axes.set_xscale("log")
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.minorticks_off()
-    axes.set(xlabel="training pictures", ylabel="valid accuracy, %")
+    axes.set(xlabel="training pictures", ylabel="accuracy, not trained on, %")
     axes.legend(frameon=False)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from tellapart.report.fold_words import FOLD_PAGE
 from tellapart.report.language import Words
 
 PAGE: Final[Mapping[str, Words]] = {
@@ -170,9 +171,9 @@ PAGE: Final[Mapping[str, Words]] = {
     "training": Words("How it was trained", "训练过程"),
     "learning": Words("Would more pictures help?", "更多图片有帮助吗？"),
     "learning_note": Words(
-        "Accuracy on the valid split against the number of training pictures; the band is the spread over "
-        "several draws.",
-        "验证集准确率随训练图片数量的变化；色带为多次抽样的波动范围。",
+        "Accuracy on pictures that were not trained on (valid, or those of each fold) against the number of training "
+        "pictures; the band is the spread over several draws.",
+        "未参与训练的图片（验证集，或各折的图片）上的准确率随训练图片数量的变化；色带为多次抽样的波动范围。",
     ),
     "no_analysis": Words("No learning curve and no suspect labels: {why}.", "没有学习曲线和可疑标签：{why}。"),
     "analysis_later": Words(
@@ -253,8 +254,8 @@ PAGE: Final[Mapping[str, Words]] = {
         "散点：实际正确比例与模型把握的关系，带区间",
     ),
     "chart.learning": Words(
-        "Curve: valid accuracy against the number of training pictures, with its spread",
-        "曲线：验证集准确率随训练图片数量的变化，带波动范围",
+        "Curve: accuracy on pictures not trained on against the number of training pictures, with its spread",
+        "曲线：未参与训练的图片上的准确率随训练图片数量的变化，带波动范围",
     ),
     "chart.losses": Words(
         "Curves of the losses at each step, from history.jsonl",
@@ -264,4 +265,5 @@ PAGE: Final[Mapping[str, Words]] = {
         "Curves of the accuracies at each step, from history.jsonl",
         "每一步的准确率曲线，来自 history.jsonl",
     ),
+    **FOLD_PAGE,
 }

@@ -26,7 +26,7 @@ CHARTS: Final[Mapping[str, Words]] = {
     "stated": Words("stated confidence, %", "模型的把握，%"),
     "pictures": Words("{n} {n:picture|pictures}", "{n} 张图片"),
     "train": Words("training pictures", "训练图片数"),
-    "accuracy": Words("valid accuracy, %", "验证准确率，%"),
+    "accuracy": Words("accuracy, not trained on, %", "未训练图片的准确率，%"),
     "mean": Words("all classes", "所有类别"),
     "spread": Words("spread over draws", "多次抽样的波动"),
     "epoch": Words("epoch", "轮"),

@@ -35,7 +35,7 @@ from tellapart.explain.heat_map import EXACT, HeatMap
 from tellapart.explain.overlay import evidence_limit
 from tellapart.features.look import look_at
 from tellapart.progress import Progress
-from tellapart.recipes.request import Dataset
+from tellapart.recipes.request import Dataset, fold_numbers
 from tellapart.report import choose
 from tellapart.runs import folder as run_folder
 from tellapart.runs.read import read_analysis, read_answers, read_splits
@@ -123,7 +123,8 @@ def materials_of(dataset: Dataset, classifier: Classifier, *, base: Backbone, se
         groups=dataset.groups[dataset.train],
         classes=dataset.classes,
         train=dataset.train,
-        valid=valid,
+        valid=valid if dataset.folds is None else dataset.train,
+        folds=dataset.folds,
         depths=base.depths,
         columns=slice(head.start, head.stop),
         head=None if classifier.selected.get(VIEWS) else head,
@@ -205,6 +206,7 @@ def gather_materials(
     if len(pictures) < len(wanted.pictures):
         return "some of its pictures can no longer be read"
     count = sum(picture.split == "train" for picture in pictures)
+    folds = fold_numbers(embedded.index)
     return Materials(
         features=embedded.features,
         labels=label_numbers(pictures, classifier.classes),
@@ -212,7 +214,8 @@ def gather_materials(
         groups=group_numbers(pictures[:count]),
         classes=classifier.classes,
         train=slice(0, count),
-        valid=slice(count, len(pictures)),
+        valid=slice(count, len(pictures)) if folds is None else slice(0, count),
+        folds=folds,
         depths=base.depths,
         columns=slice(head.start, head.stop),
         head=None if metrics.selected.get(VIEWS) else head,
@@ -230,7 +233,14 @@ def split_index(folder: Path, index: Index) -> Index | str:
     if missing or not wanted:
         return f"{missing:,} of the {counted(len(wanted), 'picture')} of train and valid cannot be found any more"
     pictures = tuple(
-        replace(places[row.path], label=row.label, split=split, group=row.group or None) for row, split in wanted
+        replace(
+            places[row.path],
+            label=row.label,
+            split=split,
+            group=row.group or None,
+            fold=int(row.fold) if row.fold else None,
+        )
+        for row, split in wanted
     )
     return replace(index, pictures=pictures, skipped=())
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tellapart.data.folds import assign_folds
 from tellapart.data.groups import merge_groups
 from tellapart.data.split import SHARES, assign_splits, how_far_off
 from tellapart.duplicates.find import find_duplicates
@@ -103,9 +104,11 @@ def without_leaks(
 
 
 def draw_together(
-    known: Known, *, seed: int, shares: Mapping[SplitName, int] = SHARES, progress: Progress
+    known: Known, *, seed: int, shares: Mapping[SplitName, int] = SHARES, folds: int = 0, progress: Progress
 ) -> tuple[Index, dict[str, Any]]:
     """Give every picture its split, whatever belongs together on one side; and what to say of it in metrics.json.
+
+    With a number of folds all of them are train, and each is in one fold.
 
     Where edits of each other leave too few groups to draw from, only equal pictures and declared groups are kept whole,
     with a note.
@@ -115,23 +118,29 @@ def draw_together(
         `parted` (whether edits of each other may be in two splits) and `off`, see `how_far_off`.
 
     Raises:
-        DataError: as assign_splits.
+        DataError, UsageError: as assign_splits and assign_folds.
     """
+
+    def assigned(pictures: Index) -> Index:
+        if folds:
+            return assign_folds(pictures, count=folds, seed=seed)
+        return assign_splits(pictures, seed=seed, shares=shares)
+
     index, parted = united(known, known.groups), False
     try:
-        after = assign_splits(index, seed=seed, shares=shares)
+        after = assigned(index)
     except DataError:
         sure = [group for group in known.groups if group.kind != "near"]
         if len(sure) == len(known.groups):
             raise
         index, parted = united(known, sure), True
-        after = assign_splits(index, seed=seed, shares=shares)
+        after = assigned(index)
         progress.note(
             "Too many pictures are nearly alike to keep them all on one side of a split; only equal ones are kept "
             "together, and the score may flatter."
         )
     sizes = Counter(picture.group for picture in index.pictures if picture.group is not None)
-    off = how_far_off(index, after, shares=shares)
+    off = None if folds else how_far_off(index, after, shares=shares)
     if off is not None and sizes and abs(off["pictures"] - off["wanted"]) > NEARLY_MET:
         progress.note(
             f"Groups are kept whole, so {off['split']} has {counted(off['pictures'], 'picture')} of {off['class']} "

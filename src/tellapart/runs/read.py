@@ -45,6 +45,7 @@ ANALYSIS = {
     "heat_maps?": [{"path": str, "class": str, "method": str, "shape": [COUNT], "values": str}],
     "heat_maps_all?": bool,
 }
+LONGEST_NUMBER = 4  # digits of a fold
 OLD_COLUMNS = 4  # of split.csv, before it had the sha256 of the content
 FLAGS = {"": None, "yes": True, "no": False}
 AGAIN = "Train again with --force, or restore the file."
@@ -59,6 +60,7 @@ class SplitRow:
     split: str  # "train", "valid" or "test"
     group: str  # "" where there is none
     sha256: str = ""  # of the content; "" in a run of an older version
+    fold: str = ""  # from "1" up, in which it was held out and tested; "" where a split tests
 
 
 def read_metrics(run: Path) -> RunMetrics:
@@ -112,6 +114,8 @@ def read_splits(run: Path) -> list[SplitRow]:
         if len(row) < OLD_COLUMNS:
             raise DataError("split.csv does not fit the run", where=path, hint=AGAIN)
         rows.append(SplitRow(**dict(zip(names, row, strict=False))))
+        if rows[-1].fold and (len(rows[-1].fold) > LONGEST_NUMBER or not rows[-1].fold.isdecimal()):
+            raise DataError("split.csv does not fit the run", where=path, hint=AGAIN)
     return rows
 
 

@@ -1,0 +1,241 @@
+"""Nested cross-validation: every picture is answered by a head that has seen neither it nor its group.
+
+For each outer fold everything is chosen from the other folds alone: depths, strength, temperature, and both thresholds.
+Inside, settings are chosen by folds of the training rows, or where that would take long by one held-out part of them.
+
+How much the accuracy of such heads depends on the luck of their training pictures is told by two more heads a fold,
+each from one half of its training pictures: the share of held-out pictures that one of them gets right and the other
+wrong. `evaluation.cross_validated` makes an interval of it.
+
+Legend: N pictures, n training rows of one fold, D features, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.heads.abstention import Abstention, choose_threshold, one_of_each_group
+from tellapart.heads.calibration import fit_temperature, probabilities, top_probability
+from tellapart.heads.folds import stratified_folds
+from tellapart.heads.linear import LinearHead
+from tellapart.heads.out_of_distribution import (
+    OutOfDistribution,
+    direction_count,
+    nearest_allowed,
+    sampled_rows,
+    similarity,
+    typical_directions,
+)
+from tellapart.heads.products import SMALL_ROWS, one_thread_if_small
+from tellapart.heads.regularization_path import POLISHED, fit_head
+from tellapart.heads.search import HeadSearch, search_head
+from tellapart.progress import Progress, Silent
+from tellapart.types import Depth, Features, Labels
+
+# Training pictures times classes up to which settings are chosen by folds inside a fold; beyond, by one part in five.
+# Five such searches of 240 pictures of six classes take 2 s on two cores, of 800 they would take ten times as long.
+INNER_FOLDS_AT_MOST = 2_000
+ROUGHLY = 1e-4  # of the objective, for heads that are asked for no more than a label
+WORKERS = 2  # folds that are trained at once, where each takes one thread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NestedPlan:
+    """What all folds have in common."""
+
+    class_count: int  # K
+    depths: Sequence[Depth]
+    max_error: float  # the largest share of wrong answers among those that stand, in (0, 1)
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldHead:
+    """What answers about the pictures of one fold, from all others alone."""
+
+    head: LinearHead
+    temperature: float
+    abstention: Abstention
+    halves: NDArray[np.bool_]  # bool [2, held out], whether a head from either half of the training rows is right
+
+
+def nested_heads(
+    features: Features,
+    labels: Labels,
+    *,
+    folds: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    plan: NestedPlan,
+    progress: Progress = Silent(),  # noqa: B008 - it has no state
+) -> list[FoldHead]:
+    """One head for each fold, from features float32 [N, D] and labels int64 [N] of the pictures outside it.
+
+    Args:
+        features: what the base sees; each fold copies those of its training rows.
+        labels: positions in the classes.
+        folds: int64 [N], the fold from 0 up of each picture.
+        groups: int64 [N], equal for pictures that are held out together; no group is in two folds.
+        plan: what is asked for.
+        progress: told of each fold.
+
+    Raises:
+        DataError: as search_head.
+    """
+    count = int(folds.max()) + 1
+    make = partial(_fold_head, features, labels, folds=folds, groups=groups, plan=plan)
+    progress.start("Testing by folds", total=count, unit="folds")
+    made = []
+    workers = WORKERS if len(labels) < SMALL_ROWS else 1
+    with one_thread_if_small(len(labels)), ThreadPoolExecutor(workers) as pool:
+        for head in pool.map(make, range(count)):
+            made.append(head)
+            progress.advance()
+    progress.finish()
+    return made
+
+
+def search_inside(
+    features: Features,
+    labels: Labels,
+    *,
+    groups: NDArray[np.int64],
+    plan: NestedPlan,
+    most: int,
+    progress: Progress = Silent(),  # noqa: B008 - it has no state
+) -> HeadSearch:
+    """A head on all rows float32 [n, D], with settings chosen from just these; `held_out` has a logit for some of them.
+
+    Settings are chosen by folds where pictures times classes are at most `most`, else by one part in five, after which
+    the head is fitted on all rows anew.
+    """
+    search = partial(search_head, class_count=plan.class_count, depths=plan.depths, seed=plan.seed, progress=progress)
+    everything = slice(0, len(labels))
+    if len(labels) * plan.class_count <= most:
+        return search(features, labels, train=everything, valid=None, groups=groups)
+    part = stratified_folds(labels, groups=groups, seed=plan.seed).fold == 0
+    if not part.any():
+        return search(features, labels, train=everything, valid=None, groups=groups)
+    order = np.argsort(part, kind="stable")
+    train, valid = slice(0, int((~part).sum())), slice(int((~part).sum()), len(labels))
+    moved = features[order]
+    found = search(moved, labels[order], train=train, valid=valid, groups=None)
+    logits = np.full((len(labels), plan.class_count), np.nan)
+    logits[part] = found.head.logits(moved[valid])
+    del moved
+    return HeadSearch(
+        head=fitted(features, labels, like=found, plan=plan, tolerance=POLISHED),
+        selected={**found.selected, "chosen_by": "a held-out fifth"},
+        history=found.history,
+        held_out=logits,
+    )
+
+
+def fitted(
+    features: Features, labels: Labels, *, like: HeadSearch, plan: NestedPlan, tolerance: float = 1e-6
+) -> LinearHead:
+    """A head on all rows float32 [n, D] with the depths and the strength of another."""
+    start, stop = like.head.start, like.head.stop
+    return fit_head(
+        features[:, start:stop],
+        labels,
+        class_count=plan.class_count,
+        l2=float(like.selected["l2"]),
+        start=start,
+        tolerance=tolerance,
+    )
+
+
+def _fold_head(
+    features: Features,
+    labels: Labels,
+    number: int,
+    *,
+    folds: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    plan: NestedPlan,
+) -> FoldHead:
+    """The head of one fold, and what it is calibrated by."""
+    held, rest = np.flatnonzero(folds == number), np.flatnonzero(folds != number)
+    mine, own, together = features[rest], labels[rest], groups[rest]
+    found = search_inside(mine, own, groups=together, plan=plan, most=INNER_FOLDS_AT_MOST)
+    judged = np.zeros(0, np.int64) if found.held_out is None else np.flatnonzero(~np.isnan(found.held_out).any(axis=1))
+    logits = np.zeros((0, plan.class_count)) if found.held_out is None else found.held_out
+    temperature = fit_temperature(logits[judged], own[judged])
+    apart = one_of_each_group(judged, together, seed=plan.seed)
+    last = plan.depths[-1]
+    near = similarity_by_folds(mine[:, last.start : last.stop], folds=folds[rest], plan=plan)
+    return FoldHead(
+        head=found.head,
+        temperature=temperature,
+        abstention=abstention_from(
+            logits[apart],
+            own[apart],
+            temperature=temperature,
+            known=OutOfDistribution(
+                types=directions_of(mine[:, last.start : last.stop], plan=plan),
+                threshold=nearest_allowed(near[one_of_each_group(np.arange(len(rest)), together, seed=plan.seed)]),
+            ),
+            max_error=plan.max_error,
+        ),
+        halves=_halves(mine, own, together, found=found, held=features[held], truth=labels[held], plan=plan),
+    )
+
+
+def abstention_from(
+    logits: NDArray[np.float64],
+    labels: Labels,
+    *,
+    temperature: float,
+    known: OutOfDistribution,
+    max_error: float,
+) -> Abstention:
+    """Both thresholds, from logits float64 [N, K] of pictures that the heads had not seen."""
+    answers = probabilities(logits, temperature=temperature)
+    correct = answers.argmax(axis=1) == labels if len(labels) else np.zeros(0, np.bool_)
+    confidence = top_probability(answers) if len(labels) else np.zeros(0)
+    guarantee = choose_threshold(confidence, correct=correct, max_error=max_error)
+    promise = replace(guarantee, by_folds=True)
+    return Abstention(unsure=promise.threshold, out_of_distribution=known, guarantee=promise)
+
+
+def directions_of(last: Features, *, plan: NestedPlan) -> NDArray[np.float16]:
+    """The typical directions of the last depth float32 [n, d] of pictures that were trained on."""
+    rows = sampled_rows(len(last), class_count=plan.class_count, seed=plan.seed)
+    return typical_directions(last[rows], count=direction_count(plan.class_count), seed=plan.seed)
+
+
+def similarity_by_folds(last: Features, *, folds: NDArray[np.int64], plan: NestedPlan) -> NDArray[np.float64]:
+    """The cosine float64 [N] of each row of the last depth with the typical directions of the other folds."""
+    near = np.empty(len(last))
+    for number in np.unique(folds):
+        inside = folds == number
+        if inside.all():  # one fold alone: its own directions are all there are
+            return similarity(last, directions_of(last, plan=plan))
+        near[inside] = similarity(last[inside], directions_of(last[~inside], plan=plan))
+    return near
+
+
+def _halves(
+    features: Features,
+    labels: Labels,
+    groups: NDArray[np.int64],
+    *,
+    found: HeadSearch,
+    held: Features,
+    truth: Labels,
+    plan: NestedPlan,
+) -> NDArray[np.bool_]:
+    """Whether heads from either half of the training rows are right on what is held out, bool [2, held out]."""
+    half = stratified_folds(labels, groups=groups, seed=plan.seed, count=2).fold
+    right = []
+    for side in (0, 1):
+        rows = np.flatnonzero(half != 1 - side)
+        head = fitted(features[rows], labels[rows], like=found, plan=plan, tolerance=ROUGHLY)
+        right.append(head.logits(held).argmax(axis=1) == truth)
+    return np.array(right, np.bool_)

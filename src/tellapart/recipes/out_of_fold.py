@@ -1,0 +1,154 @@
+"""What heads of folds say of every picture, and the classifier that leaves, calibrated by it.
+
+Legend: N pictures, n of them, D features, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.answers import EXACT, close_calls, exact_at
+from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.engine import native_precision
+from tellapart.classifier import Classifier
+from tellapart.evaluation.cross_validated import Inflation, fold_inflation
+from tellapart.heads.abstention import Abstention, Flags, one_of_each_group
+from tellapart.heads.calibration import fit_temperature, probabilities, top_probability
+from tellapart.heads.nested import abstention_from, directions_of, nested_heads
+from tellapart.heads.out_of_distribution import OutOfDistribution, nearest_allowed
+from tellapart.progress import Progress
+from tellapart.recipes.features import nested_plan
+from tellapart.recipes.request import Dataset, Request
+from tellapart.types import Features, Probabilities
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutOfFold:
+    """Answers about every picture, by a head that has seen neither it nor its group.
+
+    Attributes:
+        classifier: the one that leaves: trained on all pictures, with temperature and thresholds from these answers.
+        nested: float64 [N, K], at the temperature that was chosen inside each fold.
+        nested_flags: by the thresholds that were chosen inside each fold.
+        leaving: float64 [N, K], at the temperature of the classifier that leaves.
+        leaving_flags: by its thresholds.
+        inflation: by how much an interval is wider than that of as many independent pictures.
+        features: float32 [N, D], those of close calls as float32 computes them.
+    """
+
+    classifier: Classifier
+    nested: Probabilities
+    nested_flags: Flags
+    leaving: Probabilities
+    leaving_flags: Flags
+    inflation: Inflation
+    features: Features
+
+
+def answer_by_folds(
+    trained: Classifier, dataset: Dataset, folds: NDArray[np.int64], base: Backbone, request: Request
+) -> OutOfFold:
+    """Let a head of each fold, int64 [N], answer about its pictures, and calibrate what was trained on all of them."""
+    labels, groups, plan = dataset.labels, dataset.groups, nested_plan(dataset, base, request)
+    heads = nested_heads(dataset.features, labels, folds=folds, groups=groups, plan=plan, progress=request.progress)
+    by_fold = [
+        replace(trained, head=each.head, temperature=each.temperature, abstention=each.abstention) for each in heads
+    ]
+    features = exact_by_folds(by_fold, dataset, folds, progress=request.progress)
+    logits, near = out_of_fold(by_fold, features, folds)
+    nested, nested_flags = answers_inside(by_fold, logits, near, folds)
+    halves = np.empty((2, len(labels)), np.bool_)
+    for number, head in enumerate(heads):
+        halves[:, folds == number] = head.halves
+    temperature = fit_temperature(logits, labels)
+    apart = one_of_each_group(np.arange(len(labels)), groups, seed=request.seed)
+    last = base.depths[-1]
+    known = OutOfDistribution(
+        types=directions_of(features[:, last.start : last.stop], plan=plan), threshold=nearest_allowed(near[apart])
+    )
+    abstention = abstention_from(
+        logits[apart], labels[apart], temperature=temperature, known=known, max_error=request.max_error
+    )
+    leaving = probabilities(logits, temperature=temperature)
+    return OutOfFold(
+        classifier=replace(trained, temperature=temperature, abstention=abstention),
+        nested=nested,
+        nested_flags=nested_flags,
+        leaving=leaving,
+        leaving_flags=marks(abstention, leaving, near),
+        inflation=fold_inflation(nested.argmax(axis=1) == labels, halves, groups),
+        features=features,
+    )
+
+
+def exact_by_folds(
+    by_fold: Sequence[Classifier], dataset: Dataset, folds: NDArray[np.int64], *, progress: Progress
+) -> Features:
+    """The features float32 [N, D], those of close calls to the classifier of their fold as float32 computes them."""
+    if native_precision() == EXACT:
+        return dataset.features
+    close = np.zeros(len(folds), np.bool_)
+    for number, classifier in enumerate(by_fold):
+        rows = folds == number
+        close[rows] = close_calls(classifier, dataset.features[rows])
+    base = by_fold[0].base
+    return exact_at(np.flatnonzero(close), base, dataset.index, dataset.features, keep=True, progress=progress)
+
+
+def out_of_fold(
+    by_fold: Sequence[Classifier], features: Features, folds: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Logits float64 [N, K] of each picture by the classifier of its fold, and how like its training set it is [N]."""
+    logits, near = np.empty((len(folds), len(by_fold[0].classes))), np.ones(len(folds))
+    last = by_fold[0].base.depths[-1]
+    for number, classifier in enumerate(by_fold):
+        rows = np.flatnonzero(folds == number)
+        held = features[rows]
+        logits[rows] = classifier.head.logits(held)
+        if (known := classifier.abstention.out_of_distribution) is not None:
+            near[rows] = known.similarity(held[:, last.start : last.stop])
+    return logits, near
+
+
+def answers_inside(
+    by_fold: Sequence[Classifier],
+    logits: NDArray[np.float64],
+    near: NDArray[np.float64],
+    folds: NDArray[np.int64],
+) -> tuple[Probabilities, Flags]:
+    """Probabilities float64 [N, K] and marks by the temperature and the thresholds of each fold.
+
+    Where one fold has too few pictures for a threshold, nothing is said by it of any picture.
+    """
+    shares = np.empty_like(logits)
+    said: dict[str, list[NDArray[np.bool_] | None]] = {"unsure": [], "unlike": []}
+    order = []
+    for number, classifier in enumerate(by_fold):
+        rows = np.flatnonzero(folds == number)
+        shares[rows] = probabilities(logits[rows], temperature=classifier.temperature)
+        flags = marks(classifier.abstention, shares[rows], near[rows])
+        said["unsure"].append(flags.unsure)
+        said["unlike"].append(flags.unlike)
+        order.append(rows)
+    place = np.argsort(np.concatenate(order))
+    return shares, Flags(unsure=whole(said["unsure"], place), unlike=whole(said["unlike"], place))
+
+
+def whole(parts: Sequence[NDArray[np.bool_] | None], place: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+    """Parts one after the other, at the places int64 [N] of their rows; None where one is."""
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known)[place] if len(known) == len(parts) else None
+
+
+def marks(abstention: Abstention, shares: Probabilities, near: NDArray[np.float64]) -> Flags:
+    """What to say beside answers float64 [n, K] about pictures that are as like the training set as `near` [n] says."""
+    known = abstention.out_of_distribution
+    threshold = None if known is None else known.threshold
+    return Flags(
+        unsure=None if abstention.unsure is None else top_probability(shares) < abstention.unsure,
+        unlike=None if known is None else np.zeros(len(near), np.bool_) if threshold is None else near < threshold,
+    )
