@@ -89,7 +89,7 @@ def guarantee_lines(metrics: RunMetrics) -> list[str]:
         "",
         f"An answer less sure than {metrics.thresholds['unsure']:.4f} is marked unsure. Of the others at most",
         f"{share:.4f} are wrong, with 95 % confidence and for pictures like those it was tested on. In the {of}",
-        f"{selective['answered']} of {metrics.counts['test']} answers stood, {selective['wrong']} of them wrong.",
+        f"{selective['answered']} of {metrics.test['n']} answers stood, {selective['wrong']} of them wrong.",
         f"It called {unlike:.4f} of the test pictures unlike the training set.",
     ]
 

@@ -32,7 +32,7 @@ from tellapart.extras import load_torch
 from tellapart.learn import Learned, learn
 from tellapart.progress import Progress, Silent, Stopwatch
 from tellapart.recipes.catalogue import check_folds, find_recipe
-from tellapart.recipes.request import BUDGET, Dataset, Options, Request
+from tellapart.recipes.request import BUDGET, Options, Request
 from tellapart.runs import folder as run_folder
 from tellapart.runs.analysis import first_look, materials_of
 from tellapart.runs.environment import environment, installed_version, peak_rss_mb
@@ -193,7 +193,7 @@ def metrics_of(index: Index, learned: Learned, request: Request, *, about: Mappi
         },
         classes=index.classes,
         ledger={status: statuses[status] for status in ("used", "converted", "skipped")},
-        counts=counts_of(learned.dataset),
+        counts={name: rows.stop - rows.start for name, rows in learned.dataset.rows.items()},
         valid=learned.answered["valid"].figures,
         test=learned.answered["test"].figures,
         folds=learned.folds,
@@ -205,12 +205,6 @@ def metrics_of(index: Index, learned: Learned, request: Request, *, about: Mappi
         selected=dict(classifier.selected),
         findings=tuple(learned.about.findings),
     )
-
-
-def counts_of(dataset: Dataset) -> dict[str, int]:
-    """How many pictures are trained on, set apart as valid, and tested; where folds test, all are trained on too."""
-    rows = {**dataset.rows, "test": dataset.tested}
-    return {str(name): part.stop - part.start for name, part in rows.items()}
 
 
 def with_costs(metrics: RunMetrics, learned: Learned, watch: Stopwatch) -> RunMetrics:

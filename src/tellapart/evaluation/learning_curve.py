@@ -76,7 +76,7 @@ def learning_curve(
 
     Returns:
         `judged_on` "valid" or "folds"; `valid_n`; `train_n`; `l2`; `draws`; `points` [{n, draws, accuracy {value, low,
-        high}, log_loss {value, low, high}, per_class [{class, n, recall {value, low, high}}]}] from the smallest n to all,
+        high}, log_loss, per_class [{class, n, recall}], alike}] from the smallest n to all,
         where low and high are the extremes of the draws; `power_law`, see `fit_power_law`, None with fewer than two
         points; `advice`, see `advise`. Without a picture in train or valid, or with one class, `points` is [].
     """
