@@ -60,6 +60,7 @@ class Picture:
         box: the part of the file's picture that this one is; None for all of it.
         given: what else the data says of it, a value for each of the index's columns; () for nothing.
         left_out: why it is listed and not looked at; "" where it is looked at.
+        weight: how much it counts in training, beside the others; above 0.
     """
 
     path: str
@@ -71,6 +72,7 @@ class Picture:
     box: Box | None = None
     given: tuple[str, ...] = ()
     left_out: str = ""
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
