@@ -61,6 +61,7 @@ def search_head(
     valid: slice | None,
     copies: int = 1,
     groups: NDArray[np.int64] | None = None,
+    weights: NDArray[np.float64] | None = None,
     seed: int,
     progress: Progress = Silent(),  # noqa: B008 - it has no state
 ) -> HeadSearch:
@@ -80,6 +81,8 @@ def search_head(
         copies: C; the training rows are n pictures as they are, then the same n in another view, C times in all. Folds
             hold out all views of a picture together, and score it as it is.
         groups: int64 [n], equal for training pictures that folds hold out together; None for none.
+        weights: float64 [N], above 0, how much each picture counts in the loss and in every score; None for all alike.
+            Columns are standardised without them.
         seed: of the folds.
         progress: told of each strength.
 
@@ -89,7 +92,17 @@ def search_head(
     present, known = np.unique(labels[train], return_inverse=True)
     if len(present) < 2:
         raise DataError("fewer than two classes have training pictures", hint="Add pictures of a second class.")
-    plan = _plan(features, labels, present=present, known=known, valid=valid, copies=copies, groups=groups, seed=seed)
+    plan = _plan(
+        features,
+        labels,
+        present=present,
+        known=known,
+        valid=valid,
+        copies=copies,
+        groups=groups,
+        weights=weights,
+        seed=seed,
+    )
     choices = _choices(depths, judged=plan.scorer is not None)
     found: dict[str, PathPoint] = {}  # the best of each choice
     history: list[dict[str, Any]] = []
@@ -97,7 +110,8 @@ def search_head(
     with one_thread_if_small(len(known)):
         for depth, columns in choices.items():
             scorer = plan.scorer(columns) if plan.scorer else None
-            for point in regularization_path(training_space(features[train, columns]), known, scorer=scorer):
+            space = training_space(features[train, columns])
+            for point in regularization_path(space, known, scorer=scorer, weights=_of(weights, train)):
                 history.append(_row(depth, point))
                 found[depth] = min(found.get(depth, point), point, key=lambda one: one.loss)
                 progress.advance()
@@ -110,6 +124,10 @@ def search_head(
     )
 
 
+def _of(weights: NDArray[np.float64] | None, rows: slice) -> NDArray[np.float64] | None:
+    return None if weights is None else weights[rows]
+
+
 def _plan(
     features: Features,
     labels: Labels,
@@ -119,6 +137,7 @@ def _plan(
     valid: slice | None,
     copies: int,
     groups: NDArray[np.int64] | None,
+    weights: NDArray[np.float64] | None,
     seed: int,
 ) -> _Plan:
     """Score by the valid rows of classes that the training rows have; else by folds of the training rows; else not."""
@@ -127,7 +146,9 @@ def _plan(
         positions[present[positions] != labels[valid]] = -1
         if (positions >= 0).any():
             return _Plan(
-                scorer=lambda columns: ValidationScorer(features=features[valid, columns], labels=positions),
+                scorer=lambda columns: ValidationScorer(
+                    features=features[valid, columns], labels=positions, weights=_of(weights, valid)
+                ),
                 chosen_by="valid",
             )
     folds = stratified_folds(known[: len(known) // copies], groups=groups, seed=seed).copied(copies)
@@ -147,7 +168,7 @@ def _choices(depths: Sequence[Depth], *, judged: bool) -> dict[str, slice]:
 
 def _head(point: PathPoint, labels: Labels, *, present: NDArray[np.int64], class_count: int, start: int) -> LinearHead:
     """The head of a point, minimised to the last digit that counts, with a column for each of K classes."""
-    path = Path(point.space, labels, start=point.fit.parameters)
+    path = Path(point.space, labels, start=point.fit.parameters, weights=point.weights)
     parameters = path.fit(point.fit.l2, tolerance=POLISHED).parameters[0]
     trained = point.space.head(parameters[:, :-1], parameters[:, -1], start=start)
     return widen_head(trained, present, class_count=class_count)

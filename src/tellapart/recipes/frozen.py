@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.classifier import Classifier
@@ -30,7 +31,7 @@ from tellapart.heads.search import HeadSearch
 from tellapart.recipes.cost import say_looking_cost
 from tellapart.recipes.features import chosen_on, head_search, searched
 from tellapart.recipes.label_safety import suited_augmentation
-from tellapart.recipes.looking import ViewEmbedder, view_embedder
+from tellapart.recipes.looking import ViewEmbedder, rows_of, view_embedder
 from tellapart.recipes.request import Dataset, Request
 from tellapart.types import Features, Labels
 
@@ -67,7 +68,7 @@ def train_frozen(dataset: Dataset, base: Backbone, request: Request) -> Classifi
         )
     embed_view = view_embedder(dataset, base, request.progress)
     valid = chosen_on(dataset)
-    plain = search(dataset.features, dataset.labels, train=dataset.train, valid=valid)
+    plain = search(dataset.features, dataset.labels, train=dataset.train, valid=valid, weights=dataset.weights)
     augmentation, left_out = suited_augmentation(
         dataset, head=plain.head, embed_view=embed_view, augmentation=plan.augmentation, progress=request.progress
     )
@@ -77,7 +78,14 @@ def train_frozen(dataset: Dataset, base: Backbone, request: Request) -> Classifi
     if views:
         shown = with_views(dataset, views=views, embed_view=embed_view)
         valid = None if valid is None else shown.valid
-        found[len(views)] = search(shown.features, shown.labels, train=shown.train, valid=valid, copies=1 + len(views))
+        found[len(views)] = search(
+            shown.features,
+            shown.labels,
+            train=shown.train,
+            valid=valid,
+            copies=1 + len(views),
+            weights=shown.weights,
+        )
     count = min(found, key=lambda number: (held_out_loss(found[number]), -number))
     return replace(
         searched(found[count], dataset, base),
@@ -113,12 +121,14 @@ class WithViews:
         labels: int64, one a row.
         train: the rows of training pictures and their views.
         valid: the rows of valid pictures.
+        weights: float64, one a row; None where all count the same.
     """
 
     features: Features
     labels: Labels
     train: slice
     valid: slice
+    weights: NDArray[np.float64] | None
 
 
 def with_views(dataset: Dataset, *, views: Sequence[View], embed_view: ViewEmbedder) -> WithViews:
@@ -130,9 +140,11 @@ def with_views(dataset: Dataset, *, views: Sequence[View], embed_view: ViewEmbed
     matrix[: len(rows)], matrix[stop:] = dataset.features[train], dataset.features[valid]
     for first, view in zip(range(len(rows), stop, len(rows)), views, strict=True):
         embed_view(view, rows, matrix[first : first + len(rows)])
+    order = np.concatenate([np.tile(np.arange(train.start, train.stop), 1 + len(views)), rows_of(valid)]).astype(int)
     return WithViews(
         features=matrix,
-        labels=np.concatenate([*[dataset.labels[train]] * (1 + len(views)), dataset.labels[valid]]),
+        labels=dataset.labels[order],
+        weights=None if dataset.weights is None else dataset.weights[order],
         train=slice(0, stop),
         valid=slice(stop, len(matrix)),
     )
