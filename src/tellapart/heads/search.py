@@ -32,8 +32,8 @@ class HeadSearch:
     """The head that was chosen, and why."""
 
     head: LinearHead  # for the whole feature matrix, with K classes
-    # depths, l2, criterion, score, accuracy, chosen_by, out_of {depths, l2}, and a note, None where there is nothing to
-    # remark; ready for JSON. Where nothing could be held out, score and accuracy are None
+    # depths, l2, criterion, score, accuracy, chosen_by, out_of {depths, l2} and always_trained, how many pictures are
+    # never scored, None for none; ready for JSON. Where nothing could be held out, score and accuracy are None
     selected: dict[str, Any]
     # a row for each setting that was tried: depths, l2, train_log_loss, log_loss, accuracy, iterations, seconds; ready
     # for JSON
@@ -42,11 +42,14 @@ class HeadSearch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """How settings are scored: a scorer for given columns (None: not at all), in words, and a remark for the reader."""
+    """How settings are scored: a scorer for given columns (None: not at all), and in words.
+
+    A picture that is alone in its class, or whose class has no other group, always trains and is never scored.
+    """
 
     scorer: Callable[[slice], HeldOutScorer] | None
     chosen_by: str
-    note: str | None = None
+    always_trained: int = 0
 
 
 def search_head(
@@ -165,15 +168,10 @@ def _by_folds(known: Labels, *, copies: int, groups: NDArray[np.int64] | None, s
     """Score by folds of the training pictures, whose labels are int64 [n]; not at all where nothing can be held out."""
     folds = stratified_folds(known, groups=groups, seed=seed).copied(copies)
     if not folds.count:
-        return _Plan(
-            scorer=None, chosen_by="default", note="every class has one training picture: nothing can be held out"
-        )
+        return _Plan(scorer=None, chosen_by="default", always_trained=len(folds.fold) // copies)
     alone = int((folds.fold < 0).sum()) // copies
-    what = "classes with one training picture, which always trains and is never scored"
-    if groups is not None and len(np.unique(groups)) < len(groups):
-        what = "pictures that always train and are never scored, because their class has no other group"
-    note = f"{what}: {alone}" if alone else None
-    return _Plan(scorer=lambda _: FoldScorer(folds), chosen_by=f"{folds.count}-fold cross-validation", note=note)
+    chosen_by = f"{folds.count}-fold cross-validation"
+    return _Plan(scorer=lambda _: FoldScorer(folds), chosen_by=chosen_by, always_trained=alone)
 
 
 def _choices(depths: Sequence[Depth], *, judged: bool) -> dict[str, slice]:
@@ -203,7 +201,7 @@ def _selected(depth: str, point: PathPoint, history: list[dict[str, Any]], *, pl
             "depths": list(dict.fromkeys(row["depths"] for row in history)),
             "l2": sorted({row["l2"] for row in history}, reverse=True),
         },
-        "note": plan.note,
+        "always_trained": plan.always_trained or None,
     }
 
 

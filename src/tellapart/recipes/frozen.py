@@ -44,11 +44,11 @@ class FrozenPlan:
     """What the head is trained on beside the pictures.
 
     Attributes:
-        views: V, how many augmented views there are of each training picture; fewer where they would not fit.
+        augmented_views: V, how many there are of each training picture; fewer where they would not fit.
         augmentation: how far a view may be from the picture; what turns a class into another is left out, with a note.
     """
 
-    views: int = 2
+    augmented_views: int = 2
     augmentation: Augmentation = AUGMENTATION
 
 
@@ -63,14 +63,16 @@ def train_frozen(dataset: Dataset, base: Backbone, request: Request) -> Classifi
     """
     plan, search = request.plan or FrozenPlan(), head_search(dataset, base, request)
     if request.recipe == "frozen":
-        say_looking_cost(dataset, base, request, looks=plan.views, what=f"{plan.views} more views of each")
+        say_looking_cost(
+            dataset, base, request, looks=plan.augmented_views, what=f"{plan.augmented_views} more views of each"
+        )
     embed_view = view_embedder(dataset, base, request.progress)
     valid = chosen_on(dataset)
     plain = search(dataset.features, dataset.labels, train=dataset.train, valid=valid, weights=dataset.weights)
     augmentation, left_out = suited_augmentation(
         dataset, head=plain.head, embed_view=embed_view, augmentation=plan.augmentation, progress=request.progress
     )
-    count = affordable_views(dataset.train.stop - dataset.train.start, wanted=plan.views)
+    count = affordable_views(dataset.train.stop - dataset.train.start, wanted=plan.augmented_views)
     views = training_views(augmentation, seed=request.seed, count=count)
     found = {0: plain}
     if views:
@@ -89,12 +91,12 @@ def train_frozen(dataset: Dataset, base: Backbone, request: Request) -> Classifi
         searched(found[count], dataset, base),
         selected={
             **found[count].selected,
-            "views": count,
+            "augmented_views": count,
             "augmentation": asdict(augmentation),
             "left_out": left_out,
             "scores": {str(number): search.selected["score"] for number, search in found.items()},
         },
-        history=tuple({"views": number, **row} for number, search in found.items() for row in search.history),
+        history=tuple({"augmented_views": number, **row} for number, search in found.items() for row in search.history),
     )
 
 
