@@ -21,11 +21,11 @@ from tellapart.bundle.parity import compared_rows
 from tellapart.classifier import Classifier
 from tellapart.data.ledger import check_skips
 from tellapart.data.split import one_part_as_test
-from tellapart.errors import DataError
+from tellapart.errors import DataError, UsageError
 from tellapart.evaluation.metrics import evaluate
 from tellapart.features.embed import Embedded
 from tellapart.features.look import look_at, with_white
-from tellapart.heads.abstention import Flags, learn_abstention, one_of_each_group
+from tellapart.heads.abstention import Flags, learn_abstention, one_of_each_group, thinned
 from tellapart.heads.calibration import fit_temperature
 from tellapart.heads.out_of_distribution import sampled_rows
 from tellapart.progress import Progress, Stopwatch
@@ -33,7 +33,7 @@ from tellapart.recipes.catalogue import RECIPES
 from tellapart.recipes.folds import fold_count, say_folds
 from tellapart.recipes.looking import features_seen, rows_of, see_the_same
 from tellapart.recipes.out_of_fold import OutOfFold, answer_by_folds
-from tellapart.recipes.request import Dataset, Request
+from tellapart.recipes.request import Dataset, Request, weights_of
 from tellapart.runs.leakage import (
     count_kinds,
     draw_together,
@@ -140,6 +140,7 @@ def learn(index: Index, base: Backbone, request: Request) -> Learned:
     """
     watch = Stopwatch()
     RECIPES[request.recipe].check_request(index, request)
+    check_weights(index, request)
     base = with_white(base, index, request.progress)
     dataset, about = prepare(index, base, request, watch)
     with watch.part("head_s"):
@@ -159,6 +160,18 @@ class Judged(TypedDict):
     answered: Mapping[SplitName, Answered]
     asked: Asked | None
     folds: Mapping[str, Any]
+
+
+def check_weights(index: Index, request: Request) -> None:
+    """Stop at weights where the recipe has no use for them.
+
+    Raises:
+        UsageError: it is so.
+    """
+    if weights_of(index) is not None and not RECIPES[request.recipe].weighs:
+        able = ", ".join(name for name, recipe in RECIPES.items() if recipe.weighs)
+        hint = f"Choose one of: {able}; or leave sample_weight out."
+        raise UsageError("this recipe takes no weights of pictures", where=request.recipe, hint=hint)
 
 
 def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) -> tuple[Dataset, About]:
@@ -272,7 +285,7 @@ def judge(
     valid = exact_rows(classifier, dataset, "valid", valid, keep=keep, progress=progress)
     classifier = calibrated(classifier, dataset, valid, clean)
     typical = train.start + sampled_rows(len(rows_of(train)), class_count=len(dataset.classes), seed=request.seed)
-    apart = one_of_each_group(clean, dataset.groups, seed=request.seed)
+    apart = thinned(one_of_each_group(clean, dataset.groups, seed=request.seed), dataset.weights, seed=request.seed)
     seen = valid[apart - dataset.valid.start]
     abstention = learn_abstention(
         train=see(rows=typical.tolist()),
@@ -294,7 +307,8 @@ def judge(
 def calibrated(classifier: Classifier, dataset: Dataset, valid: Features, clean: NDArray[np.int64]) -> Classifier:
     """The classifier with the temperature that suits it on rows of valid, whose features are float32 [n, D]."""
     logits = classifier.head.logits(valid[clean - dataset.valid.start])
-    return replace(classifier, temperature=fit_temperature(logits, dataset.labels[clean]))
+    weights = None if dataset.weights is None else dataset.weights[clean]
+    return replace(classifier, temperature=fit_temperature(logits, dataset.labels[clean], weights=weights))
 
 
 def say_left_out(count: int, *, progress: Progress) -> None:

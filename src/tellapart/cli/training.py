@@ -9,6 +9,7 @@ import typer
 
 from tellapart.cli.options import (
     Backbone,
+    Boxes,
     Budget,
     Classes,
     Data,
@@ -46,6 +47,7 @@ def train(
     path_column: PathColumn = None,
     label_column: LabelColumn = None,
     encoding: Encoding = None,
+    boxes: Boxes = None,
     group_by: GroupBy = None,
     folds: Folds = None,
     drop_leaks: DropLeaks = False,
@@ -78,7 +80,9 @@ def train(
         budget=budget,
         max_error=max_error,
         group_by=group_by,
-        reading=reading(classes, path_column, label_column, encoding),
+        reading=reading(
+            classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
+        ),
         folds=folds,
         drop_leaks=drop_leaks,
         force=force,
@@ -102,6 +106,7 @@ def audit(
     path_column: PathColumn = None,
     label_column: LabelColumn = None,
     encoding: Encoding = None,
+    boxes: Boxes = None,
     as_json: Json = False,
 ) -> None:
     """Look for what would make figures mislead.
@@ -116,7 +121,9 @@ def audit(
     """
     from tellapart.commands.audit import audit as run
 
-    read_as = reading(classes, path_column, label_column, encoding)
+    read_as = reading(
+        classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
+    )
     folder, document = run(
         data, out=out, backbone=backbone, seed=seed, reading=read_as, command=spoken(), progress=listener()
     )
@@ -138,6 +145,7 @@ def split(
     path_column: PathColumn = None,
     label_column: LabelColumn = None,
     encoding: Encoding = None,
+    boxes: Boxes = None,
     group_by: GroupBy = None,
     equal_only: Annotated[
         bool, typer.Option("--equal-only", help="Keep only equal files together; faster, no picture is looked at.")
@@ -163,7 +171,9 @@ def split(
         link=link,
         group_by=group_by,
         near=not equal_only,
-        reading=reading(classes, path_column, label_column, encoding),
+        reading=reading(
+            classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
+        ),
         progress=listener(),
     )
     print_split(counts, out)

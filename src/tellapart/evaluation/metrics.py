@@ -71,13 +71,12 @@ def evaluate(
     log_losses, brier_losses = losses(probabilities, labels)
     confusion = confusion_counts(labels, predicted, class_count=len(classes))
     support, hits = confusion.sum(axis=1), confusion.diagonal()
-    present = support > 0
-    recalls = hits[present].tolist(), support[present].tolist()
+    recalls = hits[support > 0].tolist(), support[support > 0].tolist()
     samples = {"log_losses": log_losses, "brier_losses": brier_losses, "confidence": confidence, "correct": correct}
     return {
         "n": len(labels),
         "accuracy": wilson(int(hits.sum()), len(labels), weight=weight).to_json(),
-        "balanced_accuracy": float((hits[present] / support[present]).mean()),
+        "balanced_accuracy": float(np.divide(*recalls).mean()),
         "baseline": always_the_commonest(confusion, classes, commonest=commonest, weight=weight),
         "log_loss": float(log_losses.mean()),
         "brier": float(brier_losses.mean()),

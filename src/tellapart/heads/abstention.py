@@ -169,6 +169,19 @@ def one_of_each_group(rows: NDArray[np.int64], groups: NDArray[np.int64], *, see
     return np.sort(shuffled[first])
 
 
+def thinned(rows: NDArray[np.int64], weights: NDArray[np.float64] | None, *, seed: int) -> NDArray[np.int64]:
+    """Of these rows those to promise by, each kept as often as its weight float64 [N] beside the largest of theirs.
+
+    What is left is drawn from pictures as the weights make them up, each counting once (rejection sampling, von
+    Neumann, 1951), so that the exact tests hold for those; the price is that they are fewer. Without weights it is all.
+    """
+    if weights is None or not len(rows):
+        return rows
+    kept = generator(seed, "thinned by weight").random(len(rows)) * weights[rows].max() < weights[rows]
+    left: NDArray[np.int64] = rows[kept]
+    return left
+
+
 def choose_threshold(
     confidence: NDArray[np.float64], *, correct: NDArray[np.bool_], max_error: float
 ) -> SelectiveGuarantee:

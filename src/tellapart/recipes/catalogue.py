@@ -34,6 +34,7 @@ class Recipe:
         check_request: called once the data is indexed and before any picture is looked at; raises UsageError where
             what was asked for cannot be done with it.
         on_kept_features: whether all that a request trains is a head on features that are kept, so that folds can test.
+        weighs: whether it has a use for weights of pictures.
     """
 
     train: Callable[[Dataset, Backbone, Request], Classifier]
@@ -43,6 +44,7 @@ class Recipe:
     plan: type | None = None
     check_request: Callable[[Index, Request], object] = lambda _index, _request: None
     on_kept_features: Callable[[Request], bool] = lambda _request: False
+    weighs: bool = False
 
 
 def find_recipe(name: str, *, plan: object = None) -> Recipe:
@@ -91,8 +93,8 @@ SCRATCH = Recipe(
 )
 RECIPES: Mapping[str, Recipe] = {
     "auto": Recipe(train=train_auto, keeps=True, on_kept_features=tries_features_alone),
-    "features": Recipe(train=train_features, on_kept_features=lambda _request: True),
-    "frozen": Recipe(train=train_frozen, check=load_cv2, plan=FrozenPlan),
+    "features": Recipe(train=train_features, weighs=True, on_kept_features=lambda _request: True),
+    "frozen": Recipe(train=train_frozen, check=load_cv2, plan=FrozenPlan, weighs=True),
     "finetune": Recipe(train=train_finetune, check=needs_torch, keeps=True, plan=FineTuningPlan),
     "scratch": SCRATCH,
     "scratch-augmented": replace(

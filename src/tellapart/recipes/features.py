@@ -39,7 +39,9 @@ def train_features(dataset: Dataset, base: Backbone, request: Request) -> Classi
         )
         return searched(found, dataset, base)
     search = head_search(dataset, base, request)
-    found = search(dataset.features, dataset.labels, train=dataset.train, valid=chosen_on(dataset))
+    found = search(
+        dataset.features, dataset.labels, train=dataset.train, valid=chosen_on(dataset), weights=dataset.weights
+    )
     return searched(found, dataset, base)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from tellapart.errors import UsageError
-from tellapart.recipes.request import FOLDS, Request
+from tellapart.recipes.request import FOLDS, Request, weights_of
 from tellapart.text import counted
 from tellapart.types import Index
 
@@ -32,7 +32,11 @@ def fold_count(index: Index, request: Request, *, kept: bool) -> int:
         if own_splits:
             hint = "Leave --folds out, or give the pictures without splits."
             raise UsageError("the data has splits of its own, and its own test", where=str(index.root), hint=hint)
+        if weights_of(index) is not None:
+            raise UsageError("folds take no weights of pictures", where="--folds", hint="Leave one of the two out.")
         return request.folds
+    if weights_of(index) is not None:
+        return 0
     small = len(index.pictures) * request.shares.get("test", 0) < 100 * FEWEST_TESTED
     wanted = request.folds is None and kept and small and "test" in request.shares and not own_splits
     return FOLDS if wanted else 0

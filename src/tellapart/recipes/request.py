@@ -40,6 +40,7 @@ class Dataset:
         groups: int64 [N], equal for pictures that belong together.
         leaked: the paths of pictures whose like is in a split before theirs.
         folds: int64 [N], the fold from 0 up in which each picture is held out and tested; None where a split tests.
+        weights: float64 [N], how much each picture counts; None where all count the same.
     """
 
     index: Index
@@ -50,6 +51,7 @@ class Dataset:
     groups: NDArray[np.int64]
     leaked: frozenset[str] = frozenset()
     folds: NDArray[np.int64] | None = None
+    weights: NDArray[np.float64] | None = None
 
     @classmethod
     def of(cls, index: Index, features: Features, *, valid_is_given: bool, leaked: Collection[str] = ()) -> Self:
@@ -65,6 +67,7 @@ class Dataset:
             groups=group_numbers(index.pictures),
             leaked=frozenset(leaked),
             folds=fold_numbers(index),
+            weights=weights_of(index),
         )
 
     @property
@@ -100,6 +103,12 @@ def fold_numbers(index: Index) -> NDArray[np.int64] | None:
     """The fold from 0 up of each picture, int64 [N]; None where a split tests."""
     folds = [picture.fold for picture in index.pictures if picture.fold is not None]
     return np.array(folds, np.int64) - 1 if folds else None
+
+
+def weights_of(index: Index) -> NDArray[np.float64] | None:
+    """How much each picture counts, float64 [N]; None where all count the same."""
+    weights = np.array([picture.weight for picture in index.pictures])
+    return weights if len(np.unique(weights)) > 1 else None
 
 
 class Options(TypedDict, total=False):
