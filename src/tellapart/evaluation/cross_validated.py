@@ -29,7 +29,7 @@ from tellapart.evaluation.intervals import CONFIDENCE
 
 LUCK = 0.45
 MOST_UNLIKE = 4.0  # q / (p (1 - p)) of heads that have nothing in common is 2, of weak ones it can be more
-PRIOR_ERRORS = 2.0  # that the widest design effect there may be counts as: few errors cannot show that groups err apart
+PRIOR_ERRORS = 4.0  # that the widest design effect there may be counts as: few errors cannot show that groups err apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
