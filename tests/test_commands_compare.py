@@ -141,7 +141,7 @@ def test_read_answers__any_text_is_read_or_refused(tmp_path_factory, text):
 
 
 def test_compare__two_real_runs_in_words_and_as_json(trained, tmp_path, tellapart):
-    train(trained.data, out=tmp_path / "second", size=64)
+    train(trained.data, out=tmp_path / "second", size=64, folds=0)
     outcome = tellapart("compare", trained.run, tmp_path / "second")
     assert outcome.code == 0, outcome.err
     assert "exact McNemar p = " in outcome.out
@@ -149,7 +149,7 @@ def test_compare__two_real_runs_in_words_and_as_json(trained, tmp_path, tellapar
     document = tellapart("compare", trained.run, tmp_path / "second", "--json").json
     assert document["n"] + document["left_out"]["a"] == trained.metrics["counts"]["test"]
     assert document["n"] > document["left_out"]["a"]
-    train(trained.data, out=tmp_path / "third", size=64, seed=1)
+    train(trained.data, out=tmp_path / "third", size=64, seed=1, folds=0)
     refused = tellapart("compare", trained.run, tmp_path / "third")
     assert (refused.code, refused.out) == (3, "")
     assert "of them the same" in refused.complaint

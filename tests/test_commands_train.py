@@ -159,7 +159,7 @@ def test_train__the_users_files_are_only_read(tmp_path):
 
 def test_train__the_same_command_gives_the_same_bytes_cold_and_warm(trained, tmp_path, fresh_cache, tellapart):
     for name in ("cold", "warm"):
-        assert tellapart("train", trained.data, "-o", tmp_path / name).code == 0
+        assert tellapart("train", trained.data, "-o", tmp_path / name, "--folds", 0).code == 0
         for file in ("model.tellapart", "predictions.csv", "split.csv", "ledger.csv"):
             assert (tmp_path / name / file).read_bytes() == (trained.run / file).read_bytes(), (name, file)
     fresh = [json.loads((tmp_path / name / "metrics.json").read_text())["timing"]["fresh"] for name in ("cold", "warm")]
@@ -168,7 +168,7 @@ def test_train__the_same_command_gives_the_same_bytes_cold_and_warm(trained, tmp
 
 
 def test_train__another_seed_is_another_split_of_the_same_sizes(trained, tmp_path):
-    _, metrics = train(trained.data, out=tmp_path / "run", seed=1)
+    _, metrics = train(trained.data, out=tmp_path / "run", seed=1, folds=0)
     assert (tmp_path / "run" / "split.csv").read_bytes() != (trained.run / "split.csv").read_bytes()
     assert metrics["counts"] == trained.metrics["counts"]
 
@@ -205,7 +205,7 @@ def test_train__a_manifest_with_groups_keeps_them_whole(tmp_path):
     folder, metrics = train(tmp_path / "list.csv", out=tmp_path / "run", size=64)
     homes = {}
     for row in table(folder / "split.csv"):
-        assert homes.setdefault(row["group"], row["split"]) == row["split"]
+        assert homes.setdefault(row["group"], row["fold"]) == row["fold"]
     assert metrics["data"] == {"name": "list", "layout": "manifest"}
 
 
@@ -273,7 +273,7 @@ def test_train__copies_of_a_picture_stay_on_one_side(tmp_path):
     train(data, out=tmp_path / "run", size=64)
     sides = {}
     for row in table(tmp_path / "run" / "split.csv"):
-        sides.setdefault((data / row["path"]).read_bytes(), set()).add(row["split"])
+        sides.setdefault((data / row["path"]).read_bytes(), set()).add(row["fold"])
     assert len(sides) == 24
     assert all(len(splits) == 1 for splits in sides.values())
 

@@ -93,7 +93,8 @@ def test_train__folds_for_what_they_cannot_test_are_one_line(photos, tmp_path):
 
 
 def test_fit__by_folds_trains_on_everything(photos):
-    fitted = ImageClassifier(folds=3).fit(photos)
+    with pytest.warns(UserWarning, match="2 pictures cannot be read"):
+        fitted = ImageClassifier(folds=3).fit(photos)
     guarantee = fitted.classifier_.abstention.guarantee
     assert (guarantee.by_folds, guarantee.pictures) == (True, 49)
     assert "accuracy by folds" in fitted._repr_html_()

@@ -67,7 +67,7 @@ def given(tmp_path_factory):
 
 
 def test_train__edited_copies_stay_on_one_side(edited, tmp_path):
-    folder, metrics = train(edited, out=tmp_path / "run", size=64)
+    folder, metrics = train(edited, out=tmp_path / "run", size=64, folds=0)
     sides = {}
     for row in table(folder / "split.csv"):
         sides.setdefault((row["label"], row["path"].split("/")[1][:2]), set()).add((row["split"], row["group"]))
@@ -129,7 +129,7 @@ def test_train__group_by_keeps_what_a_path_tells_together(tmp_path):
             save(data / label / f"film{number // 4}" / f"{number:02d}.jpg", pixels_of(number, kind))
     homes = {}
     for name, pattern in (("folder", "parent"), ("expression", r"(ape|bee)/film(\d)")):
-        folder, metrics = train(data, out=tmp_path / name, size=64, group_by=pattern)
+        folder, metrics = train(data, out=tmp_path / name, size=64, group_by=pattern, folds=0)
         rows = table(folder / "split.csv")
         homes[name] = {row["group"] for row in rows}
         assert homes[name] == {
@@ -153,7 +153,7 @@ def test_train__pictures_that_are_all_alike_are_parted_with_a_word(tmp_path):
             pixels = pixels_of(0, kind).astype(float) * (0.7 + 0.05 * number)
             save(data / label / f"{number}.jpg", pixels.astype(np.uint8))
     listener = Noting()
-    folder, metrics = train(data, out=tmp_path / "run", size=64, progress=listener)
+    folder, metrics = train(data, out=tmp_path / "run", size=64, folds=0, progress=listener)
     assert metrics["together"]["parted"] is True
     assert any(note.startswith("Too many pictures are nearly alike") for note in listener.notes)
     tested = [row["path"] for row in table(folder / "split.csv") if row["split"] == "test"]
