@@ -64,6 +64,7 @@ def _environment() -> Environment:
         span=wording.span,
         plain=wording.plain,
         value=labels.shown,
+        reason=labels.reason,
         address=lambda shot: data_address(shot.content, shot.kind),
         heat_address=lambda shot: data_address(shot.heat, "image/png"),
     )
