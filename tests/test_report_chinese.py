@@ -10,6 +10,7 @@ from tellapart.audit.finding import Item, found, not_applicable, passed
 from tellapart.report import audit_page, labels
 from tellapart.report.evidence import Answer, Evidence, SuspectCard
 from tellapart.report.language import Words
+from tellapart.report.reason_words import reason
 from tellapart.runs import analysis
 
 CLASSES = ("甲", "乙", "丙")
@@ -105,17 +106,14 @@ def test_english_left__finds_a_word():
         "none of them is where it was; --data names another place",
     ],
 )
-def test_reason__is_said_in_chinese(why):
-    text = labels.reason(why)
-    assert f'<span lang="en">{why}</span>' in text
-    chinese = text.split('lang="zh">')[1].removesuffix("</span>")
-    assert re.search("[一-鿿]", chinese)
-    assert not re.search("[A-Za-z]", chinese.replace("--data", ""))
+def test_reason__what_a_page_lacks_is_said_in_chinese(why):
+    words = reason(why)
+    assert words.en == why
+    assert re.search("[一-鿿]", words.zh)
+    assert not re.search("[A-Za-z]", words.zh.replace("--data", ""))
 
 
-def test_reason__what_is_not_known_stays_as_it_is_and_is_never_markup():
-    assert labels.reason("the data <moved>") == "the data <moved>"
-    moved = "the data is no longer where it was (x: <b>); --data names another place"
-    assert "<b>" not in labels.reason(moved)
-    document = metrics_document(CLASSES)
-    assert "训练的是网络本身" in render(document, Evidence(analysis={"note": analysis.NO_HEAD}))
+def test_render__says_in_chinese_why_there_is_no_learning_curve():
+    page = render(metrics_document(CLASSES), Evidence(analysis={"note": analysis.NO_HEAD}, without="/数据 <b> moved"))
+    assert "训练的是网络本身" in page
+    assert "<bdi>/数据 &lt;b&gt; moved</bdi>" in page

@@ -199,28 +199,6 @@ VALUES: Mapping[str, Words] = {
     "nearest": Words("the border repeated", "重复边缘"),
 }
 INSIDE = re.compile(r"(.+), in (.+)")  # a layout, and the one folder of the data that all of it lies in
-# Why a page lacks something, as a run says it: the clause in English, and in Chinese with what the clause names.
-REASONS = (
-    (
-        "the net itself was trained, and would have to be trained again for every point",
-        "训练的是网络本身，每个点都得重新训练",
-    ),
-    ("some of its pictures can no longer be read", "有些图片已无法读取"),
-    (
-        r"([\d,]+) of the ([\d,]+) pictures? of train and valid cannot be found any more",
-        r"训练集和验证集的 \2 张图片中有 \1 张已找不到",
-    ),
-    ("the run does not say where its data was; --data names it", "这次运行没有记录数据的位置，可用 --data 指定"),
-    (
-        r"there is far more than its data where it says that was \((.*)\); --data names the place",
-        r"记录的位置（\1）里远不止它的数据，可用 --data 指定位置",
-    ),
-    (
-        r"the data is no longer where it was \((?:.*): (.*)\); --data names another place",
-        r"数据已不在原处（\1），可用 --data 指定新位置",
-    ),
-    ("none of them is where it was; --data names another place", "图片都已不在原处，可用 --data 指定新位置"),
-)
 FOLDS = re.compile(r"(\d+)-fold cross-validation")
 
 
@@ -284,14 +262,6 @@ def _named_text(value: str) -> Words:
     if folds := FOLDS.fullmatch(value):
         return Words(value, f"{folds[1]} 折交叉验证")
     return Words(plain(value), plain(value))
-
-
-def reason(clause: str) -> Label:
-    """Why a page lacks something, in both languages; a clause that is not known here stays as it is."""
-    for english, chinese in REASONS:
-        if found := re.fullmatch(english, clause):
-            return either(clause, found.expand(chinese))
-    return plain(clause)
 
 
 def out_of(value: object, alternatives: object) -> Words:
