@@ -37,10 +37,12 @@ PAGE: Final[Mapping[str, Words]] = {
     "unsure": Words("the model says it is unsure", "模型表示没有把握"),
     "no_pictures": Words("The pictures are not shown: {why}.", "未显示图片：{why}。"),
     "lead": Words(
-        "A classifier for {classes} {classes:class|classes}, trained on {pictures} {pictures:picture|pictures}; "
+        "A classifier for {classes} {classes:class|classes}, trained on {pictures} {pictures:picture|pictures}.",
+        "{classes} 个类别的分类器，用 {pictures} 张图片训练。",
+    ),
+    "lead_splits": Words(
         "{valid} others (valid) were kept back to choose and calibrate by, {test} more (test) to tell how good it is.",
-        "{classes} 个类别的分类器，用 {pictures} 张图片训练；另有 {valid} 张（验证集）留作选择和校准，"
-        "{test} 张（测试集）用来检验它有多准。",
+        "另有 {valid} 张（验证集）留作选择和校准，{test} 张（测试集）用来检验它有多准。",
     ),
     "made_with": Words(
         "Recipe {recipe} on the base {base}, which sees {size} pixels.",
