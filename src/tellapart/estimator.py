@@ -25,6 +25,7 @@ from tellapart.bundle.container import write_container
 from tellapart.card import classifier_card
 from tellapart.classifier import Classifier
 from tellapart.commands.train import base_of
+from tellapart.data.reading import Reading
 from tellapart.data.sample_labels import LABEL_KINDS, data_path, labelled, labels_like
 from tellapart.data.samples import Samples, index_of_samples
 from tellapart.data.scan import scan
@@ -263,7 +264,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
                 what = f"{counted(len(values), 'label')} for {counted(len(told), 'picture')}"
                 raise DataError(what, where="y", hint=hint)
             return float(np.average(self.classes_[told.argmax(axis=1)] == values, weights=sample_weight))
-        index = part_to_score(scan(data_path(X)))
+        index = part_to_score(scan(data_path(X), reading=Reading(scoring=True)))
         answers = self._answer_about(index).probabilities.argmax(axis=1)
         names = np.array(classifier.classes)[answers]
         return float(np.average(names == [picture.label for picture in index.pictures], weights=sample_weight))
