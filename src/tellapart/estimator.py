@@ -78,6 +78,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     Attributes:
         classes_: K labels, sorted.
         classifier_: what was trained: base, head, temperature, abstention, what was selected, and the history.
+        history_: the history as columns, a list for each name, one value for each epoch or setting that was tried; {}
+            where a model file was loaded. pandas.DataFrame(history_) and plots take it as it is.
     """
 
     def __init__(
@@ -141,6 +143,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             learned = learn(index, base, replace(request, work=work))
         warn_of_skipped(learned.about.ledger)
         self.classes_, self.classifier_ = classes, learned.classifier
+        self.history_ = as_columns(learned.classifier.history)
         self._fitted_by = {"recipe": self.recipe, "seed": self.seed}
         self._valid: dict[str, Any] | None = {
             name: learned.answered["valid"].figures[name] for name in ("accuracy", "n")
@@ -298,10 +301,17 @@ def load(path: str | Path) -> ImageClassifier:
     if made_by not in RECIPES or RECIPES[made_by].has_base:  # a net from nothing has a name, but is no base
         estimator.set_params(backbone=base.name)
     estimator.classes_, estimator.classifier_ = typed_classes(bundle), bundle.classifier
+    estimator.history_ = {}
     # This function is its other constructor.
     estimator._bundle, estimator._engine, estimator._valid = bundle, engine, None  # noqa: SLF001
     estimator._fitted_by = {"recipe": made_by, "seed": estimator.seed}  # noqa: SLF001
     return estimator
+
+
+def as_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Rows as columns, in the order in which their names come; None where a row lacks one."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}
 
 
 def typed_classes(bundle: Bundle) -> NDArray[Any]:
