@@ -8,9 +8,8 @@ Legend: N pictures, D features, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -95,48 +94,23 @@ def search_head(
     plan = None if valid is None else _by_valid(features, labels, valid, present=present, weights=weights)
     plan = plan or _by_folds(known[: len(known) // copies], copies=copies, groups=groups, seed=seed)
     choices = _choices(depths, judged=plan.scorer is not None)
-    share = _of(weights, train)
-    paths = {
-        depth: partial(_path, features[train], columns, known, scorer=plan.scorer, weights=share)
-        for depth, columns in choices.items()
-    }
-    found, history = _tried(paths, pictures=len(known), progress=progress)
+    found: dict[str, PathPoint] = {}  # the best of each choice
+    history: list[dict[str, Any]] = []
+    progress.start("Searching a head", total=len(choices) * (WEAKEST + 1), unit="settings")
+    with one_thread_if_small(len(known)):
+        for depth, columns in choices.items():
+            space, scorer = training_space(features[train, columns]), plan.scorer(columns) if plan.scorer else None
+            for point in regularization_path(space, known, scorer=scorer, weights=_of(weights, train)):
+                history.append(_row(depth, point))
+                found[depth] = min(found.get(depth, point), point, key=lambda one: one.loss)
+                progress.advance()
+    progress.finish()
     depth = min(found, key=lambda name: found[name].loss)
     return HeadSearch(
         head=_head(found[depth], known, present=present, class_count=class_count, start=choices[depth].start),
         selected=_selected(depth, found[depth], history, plan=plan),
         history=tuple(history),
     )
-
-
-def _path(
-    features: Features,
-    columns: slice,
-    known: Labels,
-    *,
-    scorer: Callable[[slice], HeldOutScorer] | None,
-    weights: NDArray[np.float64] | None,
-) -> Iterator[PathPoint]:
-    """The path of one choice of columns."""
-    space = training_space(features[:, columns])
-    return regularization_path(space, known, scorer=scorer(columns) if scorer else None, weights=weights)
-
-
-def _tried(
-    paths: Mapping[str, Callable[[], Iterator[PathPoint]]], *, pictures: int, progress: Progress
-) -> tuple[dict[str, PathPoint], list[dict[str, Any]]]:
-    """The best point of each choice, and a row for each point."""
-    found: dict[str, PathPoint] = {}
-    history: list[dict[str, Any]] = []
-    progress.start("Searching a head", total=len(paths) * (WEAKEST + 1), unit="settings")
-    with one_thread_if_small(pictures):
-        for depth, path in paths.items():
-            for point in path():
-                history.append(_row(depth, point))
-                found[depth] = min(found.get(depth, point), point, key=lambda one: one.loss)
-                progress.advance()
-    progress.finish()
-    return found, history
 
 
 def _of(weights: NDArray[np.float64] | None, rows: slice) -> NDArray[np.float64] | None:
