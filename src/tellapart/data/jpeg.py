@@ -60,7 +60,7 @@ def read_jpeg_header(content: bytes) -> JpegHeader:
     for marker, body, gap in _segments(content):
         rubbish += gap
         if marker == _APP1:
-            if body[: len(_EXIF)] == _EXIF:
+            if bytes(body[: len(_EXIF)]) == _EXIF:
                 exif.append(bytes(body[len(_EXIF) :]))
         elif marker in _FRAMES:
             frame, coding = body, marker
