@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.engine import thread_count
+from tellapart.data.boxes import Boxed
 from tellapart.data.decode import decode
 from tellapart.data.pillow import open_picture
 from tellapart.data.prefetch import look_ahead
@@ -102,10 +103,10 @@ def measure_small(pixels: NDArray[np.uint8]) -> list[Measures]:
 def _look(index: Index, picture: Picture) -> Look:
     try:
         content = picture_content(index, picture)
-        if not isinstance(content, bytes):
+        if isinstance(content, np.ndarray):
             return None, measure(squash(content, size=SIDE))
         pixels = squash(decode(content, at_least=SIDE).pixels, size=SIDE)
-        return _properties(content), measure(pixels)
+        return _properties(content.content if isinstance(content, Boxed) else content), measure(pixels)
     except PictureError:
         return None, None
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from tellapart.data.duration import check_duration
-from tellapart.data.iso_media import boxes, item_content, read_items
+from tellapart.data.media_boxes import boxes, item_content, read_items
 from tellapart.data.memory import bytes_to_decode, check_memory
 from tellapart.errors import PictureError
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tellapart.data.duration import check_duration, seconds_to_decode
 from tellapart.data.formats import HEIF_MISSING
-from tellapart.data.iso_media import read_items
+from tellapart.data.media_boxes import read_items
 from tellapart.data.memory import bytes_to_decode, memory_for
 from tellapart.errors import PictureError
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from tellapart.data.iso_media import boxes
+from tellapart.data.media_boxes import boxes
 from tellapart.data.memory import bytes_to_decode, check_memory
 from tellapart.errors import PictureError
 
