@@ -12,12 +12,18 @@ from tellapart.errors import PictureError
 _SUBFILE, _BITS, _PHOTOMETRIC, _LARGEST, _PLANES, _KIND, _DNG = 254, 258, 262, 281, 284, 339, 50706  # tags
 _REDUCED: Final = 1  # a bit of _SUBFILE: a small version of another picture in the file
 _SIGNED: Final = 2
+_YCBCR: Final = 6
 UNKNOWN: Final = "a kind of TIFF that cannot be read here; save it with 8 or 16 bit"
 
 
 def bits_of(image: Image.Image) -> int:
     """Bits of one value as the file says; 0 for anything but a TIFF."""
     return max(_numbers(image, _BITS), default=0)
+
+
+def kind_of(image: Image.Image) -> str:
+    """The format of an opened picture, with what makes a difference for the memory that it takes."""
+    return "TIFF, YCbCr" if _numbers(image, _PHOTOMETRIC) == (_YCBCR,) else image.format or ""
 
 
 def check_tiff(image: Image.Image) -> None:
