@@ -169,6 +169,9 @@ def icons():
     return {
         "ico with a large png": lambda: ico(big),
         "ico with a png of colour": lambda: ico(colour),
+        "ico with a png of two headers": lambda: ico(
+            png(8, 8, before=[chunk(b"IHDR", struct.pack(">IIBBBBB", 24000, 24000, 1, 0, 0, 0, 0))])
+        ),
         "ico with a large bitmap": lambda: ico(dib + bytes(1 << 16)),
         "ico with a bitmap in runs": lambda: ico(rle + bytes(1 << 22)),
         "ico with profiles": lambda: ico(png(8, 8, before=[chunk(b"iCCP", b"a\0\0" + zeros(1 << 20))] * 8000)),
