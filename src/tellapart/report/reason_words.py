@@ -89,6 +89,7 @@ CLAUSES: Final = tuple(
         (r"PPM whose size is not where it belongs", "PPM 的尺寸不在应有的位置"),
         (r"a picture that is made of the same parts again and again", "反复由相同部分组成的图片"),
         (r"a picture whose parts are larger than its file", "各部分大于文件的图片"),
+        (r"a picture with more than ([\d,]+) MB beside its pixels", "像素之外的数据超过 {0} MB 的图片"),
         (r"a picture of more than ([\d,]+) parts", "超过 {0} 个部分的图片"),
         (r"a picture with a part of the kind (.+), which is not read here", "含有此处不读取的部分（{0}）的图片"),
         (r"more than ([\d,]+) boxes in a picture", "图片中的数据块超过 {0} 个"),
