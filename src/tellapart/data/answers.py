@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tellapart.data.tables import Row, Table
+from tellapart.data.tables import Row, Table, check_lengths
 from tellapart.errors import DataError
+from tellapart.text import shortened
 
 _BOXES: Final = (
     "{} gives boxes or shapes, which are not used yet: each picture counts as a whole, by the label of its boxes."
@@ -53,16 +54,21 @@ def table_of(answers: Iterable[Answer], path: Path, *, layout: str, boxes: bool,
         if len(labels) > 1:
             torn.append((answer, labels))
         elif not labels:
-            unlabelled.append(answer.path)
+            unlabelled.append(_row(answer, "", path).path)
         else:
-            row = Row(number=answer.number, path=answer.path, label=labels[0], split=answer.split, group="")
-            rows.append(row)
+            rows.append(_row(answer, labels[0], path))
     if torn:
         first, labels = torn[0]
         count = f"{len(torn):,} pictures have" if len(torn) > 1 else "1 picture has"
-        what = f"{count} several labels, the first {first.path}: {labels[0]!r} and {labels[1]!r}"
+        one, other = map(shortened, labels[:2])
+        what = f"{count} several labels, the first {shortened(first.path)}: {one!r} and {other!r}"
         raise DataError(what, where=path, hint=how)
     if not rows:
         raise DataError("no picture has a label", where=path, hint="Label some, and export them again.")
     notes = (_BOXES.format(path.name),) if boxes else ()
     return Table(rows=rows, layout=layout, notes=notes, unlabelled=tuple(unlabelled), foreign=True, sure=False)
+
+
+def _row(answer: Answer, label: str, path: Path) -> Row:
+    row = Row(number=answer.number, path=answer.path, label=label, split=answer.split, group="")
+    return check_lengths(row, path)

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from tellapart.data.answers import Answer, table_of
+from tellapart.data.columns import listed
 from tellapart.data.reading import Reading
 from tellapart.data.tables import Table, text_of
 from tellapart.errors import DataError, UsageError
+from tellapart.text import shortened
 
 _EXPORT: Final = "Export it again."
 _HOW: Final = "A picture has one label here: keep the annotations of one category, or make a picture of each object."
@@ -37,7 +39,9 @@ def rows_of_coco(document: Mapping[str, Any], path: Path, *, reading: Reading) -
         for what, key, known in (("image", image, places), ("category", category, names)):
             if _key(key) not in known:
                 raise DataError(
-                    f"annotation {number:,} is of {what} {key!r}, which is not listed", where=path, hint=_EXPORT
+                    f"annotation {number:,} is of {what} {shortened(repr(key))}, which is not listed",
+                    where=path,
+                    hint=_EXPORT,
                 )
         labels[_key(image)].append(names[_key(category)])
         boxes = boxes or any(annotation.get(field) for field in ("bbox", "segmentation", "keypoints"))
@@ -64,7 +68,7 @@ def _by_id(objects: _Objects, field: str | None, *, default: str, where: Path) -
     """What stands in a field, by the object's id."""
     name = field or default
     if objects and not any(name in each for each in objects):
-        found = ", ".join(map(str, list(objects[0])[:8]))
+        found = listed(objects[0], most=8)
         if field is None:
             raise DataError(f"no field {name!r} in any of them, as COCO has", where=where, hint=f"Found: {found}.")
         raise UsageError(f"no field {name!r}", where=where, hint=f"There are: {found}.")

@@ -14,11 +14,13 @@ from xml.parsers import expat
 
 from tellapart import files
 from tellapart.data.answers import Answer, table_of
+from tellapart.data.columns import listed
+from tellapart.data.limits import LARGEST_DOCUMENT
 from tellapart.data.reading import Reading
 from tellapart.data.tables import Table, unreadable
 from tellapart.errors import DataError, UsageError
+from tellapart.text import shortened
 
-LARGEST: Final = 512 << 20  # bytes
 _DEEPEST: Final = 64
 _SHAPES: Final = frozenset(("box", "polygon", "polyline", "points", "ellipse", "cuboid", "mask", "skeleton"))
 _HOW: Final = "A picture has one label here: keep one tag, or say which attribute is the label with --label-column."
@@ -52,7 +54,9 @@ class _Reader:
         if len(self.open) > _DEEPEST:
             raise ValueError("nested too deeply")
         if len(self.open) == 1 and name != "annotations":
-            raise DataError(f"no annotations of CVAT, it starts with <{name}>", where=self.where, hint=_EXPORT)
+            raise DataError(
+                f"no annotations of CVAT, it starts with <{shortened(name)}>", where=self.where, hint=_EXPORT
+            )
         if name == "track":
             raise DataError("annotations of a video, which has no pictures of its own", where=self.where, hint=_EXPORT)
         if name == "image":
@@ -97,7 +101,7 @@ def read_cvat(path: Path, *, reading: Reading) -> Table:
     tags = any(image.tags if wanted is None else wanted in image.of_tags for image in images)
     if wanted is not None and not tags and not any(wanted in image.of_shapes for image in images):
         known = sorted({name for image in images for name in (*image.of_tags, *image.of_shapes)})
-        hint = f"--label-column takes one of: {', '.join(known) or 'none'}."
+        hint = f"--label-column takes one of: {listed(known)}."
         raise UsageError(f"no attribute {wanted!r}", where=path, hint=hint)
     answers = [
         Answer(number=number, path=image.path, labels=_labels(image, wanted, tags=tags), split=image.split)
@@ -119,7 +123,7 @@ def _images(path: Path) -> list[_Image]:
     parser.CharacterDataHandler = reader.characters
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = reader.refuse
     try:
-        parser.Parse(files.read_bounded(path, limit=LARGEST), True)
+        parser.Parse(files.read_bounded(path, limit=LARGEST_DOCUMENT), True)
     except (OSError, ValueError, expat.ExpatError) as error:
         raise unreadable(path, error) from error
     return reader.images

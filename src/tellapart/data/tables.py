@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import csv
-import os
+import io
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final, TextIO
+from typing import Any, Final, TextIO
 
 from tellapart.data.columns import Places, find_columns
 from tellapart.data.encodings import encoding_of, first_line_not_in, not_in
 from tellapart.data.labels import label_of
+from tellapart.data.limits import LARGEST_TABLE, LONGEST_NAME, LONGEST_PATH, LONGEST_ROW, MOST_COLUMNS
 from tellapart.data.reading import Reading
 from tellapart.errors import DataError
+from tellapart.files import open_regular
+from tellapart.text import shortened
 
 TEXT_ENDINGS: Final = (".csv", ".tsv", ".tab", ".txt")
-PARQUET_ENDINGS: Final = (".parquet", ".pq")
 _SEPARATORS: Final = ",;\t|"
 _SEPARATOR_LINE: Final = re.compile(r"\ufeff?\"?sep=(.)\"?[;,\t]*\r?\n?", re.IGNORECASE)
-_LONGEST_HEADER: Final = 1 << 20  # characters
-_PARQUET_MARK: Final = b"PAR1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,24 +76,51 @@ def read_delimited(path: Path, *, reading: Reading) -> Table:
     """
     encoding = "utf-8"
     try:
-        with path.open("rb") as start:
-            encoding = reading.encoding or encoding_of(start.read(64), where=path)
-        with path.open(encoding=encoding, newline="") as file:
-            records = csv.reader(file, delimiter=_separator(file), strict=True)
+        with open_regular(path) as file:
+            encoding = reading.encoding or encoding_of(file.read(64), where=path)
+            if file.seek(0, io.SEEK_END) > LARGEST_TABLE:
+                raise ValueError(f"larger than {LARGEST_TABLE:,} bytes")  # noqa: TRY301  said below with the path
+            file.seek(0)
+            text = io.TextIOWrapper(io.BufferedReader(file), encoding, newline="")
+            records = _records(text, separator=_separator(text))
             header = next((record for record in records if any(map(str.strip, record))), [])
+            if len(header) > MOST_COLUMNS:
+                raise ValueError(f"{len(header):,} columns, more than {MOST_COLUMNS:,}")  # noqa: TRY301
             places = find_columns([name.lstrip("\ufeff") for name in header], reading=reading, where=path)
             return Table(rows=list(_rows(records, places, path, width=len(header))), sure=places.sure)
     except UnicodeError as error:
         raise not_in(encoding, where=path, line=first_line_not_in(path, encoding)) from error
-    except (OSError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise unreadable(path, error) from error
+
+
+def _records(file: TextIO, *, separator: str) -> Iterator[list[str]]:
+    """The rows of a CSV file, none of them endless, however many lines each takes.
+
+    Raises:
+        ValueError: one is.
+    """
+    room = LONGEST_ROW
+
+    def lines() -> Iterator[str]:
+        nonlocal room
+        while line := file.readline(LONGEST_ROW + 1):
+            room -= len(line)
+            if room < 0:
+                raise ValueError(f"row {number:,} has more than {LONGEST_ROW:,} characters")
+            yield line
+
+    number = 1
+    for record in csv.reader(lines(), delimiter=separator, strict=True):
+        yield record
+        number, room = number + 1, LONGEST_ROW
 
 
 def _separator(file: TextIO) -> str:
     """What parts the columns; the file is then where its header starts."""
-    first = file.readline(_LONGEST_HEADER)
+    first = file.readline(LONGEST_ROW)
     while first and not first.strip():
-        first = file.readline(_LONGEST_HEADER)
+        first = file.readline(LONGEST_ROW)
     if (said := _SEPARATOR_LINE.fullmatch(first)) is not None:
         return said[1]
     file.seek(0)
@@ -107,7 +134,7 @@ def _rows(records: Iterable[Sequence[str]], places: Places, path: Path, *, width
     Raises:
         DataError: one has more, so that it cannot be told which is which.
     """
-    wanted = _wanted(places)
+    wanted = wanted_columns(places)
     for number, record in enumerate(records, start=2):
         if record and any(field.strip() for field in record):  # an empty line is no row
             if any(field.strip() for field in record[width:]):
@@ -117,7 +144,8 @@ def _rows(records: Iterable[Sequence[str]], places: Places, path: Path, *, width
             yield row_of(number, fields, path)
 
 
-def _wanted(places: Places) -> dict[str, int]:
+def wanted_columns(places: Places) -> dict[str, int]:
+    """Where what a row is made of stands, by the name that it has in `Row`."""
     every = {"path": places.path, "label": places.label, "split": places.split, "group": places.group}
     return {name: place for name, place in every.items() if place is not None}
 
@@ -130,8 +158,10 @@ def rows_of_records(records: Sequence[Mapping[str, Any]], path: Path, *, reading
         DataError: which column is which cannot be told, or a picture has several labels.
     """
     header = list(dict.fromkeys(name for record in records for name in record))
+    if len(header) > MOST_COLUMNS:
+        raise unreadable(path, ValueError(f"{len(header):,} fields, more than {MOST_COLUMNS:,}"))
     places = find_columns(header, reading=reading, where=path)
-    columns = {name: header[place] for name, place in _wanted(places).items()}
+    columns = {name: header[place] for name, place in wanted_columns(places).items()}
     rows = [
         row_of(number, {name: record.get(column) for name, column in columns.items()}, path)
         for number, record in enumerate(records, start=1)
@@ -139,63 +169,30 @@ def rows_of_records(records: Sequence[Mapping[str, Any]], path: Path, *, reading
     return Table(rows=rows, sure=places.sure)
 
 
-def read_parquet(path: Path, *, reading: Reading) -> Table:
-    """Read a Parquet file, batch by batch, so that columns of no interest never lie in memory together.
-
-    Raises:
-        UsageError: a column that the user names is not there.
-        DataError: it cannot be read, or which column is which cannot be told.
-    """
-    from arro3.io import read_parquet as open_parquet
-
-    from tellapart.errors import UsageError
-
-    try:
-        with path.open("rb") as file:
-            _check_whole(file)
-            batches = open_parquet(file)
-            places = find_columns(batches.schema.names, reading=reading, where=path)
-            return Table(rows=list(_batch_rows(batches, _wanted(places), path)), sure=places.sure)
-    except (DataError, UsageError, KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # the reader is native code, and where it panics that is no Exception
-        raise unreadable(path, error) from error
-
-
-def _check_whole(file: BinaryIO) -> None:
-    """Stop at a file that was cut off, at which the reader would panic, loudly.
-
-    Source: the Parquet format. It ends with the length of its footer (32 bits, little-endian) and PAR1, as it begins.
-
-    Raises:
-        ValueError: it does not begin and end as a Parquet file does.
-    """
-    start, size = file.read(4), file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - 8))
-    end = file.read(8)
-    if start != _PARQUET_MARK or end[4:] != _PARQUET_MARK or int.from_bytes(end[:4], "little") > size - 12:
-        raise ValueError("it does not begin and end like a Parquet file")
-    file.seek(0)
-
-
-def _batch_rows(batches: Iterable[Any], wanted: Mapping[str, int], path: Path) -> Iterator[Row]:
-    number = 2
-    for batch in batches:
-        columns = {name: batch.column(place).to_pylist() for name, place in wanted.items()}
-        for values in zip(*columns.values(), strict=True):
-            yield row_of(number, dict(zip(columns, values, strict=True)), path)
-            number += 1
-
-
 def row_of(number: int, fields: Mapping[str, Any], path: Path) -> Row:
     """A row of values as a file has them.
 
     Raises:
-        DataError: there are several labels.
+        DataError: there are several labels, or one of the values is longer than any can be meant.
     """
     split, group = (text_of(fields.get(name)).strip() for name in ("split", "group"))
     label = unicodedata.normalize("NFC", label_of(fields.get("label"), row=number, where=path).strip())
-    return Row(number=number, path=text_of(fields.get("path")), label=label, split=split, group=group)
+    row = Row(number=number, path=text_of(fields.get("path")), label=label, split=split, group=group)
+    return check_lengths(row, path)
+
+
+def check_lengths(row: Row, table: Path) -> Row:
+    """The row, if none of its values is longer than any can be meant.
+
+    Raises:
+        DataError: one is.
+    """
+    if len(row.path) <= LONGEST_PATH and max(map(len, (row.label, row.split, row.group))) <= LONGEST_NAME:
+        return row
+    limits = {"path": LONGEST_PATH, "label": LONGEST_NAME, "split": LONGEST_NAME, "group": LONGEST_NAME}
+    name, limit = next((name, limit) for name, limit in limits.items() if len(getattr(row, name)) > limit)
+    what = f"the {name} in row {row.number:,} has {len(getattr(row, name)):,} characters, more than {limit:,}"
+    raise DataError(what, where=table, hint="Check that it is the right column, and that its quotes are closed.")
 
 
 def text_of(value: object) -> str:
@@ -205,5 +202,5 @@ def text_of(value: object) -> str:
 
 def unreadable(path: Path, error: BaseException) -> DataError:
     """That a file cannot be read, and why."""
-    reason = str(getattr(error, "strerror", None) or error)
-    return DataError(f"cannot read the manifest ({reason[:200]})", where=path, hint="Check that it is whole.")
+    reason = shortened(str(getattr(error, "strerror", None) or error), 200)
+    return DataError(f"cannot read the manifest ({reason})", where=path, hint="Check that it is whole.")

@@ -1,0 +1,86 @@
+"""Parquet files that list pictures, read in another process: their reader can be stopped by a damaged file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from tellapart.data.apart import Helper, helper
+from tellapart.data.columns import find_columns
+from tellapart.data.limits import LARGEST_TABLE, LONGEST_CELL, MOST_COLUMNS, ROW, UNPACKED, UNPACKED_TIMES
+from tellapart.data.reading import Reading
+from tellapart.data.tables import Row, Table, row_of, unreadable, wanted_columns
+from tellapart.errors import DataError
+from tellapart.files import open_regular
+
+ENDINGS: Final = (".parquet", ".pq")
+_MARK: Final = b"PAR1"
+_MEMORY: Final = 700_000_000  # bytes for reading, and _TIMES more for each byte of the file
+_TIMES: Final = 4
+_BATCH: Final = 1_000  # rows
+_SECONDS: Final = 4  # of CPU time, and one more for each _BYTES_A_SECOND
+_BYTES_A_SECOND: Final = 5_000_000
+
+
+def read_parquet(path: Path, *, reading: Reading) -> Table:
+    """Read a Parquet file, batch by batch, so that columns of no interest never lie in memory together.
+
+    Raises:
+        UsageError: a column that the user names is not there.
+        DataError: it cannot be read, or which column is which cannot be told.
+    """
+    try:
+        with open_regular(path) as file:
+            size = _whole_size(file)
+        place = os.fspath(path.absolute())
+        request = {"file": place, "batch": _BATCH, "most_columns": MOST_COLUMNS, "longest": LONGEST_CELL}
+        seconds, memory = _SECONDS + size // _BYTES_A_SECOND, _MEMORY + _TIMES * size
+        with helper("read_parquet", seconds=seconds, memory=memory, request=request) as reader:
+            places = find_columns(reader.hear()["columns"], reading=reading, where=path)
+            wanted = wanted_columns(places)
+            reader.tell(list(wanted.values()))
+            rows = list(_rows(reader, wanted, path, room=UNPACKED + UNPACKED_TIMES * size))
+            return Table(rows=rows, sure=places.sure)
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
+
+
+def _whole_size(file: BinaryIO) -> int:
+    """The bytes of a file that was not cut off.
+
+    Source: the Parquet format. It ends with the length of its footer (32 bits, little-endian) and PAR1, as it begins.
+
+    Raises:
+        ValueError: it does not begin and end as a Parquet file does, or is too large.
+    """
+    start, size = file.read(4), file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 8))
+    end = file.read(8)
+    if start != _MARK or end[4:] != _MARK or int.from_bytes(end[:4], "little") > size - 12:
+        raise ValueError("it does not begin and end like a Parquet file")
+    if size > LARGEST_TABLE:
+        raise ValueError(f"larger than {LARGEST_TABLE:,} bytes")
+    return size
+
+
+def _rows(reader: Helper, wanted: Mapping[str, int], path: Path, *, room: int) -> Iterator[Row]:
+    """The rows, as long as what they take is within room bytes.
+
+    Raises:
+        DataError: it is not, or a row has several labels.
+    """
+    number = 2
+    while (batch := reader.hear()["rows"]) is not None:
+        for values in batch:
+            room -= ROW + sum(_length(value) for value in values)
+            if room < 0:
+                what = f"{number:,} rows and more, which is far beyond what a file of this size lists"
+                raise DataError(what, where=path, hint="Save it as CSV, which is not packed.")
+            yield row_of(number, dict(zip(wanted, values, strict=True)), path)
+            number += 1
+
+
+def _length(value: Any) -> int:  # noqa: ANN401  what JSON holds
+    return len(value) if isinstance(value, str) else 8 if not isinstance(value, list | dict) else len(str(value))
