@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import DTypeLike, NDArray
 
-from tellapart.files import output_error
+from tellapart.files import open_regular, output_error
 
 BLOCK: Final = 1 << 20  # bytes of zeros written at once where space cannot be reserved
 UNSUPPORTED: Final = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -38,6 +38,18 @@ def reserved_array(path: Path, *, shape: tuple[int, ...], dtype: DTypeLike) -> N
             raise
     except OSError as error:
         raise output_error(error, path) from error
+
+
+def kept_array(path: Path, *, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any] | None:
+    """The array in a .npy file, mapped into memory to be read; None where there is none, or not one of that shape."""
+    try:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+        found = open_memmap(path, mode="r")
+    except (OSError, ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # whatever a header gives
+        return None
+    whole = found.shape == shape and found.dtype == np.dtype(dtype) and found.flags.c_contiguous
+    return found if whole and size == found.offset + found.nbytes else None
 
 
 def _reserve(file: BinaryIO, *, first: int, size: int) -> None:
