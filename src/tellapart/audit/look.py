@@ -17,6 +17,7 @@ from PIL import Image
 
 from tellapart import files
 from tellapart.backbones.engine import thread_count
+from tellapart.data.boxes import Boxed
 from tellapart.data.decode import decode
 from tellapart.data.pillow import quiet_pillow
 from tellapart.data.prefetch import look_ahead
@@ -106,10 +107,11 @@ def measure_small(pixels: NDArray[np.uint8]) -> list[Measures]:
 def _look(index: Index, picture: Picture) -> Look:
     try:
         content = picture_content(index, picture)
-        if not isinstance(content, bytes):
+        if isinstance(content, np.ndarray):
             return None, measure(squash(content, size=SIDE))
         pixels = squash(decode(content, at_least=SIDE).pixels, size=SIDE)
-        return _properties(io.BytesIO(content), len(content)), measure(pixels)
+        file = content.content if isinstance(content, Boxed) else content
+        return _properties(io.BytesIO(file), len(file)), measure(pixels)
     except PictureError:
         return None, None
 

@@ -15,6 +15,7 @@ import simplejpeg  # type: ignore[import-untyped]  # it has a .pyi, but no py.ty
 from PIL import Image, UnidentifiedImageError
 
 from tellapart.data import tiff
+from tellapart.data.boxes import CLIPPED, Boxed, Rectangle, locate, shown_size, turned
 from tellapart.data.exif import ORIENTATION_TAG
 from tellapart.data.formats import FORBIDDEN, JPEG_START, PNG_START, TIFF_STARTS
 from tellapart.data.heif import decode_heif, is_heif
@@ -23,7 +24,7 @@ from tellapart.data.memory import bytes_to_decode, memory_for
 from tellapart.data.pillow import PIXEL_LIMIT, check_speed, quiet_pillow
 from tellapart.data.rgb import Stored, reduced, stored_as, to_rgb
 from tellapart.errors import PictureError
-from tellapart.types import Pixels
+from tellapart.types import Box, Pixels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +36,8 @@ class Decoded:
     orientation: int = 1  # the EXIF orientation (1 to 8) still to apply, see `upright`
 
 
-def decode(content: bytes, *, at_least: int, white: int | None = None) -> Decoded:
-    """Decode the bytes of one picture file, which will be resized to a side of `at_least` pixels.
+def decode(content: bytes | Boxed, *, at_least: int, white: int | None = None) -> Decoded:
+    """Decode the bytes of one picture file, or a box in it, which will be resized to a side of `at_least` pixels.
 
     `white` is the value of white in grey of 16 bit where no header says it, see `data.depth`; None for 65535.
 
@@ -46,13 +47,16 @@ def decode(content: bytes, *, at_least: int, white: int | None = None) -> Decode
     Raises:
         PictureError: it cannot be read; `what` is the reason, a short clause.
     """
+    content, box = (content.content, content.box) if isinstance(content, Boxed) else (content, None)
     if not content:
         raise PictureError("empty file")
     try:
         if is_heif(content):
-            return _decode_heif(content, at_least)
+            return _decode_heif(content, at_least, box)
         size = _jpeg_size(content) if content.startswith(JPEG_START) else None
-        return _decode_jpeg(content, size, at_least) if size else _decode_with_pillow(content, at_least, white)
+        if size:
+            return _decode_jpeg(content, size, at_least, box)
+        return _decode_with_pillow(content, at_least, white, box)
     except PictureError:
         raise
     except Exception as error:  # a decoder fed with garbage raises nearly anything
@@ -82,11 +86,13 @@ def _jpeg_size(content: bytes) -> tuple[int, int] | None:
     return (int(height), int(width)) if colour in ("YCbCr", "RGB", "Gray") else None
 
 
-def _decode_jpeg(content: bytes, size: tuple[int, int], at_least: int) -> Decoded:
-    divisor = next((divisor for divisor in (8, 4, 2) if min(size) >= divisor * 2 * at_least), 1)
+def _decode_jpeg(content: bytes, size: tuple[int, int], at_least: int, box: Box | None) -> Decoded:
+    header = read_jpeg_header(content)
+    cut, clipped = (None, ()) if box is None else _cut(box, size[::-1], header.orientation)
+    shorter = min(size) if cut is None else min(cut[2] - cut[0], cut[3] - cut[1])
+    divisor = next((divisor for divisor in (8, 4, 2) if shorter >= divisor * 2 * at_least), 1)
     # Rounded up, as libjpeg rounds; with no minimum it would pick any n/8, and those between are slower than full size.
     height, width = -(-size[0] // divisor), -(-size[1] // divisor)
-    header = read_jpeg_header(content)
     if len(content) < header.least_bytes:
         raise PictureError("truncated")
     try:
@@ -95,24 +101,38 @@ def _decode_jpeg(content: bytes, size: tuple[int, int], at_least: int) -> Decode
     except ValueError as error:
         if "premature end" in str(error).lower():
             raise PictureError("truncated") from error
-        decoded = _decode_with_pillow(content, at_least)
+        decoded = _decode_with_pillow(content, at_least, box=box)
         return replace(decoded, notes=("damaged JPEG data stepped over", *decoded.notes))
-    return Decoded(pixels=pixels, orientation=header.orientation)
+    if cut is not None:
+        left, top, right, bottom = (round(edge / divisor) for edge in cut)
+        pixels = pixels[top:bottom, left:right]
+    return Decoded(pixels=pixels, notes=clipped, orientation=header.orientation)
 
 
-def _decode_heif(content: bytes, at_least: int) -> Decoded:
+def _cut(box: Box, size: tuple[int, int], orientation: int) -> tuple[Rectangle, tuple[str, ...]]:
+    """The rectangle of a box in a picture as stored, of size W, H; and what there is to note."""
+    rectangle, clipped = locate(box, size=size, orientation=orientation)
+    return rectangle, (CLIPPED,) if clipped else ()
+
+
+def _decode_heif(content: bytes, at_least: int, box: Box | None) -> Decoded:
     image, bits, several = decode_heif(content)
+    if box is not None:  # its decoder gives the picture as it is shown, and does not tell how it is stored
+        cut, clipped = _cut(box, image.size, 1)
+        image, several = image.crop(cut), (*clipped, *several)
     stored = Stored(bits=bits, largest=65535 if image.mode.startswith("I;16") else 0)
     rgb, notes = to_rgb(reduced(image, stored, at_least=at_least), stored)
     return Decoded(pixels=np.array(rgb), notes=(*several, *notes))
 
 
-def brightest(content: bytes) -> int | None:
+def brightest(content: bytes | Boxed) -> int | None:
     """The value that all but a thousandth of a grey picture of 16 bit stays below; None for any other picture.
 
     Raises:
         PictureError: it cannot be read.
     """
+    if isinstance(content, Boxed):  # the range is one of the whole picture
+        content = content.content
     if not content.startswith((PNG_START, *TIFF_STARTS)):
         return None
     try:
@@ -132,7 +152,7 @@ def brightest(content: bytes) -> int | None:
         raise PictureError(_reason(error, content)) from error
 
 
-def _decode_with_pillow(content: bytes, at_least: int, white: int | None = None) -> Decoded:
+def _decode_with_pillow(content: bytes, at_least: int, white: int | None = None, box: Box | None = None) -> Decoded:
     with quiet_pillow(), Image.open(io.BytesIO(content), formats=_readable_formats()) as image:
         (width, height), stored = image.size, stored_as(image, content)
         if stored.open_ended and white is not None:
@@ -145,11 +165,22 @@ def _decode_with_pillow(content: bytes, at_least: int, white: int | None = None)
         with memory_for(needed, width=width, height=height):
             image.load()
             orientation = pillow_orientation(image)
-            rgb, notes = to_rgb(reduced(image, stored, at_least=at_least), stored)
+            part, clipped = (image, ()) if box is None else _part(image, box, announced, orientation)
+            rgb, notes = to_rgb(reduced(part, stored, at_least=at_least), stored)
             pixels = np.array(rgb)
     # A TIFF has been turned by Pillow.
-    turned = (f"turned upright (EXIF orientation {announced})",) if announced != orientation == 1 else ()
-    return Decoded(pixels=pixels, notes=(*turned, *frames, *notes), orientation=orientation)
+    upright = (f"turned upright (EXIF orientation {announced})",) if announced != orientation == 1 else ()
+    return Decoded(pixels=pixels, notes=(*upright, *frames, *clipped, *notes), orientation=orientation)
+
+
+def _part(image: Image.Image, box: Box, announced: int, left: int) -> tuple[Image.Image, tuple[str, ...]]:
+    """A box out of a loaded picture that announced one turn, and has another one (`left`) still to come."""
+    if announced != left == 1:
+        size = shown_size(image.size, announced)
+        cut, clipped = _cut(box, size, announced)
+        return image.crop(turned(cut, size, announced)), clipped
+    cut, clipped = _cut(box, image.size, left)
+    return image.crop(cut), clipped
 
 
 def _readable_formats() -> list[str]:

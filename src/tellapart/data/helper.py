@@ -80,11 +80,18 @@ def read_parquet(request: Request) -> None:
         if len(names) > request["most_columns"]:
             raise ValueError(f"{len(names):,} columns, more than {request['most_columns']:,}")
         say({"columns": names})
-        places, longest = next(requests()), request["longest"]
+        asked, longest = next(requests()), request["longest"]
         for batch in batches:
-            columns = [[plain(value, longest) for value in batch.column(place).to_pylist()] for place in places]
+            columns = [values(batch.column(place), longest, place in asked["plain"]) for place in asked["places"]]
             say({"rows": list(zip(*columns, strict=True))})
         say({"rows": None})
+
+
+def values(column: Any, longest: int, is_plain: bool) -> list[Any]:  # noqa: ANN401  without types
+    """The values of a column; of one that is to be plain only if they are: no pictures, no lists."""
+    if is_plain and any(word in str(column.type).lower() for word in ("binary", "struct", "list", "map")):
+        return [None] * len(column)
+    return [plain(value, longest) for value in column.to_pylist()]
 
 
 def plain(value: Any, longest: int) -> Any:  # noqa: ANN401  what a cell of Parquet may hold

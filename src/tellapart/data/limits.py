@@ -13,7 +13,7 @@ LONGEST_ROW: Final = 1 << 20  # characters of a row of text, the header too
 LONGEST_CELL: Final = 1 << 17  # characters of a cell: what Python's csv module takes
 LONGEST_PATH: Final = 8_192  # characters; no system takes paths so long, but addresses of pictures may be longer
 LONGEST_NAME: Final = 1_000  # characters of a class, a split or a group
-MOST_COLUMNS: Final = 10_000
+MOST_COLUMNS: Final = 10_000  # of which 64 that are none of ours are passed through, see `data/tables.py`
 MOST_MISSING: Final = 1_000  # pictures that are looked for in vain before the rest is left
 # What rows may take once a Parquet file is unpacked: paths that only count upwards pack to a tenth of a byte each, and
 # nothing else does, so that a million rows are always read.

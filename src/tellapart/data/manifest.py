@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from tellapart.data.box_check import boxes_together, check_boxes
+from tellapart.data.boxes import fragment
 from tellapart.data.cvat import read_cvat
 from tellapart.data.documents import JSON_ENDINGS, LINES_ENDINGS, read_json, read_json_lines
-from tellapart.data.limits import MOST_MISSING
+from tellapart.data.limits import LONGEST_NAME, LONGEST_PATH, MOST_MISSING
 from tellapart.data.locate import Locator, Placed, why_missing
 from tellapart.data.names import is_utf8, written
-from tellapart.data.once import keep_once
+from tellapart.data.once import Identity, keep_once
 from tellapart.data.order import picture_order
 from tellapart.data.parquet import ENDINGS as PARQUET_ENDINGS
 from tellapart.data.parquet import read_parquet
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.split_words import split_of
 from tellapart.data.tables import TEXT_ENDINGS, Row, Table, read_delimited
-from tellapart.data.walk import Identity
 from tellapart.errors import DataError, UsageError
 from tellapart.text import counted, shortened
-from tellapart.types import Index, LedgerEntry, Picture, SplitName
+from tellapart.types import Box, Index, LedgerEntry, Picture, SplitName
 
 _ALLOWED: Final = "train, valid (or val, dev), test"
 _READERS: Final[Mapping[str, Callable[..., Table]]] = {
@@ -49,10 +51,13 @@ class Listed:
     layout: str
     skipped: tuple[LedgerEntry, ...]
     notes: tuple[str, ...]
+    columns: tuple[str, ...] = ()
 
 
 def read_manifest(path: Path, *, reading: Reading = AS_IT_IS) -> Index:
     """Index what a file lists; its paths are relative to its folder. Labels and splits lose the spaces around them.
+
+    A box in a picture is a picture of its own, in a group with the other boxes of its file.
 
     Raises:
         UsageError: what is said of it is for folders, or names a column that is not there.
@@ -62,10 +67,10 @@ def read_manifest(path: Path, *, reading: Reading = AS_IT_IS) -> Index:
 
 
 def index_of(listed: Listed, *, name: str, where: Path) -> Index:
-    """The index of what is listed, in its order, each file once.
+    """The index of what is listed, in its order, each file or box once.
 
     Raises:
-        DataError: there is only one class, or a file has two.
+        DataError: there is only one class, a file or box has two, or boxes of one file are in several splits.
     """
     pairs = sorted(listed.pairs, key=lambda pair: picture_order(pair[0]))
     kept, twice = keep_once([picture for picture, _ in pairs], [identity for _, identity in pairs])
@@ -78,9 +83,28 @@ def index_of(listed: Listed, *, name: str, where: Path) -> Index:
         root=listed.root,
         layout=listed.layout,
         classes=classes,
-        pictures=kept,
+        pictures=boxes_together(kept, where=where),
         skipped=(*twice, *listed.skipped),
         notes=listed.notes,
+        columns=listed.columns,
+    )
+
+
+def unlabelled_index(path: Path, *, reading: Reading) -> Index:
+    """Index what a file lists, whether it gives labels or not, as often as it is given and in the order of the file.
+
+    Raises:
+        UsageError, DataError: as `read_manifest`.
+    """
+    listed = read_listed(path, reading=replace(reading, unlabelled=True))
+    return Index(
+        name=path.stem,
+        root=listed.root,
+        layout=listed.layout,
+        classes=(),
+        pictures=tuple(replace(picture, label=None, split=None) for picture, _ in listed.pairs),
+        notes=listed.notes,
+        columns=listed.columns,
     )
 
 
@@ -100,38 +124,72 @@ def read_listed(path: Path, *, reading: Reading) -> Listed:
         raise DataError("nested too deeply to be a list of pictures", where=path, hint=hint) from error
     if not table.rows:
         raise DataError("the manifest has no rows", where=path, hint="Add a row with path and label for each picture.")
+    if not any(row.box for row in table.rows) and reading.confidence is not None:
+        raise UsageError(
+            "--confidence is for MegaDetector's boxes", where=str(reading.confidence), hint="Leave it out."
+        )
     root = path.parent.parent if table.foreign and path.parent.name.lower() in _ASIDE else path.parent
     splits: Sequence[SplitName | None] = _splits(table, path)
     for row in table.rows:
-        _check_row(row, path)
+        _check_row(row, path, labelled=not reading.unlabelled)
+        _check_lengths(row, path)
     places = _places(table, path, root=root)
-    notes = [*table.notes, *_notes(table, places, splits, path)]
+    boxes, told = check_boxes(table.rows, places, where=path)
+    notes = [*table.notes, *_notes(table, places, splits, path), *told]
     if not any(splits) and (of_paths := _splits_of_paths(places)):
         splits = of_paths
         notes.append(f"The splits are those of the folders in the paths ({', '.join(sorted(set(of_paths)))}).")
     return Listed(
         pairs=[
-            (_picture(row, place, split), place.identity)
-            for row, place, split in zip(table.rows, places, splits, strict=True)
+            (_picture(row, box, place, split), _identity(box, place))
+            for row, box, place, split in zip(table.rows, boxes, places, splits, strict=True)
         ],
         root=root,
         layout=table.layout,
         skipped=tuple(_unlabelled(table, path)),
         notes=tuple(notes),
+        columns=table.columns,
     )
 
 
-def _check_row(row: Row, manifest: Path) -> None:
+def _identity(box: Box | None, place: Placed) -> Identity:
+    return place.identity if box is None else (*place.identity, fragment(box))
+
+
+def _check_row(row: Row, manifest: Path, *, labelled: bool) -> None:
     if not row.path.strip():
         raise _bad_row("no path", row, manifest, "Write where the picture is, or take the row out.")
-    if not row.label:
+    if labelled and not row.label:
         raise _bad_row("no label", row, manifest, "Write the class, or take the row out.")
     if not all(map(is_utf8, (row.path, row.label, row.group))):
         raise _bad_row("half a letter, which no file can hold,", row, manifest, "Write the row again, or take it out.")
 
 
-def _picture(row: Row, place: Placed, split: SplitName | None) -> Picture:
-    return Picture(path=written(place.path), file=place.file, label=row.label, split=split, group=row.group or None)
+def _check_lengths(row: Row, manifest: Path) -> None:
+    """Stop at a value that is longer than any can be meant.
+
+    Raises:
+        DataError: the row has one.
+    """
+    if len(row.path) <= LONGEST_PATH and max(map(len, (row.label, row.split, row.group))) <= LONGEST_NAME:
+        return
+    limits = {"path": LONGEST_PATH, "label": LONGEST_NAME, "split": LONGEST_NAME, "group": LONGEST_NAME}
+    name, limit = next((name, limit) for name, limit in limits.items() if len(getattr(row, name)) > limit)
+    what = f"a {name} of {len(getattr(row, name)):,} characters, more than {limit:,},"
+    raise _bad_row(what, row, manifest, "Check that it is the right column, and that its quotes are closed.")
+
+
+def _picture(row: Row, box: Box | None, place: Placed, split: SplitName | None) -> Picture:
+    return Picture(
+        path=written(place.path) + ("" if box is None else fragment(box)),
+        file=place.file,
+        label=row.label,
+        split=split,
+        group=row.group or None,
+        box=box,
+        given=row.given,
+        left_out=row.left_out,
+    )
 
 
 def _splits(table: Table, manifest: Path) -> list[SplitName | None]:
@@ -166,11 +224,11 @@ def _places(table: Table, manifest: Path, *, root: Path) -> list[Placed]:
     Raises:
         DataError: some are missing; they are counted, up to MOST_MISSING, before the first is named.
     """
-    locator = Locator(folder=root, foreign=table.foreign)
-    places: list[Placed] = []
-    missing: list[Row] = []
+    locator, whole = Locator(folder=root, foreign=table.foreign), Locator(folder=root)
+    places, missing = list[Placed](), list[Row]()
     for row in table.rows:
-        place = locator.find(row.path)
+        anywhere = table.anywhere and os.path.isabs(row.path) and os.path.isfile(row.path)  # noqa: PTH113, PTH117
+        place = (whole if anywhere else locator).find(row.path)
         if place is not None:
             places.append(place)
         elif len(missing) < MOST_MISSING:
@@ -187,7 +245,10 @@ def _places(table: Table, manifest: Path, *, root: Path) -> list[Placed]:
 
 def _unlabelled(table: Table, manifest: Path) -> list[LedgerEntry]:
     reason = f"no label in {written(manifest.name)}"
-    return [LedgerEntry(path=written(path), status="skipped", reason=reason) for path in table.unlabelled]
+    return [
+        LedgerEntry(path=shortened(written(path), LONGEST_PATH), status="skipped", reason=reason)
+        for path in table.unlabelled
+    ]
 
 
 def _notes(table: Table, places: Sequence[Placed], splits: Sequence[SplitName | None], manifest: Path) -> list[str]:

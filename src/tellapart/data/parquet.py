@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from tellapart.data.apart import Helper, helper
-from tellapart.data.columns import find_columns
 from tellapart.data.limits import LARGEST_TABLE, LONGEST_CELL, MOST_COLUMNS, ROW, UNPACKED, UNPACKED_TIMES
 from tellapart.data.reading import Reading
-from tellapart.data.tables import Row, Table, row_of, unreadable, wanted_columns
+from tellapart.data.tables import Columns, Table, table_of_values, unreadable
 from tellapart.errors import DataError
 from tellapart.files import open_regular
 
@@ -38,11 +37,9 @@ def read_parquet(path: Path, *, reading: Reading) -> Table:
         request = {"file": place, "batch": _BATCH, "most_columns": MOST_COLUMNS, "longest": LONGEST_CELL}
         seconds, memory = _SECONDS + size // _BYTES_A_SECOND, _MEMORY + _TIMES * size
         with helper("read_parquet", seconds=seconds, memory=memory, request=request) as reader:
-            places = find_columns(reader.hear()["columns"], reading=reading, where=path)
-            wanted = wanted_columns(places)
-            reader.tell(list(wanted.values()))
-            rows = list(_rows(reader, wanted, path, room=UNPACKED + UNPACKED_TIMES * size))
-            return Table(rows=rows, sure=places.sure)
+            columns = Columns.of(reader.hear()["columns"], reading=reading, where=path)
+            records = _records(reader, columns, path, room=UNPACKED + UNPACKED_TIMES * size)
+            return table_of_values(records, columns, path)
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
 
@@ -65,22 +62,30 @@ def _whole_size(file: BinaryIO) -> int:
     return size
 
 
-def _rows(reader: Helper, wanted: Mapping[str, int], path: Path, *, room: int) -> Iterator[Row]:
-    """The rows, as long as what they take is within room bytes.
+def _records(reader: Helper, columns: Columns, path: Path, *, room: int) -> Iterator[tuple[int, Mapping[int, Any]]]:
+    """The values of each row by the place of their column, as long as what they take is within room bytes.
+
+    Of a column that is none of ours only texts and numbers: no pictures, no lists.
 
     Raises:
-        DataError: it is not, or a row has several labels.
+        DataError: they take more.
     """
+    wanted, others = columns.wanted(), set(columns.others.values())
+    reader.tell({"places": wanted, "plain": [place for place in wanted if place in others]})
+    met: set[str] = set()  # values of other columns, which are kept once
     number = 2
     while (batch := reader.hear()["rows"]) is not None:
         for values in batch:
-            room -= ROW + sum(_length(value) for value in values)
+            record = dict(zip(wanted, values, strict=True))
+            seen = [value for place, value in record.items() if place in others and isinstance(value, str)]
+            room -= ROW + sum(map(_room, record.values())) - sum(len(text) for text in seen if text in met)
+            met.update(seen)
             if room < 0:
                 what = f"{number:,} rows and more, which is far beyond what a file of this size lists"
                 raise DataError(what, where=path, hint="Save it as CSV, which is not packed.")
-            yield row_of(number, dict(zip(wanted, values, strict=True)), path)
+            yield number, record
             number += 1
 
 
-def _length(value: Any) -> int:  # noqa: ANN401  what JSON holds
+def _room(value: Any) -> int:  # noqa: ANN401  what JSON holds
     return len(value) if isinstance(value, str) else 8 if not isinstance(value, list | dict) else len(str(value))

@@ -7,20 +7,26 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+from tellapart.data.box_columns import BoxColumns, Numbers, boxes_of, find_boxes, numbers_of
 from tellapart.data.columns import Places, find_columns
 from tellapart.data.encodings import encoding_of, first_line_not_in, not_in
 from tellapart.data.labels import label_of
-from tellapart.data.limits import LARGEST_TABLE, LONGEST_NAME, LONGEST_PATH, LONGEST_ROW, MOST_COLUMNS
+from tellapart.data.limits import LARGEST_TABLE, LONGEST_ROW, MOST_COLUMNS
+from tellapart.data.names import written
 from tellapart.data.reading import Reading
 from tellapart.errors import DataError
 from tellapart.files import open_regular
 from tellapart.text import shortened
+from tellapart.types import Box
 
 TEXT_ENDINGS: Final = (".csv", ".tsv", ".tab", ".txt")
+MOST_OTHERS: Final = 64  # columns, others than ours, which are passed through
+LONGEST_VALUE: Final = 1000  # characters of one of them
+_OBJECTS: Final = ("category", "categories", "label", "labels")  # what the classes of boxes are called
 _SEPARATORS: Final = ",;\t|"
 _SEPARATOR_LINE: Final = re.compile(r"\ufeff?\"?sep=(.)\"?[;,\t]*\r?\n?", re.IGNORECASE)
 
@@ -35,6 +41,9 @@ class Row:
         label: without the spaces around it, in Unicode's form NFC.
         split: without the spaces around it.
         group: without the spaces around it.
+        box: the part of the picture that the row is about; None for all of it.
+        given: what the table's other columns say, as they are written.
+        left_out: why the picture is listed and not looked at, "" where it is looked at.
     """
 
     number: int
@@ -42,6 +51,9 @@ class Row:
     label: str
     split: str
     group: str
+    box: Box | None = None
+    given: tuple[str, ...] = ()
+    left_out: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +67,8 @@ class Table:
         notes: what was not plain, a line each.
         unlabelled: pictures that the file lists without a label, as it names them.
         foreign: whether a tool wrote it, so that paths may be those of another machine.
+        anywhere: whether such a path may lead out of the folder all the same, where it is a whole one.
+        columns: the names of the other columns, one for each value that rows have under given.
     """
 
     rows: Sequence[Row]
@@ -63,6 +77,44 @@ class Table:
     notes: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
     foreign: bool = False
+    anywhere: bool = False
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """Which column is which: those of ours, those of a box, and the others by their names."""
+
+    ours: Places
+    boxes: BoxColumns | None
+    others: Mapping[str, int]
+
+    @classmethod
+    def of(cls, header: Sequence[str], *, reading: Reading, where: Path) -> Columns:
+        """The columns of a header.
+
+        Raises:
+            UsageError: one that the user names is not there.
+            DataError: there are too many, or which is which cannot be told.
+        """
+        if len(header) > MOST_COLUMNS:
+            raise unreadable(where, ValueError(f"{len(header):,} columns, more than {MOST_COLUMNS:,}"))
+        ours, boxes = (
+            find_columns(header, reading=reading, where=where),
+            find_boxes(header, reading=reading, where=where),
+        )
+        used = {ours.path, ours.label, ours.split, ours.group, *(boxes.places if boxes else ())}
+        others: dict[str, int] = {}
+        for place, name in enumerate(header):
+            if place not in used and name.strip() and len(others) < MOST_OTHERS:
+                others.setdefault(written(name.strip()), place)
+        return cls(ours=ours, boxes=boxes, others=others)
+
+    def wanted(self) -> list[int]:
+        """The places of all columns that are read."""
+        ours = (self.ours.path, self.ours.label, self.ours.split, self.ours.group)
+        boxes = (*self.boxes.places, *self.boxes.sizes) if self.boxes else ()
+        return sorted({place for place in (*ours, *boxes, *self.others.values()) if place is not None})
 
 
 def read_delimited(path: Path, *, reading: Reading) -> Table:
@@ -82,25 +134,23 @@ def read_delimited(path: Path, *, reading: Reading) -> Table:
                 raise ValueError(f"larger than {LARGEST_TABLE:,} bytes")  # noqa: TRY301  said below with the path
             file.seek(0)
             text = io.TextIOWrapper(io.BufferedReader(file), encoding, newline="")
-            records = _records(text, separator=_separator(text))
-            header = next((record for record in records if any(map(str.strip, record))), [])
-            if len(header) > MOST_COLUMNS:
-                raise ValueError(f"{len(header):,} columns, more than {MOST_COLUMNS:,}")  # noqa: TRY301
-            places = find_columns([name.lstrip("\ufeff") for name in header], reading=reading, where=path)
-            return Table(rows=list(_rows(records, places, path, width=len(header))), sure=places.sure)
+            lines = _bounded(text, separator=_separator(text))
+            header = next((record for record in lines if any(map(str.strip, record))), [])
+            columns = Columns.of([name.lstrip("\ufeff") for name in header], reading=reading, where=path)
+            return table_of_values(_records(lines, path, width=len(header)), columns, path)
     except UnicodeError as error:
         raise not_in(encoding, where=path, line=first_line_not_in(path, encoding)) from error
     except (OSError, ValueError, csv.Error) as error:
         raise unreadable(path, error) from error
 
 
-def _records(file: TextIO, *, separator: str) -> Iterator[list[str]]:
+def _bounded(file: TextIO, *, separator: str) -> Iterator[list[str]]:
     """The rows of a CSV file, none of them endless, however many lines each takes.
 
     Raises:
         ValueError: one is.
     """
-    room = LONGEST_ROW
+    room, number = LONGEST_ROW, 1
 
     def lines() -> Iterator[str]:
         nonlocal room
@@ -110,7 +160,6 @@ def _records(file: TextIO, *, separator: str) -> Iterator[list[str]]:
                 raise ValueError(f"row {number:,} has more than {LONGEST_ROW:,} characters")
             yield line
 
-    number = 1
     for record in csv.reader(lines(), delimiter=separator, strict=True):
         yield record
         number, room = number + 1, LONGEST_ROW
@@ -128,26 +177,59 @@ def _separator(file: TextIO) -> str:
     return max(_SEPARATORS, key=outside.count)
 
 
-def _rows(records: Iterable[Sequence[str]], places: Places, path: Path, *, width: int) -> Iterator[Row]:
-    """The rows of as many fields as the header has, or fewer.
+def _records(records: Iterable[Sequence[str]], path: Path, *, width: int) -> Iterator[tuple[int, Mapping[int, str]]]:
+    """The number of each row and its fields by their place; as many as the header has, or fewer.
 
     Raises:
         DataError: one has more, so that it cannot be told which is which.
     """
-    wanted = wanted_columns(places)
     for number, record in enumerate(records, start=2):
         if record and any(field.strip() for field in record):  # an empty line is no row
             if any(field.strip() for field in record[width:]):
                 what = f"{len(record):,} fields in row {number:,}, the header has {width:,}"
                 raise DataError(what, where=path, hint='Put a field that holds the separator into quotes: "a, b".')
-            fields = {name: record[place] for name, place in wanted.items() if place < len(record)}
-            yield row_of(number, fields, path)
+            yield number, dict(enumerate(record))
 
 
-def wanted_columns(places: Places) -> dict[str, int]:
-    """Where what a row is made of stands, by the name that it has in `Row`."""
-    every = {"path": places.path, "label": places.label, "split": places.split, "group": places.group}
-    return {name: place for name, place in every.items() if place is not None}
+def table_of_values(records: Iterable[tuple[int, Mapping[int, Any]]], columns: Columns, path: Path) -> Table:
+    """The table of numbered records, each a value for the place of a column; a place without one is empty.
+
+    Raises:
+        DataError: a picture has several labels, or a box that cannot be one.
+    """
+    ours, boxes = columns.ours, columns.boxes
+    seen: dict[str, str] = {}  # most values of other columns come again and again
+    rows, numbers = [], list[tuple[Numbers | None, tuple[int, int] | None]]()
+    for number, record in records:
+        said = {"path": ours.path, "label": ours.label, "split": ours.split, "group": ours.group}
+        fields = {name: record.get(place) for name, place in said.items() if place is not None}
+        given = tuple(_kept(record.get(place), seen) for place in columns.others.values())
+        rows.append(replace(row_of(number, fields, path), given=given))
+        if boxes is not None:
+            values = [record.get(place) for place in boxes.places]
+            found = numbers_of(values, source=f"row {number:,}", where=path)
+            numbers.append((found, whole_size([record.get(place) for place in boxes.sizes])))
+    notes: list[str] = []
+    if boxes is not None:
+        sources = [f"row {row.number:,}" for row in rows]
+        found_boxes, notes = boxes_of(numbers, boxes, sources=sources, where=path)
+        rows = [replace(row, box=box) for row, box in zip(rows, found_boxes, strict=True)]
+    return Table(rows=rows, sure=ours.sure, notes=tuple(notes), columns=tuple(columns.others))
+
+
+def _kept(value: object, seen: dict[str, str]) -> str:
+    """A value of another column as text, not an endless one; "" for what is no text, number or truth value."""
+    text = text_of(value)[:LONGEST_VALUE] if isinstance(value, str | int | float | bool) else ""
+    return seen.setdefault(text, text)
+
+
+def whole_size(values: Sequence[Any]) -> tuple[int, int] | None:
+    """Width and height of a picture, where they are whole numbers above 0."""
+    try:
+        width, height = (int(float(value)) for value in values)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return (width, height) if width > 0 and height > 0 else None
 
 
 def rows_of_records(records: Sequence[Mapping[str, Any]], path: Path, *, reading: Reading) -> Table:
@@ -157,42 +239,44 @@ def rows_of_records(records: Sequence[Mapping[str, Any]], path: Path, *, reading
         UsageError: a column that the user names is not there.
         DataError: which column is which cannot be told, or a picture has several labels.
     """
-    header = list(dict.fromkeys(name for record in records for name in record))
-    if len(header) > MOST_COLUMNS:
-        raise unreadable(path, ValueError(f"{len(header):,} fields, more than {MOST_COLUMNS:,}"))
-    places = find_columns(header, reading=reading, where=path)
-    columns = {name: header[place] for name, place in wanted_columns(places).items()}
-    rows = [
-        row_of(number, {name: record.get(column) for name, column in columns.items()}, path)
-        for number, record in enumerate(records, start=1)
-    ]
-    return Table(rows=rows, sure=places.sure)
+    apart = [(number, each) for number, record in enumerate(records, start=1) for each in _objects(record, reading)]
+    header = list(dict.fromkeys(name for _, record in apart for name in record))
+    columns = Columns.of(header, reading=reading, where=path)
+    numbered = ((number, {place: record.get(header[place]) for place in columns.wanted()}) for number, record in apart)
+    return table_of_values(numbered, columns, path)
+
+
+def _objects(record: Mapping[str, Any], reading: Reading) -> Iterator[Mapping[str, Any]]:
+    """A record for each box that stands under objects, with its class as the label; else the record itself.
+
+    Source: the part on object detection of the page "Create an image dataset" of Hugging Face's datasets.
+    """
+    objects = record.get("objects")
+    boxes = objects.get("bbox") if isinstance(objects, Mapping) else None
+    names = (
+        next((objects[name] for name in _OBJECTS if name in objects), None) if isinstance(objects, Mapping) else None
+    )
+    if (
+        reading.boxes == "none"
+        or not isinstance(boxes, list)
+        or not isinstance(names, list)
+        or len(boxes) != len(names)
+    ):
+        yield record
+        return
+    rest = {name: value for name, value in record.items() if name != "objects"}
+    yield from ({**rest, "bbox": box, "label": name} for box, name in zip(boxes, names, strict=True))
 
 
 def row_of(number: int, fields: Mapping[str, Any], path: Path) -> Row:
     """A row of values as a file has them.
 
     Raises:
-        DataError: there are several labels, or one of the values is longer than any can be meant.
+        DataError: there are several labels.
     """
     split, group = (text_of(fields.get(name)).strip() for name in ("split", "group"))
     label = unicodedata.normalize("NFC", label_of(fields.get("label"), row=number, where=path).strip())
-    row = Row(number=number, path=text_of(fields.get("path")), label=label, split=split, group=group)
-    return check_lengths(row, path)
-
-
-def check_lengths(row: Row, table: Path) -> Row:
-    """The row, if none of its values is longer than any can be meant.
-
-    Raises:
-        DataError: one is.
-    """
-    if len(row.path) <= LONGEST_PATH and max(map(len, (row.label, row.split, row.group))) <= LONGEST_NAME:
-        return row
-    limits = {"path": LONGEST_PATH, "label": LONGEST_NAME, "split": LONGEST_NAME, "group": LONGEST_NAME}
-    name, limit = next((name, limit) for name, limit in limits.items() if len(getattr(row, name)) > limit)
-    what = f"the {name} in row {row.number:,} has {len(getattr(row, name)):,} characters, more than {limit:,}"
-    raise DataError(what, where=table, hint="Check that it is the right column, and that its quotes are closed.")
+    return Row(number=number, path=text_of(fields.get("path")), label=label, split=split, group=group)
 
 
 def text_of(value: object) -> str:
