@@ -7,6 +7,7 @@ contents is looked at first: what torch saves is stored, and never larger than t
 from __future__ import annotations
 
 import os
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any, Final
@@ -32,7 +33,9 @@ def read_weights(path: Path) -> dict[str, Any]:
         _check_file(path)
         if path.suffix == ".safetensors":
             return dict(safetensors.load_file(path))
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it tells of what it then refuses, or reads all the same
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise DataError("the weights cannot be read", where=path, hint=HINT) from error
     for key in ("state_dict", "model"):

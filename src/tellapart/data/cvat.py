@@ -184,6 +184,6 @@ def _images(path: Path) -> list[_Image]:
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = reader.refuse
     try:
         parser.Parse(files.read_bounded(path, limit=LARGEST_DOCUMENT), True)
-    except (OSError, ValueError, expat.ExpatError) as error:
+    except (OSError, ValueError, LookupError, expat.ExpatError) as error:
         raise unreadable(path, error) from error
     return reader.images
