@@ -85,7 +85,15 @@ def helper(job: str, *, seconds: int, memory: int, request: Mapping[str, object]
     watch.start()
     try:
         speaking = Helper(process.stdin, process.stdout)
-        speaking.tell({"job": job, "modules": sys.path, "memory": memory, "seconds": seconds, **request})
+        speaking.tell(
+            {
+                "job": job,
+                "modules": [path for path in sys.path if path],
+                "memory": memory,
+                "seconds": seconds,
+                **request,
+            }
+        )
         yield speaking
     finally:
         watch.cancel()
