@@ -13,13 +13,15 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, cast
 
 from tellapart.files import parse_json
 
 HELPER: Final = Path(__file__).with_name("helper.py")
 LONGEST_ANSWER: Final = 64_000_000  # bytes of one line
-PATIENCE: Final = 20  # seconds on the clock for each of CPU time, on a machine that may be busy
+PATIENCE: Final = (
+    20  # seconds on the clock for each of CPU time, where nothing else ends it, on a machine that may be busy
+)
 
 
 class StoppedError(ValueError):
@@ -29,9 +31,10 @@ class StoppedError(ValueError):
 class Helper:
     """The other process, once it has its request."""
 
-    def __init__(self, stdin: IO[bytes], stdout: IO[bytes]) -> None:
-        """Speak through the ends of its pipes."""
-        self._stdin, self._stdout = stdin, stdout
+    def __init__(self, process: subprocess.Popen[bytes], *, patience: float) -> None:
+        """Speak through its pipes, and wait no longer than so many seconds for an answer."""
+        self._process, self._patience = process, patience
+        self._stdin, self._stdout = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
 
     def tell(self, document: object) -> None:
         """Send something.
@@ -51,7 +54,13 @@ class Helper:
         Raises:
             StoppedError: there is none, or it says what went wrong.
         """
-        line = self._stdout.readline(LONGEST_ANSWER)
+        watch = threading.Timer(self._patience, self._process.kill)
+        watch.daemon = True
+        watch.start()
+        try:
+            line = self._stdout.readline(LONGEST_ANSWER)
+        finally:
+            watch.cancel()
         if not line.endswith(b"\n"):
             raise StoppedError("it takes more memory or time than such a thing may")
         answer = parse_json(line)
@@ -80,11 +89,8 @@ def helper(job: str, *, seconds: int, memory: int, request: Mapping[str, object]
         process = subprocess.Popen(command, **pipes)  # type: ignore[call-overload]  # noqa: S603
     except OSError as error:
         raise StoppedError(f"no other process can be started for it ({error.strerror or error})") from error
-    watch = threading.Timer(PATIENCE * seconds, process.kill)
-    watch.daemon = True
-    watch.start()
     try:
-        speaking = Helper(process.stdin, process.stdout)
+        speaking = Helper(process, patience=PATIENCE * seconds)
         speaking.tell(
             {
                 "job": job,
@@ -96,7 +102,6 @@ def helper(job: str, *, seconds: int, memory: int, request: Mapping[str, object]
         )
         yield speaking
     finally:
-        watch.cancel()
         process.kill()
         with contextlib.suppress(OSError):
             process.stdin.close()

@@ -91,7 +91,8 @@ def values(column: Any, longest: int, is_plain: bool) -> list[Any]:  # noqa: ANN
     """The values of a column; of one that is to be plain only if they are: no pictures, no lists."""
     if is_plain and any(word in str(column.type).lower() for word in ("binary", "struct", "list", "map")):
         return [None] * len(column)
-    return [plain(value, longest) for value in column.to_pylist()]
+    found = [plain(value, longest) for value in column.to_pylist()]
+    return [None if isinstance(value, list | dict) else value for value in found] if is_plain else found
 
 
 def plain(value: Any, longest: int) -> Any:  # noqa: ANN401  what a cell of Parquet may hold

@@ -19,6 +19,8 @@ def label_of(value: object, *, row: int, where: Path) -> str:
     Raises:
         DataError: there are several.
     """
+    if isinstance(value, str) and value[:1] not in ("{", "["):
+        return value
     found = list(dict.fromkeys(_labels(value)))
     if len(found) > 1:
         first, second = map(shortened, found[:2])

@@ -72,18 +72,19 @@ def _records(reader: Helper, columns: Columns, path: Path, *, room: int) -> Iter
     """
     wanted, others = columns.wanted(), set(columns.others.values())
     reader.tell({"places": wanted, "plain": [place for place in wanted if place in others]})
-    met: set[str] = set()  # values of other columns, which are kept once
+    met: set[Any] = set()  # values of other columns, which are kept once
     number = 2
     while (batch := reader.hear()["rows"]) is not None:
+        room -= ROW * len(batch)
+        for place, column in zip(wanted, zip(*batch, strict=True), strict=False):
+            fresh = set(column) - met if place in others else column
+            met |= set(fresh) if place in others else set()
+            room -= sum(map(_room, fresh))
+        if room < 0:
+            what = f"{number:,} rows and more, which is far beyond what a file of this size lists"
+            raise DataError(what, where=path, hint="Save it as CSV, which is not packed.")
         for values in batch:
-            record = dict(zip(wanted, values, strict=True))
-            seen = [value for place, value in record.items() if place in others and isinstance(value, str)]
-            room -= ROW + sum(map(_room, record.values())) - sum(len(text) for text in seen if text in met)
-            met.update(seen)
-            if room < 0:
-                what = f"{number:,} rows and more, which is far beyond what a file of this size lists"
-                raise DataError(what, where=path, hint="Save it as CSV, which is not packed.")
-            yield number, record
+            yield number, dict(zip(wanted, values, strict=True))
             number += 1
 
 

@@ -200,11 +200,13 @@ def table_of_values(records: Iterable[tuple[int, Mapping[int, Any]]], columns: C
     ours, boxes = columns.ours, columns.boxes
     seen: dict[str, str] = {}  # most values of other columns come again and again
     rows, numbers = [], list[tuple[Numbers | None, tuple[int, int] | None]]()
+    every = {"path": ours.path, "label": ours.label, "split": ours.split, "group": ours.group}
+    said = [(name, place) for name, place in every.items() if place is not None]
+    others = list(columns.others.values())
     for number, record in records:
-        said = {"path": ours.path, "label": ours.label, "split": ours.split, "group": ours.group}
-        fields = {name: record.get(place) for name, place in said.items() if place is not None}
-        given = tuple(_kept(record.get(place), seen) for place in columns.others.values())
-        rows.append(replace(row_of(number, fields, path), given=given))
+        fields = {name: record.get(place) for name, place in said}
+        given = tuple([_kept(record.get(place), seen) for place in others])
+        rows.append(row_of(number, fields, path, given=given))
         if boxes is not None:
             values = [record.get(place) for place in boxes.places]
             found = numbers_of(values, source=f"row {number:,}", where=path)
@@ -268,7 +270,7 @@ def _objects(record: Mapping[str, Any], reading: Reading) -> Iterator[Mapping[st
     yield from ({**rest, "bbox": box, "label": name} for box, name in zip(boxes, names, strict=True))
 
 
-def row_of(number: int, fields: Mapping[str, Any], path: Path) -> Row:
+def row_of(number: int, fields: Mapping[str, Any], path: Path, *, given: tuple[str, ...] = ()) -> Row:
     """A row of values as a file has them.
 
     Raises:
@@ -276,7 +278,7 @@ def row_of(number: int, fields: Mapping[str, Any], path: Path) -> Row:
     """
     split, group = (text_of(fields.get(name)).strip() for name in ("split", "group"))
     label = unicodedata.normalize("NFC", label_of(fields.get("label"), row=number, where=path).strip())
-    return Row(number=number, path=text_of(fields.get("path")), label=label, split=split, group=group)
+    return Row(number=number, path=text_of(fields.get("path")), label=label, split=split, group=group, given=given)
 
 
 def text_of(value: object) -> str:
