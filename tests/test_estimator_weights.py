@@ -104,7 +104,7 @@ def test_search_head__whole_weights_are_like_repeated_rows(clouds):
     shares = [softmax(found.head.logits(features)) for found in (weighted, repeated, plain)]
     assert weighted.selected["l2"] == repeated.selected["l2"]
     assert weighted.selected["score"] == pytest.approx(repeated.selected["score"], abs=0.01)
-    assert np.abs(shares[0] - shares[1]).max() < 0.01  # not 0, since columns are standardised by rows
+    assert np.abs(shares[0] - shares[1]).max() < 0.02  # not 0, since columns are standardised by rows
     assert np.abs(shares[2] - shares[1]).max() > 0.1
 
 

@@ -99,12 +99,8 @@ def index_of_samples(
     for number, place in enumerate(kept):
         item, called = items[place], names[place]
         path = called if len(kept) == len(items) else f"{name}[{number}]"  # splits are drawn by it
-        one = Picture(
-            path=path,
-            file=Path(path),
-            label=None if labels is None else labels[place],
-            weight=1.0 if weights is None else weights[place],
-        )
+        label, weight = labels[place] if labels else None, weights[place] if weights else 1.0
+        one = Picture(path=path, file=Path(path), label=label, weight=weight)
         if missing and is_missing(item):
             pictures.append(one)
         elif isinstance(item, np.ndarray):
@@ -114,8 +110,8 @@ def index_of_samples(
             images[one.file] = item
             pictures.append(replace(one, row=0))
         else:
-            found = _of_path(_path(item, called), called, label=one.label, walk=walk, missing=missing)
-            pictures += found if weights is None else [replace(each, weight=one.weight) for each in found]
+            found = _of_path(_path(item, called), called, label=label, walk=walk, missing=missing)
+            pictures += [replace(each, weight=weight) for each in found] if weights else found
     return Index(
         name="pictures",
         root=Path(),

@@ -81,8 +81,7 @@ def search_head(
         copies: C; the training rows are n pictures as they are, then the same n in another view, C times in all. Folds
             hold out all views of a picture together, and score it as it is.
         groups: int64 [n], equal for training pictures that folds hold out together; None for none.
-        weights: float64 [N], above 0, how much each picture counts in the loss and in every score; None for all alike.
-            Columns are standardised without them.
+        weights: float64 [N], above 0, how much each picture counts in losses and scores; None for all alike.
         seed: of the folds.
         progress: told of each strength.
 
@@ -92,25 +91,15 @@ def search_head(
     present, known = np.unique(labels[train], return_inverse=True)
     if len(present) < 2:
         raise DataError("fewer than two classes have training pictures", hint="Add pictures of a second class.")
-    plan = _plan(
-        features,
-        labels,
-        present=present,
-        known=known,
-        valid=valid,
-        copies=copies,
-        groups=groups,
-        weights=weights,
-        seed=seed,
-    )
+    plan = None if valid is None else _by_valid(features, labels, valid, present=present, weights=weights)
+    plan = plan or _by_folds(known[: len(known) // copies], copies=copies, groups=groups, seed=seed)
     choices = _choices(depths, judged=plan.scorer is not None)
     found: dict[str, PathPoint] = {}  # the best of each choice
     history: list[dict[str, Any]] = []
     progress.start("Searching a head", total=len(choices) * (WEAKEST + 1), unit="settings")
     with one_thread_if_small(len(known)):
         for depth, columns in choices.items():
-            scorer = plan.scorer(columns) if plan.scorer else None
-            space = training_space(features[train, columns])
+            space, scorer = training_space(features[train, columns]), plan.scorer(columns) if plan.scorer else None
             for point in regularization_path(space, known, scorer=scorer, weights=_of(weights, train)):
                 history.append(_row(depth, point))
                 found[depth] = min(found.get(depth, point), point, key=lambda one: one.loss)
@@ -128,30 +117,30 @@ def _of(weights: NDArray[np.float64] | None, rows: slice) -> NDArray[np.float64]
     return None if weights is None else weights[rows]
 
 
-def _plan(
+def _by_valid(
     features: Features,
     labels: Labels,
+    valid: slice,
     *,
     present: NDArray[np.int64],
-    known: Labels,
-    valid: slice | None,
-    copies: int,
-    groups: NDArray[np.int64] | None,
     weights: NDArray[np.float64] | None,
-    seed: int,
-) -> _Plan:
-    """Score by the valid rows of classes that the training rows have; else by folds of the training rows; else not."""
-    if valid is not None:
-        positions = np.searchsorted(present, labels[valid]).clip(max=len(present) - 1)
-        positions[present[positions] != labels[valid]] = -1
-        if (positions >= 0).any():
-            return _Plan(
-                scorer=lambda columns: ValidationScorer(
-                    features=features[valid, columns], labels=positions, weights=_of(weights, valid)
-                ),
-                chosen_by="valid",
-            )
-    folds = stratified_folds(known[: len(known) // copies], groups=groups, seed=seed).copied(copies)
+) -> _Plan | None:
+    """Score by the valid rows of classes that the training rows have; None where there is no such row."""
+    positions = np.searchsorted(present, labels[valid]).clip(max=len(present) - 1)
+    positions[present[positions] != labels[valid]] = -1
+    if not (positions >= 0).any():
+        return None
+    return _Plan(
+        scorer=lambda columns: ValidationScorer(
+            features=features[valid, columns], labels=positions, weights=_of(weights, valid)
+        ),
+        chosen_by="valid",
+    )
+
+
+def _by_folds(known: Labels, *, copies: int, groups: NDArray[np.int64] | None, seed: int) -> _Plan:
+    """Score by folds of the training pictures, whose labels are int64 [n]; not at all where nothing can be held out."""
+    folds = stratified_folds(known, groups=groups, seed=seed).copied(copies)
     if not folds.count:
         return _Plan(scorer=None, chosen_by="default", always_trained=len(folds.fold) // copies)
     alone = int((folds.fold < 0).sum()) // copies
