@@ -42,6 +42,8 @@ class Answers:
         flags: what is to be said beside each of the N answers.
         empty: bool [N], whether there is nothing on a picture; None where that was not looked at.
         ledger: one entry for each of the pictures given.
+        given: these pictures, as their data tells of them; () where nobody needs them.
+        columns: what else the data says of each.
     """
 
     classes: tuple[str, ...]
@@ -50,6 +52,8 @@ class Answers:
     flags: Flags
     ledger: tuple[LedgerEntry, ...]
     empty: NDArray[np.bool_] | None = None
+    given: tuple[Picture, ...] = ()
+    columns: tuple[str, ...] = ()
 
     def marks(self, row: int) -> tuple[bool | None, bool | None, bool | None]:
         """Unsure, unlike and empty of one answer; None where that cannot be said."""

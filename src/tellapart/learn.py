@@ -20,7 +20,7 @@ from tellapart.backbones.engine import native_precision
 from tellapart.classifier import Classifier
 from tellapart.data.ledger import check_skips
 from tellapart.data.split import one_part_as_test
-from tellapart.errors import DataError
+from tellapart.errors import DataError, UsageError
 from tellapart.evaluation.metrics import evaluate
 from tellapart.features.embed import Embedded
 from tellapart.features.look import look_at, with_white
@@ -30,7 +30,7 @@ from tellapart.heads.out_of_distribution import Seen, sampled_rows
 from tellapart.progress import Progress, Stopwatch
 from tellapart.recipes.catalogue import RECIPES
 from tellapart.recipes.looking import features_seen, rows_of, see_the_same
-from tellapart.recipes.request import Dataset, Request
+from tellapart.recipes.request import Dataset, Request, weights_of
 from tellapart.runs.leakage import (
     count_kinds,
     draw_together,
@@ -118,6 +118,7 @@ def learn(index: Index, base: Backbone, request: Request) -> Learned:
     """
     watch = Stopwatch()
     RECIPES[request.recipe].check_request(index, request)
+    check_weights(index, request)
     base = with_white(base, index, request.progress)
     dataset, about = prepare(index, base, request, watch)
     with watch.part("head_s"):
@@ -129,6 +130,18 @@ def learn(index: Index, base: Backbone, request: Request) -> Learned:
             more = score_without(dataset, tested.probabilities, about.leaks)
             answered["test"] = replace(tested, figures={**tested.figures, **more})
     return Learned(classifier=classifier, dataset=dataset, about=about, answered=answered, seconds=watch.parts)
+
+
+def check_weights(index: Index, request: Request) -> None:
+    """Stop at weights where the recipe has no use for them.
+
+    Raises:
+        UsageError: it is so.
+    """
+    if weights_of(index) is not None and not RECIPES[request.recipe].weighs:
+        able = ", ".join(name for name, recipe in RECIPES.items() if recipe.weighs)
+        hint = f"Choose one of: {able}; or leave sample_weight out."
+        raise UsageError("this recipe takes no weights of pictures", where=request.recipe, hint=hint)
 
 
 def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) -> tuple[Dataset, About]:
@@ -225,7 +238,7 @@ def judge(
     valid = exact_rows(classifier, dataset, "valid", valid, keep=keep, progress=progress)
     classifier = calibrated(classifier, dataset, valid, clean)
     typical = train.start + sampled_rows(len(rows_of(train)), class_count=len(dataset.classes), seed=request.seed)
-    apart = one_of_each_group(clean, dataset.groups, seed=request.seed)
+    apart = thinned(one_of_each_group(clean, dataset.groups, seed=request.seed), dataset.weights, seed=request.seed)
     seen = valid[apart - dataset.valid.start]
     last = classifier.base.depths[-1]
     trained_on = Seen(
@@ -254,7 +267,8 @@ def judge(
 def calibrated(classifier: Classifier, dataset: Dataset, valid: Features, clean: NDArray[np.int64]) -> Classifier:
     """The classifier with the temperature that suits it on rows of valid, whose features are float32 [n, D]."""
     logits = classifier.head.logits(valid[clean - dataset.valid.start])
-    return replace(classifier, temperature=fit_temperature(logits, dataset.labels[clean]))
+    weights = None if dataset.weights is None else dataset.weights[clean]
+    return replace(classifier, temperature=fit_temperature(logits, dataset.labels[clean], weights=weights))
 
 
 def say_left_out(count: int, *, progress: Progress) -> None:
@@ -274,6 +288,19 @@ def one_of_each_group(rows: NDArray[np.int64], groups: NDArray[np.int64], *, see
     shuffled = generator(seed, "one of each group").permutation(rows)
     _, first = np.unique(groups[shuffled], return_index=True)
     return np.sort(shuffled[first])
+
+
+def thinned(rows: NDArray[np.int64], weights: NDArray[np.float64] | None, *, seed: int) -> NDArray[np.int64]:
+    """Of these rows those to promise by, each kept as often as its weight float64 [N] beside the largest of theirs.
+
+    What is left is drawn from pictures as the weights make them up, each counting once (rejection sampling, von
+    Neumann, 1951), so that the exact tests hold for those; the price is that they are fewer. Without weights it is all.
+    """
+    if weights is None or not len(rows):
+        return rows
+    kept = generator(seed, "thinned by weight").random(len(rows)) * weights[rows].max() < weights[rows]
+    left: NDArray[np.int64] = rows[kept]
+    return left
 
 
 def exact_rows(

@@ -31,6 +31,13 @@ LabelColumn = Annotated[str | None, typer.Option(metavar="NAME", help="The colum
 Encoding = Annotated[
     str | None, typer.Option(metavar="NAME", help="The encoding of a table that is not UTF-8, such as cp1252 or gbk.")
 ]
+Boxes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND",
+        help="What the numbers of boxes are: corners, sizes (x, y, width, height) or centres; none for whole pictures.",
+    ),
+]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model.tellapart file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 GroupBy = Annotated[
@@ -71,7 +78,15 @@ Force = Annotated[
 ]
 
 
-def reading(classes: str | None, path_column: str | None, label_column: str | None, encoding: str | None) -> Reading:
+def reading(
+    *,
+    classes: str | None = None,
+    path_column: str | None = None,
+    label_column: str | None = None,
+    encoding: str | None = None,
+    boxes: str | None = None,
+    confidence: float | None = None,
+) -> Reading:
     """What the options say of the data.
 
     Raises:
@@ -79,7 +94,14 @@ def reading(classes: str | None, path_column: str | None, label_column: str | No
     """
     from tellapart.data.reading import Reading
 
-    return Reading(classes=cast("Any", classes), path_column=path_column, label_column=label_column, encoding=encoding)
+    return Reading(
+        classes=cast("Any", classes),
+        path_column=path_column,
+        label_column=label_column,
+        encoding=encoding,
+        boxes=cast("Any", boxes),
+        confidence=confidence,
+    )
 
 
 def spoken() -> str:

@@ -9,6 +9,7 @@ import typer
 
 from tellapart.cli.options import (
     Backbone,
+    Boxes,
     Budget,
     Classes,
     Data,
@@ -45,6 +46,7 @@ def train(
     path_column: PathColumn = None,
     label_column: LabelColumn = None,
     encoding: Encoding = None,
+    boxes: Boxes = None,
     group_by: GroupBy = None,
     drop_leaks: DropLeaks = False,
     budget: Budget = 10.0,
@@ -76,7 +78,9 @@ def train(
         budget=budget,
         max_error=max_error,
         group_by=group_by,
-        reading=reading(classes, path_column, label_column, encoding),
+        reading=reading(
+            classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
+        ),
         drop_leaks=drop_leaks,
         force=force,
         command=spoken(),
@@ -99,6 +103,7 @@ def audit(
     path_column: PathColumn = None,
     label_column: LabelColumn = None,
     encoding: Encoding = None,
+    boxes: Boxes = None,
     as_json: Json = False,
 ) -> None:
     """Look for what would make figures mislead.
@@ -113,7 +118,9 @@ def audit(
     """
     from tellapart.commands.audit import audit as run
 
-    read_as = reading(classes, path_column, label_column, encoding)
+    read_as = reading(
+        classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
+    )
     folder, document = run(
         data, out=out, backbone=backbone, seed=seed, reading=read_as, command=spoken(), progress=listener()
     )
@@ -135,6 +142,7 @@ def split(
     path_column: PathColumn = None,
     label_column: LabelColumn = None,
     encoding: Encoding = None,
+    boxes: Boxes = None,
     group_by: GroupBy = None,
     equal_only: Annotated[
         bool, typer.Option("--equal-only", help="Keep only equal files together; faster, no picture is looked at.")
@@ -160,7 +168,9 @@ def split(
         link=link,
         group_by=group_by,
         near=not equal_only,
-        reading=reading(classes, path_column, label_column, encoding),
+        reading=reading(
+            classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
+        ),
         progress=listener(),
     )
     print_split(counts, out)

@@ -229,6 +229,7 @@ def write_evidence(folder: Path, learned: Learned) -> None:
         tested.probabilities,
         classes=index.classes,
         flags=tested.flags,
+        columns=index.columns,
     )
     history = "".join(map(files.to_json_line, learned.classifier.history))
     files.write_text(folder / run_folder.HISTORY, history)

@@ -13,8 +13,8 @@ from tellapart import files
 from tellapart import text as words
 from tellapart.errors import one_line
 from tellapart.evaluation.run_metrics import RunMetrics
-from tellapart.report import choose, finding_words, labels, wording
-from tellapart.report.charts import learning_points
+from tellapart.report import choose, finding_words, headings, labels, reason_words, wording
+from tellapart.report.charts import history_curves, learning_points
 from tellapart.report.evidence import Answer, Evidence, Shot, SuspectCard
 from tellapart.report.inlined import data_address
 from tellapart.report.labels import Label
@@ -63,6 +63,7 @@ def page_sections(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
         "measures": measures(test, metrics.valid),
         "faces": faces(right, evidence),
         "weakest": weakest_class(test, names),
+        "level": headings.level_on(names),
         "matrix": matrix(test["confusion"]) if len(names) <= LARGEST_MATRIX else None,
         "pairs_wrong": with_shots(confused_pairs(test["confusion"], names)[:PAIRS_SHOWN], mistakes),
         "mistakes": mistakes[:MISTAKES_IN_SIGHT],
@@ -76,7 +77,11 @@ def page_sections(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
         "note": evidence.analysis.get("note"),
         "advice": advice(evidence.analysis.get("learning_curve")),
         "learning": learning_points(evidence.analysis.get("learning_curve")),
-        "ledger_rows": evidence.ledger[:LEDGER_ROWS],
+        "tried": history_curves(evidence.history, selected=metrics.selected),
+        "ledger_rows": [
+            (status, reason and reason_words.reason(reason), count)
+            for status, reason, count in evidence.ledger[:LEDGER_ROWS]
+        ],
         "choices": labels.rows(spread(metrics.selected), labels.CHOICES),
         "times": times(metrics.timing, metrics.peak_rss_mb),
         "surroundings": labels.rows(
@@ -232,6 +237,8 @@ def show_figure(scores: Mapping[str, Any], key: str, show: Callable[[float], str
 def spread(selected: Mapping[str, Any]) -> dict[str, Any]:
     """What was chosen, with the alternatives of each choice beside it."""
     choices = {key: value for key, value in selected.items() if key != "out_of" and value is not None}
+    if isinstance(choices.get("accuracy"), float):
+        choices["accuracy"] = words.percent(choices["accuracy"])
     for key, alternatives in selected["out_of"].items():
         if key in choices:
             choices[key] = labels.out_of(choices[key], alternatives)
