@@ -20,18 +20,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.heads.abstention import Abstention, choose_threshold, one_of_each_group
+from tellapart.heads.abstention import Abstention, SelectiveGuarantee, choose_threshold, one_of_each_group
 from tellapart.heads.calibration import fit_temperature, probabilities, top_probability
 from tellapart.heads.folds import stratified_folds
 from tellapart.heads.linear import LinearHead
-from tellapart.heads.out_of_distribution import (
-    OutOfDistribution,
-    direction_count,
-    nearest_allowed,
-    sampled_rows,
-    similarity,
-    typical_directions,
-)
+from tellapart.heads.out_of_distribution import Seen, learn_out_of_distribution, sampled_rows
 from tellapart.heads.products import SMALL_ROWS, one_thread_if_small
 from tellapart.heads.regularization_path import POLISHED, fit_head
 from tellapart.heads.search import HeadSearch, search_head
@@ -168,57 +161,37 @@ def _fold_head(
     logits = np.zeros((0, plan.class_count)) if found.held_out is None else found.held_out
     temperature = fit_temperature(logits[judged], own[judged])
     apart = one_of_each_group(judged, together, seed=plan.seed)
-    last = plan.depths[-1]
-    near = similarity_by_folds(mine[:, last.start : last.stop], folds=folds[rest], plan=plan)
+    last = mine[:, plan.depths[-1].start : plan.depths[-1].stop]
+    part = stratified_folds(own, groups=together, seed=plan.seed).fold == 0
+    typical, judges = likeness(last, own, together, part=part, plan=plan)
+    known = learn_out_of_distribution(typical, last[judges], class_count=plan.class_count, seed=plan.seed)
+    promise = promised(logits[apart], own[apart], temperature=temperature, max_error=plan.max_error)
     return FoldHead(
         head=found.head,
         temperature=temperature,
-        abstention=abstention_from(
-            logits[apart],
-            own[apart],
-            temperature=temperature,
-            known=OutOfDistribution(
-                types=directions_of(mine[:, last.start : last.stop], plan=plan),
-                threshold=nearest_allowed(near[one_of_each_group(np.arange(len(rest)), together, seed=plan.seed)]),
-            ),
-            max_error=plan.max_error,
-        ),
+        abstention=Abstention(unsure=promise.threshold, out_of_distribution=known, guarantee=promise),
         halves=_halves(mine, own, together, found=found, held=features[held], truth=labels[held], plan=plan),
     )
 
 
-def abstention_from(
-    logits: NDArray[np.float64],
-    labels: Labels,
-    *,
-    temperature: float,
-    known: OutOfDistribution,
-    max_error: float,
-) -> Abstention:
-    """Both thresholds, from logits float64 [N, K] of pictures that the heads had not seen."""
+def promised(
+    logits: NDArray[np.float64], labels: Labels, *, temperature: float, max_error: float
+) -> SelectiveGuarantee:
+    """The threshold of unsure, from logits float64 [N, K] of pictures that the heads had not seen."""
     answers = probabilities(logits, temperature=temperature)
     correct = answers.argmax(axis=1) == labels if len(labels) else np.zeros(0, np.bool_)
     confidence = top_probability(answers) if len(labels) else np.zeros(0)
-    guarantee = choose_threshold(confidence, correct=correct, max_error=max_error)
-    promise = replace(guarantee, by_folds=True)
-    return Abstention(unsure=promise.threshold, out_of_distribution=known, guarantee=promise)
+    return replace(choose_threshold(confidence, correct=correct, max_error=max_error), by_folds=True)
 
 
-def directions_of(last: Features, *, plan: NestedPlan) -> NDArray[np.float16]:
-    """The typical directions of the last depth float32 [n, d] of pictures that were trained on."""
-    rows = sampled_rows(len(last), class_count=plan.class_count, seed=plan.seed)
-    return typical_directions(last[rows], count=direction_count(plan.class_count), seed=plan.seed)
-
-
-def similarity_by_folds(last: Features, *, folds: NDArray[np.int64], plan: NestedPlan) -> NDArray[np.float64]:
-    """The cosine float64 [N] of each row of the last depth with the typical directions of the other folds."""
-    near = np.empty(len(last))
-    for number in np.unique(folds):
-        inside = folds == number
-        if inside.all():  # one fold alone: its own directions are all there are
-            return similarity(last, directions_of(last, plan=plan))
-        near[inside] = similarity(last[inside], directions_of(last[~inside], plan=plan))
-    return near
+def likeness(
+    last: Features, labels: Labels, groups: NDArray[np.int64], *, part: NDArray[np.bool_], plan: NestedPlan
+) -> tuple[Seen, NDArray[np.int64]]:
+    """What unlike is learned from: typical rows outside a part of the last depth, and one row of each group of it."""
+    rest = np.flatnonzero(~part)
+    typical = rest[sampled_rows(len(rest), class_count=plan.class_count, seed=plan.seed)]
+    apart = one_of_each_group(np.flatnonzero(part), groups, seed=plan.seed)
+    return Seen(last=last[typical], labels=labels[typical], groups=groups[typical], held_out=True), apart
 
 
 def _halves(

@@ -28,7 +28,8 @@ def train_features(dataset: Dataset, base: Backbone, request: Request) -> Classi
 
     Where folds test, train is everything, and what is chosen is chosen inside it.
     """
-    if dataset.folds is not None:
+    pictures = dataset.train.stop - dataset.train.start
+    if dataset.folds is not None and pictures * len(dataset.classes) > CROSS_VALIDATED_AT_MOST:
         found = search_inside(
             dataset.features,
             dataset.labels,

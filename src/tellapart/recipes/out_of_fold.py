@@ -18,8 +18,9 @@ from tellapart.classifier import Classifier
 from tellapart.evaluation.cross_validated import Inflation, fold_inflation
 from tellapart.heads.abstention import Abstention, Flags, one_of_each_group
 from tellapart.heads.calibration import fit_temperature, probabilities, top_probability
-from tellapart.heads.nested import abstention_from, directions_of, nested_heads
-from tellapart.heads.out_of_distribution import OutOfDistribution, nearest_allowed
+from tellapart.heads.nested import likeness, nested_heads, promised
+from tellapart.heads.out_of_distribution import learn_out_of_distribution
+from tellapart.heads.unknown_kinds import measure_unknown_kinds
 from tellapart.progress import Progress
 from tellapart.recipes.features import nested_plan
 from tellapart.recipes.request import Dataset, Request
@@ -35,7 +36,7 @@ class OutOfFold:
         nested: float64 [N, K], at the temperature that was chosen inside each fold.
         nested_flags: by the thresholds that were chosen inside each fold.
         leaving: float64 [N, K], at the temperature of the classifier that leaves.
-        leaving_flags: by its thresholds.
+        leaving_flags: by its threshold of unsure; unlike is that of each fold.
         inflation: by how much an interval is wider than that of as many independent pictures.
         features: float32 [N, D], those of close calls as float32 computes them.
     """
@@ -59,19 +60,22 @@ def answer_by_folds(
         replace(trained, head=each.head, temperature=each.temperature, abstention=each.abstention) for each in heads
     ]
     features = exact_by_folds(by_fold, dataset, folds, progress=request.progress)
-    logits, near = out_of_fold(by_fold, features, folds)
-    nested, nested_flags = answers_inside(by_fold, logits, near, folds)
+    logits = out_of_fold(by_fold, features, folds)
+    nested, nested_flags = answers_inside(by_fold, logits, features, folds)
     halves = np.empty((2, len(labels)), np.bool_)
     for number, head in enumerate(heads):
         halves[:, folds == number] = head.halves
     temperature = fit_temperature(logits, labels)
     apart = one_of_each_group(np.arange(len(labels)), groups, seed=request.seed)
-    last = base.depths[-1]
-    known = OutOfDistribution(
-        types=directions_of(features[:, last.start : last.stop], plan=plan), threshold=nearest_allowed(near[apart])
-    )
-    abstention = abstention_from(
-        logits[apart], labels[apart], temperature=temperature, known=known, max_error=request.max_error
+    promise = promised(logits[apart], labels[apart], temperature=temperature, max_error=request.max_error)
+    last = features[:, base.depths[-1].start : base.depths[-1].stop]
+    typical, judges = likeness(last, labels, groups, part=folds == 0, plan=plan)
+    about = {"class_count": plan.class_count, "seed": plan.seed}
+    abstention = Abstention(
+        unsure=promise.threshold,
+        out_of_distribution=learn_out_of_distribution(typical, last[judges], **about),
+        guarantee=promise,
+        unknown_kinds=measure_unknown_kinds(typical, last[judges], labels[judges], **about),
     )
     leaving = probabilities(logits, temperature=temperature)
     return OutOfFold(
@@ -79,7 +83,10 @@ def answer_by_folds(
         nested=nested,
         nested_flags=nested_flags,
         leaving=leaving,
-        leaving_flags=marks(abstention, leaving, near),
+        leaving_flags=Flags(
+            unsure=None if promise.threshold is None else top_probability(leaving) < promise.threshold,
+            unlike=nested_flags.unlike,
+        ),
         inflation=fold_inflation(nested.argmax(axis=1) == labels, halves, groups),
         features=features,
     )
@@ -99,25 +106,19 @@ def exact_by_folds(
     return exact_at(np.flatnonzero(close), base, dataset.index, dataset.features, keep=True, progress=progress)
 
 
-def out_of_fold(
-    by_fold: Sequence[Classifier], features: Features, folds: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Logits float64 [N, K] of each picture by the classifier of its fold, and how like its training set it is [N]."""
-    logits, near = np.empty((len(folds), len(by_fold[0].classes))), np.ones(len(folds))
-    last = by_fold[0].base.depths[-1]
+def out_of_fold(by_fold: Sequence[Classifier], features: Features, folds: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Logits float64 [N, K] of each picture by the classifier of its fold."""
+    logits = np.empty((len(folds), len(by_fold[0].classes)))
     for number, classifier in enumerate(by_fold):
         rows = np.flatnonzero(folds == number)
-        held = features[rows]
-        logits[rows] = classifier.head.logits(held)
-        if (known := classifier.abstention.out_of_distribution) is not None:
-            near[rows] = known.similarity(held[:, last.start : last.stop])
-    return logits, near
+        logits[rows] = classifier.head.logits(features[rows])
+    return logits
 
 
 def answers_inside(
     by_fold: Sequence[Classifier],
     logits: NDArray[np.float64],
-    near: NDArray[np.float64],
+    features: Features,
     folds: NDArray[np.int64],
 ) -> tuple[Probabilities, Flags]:
     """Probabilities float64 [N, K] and marks by the temperature and the thresholds of each fold.
@@ -130,7 +131,7 @@ def answers_inside(
     for number, classifier in enumerate(by_fold):
         rows = np.flatnonzero(folds == number)
         shares[rows] = probabilities(logits[rows], temperature=classifier.temperature)
-        flags = marks(classifier.abstention, shares[rows], near[rows])
+        flags = classifier.flags(shares[rows], features[rows])
         said["unsure"].append(flags.unsure)
         said["unlike"].append(flags.unlike)
         order.append(rows)
@@ -142,13 +143,3 @@ def whole(parts: Sequence[NDArray[np.bool_] | None], place: NDArray[np.int64]) -
     """Parts one after the other, at the places int64 [N] of their rows; None where one is."""
     known = [part for part in parts if part is not None]
     return np.concatenate(known)[place] if len(known) == len(parts) else None
-
-
-def marks(abstention: Abstention, shares: Probabilities, near: NDArray[np.float64]) -> Flags:
-    """What to say beside answers float64 [n, K] about pictures that are as like the training set as `near` [n] says."""
-    known = abstention.out_of_distribution
-    threshold = None if known is None else known.threshold
-    return Flags(
-        unsure=None if abstention.unsure is None else top_probability(shares) < abstention.unsure,
-        unlike=None if known is None else np.zeros(len(near), np.bool_) if threshold is None else near < threshold,
-    )
