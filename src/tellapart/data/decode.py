@@ -125,10 +125,11 @@ def _decode_jpeg(content: bytes, at_least: int, box: Box | None) -> Decoded:
         raise PictureError("truncated")
     seconds = seconds_to_decode_jpeg(content, header, divisor=divisor)
     check_duration(seconds, width=size[1], height=size[0], kind="JPEG")
-    pixels_size = 3 * height * width
+    # A resize keeps two copies more, by which time the coefficients are gone.
+    area = size[0] * size[1] if cut is None else (cut[2] - cut[0]) * (cut[3] - cut[1])
+    needed = 3 * height * width + max(header.coefficients, 2 * 3 * area // divisor**2)
     try:
-        # A resize keeps two copies more.
-        with memory_for(pixels_size + max(header.coefficients, 2 * pixels_size), width=size[1], height=size[0]):
+        with memory_for(needed, width=size[1], height=size[0]):
             pixels = simplejpeg.decode_jpeg(content, "RGB", min_height=height, min_width=width)
     except ValueError as error:
         if "premature end" in str(error).lower():
@@ -197,7 +198,7 @@ def _decode_with_pillow(content: bytes, at_least: int, white: int | None = None,
         stored = stored_as(image, content)
         if stored.open_ended and white is not None:
             stored = replace(stored, largest=white)
-        with _within_bounds(image, stored, len(content)):
+        with _within_bounds(image, stored, len(content), copies=0 if box is None else 1):
             frames = frame_note(image)
             # A TIFF is turned by Pillow as it is loaded; of a PNG the orientation is not known before.
             announced = pillow_orientation(image) if image.format == "TIFF" else 1
@@ -221,10 +222,12 @@ def _part(image: Image.Image, box: Box, announced: int, left: int) -> tuple[Imag
 
 
 @contextlib.contextmanager
-def _within_bounds(image: Image.Image, stored: Stored, length: int) -> Iterator[None]:
-    """Go on with an opened picture of a file of so many bytes, where what loading it takes is within bounds."""
+def _within_bounds(image: Image.Image, stored: Stored, length: int, *, copies: int = 0) -> Iterator[None]:
+    """Go on with an opened picture of a file of so many bytes, where loading it, and copies of it, is within bounds."""
     (width, height), file_format = image.size, image.format or ""
-    needed = bytes_to_decode(width, height, mode=image.mode, file_format=file_format)
+    needed = bytes_to_decode(width, height, mode=image.mode, file_format=tiff.kind_of(image))
+    kept = bytes_to_decode(width, height, mode=image.mode, file_format=None)
+    needed = max(needed, (1 + copies) * kept)  # what a decoder works with is gone by then
     tiff.check_tiff(image)
     check_speed(image, length=length)
     with memory_for(needed, width=width, height=height):
@@ -246,7 +249,8 @@ def pillow_orientation(image: Image.Image) -> int:
     if isinstance(exif, bytes) and asks_for_too_much(exif.removeprefix(b"Exif\0\0")):
         return 1
     try:
-        value = image.getexif().get(ORIENTATION_TAG, 1)
+        # By the base class: of a PNG Pillow would load all the pixels to look for EXIF behind them.
+        value = Image.Image.getexif(image).get(ORIENTATION_TAG, 1)
     except Exception:  # noqa: BLE001  (broken EXIF raises nearly anything, and is no reason to lose the picture)
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1

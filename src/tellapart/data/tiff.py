@@ -15,12 +15,18 @@ _SIGNED: Final = 2
 MOST_PAGES: Final = 16  # that are looked through for the one which the first is a preview of
 _TWICE: Final = 2.0
 _ALIKE: Final = 0.05  # relative, of the proportions of a preview of few pixels and its picture
+_YCBCR: Final = 6
 UNKNOWN: Final = "a kind of TIFF that cannot be read here; save it with 8 or 16 bit"
 
 
 def bits_of(image: Image.Image) -> int:
     """Bits of one value as the file says; 0 for anything but a TIFF."""
     return max(_numbers(image, _BITS), default=0)
+
+
+def kind_of(image: Image.Image) -> str:
+    """The format of an opened picture, with what makes a difference for the memory that it takes."""
+    return "TIFF, YCbCr" if _numbers(image, _PHOTOMETRIC) == (_YCBCR,) else image.format or ""
 
 
 def check_tiff(image: Image.Image) -> None:
