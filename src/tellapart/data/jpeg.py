@@ -10,16 +10,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from tellapart.data.exif import tiff_orientation
+from tellapart.data.exif import tiff_orientation, xmp_orientation
 from tellapart.errors import PictureError
 
 _EXIF: Final = b"Exif\0\0"
+_XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 _APP1, _SCAN, _END = 0xE1, 0xDA, 0xD9
 _ALONE: Final = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a segment
 _FRAMES: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _SEQUENTIAL: Final = (0xC0, 0xC1)
 _HUFFMAN: Final = (0xC0, 0xC1, 0xC2)
 _COEFFICIENT: Final = 2  # bytes
+_UNSENT: Final = 16  # more bits than any coefficient has
 _FILLING: Final = (0x00, 0xFF)  # no markers after 0xff
 _MARKER: Final = re.compile(rb"\xff[^\x00\xff]")
 _AFTER_SCAN: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
@@ -55,19 +57,22 @@ def read_jpeg_header(content: bytes) -> JpegHeader:
         PictureError: there are more than MOST_SEGMENTS of them.
     """
     exif: list[bytes] = []
+    xmp = b""
     frame: memoryview | None = None
     coding, in_scan, rubbish = 0xC0, 0, 0
     for marker, body, gap in _segments(content):
         rubbish += gap
-        if marker == _APP1:
-            if bytes(body[: len(_EXIF)]) == _EXIF:
-                exif.append(bytes(body[len(_EXIF) :]))
+        if marker == _APP1 and bytes(body[: len(_EXIF)]) == _EXIF:
+            exif.append(bytes(body[len(_EXIF) :]))
+        elif marker == _APP1 and bytes(body[: len(_XMP)]) == _XMP:
+            xmp = bytes(body[len(_XMP) :])
         elif marker in _FRAMES:
             frame, coding = body, marker
         elif marker == _SCAN:
             in_scan = body[0] if body else 0
             break
-    orientation = tiff_orientation(memoryview(exif[0])) if exif else 1
+    said = tiff_orientation(memoryview(exif[0])) if exif else None
+    orientation = xmp_orientation(xmp) if said is None else said
     if frame is None or len(frame) < 6 or len(frame) < 6 + 3 * frame[5]:
         return JpegHeader(orientation=orientation, rubbish=rubbish, exif=b"".join(exif))
     height, width = frame[1] << 8 | frame[2], frame[3] << 8 | frame[4]
@@ -100,6 +105,24 @@ def seconds_to_decode_jpeg(content: bytes, header: JpegHeader, *, divisor: int) 
     if not header.huffman:
         return 1e-9 * (visits * _OTHER_CODING + pixels)
     return 1e-9 * (visits * _VISIT + bits * _BIT_OF_SCANS + pixels)
+
+
+def is_complete(content: bytes, header: JpegHeader) -> bool:
+    """Whether there is a scan for every bit of every component, whatever became of the coded data in them.
+
+    Source: ITU-T T.81, G.1.1.1 (spectral selection and successive approximation).
+    """
+    bits = {component: [_UNSENT] * 64 for component in header.blocks}  # that are still to come, of each coefficient
+    for marker, body, _ in _segments(content):
+        if marker == _END:
+            return False
+        if marker != _SCAN or not body or len(body) < 4 + 2 * body[0]:
+            continue
+        first, last, low = body[1 + 2 * body[0]], body[2 + 2 * body[0]], body[3 + 2 * body[0]] & 15
+        for place in range(1, 1 + 2 * body[0], 2):
+            coefficients = bits.get(body[place], [])
+            coefficients[first : last + 1] = [low] * len(coefficients[first : last + 1])
+    return bool(bits) and not any(map(any, bits.values()))
 
 
 def _visits(content: bytes, header: JpegHeader) -> float:
