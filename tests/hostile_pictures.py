@@ -83,6 +83,10 @@ def jpegs():
     return {
         "jpeg, 3,000 scans of 16 megapixels": lambda: many_scans(4000, 4000, 3000),
         "jpeg, 300 scans of 100 megapixels": lambda: many_scans(10000, 10000, 300),
+        "jpeg, 50 scans of 16 megapixels without an end": lambda: many_scans(4000, 4000, 50)[:-2],
+        "jpeg, progressive in CMYK without an end": lambda: with_frame(
+            progressive_inks[:-2], b"\xff\xc2", 11000, 11000
+        ),
         "jpeg, 40000 x 40000": lambda: flat_jpeg(40000, 40000),
         "jpeg, 65500 x 65500 in CMYK": lambda: with_frame(inks, b"\xff\xc0", 65500, 65500) + bytes(1 << 20),
         "jpeg, progressive in CMYK": lambda: with_frame(progressive_inks, b"\xff\xc2", 4000, 4000) + bytes(1 << 20),
@@ -148,6 +152,9 @@ def pngs():
         "png, EXIF": lambda: png(8, 8, before=[chunk(b"eXIf", greedy_tiff(60_000, 1 << 20))]),
         "png, frames": lambda: png(8, 8, before=[chunk(b"acTL", struct.pack(">II", 300_000, 0)), *frames]),
         "png, empty blocks": lambda: png(8, 8, data=zlib.compress(b"")[:2] + b"\0\0\0\xff\xff" * (6 << 20)),
+        "png, a broken text and zeros behind the end": lambda: (
+            png(8, 8, after=[chunk(b"tEXt", b"a\0b")[:-4] + bytes(4)]) + bytes(16 << 20)
+        ),
         "png, dynamic blocks": lambda: png(8, 8, data=dynamic_blocks(8 << 20)),
     }
 
