@@ -35,6 +35,8 @@ READ = {
     "png, grey with alpha",
     "png, RGB with a transparent colour",
     "png, EXIF",
+    "png, a text of 256 MB",
+    "png, a broken text and zeros behind the end",
     "tiff, grey, 12300 x 12300",
     "tiff, RGB, 6000 x 6000",
     "tiff, 32 bit, 9700 x 9700",
