@@ -65,9 +65,12 @@ def flat_jpeg(width, height):
     head = with_frame(encode(FLAT, "JPEG"), b"\xff\xc0", width, height)
     head = head[: head.index(b"\xff\xda")]
     one = b"\xff\xc4\x00\x14%c\x01" + bytes(15) + b"\0"
-    scan = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00"
+    return head + one % 0 + one % 0x10 + flat_scan(width, height) + b"\xff\xd9"
+
+
+def flat_scan(width, height):
     blocks = -(-width // 8) * -(-height // 8)
-    return head + one % 0 + one % 0x10 + scan + bytes(blocks // 4 + 1) + b"\xff\xd9"
+    return b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" + bytes(blocks // 4 + 1)
 
 
 def after_start(content, filling):
@@ -322,6 +325,9 @@ def tiffs():
         ),
         "tiff, progressive jpeg": lambda: strip(
             basic(8000, 8000, compression=7), many_scans(8000, 8000, 99), height=8000
+        ),
+        "tiff, jpeg of many scans": lambda: strip(
+            basic(4000, 4000, compression=7), flat_jpeg(4000, 4000)[:-2] + flat_scan(4000, 4000) * 90, height=4000
         ),
         "tiff, lzma": lambda: strip(basic(9000, 9000, compression=34925), xz(81_000_000), height=9000),
     }

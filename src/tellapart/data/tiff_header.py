@@ -26,6 +26,8 @@ _PLAIN, _JPEG = 1, 7
 # None, CCITT, LZW, JPEG, deflate, PackBits, Zstandard, WebP. Left out are the JPEG of 1992, LZMA and what is never met:
 # their decoders take what they want.
 _COMPRESSIONS: Final = frozenset({1, 2, 3, 4, 5, 7, 8, 32771, 32773, 32946, 50000, 50001})
+_SCAN: Final = b"\xff\xda"
+_BYTES_LIKE_A_SCAN: Final = 16_384
 _PROGRESSIVE: Final = re.compile(rb"\xff[\xc2\xca]\x00[\x0b\x0e\x11\x14]\x08")
 
 
@@ -63,6 +65,9 @@ def _check_directory(numbers: dict[int, tuple[int, int]], content: bytes) -> Non
         raise PictureError(f"TIFF with tiles of {across} x {down} pixels, larger than the picture; save it anew")
     if compression == _JPEG and _PROGRESSIVE.search(content):
         raise PictureError("TIFF with progressive JPEG inside; save it with LZW or none")
+    # A part has a scan, or one for each of its colours; what else a file holds may look like one now and then.
+    if compression == _JPEG and content.count(_SCAN) > 4 * parts + 16 + len(content) // _BYTES_LIKE_A_SCAN:
+        raise PictureError("TIFF with JPEG of too many scans inside; save it with LZW or none")
 
 
 def _directories(content: bytes) -> Iterator[dict[int, tuple[int, int]]]:
