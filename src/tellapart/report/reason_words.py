@@ -25,6 +25,9 @@ CLAUSES: Final = tuple(
         (r"transparency laid on white", "透明部分置于白色之上"),
         (r"(\S+) converted to RGB", "{0} 已转换为 RGB"),
         (r"damaged JPEG data stepped over", "跳过了损坏的 JPEG 数据"),
+        (r"end marker added", "补上了结束标记"),
+        (r"damaged text left out", "略去了损坏的文字"),
+        (r"page (\d+), of which the first is a preview", "取第 {0} 页，第一页是它的预览"),
         (r"box clipped to the picture", "框已裁剪到图片范围内"),
         # files that were passed over
         (r"hidden file", "隐藏文件"),
@@ -36,6 +39,7 @@ CLAUSES: Final = tuple(
         (r"not a regular file", "不是普通文件"),
         (r"the same folder as (.+)", "与 {0} 是同一文件夹"),
         (r"the same file as (.+)", "与 {0} 是同一文件"),
+        (r"the same box as (.+)", "与 {0} 是同一个框"),
         (r"cannot be opened \(.*\)", "无法打开"),
         (r"no label in (.+)", "{0} 中没有标签"),
         (r"not an IDX file that belongs to a pair", "不是成对的 IDX 文件"),
