@@ -106,10 +106,12 @@ def with_exact_rows(
 
 def close_calls(classifier: Classifier, features: Features) -> NDArray[np.bool_]:
     """Which answers half precision may have changed, bool [N]: unsure ones, and those near to a threshold."""
-    abstention, top = classifier.abstention, top_probability(classifier.probabilities(features))
+    abstention, probabilities = classifier.abstention, classifier.probabilities(features)
+    top = top_probability(probabilities)
     close: NDArray[np.bool_] = top < SURE
-    if abstention.unsure is not None:
-        close = close | (np.abs(log_odds(top) - log_odds(np.array(abstention.unsure))) < LOGITS_APART)
+    least = abstention.thresholds(probabilities.argmax(axis=1))
+    if least is not None:
+        close = close | (np.abs(log_odds(top) - log_odds(least)) < LOGITS_APART)
     known = abstention.out_of_distribution
     if known is not None and known.threshold is not None:
         last = classifier.base.depths[-1]

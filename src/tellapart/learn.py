@@ -24,12 +24,14 @@ from tellapart.errors import DataError
 from tellapart.evaluation.metrics import evaluate
 from tellapart.features.embed import Embedded
 from tellapart.features.look import look_at, with_white
-from tellapart.heads.abstention import Flags, learn_abstention
-from tellapart.heads.calibration import fit_temperature
+from tellapart.heads.abstention import Flags, Promises, learn_abstention
+from tellapart.heads.calibration import fit_temperature, top_probability
+from tellapart.heads.class_promise import choose_thresholds
 from tellapart.heads.out_of_distribution import sampled_rows
 from tellapart.progress import Progress, Stopwatch
 from tellapart.recipes.catalogue import RECIPES
 from tellapart.recipes.looking import features_seen, rows_of, see_the_same
+from tellapart.recipes.prior import without_prior
 from tellapart.recipes.request import Dataset, Request
 from tellapart.runs.leakage import (
     count_kinds,
@@ -220,20 +222,20 @@ def judge(
     see = partial(features_seen, dataset, base, classifier.base, progress=progress)
     clean, valid = dataset.clean_valid, see(rows=rows_of(dataset.valid))
     say_left_out(len(valid) - len(clean), progress=progress)
+    classifier, weights = without_prior(classifier, dataset, valid, clean, request)
     # Once to tell close calls, and again, since temperature and thresholds belong to the precision that answers.
-    classifier = calibrated(classifier, dataset, valid, clean)
+    classifier = calibrated(classifier, dataset, valid, clean, weights=weights)
     valid = exact_rows(classifier, dataset, "valid", valid, keep=keep, progress=progress)
-    classifier = calibrated(classifier, dataset, valid, clean)
+    classifier = calibrated(classifier, dataset, valid, clean, weights=weights)
     typical = train.start + sampled_rows(len(rows_of(train)), class_count=len(dataset.classes), seed=request.seed)
     apart = one_of_each_group(clean, dataset.groups, seed=request.seed)
     seen = valid[apart - dataset.valid.start]
     abstention = learn_abstention(
         train=see(rows=typical.tolist()),
         valid=seen,
-        labels=dataset.labels[apart],
-        probabilities=classifier.probabilities(seen),
+        promises=promised(dataset, classifier.probabilities(seen), rows=apart, request=request),
         last=classifier.base.depths[-1],
-        max_error=request.max_error,
+        class_count=len(dataset.classes),
         seed=request.seed,
     )
     classifier = replace(classifier, abstention=abstention)
@@ -244,10 +246,33 @@ def judge(
     return classifier, found
 
 
-def calibrated(classifier: Classifier, dataset: Dataset, valid: Features, clean: NDArray[np.int64]) -> Classifier:
-    """The classifier with the temperature that suits it on rows of valid, whose features are float32 [n, D]."""
-    logits = classifier.head.logits(valid[clean - dataset.valid.start])
-    return replace(classifier, temperature=fit_temperature(logits, dataset.labels[clean]))
+def calibrated(
+    classifier: Classifier,
+    dataset: Dataset,
+    valid: Features,
+    clean: NDArray[np.int64],
+    *,
+    weights: NDArray[np.float64] | None,
+) -> Classifier:
+    """The classifier with the temperature that suits it on rows of valid, whose features are float32 [n, D].
+
+    Weights float64 [K] say what a picture of each class counts; None where all count alike.
+    """
+    logits, labels = classifier.head.logits(valid[clean - dataset.valid.start]), dataset.labels[clean]
+    counting = None if weights is None else weights[labels]
+    return replace(classifier, temperature=fit_temperature(logits, labels, weights=counting))
+
+
+def promised(dataset: Dataset, probabilities: Probabilities, *, rows: NDArray[np.int64], request: Request) -> Promises:
+    """What can be promised of answers float64 [n, K] like those about rows of valid, one of each group."""
+    predicted = probabilities.argmax(axis=1)
+    return choose_thresholds(
+        top_probability(probabilities),
+        predicted=predicted,
+        labels=dataset.labels[rows],
+        learned=np.bincount(dataset.labels[dataset.train], minlength=len(dataset.classes)),
+        max_error=request.max_error,
+    )
 
 
 def say_left_out(count: int, *, progress: Progress) -> None:

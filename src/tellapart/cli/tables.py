@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from tellapart.types import SplitName
 
 MOST_CLASSES = 30  # in a table on the screen; metrics.json and report.html have them all
-UNEQUAL = 3  # times as many test pictures of one class as of another: the balanced accuracy leads
 MOST_EXAMPLES = 2  # of each finding; the page and the JSON file have more
 
 
@@ -41,7 +40,7 @@ def print_run(metrics: Mapping[str, Any], folder: Path) -> None:
         fates = ", ".join(f"{ledger[status]} {status}" for status in ("used", "converted", "skipped"))
         line(f"pictures: {fates}; ledger.csv says why")
     print_figures(metrics["test"], title="test")
-    print_abstention(metrics["test"]["selective"], metrics["thresholds"])
+    print_abstention(metrics["test"]["selective"], metrics["thresholds"], classes=metrics["classes"])
     print_leaks(metrics["test"])
     if (runs := metrics["test_uses"]["runs"]) and runs > 1:
         line(f"these test pictures have scored {runs} different models here: choose by valid, not by this figure")
@@ -78,8 +77,7 @@ def print_figures(figures: Mapping[str, Any], *, title: str) -> None:
     accuracy = f"accuracy {share(figures['accuracy'])}"
     interval = figures["intervals"]["balanced_accuracy"]
     balanced = f"balanced accuracy {share({'value': figures['balanced_accuracy'], **interval})}"
-    counts = [row["n"] for row in figures["per_class"] if row["n"]]
-    first, second = (balanced, accuracy) if max(counts) > UNEQUAL * min(counts) else (accuracy, balanced)
+    first, second = (accuracy, balanced) if figures["leads"] == "accuracy" else (balanced, accuracy)
     line(f"{title}: {first} on {counted(figures['n'], 'picture')}; {second}")
     baseline = figures["baseline"]
     line(f"always answering {baseline['class']} would be right for {percent(baseline['accuracy']['value'])}")
@@ -94,8 +92,10 @@ def print_figures(figures: Mapping[str, Any], *, title: str) -> None:
         line(f"… and {counted(len(figures['per_class']) - MOST_CLASSES, 'more class', 'more classes')}")
 
 
-def print_abstention(selective: Mapping[str, Any], thresholds: Mapping[str, Any]) -> None:
+def print_abstention(selective: Mapping[str, Any], thresholds: Mapping[str, Any], *, classes: Sequence[str]) -> None:
     """How many answers one can rely on, and what is promised of them; nothing for a model that never marks."""
+    from tellapart.heads.class_promise import warnings
+
     promise = thresholds["promise"]
     if thresholds["unsure"] is not None:
         line(
@@ -104,6 +104,8 @@ def print_abstention(selective: Mapping[str, Any], thresholds: Mapping[str, Any]
         )
     if promise is not None:
         line(promise["sentence"])
+    for sentence in warnings(thresholds, [one_line(name) for name in classes]):
+        line(sentence)
     if thresholds["unlike"] is not None:
         line(f"unlike the training set: {share(selective['unlike'])} of the pictures")
 

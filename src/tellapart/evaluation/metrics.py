@@ -19,6 +19,7 @@ from tellapart.evaluation.resampling import calibration_noise, figure_intervals
 from tellapart.evaluation.selective import risk_coverage, selective_figures
 from tellapart.heads.abstention import Flags
 from tellapart.heads.calibration import top_probability
+from tellapart.heads.prior import are_unequal
 from tellapart.types import Labels, Probabilities
 
 # The smallest probability a logarithm sees: one picture can cost at most 34.5 nats, and the mean stays finite.
@@ -50,10 +51,10 @@ def evaluate(
         commonest: the class that was commonest in training; None for that of these pictures.
 
     Returns:
-        `n`; `accuracy` {value, low, high}; `balanced_accuracy`, the mean recall of the classes present; `baseline`, see
-        `always_the_commonest`; `log_loss` in nats, with probabilities clipped from below at 1e-15; `brier`, the mean
-        over pictures of the sum over classes of the squared error, so 0 to 2 (Brier, 1950); `ece`, the expected
-        calibration error of the top probability over 15 bins of equal width (Guo et al., 2017, arXiv:1706.04599);
+        `n`; `accuracy` {value, low, high}; `balanced_accuracy`, the mean recall of the classes present; `leads`, which
+        says more; `baseline`, see `always_the_commonest`; `log_loss` in nats, with probabilities clipped from below at
+        1e-15; `brier`, the mean over pictures of the sum over classes of the squared error, so 0 to 2 (Brier, 1950);
+        `ece`, the expected calibration error of the top probability over 15 bins of equal width (Guo et al., 2017);
         `per_class` [{class, n, precision, recall, f1}], each {value, low, high}; `confusion`, K x K counts, a row a
         true class; `intervals`, {low, high, method} of each bare number; `ece_noise`, the calibration error that chance
         alone would give; `reliability`, its bins; `risk_coverage`, what is answered and what of it is wrong at each
@@ -75,6 +76,7 @@ def evaluate(
         "n": len(labels),
         "accuracy": wilson(int(hits.sum()), len(labels)).to_json(),
         "balanced_accuracy": float((hits[present] / support[present]).mean()),
+        "leads": "balanced_accuracy" if are_unequal(support) else "accuracy",
         "baseline": always_the_commonest(confusion, classes, commonest=commonest),
         "log_loss": float(log_losses.mean()),
         "brier": float(brier_losses.mean()),

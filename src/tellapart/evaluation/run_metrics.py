@@ -24,6 +24,7 @@ FIGURES: dict[str, Any] = {
     "n": COUNT,
     "accuracy": SURE_SHARE,
     "balanced_accuracy": NUMBER,
+    "leads?": str,
     "baseline?": {"class": str, "accuracy": SURE_SHARE, "p_value": NUMBER, "beaten": bool},
     "log_loss": NUMBER,
     "brier": NUMBER,
@@ -44,6 +45,7 @@ GUARANTEE = {
     "needed": COUNT,
     "sentence": str,
 }
+CLASS_PROMISE = {"error": NUMBER_OR_NULL, "answered": COUNT, "missed": NUMBER, "shown": COUNT, "learned": COUNT}
 FINDING = {
     "code": str,
     "title": str,
@@ -72,7 +74,13 @@ SHAPE: dict[str, Any] = {
     "leaks?": [{str: ANYTHING}],
     "duplicates?": {str: COUNT},
     "together?": {str: ANYTHING},
-    "thresholds?": {"unsure": NUMBER_OR_NULL, "unlike": NUMBER_OR_NULL, "promise": ANYTHING},
+    "thresholds?": {
+        "unsure": NUMBER_OR_NULL,
+        "unsure_by_class?": [NUMBER],
+        "unlike": NUMBER_OR_NULL,
+        "promise": ANYTHING,
+        "promise_by_class?": [CLASS_PROMISE],
+    },
     "temperature": NUMBER,
     "selected": {"out_of": {str: [ANYTHING]}},
     "findings?": [FINDING],
@@ -158,5 +166,9 @@ def _misfit_of_classes(document: Mapping[str, Any]) -> str | None:
             return f"{split}.confusion"
         if len({len(column) for column in document[split].get("risk_coverage", {}).values()}) > 1:
             return f"{split}.risk_coverage"
-    guarantee = document.get("thresholds", {}).get("promise")
+    thresholds = document.get("thresholds", {})
+    for name in ("unsure_by_class", "promise_by_class"):
+        if len(thresholds.get(name) or document["classes"]) != count:
+            return f"thresholds.{name}"
+    guarantee = thresholds.get("promise")
     return None if guarantee is None else misfit(guarantee, GUARANTEE, where="thresholds.promise")

@@ -37,7 +37,9 @@ def top_probability(shares: Probabilities) -> NDArray[np.float64]:
     return rounded
 
 
-def fit_temperature(logits: NDArray[np.float64], labels: Labels) -> float:
+def fit_temperature(
+    logits: NDArray[np.float64], labels: Labels, *, weights: NDArray[np.float64] | None = None
+) -> float:
     """The temperature that makes the log loss of logits float64 [N, K] on labels int64 [N] least, with a weak prior.
 
     Pictures that are all told right would ask for temperature 0, probabilities of exactly 1, which no small split can
@@ -47,16 +49,21 @@ def fit_temperature(logits: NDArray[np.float64], labels: Labels) -> float:
     that is wrong by hundreds of nats, a label that is wrong or a picture from elsewhere, would set it alone. The
     temperature stays within 1/20 and 20; no picture at all gives 1.
 
+    Weights float64 [N] say what each picture counts; together they count as many pictures as equal weights would that
+    leave as much to chance (Kish, 1965): (sum of the weights) ** 2 / sum of their squares.
+
     The zero of the derivative is bracketed by the bounds and halved to ACCURACY, which takes 23 passes over the logits
     and, unlike a Newton step, cannot leave the bracket.
     """
     if not len(labels):
         return 1.0
+    if weights is not None:
+        weights = weights * (weights.sum() / (weights**2).sum())
     margins = logits - logits[np.arange(len(labels)), labels][:, None]
     low, high = -BOUND, BOUND
     while high - low > ACCURACY:
         middle = (low + high) / 2
-        if _slope(margins, middle) > 0:
+        if _slope(margins, middle, weights) > 0:
             high = middle
         else:
             low = middle
@@ -70,11 +77,12 @@ def calibrated_losses(logits: NDArray[np.float64], labels: Labels) -> NDArray[np
     return losses
 
 
-def _slope(margins: NDArray[np.float64], log_temperature: float) -> float:
+def _slope(margins: NDArray[np.float64], log_temperature: float, weights: NDArray[np.float64] | None = None) -> float:
     """The derivative of loss and prior by the log temperature; margins [N, K] are logits less that of the label.
 
     With p the probabilities, the derivative of one picture's log loss is -sum(p * margins) / temperature.
     """
     temperature = math.exp(log_temperature)
     pulls = np.einsum("nk,nk->n", probabilities(margins, temperature=temperature), margins) / temperature
-    return PRIOR_PICTURES * log_temperature - float(np.clip(pulls, -MOST_PULL, MOST_PULL).sum())
+    held = np.clip(pulls, -MOST_PULL, MOST_PULL)
+    return PRIOR_PICTURES * log_temperature - float((held if weights is None else held * weights).sum())

@@ -54,6 +54,8 @@ CHOICES = {
     "score": both(Words("Its value", "标准的值")),
     "accuracy": both(Words("Accuracy there", "当时的准确率")),
     "note": both(Words("Remark", "备注")),
+    "prior_taken_out": both(Words("Class shares taken out of the scores", "从得分中扣除的类别比例")),
+    "prior_scores": both(Words("Balanced log loss of each", "各自的均衡对数损失")),
     "chosen_by": both(Words("Judged by", "判断依据")),
     "out_of": both(Words("Out of", "备选")),
     "net": both(Words("Net", "网络")),
@@ -96,6 +98,19 @@ PROMISES = {
     "none": Words(
         "{pictures} valid {pictures:picture is|pictures are} too few to promise anything about these answers.",
         "验证集只有 {pictures} 张图片，太少，无法对这些回答作出承诺。",
+    ),
+}
+# What a probability means where the log shares of the classes were taken out of the scores, by how much of them.
+PRIORS = {
+    1.0: Words(
+        "Classes were unequal in training, and their shares were taken out of the scores: a probability is that of a "
+        "world in which all classes are equally frequent.",
+        "训练时各类别图片数相差悬殊，其比例已从得分中扣除：概率对应于各类别同样常见的情形。",
+    ),
+    0.5: Words(
+        "Classes were unequal in training, and half of the log of their shares was taken out of the scores: a "
+        "probability is that of a world in which they are nearer to equal.",
+        "训练时各类别图片数相差悬殊，其对数比例的一半已从得分中扣除：概率对应于各类别较为均衡的情形。",
     ),
 }
 # The titles of findings by their codes, which never change; their messages are in finding_words.

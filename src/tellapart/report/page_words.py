@@ -57,6 +57,29 @@ PAGE: Final[Mapping[str, Words]] = {
     "balanced": Words(
         "Mean recall of the classes (balanced accuracy): {balanced}.", "各类召回率的平均（均衡准确率）：{balanced}。"
     ),
+    "balanced_title": Words("Balanced test accuracy", "均衡测试准确率"),
+    "balanced_interval": Words(
+        "Each class counts alike, because some have many more pictures than others; between {low} and {high} with "
+        "95 % confidence.",
+        "各类别图片数相差悬殊，因此每个类别权重相同；95 % 置信区间为 {low} 到 {high}。",
+    ),
+    "lost": Words(
+        "Do not rely on it to find {name}: {learned} {learned:picture|pictures} to learn from.",
+        "不要指望它找出 {name}：用于学习的图片只有 {learned} 张。",
+    ),
+    "lost_more": Words("Nor {more} other {more:class|classes}.", "另有 {more} 个类别也是如此。"),
+    "promises": Words("What is promised of each class", "对各类别的承诺"),
+    "promises_note": Words(
+        "Each promise holds with 95 % confidence by itself, for pictures like those of the valid split; of twenty such "
+        "promises one may be false. Groups count as one picture.",
+        "每项承诺各自以 95 % 的置信度成立，适用于与验证集相似的图片；二十项中可能有一项不成立。同组图片只算一张。",
+    ),
+    "promises_learned": Words("Training pictures", "训练图片"),
+    "promises_threshold": Words("Relied on from", "可采信的最低把握"),
+    "promises_error": Words("Answers that name it: misclassified at most", "判为该类的回答：误判至多"),
+    "promises_missed": Words("Its pictures: missed at most", "该类的图片：漏判至多"),
+    "promises_never": Words("never", "从不"),
+    "promises_none": Words("no promise", "无法承诺"),
     "baseline": Words(
         "Always answering {name} would be correct for {share}.", "一律回答 {name} 也能在 {share} 的图片上答对。"
     ),
