@@ -79,6 +79,7 @@ def _guarantee(stated: Mapping[str, Any] | None, *, threshold: float | None) -> 
         error=None if error is None else _share(error),
         pictures=_count(stated["pictures"]),
         needed=_count(stated["needed"]),
+        by_costs=stated.get("by_costs") is True,
     )
 
 

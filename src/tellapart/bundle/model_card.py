@@ -37,6 +37,7 @@ def model_card(metrics: RunMetrics) -> str:
         "other pictures: test it on those first. It always names one of its classes, even for a picture of none; what",
         "it says beside the answer, unsure or unlike the training set, is meant for that.",
         *prior_lines(metrics.selected),
+        *operating_lines(metrics),
         *guarantee_lines(metrics),
         "",
         *parity_lines(metrics.parity),
@@ -74,6 +75,27 @@ def prior_lines(selected: Mapping[str, Any]) -> list[str]:
         "probability is that of a world in which classes are equally frequent (1) or nearer to it (0.5). Where one",
         "class is much rarer in use, an answer that names it is right less often than its probability says.",
     ]
+
+
+def operating_lines(metrics: RunMetrics) -> list[str]:
+    """By what it answers where that is not always the likeliest class, and what that costs and finds."""
+    point, test = metrics.operating_point, metrics.test
+    if not point:
+        return []
+    lines = [
+        "",
+        "It does not always answer the likeliest class but that of least expected cost. The output `label` of",
+        "model.onnx is that answer, a position in `classes`: the smallest of `probabilities` times the matrix `costs`",
+        "that stands under `operating_point` in model.json (rows: shown, columns: answered).",
+    ]
+    if "cost" in test:
+        mean, likeliest = test["cost"]["mean"]["value"], test["cost"]["likeliest"]
+        lines.append(f"In the test a picture cost {mean:.4g}; the likeliest class would have cost {likeliest:.4g}.")
+    for promise, row in zip(point["recalls"], test.get("recalls", ()), strict=True):
+        shown = f"shown on valid is {promise['shown']:.4f} or more with 95 % confidence"
+        asked = f"of {plain(row['class'])} {promise['asked']:.4f} was asked for, {shown}"
+        lines.append(f"Recall {asked}; in the test it was {row['recall']['value'] or 0:.4f}.")
+    return lines
 
 
 def parity_lines(parity: Mapping[str, Any]) -> list[str]:

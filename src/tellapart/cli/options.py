@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -62,6 +63,17 @@ MaxError = Annotated[
     float,
     typer.Option(metavar="SHARE", help="Mark as unsure what it takes to keep the wrong answers below this share."),
 ]
+Costs = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="What mistakes cost: CSV, a row a true class, a column a class answered, one more for asking a person.",
+    ),
+]
+MinRecall = Annotated[
+    list[str] | None,
+    typer.Option(metavar="CLASS=SHARE", help="The recall to reach of a class, with 95 % confidence; may be repeated."),
+]
 Force = Annotated[
     bool,
     typer.Option(
@@ -80,6 +92,24 @@ def reading(classes: str | None, path_column: str | None, label_column: str | No
     from tellapart.data.reading import Reading
 
     return Reading(classes=cast("Any", classes), path_column=path_column, label_column=label_column, encoding=encoding)
+
+
+def recalls(given: list[str] | None) -> dict[str, float]:
+    """What --min-recall asks for, by class.
+
+    Raises:
+        UsageError: one of them is no CLASS=SHARE.
+    """
+    from tellapart.errors import UsageError
+
+    found: dict[str, float] = {}
+    for text in given or ():
+        name, _, share = text.rpartition("=")
+        try:
+            found[unicodedata.normalize("NFC", name)] = float(share)
+        except ValueError as error:
+            raise UsageError("no such recall", where=text, hint="Write it as CLASS=0.99.") from error
+    return found
 
 
 def spoken() -> str:

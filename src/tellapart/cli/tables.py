@@ -83,6 +83,7 @@ def print_figures(figures: Mapping[str, Any], *, title: str) -> None:
     line(f"always answering {baseline['class']} would be right for {percent(baseline['accuracy']['value'])}")
     if not baseline["beaten"]:
         line(f"this result cannot be told from always answering {baseline['class']} (p = {baseline['p_value']:.2f})")
+    print_operating(figures)
     rows = [
         [row["class"], str(row["n"]), share(row["recall"]), share(row["precision"])]
         for row in figures["per_class"][:MOST_CLASSES]
@@ -90,6 +91,20 @@ def print_figures(figures: Mapping[str, Any], *, title: str) -> None:
     print_table(["class", "pictures", "found (recall)", "right when named (precision)"], rows)
     if len(figures["per_class"]) > MOST_CLASSES:
         line(f"… and {counted(len(figures['per_class']) - MOST_CLASSES, 'more class', 'more classes')}")
+
+
+def print_operating(figures: Mapping[str, Any]) -> None:
+    """What the answers cost, and the recalls that were asked for; nothing for a model that answers the likeliest."""
+    if "cost" in figures:
+        cost = figures["cost"]
+        mean, handed = cost["mean"], cost["handed"]
+        interval = "" if mean["low"] is None else f" ({mean['low']:.4g} to {mean['high']:.4g})"
+        person = "" if handed is None else f", {counted(handed, 'picture')} handed to a person"
+        line(
+            f"cost of a picture: {mean['value']:.4g}{interval}{person}; of the likeliest class: {cost['likeliest']:.4g}"
+        )
+    for row in figures.get("recalls", ()):
+        line(f"recall of {row['class']}: {share(row['recall'])}, right when named {share(row['precision'])}")
 
 
 def print_abstention(selective: Mapping[str, Any], thresholds: Mapping[str, Any], *, classes: Sequence[str]) -> None:
@@ -180,9 +195,10 @@ def table_text(answers: Answers) -> str:
     names = [one_line(name) for name in answers.classes]
     wide = max(map(cell_len, names))
     lines = []
+    best = answers.predicted
     for number, (path, row) in enumerate(zip(paths, answers.probabilities, strict=True)):
-        name, marks = names[row.argmax()], mark_words(answers, number)
-        answer = f"{name}{' ' * (wide - cell_len(name))}  {percent(row.max()):>8}"
+        name, marks = names[best[number]], mark_words(answers, number)
+        answer = f"{name}{' ' * (wide - cell_len(name))}  {percent(row[best[number]]):>8}"
         lines.append(f"{path}{' ' * (width - cell_len(path))}  {answer}{marks}\n")
     return "".join(lines)
 

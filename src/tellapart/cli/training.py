@@ -11,6 +11,7 @@ from tellapart.cli.options import (
     Backbone,
     Budget,
     Classes,
+    Costs,
     Data,
     DropLeaks,
     Encoding,
@@ -19,6 +20,7 @@ from tellapart.cli.options import (
     Json,
     LabelColumn,
     MaxError,
+    MinRecall,
     PathColumn,
     Recipe,
     Run,
@@ -26,6 +28,7 @@ from tellapart.cli.options import (
     Side,
     Weights,
     reading,
+    recalls,
     spoken,
 )
 from tellapart.cli.output import line
@@ -49,6 +52,8 @@ def train(
     drop_leaks: DropLeaks = False,
     budget: Budget = 10.0,
     max_error: MaxError = 0.01,
+    costs: Costs = None,
+    min_recall: MinRecall = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -60,10 +65,13 @@ def train(
     tellapart train pictures/
     tellapart train pictures/ --recipe finetune
     tellapart train pictures/ --max-error 0.05
+    tellapart train castings/ --costs costs.csv
+    tellapart train castings/ --min-recall crack=0.99
     tellapart train scans/ --group-by 'patient-[0-9]+'
     tellapart train labels.csv
     """
     from tellapart.commands.train import train as run
+    from tellapart.data.cost_table import costs_from
 
     folder, metrics = run(
         data,
@@ -75,6 +83,8 @@ def train(
         seed=seed,
         budget=budget,
         max_error=max_error,
+        costs=costs_from(costs),
+        min_recall=recalls(min_recall),
         group_by=group_by,
         reading=reading(classes, path_column, label_column, encoding),
         drop_leaks=drop_leaks,

@@ -68,8 +68,8 @@ def train(
         reading: what is said of data that can be read in more than one way.
         command: how this run was asked for.
         progress: told of every stage.
-        options: recipe, seed, size, budget, module, plan, max_error, drop_leaks and force, as `Request` has them; with
-            force a finished run is replaced too, and kept as RUN.previous.
+        options: recipe, seed, size, budget, module, plan, max_error, costs, min_recall, drop_leaks and force, as
+            `Request` has them; with force a finished run is replaced too, and kept as RUN.previous.
 
     Raises:
         UsageError, OutputError, DataError, MissingExtraError: as their messages say; see tellapart.errors.
@@ -200,6 +200,7 @@ def metrics_of(index: Index, learned: Learned, request: Request, *, about: Mappi
         together=learned.about.together,
         thresholds=classifier.abstention.to_json(),
         temperature=classifier.temperature,
+        operating_point={} if classifier.operating is None else classifier.operating.to_json(),
         selected=dict(classifier.selected),
         findings=tuple(learned.about.findings),
     )
@@ -229,6 +230,7 @@ def write_evidence(folder: Path, learned: Learned) -> None:
         tested.probabilities,
         classes=index.classes,
         flags=tested.flags,
+        predicted=tested.predicted,
     )
     history = "".join(map(files.to_json_line, learned.classifier.history))
     files.write_text(folder / run_folder.HISTORY, history)

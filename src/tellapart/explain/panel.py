@@ -51,7 +51,7 @@ def panel(explanation: Explanation, *, classes: Sequence[str], title: str) -> Pi
     width = max(LEAST_WIDTH, 2 * shown.width + 3 * MARGIN + BAR + 8 + BAR_TEXT)
     sheet = Image.new("RGB", (width, top + height + len(lines) * SMALL_LINE + 16 + len(scores) * LINE + MARGIN), WHITE)
     draw = ImageDraw.Draw(sheet)
-    best = int(probabilities.argmax())
+    best = explanation.answered
     _write(draw, (MARGIN, MARGIN), title, width=width - 2 * MARGIN)
     marks = explanation.flags.said(0)
     verdict = f"{classes[best]} {percent(probabilities[best])}{f' ({marks})' if marks else ''}"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.heads.calibration import top_probability
+from tellapart.heads.calibration import answer_probability
 from tellapart.heads.out_of_distribution import OutOfDistribution, learn_out_of_distribution
 from tellapart.text import counted
 from tellapart.types import Depth, Features, Labels, Probabilities
@@ -25,6 +25,7 @@ RISK = 0.05  # how often a promise may turn out false: it holds with 95 % confid
 NEVER = 2.0  # the threshold of a class whose answers never stand: no probability reaches it
 TOO_LARGE = 0.2  # of the answers that name a rare class, or of the pictures that show a class, may be wrong at the most
 METHOD = "fixed-sequence testing of exact binomial tails"
+METHOD_OF_COSTS = "exact one-sided interval at the thresholds that the costs set"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,7 @@ class SelectiveGuarantee:
     error: float | None  # that is promised, with 95 % confidence; None with no threshold
     pictures: int  # N
     needed: int  # the pictures it takes to promise what was asked if not one of them is misclassified
+    by_costs: bool = False  # whether costs chose the threshold, and the promise only says what comes of it
 
     @property
     def kept(self) -> bool:
@@ -72,7 +74,8 @@ class SelectiveGuarantee:
             "kept": self.kept,
             "pictures": self.pictures,
             "needed": self.needed,
-            "method": METHOD,
+            "method": METHOD_OF_COSTS if self.by_costs else METHOD,
+            "by_costs": self.by_costs,
             "sentence": self.in_words(),
         }
 
@@ -80,9 +83,13 @@ class SelectiveGuarantee:
         """One sentence about what is promised, and why it is not what was asked where it is not."""
         asked = f"{100 * self.asked:.3g} %"
         pictures = counted(self.pictures, "picture in valid is", "pictures in valid are")
+        if self.error is None and self.by_costs:
+            return "By these costs no answer stands: a person costs less."
         if self.error is None:
             return f"{pictures} too few to promise anything about the answers."
         promise = f"with 95 % confidence at most {100 * self.error:.3g} % of the answers you can rely on are wrong"
+        if self.by_costs:
+            return f"The costs set when a person is asked; {promise}."
         if self.kept:
             return f"The promise is that {promise}."
         if self.pictures < self.needed:
@@ -149,12 +156,18 @@ class Abstention:
             return np.full(len(predicted), self.unsure)
         return np.array(self.by_class)[predicted]
 
-    def flags(self, probabilities: Probabilities, features: Features, *, last: Depth) -> Flags:
-        """What to say beside answers float64 [N, K] from features float32 [N, D]; `last` are the last depth."""
+    def flags(
+        self, probabilities: Probabilities, features: Features, *, last: Depth, predicted: Labels | None = None
+    ) -> Flags:
+        """What to say beside answers float64 [N, K] from features float32 [N, D]; `last` are the last depth.
+
+        `predicted` int64 [N] are the classes that are answered; None for the likeliest.
+        """
         known, seen = self.out_of_distribution, features[:, last.start : last.stop]
-        least = self.thresholds(probabilities.argmax(axis=1))
+        answered = probabilities.argmax(axis=1) if predicted is None else predicted
+        least = self.thresholds(answered)
         return Flags(
-            unsure=None if least is None else top_probability(probabilities) < least,
+            unsure=None if least is None else answer_probability(probabilities, answered) < least,
             unlike=None if known is None else known.unlike(seen),
         )
 

@@ -95,6 +95,14 @@ PROMISES = {
         "confident mistakes for that.",
         "以 95 % 的置信度，这些回答中错误至多 {error}。要求的是 {asked}；验证集中自信的错误太多，无法承诺。",
     ),
+    "costs": Words(
+        "The costs set when a person is asked. With 95 % confidence, at most {error} of these answers are wrong.",
+        "何时交给人由代价决定。以 95 % 的置信度，这些回答中错误至多 {error}。",
+    ),
+    "costless": Words(
+        "By these costs no answer stands: a person costs less.",
+        "按这些代价，没有回答可以采信：交给人代价更小。",
+    ),
     "none": Words(
         "{pictures} valid {pictures:picture is|pictures are} too few to promise anything about these answers.",
         "验证集只有 {pictures} 张图片，太少，无法对这些回答作出承诺。",

@@ -78,6 +78,7 @@ def page_sections(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
         "promise": promise(metrics.thresholds.get("promise")),
         "promises": class_promises(metrics.thresholds, names),
         "prior": prior_note(metrics.selected),
+        "recalls": recall_rows(metrics, names),
         "note": evidence.analysis.get("note"),
         "advice": advice(evidence.analysis.get("learning_curve")),
         "learning": learning_points(evidence.analysis.get("learning_curve")),
@@ -160,8 +161,12 @@ def promise(made: Mapping[str, Any] | None) -> Markup | None:
     """What is promised of the answers that are given; None where the model has no threshold."""
     if not made:
         return None
+    if made["error"] is None and made.get("by_costs"):
+        return both(labels.PROMISES["costless"])
     if made["error"] is None:
         return both(labels.PROMISES["none"], pictures=made["pictures"])
+    if made.get("by_costs"):
+        return both(labels.PROMISES["costs"], error=f"{100 * made['error']:.3g} %")
     short_of = "few" if made["pictures"] < made["needed"] else "mistakes"
     code = "kept" if made["kept"] else short_of
     shares = {key: f"{100 * made[key]:.3g} %" for key in ("error", "asked")}
@@ -194,6 +199,21 @@ def class_promises(thresholds: Mapping[str, Any], names: Sequence[str]) -> dict[
     rows.sort(key=lambda row: row["learned"])
     lost = [row for row in rows if row["lost"]]
     return {"rows": rows, "lost": lost[:LOST_NAMED], "more": max(len(lost) - LOST_NAMED, 0)}
+
+
+def recall_rows(metrics: RunMetrics, names: Sequence[str]) -> list[dict[str, Any]]:
+    """What was asked for of the recall of classes, what valid shows of it, and what came of it on test."""
+    asked, found = metrics.operating_point.get("recalls", ()), metrics.test.get("recalls", ())
+    return [
+        {
+            **promise,
+            "name": names[promise["place"]],
+            "recall": row["recall"]["value"],
+            "precision": row["precision"]["value"],
+        }
+        for promise, row in zip(asked, found, strict=False)
+        if promise["place"] < len(names)
+    ]
 
 
 def prior_note(selected: Mapping[str, Any]) -> Markup | None:

@@ -14,7 +14,7 @@ from tellapart.heads.abstention import Flags
 from tellapart.runs import folder as run_folder
 from tellapart.runs.environment import installed_version
 from tellapart.runs.read import ANALYSIS_SCHEMA, model_digest
-from tellapart.types import Picture, Probabilities
+from tellapart.types import Labels, Picture, Probabilities
 
 
 def write_predictions(
@@ -24,20 +24,22 @@ def write_predictions(
     *,
     classes: Sequence[str],
     flags: Flags,
+    predicted: Labels | None = None,
 ) -> None:
     """predictions.csv: path, label, predicted, the probability of each class under p:NAME, unsure, unlike.
 
-    The last two are yes or no, or empty where the model has no threshold to say it by.
+    The last two are yes or no, or empty where the model has no threshold to say it by. The classes answered are
+    `predicted` int64 [N]; None for the likeliest.
     """
+    best = probabilities.argmax(axis=1) if predicted is None else predicted
     header = ["path", "label", "predicted", *run_folder.class_columns(classes), "unsure", "unlike"]
-    files.write_csv(path, header, prediction_rows(pictures, probabilities, classes=classes, flags=flags))
+    files.write_csv(path, header, prediction_rows(pictures, probabilities, best, classes=classes, flags=flags))
 
 
 def prediction_rows(
-    pictures: Sequence[Picture], probabilities: Probabilities, *, classes: Sequence[str], flags: Flags
+    pictures: Sequence[Picture], probabilities: Probabilities, best: Labels, *, classes: Sequence[str], flags: Flags
 ) -> Iterator[list[str]]:
-    """Rows for probabilities float64 [N, K], each to six decimals."""
-    best = probabilities.argmax(axis=1)
+    """Rows for probabilities float64 [N, K], each to six decimals, and the class int64 [N] that is answered."""
     for number, (picture, row, place) in enumerate(zip(pictures, probabilities, best, strict=True)):
         shares = (f"{value:.6f}" for value in row)
         yield [picture.path, picture.label or "", classes[place], *shares, *flags.words(number)]
