@@ -138,14 +138,18 @@ def test_label_studio__two_controls_stop_until_one_is_said(folder):
         scan(path, reading=Reading(label_column="colour"))
 
 
-def test_label_studio__boxes_label_the_whole_picture_and_that_is_said(folder):
+def test_label_studio__each_box_is_a_picture_or_none_is_where_that_is_said(folder):
     tasks = [
         task(1, "images/2.png", [rectangle("cat"), rectangle("cat")]),
         task(2, "images/3.png", [rectangle("dog")]),
     ]
-    index = scan(write(folder, tasks, name="a.json"))
-    assert found(index) == {"images/2.png": "cat", "images/3.png": "dog"}
-    assert "a.json gives boxes or shapes, which are not used yet" in index.notes[0]
+    path = write(folder, tasks, name="a.json")
+    place = "#xywh=percent:60.7,29.4,1.4,2.6"
+    assert found(scan(path)) == {f"images/2.png{place}": "cat", f"images/3.png{place}": "dog"}
+    assert "3 boxes of a.json are a picture each" in scan(path).notes[0]
+    whole = scan(path, reading=Reading(boxes="none"))
+    assert found(whole) == {"images/2.png": "cat", "images/3.png": "dog"}
+    assert "each such picture counts as a whole" in whole.notes[0]
     tasks[0]["annotations"][0]["result"].append(choice("kitten"))
     tasks[1]["annotations"][0]["result"].append(choice("puppy"))
     assert scan(write(folder, tasks, name="b.json")).classes == ("kitten", "puppy")
@@ -185,9 +189,15 @@ def coco(labels, *, folder="", boxes=True, **more):
 def test_coco__the_category_of_its_annotations(folder, place):
     labels = {"2.png": ["cat", "cat"], "3.png": ["dog"], "4.png": []}
     index = scan(write(folder, coco(labels), name=place))
-    assert {path.rpartition("/")[2]: label for path, label in found(index).items()} == {"2.png": "cat", "3.png": "dog"}
-    assert (index.layout, len(index.skipped)) == ("COCO", 1)
-    assert any("boxes or shapes, which are not used yet" in note for note in index.notes)
+    assert {path.rpartition("/")[2]: label for path, label in found(index).items()} == {
+        "2.png#xywh=1,2,3,4": "cat",
+        "3.png#xywh=1,2,3,4": "dog",
+    }
+    assert index.layout == "COCO"
+    twice, without = index.skipped
+    assert twice.reason.startswith("the same box as ")
+    assert without.reason.startswith("no label in ")
+    assert any("3 boxes of" in note for note in index.notes)
     assert all(picture.file.is_file() for picture in index.pictures)
 
 
@@ -215,14 +225,15 @@ def test_coco__what_does_not_fit_is_named(folder, change, message):
 
 
 def test_coco__several_categories_of_one_picture_stop(folder):
-    document = coco({"2.png": ["cat", "dog"], "3.png": ["dog"], "4.png": ["dog", "cat"]}, folder="images/")
+    labels = {"2.png": ["cat", "dog"], "3.png": ["dog"], "4.png": ["dog", "cat"]}
+    document = coco(labels, folder="images/", boxes=False)
     path = write(folder, document, name="a.json")
     with pytest.raises(DataError, match=r"2 pictures have several labels, the first images/2.png: 'cat' and 'dog'"):
         scan(path)
 
 
 def test_coco__another_field_of_the_categories(folder):
-    document = coco({"2.png": ["cat", "cow"], "3.png": ["dog"]}, folder="images/")
+    document = coco({"2.png": ["cat", "cow"], "3.png": ["dog"]}, folder="images/", boxes=False)
     path = write(folder, document, name="a.json")
     assert found(scan(path, reading=Reading(label_column="supercategory"))) == {
         "images/2.png": "c",
@@ -275,10 +286,14 @@ def test_cvat__attributes_and_boxes(folder):
     with pytest.raises(UsageError, match=r"no attribute 'kind': .*takes one of: species"):
         scan(path, reading=Reading(label_column="kind"))
     path = cvat(folder, image("images/2.png", BOX.format("cat")), image("images/3.png", BOX.format("dog")))
-    assert "not used yet" in scan(path).notes[0]
+    place = "#xywh=1,2,2,2"
+    assert found(scan(path)) == {f"images/2.png{place}": "cat", f"images/3.png{place}": "dog"}
+    assert found(scan(path, reading=Reading(boxes="none"))) == {"images/2.png": "cat", "images/3.png": "dog"}
     path = cvat(folder, image("images/2.png", BOX.format("cat") + BOX.format("dog")))
-    with pytest.raises(DataError, match=r"several labels, the first images/2.png"):
+    with pytest.raises(DataError, match=r"listed with two labels, 'cat' and 'dog'"):
         scan(path)
+    with pytest.raises(DataError, match=r"several labels, the first images/2.png"):
+        scan(path, reading=Reading(boxes="none"))
 
 
 BOMB = '<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]><annotations>&b;</annotations>'
@@ -364,7 +379,7 @@ def test_train__annotations(tmp_path, tellapart):
     outcome = tellapart("train", path, "-o", tmp_path / "run", "--size", 64, "--json")
     assert outcome.code == 0
     assert outcome.json["data"] == {"name": "pets", "layout": "COCO"}
-    assert "boxes or shapes, which are not used yet" in outcome.err
+    assert "12 boxes of pets.json are a picture each" in outcome.err
 
 
 LEAVES = st.one_of(

@@ -5,21 +5,27 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+import zipfile
 from pathlib import Path
 
 import pytest
 import typer.main
 
+from pictures import write_classes, write_picture
 from tellapart import errors
 from tellapart.cli.main import app
 
 ROOT = Path(__file__).parents[1]
-ENGLISH, CHINESE = "README.md", "README.zh-CN.md"
+TASKS = ("commands", "data", "deployment", "python", "recipes", "report", "retraining")
+GUIDES = ("README.md", *(f"docs/{task}.md" for task in TASKS))  # each in English and in Chinese
+CHINESE = ".zh-CN.md"
 DOCUMENTS = (
-    *(ENGLISH, CHINESE, "CONTRIBUTING.md", "CHANGELOG.md", "NOTICE"),
+    *(*GUIDES, *(name.replace(".md", CHINESE) for name in GUIDES)),
+    *("CONTRIBUTING.md", "CHANGELOG.md", "NOTICE"),
     *("docs/decisions.md", "docs/decisions-archive.md", "docs/log.md", "docs/formats.md"),
-    *("docs/reliability.md", "docs/chapter.md"),
+    *("docs/reliability.md", "docs/security.md", "docs/chapter.md"),
 )
+ONE_SCREEN = 40  # lines of a step of the README
 RUN_FILES = (
     *("model.tellapart", "metrics.json", "predictions.csv", "split.csv"),
     *("ledger.csv", "history.jsonl", "analysis.json", "report.html", "run.log"),
@@ -31,17 +37,43 @@ def read(name):
     return (ROOT / name).read_text(encoding="utf-8")
 
 
+def both(*names):
+    """Each in English and in Chinese."""
+    return [name.replace(".md", ending) for name in names for ending in (".md", CHINESE)]
+
+
+def blocks(name, language):
+    """What stands in each block of that language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", read(name), re.DOTALL | re.MULTILINE)
+
+
 def fenced(name, language):
     """The lines of all blocks in that language, without comments and blank lines."""
-    blocks = re.findall(rf"^```{language}\n(.*?)^```$", read(name), re.DOTALL | re.MULTILINE)
-    lines = [re.sub(r"\s+#.*", "", line) for block in blocks for line in block.splitlines()]
+    lines = [re.sub(r"\s+#.*", "", line) for block in blocks(name, language) for line in block.splitlines()]
     return [line for line in lines if line.strip()]
 
 
-def invocations(name):
-    """The words of every `tellapart …` line among the shell commands, without the program's name."""
-    words = [shlex.split(line) for line in fenced(name, "sh")]
-    return [line[1:] for line in words if line[0] == "tellapart"]
+def invocations(*names):
+    """The words of every `tellapart …` line among the shell commands, without the program's name; each once."""
+    words = [shlex.split(line) for name in names for line in fenced(name, "sh")]
+    return [list(line) for line in dict.fromkeys(tuple(line[1:]) for line in words if line[0] == "tellapart")]
+
+
+def anchors(text):
+    """What the headings of a page are called in links, as GitHub makes it."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def broken_links(name):
+    """Links of a document that lead to no file, or to no heading of it."""
+    for target in re.findall(r"\]\(([^)]+)\)", read(name)):
+        path, _, anchor = target.partition("#")
+        place = ((ROOT / name).parent / path).resolve() if path else ROOT / name
+        if "://" in target:
+            continue
+        if not place.exists() or (anchor and anchor not in anchors(place.read_text(encoding="utf-8"))):
+            yield target
 
 
 def exit_codes():
@@ -52,53 +84,94 @@ def exit_codes():
     return sorted({0, *(found.exit_code for found in classes)})
 
 
-@pytest.mark.parametrize("language", ["sh", "python"])
-def test_readmes__same_commands_in_the_same_order(language):
-    assert fenced(ENGLISH, language)
-    assert fenced(CHINESE, language) == fenced(ENGLISH, language)
+@pytest.mark.parametrize("name", GUIDES)
+def test_guides__same_commands_in_the_same_order(name):
+    (english, chinese) = both(name)
+    assert fenced(english, "sh") + fenced(english, "python")
+    for language in ("sh", "python"):
+        assert fenced(chinese, language) == fenced(english, language)
 
 
-def test_readmes__same_headings_and_links():
-    def shape(name):
-        text = re.sub(r"```.*?```", "", read(name), flags=re.DOTALL)
+@pytest.mark.parametrize("name", GUIDES)
+def test_guides__same_headings_tables_and_links(name):
+    def shape(page):
+        text = re.sub(r"```.*?```", "", read(page), flags=re.DOTALL)
         levels = re.findall(r"^#+", text, re.MULTILINE)
-        targets = re.findall(r"\]\(([^)]+)\)", text)
-        return levels, [target for target in targets if not target.startswith("README")]
+        targets = [target.replace(CHINESE, ".md") for target in re.findall(r"\]\(([^)]+)\)", text)]
+        return levels, len(re.findall(r"^\|", text, re.MULTILINE)), len(re.findall(r"^- ", text, re.MULTILINE)), targets
 
-    assert shape(ENGLISH) == shape(CHINESE)
+    english, chinese = both(name)
+    assert shape(english) == shape(chinese)
+
+
+@pytest.mark.parametrize("name", both(*GUIDES))
+def test_guides__lead_to_their_own_language(name):
+    chinese = name.endswith(CHINESE)
+    other = Path(name.replace(CHINESE, ".md") if chinese else name.replace(".md", CHINESE)).name
+    links = re.findall(r"\]\(([^)]+)\)", read(name))
+    guides = [link for link in links if any(Path(link).name == Path(guide).name for guide in both(*GUIDES))]
+    assert [link for link in guides if link.endswith(CHINESE) != chinese] == [other]
+
+
+@pytest.mark.parametrize("name", both("README.md"))
+def test_readmes__lead_to_every_guide(name):
+    linked = re.findall(r"\]\((docs/[^)]+)\)", read(name))
+    ending = CHINESE if name.endswith(CHINESE) else ".md"
+    assert set(linked) >= {f"docs/{task}{ending}" for task in TASKS}
+
+
+@pytest.mark.parametrize("name", both("README.md"))
+def test_readmes__a_step_is_one_screen(name):
+    steps = dict(sections(read(name), "##"))
+    assert len(steps) > 4
+    assert [step for step, below in steps.items() if len(below.strip().splitlines()) > ONE_SCREEN] == []
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
-def test_readmes__every_command_is_shown(command):
-    assert command in {words[0] for words in invocations(ENGLISH)}
+def test_guides__every_command_is_shown(command):
+    assert command in {words[0] for words in invocations("docs/commands.md")}
 
 
-@pytest.mark.parametrize("words", [*invocations(ENGLISH), *invocations("docs/chapter.md")], ids=" ".join)
-def test_readmes__every_command_shown_exists_with_its_options(words):
+@pytest.mark.parametrize("words", invocations(*GUIDES, "docs/chapter.md"), ids=" ".join)
+def test_guides__every_command_shown_parses(words):
     command, position = COMMANDS[words[0]], 1
-    while hasattr(command, "commands") and words[position : position + 1]:
+    while hasattr(command, "commands"):
         command, position = command.commands[words[position]], position + 1
-    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-    assert {word for word in words if word.startswith("-")} <= known
+    command.make_context(words[0], list(words[position:])).close()
 
 
-@pytest.mark.parametrize("name", [ENGLISH, CHINESE])
-def test_readmes__exit_codes_are_those_of_the_error_tree(name):
+@pytest.mark.parametrize("name", both("docs/commands.md"))
+def test_guides__exit_codes_are_those_of_the_error_tree(name):
     assert [int(code) for code in re.findall(r"^\| (\d+) \|", read(name), re.MULTILINE)] == exit_codes()
 
 
-@pytest.mark.parametrize("name", [ENGLISH, CHINESE])
-def test_readmes__files_of_a_run_are_listed(name):
+@pytest.mark.parametrize("name", both("docs/report.md"))
+def test_guides__files_of_a_run_are_listed(name):
     assert set(re.findall(r"^\| `([\w.]+)` \|", read(name), re.MULTILINE)) == set(RUN_FILES)
+
+
+def test_guides__python_runs(trained, tmp_path, monkeypatch, capsys):
+    """Every block of a page after the one before it, in a folder such as the pages tell of; none that takes long."""
+    pytest.importorskip("onnxruntime")
+    write_picture(tmp_path / "new-photos" / "1.jpg", seed=9)
+    write_classes(tmp_path / "birds", {"robin": 9, "sparrow": 9})
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "birds").symlink_to(trained.run)
+    with zipfile.ZipFile(trained.model) as model:
+        model.extractall(tmp_path, ["model.onnx", "model.json"])
+    monkeypatch.chdir(tmp_path)
+    for name in ("README.md", "docs/deployment.md", "docs/python.md"):
+        known = {}
+        for block in blocks(name, "python"):
+            program = compile(block, name, "exec")
+            if not re.search("recipe=|cross_val", block):
+                exec(program, known)
+    assert capsys.readouterr().out.split()[0] in trained.metrics["classes"]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_documents__links_lead_somewhere(name):
-    targets = re.findall(r"\]\(([^)#]+)\)", read(name))
-    missing = [
-        target for target in targets if "://" not in target and not ((ROOT / name).parent / target).resolve().exists()
-    ]
-    assert missing == []
+    assert list(broken_links(name)) == []
 
 
 def test_changelog__has_the_packaged_version():

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from tellapart.evaluation import suspects
 from tellapart.evaluation.suspects import (
     find_suspects,
+    noise_of_parts,
     out_of_fold_probabilities,
-    wrong_label_certainty,
 )
 from tellapart.types import Depth
 
@@ -30,6 +30,13 @@ def flipped(labels, *, share, seed=1):
     wrong = labels.copy()
     wrong[rows] = (labels[rows] + 1) % (labels.max() + 1)
     return wrong, set(rows.tolist())
+
+
+def certainties(probabilities, labels, *, parts=None):
+    result = np.zeros(len(labels))
+    for rows, noise in noise_of_parts(probabilities, labels, parts=parts):
+        result[rows] = noise.certainty
+    return result
 
 
 def judged(features, labels, *, class_count=3, groups=None):
@@ -62,13 +69,47 @@ def test_find_suspects__is_empty_where_every_label_is_right():
     assert find_suspects(judged(features, labels), labels) == ()
 
 
+def one_way(labels, *, meant, called, share, seed=1):
+    """Labels of which that share of one class is called another, and the rows."""
+    mine = np.flatnonzero(labels == meant)
+    rows = np.random.default_rng(seed).choice(mine, round(share * len(mine)), replace=False)
+    wrong = labels.copy()
+    wrong[rows] = called
+    return wrong, set(rows.tolist())
+
+
+@pytest.mark.parametrize(("meant", "called"), [(0, 1), (2, 0)])
+def test_find_suspects__labels_that_go_one_way_are_found(meant, called):
+    features, labels = clouds(per_class=200)
+    given_labels, wrong = one_way(labels, meant=meant, called=called, share=0.06)
+    suspects = find_suspects(judged(features, given_labels), given_labels)
+    found = {suspect.row for suspect in suspects}
+    assert len(found & wrong) >= 0.7 * len(wrong)
+    assert len(found & wrong) >= 0.8 * len(found)
+    assert all((labels[row], given_labels[row]) == (meant, called) for row in found & wrong)
+    assert sum((suspect.given, suspect.suggested) == (called, meant) for suspect in suspects) >= 0.8 * len(found)
+
+
+def test_noise_of_parts__only_a_direction_that_is_there():
+    features, labels = clouds(per_class=200)
+    for choice, there in ((labels, []), (one_way(labels, meant=1, called=2, share=0.06)[0], [(1, 2)])):
+        ((_, noise),) = noise_of_parts(judged(features, choice), choice)
+        assert list(noise.directions) == there
+        assert all(share == pytest.approx(0.06, abs=0.02) for share in noise.directions.values())
+    chance, _ = flipped(labels, share=0.06)
+    chance = np.where(np.arange(len(labels)) % 2, chance, (2 * labels - chance) % 3)  # as often to either other class
+    ((_, noise),) = noise_of_parts(judged(features, chance), chance)
+    assert not noise.directions
+    assert noise.rate == pytest.approx(0.06, abs=0.03)
+
+
 def test_find_suspects__one_part_with_wrong_labels_does_not_spoil_the_other():
     features, labels = clouds(per_class=200)
     parts = np.arange(len(labels)) % 2
     given_labels, wrong = flipped(labels, share=0.08)
     given_labels[parts == 1] = labels[parts == 1]
     probabilities = judged(features, given_labels)
-    whole, apart = (wrong_label_certainty(probabilities, given_labels, parts=choice) for choice in (None, parts))
+    whole, apart = (certainties(probabilities, given_labels, parts=choice) for choice in (None, parts))
     flips = [row for row in wrong if parts[row] == 0]
     assert (apart[flips] >= whole[flips]).all()
     assert apart[parts == 1].sum() < whole[parts == 1].sum()
@@ -130,14 +171,14 @@ def test_out_of_fold_probabilities__depend_on_the_seed_alone():
     assert np.array_equal(judged(features, labels), judged(features, labels))
 
 
-def test_wrong_label_certainty__finds_the_share_that_was_simulated():
+def test_noise_of_parts__finds_the_share_that_was_simulated():
     random = np.random.default_rng(0)
     truth = random.integers(0, 2, 4000)
     sure = 0.5 + 0.49 * random.beta(8, 1, 4000)
     seen = np.where(random.random(4000) < sure, truth, 1 - truth)  # calibrated: right as often as it says
     probabilities = np.where(np.arange(2) == seen[:, None], sure[:, None], 1 - sure[:, None])
     labels, wrong = flipped(truth, share=0.05)
-    certainty = wrong_label_certainty(probabilities, labels)
+    certainty = certainties(probabilities, labels)
     assert certainty.mean() == pytest.approx(0.05, abs=0.02)
     picked = certainty > 0.5
     assert np.isin(np.flatnonzero(picked), list(wrong)).mean() == pytest.approx(certainty[picked].mean(), abs=0.15)

@@ -63,7 +63,7 @@ def choice(answers, *, seconds=1.0, made=None, deadline=LATER):
         deadline=deadline,
         note=notes.append,
     )
-    assert list(chosen.selected["auto"]) == notes
+    assert [reason["en"] for reason in chosen.selected["auto"]] == notes
     assert chosen.selected["name"] == chosen.selected["recipe"]
     return chosen.selected["recipe"], notes
 
@@ -123,7 +123,7 @@ def test_choose__the_budget_is_kept():
 def test_reason_against__names_what_is_missing(monkeypatch):
     monkeypatch.setattr(auto, "find_spec", lambda name: None if name == "torch" else object())
     reason = reason_against(candidate("finetune"), errors=50, deadline=LATER)
-    assert "torch is not installed (pip install 'tellapart[torch]')" in reason
+    assert "torch is not installed (pip install 'tellapart[torch]')" in reason["en"]
 
 
 def test_verdict__counts_only_pictures_on_which_they_differ():
@@ -134,7 +134,7 @@ def test_verdict__counts_only_pictures_on_which_they_differ():
         before=wrong(0, 1, *range(10, 20)),
     )
     assert better
-    assert "corrects 10 and breaks 1 (p = 0.012)" in sentence
+    assert "corrects 10 and breaks 1 (p = 0.012)" in sentence["en"]
 
 
 def test_seconds_each__kept_pictures_are_looked_at_again(tmp_path, monkeypatch):

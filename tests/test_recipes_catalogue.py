@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from chinese_page import english_left
 from pictures import write_classes
 from tellapart.bundle.container import read_container
 from tellapart.commands.predict import predict
@@ -32,7 +33,7 @@ def test_train__frozen_makes_the_same_files_and_says_how_many_views_it_uses(data
     folder, metrics = train(data, out=tmp_path / "run", recipe="frozen", size=64)
     assert metrics["recipe"] == "frozen"
     assert set(metrics["selected"]["scores"]) == {"0", "2"}
-    assert metrics["selected"]["views"] in (0, 2)
+    assert metrics["selected"]["augmented_views"] in (0, 2)
     assert metrics["test"]["accuracy"]["value"] == 1.0
     assert {entry.name for entry in folder.iterdir()} >= {"model.tellapart", "metrics.json", "report.html"}
     json.dumps(metrics, allow_nan=False)
@@ -56,6 +57,7 @@ def test_recipes__the_contract_names_them_all():
 
 # ---- nets trained with torch ----
 
+NAMES = ("data", "ape", "bee", "photo-convnet", "block10_add", "adamw", "cpu", r"stage3、stage4、stage5")
 SMALL = Training(epochs=4, batch=8, learning_rate=3e-3, average=0.5)
 
 
@@ -83,6 +85,7 @@ def test_train__a_trained_net_is_served_like_any_other(recipe, size, data, tmp_p
     assert [row["epoch"] for row in read_history(folder)] == [1, 2, 3, 4]
     assert metrics["backbone"]["size"] == size
     json.dumps(metrics, allow_nan=False)
+    assert english_left((folder / "report.html").read_text(), names=[*NAMES, metrics["environment"]["cpu"]]) == []
     # The same answers from the model file, computed anew from the pictures.
     answers = predict(folder / "model.tellapart", [data])
     with (folder / "predictions.csv").open(newline="") as file:
@@ -133,10 +136,11 @@ def test_train__weights_are_of_a_base(data, tmp_path, brief):
 
 
 def test_train__auto_says_why_it_stopped_at_features(data, tmp_path):
-    _, metrics = train(data, out=tmp_path / "run", recipe="auto", size=64)
+    folder, metrics = train(data, out=tmp_path / "run", recipe="auto", size=64)
     assert metrics["recipe"] == "auto"
     assert metrics["selected"]["recipe"] == "features"
-    assert all("was not tried" in reason for reason in metrics["selected"]["auto"])
+    assert english_left((folder / "report.html").read_text(), names=[*NAMES, metrics["environment"]["cpu"]]) == []
+    assert all("was not tried" in reason["en"] for reason in metrics["selected"]["auto"])
 
 
 def test_train__history_is_live_and_a_finished_run_stays_until_its_successor_is_ready(data, tmp_path, brief):

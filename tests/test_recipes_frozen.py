@@ -68,7 +68,7 @@ class Clouds:
     def fit(self, *, valid_is_given=True, look=None, views=3, augmentation=SHIFTS):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(frozen, "view_embedder", lambda *_: look or self.look)
-            plan = FrozenPlan(views=views, augmentation=augmentation)
+            plan = FrozenPlan(augmented_views=views, augmentation=augmentation)
             request = Request(recipe="frozen", plan=plan, work=Path("unused"))
             return train_frozen(self.dataset(valid_is_given=valid_is_given), BASE, request)
 
@@ -110,9 +110,9 @@ def test_train_frozen__views_are_used_where_they_help():
 
     centres = np.array([clouds.features[clouds.labels == label].mean(axis=0) for label in range(3)])
     trained = clouds.fit(look=look, views=8)
-    assert trained.selected["views"] == 8
+    assert trained.selected["augmented_views"] == 8
     assert trained.selected["scores"]["8"] < trained.selected["scores"]["0"]
-    assert {row["views"] for row in trained.history} == {0, 8}
+    assert {row["augmented_views"] for row in trained.history} == {0, 8}
 
 
 def test_train_frozen__views_that_harm_are_not_used():
@@ -123,7 +123,7 @@ def test_train_frozen__views_that_harm_are_not_used():
 
     trained = clouds.fit(look=look)
     plain = clouds.fit(views=0)
-    assert trained.selected["views"] == 0
+    assert trained.selected["augmented_views"] == 0
     np.testing.assert_array_equal(trained.head.weight, plain.head.weight)
 
 
@@ -177,7 +177,7 @@ def fit_pictures(folder, kinds, *, engine, augmentation):
     backbone, index = load_backbone("lite0", size=64), scan(folder)
     dataset = with_features(index, embed(index, backbone, engine=engine).features)
     progress = Listening()
-    plan = FrozenPlan(views=1, augmentation=augmentation)
+    plan = FrozenPlan(augmented_views=1, augmentation=augmentation)
     request = Request(recipe="frozen", plan=plan, work=Path("unused"), progress=progress)
     return train_frozen(dataset, backbone, request), progress.notes
 

@@ -6,7 +6,16 @@ import html
 import re
 
 from tellapart.audit.finding import Item, found, not_applicable, passed
-from tellapart.report.audit_page import ITEMS_SHOWN, PATHS_SHOWN, PICTURES_SHOWN, render, shown_paths
+from tellapart.report.audit_page import (
+    IN_SIGHT,
+    ITEMS_OF_A_NOTE,
+    ITEMS_SHOWN,
+    PATHS_SHOWN,
+    PICTURES_SHOWN,
+    breakable,
+    render,
+    shown_paths,
+)
 
 HOSTILE = "<script>alert(1)</script>\u202e\n.jpg"
 
@@ -54,6 +63,27 @@ def test_render__bounds_what_is_shown_and_says_so():
     assert page.count("<figure>") == ITEMS_SHOWN * PATHS_SHOWN
     assert "and 2 more" in page
     assert "3 further cases are not shown" in page
+
+
+def test_render__most_cases_are_folded_and_every_finding_is_in_the_navigation():
+    page = render(document(finding(IN_SIGHT + 3), passed("blurred", "note", "None is.")), thumbnails={})
+    in_sight = page.split("<details")[0]
+    assert in_sight.count("<figure>") == IN_SIGHT
+    assert "Show 3 more" in page
+    navigation = page.split("<nav")[1].split("</nav>")[0]
+    assert re.findall('href="#([^"]+)"', navigation) == ["dark", "passed"]
+    assert all(f'id="{code}"' in page for code in ("dark", "passed"))
+
+
+def test_render__what_asks_for_nothing_shows_few_pictures():
+    items = [Item(paths=(f"{case}.jpg",), text="") for case in range(ITEMS_SHOWN)]
+    quiet = found("near-duplicates", "note", "Some are.", advice="Look.", items=items)
+    assert len(shown_paths(document(quiet))) == ITEMS_OF_A_NOTE
+    assert f"{ITEMS_SHOWN - ITEMS_OF_A_NOTE} further cases are not shown" in render(document(quiet), thumbnails={})
+
+
+def test_breakable__a_path_is_broken_behind_its_slashes_and_stays_escaped():
+    assert breakable("a/<b>/c.png") == "a/<wbr>&lt;b&gt;/<wbr>c.png"
 
 
 def test_render__says_where_a_picture_is_missing():

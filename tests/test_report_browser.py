@@ -234,6 +234,81 @@ def test_page__a_phone(opened):
     assert box["x"] + box["width"] <= 390
 
 
+@pytest.fixture(scope="module")
+def many_classes(tmp_path_factory):
+    """A page with more classes than a screen has room for, some of them written from top to bottom."""
+    classes = (*(f"普通翠鸟的幼鸟{n}" for n in range(12)), *(f"a class in English {n}" for n in range(12)))
+    document = metrics_document(classes, test=300)
+    for row, count in zip(document["test"]["reliability"], (1, 2, 3), strict=False):
+        row["n"] = count
+    history = tuple({"depths": depths, "l2": l2, "log_loss": l2} for depths in ("last", "all") for l2 in (0.1, 0.01))
+    path = tmp_path_factory.mktemp("many") / "report.html"
+    write_report(path, document, Evidence(history=history))
+    return path.as_uri()
+
+
+def test_page__every_column_of_a_phone_is_reached_and_the_way_is_shown(browser, many_classes):
+    page = browser.new_page(viewport={"width": 390, "height": 800}, locale="en-GB")
+    page.goto(many_classes)
+    assert fits(page)
+    boxes = page.locator(".box")
+    for number in range(boxes.count()):
+        box = boxes.nth(number)
+        hint = page.locator(".onward").nth(number)
+        for direction, inner, outer in (
+            ("right", "scrollWidth", "clientWidth"),
+            ("below", "scrollHeight", "clientHeight"),
+        ):
+            goes_on = box.evaluate(f"box => box.{inner} > box.{outer} + 2")
+            assert hint.locator({"right": ".sideways", "below": ".below"}[direction]).is_visible() == goes_on
+        box.evaluate("box => box.scrollTo(box.scrollWidth, box.scrollHeight)")
+        page.wait_for_function("box => box.dataset.more === ''", arg=box.element_handle())
+        assert not hint.is_visible()
+        last = box.locator("tbody tr").last.locator("td").last
+        assert last.evaluate("cell => cell.getBoundingClientRect().right <= innerWidth")
+    page.close()
+
+
+def test_page__names_above_the_matrix_stand_as_their_script_does(browser, opened, many_classes):
+    look = """span => {
+        const { writingMode, textOrientation, transform } = getComputedStyle(span);
+        return [writingMode, textOrientation, transform === 'none', span.scrollHeight > span.offsetHeight];
+    }"""
+    page = browser.new_page(viewport={"width": 1440, "height": 900}, locale="zh-CN")
+    page.goto(many_classes)
+    names = page.locator(".matrix thead th > span:not([lang])")
+    assert names.nth(0).evaluate(look) == ["vertical-rl", "mixed", True, False]
+    assert names.nth(12).evaluate(look) == ["vertical-rl", "sideways", False, False]
+    page.close()
+    level = opened().locator(".matrix thead th > span:not([lang])")
+    assert level.nth(0).evaluate(look)[0] == "horizontal-tb"
+
+
+def test_page__settings_are_dots_the_chosen_one_has_a_ring_and_few_pictures_are_faint(browser, opened, many_classes):
+    series = """name => Chart.getChart(`chart-${name}`).data.datasets.map(
+        ({ label, showLine, data, backgroundColor }) => ({ label, showLine, data, backgroundColor }))"""
+    page = browser.new_page(locale="en-GB")
+    page.goto(many_classes)
+    dots, ring = page.evaluate(series, "losses")
+    assert (dots["showLine"], ring["data"]) == (False, [None, None, None, 0.01])
+    strong, faint, *_ = page.evaluate(series, "reliability")
+    assert len(faint["data"]) == 2
+    assert strong["data"]
+    assert faint["backgroundColor"].endswith("0.25)")
+    assert page.locator("#smooth").count() == 0
+    page.close()
+    lines = opened().evaluate(series, "losses")
+    assert [line["showLine"] for line in lines] == [True]
+
+
+def test_page__versions_and_machine_are_folded_until_it_is_printed(opened):
+    page = opened()
+    versions = page.locator("table.pairs", has_text="scikit-learn")
+    assert not versions.is_visible()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert versions.is_visible()
+
+
 def test_page__the_list_of_suspects_can_be_taken_away(opened):
     page = opened()
     with page.expect_download() as download:

@@ -84,6 +84,36 @@ def test_history_curves__numbers_only_and_losses_apart_from_shares():
     assert history_curves(rows[:1]) is None
 
 
+def test_history_curves__settings_are_in_no_order_and_the_chosen_one_is_known():
+    rows = [
+        {"depths": depths, "l2": l2, "views": 2, "log_loss": l2} for depths in ("last", "all") for l2 in (0.1, 0.01)
+    ]
+    selected = {
+        "depths": "all",
+        "l2": 0.1,
+        "views": 2,
+        "out_of": {"depths": ["last", "all"], "l2": [0.1, 0.01], "views": [2]},
+    }
+    curves = history_curves(rows, selected=selected)
+    assert (curves["in_order"], curves["chosen"]) == (False, 2)
+    assert curves["labels"][2] == "3, depths all, l2 0.1, views 2"
+    assert curves["losses"] == {"log_loss": [0.1, 0.01, 0.1, 0.01]}  # what was tried is no curve
+
+
+@pytest.mark.parametrize(
+    ("selected", "chosen"),
+    [
+        ({"epoch": 2, "out_of": {"epoch": [1, 2, 3]}}, 1),
+        ({"epoch": 0, "out_of": {"epoch": [0, 1, 2, 3]}}, None),  # the start was better than every epoch
+        ({"depths": "all", "out_of": {"depths": ["last", "all"]}}, None),
+        ({}, None),
+    ],
+)
+def test_history_curves__the_epoch_that_was_kept(selected, chosen):
+    curves = history_curves([{"epoch": n, "loss": 1 / n} for n in (1, 2, 3)], selected=selected)
+    assert (curves["in_order"], curves["chosen"]) == (True, chosen)
+
+
 def test_chart_data__thresholds_are_those_of_the_metrics():
     document = metrics_document(CLASSES)
     thresholds = chart_data(document, Evidence())["thresholds"]

@@ -8,10 +8,13 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from metrics_documents import metrics_document, write_figures
+from metrics_documents import metrics_document, run_metrics, write_figures
 from tellapart.errors import MissingExtraError
+from tellapart.progress import Silent
+from tellapart.report import figures
 from tellapart.report.evidence import Evidence
-from tellapart.report.figures import smoothed
+from tellapart.report.figures import column_name, smoothed
+from tellapart.report.fonts import OWN, Fonts, font_for, fonts_for
 
 HISTORY = tuple({"epoch": n, "loss": 1 / n, "accuracy": None if n == 2 else n / 5} for n in range(1, 5))
 BAND = {"value": 0.8, "low": 0.7, "high": 0.9}
@@ -54,3 +57,56 @@ def test_smoothed__keeps_a_factor_of_the_past_and_passes_gaps_over():
     first, gap, last = smoothed([1.0, math.nan, 2.0])
     assert (first, last) == (1.0, pytest.approx(1.2))
     assert math.isnan(gap)
+
+
+def test_fonts_for__what_matplotlib_brings_is_enough_for_many_scripts():
+    pytest.importorskip("matplotlib", reason="needs the extra: pip install 'tellapart[figures]'")
+    assert fonts_for(["cat", "größe", "кошка", "قطة", "שלום"]) == Fonts(families=(OWN,), missing="")
+
+
+def test_fonts_for__a_font_of_the_system_is_taken_for_the_letters_it_has(monkeypatch):
+    pytest.importorskip("matplotlib", reason="needs the extra: pip install 'tellapart[figures]'")
+    installed = {OWN: "cat", "Latin only": "cat", "Kana": "かcat", "Han": "翠"}
+    monkeypatch.setattr("tellapart.report.fonts._installed", lambda: iter([(name, name) for name in installed]))
+    monkeypatch.setattr("tellapart.report.fonts._letters_of", lambda path: set(installed[path]))
+    found = fonts_for(["cat", "か 翠", "ก"])
+    assert found == Fonts(families=(OWN, "Kana", "Han"), missing="ก")
+    assert "1 letter that no installed font has (ก). Install Noto Sans Thai" in found.complaint()
+
+
+def test_fonts_for__boxes_with_the_name_of_a_script_are_no_letters():
+    pytest.importorskip("matplotlib", reason="needs the extra: pip install 'tellapart[figures]'")
+    found = fonts_for(["\U0001e2c0"])  # Wancho, which the font of last resort has as such a box
+    assert not [family for family in found.families if "last resort" in family.lower()]
+
+
+@pytest.mark.parametrize(
+    ("letter", "font"),
+    [("翠", "CJK"), ("か", "CJK"), ("한", "CJK"), ("ก", "Noto Sans Thai"), ("अ", "Noto Sans Devanagari")],
+)
+def test_font_for__by_the_script(letter, font):
+    assert font in font_for(letter)
+
+
+def test_write_figures__says_which_letters_are_boxes(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib", reason="needs the extra: pip install 'tellapart[figures]'")
+    monkeypatch.setattr("tellapart.report.figures.fonts_for", lambda _names: Fonts(families=(OWN,), missing="翠"))
+    monkeypatch.setattr("tellapart.report.figures.PLOTS", {"classes": figures.PLOTS["classes"]})
+    told = Notes()
+    metrics = run_metrics(metrics_document(("翠", "cat"), test=60))
+    figures.write_figures(tmp_path, metrics, Evidence(), progress=told)
+    assert told.notes == [Fonts(families=(OWN,), missing="翠").complaint()]
+
+
+class Notes(Silent):
+    """A listener that keeps notes."""
+
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+def test_column_name__stands_as_its_script_does():
+    assert (column_name("翠鸟"), column_name("cat")) == ("翠\n鸟", "cat")

@@ -64,7 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             ("VGG16, flatten, dense 256, dense 1", "16,812,353", total(frozen)),
             ("tensors that train, before and after", "30 4", " ".join(tensors)),
             ("base moved by the training", "no", moved),
-            ("augmented views of each picture", "one an epoch", f"{figures['selected']['views']} chosen, of 0 or 2"),
+            (
+                "augmented views of each picture",
+                "one an epoch",
+                f"{figures['selected']['augmented_views']} chosen, of 0 or 2",
+            ),
             ("valid accuracy", "about 96 %", accuracy(figures, "valid")),
             ("test accuracy", "", accuracy(figures, "test")),
             ("seconds", '"only with a GPU"', f"{figures['timing']['total_s']:.1f}"),

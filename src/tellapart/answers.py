@@ -44,6 +44,8 @@ class Answers:
         empty: bool [N], whether there is nothing on a picture; None where that was not looked at.
         costs: float64 [K, K], what answers are chosen by; None where the likeliest class is the answer.
         ledger: one entry for each of the pictures given.
+        given: these pictures, as their data tells of them; () where nobody needs them.
+        columns: what else the data says of each.
     """
 
     classes: tuple[str, ...]
@@ -52,6 +54,8 @@ class Answers:
     flags: Flags
     ledger: tuple[LedgerEntry, ...]
     empty: NDArray[np.bool_] | None = None
+    given: tuple[Picture, ...] = ()
+    columns: tuple[str, ...] = ()
     costs: Matrix | None = None
 
     @property

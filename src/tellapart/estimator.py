@@ -114,13 +114,17 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.min_recall = min_recall
         self.verbose = verbose
 
-    def fit(self, X: Samples, y: Any = None) -> Self:  # noqa: ANN401, N803
+    def fit(self, X: Samples, y: Any = None, sample_weight: Any = None) -> Self:  # noqa: ANN401, N803
         """Train on pictures.
 
         Args:
             X: pictures [N], with y their labels; or, without y, a folder or manifest that `tellapart train` would take.
                 Its test split, where it has one, is left alone.
             y: labels [N], all of them texts, numbers or truth values: a list, an array, a column of pandas or polars.
+            sample_weight: numbers [N] of 0 or more, how much each picture counts beside the others, for the recipes
+                features and frozen; None for all alike. They weigh in the head, in what is chosen by folds, in the
+                temperature and in what is promised of unsure answers; 0 leaves a picture out. Splits, copies and the
+                columns' standardisation are those of the pictures as they are.
 
         Raises:
             UsageError: a parameter cannot be meant.
@@ -142,7 +146,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             progress=self._progress(),
         )
         base = base_of(request, self.backbone, weights=None if self.weights is None else Path(self.weights))
-        classes, index = labelled(X, y)
+        classes, index = labelled(X, y, sample_weight)
         with work_folder(RECIPES[self.recipe]) as work:
             learned = learn(index, base, replace(request, work=work))
         warn_of_skipped(learned.about.ledger)

@@ -20,7 +20,7 @@ from tellapart.backbones.engine import native_precision
 from tellapart.classifier import Classifier
 from tellapart.data.ledger import check_skips
 from tellapart.data.split import one_part_as_test
-from tellapart.errors import DataError
+from tellapart.errors import DataError, UsageError
 from tellapart.evaluation.costs import operating_figures
 from tellapart.evaluation.metrics import evaluate
 from tellapart.features.embed import Embedded
@@ -35,7 +35,7 @@ from tellapart.recipes.catalogue import RECIPES
 from tellapart.recipes.looking import features_seen, rows_of, see_the_same
 from tellapart.recipes.operating_point import check_asked, operating_point, say_recalls
 from tellapart.recipes.prior import without_prior
-from tellapart.recipes.request import Dataset, Request
+from tellapart.recipes.request import Dataset, Request, weights_of
 from tellapart.runs.leakage import (
     count_kinds,
     draw_together,
@@ -126,6 +126,7 @@ def learn(index: Index, base: Backbone, request: Request) -> Learned:
     watch = Stopwatch()
     RECIPES[request.recipe].check_request(index, request)
     check_asked(index.classes, request)
+    check_weights(index, request)
     base = with_white(base, index, request.progress)
     dataset, about = prepare(index, base, request, watch)
     with watch.part("head_s"):
@@ -137,6 +138,18 @@ def learn(index: Index, base: Backbone, request: Request) -> Learned:
             more = score_without(dataset, tested.probabilities, tested.predicted, about.leaks)
             answered["test"] = replace(tested, figures={**tested.figures, **more})
     return Learned(classifier=classifier, dataset=dataset, about=about, answered=answered, seconds=watch.parts)
+
+
+def check_weights(index: Index, request: Request) -> None:
+    """Stop at weights where the recipe has no use for them.
+
+    Raises:
+        UsageError: it is so.
+    """
+    if weights_of(index) is not None and not RECIPES[request.recipe].weighs:
+        able = ", ".join(name for name, recipe in RECIPES.items() if recipe.weighs)
+        hint = f"Choose one of: {able}; or leave sample_weight out."
+        raise UsageError("this recipe takes no weights of pictures", where=request.recipe, hint=hint)
 
 
 def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) -> tuple[Dataset, About]:
@@ -230,7 +243,7 @@ def judge(
     say_left_out(len(valid) - len(clean), progress=progress)
     classifier, weights = without_prior(classifier, dataset, valid, clean, request)
     # Once to tell close calls, and again, since temperature and thresholds belong to the precision that answers.
-    apart = one_of_each_group(clean, dataset.groups, seed=request.seed)
+    apart = thinned(one_of_each_group(clean, dataset.groups, seed=request.seed), dataset.weights, seed=request.seed)
     settle = partial(settled, dataset=dataset, clean=clean, apart=apart, weights=weights, request=request)
     classifier = settle(classifier, valid)
     valid = exact_rows(classifier, dataset, "valid", valid, keep=keep, progress=progress)
@@ -284,10 +297,12 @@ def calibrated(
 ) -> Classifier:
     """The classifier with the temperature that suits it on rows of valid, whose features are float32 [n, D].
 
-    Weights float64 [K] say what a picture of each class counts; None where all count alike.
+    Weights float64 [K] say what a picture of each class counts, beside its own weight; None where all count alike.
     """
     logits, labels = classifier.head.logits(valid[clean - dataset.valid.start]), dataset.labels[clean]
-    counting = None if weights is None else weights[labels]
+    counting = None if dataset.weights is None else dataset.weights[clean]
+    if weights is not None:
+        counting = weights[labels] if counting is None else counting * weights[labels]
     return replace(classifier, temperature=fit_temperature(logits, labels, weights=counting))
 
 
@@ -326,6 +341,19 @@ def one_of_each_group(rows: NDArray[np.int64], groups: NDArray[np.int64], *, see
     shuffled = generator(seed, "one of each group").permutation(rows)
     _, first = np.unique(groups[shuffled], return_index=True)
     return np.sort(shuffled[first])
+
+
+def thinned(rows: NDArray[np.int64], weights: NDArray[np.float64] | None, *, seed: int) -> NDArray[np.int64]:
+    """Of these rows those to promise by, each kept as often as its weight float64 [N] beside the largest of theirs.
+
+    What is left is drawn from pictures as the weights make them up, each counting once (rejection sampling, von
+    Neumann, 1951), so that the exact tests hold for those; the price is that they are fewer. Without weights it is all.
+    """
+    if weights is None or not len(rows):
+        return rows
+    kept = generator(seed, "thinned by weight").random(len(rows)) * weights[rows].max() < weights[rows]
+    left: NDArray[np.int64] = rows[kept]
+    return left
 
 
 def exact_rows(

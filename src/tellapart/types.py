@@ -23,17 +23,44 @@ SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """The part of a picture that counts as the picture.
+
+    Attributes:
+        left, top: of its upper left corner.
+        width, height: above 0.
+        unit: "pixels", or "fractions" of the picture's width and height.
+        drawn_on: the picture as it is "shown", after the turn that EXIF asks for, or as it is "stored", before it.
+        size: width and height of the picture that it was drawn on, where the data says so.
+        source: where it stands in the data, as "row 7".
+    """
+
+    left: float
+    top: float
+    width: float
+    height: float
+    unit: Literal["pixels", "fractions"] = "pixels"
+    drawn_on: Literal["shown", "stored"] = "shown"
+    size: tuple[int, int] | None = None
+    source: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
     """One picture as the data names it.
 
     Attributes:
         path: how it is written in every file of ours: relative to the data's root with forward slashes, or as the
-            manifest or the caller gave it; a row of an IDX file is "name#row".
+            manifest or the caller gave it; a row of an IDX file is "name#row", a box "name#xywh=10,20,30,40".
         file: where its bytes are.
         row: its row in an IDX file; None for a file of its own.
         label: its class, or None where there is none (pictures to predict).
         split: the split the data puts it in, or None where the data has no splits.
         group: pictures of one group (a patient, a burst) must stay in one split.
+        box: the part of the file's picture that this one is; None for all of it.
+        given: what else the data says of it, a value for each of the index's columns; () for nothing.
+        left_out: why it is listed and not looked at; "" where it is looked at.
+        weight: how much it counts in training, beside the others; above 0.
     """
 
     path: str
@@ -42,6 +69,10 @@ class Picture:
     label: str | None = None
     split: SplitName | None = None
     group: str | None = None
+    box: Box | None = None
+    given: tuple[str, ...] = ()
+    left_out: str = ""
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +91,7 @@ class Index:
         arrays: the pixels uint8 [rows, H, W] of the IDX files among them, by file.
         skipped: files that were passed over before anything was opened, as ledger entries.
         notes: what was not plain about how the data was read, a line each.
+        columns: what else the data says of every picture, by the names that the data has for it.
     """
 
     name: str
@@ -70,6 +102,7 @@ class Index:
     arrays: Mapping[Path, NDArray[np.uint8]] = field(default_factory=dict)
     skipped: tuple[LedgerEntry, ...] = ()
     notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

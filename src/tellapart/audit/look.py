@@ -6,19 +6,16 @@ Legend: N pictures, S the side of the square that is looked at.
 from __future__ import annotations
 
 import contextlib
-import io
-import os
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from tellapart import files
 from tellapart.backbones.engine import thread_count
+from tellapart.data.boxes import Boxed
 from tellapart.data.decode import decode
-from tellapart.data.pillow import quiet_pillow
+from tellapart.data.pillow import open_picture
 from tellapart.data.prefetch import look_ahead
 from tellapart.data.resize import squash
 from tellapart.data.rgb import LUMA
@@ -79,7 +76,7 @@ def look_shortly(index: Index, *, progress: Progress | None = None) -> list[Look
 
 def file_properties(index: Index) -> tuple[Properties | None, ...]:
     """The properties of each picture by its header; None where it cannot be read, and for rows of IDX files."""
-    return tuple(_header(picture) for picture in index.pictures)
+    return tuple(_header(index, picture) for picture in index.pictures)
 
 
 def measure(pixels: Pixels) -> Measures:
@@ -106,31 +103,29 @@ def measure_small(pixels: NDArray[np.uint8]) -> list[Measures]:
 def _look(index: Index, picture: Picture) -> Look:
     try:
         content = picture_content(index, picture)
-        if not isinstance(content, bytes):
+        if isinstance(content, np.ndarray):
             return None, measure(squash(content, size=SIDE))
         pixels = squash(decode(content, at_least=SIDE).pixels, size=SIDE)
-        return _properties(io.BytesIO(content), len(content)), measure(pixels)
+        return _properties(content.content if isinstance(content, Boxed) else content), measure(pixels)
     except PictureError:
         return None, None
 
 
-def _header(picture: Picture) -> Properties | None:
-    if picture.row is not None:
-        return None
+def _header(index: Index, picture: Picture) -> Properties | None:
     try:
-        with files.open_regular(picture.file) as file:
-            return _properties(file, os.fstat(file.fileno()).st_size)
-    except OSError:
+        content = picture_content(index, picture)
+    except PictureError:
         return None
+    return _properties(content) if isinstance(content, bytes) else None
 
 
-def _properties(file: io.BytesIO | io.FileIO, size: int) -> Properties | None:
+def _properties(content: bytes) -> Properties | None:
     try:
-        with quiet_pillow(), Image.open(file) as image:
+        with open_picture(content) as image:
             return Properties(
                 width=image.width,
                 height=image.height,
-                size=size,
+                size=len(content),
                 form=image.format or "",
                 exif="exif" in image.info,
             )

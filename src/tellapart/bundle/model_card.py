@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tellapart.errors import one_line
+from tellapart.evaluation.metrics import leading_figure
 from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.heads.class_promise import warnings
 from tellapart.text import counted
@@ -61,7 +62,7 @@ def headline(test: Mapping[str, Any]) -> list[str]:
     ]
     guess = f"Always answering {plain(baseline['class'])} scores {baseline['accuracy']['value']:.4f}"
     verdict = "." if baseline["beaten"] else "; this result cannot be told from that."
-    return [*(lines if test["leads"] == "accuracy" else lines[::-1]), guess + verdict]
+    return [*(lines if leading_figure(test) == "accuracy" else lines[::-1]), guess + verdict]
 
 
 def prior_lines(selected: Mapping[str, Any]) -> list[str]:

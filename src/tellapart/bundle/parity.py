@@ -75,7 +75,7 @@ def _pixels(index: Index, row: int, *, white: int | None) -> Pixels | None:
     """A picture as a runtime is fed with it, uint8 [H, W, 3]; None where it can no longer be read."""
     try:
         content = picture_content(index, index.pictures[row])
-        if isinstance(content, bytes):
+        if not isinstance(content, np.ndarray):
             decoded = decode(content, at_least=WHOLE, white=white)
             return np.ascontiguousarray(upright(decoded.pixels, decoded.orientation))
     except PictureError:

@@ -9,6 +9,7 @@ import typer
 
 from tellapart.cli.options import (
     Backbone,
+    Boxes,
     Classes,
     Encoding,
     Json,
@@ -36,6 +37,7 @@ def embed(
     path_column: PathColumn = None,
     label_column: LabelColumn = None,
     encoding: Encoding = None,
+    boxes: Boxes = None,
     as_json: Json = False,
 ) -> None:
     """Write what the base sees in each picture, as numbers.
@@ -51,7 +53,9 @@ def embed(
 
     writer_of(out)
     check_target(out, [data])
-    read_as = reading(classes, path_column, label_column, encoding)
+    read_as = reading(
+        classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
+    )
     made = embed_data(data, out, backbone=backbone, size=size, weights=weights, reading=read_as, progress=listener())
     count, width = made.features.shape
     if as_json:

@@ -6,12 +6,21 @@ import shlex
 import sys
 import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict, cast
 
 import typer
 
 if TYPE_CHECKING:
+    from tellapart.data.cost_table import CostTable
     from tellapart.data.reading import Reading
+
+
+class Asked(TypedDict):
+    """What is asked of the answers beside being right."""
+
+    costs: CostTable | None
+    min_recall: dict[str, float]
+
 
 Data = Annotated[
     Path,
@@ -31,6 +40,13 @@ PathColumn = Annotated[str | None, typer.Option(metavar="NAME", help="The column
 LabelColumn = Annotated[str | None, typer.Option(metavar="NAME", help="The column of a table that names the class.")]
 Encoding = Annotated[
     str | None, typer.Option(metavar="NAME", help="The encoding of a table that is not UTF-8, such as cp1252 or gbk.")
+]
+Boxes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND",
+        help="What the numbers of boxes are: corners, sizes (x, y, width, height) or centres; none for whole pictures.",
+    ),
 ]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model.tellapart file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
@@ -83,7 +99,15 @@ Force = Annotated[
 ]
 
 
-def reading(classes: str | None, path_column: str | None, label_column: str | None, encoding: str | None) -> Reading:
+def reading(
+    *,
+    classes: str | None = None,
+    path_column: str | None = None,
+    label_column: str | None = None,
+    encoding: str | None = None,
+    boxes: str | None = None,
+    confidence: float | None = None,
+) -> Reading:
     """What the options say of the data.
 
     Raises:
@@ -91,25 +115,34 @@ def reading(classes: str | None, path_column: str | None, label_column: str | No
     """
     from tellapart.data.reading import Reading
 
-    return Reading(classes=cast("Any", classes), path_column=path_column, label_column=label_column, encoding=encoding)
+    return Reading(
+        classes=cast("Any", classes),
+        path_column=path_column,
+        label_column=label_column,
+        encoding=encoding,
+        boxes=cast("Any", boxes),
+        confidence=confidence,
+    )
 
 
-def recalls(given: list[str] | None) -> dict[str, float]:
-    """What --min-recall asks for, by class.
+def operating(costs: Path | None, recalls: list[str] | None) -> Asked:
+    """What --costs and --min-recall ask for, the latter by class.
 
     Raises:
-        UsageError: one of them is no CLASS=SHARE.
+        UsageError: a recall is no CLASS=SHARE.
+        DataError: the costs cannot be read.
     """
+    from tellapart.data.cost_table import costs_from
     from tellapart.errors import UsageError
 
     found: dict[str, float] = {}
-    for text in given or ():
+    for text in recalls or ():
         name, _, share = text.rpartition("=")
         try:
             found[unicodedata.normalize("NFC", name)] = float(share)
         except ValueError as error:
             raise UsageError("no such recall", where=text, hint="Write it as CLASS=0.99.") from error
-    return found
+    return {"costs": costs_from(costs), "min_recall": found}
 
 
 def spoken() -> str:

@@ -74,10 +74,12 @@ def print_leaks(test: Mapping[str, Any]) -> None:
 
 def print_figures(figures: Mapping[str, Any], *, title: str) -> None:
     """Accuracy with its interval, then the classes."""
+    from tellapart.evaluation.metrics import leading_figure
+
     accuracy = f"accuracy {share(figures['accuracy'])}"
     interval = figures["intervals"]["balanced_accuracy"]
     balanced = f"balanced accuracy {share({'value': figures['balanced_accuracy'], **interval})}"
-    first, second = (accuracy, balanced) if figures["leads"] == "accuracy" else (balanced, accuracy)
+    first, second = (accuracy, balanced) if leading_figure(figures) == "accuracy" else (balanced, accuracy)
     line(f"{title}: {first} on {counted(figures['n'], 'picture')}; {second}")
     baseline = figures["baseline"]
     line(f"always answering {baseline['class']} would be right for {percent(baseline['accuracy']['value'])}")

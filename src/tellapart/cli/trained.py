@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tellapart.cli.options import Classes, Data, Encoding, Json, LabelColumn, Model, PathColumn, reading
+from tellapart.cli.options import Boxes, Classes, Data, Encoding, Json, LabelColumn, Model, PathColumn, reading
 from tellapart.cli.output import complain, line, print_for_programs, to_utf8
 from tellapart.cli.tables import (
     print_abstention,
@@ -31,7 +31,9 @@ SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet", ".txt": "ta
 
 def predict(
     model: Model,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Picture files, or folders of them.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH…", help="Picture files, folders of them, or one file that lists some.")
+    ],
     form: Annotated[
         str | None,
         typer.Option(
@@ -45,33 +47,37 @@ def predict(
         Path | None, typer.Option("--into", metavar="DIR", help="Copy each picture into a folder of its class.")
     ] = None,
     link: Annotated[bool, typer.Option("--link", help="With --into: symbolic links instead of copies.")] = False,
+    path_column: PathColumn = None,
+    encoding: Encoding = None,
+    boxes: Boxes = None,
+    confidence: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="MegaDetector's boxes from this confidence on; else 0.2.")
+    ] = None,
 ) -> None:
     """Say which class each picture belongs to.
 
+    A table, a file of COCO, Label Studio, CVAT or MegaDetector stands for the pictures and boxes that it lists.
+
     With --into they are sorted: DIR/CLASS has those to rely on, DIR/unsure/CLASS and DIR/unlike/CLASS the others,
     DIR/empty those with nothing on them, DIR/predictions.csv every answer. DIR is new, or one sorted before, to which
-    is added. Nothing is moved or written over. A class that is no name for a folder gets one like it, which is told.
+    is added. Nothing is moved or written over.
 
     \b
     tellapart predict runs/pictures/model.tellapart new.jpg
     tellapart predict runs/pictures/model.tellapart inbox/ --format csv -o answers.csv
     tellapart predict runs/pictures/model.tellapart inbox/ --into sorted/
+    tellapart predict runs/pictures/model.tellapart megadetector.json -o answers.csv
     """
     from tellapart.commands.predict import predict as run
 
-    if form is not None and form not in FORMATS:
-        raise UsageError("no such format", where=form, hint=f"Choose one of: {', '.join(FORMATS)}.")
     if out is not None:
         check_target(out, [model, *paths])
     shown = out is None and (into is None or form is not None)
-    form = form or format_of(out)
-    if form == "parquet" and out is None:
-        raise UsageError("Parquet is not for a screen", where="--format parquet", hint="Name a file: -o FILE.")
+    form = checked_form(form, out)
     check_sorting(into, paths, link=link, out=out)
-    answers = run(model, paths, progress=listener())
-    for entry in answers.ledger:
-        if entry.status == "skipped":
-            complain(f"cannot be read: {entry.path} ({entry.reason})")
+    read_as = reading(path_column=path_column, encoding=encoding, boxes=boxes, confidence=confidence)
+    answers = run(model, paths, reading=read_as, progress=listener())
+    complain_of_unread(answers)
     if into is not None:
         from tellapart.commands.sort_into import sort_into
 
@@ -79,11 +85,31 @@ def predict(
         if not shown:
             print_sorted(counts, into)
     if out is not None:
-        from tellapart.files import write_bytes
-
-        write_bytes(out, bytes_of(answers, form), follow=True)
+        save(answers, form, out)
     elif shown:
         (sys.stdout.write if form == "table" else print_for_programs)(text_of(answers, form))
+
+
+def checked_form(form: str | None, out: Path | None) -> str:
+    """The format that is asked for, or that the name of a file says.
+
+    Raises:
+        UsageError: there is no such format, or it is none for a screen.
+    """
+    if form is not None and form not in FORMATS:
+        raise UsageError("no such format", where=form, hint=f"Choose one of: {', '.join(FORMATS)}.")
+    form = form or format_of(out)
+    if form == "parquet" and out is None:
+        raise UsageError("Parquet is not for a screen", where="--format parquet", hint="Name a file: -o FILE.")
+    return form
+
+
+def complain_of_unread(answers: Answers) -> None:
+    """Say which pictures cannot be read; those that were never to be looked at stand in the table alone."""
+    left_out = {picture.path for picture in answers.given if picture.left_out}
+    for entry in answers.ledger:
+        if entry.status == "skipped" and entry.path not in left_out:
+            complain(f"cannot be read: {entry.path} ({entry.reason})")
 
 
 def check_sorting(into: Path | None, paths: list[Path], *, link: bool, out: Path | None) -> None:
@@ -103,6 +129,13 @@ def check_sorting(into: Path | None, paths: list[Path], *, link: bool, out: Path
     if out is not None and real(out).is_relative_to(real(into)):
         raise OutputError("the folder has a predictions.csv of its own", where=out, hint="Leave -o out.")
     check_into(into, paths)
+
+
+def save(answers: Answers, form: str, out: Path) -> None:
+    """Write answers to a file in a format."""
+    from tellapart.files import write_bytes
+
+    write_bytes(out, bytes_of(answers, form), follow=True)
 
 
 def text_of(answers: Answers, form: str) -> str:
@@ -154,6 +187,7 @@ def evaluate(
     path_column: PathColumn = None,
     label_column: LabelColumn = None,
     encoding: Encoding = None,
+    boxes: Boxes = None,
     as_json: Json = False,
 ) -> None:
     """Score a model file on labelled pictures.
@@ -165,7 +199,9 @@ def evaluate(
     """
     from tellapart.commands.evaluate import evaluate_model
 
-    read_as = reading(classes, path_column, label_column, encoding)
+    read_as = reading(
+        classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
+    )
     figures = evaluate_model(model, data, reading=read_as, progress=listener())
     if as_json:
         print_json(figures)
@@ -201,7 +237,9 @@ def compare(
 
 def explain(
     model: Model,
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE…", help="Picture files, or folders of them.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE…", help="Picture files, folders, or one file that lists some.")
+    ],
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="DIR", help="The folder to write; else explained/NAME OF RUN.")
     ] = None,
@@ -211,6 +249,9 @@ def explain(
     stage: Annotated[
         str | None, typer.Option(metavar="NAME", help="Grad-CAM on this stage, or on last; needs tellapart[torch].")
     ] = None,
+    path_column: PathColumn = None,
+    encoding: Encoding = None,
+    boxes: Boxes = None,
     as_json: Json = False,
 ) -> None:
     """Show which parts of a picture decided.
@@ -226,7 +267,8 @@ def explain(
     """
     from tellapart.commands.explain import explain as run
 
-    found = run(model, images, out=out, class_name=class_name, stage=stage, progress=listener())
+    read_as = reading(path_column=path_column, encoding=encoding, boxes=boxes)
+    found = run(model, images, out=out, class_name=class_name, stage=stage, reading=read_as, progress=listener())
     if as_json:
         print_json(found)
     else:

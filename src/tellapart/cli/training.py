@@ -9,6 +9,7 @@ import typer
 
 from tellapart.cli.options import (
     Backbone,
+    Boxes,
     Budget,
     Classes,
     Costs,
@@ -27,8 +28,8 @@ from tellapart.cli.options import (
     Seed,
     Side,
     Weights,
+    operating,
     reading,
-    recalls,
     spoken,
 )
 from tellapart.cli.output import line
@@ -48,6 +49,7 @@ def train(
     path_column: PathColumn = None,
     label_column: LabelColumn = None,
     encoding: Encoding = None,
+    boxes: Boxes = None,
     group_by: GroupBy = None,
     drop_leaks: DropLeaks = False,
     budget: Budget = 10.0,
@@ -65,13 +67,11 @@ def train(
     tellapart train pictures/
     tellapart train pictures/ --recipe finetune
     tellapart train pictures/ --max-error 0.05
-    tellapart train castings/ --costs costs.csv
-    tellapart train castings/ --min-recall crack=0.99
+    tellapart train castings/ --costs costs.csv --min-recall crack=0.99
     tellapart train scans/ --group-by 'patient-[0-9]+'
     tellapart train labels.csv
     """
     from tellapart.commands.train import train as run
-    from tellapart.data.cost_table import costs_from
 
     folder, metrics = run(
         data,
@@ -83,10 +83,11 @@ def train(
         seed=seed,
         budget=budget,
         max_error=max_error,
-        costs=costs_from(costs),
-        min_recall=recalls(min_recall),
+        **operating(costs, min_recall),
         group_by=group_by,
-        reading=reading(classes, path_column, label_column, encoding),
+        reading=reading(
+            classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
+        ),
         drop_leaks=drop_leaks,
         force=force,
         command=spoken(),
@@ -109,6 +110,7 @@ def audit(
     path_column: PathColumn = None,
     label_column: LabelColumn = None,
     encoding: Encoding = None,
+    boxes: Boxes = None,
     as_json: Json = False,
 ) -> None:
     """Look for what would make figures mislead.
@@ -123,7 +125,9 @@ def audit(
     """
     from tellapart.commands.audit import audit as run
 
-    read_as = reading(classes, path_column, label_column, encoding)
+    read_as = reading(
+        classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
+    )
     folder, document = run(
         data, out=out, backbone=backbone, seed=seed, reading=read_as, command=spoken(), progress=listener()
     )
@@ -145,6 +149,7 @@ def split(
     path_column: PathColumn = None,
     label_column: LabelColumn = None,
     encoding: Encoding = None,
+    boxes: Boxes = None,
     group_by: GroupBy = None,
     equal_only: Annotated[
         bool, typer.Option("--equal-only", help="Keep only equal files together; faster, no picture is looked at.")
@@ -170,7 +175,9 @@ def split(
         link=link,
         group_by=group_by,
         near=not equal_only,
-        reading=reading(classes, path_column, label_column, encoding),
+        reading=reading(
+            classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
+        ),
         progress=listener(),
     )
     print_split(counts, out)

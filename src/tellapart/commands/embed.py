@@ -14,6 +14,7 @@ import numpy as np
 
 from tellapart import files
 from tellapart.backbones.catalogue import find_base
+from tellapart.data.manifest import is_manifest
 from tellapart.data.names import written
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.samples import Samples, index_of_samples
@@ -150,10 +151,10 @@ def index_of_data(data: Path, reading: Reading, progress: Progress) -> Index:
     try:
         return scan(data, reading=reading, progress=progress)
     except DataError as error:
-        if reading != AS_IT_IS or not data.is_dir():
+        if not is_manifest(data) and (reading != AS_IT_IS or not data.is_dir()):
             raise
         try:
-            index = index_of_paths([data])
+            index = index_of_paths([data], reading=reading)
         except DataError:
             raise error from None
         progress.note(f"Taken as pictures without labels, since: {error.what}.")

@@ -13,6 +13,8 @@ from PIL import Image, PngImagePlugin
 from tellapart import files
 from tellapart.answers import EXACT
 from tellapart.bundle.bundle import read_bundle
+from tellapart.data.boxes import file_path
+from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import index_of_paths
 from tellapart.errors import DataError, OutputError, UsageError
 from tellapart.explain.explain import explain_pictures
@@ -36,16 +38,18 @@ def explain(
     out: Path | None = None,
     class_name: str | None = None,
     stage: str | None = None,
+    reading: Reading = AS_IT_IS,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Write a sheet for every picture: the picture, its heat map with a scale, and the scores.
 
     Args:
         model: a model file.
-        paths: picture files, and folders of them.
+        paths: picture files, and folders of them; or one table or annotation file that lists pictures and boxes.
         out: the folder to write to; None for explained/<name of the run>, or of a model file that lies elsewhere.
         class_name: the class to explain; None for the one predicted.
         stage: Grad-CAM on this stage of the net instead (the extra torch), by name; "last" for the last one.
+        reading: what is said of a table.
         progress: told of every picture.
 
     Returns:
@@ -65,7 +69,7 @@ def explain(
     if class_name is not None and class_name not in classifier.classes:
         hint = f"The model knows: {', '.join(classifier.classes)}."
         raise UsageError("the model does not know this class", where=class_name, hint=hint)
-    index = without_sheets(index_of_paths(paths), out)
+    index = without_sheets(index_of_paths(paths, reading=reading), out)
     targets = [out / name for name in sheet_names(index)]
     for target in targets:
         check_replaceable(target)
@@ -74,12 +78,10 @@ def explain(
     explanations = explain_pictures(classifier, index, engine=engine, targets=wanted, stage=stage, progress=progress)
     for explanation, target in zip(explanations, targets, strict=True):
         document = explanation.to_json(classifier.classes)
-        if explanation.failure:
-            rows.append({**document, "file": None})
-            continue
-        title = Path(explanation.picture.path).name
-        files.write_bytes(target, marked_png(panel(explanation, classes=classifier.classes, title=title)))
-        rows.append({**document, "file": str(target)})
+        if not explanation.failure:
+            title = Path(explanation.picture.path).name
+            files.write_bytes(target, marked_png(panel(explanation, classes=classifier.classes, title=title)))
+        rows.append({**document, "file": None if explanation.failure else str(target)})
     if all(row["file"] is None for row in rows):
         raise DataError(f"none of the pictures can be read ({rows[0]['error']})", where=rows[0]["path"])
     return {
@@ -117,7 +119,7 @@ def sheet_names(index: Index) -> Iterator[str]:
     """A file name for each picture, after its own: safe on every system, and no two alike where case does not count."""
     taken: set[str] = set()
     for picture in index.pictures:
-        stem = safe_stem(Path(picture.path).stem)
+        stem = safe_stem(Path(file_path(picture)).stem)
         name, number = stem, 1
         while name.casefold() in taken:
             number += 1

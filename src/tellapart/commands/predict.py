@@ -9,6 +9,7 @@ from pathlib import Path
 from tellapart.answers import EXACT, Answers, answer
 from tellapart.audit.pixels import nothing_on_them
 from tellapart.bundle.bundle import read_bundle
+from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import index_of_paths
 from tellapart.errors import DataError
 from tellapart.features.embed import embed
@@ -18,16 +19,21 @@ from tellapart.progress import Progress, Silent
 FEW = 64  # pictures that are looked at in float32 from the start: no second look, and no second decoding
 
 
-def predict(model: Path, paths: Sequence[str | Path], *, progress: Progress | None = None) -> Answers:
-    """Answer for picture files, and for every picture below folders.
+def predict(
+    model: Path, paths: Sequence[str | Path], *, reading: Reading = AS_IT_IS, progress: Progress | None = None
+) -> Answers:
+    """Answer for picture files, for every picture below folders, or for the pictures and boxes that a file lists.
 
     Raises:
         ModelFileError: the model file is damaged or gives other answers than it must.
         DataError: a path does not exist, or not one of the pictures can be read.
     """
-    index = index_of_paths(paths)
+    progress = progress or Silent()
+    index = index_of_paths(paths, reading=reading)
+    for note in index.notes:
+        progress.note(note)
     bundle, engine = read_bundle(model, precision=EXACT if len(index.pictures) <= FEW else None)
-    base = with_white(bundle.classifier.base, index, progress or Silent())
+    base = with_white(bundle.classifier.base, index, progress)
     classifier = replace(bundle.classifier, base=base)
     embedded = embed(index, base, progress=progress, engine=engine)
     answers = answer(classifier, embedded, keep=False, progress=progress)
@@ -35,4 +41,5 @@ def predict(model: Path, paths: Sequence[str | Path], *, progress: Progress | No
         entry = answers.ledger[0]
         hint = "docs/formats.md lists what can be read; `tellapart audit` says why each picture cannot."
         raise DataError(f"none of the pictures can be read ({entry.reason})", where=entry.path, hint=hint)
-    return replace(answers, empty=nothing_on_them(embedded.miniatures))
+    empty = nothing_on_them(embedded.miniatures)
+    return replace(answers, empty=empty, given=index.pictures, columns=index.columns)

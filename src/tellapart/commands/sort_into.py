@@ -114,12 +114,12 @@ def sort_into(
     with alone_in(folder, lambda: check_into(folder, sources)):
         folders = class_folders(answers.classes, reserved=(UNSURE, UNLIKE, EMPTY, TABLE, MARK))
         tell_renamed(folders, progress)
-        plan = Plan(rows=former_rows(folder, columns(answers.classes)))
+        plan = Plan(rows=former_rows(folder, columns(answers)))
         make_plan(plan, folder, answers, folders)
         check_room(folder, plan.missing if not link else [])
         sweep(folder)
         files.write_text(folder / MARK, MARK_START + MARK_REST)
-        files.write_csv(folder / TABLE, [*columns(answers.classes), "file"], plan.rows)
+        files.write_csv(folder / TABLE, [*columns(answers), "file"], plan.rows)
         progress.start("Linking pictures" if link else "Copying pictures", total=len(plan.missing), unit="pictures")
         for placement in plan.missing:
             put(placement, folder, link=link)
@@ -159,6 +159,7 @@ def former_rows(folder: Path, names: Sequence[str]) -> list[list[str]]:
 
 def make_plan(plan: Plan, folder: Path, answers: Answers, folders: Mapping[str, str]) -> None:
     """Find the place of every picture: where a former call has put it, else under a name that is free."""
+    here: dict[tuple[Path, str], str] = {}  # where a picture of several boxes is to be
     for former, row in enumerate(plan.rows):
         plan.known[row[0], Path(row[-1]).parent.as_posix() if row[-1] else ""].append(former)
     for place, (_, number, _), row in zip(
@@ -174,9 +175,13 @@ def make_plan(plan: Plan, folder: Path, answers: Answers, folders: Mapping[str, 
         names = free_names(plan, folder, place)
         if there is not None and is_other(picture.file, folder / plan.rows[there][-1]):
             there = None
-        file = f"{place}/{names.take(safe_name(picture.file.name))}" if there is None else plan.rows[there][-1]
+        known = here.get((picture.file, place)) if picture.box is not None else None
+        file = known or (
+            f"{place}/{names.take(safe_name(picture.file.name))}" if there is None else plan.rows[there][-1]
+        )
+        here[picture.file, place] = file
         replace_or_add(plan, [*row, file], there)
-        if not os.path.lexists(folder / file):
+        if known is None and not os.path.lexists(folder / file):
             plan.missing.append(Placement(picture=picture, file=file))
 
 

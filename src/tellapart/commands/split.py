@@ -9,25 +9,32 @@ from __future__ import annotations
 
 import filecmp
 import os
+import re
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from tellapart import files
 from tellapart.backbones.catalogue import load_backbone
+from tellapart.data.boxes import fragment
+from tellapart.data.decode import decode, upright
 from tellapart.data.groups import declare_groups
-from tellapart.data.png import png_bytes, write_png
+from tellapart.data.png import png_bytes
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
 from tellapart.duplicates.subset import Choice, choose_apart
-from tellapart.errors import DataError, OutputError, UsageError
+from tellapart.errors import DataError, OutputError, PictureError, UsageError
+from tellapart.features.embed import picture_content
 from tellapart.progress import Progress, Silent
 from tellapart.text import counted
 from tellapart.types import SPLITS, Index, Picture, SplitName
 
 BASE = "lite0"  # looks at what is drawn
+WHOLE = 100_000  # a side that nothing is reduced for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +83,8 @@ def split(
     progress = progress or Silent()
     index = scan(data, reading=replace(reading, grouped=group_by is not None), progress=progress)
     index = index if group_by is None else declare_groups(index, group_by)
-    if link and index.arrays:
-        raise UsageError("pictures inside IDX files cannot be linked to", where=data, hint="Leave --link out.")
+    if link:
+        check_linkable(index, data)
     if files.real(out).is_relative_to(files.real(data)) and data.is_dir():
         raise UsageError("the new set would lie inside the old one", where=out, hint="Choose a folder outside it.")
     check_names(index)
@@ -99,6 +106,18 @@ def split(
         progress.advance()
     progress.finish()
     return counts
+
+
+def check_linkable(index: Index, data: Path) -> None:
+    """Stop where not every picture has a file of its own.
+
+    Raises:
+        UsageError: it is so.
+    """
+    if index.arrays:
+        raise UsageError("pictures inside IDX files cannot be linked to", where=data, hint="Leave --link out.")
+    if any(picture.box for picture in index.pictures):
+        raise UsageError("boxes are cut out of pictures, no link leads to one", where=data, hint="Leave --link out.")
 
 
 def check_names(index: Index) -> None:
@@ -165,6 +184,8 @@ def target_names(pictures: list[Picture]) -> list[str]:
     names = []
     for picture in pictures:
         name = picture.file.name if picture.row is None else f"{picture.row:06d}.png"
+        if picture.box is not None:
+            name = f"{picture.file.stem}{re.sub('[^0-9.]+', '-', fragment(picture.box))}.png"
         stem, suffix = os.path.splitext(name)  # noqa: PTH122  pathlib trips over undecodable names less well
         number = 1
         while name.casefold() in taken:
@@ -188,8 +209,8 @@ def put(placement: Placement, index: Index, *, link: bool) -> None:
             return
         hint = "Choose an empty folder; nothing was replaced."
         raise OutputError("another file is already there", where=target, hint=hint)
-    if picture.row is not None:
-        write_png(target, index.arrays[picture.file][picture.row])
+    if picture.row is not None or picture.box is not None:
+        files.write_bytes(target, made_png(picture, index))
     elif link:
         make_link(picture.file, target)
     else:
@@ -215,13 +236,31 @@ def copy_file(source: Path, target: Path) -> None:
 
 def is_same(picture: Picture, target: Path, index: Index) -> bool:
     """Whether a file that is there already is the one that `put` would make."""
-    if picture.row is None:
+    if picture.row is None and picture.box is None:
         return filecmp.cmp(picture.file, target, shallow=False)
-    expected = png_bytes(index.arrays[picture.file][picture.row])
+    expected = made_png(picture, index)
     try:
         return expected == files.read_bounded(target, limit=len(expected))
     except (OSError, ValueError):
         return False
+
+
+def made_png(picture: Picture, index: Index) -> bytes:
+    """The PNG of a row of an IDX file, or of a box as it is shown.
+
+    Raises:
+        DataError: the picture cannot be read.
+    """
+    if picture.row is not None:
+        return png_bytes(index.arrays[picture.file][picture.row])
+    try:
+        content = picture_content(index, picture)
+        if isinstance(content, np.ndarray):
+            return png_bytes(content)
+        decoded = decode(content, at_least=WHOLE)
+    except PictureError as error:
+        raise DataError(f"cannot read a picture ({error.what})", where=picture.path) from error
+    return png_bytes(upright(decoded.pixels, decoded.orientation))
 
 
 def make_link(source: Path, target: Path) -> None:

@@ -27,6 +27,7 @@ from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
 from tellapart.data.split import write_splits
 from tellapart.errors import UsageError
+from tellapart.evaluation.metrics import leading_figure
 from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.extras import load_torch
 from tellapart.learn import Learned, learn
@@ -195,6 +196,7 @@ def metrics_of(index: Index, learned: Learned, request: Request, *, about: Mappi
         counts={name: rows.stop - rows.start for name, rows in learned.dataset.rows.items()},
         valid=learned.answered["valid"].figures,
         test=learned.answered["test"].figures,
+        leads=leading_figure(learned.answered["test"].figures),
         leaks=tuple(learned.about.leaks),
         duplicates=learned.about.duplicates,
         together=learned.about.together,
@@ -231,6 +233,7 @@ def write_evidence(folder: Path, learned: Learned) -> None:
         classes=index.classes,
         flags=tested.flags,
         predicted=tested.predicted,
+        columns=index.columns,
     )
     history = "".join(map(files.to_json_line, learned.classifier.history))
     files.write_text(folder / run_folder.HISTORY, history)

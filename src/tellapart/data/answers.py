@@ -1,4 +1,4 @@
-"""One label a picture out of what annotators and their tools say of it."""
+"""Rows out of what annotators and their tools say: one for each box, or one with one label for a whole picture."""
 
 from __future__ import annotations
 
@@ -8,12 +8,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tellapart.data.boxes import check_numbers
 from tellapart.data.tables import Row, Table
 from tellapart.errors import DataError
+from tellapart.text import counted
+from tellapart.types import Box
 
-_BOXES: Final = (
-    "{} gives boxes or shapes, which are not used yet: each picture counts as a whole, by the label of its boxes."
-)
+_WHOLE: Final = "{} gives shapes without a box: each such picture counts as a whole, by the label of its shapes."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A labelled box.
+
+    Attributes:
+        label: what it is.
+        box: where it is.
+        given: what else is said of it, in the order of the table's columns.
+    """
+
+    label: str
+    box: Box
+    given: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,40 +39,57 @@ class Answer:
     Attributes:
         number: its place in the file, from 1.
         path: as the file names it.
-        labels: all that are given to it.
+        labels: all that are given to the whole of it.
+        parts: its labelled boxes.
         split: the split the file puts it in, "" for none.
     """
 
     number: int
     path: str
-    labels: Sequence[str]
+    labels: Sequence[str] = ()
+    parts: Sequence[Part] = ()
     split: str = ""
 
 
-def table_of(answers: Iterable[Answer], path: Path, *, layout: str, boxes: bool, how: str) -> Table:
-    """The rows of those that have one label; those without are listed, one with several is an error.
+def table_of(
+    answers: Iterable[Answer],
+    path: Path,
+    *,
+    layout: str,
+    how: str,
+    unlabelled: bool,
+    shapes: bool = False,
+    columns: tuple[str, ...] = (),
+    notes: Sequence[str] = (),
+) -> Table:
+    """A row for each box, and for each picture that has one label as a whole; one that has several is an error.
 
     Args:
         answers: one for each picture.
         path: the file they are in.
         layout: as in `Index`.
-        boxes: whether the labels are those of boxes.
         how: what to do about several labels, a sentence.
+        unlabelled: whether a picture without a label has a row too; else it is listed.
+        shapes: whether labels of pictures are those of shapes that have no box.
+        columns: the names of what else is said of boxes.
+        notes: what there is to say beside how boxes were read.
 
     Raises:
-        DataError: no picture has a label, or one has several.
+        DataError: no picture has a label, one has several, or a box cannot be one.
     """
-    rows, unlabelled, torn = [], [], []
+    rows, lacking, torn = list[Row](), list[str](), list[tuple[Answer, list[str]]]()
     for answer in answers:
-        labels = list(dict.fromkeys(unicodedata.normalize("NFC", label.strip()) for label in answer.labels))
-        labels = [label for label in labels if label]
-        if len(labels) > 1:
+        for part in answer.parts:
+            check_numbers(part.box, where=path)
+            given = part.given or ("",) * len(columns)
+            rows.append(_row(answer, _label(part.label), box=part.box, given=given))
+        labels = list(dict.fromkeys(filter(None, map(_label, answer.labels))))
+        if len(labels) > 1 and not unlabelled:
             torn.append((answer, labels))
-        elif not labels:
-            unlabelled.append(answer.path)
-        else:
-            row = Row(number=answer.number, path=answer.path, label=labels[0], split=answer.split, group="")
-            rows.append(row)
+        elif len(labels) == 1 or (unlabelled and not answer.parts):
+            rows.append(_row(answer, labels[0] if labels else "", given=("",) * len(columns)))
+        elif not answer.parts:
+            lacking.append(answer.path)
     if torn:
         first, labels = torn[0]
         count = f"{len(torn):,} pictures have" if len(torn) > 1 else "1 picture has"
@@ -64,5 +97,36 @@ def table_of(answers: Iterable[Answer], path: Path, *, layout: str, boxes: bool,
         raise DataError(what, where=path, hint=how)
     if not rows:
         raise DataError("no picture has a label", where=path, hint="Label some, and export them again.")
-    notes = (_BOXES.format(path.name),) if boxes else ()
-    return Table(rows=rows, layout=layout, notes=notes, unlabelled=tuple(unlabelled), foreign=True, sure=False)
+    said = [*notes, *_notes(rows, path.name, shapes=shapes)]
+    return Table(
+        rows=rows,
+        layout=layout,
+        notes=tuple(said),
+        unlabelled=tuple(lacking),
+        foreign=True,
+        sure=False,
+        columns=columns,
+    )
+
+
+def _label(label: str) -> str:
+    return unicodedata.normalize("NFC", label.strip())
+
+
+def _row(answer: Answer, label: str, *, box: Box | None = None, given: tuple[str, ...]) -> Row:
+    return Row(number=answer.number, path=answer.path, label=label, split=answer.split, group="", box=box, given=given)
+
+
+def _notes(rows: Sequence[Row], name: str, *, shapes: bool) -> list[str]:
+    boxes = sum(row.box is not None for row in rows)
+    notes = [_WHOLE.format(name)] if shapes and boxes < len(rows) else []
+    if boxes:
+        whole = counted(len(rows) - boxes, "picture") if boxes < len(rows) else ""
+        beside = (
+            f"; {whole} without a box {'counts' if len(rows) - boxes == 1 else 'count'} as a whole" if whole else ""
+        )
+        notes.append(
+            f"{counted(boxes, 'box', 'boxes')} of {name} {'is a picture' if boxes == 1 else 'are a picture each'}"
+            f"{beside} (--boxes none takes whole pictures)."
+        )
+    return notes

@@ -10,28 +10,33 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from tellapart.data.answers import Answer, table_of
+from tellapart.data.answers import Answer, Part, table_of
+from tellapart.data.box_columns import left_top_size, numbers_of
 from tellapart.data.reading import Reading
-from tellapart.data.tables import Table, text_of
+from tellapart.data.tables import Table, text_of, whole_size
 from tellapart.errors import DataError, UsageError
+from tellapart.text import counted
+from tellapart.types import Box
 
 _EXPORT: Final = "Export it again."
-_HOW: Final = "A picture has one label here: keep the annotations of one category, or make a picture of each object."
+_HOW: Final = "A picture without boxes has one label here: keep the annotations of one category."
 _Objects = Sequence[Mapping[str, Any]]
 
 
 def rows_of_coco(document: Mapping[str, Any], path: Path, *, reading: Reading) -> Table:
-    """The pictures of a COCO file, each with the category of its annotations.
+    """The pictures of a COCO file: each box with its category, and what has none with that of its annotations.
 
     Raises:
         UsageError: a field that the user names is in no category or picture.
-        DataError: something it refers to is not there, or a picture has annotations of several categories.
+        DataError: something it refers to is not there, a box cannot be one, or a whole picture has several categories.
     """
     images, annotations = _objects(document, "images", path), _objects(document, "annotations", path)
     names = _by_id(_objects(document, "categories", path), reading.label_column, default="name", where=path)
     places = _by_id(images, reading.path_column, default="file_name", where=path)
+    sizes = {_key(image.get("id")): _size(image) for image in images}
     labels: dict[object, list[str]] = defaultdict(list)
-    boxes = False
+    parts: dict[object, list[Part]] = defaultdict(list)
+    shapes, crowds = False, 0
     for number, annotation in enumerate(annotations, start=1):
         image, category = annotation.get("image_id"), annotation.get("category_id")
         for what, key, known in (("image", image, places), ("category", category, names)):
@@ -39,18 +44,62 @@ def rows_of_coco(document: Mapping[str, Any], path: Path, *, reading: Reading) -
                 raise DataError(
                     f"annotation {number:,} is of {what} {key!r}, which is not listed", where=path, hint=_EXPORT
                 )
-        labels[_key(image)].append(names[_key(category)])
-        boxes = boxes or any(annotation.get(field) for field in ("bbox", "segmentation", "keypoints"))
+        box, label = annotation.get("bbox"), names[_key(category)]
+        if not box or reading.boxes == "none" or (isinstance(box, list) and not any(box)):
+            labels[_key(image)].append(label)
+            shapes = shapes or any(annotation.get(field) for field in ("bbox", "segmentation", "keypoints"))
+        elif annotation.get("iscrowd"):
+            crowds += 1
+        else:
+            found = _box(box, number, size=sizes[_key(image)], path=path, reading=reading)
+            given = text_of(annotation.get("id"))
+            parts[_key(image)].append(Part(label=label, box=found, given=(given,)))
     answers = [
         Answer(
             number=number,
             path=places[_key(image.get("id"))],
             labels=labels[_key(image.get("id"))],
+            parts=parts[_key(image.get("id"))],
             split=text_of(image.get("split", image.get("subset"))),
         )
         for number, image in enumerate(images, start=1)
     ]
-    return table_of(answers, path, layout="COCO", boxes=boxes, how=_HOW)
+    return table_of(
+        answers,
+        path,
+        layout="COCO",
+        how=_HOW,
+        unlabelled=reading.unlabelled,
+        shapes=shapes,
+        columns=("annotation",) if parts else (),
+        notes=_crowds(crowds, path.name),
+    )
+
+
+def _crowds(count: int, name: str) -> list[str]:
+    """What is said of boxes that are left out; [] where there are none."""
+    if not count:
+        return []
+    around = f"box of {name} is around a crowd", f"boxes of {name} are around crowds"
+    return [f"{counted(count, *around)} (iscrowd), and left out."]
+
+
+def _box(value: object, number: int, *, size: tuple[int, int] | None, path: Path, reading: Reading) -> Box:
+    """A box of COCO: x, y, width and height in pixels of the picture as stored, where its size does not say otherwise.
+
+    Raises:
+        DataError: these are no four numbers.
+    """
+    source = f"annotation {number:,}"
+    numbers = numbers_of([value], source=source, where=path)
+    if numbers is None:
+        raise DataError(f"the box of {source} is no four numbers", where=path, hint=_EXPORT)
+    left, top, width, height = left_top_size(numbers, reading.boxes or "sizes")
+    return Box(left=left, top=top, width=width, height=height, drawn_on="stored", size=size, source=source)
+
+
+def _size(image: Mapping[str, Any]) -> tuple[int, int] | None:
+    return whole_size([image.get("width"), image.get("height")])
 
 
 def _objects(document: Mapping[str, Any], name: str, path: Path) -> _Objects:

@@ -40,14 +40,14 @@ class Places:
 
     Attributes:
         path: the column of the picture.
-        label: that of the class.
+        label: that of the class; None only where none is needed.
         split: that of the split.
         group: that of the group.
         sure: whether the split's column can mean nothing else.
     """
 
     path: int
-    label: int
+    label: int | None
     split: int | None
     group: int | None
     sure: bool
@@ -65,7 +65,7 @@ def find_columns(header: Sequence[str], *, reading: Reading, where: Path) -> Pla
     label = _chosen(header, reading.label_column, "--label-column", where)
     path = find_path(header, where=where) if path is None else path
     label = _only(header, names, _LABELS, ("label", "--label-column"), where) if label is None else label
-    if path is None or label is None:
+    if path is None or (label is None and not reading.unlabelled):
         missing = "path" if path is None else "label"
         found = _listed(header)
         if any(has_picture_ending(name.strip()) for name in header):

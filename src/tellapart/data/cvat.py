@@ -6,6 +6,7 @@ which such a file has none of, and which could make a short file a long one or l
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,28 +14,43 @@ from typing import Final
 from xml.parsers import expat
 
 from tellapart import files
-from tellapart.data.answers import Answer, table_of
+from tellapart.data.answers import Answer, Part, table_of
 from tellapart.data.reading import Reading
-from tellapart.data.tables import Table, unreadable
+from tellapart.data.tables import Table, unreadable, whole_size
 from tellapart.errors import DataError, UsageError
+from tellapart.types import Box
 
 LARGEST: Final = 512 << 20  # bytes
 _DEEPEST: Final = 64
 _SHAPES: Final = frozenset(("box", "polygon", "polyline", "points", "ellipse", "cuboid", "mask", "skeleton"))
-_HOW: Final = "A picture has one label here: keep one tag, or say which attribute is the label with --label-column."
+_HOW: Final = (
+    "A picture without boxes has one label here: keep one tag, or say which attribute is the label with --label-column."
+)
 _EXPORT: Final = "In CVAT, export the task as 'CVAT for images 1.1'."
 
 
 @dataclass(slots=True, kw_only=True)
+class _Said:
+    """A tag or a shape: its label, the values of its attributes, and the box around it, None for a tag."""
+
+    label: str
+    attributes: dict[str, str] = field(default_factory=dict)
+    box: Box | None = None
+
+    def value(self, wanted: str | None) -> str | None:
+        """What it says under the name of an attribute; its label where none is wanted."""
+        return self.label if wanted is None else self.attributes.get(wanted)
+
+
+@dataclass(slots=True, kw_only=True)
 class _Image:
-    """One picture: its labels, and the values of attributes by their names, of tags and of shapes."""
+    """One picture, with its tags and its shapes."""
 
     path: str
     split: str
-    tags: list[str] = field(default_factory=list)
-    shapes: list[str] = field(default_factory=list)
-    of_tags: dict[str, list[str]] = field(default_factory=dict)
-    of_shapes: dict[str, list[str]] = field(default_factory=dict)
+    size: tuple[int, int] | None
+    tags: list[_Said] = field(default_factory=list)
+    shapes: list[_Said] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,12 +72,16 @@ class _Reader:
         if name == "track":
             raise DataError("annotations of a video, which has no pictures of its own", where=self.where, hint=_EXPORT)
         if name == "image":
-            self.images.append(_Image(path=given.get("name", ""), split=given.get("subset", "")))
+            size = whole_size([given.get("width"), given.get("height")])
+            self.images.append(_Image(path=given.get("name", ""), split=given.get("subset", ""), size=size))
         elif self.images and "image" in self.open:
+            image = self.images[-1]
             if name == "tag":
-                self.images[-1].tags.append(given.get("label", ""))
+                image.tags.append(_Said(label=given.get("label", "")))
             elif name in _SHAPES:
-                self.images[-1].shapes.append(given.get("label", ""))
+                source = f"picture {len(self.images):,}"
+                box = _box(name, given, size=image.size, source=source)
+                image.shapes.append(_Said(label=given.get("label", ""), box=box))
             elif name == "attribute":
                 self.attribute, self.text = given.get("name", ""), []
 
@@ -73,8 +93,9 @@ class _Reader:
         self.open.pop()
         if name == "attribute" and self.attribute is not None:
             image = self.images[-1]
-            values = image.of_tags if "tag" in self.open else image.of_shapes
-            values.setdefault(self.attribute, []).append("".join(self.text))
+            said = image.tags if "tag" in self.open else image.shapes
+            if said:
+                said[-1].attributes.setdefault(self.attribute, "".join(self.text))
             self.attribute = None
 
     def refuse(self, *_: object) -> None:
@@ -82,34 +103,74 @@ class _Reader:
 
 
 def read_cvat(path: Path, *, reading: Reading) -> Table:
-    """The pictures of a CVAT file, each with its tag, or else the label of its shapes.
+    """The pictures of a CVAT file, each with its tag, or else its labelled boxes.
 
     Raises:
         UsageError: no tag or shape has the attribute that the user names.
-        DataError: it cannot be read, is of another kind, or a picture has several labels.
+        DataError: it cannot be read, is of another kind, or a whole picture has several labels.
     """
     if reading.path_column is not None:
         raise UsageError("--path-column says nothing of CVAT's XML", where=reading.path_column, hint="Leave it out.")
-    images = _images(path)
+    images, wanted = _images(path), reading.label_column
     if not images:
         raise DataError("no pictures are listed", where=path, hint=_EXPORT)
-    wanted = reading.label_column
-    tags = any(image.tags if wanted is None else wanted in image.of_tags for image in images)
-    if wanted is not None and not tags and not any(wanted in image.of_shapes for image in images):
-        known = sorted({name for image in images for name in (*image.of_tags, *image.of_shapes)})
+    tags = any(tag.value(wanted) is not None for image in images for tag in image.tags)
+    every = [said for image in images for said in (*image.tags, *image.shapes)]
+    if wanted is not None and all(said.value(wanted) is None for said in every):
+        known = sorted({name for said in every for name in said.attributes})
         hint = f"--label-column takes one of: {', '.join(known) or 'none'}."
         raise UsageError(f"no attribute {wanted!r}", where=path, hint=hint)
     answers = [
-        Answer(number=number, path=image.path, labels=_labels(image, wanted, tags=tags), split=image.split)
+        _answer(number, image, wanted, tags=tags, boxes=reading.boxes != "none")
         for number, image in enumerate(images, start=1)
     ]
-    return table_of(answers, path, layout="CVAT", boxes=not tags and any(each.labels for each in answers), how=_HOW)
+    shapes = not tags and any(answer.labels for answer in answers)
+    return table_of(answers, path, layout="CVAT", how=_HOW, unlabelled=reading.unlabelled, shapes=shapes)
 
 
-def _labels(image: _Image, wanted: str | None, *, tags: bool) -> list[str]:
-    if wanted is None:
-        return image.tags if tags else image.shapes
-    return (image.of_tags if tags else image.of_shapes).get(wanted, [])
+def _answer(number: int, image: _Image, wanted: str | None, *, tags: bool, boxes: bool) -> Answer:
+    said = [(value, each.box) for each in (image.tags if tags else image.shapes) if (value := each.value(wanted))]
+    return Answer(
+        number=number,
+        path=image.path,
+        labels=[label for label, box in said if box is None or not boxes],
+        parts=[Part(label=label, box=box) for label, box in said if box is not None and boxes],
+        split=image.split,
+    )
+
+
+def _box(shape: str, given: Mapping[str, str], *, size: tuple[int, int] | None, source: str) -> Box | None:
+    """The box around a shape, in pixels of the picture as it is shown; None where it has none, as a cuboid.
+
+    A turned rectangle has its turn, in degrees, about its middle.
+    """
+    try:
+        left, top, right, bottom = _edges(shape, given)
+    except (KeyError, ValueError):
+        return None
+    return Box(left=left, top=top, width=right - left, height=bottom - top, size=size, source=source)
+
+
+def _edges(shape: str, given: Mapping[str, str]) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of a shape; a KeyError or ValueError where it has none."""
+    if shape in ("polygon", "polyline"):
+        points = [tuple(map(float, point.split(","))) for point in given["points"].split(";")]
+        across, down = zip(*points, strict=True)
+        return min(across), min(down), max(across), max(down)
+    if shape == "ellipse":
+        middle, reach = (float(given["cx"]), float(given["cy"])), (float(given["rx"]), float(given["ry"]))
+    elif shape == "mask":
+        left, top = float(given["left"]), float(given["top"])
+        return left, top, left + float(given["width"]), top + float(given["height"])
+    else:
+        left, top, right, bottom = (float(given[name]) for name in ("xtl", "ytl", "xbr", "ybr"))
+        angle = math.radians(float(given.get("rotation", "0")))
+        if not angle:
+            return left, top, right, bottom
+        middle, half = ((left + right) / 2, (top + bottom) / 2), ((right - left) / 2, (bottom - top) / 2)
+        turn = abs(math.cos(angle)), abs(math.sin(angle))
+        reach = half[0] * turn[0] + half[1] * turn[1], half[0] * turn[1] + half[1] * turn[0]
+    return middle[0] - reach[0], middle[1] - reach[1], middle[0] + reach[0], middle[1] + reach[1]
 
 
 def _images(path: Path) -> list[_Image]:

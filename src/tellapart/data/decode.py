@@ -7,7 +7,8 @@ Legend: H W height and width as stored in the file, before any EXIF turn.
 
 from __future__ import annotations
 
-import io
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,15 +16,17 @@ import simplejpeg  # type: ignore[import-untyped]  # it has a .pyi, but no py.ty
 from PIL import Image, UnidentifiedImageError
 
 from tellapart.data import tiff
-from tellapart.data.exif import ORIENTATION_TAG
-from tellapart.data.formats import FORBIDDEN, JPEG_START, PNG_START, TIFF_STARTS
+from tellapart.data.boxes import CLIPPED, Boxed, Rectangle, locate, shown_size, turned
+from tellapart.data.duration import check_duration, seconds_to_decode
+from tellapart.data.exif import ORIENTATION_TAG, asks_for_too_much
+from tellapart.data.formats import JPEG_START, PNG_START, TIFF_STARTS, refused_format
 from tellapart.data.heif import decode_heif, is_heif
-from tellapart.data.jpeg import read_jpeg_header
+from tellapart.data.jpeg import JpegHeader, read_jpeg_header, seconds_to_decode_jpeg
 from tellapart.data.memory import bytes_to_decode, memory_for
-from tellapart.data.pillow import PIXEL_LIMIT, check_speed, quiet_pillow
-from tellapart.data.rgb import Stored, reduced, stored_as, to_rgb
+from tellapart.data.pillow import PIXEL_LIMIT, check_speed, open_picture
+from tellapart.data.rgb import Stored, brightest_value, reduced, stored_as, to_rgb
 from tellapart.errors import PictureError
-from tellapart.types import Pixels
+from tellapart.types import Box, Pixels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +38,8 @@ class Decoded:
     orientation: int = 1  # the EXIF orientation (1 to 8) still to apply, see `upright`
 
 
-def decode(content: bytes, *, at_least: int, white: int | None = None) -> Decoded:
-    """Decode the bytes of one picture file, which will be resized to a side of `at_least` pixels.
+def decode(content: bytes | Boxed, *, at_least: int, white: int | None = None) -> Decoded:
+    """Decode the bytes of one picture file, or a box in it, which will be resized to a side of `at_least` pixels.
 
     `white` is the value of white in grey of 16 bit where no header says it, see `data.depth`; None for 65535.
 
@@ -46,13 +49,15 @@ def decode(content: bytes, *, at_least: int, white: int | None = None) -> Decode
     Raises:
         PictureError: it cannot be read; `what` is the reason, a short clause.
     """
+    content, box = (content.content, content.box) if isinstance(content, Boxed) else (content, None)
     if not content:
         raise PictureError("empty file")
     try:
         if is_heif(content):
-            return _decode_heif(content, at_least)
-        size = _jpeg_size(content) if content.startswith(JPEG_START) else None
-        return _decode_jpeg(content, size, at_least) if size else _decode_with_pillow(content, at_least, white)
+            return _decode_heif(content, at_least, box)
+        if content.startswith(JPEG_START):
+            return _decode_jpeg(content, at_least, box)
+        return _decode_with_pillow(content, at_least, white, box)
     except PictureError:
         raise
     except Exception as error:  # a decoder fed with garbage raises nearly anything
@@ -82,84 +87,136 @@ def _jpeg_size(content: bytes) -> tuple[int, int] | None:
     return (int(height), int(width)) if colour in ("YCbCr", "RGB", "Gray") else None
 
 
-def _decode_jpeg(content: bytes, size: tuple[int, int], at_least: int) -> Decoded:
-    divisor = next((divisor for divisor in (8, 4, 2) if min(size) >= divisor * 2 * at_least), 1)
+def _decode_jpeg(content: bytes, at_least: int, box: Box | None) -> Decoded:
+    header, size = read_jpeg_header(content), _jpeg_size(content)
+    if size is None:
+        return _decode_slow_jpeg(content, header, at_least, box)
+    if size != header.size:
+        raise PictureError("damaged (a JPEG of two sizes)")
+    cut, clipped = (None, ()) if box is None else _cut(box, size[::-1], header.orientation)
+    shorter = min(size) if cut is None else min(cut[2] - cut[0], cut[3] - cut[1])
+    divisor = next((divisor for divisor in (8, 4, 2) if shorter >= divisor * 2 * at_least), 1)
     # Rounded up, as libjpeg rounds; with no minimum it would pick any n/8, and those between are slower than full size.
     height, width = -(-size[0] // divisor), -(-size[1] // divisor)
-    header = read_jpeg_header(content)
     if len(content) < header.least_bytes:
         raise PictureError("truncated")
+    seconds = seconds_to_decode_jpeg(content, header, divisor=divisor)
+    check_duration(seconds, width=size[1], height=size[0], kind="JPEG")
+    pixels_size = 3 * height * width
     try:
-        with memory_for(3 * height * width + header.coefficients, width=size[1], height=size[0]):
+        # A resize keeps two copies more.
+        with memory_for(pixels_size + max(header.coefficients, 2 * pixels_size), width=size[1], height=size[0]):
             pixels = simplejpeg.decode_jpeg(content, "RGB", min_height=height, min_width=width)
     except ValueError as error:
         if "premature end" in str(error).lower():
             raise PictureError("truncated") from error
-        decoded = _decode_with_pillow(content, at_least)
+        decoded = _decode_slow_jpeg(content, header, at_least, box)
         return replace(decoded, notes=("damaged JPEG data stepped over", *decoded.notes))
-    return Decoded(pixels=pixels, orientation=header.orientation)
+    if cut is not None:
+        left, top, right, bottom = (round(edge / divisor) for edge in cut)
+        pixels = pixels[top:bottom, left:right]
+    return Decoded(pixels=pixels, notes=clipped, orientation=header.orientation)
 
 
-def _decode_heif(content: bytes, at_least: int) -> Decoded:
+def _cut(box: Box, size: tuple[int, int], orientation: int) -> tuple[Rectangle, tuple[str, ...]]:
+    """The rectangle of a box in a picture as stored, of size W, H; and what there is to note."""
+    rectangle, clipped = locate(box, size=size, orientation=orientation)
+    return rectangle, (CLIPPED,) if clipped else ()
+
+
+def _decode_slow_jpeg(content: bytes, header: JpegHeader, at_least: int, box: Box | None) -> Decoded:
+    """By way of Pillow, which takes what simplejpeg does not, at full size."""
+    height, width = header.size
+    check_duration(seconds_to_decode_jpeg(content, header, divisor=1), width=width, height=height, kind="JPEG")
+    return _decode_with_pillow(content, at_least, box=box)
+
+
+def _decode_heif(content: bytes, at_least: int, box: Box | None) -> Decoded:
     image, bits, several = decode_heif(content)
+    if box is not None:  # its decoder gives the picture as it is shown, and does not tell how it is stored
+        cut, clipped = _cut(box, image.size, 1)
+        image, several = image.crop(cut), (*clipped, *several)
     stored = Stored(bits=bits, largest=65535 if image.mode.startswith("I;16") else 0)
     rgb, notes = to_rgb(reduced(image, stored, at_least=at_least), stored)
     return Decoded(pixels=np.array(rgb), notes=(*several, *notes))
 
 
-def brightest(content: bytes) -> int | None:
+def brightest(content: bytes | Boxed) -> int | None:
     """The value that all but a thousandth of a grey picture of 16 bit stays below; None for any other picture.
 
     Raises:
         PictureError: it cannot be read.
     """
+    if isinstance(content, Boxed):  # the range is one of the whole picture
+        content = content.content
     if not content.startswith((PNG_START, *TIFF_STARTS)):
         return None
     try:
-        with quiet_pillow(), Image.open(io.BytesIO(content), formats=["PNG", "TIFF"]) as image:
+        with open_picture(content) as image:
             stored = stored_as(image, content)
             if not stored.open_ended:
                 return None
-            needed = bytes_to_decode(*image.size, mode=image.mode, file_format=image.format)
-            tiff.check_tiff(image)
-            with memory_for(needed, width=image.width, height=image.height):
-                values = np.asarray(image).ravel()
-                place = max(values.size - 1 - values.size // 1000, 0)  # a hot pixel is no white
-                return int(np.partition(values, place)[place])
+            with _within_bounds(image, stored, len(content)):
+                return brightest_value(image)
     except PictureError:
         raise
     except Exception as error:  # a decoder fed with garbage raises nearly anything
         raise PictureError(_reason(error, content)) from error
 
 
-def _decode_with_pillow(content: bytes, at_least: int, white: int | None = None) -> Decoded:
-    with quiet_pillow(), Image.open(io.BytesIO(content), formats=_readable_formats()) as image:
-        (width, height), stored = image.size, stored_as(image, content)
+def _decode_with_pillow(content: bytes, at_least: int, white: int | None = None, box: Box | None = None) -> Decoded:
+    with open_picture(content) as image:
+        stored = stored_as(image, content)
         if stored.open_ended and white is not None:
             stored = replace(stored, largest=white)
-        needed = bytes_to_decode(width, height, mode=image.mode, file_format=image.format)
-        tiff.check_tiff(image)
-        check_speed(image)
-        frames = ("first frame of several",) if getattr(image, "is_animated", False) else ()
-        announced = pillow_orientation(image)
-        with memory_for(needed, width=width, height=height):
+        with _within_bounds(image, stored, len(content)):
+            frames = ("first frame of several",) if getattr(image, "is_animated", False) else ()
+            # A TIFF is turned by Pillow as it is loaded; of a PNG the orientation is not known before.
+            announced = pillow_orientation(image) if image.format == "TIFF" else 1
             image.load()
             orientation = pillow_orientation(image)
-            rgb, notes = to_rgb(reduced(image, stored, at_least=at_least), stored)
+            part, clipped = (image, ()) if box is None else _part(image, box, announced, orientation)
+            rgb, notes = to_rgb(reduced(part, stored, at_least=at_least), stored)
             pixels = np.array(rgb)
-    # A TIFF has been turned by Pillow.
-    turned = (f"turned upright (EXIF orientation {announced})",) if announced != orientation == 1 else ()
-    return Decoded(pixels=pixels, notes=(*turned, *frames, *notes), orientation=orientation)
+    upright = (f"turned upright (EXIF orientation {announced})",) if announced != orientation == 1 else ()
+    return Decoded(pixels=pixels, notes=(*upright, *frames, *clipped, *notes), orientation=orientation)
 
 
-def _readable_formats() -> list[str]:
-    """The formats of this Pillow without those that start another program or read only a header."""
-    Image.init()
-    return [name for name in Image.ID if name not in FORBIDDEN]
+def _part(image: Image.Image, box: Box, announced: int, left: int) -> tuple[Image.Image, tuple[str, ...]]:
+    """A box out of a loaded picture that announced one turn, and has another one (`left`) still to come."""
+    if announced != left == 1:
+        size = shown_size(image.size, announced)
+        cut, clipped = _cut(box, size, announced)
+        return image.crop(turned(cut, size, announced)), clipped
+    cut, clipped = _cut(box, image.size, left)
+    return image.crop(cut), clipped
+
+
+@contextlib.contextmanager
+def _within_bounds(image: Image.Image, stored: Stored, length: int) -> Iterator[None]:
+    """Go on with an opened picture of a file of so many bytes, where what loading it takes is within bounds."""
+    (width, height), file_format = image.size, image.format or ""
+    needed = bytes_to_decode(width, height, mode=image.mode, file_format=file_format)
+    tiff.check_tiff(image)
+    check_speed(image, length=length)
+    with memory_for(needed, width=width, height=height):
+        seconds = seconds_to_decode(
+            width,
+            height,
+            file_format=file_format,
+            bands=4 if image.has_transparency_data else len(image.getbands()),
+            bits=1 if image.mode == "1" else stored.bits,
+            length=length,
+        )
+        check_duration(seconds, width=width, height=height, kind=file_format)
+        yield
 
 
 def pillow_orientation(image: Image.Image) -> int:
     """The orientation left to apply after loading (some readers of Pillow turn the picture and drop the tag)."""
+    exif = image.info.get("exif")
+    if isinstance(exif, bytes) and asks_for_too_much(exif.removeprefix(b"Exif\0\0")):
+        return 1
     try:
         value = image.getexif().get(ORIENTATION_TAG, 1)
     except Exception:  # noqa: BLE001  (broken EXIF raises nearly anything, and is no reason to lose the picture)
@@ -170,6 +227,8 @@ def pillow_orientation(image: Image.Image) -> int:
 def _reason(error: Exception, content: bytes) -> str:
     """A short clause for the ledger, the same on every run (Pillow's own text may hold a memory address)."""
     if isinstance(error, UnidentifiedImageError):
+        if (name := refused_format(content)) is not None:
+            return f"{name}, which is not read here; save it as PNG"
         return tiff.UNKNOWN if content.startswith(TIFF_STARTS) else "not a picture in any format known here"
     if isinstance(error, Image.DecompressionBombError):
         return f"more than {2 * PIXEL_LIMIT:,} pixels"

@@ -11,6 +11,7 @@ from tellapart import files
 from tellapart.data.coco import rows_of_coco
 from tellapart.data.encodings import encoding_of, not_in
 from tellapart.data.label_studio import rows_of_tasks
+from tellapart.data.megadetector import is_megadetector, rows_of_megadetector
 from tellapart.data.reading import Reading
 from tellapart.data.tables import Table, rows_of_records, unreadable
 from tellapart.errors import DataError
@@ -18,12 +19,12 @@ from tellapart.errors import DataError
 LARGEST: Final = 512 << 20  # bytes of one file
 JSON_ENDINGS: Final = (".json",)
 LINES_ENDINGS: Final = (".jsonl", ".ndjson")
-_KNOWN: Final = "Known are COCO, Label Studio (JSON or JSON-MIN), and a list of objects with the fields path and label."
+_KNOWN: Final = "Known are COCO, Label Studio, MegaDetector, and a list of objects with the fields path and label."
 _Objects = Sequence[Mapping[str, Any]]
 
 
 def read_json(path: Path, *, reading: Reading) -> Table:
-    """Read a JSON file of COCO, of Label Studio, or of objects with the fields path and label.
+    """Read a JSON file of COCO, of Label Studio, of MegaDetector, or of objects with the fields path and label.
 
     Raises:
         UsageError: a field that the user names is not there.
@@ -36,6 +37,8 @@ def read_json(path: Path, *, reading: Reading) -> Table:
         return _of_objects(document, path, reading)
     if isinstance(document, Mapping) and isinstance(document.get("images"), list) and "annotations" in document:
         return rows_of_coco(document, path, reading=reading)
+    if isinstance(document, Mapping) and is_megadetector(document):
+        return rows_of_megadetector(document, path, reading=reading)
     found = ", ".join(list(map(str, document))[:5]) if isinstance(document, Mapping) else type(document).__name__
     what = f"no kind of annotations that is known here (it holds {found or 'nothing'})"
     raise DataError(what, where=path, hint=_KNOWN)

@@ -6,6 +6,7 @@ import struct
 from typing import Final
 
 ORIENTATION_TAG: Final = 0x0112
+MOST_BYTES: Final = 64_000_000  # of the values of a directory, which Pillow keeps each
 _BYTE_ORDERS: Final = {b"II*\0": "<", b"MM\0*": ">"}
 
 
@@ -27,3 +28,20 @@ def tiff_orientation(tiff: memoryview) -> int:
     except struct.error:  # it points outside
         pass
     return 1
+
+
+def asks_for_too_much(tiff: bytes) -> bool:
+    """Whether the values of the first directory of a TIFF structure take more than MOST_BYTES: they may overlap."""
+    order = _BYTE_ORDERS.get(tiff[:4])
+    if order is None:
+        return False
+    total = 0
+    try:
+        (start,) = struct.unpack_from(f"{order}I", tiff, 4)
+        (entries,) = struct.unpack_from(f"{order}H", tiff, start)
+        for entry in range(entries):
+            _, _, count = struct.unpack_from(f"{order}HHI", tiff, start + 2 + 12 * entry)
+            total += min(8 * count, len(tiff))
+    except struct.error:  # it points outside
+        pass
+    return total > MOST_BYTES

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import struct
 from typing import Final
 
 from PIL import Image
 
+from tellapart.data.duration import check_duration, seconds_to_decode
 from tellapart.data.formats import HEIF_MISSING
+from tellapart.data.media_boxes import read_items
 from tellapart.data.memory import bytes_to_decode, memory_for
 from tellapart.errors import PictureError
 
@@ -39,10 +43,19 @@ def decode_heif(content: bytes) -> tuple[Image.Image, int, tuple[str, ...]]:
         import pillow_heif
     except ImportError as error:
         raise PictureError(HEIF_MISSING) from error
+    _check_parts(content)
     file = pillow_heif.open_heif(content)
     main = file[file.primary_index]
     (width, height), depth = main.size, main.info.get("bit_depth", 8)
     needed = bytes_to_decode(width, height, mode=main.mode, file_format="HEIF")
+    seconds = seconds_to_decode(width, height, file_format="HEIF", bands=3, bits=8, length=len(content))
     with memory_for(needed, width=width, height=height):
+        check_duration(seconds, width=width, height=height, kind="HEIC")
         image = main.to_pillow()
     return image, depth, ("main picture of several",) if len(file) > 1 else ()
+
+
+def _check_parts(content: bytes) -> None:
+    """Refuse parts that are too many. libheif itself sees to it that the HEVC in one is no larger than its box says."""
+    with contextlib.suppress(struct.error, IndexError):  # it ends in the midst of a box: the decoder says so
+        read_items(content)

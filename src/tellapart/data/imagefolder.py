@@ -12,9 +12,10 @@ from typing import Final
 
 from tellapart.data.columns import MissingColumnError
 from tellapart.data.manifest import Listed, index_of, read_listed
+from tellapart.data.once import Identity
 from tellapart.data.reading import Reading
 from tellapart.data.split_words import split_of
-from tellapart.data.walk import Identity, is_folder, list_folder
+from tellapart.data.walk import is_folder, list_folder
 from tellapart.errors import DataError
 from tellapart.types import Index, Picture, SplitName
 
@@ -41,11 +42,12 @@ def read_imagefolder(root: Path, *, reading: Reading) -> Index | None:
         hint = "Give every split's metadata a column label."
         raise DataError("the metadata of a split has no labels", where=gone, hint=hint)
     _check_only_metadata(root, [metadata for _, _, metadata in homes])
-    pairs = [pair for home, split, each in labelled for pair in _moved(each, home, root, split)]
+    columns = tuple(dict.fromkeys(name for _, _, each in labelled for name in each.columns))
+    pairs = [pair for home, split, each in labelled for pair in _moved(each, home, root, split, columns)]
     names = ", ".join(str(metadata.relative_to(root)) for _, _, metadata in homes)
     notes = [f"The labels are those in {names}.", *(note for _, _, each in labelled for note in each.notes)]
     skipped = tuple(entry for _, _, each in labelled for entry in each.skipped)
-    whole = Listed(pairs=pairs, root=root, layout=_LAYOUT, skipped=skipped, notes=tuple(notes))
+    whole = Listed(pairs=pairs, root=root, layout=_LAYOUT, skipped=skipped, notes=tuple(notes), columns=columns)
     return index_of(whole, name=root.resolve().name or "data", where=root)
 
 
@@ -95,11 +97,22 @@ def _check_only_metadata(root: Path, metadata: Sequence[Path]) -> None:
             raise DataError(what, where=root, hint=hint)
 
 
-def _moved(listed: Listed, home: Path, root: Path, split: SplitName | None) -> list[tuple[Picture, Identity]]:
-    """The pictures of one home, written from the root."""
+def _moved(
+    listed: Listed, home: Path, root: Path, split: SplitName | None, columns: Sequence[str]
+) -> list[tuple[Picture, Identity]]:
+    """The pictures of one home, written from the root, with a value for each of the columns."""
     if home == root:
         return list(listed.pairs)
+    places = [listed.columns.index(name) if name in listed.columns else None for name in columns]
     return [
-        (replace(picture, path=f"{home.name}/{picture.path}", split=split), identity)
+        (
+            replace(
+                picture,
+                path=f"{home.name}/{picture.path}",
+                split=split,
+                given=tuple("" if place is None else picture.given[place] for place in places),
+            ),
+            identity,
+        )
         for picture, identity in listed.pairs
     ]

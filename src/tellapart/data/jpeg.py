@@ -1,24 +1,37 @@
-"""What stands before the pixels of a JPEG file: its frame, and the orientation in its EXIF.
+"""What the markers of a JPEG file say: its frame, the orientation in its EXIF, and how much work its scans are.
 
 Source: ITU-T T.81, annex B (markers and segments); EXIF 2.32, 4.5.4 (the APP1 segment).
 """
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from tellapart.data.exif import tiff_orientation
+from tellapart.errors import PictureError
 
 _EXIF: Final = b"Exif\0\0"
-_APP1, _SCAN = 0xE1, 0xDA
+_APP1, _SCAN, _END = 0xE1, 0xDA, 0xD9
 _ALONE: Final = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a segment
 _FRAMES: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _SEQUENTIAL: Final = (0xC0, 0xC1)
 _HUFFMAN: Final = (0xC0, 0xC1, 0xC2)
 _COEFFICIENT: Final = 2  # bytes
+_MARKER: Final = re.compile(rb"\xff[^\x00\xff]")
+_AFTER_SCAN: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+
+MOST_SEGMENTS: Final = 10_000  # an ICC profile or a panorama takes some hundred
+# Of one component. Encoders make at most some 20 scans, and a component is in 6 of them.
+MOST_VISITS: Final = 64
+
+# Nanoseconds, measured for pictures of noise (docs/log.md). A block is 8 x 8 values of one component.
+_VISIT, _BIT, _BIT_OF_SCANS = 60.0, 1.0, 2.5
+_BLOCK, _SMALL_BLOCK = 120.0, 40.0  # made into pixels at full size, or at a half and less
+_OTHER_CODING: Final = 2000.0  # a block, arithmetically coded or lossless
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,59 +39,111 @@ class JpegHeader:
     """What the segments before the first scan say."""
 
     orientation: int = 1  # EXIF orientation, 1 to 8; 1 where there is none or where it makes no sense
+    size: tuple[int, int] = (0, 0)  # height and width
     coefficients: int = 0  # bytes kept for the whole picture at full size; 0 for a single scan of 8 x 8 blocks
     least_bytes: int = 0  # what the frame announces takes: a bit at least for each 8 x 8 block (Huffman)
+    rubbish: int = 0  # bytes between segments
+    huffman: bool = True
+    blocks: dict[int, float] = field(default_factory=dict)  # of each component, by its number
+    exif: bytes = b""  # all of it, as Pillow puts it together
 
 
 def read_jpeg_header(content: bytes) -> JpegHeader:
-    """Read the segments up to the first scan; what is damaged is passed over."""
-    orientation: int | None = None
+    """Read the segments up to the first scan; what is damaged is passed over.
+
+    Raises:
+        PictureError: there are more than MOST_SEGMENTS of them.
+    """
+    exif: list[bytes] = []
     frame: memoryview | None = None
-    coding, in_scan = 0xC0, 0
-    for marker, body in _segments(memoryview(content)):
-        if marker == _APP1 and orientation is None and bytes(body[: len(_EXIF)]) == _EXIF:
-            orientation = tiff_orientation(body[len(_EXIF) :])
+    coding, in_scan, rubbish = 0xC0, 0, 0
+    for marker, body, gap in _segments(content):
+        rubbish += gap
+        if marker == _APP1 and bytes(body[: len(_EXIF)]) == _EXIF:
+            exif.append(bytes(body[len(_EXIF) :]))
         elif marker in _FRAMES:
             frame, coding = body, marker
         elif marker == _SCAN:
             in_scan = body[0] if body else 0
+            break
+    known = JpegHeader(
+        orientation=tiff_orientation(memoryview(exif[0])) if exif else 1, rubbish=rubbish, exif=b"".join(exif)
+    )
     if frame is None or len(frame) < 6 or len(frame) < 6 + 3 * frame[5]:
-        return JpegHeader(orientation=orientation or 1)
+        return known
     height, width = struct.unpack_from(">HH", frame, 1)
+    blocks = _blocks(frame, height * width)
     single = coding in _SEQUENTIAL and in_scan == frame[5]
     return JpegHeader(
-        orientation=orientation or 1,
-        coefficients=0 if single else round(_COEFFICIENT * height * width * _samples(frame)),
+        orientation=known.orientation,
+        size=(height, width),
+        coefficients=0 if single else round(_COEFFICIENT * 64 * sum(blocks.values())),
         least_bytes=height * width // (64 * 8) if coding in _HUFFMAN else 0,
+        rubbish=rubbish,
+        huffman=coding in _HUFFMAN,
+        blocks=blocks,
+        exif=known.exif,
     )
 
 
-def _segments(content: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Marker and body of each segment up to and with the first scan's header; garbage in between is stepped over."""
-    place = 2
-    while (place := _next_marker(content, place)) + 3 < len(content):
-        marker = content[place + 1]
-        if marker in _ALONE:
-            place += 2
+def seconds_to_decode_jpeg(content: bytes, header: JpegHeader, *, divisor: int) -> float:
+    """How long a decoder takes at most for a JPEG at a part of its size, told by its frame, its scans and its length.
+
+    Raises:
+        PictureError: it has more scans than any encoder makes.
+    """
+    blocks = sum(header.blocks.values())
+    bits = 8 * len(content)
+    pixels = blocks * (_BLOCK if divisor == 1 else _SMALL_BLOCK)
+    if not header.coefficients:
+        return 1e-9 * (bits * _BIT + pixels)
+    visits = _visits(content, header)
+    if not header.huffman:
+        return 1e-9 * (visits * _OTHER_CODING + pixels)
+    return 1e-9 * (visits * _VISIT + bits * _BIT_OF_SCANS + pixels)
+
+
+def _visits(content: bytes, header: JpegHeader) -> float:
+    """How often any block is visited, all scans together."""
+    visited = dict.fromkeys(header.blocks, 0)
+    for marker, body, _ in _segments(content):
+        if marker == _END:
+            break
+        if marker != _SCAN or not body:
             continue
-        (length,) = struct.unpack_from(">H", content, place + 2)
-        yield marker, content[place + 4 : place + 2 + length]
+        for place in range(1, min(len(body), 1 + 2 * body[0]), 2):
+            component = body[place]
+            visited[component] = visited.get(component, 0) + 1
+            if visited[component] > MOST_VISITS:
+                raise PictureError(f"JPEG of more than {MOST_VISITS} scans; save it anew, not progressive")
+    return sum(times * header.blocks.get(component, 0.0) for component, times in visited.items())
+
+
+def _segments(content: bytes) -> Iterator[tuple[int, memoryview, int]]:
+    """Marker and body of each segment, and what lies before it; garbage in between and coded data are stepped over."""
+    view, place, after = memoryview(content), 2, _MARKER
+    count = 0
+    while (found := after.search(content, place)) is not None and found.start() + 3 < len(content):
+        gap, start = found.start() - place if after is _MARKER else 0, found.start()
+        marker, after = content[start + 1], _MARKER
+        count += 1
+        if count > MOST_SEGMENTS:
+            raise PictureError(f"JPEG of more than {MOST_SEGMENTS:,} segments; save it anew")
+        if marker in _ALONE:
+            place = start + 2
+            continue
+        (length,) = struct.unpack_from(">H", content, start + 2)
+        yield marker, view[start + 4 : start + 2 + length], gap
+        place = start + 2 + max(2, length)
         if marker == _SCAN:
-            return
-        place += 2 + max(2, length)
+            after = _AFTER_SCAN
 
 
-def _next_marker(content: memoryview, place: int) -> int:
-    """Where the next marker starts: 0xff with neither 0xff nor 0 behind it; the end where there is none."""
-    while place + 1 < len(content):
-        if content[place] == 0xFF and content[place + 1] not in (0x00, 0xFF):
-            return place
-        place += 1
-    return len(content)
-
-
-def _samples(frame: memoryview) -> float:
-    """Samples for each pixel, all components together, each subsampled as the frame says."""
-    factors = [(frame[place + 1] >> 4, frame[place + 1] & 15) for place in range(6, 6 + 3 * frame[5], 3)]
-    widest, highest = (max((pair[side] for pair in factors), default=1) or 1 for side in (0, 1))
-    return sum(across * down for across, down in factors) / (widest * highest)
+def _blocks(frame: memoryview, pixels: int) -> dict[int, float]:
+    """Blocks of 8 x 8 values of each component, which is subsampled as the frame says."""
+    factors = [(frame[place], frame[place + 1] >> 4, frame[place + 1] & 15) for place in range(6, 6 + 3 * frame[5], 3)]
+    widest, highest = (max((each[side] for each in factors), default=1) or 1 for side in (1, 2))
+    blocks = dict.fromkeys((component for component, _, _ in factors), 0.0)
+    for component, across, down in factors:  # there are files in which two components have one number
+        blocks[component] += across * down * pixels / (64 * widest * highest)
+    return blocks

@@ -5,46 +5,59 @@ Source: the page "Label Studio Task Format" of its guide, and exports of version
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from tellapart.data.answers import Answer, table_of
+from tellapart.data.answers import Answer, Part, table_of
 from tellapart.data.columns import find_path
 from tellapart.data.formats import has_picture_ending
 from tellapart.data.reading import Reading
 from tellapart.data.tables import Table, text_of
 from tellapart.errors import DataError, UsageError
+from tellapart.types import Box
 
-_HOW: Final = "A picture has one label here: settle it in Label Studio, or take the picture out."
+_HOW: Final = "A picture without boxes has one label here: settle it in Label Studio, or take the picture out."
 _Tasks = Sequence[Mapping[str, Any]]
-_Said = dict[tuple[str, bool], list[str]]  # labels by the name of the control, and whether it is about boxes
+_Key = tuple[str, bool]  # the name of a control, and whether it is about parts of a picture
+_Said = dict[_Key, list[tuple[str, Box | None]]]
 
 
 def rows_of_tasks(tasks: _Tasks, path: Path, *, reading: Reading) -> Table:
-    """The pictures of tasks, each with the choice that annotators made for it, or else the label of its boxes.
+    """The pictures of tasks, each with the choice that annotators made for it, or else its labelled boxes.
 
     Raises:
         UsageError: a control or a field that the user names is not there.
-        DataError: several controls may be the label, or a picture has several labels.
+        DataError: several controls may be the label, or a whole picture has several labels.
     """
-    said = [_said(task) for task in tasks]
-    control, boxes = _control({key for each in said for key in each}, reading.label_column, path)
+    said = [_said(task, number) for number, task in enumerate(tasks, start=1)]
+    known = {key for each in said for key in each}
+    key = None if reading.unlabelled and not known else _control(known, reading.label_column, path)
     field = _field(tasks, reading.path_column, path)
     answers = [
-        Answer(
-            number=number,
-            path=text_of(task["data"].get(field)) if isinstance(task.get("data"), Mapping) else "",
-            labels=each.get((control, boxes), []),
-            split=text_of(task["data"].get("split", "")) if isinstance(task.get("data"), Mapping) else "",
-        )
+        _answer(number, task, each.get(key, []) if key else [], field=field, boxes=reading.boxes != "none")
         for number, (task, each) in enumerate(zip(tasks, said, strict=True), start=1)
     ]
-    return table_of(answers, path, layout="Label Studio", boxes=boxes, how=_HOW)
+    shapes = key is not None and key[1]
+    return table_of(answers, path, layout="Label Studio", how=_HOW, unlabelled=reading.unlabelled, shapes=shapes)
 
 
-def _said(task: Mapping[str, Any]) -> _Said:
+def _answer(
+    number: int, task: Mapping[str, Any], said: Sequence[tuple[str, Box | None]], *, field: str, boxes: bool
+) -> Answer:
+    data = task["data"] if isinstance(task.get("data"), Mapping) else {}
+    return Answer(
+        number=number,
+        path=text_of(data.get(field)),
+        labels=[label for label, box in said if box is None or not boxes],
+        parts=[Part(label=label, box=box) for label, box in said if box is not None and boxes],
+        split=text_of(data.get("split", "")),
+    )
+
+
+def _said(task: Mapping[str, Any], number: int) -> _Said:
     """All that was answered of one picture, without answers that were taken back."""
     found: _Said = defaultdict(list)
     for answer in _mappings(task.get("annotations", task.get("completions"))):
@@ -56,9 +69,48 @@ def _said(task: Mapping[str, Any]) -> _Said:
                 continue
             labels = value.get(kind)
             if (kind == "choices" or kind.endswith("labels")) and isinstance(labels, list):
-                boxes = kind != "choices" or "x" in value or "points" in value
-                found[text_of(result.get("from_name")), boxes] += [text_of(label) for label in labels]
+                parts = kind != "choices" or "x" in value or "points" in value
+                box = _box(value, result, source=f"task {number:,}") if parts else None
+                found[text_of(result.get("from_name")), parts] += [(text_of(label), box) for label in labels]
     return found
+
+
+def _box(value: Mapping[str, Any], result: Mapping[str, Any], *, source: str) -> Box | None:
+    """The box around a rectangle, ellipse or polygon, whose numbers are in per cent of the sides as they are shown.
+
+    Source: the pages on rectangles, ellipses and polygons of Label Studio's guide. A turned rectangle has its turn, in
+    degrees, about its upper left corner.
+    """
+    try:
+        across, down = zip(*_points(value, result), strict=True)
+    except (KeyError, TypeError, ValueError):
+        return None
+    left, top = min(across) / 100, min(down) / 100
+    width, height = max(across) / 100 - left, max(down) / 100 - top
+    return Box(left=left, top=top, width=width, height=height, unit="fractions", source=source)
+
+
+def _points(value: Mapping[str, Any], result: Mapping[str, Any]) -> list[tuple[float, float]]:
+    """The corners of a shape, in per cent; a KeyError, TypeError or ValueError where it has none."""
+    if "points" in value:
+        return [(float(across), float(down)) for across, down in value["points"]]
+    left, top = float(value["x"]), float(value["y"])
+    if "radiusX" in value:
+        across, down = float(value["radiusX"]), float(value["radiusY"])
+        return [(left - across, top - down), (left + across, top + down)]
+    width, height = float(value["width"]), float(value["height"])
+    angle = math.radians(float(value.get("rotation") or 0))
+    if not angle:
+        return [(left, top), (left + width, top + height)]
+    shape = float(result["original_width"]) / float(result["original_height"])
+    return [
+        (
+            left + across * math.cos(angle) - down / shape * math.sin(angle),
+            top + across * shape * math.sin(angle) + down * math.cos(angle),
+        )
+        for across in (0.0, width)
+        for down in (0.0, height)
+    ]
 
 
 def _mappings(value: object) -> Iterator[Mapping[str, Any]]:
@@ -67,7 +119,7 @@ def _mappings(value: object) -> Iterator[Mapping[str, Any]]:
             yield each
 
 
-def _control(known: set[tuple[str, bool]], wanted: str | None, path: Path) -> tuple[str, bool]:
+def _control(known: set[_Key], wanted: str | None, path: Path) -> _Key:
     """The control that gives the label: the one of choices, or else the one of boxes.
 
     Raises:

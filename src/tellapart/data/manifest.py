@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from tellapart.data.box_check import boxes_together, check_boxes
+from tellapart.data.boxes import fragment
 from tellapart.data.cvat import read_cvat
 from tellapart.data.documents import JSON_ENDINGS, LINES_ENDINGS, read_json, read_json_lines
 from tellapart.data.locate import Locator, Placed, why_missing
 from tellapart.data.names import is_utf8, written
-from tellapart.data.once import keep_once
+from tellapart.data.once import Identity, keep_once
 from tellapart.data.order import picture_order
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.split_words import split_of
 from tellapart.data.tables import PARQUET_ENDINGS, TEXT_ENDINGS, Row, Table, read_delimited, read_parquet
-from tellapart.data.walk import Identity
 from tellapart.errors import DataError, UsageError
 from tellapart.text import counted
-from tellapart.types import Index, LedgerEntry, Picture, SplitName
+from tellapart.types import Box, Index, LedgerEntry, Picture, SplitName
 
 _ALLOWED: Final = "train, valid (or val, dev), test"
 _READERS: Final[Mapping[str, Callable[..., Table]]] = {
@@ -46,10 +47,13 @@ class Listed:
     layout: str
     skipped: tuple[LedgerEntry, ...]
     notes: tuple[str, ...]
+    columns: tuple[str, ...] = ()
 
 
 def read_manifest(path: Path, *, reading: Reading = AS_IT_IS) -> Index:
     """Index what a file lists; its paths are relative to its folder. Labels and splits lose the spaces around them.
+
+    A box in a picture is a picture of its own, in a group with the other boxes of its file.
 
     Raises:
         UsageError: what is said of it is for folders, or names a column that is not there.
@@ -59,10 +63,10 @@ def read_manifest(path: Path, *, reading: Reading = AS_IT_IS) -> Index:
 
 
 def index_of(listed: Listed, *, name: str, where: Path) -> Index:
-    """The index of what is listed, in its order, each file once.
+    """The index of what is listed, in its order, each file or box once.
 
     Raises:
-        DataError: there is only one class, or a file has two.
+        DataError: there is only one class, a file or box has two, or boxes of one file are in several splits.
     """
     pairs = sorted(listed.pairs, key=lambda pair: picture_order(pair[0]))
     kept, twice = keep_once([picture for picture, _ in pairs], [identity for _, identity in pairs])
@@ -75,9 +79,28 @@ def index_of(listed: Listed, *, name: str, where: Path) -> Index:
         root=listed.root,
         layout=listed.layout,
         classes=classes,
-        pictures=kept,
+        pictures=boxes_together(kept, where=where),
         skipped=(*twice, *listed.skipped),
         notes=listed.notes,
+        columns=listed.columns,
+    )
+
+
+def unlabelled_index(path: Path, *, reading: Reading) -> Index:
+    """Index what a file lists, whether it gives labels or not, as often as it is given and in the order of the file.
+
+    Raises:
+        UsageError, DataError: as `read_manifest`.
+    """
+    listed = read_listed(path, reading=replace(reading, unlabelled=True))
+    return Index(
+        name=path.stem,
+        root=listed.root,
+        layout=listed.layout,
+        classes=(),
+        pictures=tuple(replace(picture, label=None, split=None) for picture, _ in listed.pairs),
+        notes=listed.notes,
+        columns=listed.columns,
     )
 
 
@@ -93,38 +116,57 @@ def read_listed(path: Path, *, reading: Reading) -> Listed:
     table = _READERS[path.suffix.lower()](path, reading=reading)
     if not table.rows:
         raise DataError("the manifest has no rows", where=path, hint="Add a row with path and label for each picture.")
+    if not any(row.box for row in table.rows) and reading.confidence is not None:
+        raise UsageError(
+            "--confidence is for MegaDetector's boxes", where=str(reading.confidence), hint="Leave it out."
+        )
     root = path.parent.parent if table.foreign and path.parent.name.lower() in _ASIDE else path.parent
     splits: Sequence[SplitName | None] = _splits(table, path)
     for row in table.rows:
-        _check_row(row, path)
+        _check_row(row, path, labelled=not reading.unlabelled)
     places = _places(table, path, root=root)
-    notes = [*table.notes, *_notes(table, places, splits, path)]
+    boxes, told = check_boxes(table.rows, places, where=path)
+    notes = [*table.notes, *_notes(table, places, splits, path), *told]
     if not any(splits) and (of_paths := _splits_of_paths(places)):
         splits = of_paths
         notes.append(f"The splits are those of the folders in the paths ({', '.join(sorted(set(of_paths)))}).")
     return Listed(
         pairs=[
-            (_picture(row, place, split), place.identity)
-            for row, place, split in zip(table.rows, places, splits, strict=True)
+            (_picture(row, box, place, split), _identity(box, place))
+            for row, box, place, split in zip(table.rows, boxes, places, splits, strict=True)
         ],
         root=root,
         layout=table.layout,
         skipped=tuple(_unlabelled(table, path)),
         notes=tuple(notes),
+        columns=table.columns,
     )
 
 
-def _check_row(row: Row, manifest: Path) -> None:
+def _identity(box: Box | None, place: Placed) -> Identity:
+    return place.identity if box is None else (*place.identity, fragment(box))
+
+
+def _check_row(row: Row, manifest: Path, *, labelled: bool) -> None:
     if not row.path.strip():
         raise _bad_row("no path", row, manifest, "Write where the picture is, or take the row out.")
-    if not row.label:
+    if labelled and not row.label:
         raise _bad_row("no label", row, manifest, "Write the class, or take the row out.")
     if not all(map(is_utf8, (row.path, row.label, row.group))):
         raise _bad_row("half a letter, which no file can hold,", row, manifest, "Write the row again, or take it out.")
 
 
-def _picture(row: Row, place: Placed, split: SplitName | None) -> Picture:
-    return Picture(path=written(place.path), file=place.file, label=row.label, split=split, group=row.group or None)
+def _picture(row: Row, box: Box | None, place: Placed, split: SplitName | None) -> Picture:
+    return Picture(
+        path=written(place.path) + ("" if box is None else fragment(box)),
+        file=place.file,
+        label=row.label,
+        split=split,
+        group=row.group or None,
+        box=box,
+        given=row.given,
+        left_out=row.left_out,
+    )
 
 
 def _splits(table: Table, manifest: Path) -> list[SplitName | None]:
@@ -159,8 +201,13 @@ def _places(table: Table, manifest: Path, *, root: Path) -> list[Placed]:
     Raises:
         DataError: some are missing; all are counted before the first is named.
     """
-    locator = Locator(folder=root, foreign=table.foreign)
-    places = [locator.find(row.path) for row in table.rows]
+    locator, whole = Locator(folder=root, foreign=table.foreign), Locator(folder=root)
+    places = [
+        (whole if table.anywhere and Path(row.path).is_absolute() and Path(row.path).is_file() else locator).find(
+            row.path
+        )
+        for row in table.rows
+    ]
     missing = [row for row, place in zip(table.rows, places, strict=True) if place is None]
     if missing:
         gone = f"{len(missing):,} of {counted(len(table.rows), 'file')} {'is' if len(missing) == 1 else 'are'}"

@@ -13,6 +13,7 @@ from typing import Final
 from tellapart.errors import PictureError
 
 MEMORY_LIMIT: Final = 768_000_000  # bytes
+LONGEST: Final = 65_535  # pixels a side: a resize holds a row of the longer side for each row that comes out
 LARGE: Final = 64_000_000  # bytes; pictures that take more are decoded one at a time
 
 # What Pillow keeps of a pixel, by mode; what is not named takes four bytes.
@@ -29,7 +30,7 @@ _WORKED_WITH: Final[Mapping[str, int]] = {
     "TIFF": 4,
     "WEBP": 16,
 }
-_ONE_AT_A_TIME: Final = threading.Lock()
+_ONE_AT_A_TIME: Final = threading.RLock()  # what is inside a picture may ask again
 
 
 def bytes_to_decode(width: int, height: int, *, mode: str, file_format: str | None) -> int:
@@ -40,9 +41,20 @@ def bytes_to_decode(width: int, height: int, *, mode: str, file_format: str | No
 @contextlib.contextmanager
 def memory_for(size: int, *, width: int, height: int) -> Iterator[None]:
     """Go on where a picture may take size bytes, else raise PictureError; large ones wait for one another."""
+    check_memory(size, width=width, height=height)
+    with _ONE_AT_A_TIME if size > LARGE else contextlib.nullcontext():
+        yield
+
+
+def check_memory(size: int, *, width: int, height: int) -> None:
+    """Refuse a picture that would take size bytes to decode where that is more than MEMORY_LIMIT, or is very long.
+
+    Raises:
+        PictureError: it would, or it is.
+    """
+    if max(width, height) > LONGEST:
+        raise PictureError(f"{width} x {height} pixels, a side of more than {LONGEST:,}; save it in parts")
     if size > MEMORY_LIMIT:
         raise PictureError(
             f"{width} x {height} pixels would take {size / 1e6:,.0f} MB to decode, more than {MEMORY_LIMIT / 1e6:,.0f}"
         )
-    with _ONE_AT_A_TIME if size > LARGE else contextlib.nullcontext():
-        yield

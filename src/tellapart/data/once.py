@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tellapart.data.walk import Identity
+from tellapart.data.walk import Identity as FileIdentity
 from tellapart.errors import DataError
 from tellapart.types import LedgerEntry, Picture
+
+Identity = FileIdentity | tuple[int, int, str]  # of a box, the file and its place in it
 
 
 def keep_once(
     pictures: Sequence[Picture], identities: Sequence[Identity]
 ) -> tuple[tuple[Picture, ...], tuple[LedgerEntry, ...]]:
-    """The first picture of each file (identities: device and inode number), and an entry for each one left out.
+    """The first picture of each file or box, and an entry for each one left out.
+
+    An identity is device and inode number, and of a box its place in the file too.
 
     Raises:
         DataError: two of them are the same file and have different labels.
@@ -29,7 +33,13 @@ def keep_once(
         elif first.label != picture.label:
             raise _two_labels(first, picture)
         else:
-            skipped.append(LedgerEntry(path=picture.path, status="skipped", reason=f"the same file as {first.path}"))
+            skipped.append(
+                LedgerEntry(
+                    path=picture.path,
+                    status="skipped",
+                    reason=f"the same {'file' if first.box is None else 'box'} as {first.path}",
+                )
+            )
     if not skipped and not extra:
         return tuple(pictures), ()
     wanted = {id(picture) for picture in (*kept.values(), *extra)}

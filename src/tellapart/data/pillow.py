@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import threading
 import warnings
 from collections.abc import Iterator
 from typing import Any, Final, cast
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
+from tellapart.data.bounds import check_bounds
+from tellapart.data.formats import format_of
 from tellapart.errors import PictureError
 
 # Pillow itself refuses more than twice as many pixels; what a picture may really take, tellapart.data.memory says.
 PIXEL_LIMIT: Final = 400_000_000
-SLOW_LIMIT: Final = 1_500_000  # pixels of a format that Pillow decodes in Python: about a microsecond each
+SLOW_LIMIT: Final = 1_500_000  # pixels of a format that Pillow decodes in Python: up to 2.3 microseconds each
+SLOW_BYTES: Final = 48_000_000  # of such a file: text of 1,500,000 pixels with long numbers
+SLOW_RUNS: Final = 8_000_000  # of a BMP in runs, which may lead nowhere
 
 
 class _Guard:
@@ -60,9 +65,33 @@ def quiet_pillow() -> Iterator[None]:
         _GUARD.leave()
 
 
-def check_speed(image: Image.Image) -> None:
-    """Refuse a large picture that Pillow would take seconds to decode in Python, opened and not yet loaded."""
+@contextlib.contextmanager
+def open_picture(content: bytes) -> Iterator[Image.Image]:
+    """Open the bytes of a file as the format that their start says, once its header is found to be within bounds.
+
+    Raises:
+        PictureError: it is not.
+        Exception: nearly any other, for bytes that are no picture.
+    """
+    file_format = format_of(content)
+    if file_format is None:
+        raise UnidentifiedImageError
+    check_bounds(content, file_format)
+    Image.init()
+    # What starts like another format may still be TGA, which has no mark and costs nothing to open.
+    formats = [*dict.fromkeys((file_format, "TGA"))]
+    with quiet_pillow(), Image.open(io.BytesIO(content), formats=formats) as image:
+        yield image
+
+
+def check_speed(image: Image.Image, *, length: int = 0) -> None:
+    """Refuse a large picture that Pillow would take seconds to decode in Python, opened and not yet loaded.
+
+    length: of its file, in bytes.
+    """
     codecs = {tile[0] for tile in getattr(image, "tile", ())}
-    if image.width * image.height > SLOW_LIMIT and not codecs.isdisjoint(Image.DECODERS):
+    if codecs.isdisjoint(Image.DECODERS):
+        return
+    if image.width * image.height > SLOW_LIMIT or length > (SLOW_RUNS if "bmp_rle" in codecs else SLOW_BYTES):
         what = f"{image.format} of {image.width} x {image.height} pixels, which takes long to decode; save it as PNG"
         raise PictureError(what)

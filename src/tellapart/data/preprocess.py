@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tellapart.data.boxes import Content
 from tellapart.data.decode import decode, upright
 from tellapart.data.resize import squash
 from tellapart.types import Pixels
@@ -59,14 +59,14 @@ class Preprocess:
         white = "" if self.white in (None, 65535) else f"-white{self.white}"
         return f"{self.colour.lower()}-{self.fit}-{self.resample}-{self.size}{white}-v{_ALGORITHM}"
 
-    def apply(self, content: bytes | NDArray[np.uint8]) -> Prepared:
-        """Make pixels [S, S, 3] of the bytes of one file, or of its pixels uint8 [H, W] (grey) or [H, W, 3] (RGB).
+    def apply(self, content: Content) -> Prepared:
+        """Make pixels [S, S, 3] of a file or a box in it, or of pixels uint8 [H, W] (grey) or [H, W, 3] (RGB).
 
         Raises:
             PictureError: the file cannot be read; `what` is the reason.
             ValueError: pixels of another shape or dtype, or none.
         """
-        if not isinstance(content, bytes):
+        if isinstance(content, np.ndarray):
             grey_or_rgb = content.ndim == 2 or (content.ndim == 3 and content.shape[2] == 3)
             if content.dtype != np.uint8 or not grey_or_rgb or content.size == 0:
                 raise ValueError(f"expected uint8 [H, W] or [H, W, 3], not {content.dtype} {list(content.shape)}")

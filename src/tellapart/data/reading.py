@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from tellapart.errors import UsageError
 
 ClassesAt = Literal["top", "bottom"]
+BoxesAre = Literal["corners", "sizes", "centres"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,10 @@ class Reading:
         path_column: the column, or the field of an annotation file, that names the picture.
         label_column: the one that names its class.
         encoding: of a table that is not UTF-8.
+        boxes: what the four numbers of a box are: "corners" (left, top, right, bottom), "sizes" (left, top, width,
+            height) or "centres"; or "none" to take pictures as wholes.
+        confidence: of MegaDetector's boxes, those below it are left out.
+        unlabelled: whether pictures need no label, as for prediction.
         grouped: whether groups are told from the paths, so that folders inside classes may be those.
     """
 
@@ -28,21 +33,28 @@ class Reading:
     path_column: str | None = None
     label_column: str | None = None
     encoding: str | None = None
+    boxes: BoxesAre | Literal["none"] | None = None
+    confidence: float | None = None
+    unlabelled: bool = False
     grouped: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant.
 
         Raises:
-            UsageError: classes is neither top nor bottom, or there is no such encoding.
+            UsageError: classes or boxes are none of their words, or there is no such encoding or confidence.
         """
         if self.classes is not None and self.classes not in get_args(ClassesAt):
             raise UsageError("no such place for classes", where=self.classes, hint="Write --classes top or bottom.")
+        if self.boxes is not None and self.boxes not in (*get_args(BoxesAre), "none"):
+            raise UsageError("no such boxes", where=self.boxes, hint="Write --boxes corners, sizes, centres or none.")
+        if self.confidence is not None and not 0 <= self.confidence <= 1:
+            raise UsageError("no such confidence", where=str(self.confidence), hint="Give a number from 0 to 1.")
         if self.encoding is not None and not _is_encoding(self.encoding):
             hint = "For example --encoding cp1252 (Windows), gbk (Chinese), shift_jis (Japanese) or utf-16."
             raise UsageError("no such encoding", where=self.encoding, hint=hint)
 
-    def to_json(self) -> dict[str, str | bool]:
+    def to_json(self) -> dict[str, str | bool | float]:
         """What was said, ready for JSON, so that a run's data can be read again as it was; {} where nothing was."""
         every = {each.name: getattr(self, each.name) for each in fields(self)}
         return {name: value for name, value in every.items() if value not in (None, False)}
@@ -68,9 +80,11 @@ class Reading:
             ("--path-column", self.path_column),
             ("--label-column", self.label_column),
             ("--encoding", self.encoding),
+            ("--boxes", self.boxes),
+            ("--confidence", self.confidence),
         ):
             if value is not None:
-                raise UsageError(f"{option} is for tables and annotation files, this is a folder", where=value)
+                raise UsageError(f"{option} is for tables and annotation files, this is a folder", where=str(value))
 
     def only_for_tables(self) -> None:
         """Stop at options that say nothing about tables.

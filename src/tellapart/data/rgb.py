@@ -6,6 +6,7 @@ Legend: H W height and width, V the largest value a kind of picture can hold.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -83,21 +84,48 @@ def reduced(image: Image.Image, stored: Stored, *, at_least: int) -> Image.Image
 
     A mode that cannot be averaged is converted strip by strip, so that no second picture of the full size is made.
     """
-    if stored.unsigned:
-        values = np.asarray(image).view(np.uint32)
-        image = Image.fromarray((values - values.min()).astype(np.float32))  # near 0, where float32 is fine
+    lowest = min(int(_unsigned(strip).min()) for strip in _strips(image)) if stored.unsigned else 0
     if image.width * image.height <= REDUCE_ABOVE:
-        return image
+        return _from_lowest(image, lowest) if stored.unsigned else image
     across, down = (max(1, side // (2 * at_least)) for side in image.size)
-    mode = _reducible_mode(image)
-    if mode == image.mode:
+    mode = "F" if stored.unsigned else _reducible_mode(image)
+    if mode == image.mode and not mode.endswith("A"):  # with alpha, Pillow converts all of it first
         return image.reduce((across, down))
-    rows = max(1, _STRIP // (image.width * down)) * down
     small = Image.new(mode, (-(-image.width // across), -(-image.height // down)))
-    for top in range(0, image.height, rows):
-        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
-        small.paste(strip.convert(mode).reduce((across, down)), (0, top // down))
+    for number, strip in enumerate(_strips(image, of=down)):
+        converted = _from_lowest(strip, lowest) if stored.unsigned else strip.convert(mode)
+        small.paste(converted.reduce((across, down)), (0, number * _rows(image, down) // down))
     return small
+
+
+def brightest_value(image: Image.Image) -> int:
+    """The value that all but a thousandth of the pixels of an opened picture of unsigned 16 bit stay below."""
+    counts = np.zeros(65536, np.int64)
+    for strip in _strips(image):
+        counts += np.bincount(np.asarray(strip).ravel(), minlength=65536)
+    pixels = image.width * image.height
+    place = max(pixels - 1 - pixels // 1000, 0)  # a hot pixel is no white
+    return int(np.searchsorted(np.cumsum(counts), place, side="right"))
+
+
+def _strips(image: Image.Image, *, of: int = 1) -> Iterator[Image.Image]:
+    """The picture in strips of some _STRIP pixels, each of a multiple of so many rows, but for the last one."""
+    rows = _rows(image, of)
+    for top in range(0, image.height, rows):
+        yield image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _rows(image: Image.Image, of: int) -> int:
+    return max(1, _STRIP // (image.width * of)) * of
+
+
+def _unsigned(image: Image.Image) -> NDArray[np.uint32]:
+    return np.asarray(image).view(np.uint32)
+
+
+def _from_lowest(image: Image.Image, lowest: int) -> Image.Image:
+    """A picture of unsigned 32 bit in float32 near 0, where float32 is fine."""
+    return Image.fromarray((_unsigned(image) - np.uint32(lowest)).astype(np.float32))
 
 
 def _reducible_mode(image: Image.Image) -> str:

@@ -24,6 +24,8 @@ from tellapart.text import counted
 from tellapart.types import Index
 
 NAME: Final = "y"  # what scikit-learn calls the labels
+WEIGHTS: Final = "sample_weight"  # and how much each sample counts
+EACH_WEIGHT: Final = "Give one number of 0 or more for each picture."
 EXPECTED: Final = "Give one text, number or truth value for each picture."
 LABEL_KINDS: Final = {"i": "integer", "u": "integer", "f": "float", "b": "boolean"}  # by numpy's kind; others are text
 _KINDS: Final[Mapping[str, tuple[type, ...]]] = {  # in this order: a truth value is an int too
@@ -34,24 +36,35 @@ _KINDS: Final[Mapping[str, tuple[type, ...]]] = {  # in this order: a truth valu
 _SHOWN: Final = 5  # classes that an error names
 
 
-def labelled(samples: Samples, labels: Any) -> tuple[NDArray[Any], Index]:  # noqa: ANN401
+def labelled(
+    samples: Samples,
+    labels: Any,  # noqa: ANN401
+    weights: Any = None,  # noqa: ANN401
+) -> tuple[NDArray[Any], Index]:
     """The sorted classes [K], as numpy sorts them, and the index of labelled samples, with the same classes by name.
+
+    Weights say how much each sample counts; those of 0 are left out, and None is for all alike.
 
     Raises:
         DataError: there is not one label for each sample, or not two classes of two pictures with names of their own.
     """
     if labels is None:
+        if weights is not None:
+            hint = "Give X as a list of pictures, and y with their labels."
+            raise DataError("weights without labels", where=WEIGHTS, hint=hint)
         index, _ = one_part_as_test(scan(data_path(samples)))
         kept = tuple(picture for picture in index.pictures if picture.split != "test")
         if not kept:
             raise DataError("nothing but test pictures", where=index.root, hint="Give pictures to train on too.")
         return np.array(index.classes), replace(index, pictures=kept)
     values = label_values(labels)
-    classes = np.unique(values)
+    shares = None if weights is None else weight_values(weights, count=len(values))
+    classes = np.unique(values if shares is None else values[shares > 0])
     names = tuple(str(label) for label in classes)
     if len(set(names)) < len(names):
         raise DataError("two labels of one name", hint="Give labels that differ when they are written.")
-    index = index_of_samples(samples, labels=[str(label) for label in values])
+    told = [str(label) for label in values]
+    index = index_of_samples(samples, labels=told, weights=None if shares is None else shares.tolist())
     counts = Counter(picture.label for picture in index.pictures)
     check_counts(classes, [counts[name] for name in names])
     return classes, replace(index, classes=names)
@@ -95,6 +108,32 @@ def label_values(labels: Any, *, name: str = NAME) -> NDArray[Any]:  # noqa: ANN
     listed = list(labels)
     _check(listed, name)
     return np.asarray(listed)
+
+
+def weight_values(weights: Any, *, count: int) -> NDArray[np.float64]:  # noqa: ANN401  whatever a user gives
+    """How much each of `count` samples counts, float64 [N]: a number for all of them, a list, an array or a column.
+
+    Raises:
+        DataError: there is not one for each, one is no number of 0 or more, or all are 0.
+    """
+    weights = one_column(weights, WEIGHTS)
+    try:
+        values = np.asarray(list(weights) if isinstance(weights, Iterable) else weights, np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError("no list of numbers", where=WEIGHTS, hint=EACH_WEIGHT) from error
+    if values.ndim == 0:
+        values = np.full(count, values)
+    if values.shape != (count,):
+        what = f"{counted(len(values), 'weight')} for {counted(count, 'label')}"
+        if values.ndim != 1:
+            what = f"weights of shape [{', '.join(map(str, values.shape))}]"
+        raise DataError(what, where=WEIGHTS, hint=EACH_WEIGHT)
+    bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
+    if len(bad):
+        raise DataError(f"{values[bad[0]]:g} is no weight", where=f"{WEIGHTS}[{bad[0]}]", hint=EACH_WEIGHT)
+    if not values.any():
+        raise DataError("all weights are 0", where=WEIGHTS, hint=EACH_WEIGHT)
+    return values
 
 
 def labels_like(labels: Any, classes: NDArray[Any]) -> NDArray[Any]:  # noqa: ANN401  whatever a user gives

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,13 +65,19 @@ class InMemory(Mapping[Path, NDArray[np.uint8]]):
 
 
 def index_of_samples(
-    samples: Samples, *, labels: Sequence[str] | None = None, name: str = NAME, missing: bool = False
+    samples: Samples,
+    *,
+    labels: Sequence[str] | None = None,
+    weights: Sequence[float] | None = None,
+    name: str = NAME,
+    missing: bool = False,
 ) -> Index:
     """Index pictures in the order given; a folder stands for all pictures below it.
 
     Args:
         samples: one picture or many, see `Samples`.
         labels: one for each, or None.
+        weights: how much each counts, or None for all alike; one of 0 is left out, as if it had not been given.
         name: what errors call the samples: the fourth of X is X[3].
         missing: whether None, NaN and a path where nothing is stand for a picture that cannot be read; else they are
             an error.
@@ -88,19 +95,23 @@ def index_of_samples(
     images: dict[Path, Image.Image] = {}
     pictures: list[Picture] = []
     walk = Walk()
-    for place, (item, called) in enumerate(zip(items, names, strict=True)):
-        label = None if labels is None else labels[place]
-        file = Path(called)
+    kept = [place for place in range(len(items)) if weights is None or weights[place]]
+    for number, place in enumerate(kept):
+        item, called = items[place], names[place]
+        path = called if len(kept) == len(items) else f"{name}[{number}]"  # splits are drawn by it
+        label, weight = labels[place] if labels else None, weights[place] if weights else 1.0
+        one = Picture(path=path, file=Path(path), label=label, weight=weight)
         if missing and is_missing(item):
-            pictures.append(Picture(path=called, file=file, label=label))
+            pictures.append(one)
         elif isinstance(item, np.ndarray):
-            arrays[file] = _checked(item, called)[np.newaxis]
-            pictures.append(Picture(path=called, file=file, row=0, label=label))
+            arrays[one.file] = _checked(item, called)[np.newaxis]
+            pictures.append(replace(one, row=0))
         elif isinstance(item, Image.Image):
-            images[file] = item
-            pictures.append(Picture(path=called, file=file, row=0, label=label))
+            images[one.file] = item
+            pictures.append(replace(one, row=0))
         else:
-            pictures += _of_path(_path(item, called), called, label=label, walk=walk, missing=missing)
+            found = _of_path(_path(item, called), called, label=label, walk=walk, missing=missing)
+            pictures += [replace(each, weight=weight) for each in found] if weights else found
     return Index(
         name="pictures",
         root=Path(),

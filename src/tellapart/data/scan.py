@@ -15,7 +15,7 @@ from tellapart.data.formats import has_picture_ending
 from tellapart.data.idx import holds_idx, is_idx, scan_idx
 from tellapart.data.imagefolder import read_imagefolder
 from tellapart.data.inputs import advice_for, not_there, of_another_kind
-from tellapart.data.manifest import is_manifest, read_manifest
+from tellapart.data.manifest import is_manifest, read_manifest, unlabelled_index
 from tellapart.data.names import is_utf8, written
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.walk import Walk
@@ -64,12 +64,16 @@ def _scan(data: Path, reading: Reading) -> Index:
     return read_imagefolder(data, reading=reading) or scan_folders(data, reading=reading)
 
 
-def index_of_paths(paths: Sequence[str | Path], *, labels: Sequence[str] | None = None) -> Index:
+def index_of_paths(
+    paths: Sequence[str | Path], *, labels: Sequence[str] | None = None, reading: Reading = AS_IT_IS
+) -> Index:
     """Index pictures as they are given, for prediction and for the estimator.
 
     Args:
         paths: picture files, kept in the order given and as often as given; a folder stands for all pictures below it.
+            Or one table or annotation file, which stands for the pictures and boxes that it lists.
         labels: one for each path, or None.
+        reading: what is said of a table.
 
     Raises:
         UsageError: labels and paths are not of the same number.
@@ -81,6 +85,9 @@ def index_of_paths(paths: Sequence[str | Path], *, labels: Sequence[str] | None 
         )
     if not paths:
         raise DataError("no pictures were given", hint="Name at least one picture or folder.")
+    if labels is None and len(paths) == 1 and is_manifest(Path(paths[0])):
+        return unlabelled_index(Path(paths[0]), reading=reading)
+    reading.only_for_folders()
     if all(of_another_kind(path) for path in paths):
         raise cast("DataError", of_another_kind(paths[0]))
     walk = Walk()

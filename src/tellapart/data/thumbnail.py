@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from tellapart.data.boxes import Content
 from tellapart.data.decode import brightest, decode, upright
 from tellapart.data.resize import squash
 from tellapart.types import Pixels
@@ -47,13 +47,14 @@ class Miniature:
         return cls(pixels=pixels, digest=content[:_DIGEST])
 
 
-def small_picture(content: bytes | NDArray[np.uint8], *, longest: int) -> Image.Image:
-    """A picture upright, in RGB, its longer side at most `longest` pixels, of a file's bytes or pixels uint8 [H, W]."""
-    pixels = content
-    if isinstance(pixels, bytes):
+def small_picture(content: Content, *, longest: int) -> Image.Image:
+    """A picture upright, in RGB, its longer side at most `longest` pixels."""
+    if isinstance(content, np.ndarray):
+        pixels = content
+    else:
         # To be looked at, each deep picture is shown in its own range: a set's would leave some nearly black.
-        white = None if (highest := brightest(pixels)) is None else max((1 << highest.bit_length()) - 1, 255)
-        decoded = decode(pixels, at_least=max(1, longest // 2), white=white)
+        white = None if (highest := brightest(content)) is None else max((1 << highest.bit_length()) - 1, 255)
+        decoded = decode(content, at_least=max(1, longest // 2), white=white)
         pixels = upright(decoded.pixels, decoded.orientation)
     image = Image.fromarray(pixels).convert("RGB")
     scale = min(1.0, longest / max(image.size))

@@ -6,7 +6,7 @@ Legend: N pictures, K classes. Nothing of size [N, K] is ever copied.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,11 +52,11 @@ def evaluate(
         commonest: the class that was commonest in training; None for that of these pictures.
 
     Returns:
-        `n`; `accuracy` {value, low, high}; `balanced_accuracy`, the mean recall of the classes present; `leads`, which
-        says more; `baseline`, see `always_the_commonest`; `log_loss` in nats, with probabilities clipped from below at
-        1e-15; `brier`, from 0 to 2 (Brier, 1950); `ece`, see `calibration_error`;
-        `per_class` [{class, n, precision, recall, f1}], each {value, low, high}; `confusion`, K x K counts, a row a
-        true class; `intervals`, {low, high, method} of each bare number; `ece_noise`, the calibration error that chance
+        `n`; `accuracy` {value, low, high}; `balanced_accuracy`, the mean recall of the classes present; `baseline`, see
+        `always_the_commonest`; `log_loss` in nats, with probabilities clipped from below at 1e-15; `brier`, the mean
+        squared error, 0 to 2 (Brier, 1950); `ece`, see `calibration_error`; `per_class`
+        [{class, n, precision, recall, f1}], each {value, low, high}; `confusion`, K x K counts, a row a true class;
+        `intervals`, {low, high, method} of each bare number; `ece_noise`, the calibration error that chance
         alone would give; `reliability`, its bins; `risk_coverage`, what is answered and what of it is wrong at each
         threshold; and with flags `selective`, see `selective_figures`.
 
@@ -76,7 +76,6 @@ def evaluate(
         "n": len(labels),
         "accuracy": wilson(int(hits.sum()), len(labels)).to_json(),
         "balanced_accuracy": float((hits[present] / support[present]).mean()),
-        "leads": "balanced_accuracy" if are_unequal(support) else "accuracy",
         "baseline": always_the_commonest(confusion, classes, commonest=commonest),
         "log_loss": float(log_losses.mean()),
         "brier": float(brier_losses.mean()),
@@ -89,6 +88,12 @@ def evaluate(
         "risk_coverage": risk_coverage(confidence, correct=correct),
         **({} if flags is None else {"selective": selective_figures(flags, correct=correct)}),
     }
+
+
+def leading_figure(figures: Mapping[str, Any]) -> str:
+    """The name of the figure that says more of a split: the balanced accuracy where classes are unequal in it."""
+    counts = np.array([row["n"] for row in figures["per_class"]], np.int64)
+    return "balanced_accuracy" if are_unequal(counts) else "accuracy"
 
 
 def losses(probabilities: Probabilities, labels: Labels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

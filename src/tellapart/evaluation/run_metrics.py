@@ -24,7 +24,6 @@ FIGURES: dict[str, Any] = {
     "n": COUNT,
     "accuracy": SURE_SHARE,
     "balanced_accuracy": NUMBER,
-    "leads?": str,
     "baseline?": {"class": str, "accuracy": SURE_SHARE, "p_value": NUMBER, "beaten": bool},
     "log_loss": NUMBER,
     "brier": NUMBER,
@@ -93,6 +92,7 @@ SHAPE: dict[str, Any] = {
     "leaks?": [{str: ANYTHING}],
     "duplicates?": {str: COUNT},
     "together?": {str: ANYTHING},
+    "leads?": str,
     "thresholds?": {
         "unsure": NUMBER_OR_NULL,
         "unsure_by_class?": [NUMBER],
@@ -136,6 +136,7 @@ class RunMetrics:
     counts: Mapping[str, int]  # how many pictures are in each split
     valid: Mapping[str, Any]  # the figures of valid, see `evaluate`
     test: Mapping[str, Any]  # those of test, with `without_leaks` where pictures leak
+    leads: str = "accuracy"  # the figure that says more, or balanced_accuracy: where test classes are unequal
     leaks: tuple[Mapping[str, Any], ...] = ()  # pictures whose like is in a split before theirs
     duplicates: Mapping[str, int] = field(default_factory=dict)  # how many groups of each kind of copy there are
     together: Mapping[str, Any] = field(default_factory=dict)  # how groups were kept on one side of the splits

@@ -1,16 +1,12 @@
 """Labels that are probably wrong, told by heads that have not seen the pictures.
 
-A label is taken for the true one with probability 1 - e, and for any other with e / (K - 1). With p the probability
-that a head gives to the label of a picture it has not seen, the label was observed with probability
-
-    (1 - e) * p + e / (K - 1) * (1 - p),
-
-and it is wrong with the probability that is the second term's part of it. The temperature of the heads and e are found
-together as what makes the observed labels most probable: heads that were fitted with wrong labels are less sure than
-they could be, and a temperature that had to explain the wrong labels as well would keep them so.
+How labels go wrong, at random and from one class to another, is estimated by `find_label_noise`, and with it how
+certain each label is wrong. The temperature of the heads is found together with that, as what makes the observed labels
+most probable: heads that were fitted with wrong labels are less sure than they could be, and a temperature that had to
+explain the wrong labels as well would keep them so.
 
 The suspects are the most certain ones for as long as the mean certainty among them is at least a stated precision (the
-Bayesian false discovery rate, Efron and Tibshirani 2002). On clean labels e goes to 0, and nobody is suspected.
+Bayesian false discovery rate, Efron and Tibshirani 2002). On clean labels no noise is found, and nobody is suspected.
 
 Legend: N pictures, D features, K classes.
 """
@@ -18,13 +14,14 @@ Legend: N pictures, D features, K classes.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.heads.calibration import BOUND, PRIOR_PICTURES
+from tellapart.evaluation.label_noise import Direction, LabelNoise, find_label_noise, fit_label_noise
+from tellapart.heads.calibration import BOUND
 from tellapart.heads.calibration import probabilities as softmax
 from tellapart.heads.cross_validation import held_out_logits
 from tellapart.heads.folds import Folds, stratified_folds
@@ -34,9 +31,12 @@ from tellapart.types import Depth, Features, Labels, Probabilities
 
 SEARCHED = 2500  # pictures that depths and strength are chosen on: a sample is as good, and its copy stays small
 PRECISION = 0.85  # of the suspects, how many are to be wrong
-FIRST_RATE = 0.05  # where the estimate of the share of wrong labels begins
-HIGHEST_RATE = 0.5  # beyond it, no label would mean anything
-ROUNDS = 100
+PRIOR_PICTURES = (
+    2.0  # as of `fit_temperature`, but weaker: heads that wrong labels made unsure may be sharpened by much
+)
+# Times the temperature without directions, at which directions are looked for: labels that go one way look to an
+# estimate that knows of none like heads that are unsure.
+SHARPER = (1.0, 0.8, 0.64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,66 +96,67 @@ def find_suspects(
     The share of wrong labels is estimated for each of the parts int64 [N] by itself, since splits (or sources) are
     often labelled by different people; None: all are one part. Rows of NaN are passed over.
     """
-    certainty = wrong_label_certainty(probabilities, labels, parts=parts)
+    noises = list(noise_of_parts(probabilities, labels, parts=parts))
+    certainty, suggestions = np.zeros(len(labels)), np.zeros(len(labels), np.int64)
+    for rows, noise in noises:
+        certainty[rows] = noise.certainty
+        suggestions[rows] = noise.meant(probabilities[rows], labels[rows])
     order = np.argsort(-certainty, kind="stable")
     among = np.cumsum(certainty[order]) / np.arange(1, len(order) + 1)  # falls, since each adds the least so far
-    rows = order[: int((among >= PRECISION).sum())]
-    others = probabilities[rows].copy()
-    others[np.arange(len(rows)), labels[rows]] = -1.0
     return tuple(
         LabelSuspect(
             row=int(row),
             given=int(labels[row]),
-            suggested=int(suggested),
+            suggested=int(suggestions[row]),
             probability_given=float(probabilities[row, labels[row]]),
-            probability_suggested=float(probabilities[row, suggested]),
+            probability_suggested=float(probabilities[row, suggestions[row]]),
             certainty=float(certainty[row]),
         )
-        for row, suggested in zip(rows, others.argmax(axis=1), strict=True)
+        for row in order[: int((among >= PRECISION).sum())]
     )
 
 
-def wrong_label_certainty(
+def noise_of_parts(
     probabilities: Probabilities, labels: Labels, *, parts: NDArray[np.int64] | None = None
-) -> NDArray[np.float64]:
-    """The probability that each given label is wrong, float64 [N]; 0 for a row of NaN. Arguments as `find_suspects`."""
-    own = probabilities[np.arange(len(labels)), labels]
+) -> Iterator[tuple[NDArray[np.int64], LabelNoise]]:
+    """The rows that could be judged of each part, in rising order, and the noise of their labels.
+
+    Arguments as `find_suspects`; a part of which nothing could be judged is passed over.
+    """
     home = np.zeros(len(labels), np.int64) if parts is None else parts
-    result = np.zeros(len(labels))
+    judged = np.isfinite(probabilities[:, 0]) if len(labels) else np.zeros(0, np.bool_)
     for part in np.unique(home):
-        judged = np.isfinite(own) & (home == part)
-        if judged.any():
-            result[judged] = _mixture(own[judged], classes=probabilities.shape[1])[0]
-    return result
+        rows = np.flatnonzero(judged & (home == part))
+        if len(rows):
+            yield rows, find_label_noise(probabilities[rows], labels[rows])
 
 
 def noisy_temperature(logits: NDArray[np.float64], labels: Labels) -> float:
     """The temperature under which labels int64 [N], some of them wrong, are most probable by logits float64 [N, K].
 
-    With the weak prior of `fit_temperature`, and within the same bounds.
+    With a weaker prior than that of `fit_temperature`, and within the same bounds. Where directions are found at it, or
+    at a sharper one, it is the one that suits them.
     """
     from scipy.optimize import minimize_scalar
 
-    def loss(log_temperature: float) -> float:
-        own = softmax(logits, temperature=math.exp(log_temperature))[np.arange(len(labels)), labels]
-        return _mixture(own, classes=logits.shape[1])[1] + PRIOR_PICTURES * log_temperature**2 / 2
+    def prior(log_temperature: float) -> float:
+        return PRIOR_PICTURES * log_temperature**2 / 2
 
-    return math.exp(minimize_scalar(loss, bounds=(-BOUND, BOUND), method="bounded", options={"xatol": 1e-3}).x)
+    def best(directions: dict[Direction, float], low: float, high: float) -> float:
+        def loss(log_temperature: float) -> float:
+            shares = softmax(logits, temperature=math.exp(log_temperature))
+            return fit_label_noise(shares, labels, directions=directions).label_loss + prior(log_temperature)
 
+        return float(minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-3}).x)
 
-def _mixture(own: NDArray[np.float64], *, classes: int) -> tuple[NDArray[np.float64], float]:
-    """How certain each label is wrong, float64 [N], and the sum of all log losses in nats, by EM.
-
-    That is in the most probable mixture of labels whose classes have the probabilities own [N].
-    """
-    right = own.clip(1e-15, 1.0)
-    wrong = (1.0 - right) / max(classes - 1, 1)
-    rate = FIRST_RATE
-    for _ in range(ROUNDS):
-        observed = rate * wrong + (1 - rate) * right
-        certainty = rate * wrong / observed
-        rate = min(float(certainty.mean()), HIGHEST_RATE)
-    return certainty, -float(np.log(observed).sum())
+    plain = best({}, -BOUND, BOUND)
+    tried = [max(plain + math.log(factor), -BOUND) for factor in SHARPER]
+    noises = [find_label_noise(softmax(logits, temperature=math.exp(each)), labels) for each in tried]
+    losses = [noise.loss + prior(each) for noise, each in zip(noises, tried, strict=True)]
+    directions = noises[int(np.argmin(losses))].directions
+    if not directions:
+        return math.exp(plain)
+    return math.exp(best(directions, max(plain - 1.0, -BOUND), min(plain + 0.5, BOUND)))
 
 
 def _choose(

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import Engine, native_precision, thread_count
+from tellapart.data.boxes import Boxed, Content, place_of
 from tellapart.data.prefetch import look_ahead
 from tellapart.data.thumbnail import SIDE, Miniature
 from tellapart.errors import PictureError
@@ -295,27 +296,32 @@ class _Run:
                 yield LedgerEntry(path=picture.path, status="converted" if ready.notes else "used", reason=ready.notes)
 
 
-def picture_content(index: Index, picture: Picture) -> bytes | NDArray[np.uint8]:
-    """The bytes of a picture's file, or its pixels uint8 [H, W] from an IDX file.
+def picture_content(index: Index, picture: Picture) -> Content:
+    """The bytes of a picture's file, with its box where it has one, or its pixels uint8 [H, W] from an IDX file.
 
     Raises:
-        PictureError: the file cannot be read or is too large.
+        PictureError: the file cannot be read or is too large, or is not to be looked at.
     """
+    if picture.left_out:
+        raise PictureError(picture.left_out, where=picture.path)
     if picture.row is not None:
         pixels: NDArray[np.uint8] = index.arrays[picture.file][picture.row]
         return pixels
     try:
-        return read_bounded(picture.file, limit=LARGEST_FILE)
+        content = read_bounded(picture.file, limit=LARGEST_FILE)
     except ValueError as error:
         raise PictureError(str(error), where=picture.path) from error
     except OSError as error:
         raise PictureError((error.strerror or "cannot be read").lower(), where=picture.path) from error
+    return content if picture.box is None else Boxed(content=content, box=picture.box)
 
 
-def content_digest(content: bytes | NDArray[np.uint8]) -> bytes:
-    """sha256 of a file's bytes, or of the shape and pixels of a row of an IDX file."""
+def content_digest(content: Content) -> bytes:
+    """sha256 of a file's bytes; of them and its place for a box; of shape and pixels for a row of an IDX file."""
     if isinstance(content, bytes):
         return hashlib.sha256(content).digest()
+    if isinstance(content, Boxed):
+        return hashlib.sha256(place_of(content.box).encode() + hashlib.sha256(content.content).digest()).digest()
     return hashlib.sha256(f"idx {content.shape}".encode() + content.tobytes()).digest()
 
 

@@ -55,21 +55,20 @@ def fit_temperature(
     that is wrong by hundreds of nats, a label that is wrong or a picture from elsewhere, would set it alone. The
     temperature stays within 1/20 and 20; no picture at all gives 1.
 
-    Weights float64 [N] say what each picture counts; together they count as many pictures as equal weights would that
-    leave as much to chance (Kish, 1965): (sum of the weights) ** 2 / sum of their squares.
+    Weights float64 [N], above 0, say how much each picture counts beside the others; None is for all alike. Together
+    they weigh against the prior as many pictures as they are worth, sum(w) ** 2 / sum(w ** 2) (Kish, 1965).
 
     The zero of the derivative is bracketed by the bounds and halved to ACCURACY, which takes 23 passes over the logits
     and, unlike a Newton step, cannot leave the bracket.
     """
     if not len(labels):
         return 1.0
-    if weights is not None:
-        weights = weights * (weights.sum() / (weights**2).sum())
     margins = logits - logits[np.arange(len(labels)), labels][:, None]
+    counts = None if weights is None else weights * (weights.sum() / (weights**2).sum())
     low, high = -BOUND, BOUND
     while high - low > ACCURACY:
         middle = (low + high) / 2
-        if _slope(margins, middle, weights) > 0:
+        if _slope(margins, middle, counts) > 0:
             high = middle
         else:
             low = middle
@@ -83,7 +82,7 @@ def calibrated_losses(logits: NDArray[np.float64], labels: Labels) -> NDArray[np
     return losses
 
 
-def _slope(margins: NDArray[np.float64], log_temperature: float, weights: NDArray[np.float64] | None = None) -> float:
+def _slope(margins: NDArray[np.float64], log_temperature: float, counts: NDArray[np.float64] | None) -> float:
     """The derivative of loss and prior by the log temperature; margins [N, K] are logits less that of the label.
 
     With p the probabilities, the derivative of one picture's log loss is -sum(p * margins) / temperature.
@@ -91,4 +90,4 @@ def _slope(margins: NDArray[np.float64], log_temperature: float, weights: NDArra
     temperature = math.exp(log_temperature)
     pulls = np.einsum("nk,nk->n", probabilities(margins, temperature=temperature), margins) / temperature
     held = np.clip(pulls, -MOST_PULL, MOST_PULL)
-    return PRIOR_PICTURES * log_temperature - float((held if weights is None else held * weights).sum())
+    return PRIOR_PICTURES * log_temperature - float((held if counts is None else held * counts).sum())

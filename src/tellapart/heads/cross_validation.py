@@ -30,12 +30,14 @@ class ValidationScorer:
 
     features: Features  # float32 [M, d] of the columns in question
     labels: Labels  # int64 [M]; -1, left out, for a class without a training picture, which no strength helps
+    weights: NDArray[np.float64] | None = None  # float64 [M]; None for all alike
 
     def score(self, path: Path, fit: Fit) -> Score:
         parameters = fit.parameters[0]
         head = path.space.head(parameters[:, :-1], parameters[:, -1], start=0)
         known = self.labels >= 0
-        return _score(head.logits(self.features)[known], self.labels[known])
+        weights = None if self.weights is None else self.weights[known]
+        return _score(head.logits(self.features)[known], self.labels[known], weights)
 
 
 class FoldScorer:
@@ -62,7 +64,8 @@ class FoldScorer:
                 self._offset[number] = solution - fit.parameters
             held_out = np.where(scored, self._folds.fold - numbers[0], -1)
             _fill_held_out(path, parameters, held_out=held_out, logits=logits)
-        return _score(logits[scored], path.labels[scored])
+        weights = None if path.weights is None else path.weights[scored]
+        return _score(logits[scored], path.labels[scored], weights)
 
 
 def held_out_logits(features: Features, labels: Labels, *, folds: Folds, l2: float) -> NDArray[np.float64]:
@@ -95,7 +98,8 @@ def _fit_folds(
 ) -> Parameters:
     """One head [P, K, d + 1] for each numbered fold, fitted on the rows it does not hold out, from start alike."""
     trains = folds.fold[:, None] != numbers
-    weights = (trains / trains.sum(axis=0)).astype(np.float32)
+    counts = trains if path.weights is None else trains * path.weights[:, None]
+    weights = (counts / counts.sum(axis=0)).astype(np.float32)
     objective = Objective(space=path.space, labels=path.labels, row_weights=weights, l2=l2)
     metric = path.curvature.metric(l2)
     return minimise(objective.value_and_gradient, start, metric=metric, tolerance=tolerance).parameters
@@ -116,6 +120,9 @@ def _fill_held_out(
         logits[rows][mine] = everything[mine, fold[mine]]
 
 
-def _score(logits: NDArray[np.float64], labels: Labels) -> Score:
+def _score(logits: NDArray[np.float64], labels: Labels, weights: NDArray[np.float64] | None) -> Score:
     losses, _ = softmax_loss(logits[:, None, :], labels)
-    return Score(log_loss=float(losses.mean()), accuracy=float((logits.argmax(axis=1) == labels).mean()))
+    right = logits.argmax(axis=1) == labels
+    return Score(
+        log_loss=float(np.average(losses[:, 0], weights=weights)), accuracy=float(np.average(right, weights=weights))
+    )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tellapart.heads.dual_space import Space
 from tellapart.heads.lbfgs import minimise
@@ -43,10 +44,16 @@ class Path:
     that line saves a third to a half of the steps.
     """
 
-    __slots__ = ("_before", "_curvature", "_last", "labels", "space")
+    __slots__ = ("_before", "_curvature", "_last", "labels", "space", "weights")
 
-    def __init__(self, space: Space, labels: Labels, *, start: Parameters) -> None:
-        """Begin at parameters [1, K, d + 1]; labels int64 [N] are below K."""
+    def __init__(
+        self, space: Space, labels: Labels, *, start: Parameters, weights: NDArray[np.float64] | None = None
+    ) -> None:
+        """Begin at parameters [1, K, d + 1]; labels int64 [N] are below K.
+
+        Weights float64 [N] say how much each row counts; None is for all alike.
+        """
+        self.weights = weights
         self.space = space
         self.labels = labels
         self._last = self._before = start
@@ -59,10 +66,16 @@ class Path:
             self._curvature = curvature_at(self.space, self.labels, self._last)
         return self._curvature
 
+    def shares(self) -> NDArray[np.float32]:
+        """The part [N, 1] that each row has in the mean log loss."""
+        if self.weights is None:
+            return np.full((len(self.labels), 1), 1 / len(self.labels), dtype=np.float32)
+        shares: NDArray[np.float32] = (self.weights / self.weights.sum())[:, None].astype(np.float32)
+        return shares
+
     def fit(self, l2: float, *, tolerance: float = TOLERANCE) -> Fit:
         """Fit at strength l2, in the metric that the curvature of the last solution makes."""
-        evenly = np.full((len(self.labels), 1), 1 / len(self.labels), dtype=np.float32)
-        objective = Objective(space=self.space, labels=self.labels, row_weights=evenly, l2=l2)
+        objective = Objective(space=self.space, labels=self.labels, row_weights=self.shares(), l2=l2)
         cold = not self._last.any()
         if cold:
             metric = self.curvature.metric(l2)
@@ -109,6 +122,7 @@ class PathPoint:
     fit: Fit
     score: Score | None
     seconds: float
+    weights: NDArray[np.float64] | None = None  # float64 [N], how much each row counts; None for all alike
 
     @property
     def loss(self) -> float:
@@ -121,8 +135,12 @@ def strength(step: int) -> float:
     return float(f"{10.0 ** (-step / 2):.0e}")
 
 
-def regularization_path(space: Space, labels: Labels, *, scorer: HeldOutScorer | None) -> Iterator[PathPoint]:
+def regularization_path(
+    space: Space, labels: Labels, *, scorer: HeldOutScorer | None, weights: NDArray[np.float64] | None = None
+) -> Iterator[PathPoint]:
     """Fit labels int64 [N] below K at strengths from 0.1 down while they get better; where 0.1 was best, also up.
+
+    Weights float64 [N] say how much each row counts; None is for all alike.
 
     A path ends after PATIENCE points in a row that gained nothing worth it. Without a scorer it is 0.1 alone: the
     strong end of what was best on real pictures.
@@ -130,12 +148,14 @@ def regularization_path(space: Space, labels: Labels, *, scorer: HeldOutScorer |
     best: PathPoint | None = None
     for steps in (range(FIRST, WEAKEST + 1), range(FIRST - 1, STRONGEST - 1, -1)):
         nothing = np.zeros((1, int(labels.max()) + 1, space.matrix.shape[1] + 1))
-        path, idle = Path(space, labels, start=nothing if best is None else best.fit.parameters), 0
+        start = nothing if best is None else best.fit.parameters
+        path, idle = Path(space, labels, start=start, weights=weights), 0
         for step in steps:
             begun = time.perf_counter()
             fit = path.fit(strength(step))
             score = scorer.score(path, fit) if scorer else None
-            point = PathPoint(space=space, fit=fit, score=score, seconds=time.perf_counter() - begun)
+            seconds = time.perf_counter() - begun
+            point = PathPoint(space=space, fit=fit, score=score, seconds=seconds, weights=weights)
             yield point
             if scorer is None:
                 return

@@ -31,8 +31,8 @@ class HeadSearch:
     """The head that was chosen, and why."""
 
     head: LinearHead  # for the whole feature matrix, with K classes
-    # depths, l2, criterion, score, accuracy, chosen_by, out_of {depths, l2}, and a note, None where there is nothing to
-    # remark; ready for JSON. Where nothing could be held out, score and accuracy are None
+    # depths, l2, criterion, score, accuracy, chosen_by, out_of {depths, l2} and always_trained, how many pictures are
+    # never scored, None for none; ready for JSON. Where nothing could be held out, score and accuracy are None
     selected: dict[str, Any]
     # a row for each setting that was tried: depths, l2, train_log_loss, log_loss, accuracy, iterations, seconds; ready
     # for JSON
@@ -41,11 +41,14 @@ class HeadSearch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """How settings are scored: a scorer for given columns (None: not at all), in words, and a remark for the reader."""
+    """How settings are scored: a scorer for given columns (None: not at all), and in words.
+
+    A picture that is alone in its class, or whose class has no other group, always trains and is never scored.
+    """
 
     scorer: Callable[[slice], HeldOutScorer] | None
     chosen_by: str
-    note: str | None = None
+    always_trained: int = 0
 
 
 def search_head(
@@ -58,6 +61,7 @@ def search_head(
     valid: slice | None,
     copies: int = 1,
     groups: NDArray[np.int64] | None = None,
+    weights: NDArray[np.float64] | None = None,
     seed: int,
     progress: Progress = Silent(),  # noqa: B008 - it has no state
 ) -> HeadSearch:
@@ -77,6 +81,7 @@ def search_head(
         copies: C; the training rows are n pictures as they are, then the same n in another view, C times in all. Folds
             hold out all views of a picture together, and score it as it is.
         groups: int64 [n], equal for training pictures that folds hold out together; None for none.
+        weights: float64 [N], above 0, how much each picture counts in losses and scores; None for all alike.
         seed: of the folds.
         progress: told of each strength.
 
@@ -86,15 +91,16 @@ def search_head(
     present, known = np.unique(labels[train], return_inverse=True)
     if len(present) < 2:
         raise DataError("fewer than two classes have training pictures", hint="Add pictures of a second class.")
-    plan = _plan(features, labels, present=present, known=known, valid=valid, copies=copies, groups=groups, seed=seed)
+    plan = None if valid is None else _by_valid(features, labels, valid, present=present, weights=weights)
+    plan = plan or _by_folds(known[: len(known) // copies], copies=copies, groups=groups, seed=seed)
     choices = _choices(depths, judged=plan.scorer is not None)
     found: dict[str, PathPoint] = {}  # the best of each choice
     history: list[dict[str, Any]] = []
     progress.start("Searching a head", total=len(choices) * (WEAKEST + 1), unit="settings")
     with one_thread_if_small(len(known)):
         for depth, columns in choices.items():
-            scorer = plan.scorer(columns) if plan.scorer else None
-            for point in regularization_path(training_space(features[train, columns]), known, scorer=scorer):
+            space, scorer = training_space(features[train, columns]), plan.scorer(columns) if plan.scorer else None
+            for point in regularization_path(space, known, scorer=scorer, weights=_of(weights, train)):
                 history.append(_row(depth, point))
                 found[depth] = min(found.get(depth, point), point, key=lambda one: one.loss)
                 progress.advance()
@@ -107,37 +113,39 @@ def search_head(
     )
 
 
-def _plan(
+def _of(weights: NDArray[np.float64] | None, rows: slice) -> NDArray[np.float64] | None:
+    return None if weights is None else weights[rows]
+
+
+def _by_valid(
     features: Features,
     labels: Labels,
+    valid: slice,
     *,
     present: NDArray[np.int64],
-    known: Labels,
-    valid: slice | None,
-    copies: int,
-    groups: NDArray[np.int64] | None,
-    seed: int,
-) -> _Plan:
-    """Score by the valid rows of classes that the training rows have; else by folds of the training rows; else not."""
-    if valid is not None:
-        positions = np.searchsorted(present, labels[valid]).clip(max=len(present) - 1)
-        positions[present[positions] != labels[valid]] = -1
-        if (positions >= 0).any():
-            return _Plan(
-                scorer=lambda columns: ValidationScorer(features=features[valid, columns], labels=positions),
-                chosen_by="valid",
-            )
-    folds = stratified_folds(known[: len(known) // copies], groups=groups, seed=seed).copied(copies)
+    weights: NDArray[np.float64] | None,
+) -> _Plan | None:
+    """Score by the valid rows of classes that the training rows have; None where there is no such row."""
+    positions = np.searchsorted(present, labels[valid]).clip(max=len(present) - 1)
+    positions[present[positions] != labels[valid]] = -1
+    if not (positions >= 0).any():
+        return None
+    return _Plan(
+        scorer=lambda columns: ValidationScorer(
+            features=features[valid, columns], labels=positions, weights=_of(weights, valid)
+        ),
+        chosen_by="valid",
+    )
+
+
+def _by_folds(known: Labels, *, copies: int, groups: NDArray[np.int64] | None, seed: int) -> _Plan:
+    """Score by folds of the training pictures, whose labels are int64 [n]; not at all where nothing can be held out."""
+    folds = stratified_folds(known, groups=groups, seed=seed).copied(copies)
     if not folds.count:
-        return _Plan(
-            scorer=None, chosen_by="default", note="every class has one training picture: nothing can be held out"
-        )
+        return _Plan(scorer=None, chosen_by="default", always_trained=len(folds.fold) // copies)
     alone = int((folds.fold < 0).sum()) // copies
-    what = "classes with one training picture, which always trains and is never scored"
-    if groups is not None and len(np.unique(groups)) < len(groups):
-        what = "pictures that always train and are never scored, because their class has no other group"
-    note = f"{what}: {alone}" if alone else None
-    return _Plan(scorer=lambda _: FoldScorer(folds), chosen_by=f"{folds.count}-fold cross-validation", note=note)
+    chosen_by = f"{folds.count}-fold cross-validation"
+    return _Plan(scorer=lambda _: FoldScorer(folds), chosen_by=chosen_by, always_trained=alone)
 
 
 def _choices(depths: Sequence[Depth], *, judged: bool) -> dict[str, slice]:
@@ -149,7 +157,7 @@ def _choices(depths: Sequence[Depth], *, judged: bool) -> dict[str, slice]:
 
 def _head(point: PathPoint, labels: Labels, *, present: NDArray[np.int64], class_count: int, start: int) -> LinearHead:
     """The head of a point, minimised to the last digit that counts, with a column for each of K classes."""
-    path = Path(point.space, labels, start=point.fit.parameters)
+    path = Path(point.space, labels, start=point.fit.parameters, weights=point.weights)
     parameters = path.fit(point.fit.l2, tolerance=POLISHED).parameters[0]
     trained = point.space.head(parameters[:, :-1], parameters[:, -1], start=start)
     return widen_head(trained, present, class_count=class_count)
@@ -167,7 +175,7 @@ def _selected(depth: str, point: PathPoint, history: list[dict[str, Any]], *, pl
             "depths": list(dict.fromkeys(row["depths"] for row in history)),
             "l2": sorted({row["l2"] for row in history}, reverse=True),
         },
-        "note": plan.note,
+        "always_trained": plan.always_trained or None,
     }
 
 

@@ -27,13 +27,13 @@ from tellapart.backbones.backbone import Backbone
 from tellapart.classifier import Classifier
 from tellapart.evaluation.paired import mcnemar
 from tellapart.heads.calibration import calibrated_losses
+from tellapart.recipes import attempts
 from tellapart.recipes.cost import say_cost, seconds_a_look
 from tellapart.recipes.features import train_features
 from tellapart.recipes.finetune import EPOCH_COST, FineTuningPlan, train_finetune
 from tellapart.recipes.frozen import FrozenPlan, train_frozen
 from tellapart.recipes.looking import features_seen, rows_of, view_embedder
 from tellapart.recipes.request import Dataset, Request
-from tellapart.text import counted
 from tellapart.types import Labels
 
 NEEDED: Final = ("torch", "cv2", "safetensors")
@@ -88,7 +88,7 @@ def train_auto(dataset: Dataset, base: Backbone, request: Request) -> Classifier
     candidates = [
         Candidate(
             recipe="frozen",
-            seconds=pictures * each * frozen.views + head_s * (2 + frozen.views),
+            seconds=pictures * each * frozen.augmented_views + head_s * (2 + frozen.augmented_views),
             train=lambda: train_frozen(dataset, base, request),
         ),
         Candidate(
@@ -128,7 +128,7 @@ def choose(
         deadline: on the clock of time.perf_counter.
         note: told of each reason.
     """
-    recipe, reasons = "features", []
+    recipe, reasons = "features", list[attempts.Sentence]()
     current, before = first, answers(first)
     for candidate in candidates:
         errors = int((~before.correct).sum())
@@ -140,39 +140,34 @@ def choose(
             if better:
                 recipe, current, before = candidate.recipe, made, after
         reasons.append(reason)
-        note(reason)
+        note(reason["en"])
     selected: dict[str, Any] = {"recipe": recipe, **current.selected, "auto": reasons}
     return replace(current, selected=selected)
 
 
-def reason_against(candidate: Candidate, *, errors: int, deadline: float) -> str | None:
+def reason_against(candidate: Candidate, *, errors: int, deadline: float) -> attempts.Sentence | None:
     """Why a candidate need not or cannot be tried; None where it should be."""
     missing = [module for module in NEEDED if find_spec(module) is None]
     if missing:
-        return f"{candidate.recipe} was not tried: {missing[0]} is not installed (pip install 'tellapart[torch]')."
+        return attempts.not_installed(candidate.recipe, missing[0])
     if not errors:
-        return f"{candidate.recipe} was not tried: no valid picture is misclassified, so no gain could be seen."
+        return attempts.no_gain_in_sight(candidate.recipe)
     left = max(0.0, deadline - time.perf_counter())
     if candidate.seconds > left:
-        needed = f"about {candidate.seconds / 60:.1f} minutes"
-        return f"{candidate.recipe} was not tried: it would take {needed}, and the budget leaves {left / 60:.1f}."
+        return attempts.too_long(candidate.recipe, minutes=candidate.seconds / 60, left=left / 60)
     return None
 
 
-def verdict(recipe: str, rival: str, *, after: ValidAnswers, before: ValidAnswers) -> tuple[bool, str]:
+def verdict(recipe: str, rival: str, *, after: ValidAnswers, before: ValidAnswers) -> tuple[bool, attempts.Sentence]:
     """Whether new answers are better than those before, by the mean paired difference of the loss; and a sentence."""
     gains = before.losses - after.losses
     gain, count = float(gains.mean()), len(gains)
-    margin = Z * float(gains.std(ddof=1)) / math.sqrt(count) if count > 1 else math.inf
-    corrects = int((after.correct & ~before.correct).sum())
-    breaks = int((before.correct & ~after.correct).sum())
-    interval = f"95 % interval {gain - margin:.3f} to {gain + margin:.3f}, " if count > 1 else ""
-    sure = "more than chance" if abs(gain) > margin else "which may be chance"
-    return gain > 0, (
-        f"{recipe} {'is taken' if gain > 0 else 'is not taken'}: on {counted(count, 'valid picture')} the log loss is "
-        f"{abs(gain):.3f} {'lower' if gain > 0 else 'higher'} than that of {rival} ({interval}{sure}); it corrects "
-        f"{corrects:,} and breaks {breaks:,} (p = {mcnemar(corrects, breaks):.3f})."
+    margin = Z * float(gains.std(ddof=1)) / math.sqrt(count) if count > 1 else None
+    changed = (int((after.correct & ~before.correct).sum()), int((before.correct & ~after.correct).sum()))
+    sentence = attempts.compared(
+        recipe, rival, gain=gain, margin=margin, count=count, changed=changed, p=mcnemar(*changed)
     )
+    return gain > 0, sentence
 
 
 def seconds_each(dataset: Dataset, base: Backbone, request: Request) -> float:

@@ -33,6 +33,7 @@ class Recipe:
         plan: the kind of settings it can be given instead of its own; None where it takes none.
         check_request: called once the data is indexed and before any picture is looked at; raises UsageError where
             what was asked for cannot be done with it.
+        weighs: whether it has a use for weights of pictures.
     """
 
     train: Callable[[Dataset, Backbone, Request], Classifier]
@@ -41,6 +42,7 @@ class Recipe:
     keeps: bool = False
     plan: type | None = None
     check_request: Callable[[Index, Request], object] = lambda _index, _request: None
+    weighs: bool = False
 
 
 def find_recipe(name: str, *, plan: object = None) -> Recipe:
@@ -78,8 +80,8 @@ SCRATCH = Recipe(
 )
 RECIPES: Mapping[str, Recipe] = {
     "auto": Recipe(train=train_auto, keeps=True),
-    "features": Recipe(train=train_features),
-    "frozen": Recipe(train=train_frozen, check=load_cv2, plan=FrozenPlan),
+    "features": Recipe(train=train_features, weighs=True),
+    "frozen": Recipe(train=train_frozen, check=load_cv2, plan=FrozenPlan, weighs=True),
     "finetune": Recipe(train=train_finetune, check=needs_torch, keeps=True, plan=FineTuningPlan),
     "scratch": SCRATCH,
     "scratch-augmented": replace(

@@ -25,7 +25,9 @@ CROSS_VALIDATED_AT_MOST = 15_000
 def train_features(dataset: Dataset, base: Backbone, request: Request) -> Classifier:
     """Search a head on train: strength and depths are chosen as `chosen_on` says."""
     search = head_search(dataset, base, request)
-    found = search(dataset.features, dataset.labels, train=dataset.train, valid=chosen_on(dataset))
+    found = search(
+        dataset.features, dataset.labels, train=dataset.train, valid=chosen_on(dataset), weights=dataset.weights
+    )
     return searched(found, dataset, base)
 
 

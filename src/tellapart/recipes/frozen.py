@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.classifier import Classifier
@@ -30,7 +31,7 @@ from tellapart.heads.search import HeadSearch
 from tellapart.recipes.cost import say_looking_cost
 from tellapart.recipes.features import chosen_on, head_search, searched
 from tellapart.recipes.label_safety import suited_augmentation
-from tellapart.recipes.looking import ViewEmbedder, view_embedder
+from tellapart.recipes.looking import ViewEmbedder, rows_of, view_embedder
 from tellapart.recipes.request import Dataset, Request
 from tellapart.types import Features, Labels
 
@@ -43,11 +44,11 @@ class FrozenPlan:
     """What the head is trained on beside the pictures.
 
     Attributes:
-        views: V, how many augmented views there are of each training picture; fewer where they would not fit.
+        augmented_views: V, how many there are of each training picture; fewer where they would not fit.
         augmentation: how far a view may be from the picture; what turns a class into another is left out, with a note.
     """
 
-    views: int = 2
+    augmented_views: int = 2
     augmentation: Augmentation = AUGMENTATION
 
 
@@ -62,31 +63,40 @@ def train_frozen(dataset: Dataset, base: Backbone, request: Request) -> Classifi
     """
     plan, search = request.plan or FrozenPlan(), head_search(dataset, base, request)
     if request.recipe == "frozen":
-        say_looking_cost(dataset, base, request, looks=plan.views, what=f"{plan.views} more views of each")
+        say_looking_cost(
+            dataset, base, request, looks=plan.augmented_views, what=f"{plan.augmented_views} more views of each"
+        )
     embed_view = view_embedder(dataset, base, request.progress)
     valid = chosen_on(dataset)
-    plain = search(dataset.features, dataset.labels, train=dataset.train, valid=valid)
+    plain = search(dataset.features, dataset.labels, train=dataset.train, valid=valid, weights=dataset.weights)
     augmentation, left_out = suited_augmentation(
         dataset, head=plain.head, embed_view=embed_view, augmentation=plan.augmentation, progress=request.progress
     )
-    count = affordable_views(dataset.train.stop - dataset.train.start, wanted=plan.views)
+    count = affordable_views(dataset.train.stop - dataset.train.start, wanted=plan.augmented_views)
     views = training_views(augmentation, seed=request.seed, count=count)
     found = {0: plain}
     if views:
         shown = with_views(dataset, views=views, embed_view=embed_view)
         valid = None if valid is None else shown.valid
-        found[len(views)] = search(shown.features, shown.labels, train=shown.train, valid=valid, copies=1 + len(views))
+        found[len(views)] = search(
+            shown.features,
+            shown.labels,
+            train=shown.train,
+            valid=valid,
+            copies=1 + len(views),
+            weights=shown.weights,
+        )
     count = min(found, key=lambda number: (held_out_loss(found[number]), -number))
     return replace(
         searched(found[count], dataset, base),
         selected={
             **found[count].selected,
-            "views": count,
+            "augmented_views": count,
             "augmentation": asdict(augmentation),
             "left_out": left_out,
             "scores": {str(number): search.selected["score"] for number, search in found.items()},
         },
-        history=tuple({"views": number, **row} for number, search in found.items() for row in search.history),
+        history=tuple({"augmented_views": number, **row} for number, search in found.items() for row in search.history),
     )
 
 
@@ -111,12 +121,14 @@ class WithViews:
         labels: int64, one a row.
         train: the rows of training pictures and their views.
         valid: the rows of valid pictures.
+        weights: float64, one a row; None where all count the same.
     """
 
     features: Features
     labels: Labels
     train: slice
     valid: slice
+    weights: NDArray[np.float64] | None
 
 
 def with_views(dataset: Dataset, *, views: Sequence[View], embed_view: ViewEmbedder) -> WithViews:
@@ -128,9 +140,11 @@ def with_views(dataset: Dataset, *, views: Sequence[View], embed_view: ViewEmbed
     matrix[: len(rows)], matrix[stop:] = dataset.features[train], dataset.features[valid]
     for first, view in zip(range(len(rows), stop, len(rows)), views, strict=True):
         embed_view(view, rows, matrix[first : first + len(rows)])
+    order = np.concatenate([np.tile(np.arange(train.start, train.stop), 1 + len(views)), rows_of(valid)]).astype(int)
     return WithViews(
         features=matrix,
-        labels=np.concatenate([*[dataset.labels[train]] * (1 + len(views)), dataset.labels[valid]]),
+        labels=dataset.labels[order],
+        weights=None if dataset.weights is None else dataset.weights[order],
         train=slice(0, stop),
         valid=slice(stop, len(matrix)),
     )

@@ -38,6 +38,7 @@ class Dataset:
         valid_is_given: whether the data itself set valid apart.
         groups: int64 [N], equal for pictures that belong together.
         leaked: the paths of pictures whose like is in a split before theirs.
+        weights: float64 [N], how much each picture counts; None where all count the same.
     """
 
     index: Index
@@ -47,6 +48,7 @@ class Dataset:
     valid_is_given: bool
     groups: NDArray[np.int64]
     leaked: frozenset[str] = frozenset()
+    weights: NDArray[np.float64] | None = None
 
     @classmethod
     def of(cls, index: Index, features: Features, *, valid_is_given: bool, leaked: Collection[str] = ()) -> Self:
@@ -61,6 +63,7 @@ class Dataset:
             valid_is_given=valid_is_given,
             groups=group_numbers(index.pictures),
             leaked=frozenset(leaked),
+            weights=weights_of(index),
         )
 
     @property
@@ -85,6 +88,12 @@ class Dataset:
         if not self.leaked:
             return rows
         return rows[[picture.path not in self.leaked for picture in self.index.pictures[self.valid]]]
+
+
+def weights_of(index: Index) -> NDArray[np.float64] | None:
+    """How much each picture counts, float64 [N]; None where all count the same."""
+    weights = np.array([picture.weight for picture in index.pictures])
+    return weights if len(np.unique(weights)) > 1 else None
 
 
 class Options(TypedDict, total=False):

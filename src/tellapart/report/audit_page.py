@@ -5,9 +5,11 @@ Every text of the data passes `one_line` and Jinja's escaping, as in the report 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup
 
 from tellapart import files
 from tellapart.report import finding_words, wording
@@ -17,7 +19,10 @@ from tellapart.report.language import speaker
 from tellapart.report.script_words import SWITCHES, script_texts
 
 TEMPLATES = ("audit.html.jinja", "audit.css")
+IN_SIGHT = 6  # items of a finding; the page unfolds the others, as far as it has them
 ITEMS_SHOWN = 24  # of a finding; findings.json has them all
+ITEMS_OF_A_NOTE = 4  # of a finding that asks for nothing to be done
+NEEDS_NOTHING = frozenset({"converted", "exact-duplicates", "near-duplicates"})  # training sees to these by itself
 PATHS_SHOWN = 6  # of an item
 PICTURES_SHOWN = 400  # on the page; at 6 kB each it stays below 4 MB
 
@@ -26,9 +31,21 @@ def shown_paths(document: Mapping[str, Any]) -> list[str]:
     """The pictures that the page shows, each once, those of the worst findings first."""
     paths: dict[str, None] = {}
     for finding in document["findings"]:
-        for item in finding["items"][:ITEMS_SHOWN]:
+        for item in items_shown(finding):
             paths.update(dict.fromkeys(item["paths"][:PATHS_SHOWN]))
     return list(paths)[:PICTURES_SHOWN]
+
+
+def items_shown(finding: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The items of a finding that the page shows."""
+    quiet = finding["severity"] == "note" and finding["code"] in NEEDS_NOTHING
+    items: Sequence[Mapping[str, Any]] = finding["items"][: ITEMS_OF_A_NOTE if quiet else ITEMS_SHOWN]
+    return items
+
+
+def breakable(path: str) -> Markup:
+    """A path that is broken into lines behind its slashes rather than in a name."""
+    return Markup("/<wbr>").join(path.split("/"))
 
 
 def write_audit_page(path: Path, document: Mapping[str, Any], *, thumbnails: Mapping[str, str]) -> None:
@@ -50,6 +67,8 @@ def render(document: Mapping[str, Any], *, thumbnails: Mapping[str, str]) -> str
         message=finding_words.message,
         advice=finding_words.advice,
         case=finding_words.case,
+        shown=items_shown,
+        breakable=breakable,
     )
     by_outcome = {
         outcome: [finding for finding in document["findings"] if finding["outcome"] == outcome]
@@ -59,7 +78,7 @@ def render(document: Mapping[str, Any], *, thumbnails: Mapping[str, str]) -> str
         audit=document,
         by_outcome=by_outcome,
         thumbnails=thumbnails,
-        items_shown=ITEMS_SHOWN,
+        in_sight=IN_SIGHT,
         paths_shown=PATHS_SHOWN,
         script=script,
         script_hash=script_hash(script),

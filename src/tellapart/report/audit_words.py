@@ -24,6 +24,9 @@ AUDIT: Final[Mapping[str, Words]] = {
     "audit.found": Words("found", "项发现"),
     "audit.passed": Words("checked and not found", "项已检查，未发现"),
     "audit.not_applicable": Words("could not be checked", "项无法检查"),
+    "sections": Words("Findings", "各项发现"),
+    "more_cases": Words("Show {cases} more", "再显示 {cases} 项"),
+    "checks": Words("{checks} {checks:check|checks}", "{checks} 项检查"),
     "cases_left_out": Words(
         "{cases} {cases:further case is|further cases are} not shown: {files}.",
         "另有 {cases} 项未显示，见 {files}。",

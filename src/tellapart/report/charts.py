@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from tellapart.errors import one_line
@@ -12,6 +13,8 @@ from tellapart.report.wording import plain
 
 BARS = 60  # classes that a bar chart can still tell apart
 SMOOTHING = 0.8  # of the curves, as in the chapter: how much of what came before a point keeps
+NOTHING_CHOSEN: Mapping[str, Any] = MappingProxyType({})
+FEW = 2  # pictures of a bin of confidence whose interval says next to nothing
 CURVES = 12  # classes with a learning curve of their own
 STEP_NAMES = ("epoch", "step")
 CURVE = ("threshold", "answered", "wrong", "low", "high")  # what risk_coverage lists
@@ -31,7 +34,8 @@ def chart_data(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
         "costs": cost_curve(test),
         "recalls": recall_curves(test),
         "smoothing": SMOOTHING,
-        "history": history_curves(evidence.history),
+        "few": FEW,
+        "history": history_curves(evidence.history, selected=metrics.selected),
         "learning": learning_points(evidence.analysis.get("learning_curve")),
     }
 
@@ -101,26 +105,43 @@ def chosen_threshold(metrics: RunMetrics) -> float | None:
     return float(unsure) if isinstance(unsure, int | float) else None
 
 
-def history_curves(history: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def history_curves(
+    history: Sequence[Mapping[str, Any]], *, selected: Mapping[str, Any] = NOTHING_CHOSEN
+) -> dict[str, Any] | None:
     """Every column of numbers against the steps, losses apart from shares; None where there are fewer than two rows.
 
     Returns:
-        `step`, the name of what is counted; `labels`, what each row was tried with; and `losses` and `shares`, each
-        {column: numbers or null}.
+        `step`, the name of what is counted; `in_order`, whether the rows follow one another, as epochs do, or are
+        settings side by side; `chosen`, the place of the row that was chosen, or null; `labels`, what each row was
+        tried with; and `losses` and `shares`, each {column: numbers or null}.
     """
     if len(history) < 2:
         return None
-    columns = list(dict.fromkeys(key for row in history for key in row if key not in NO_CURVES))
+    settings = selected.get("out_of", {})
+    columns = list(dict.fromkeys(key for row in history for key in row if key not in {*NO_CURVES, *settings}))
     numeric = {key: [_number(row.get(key)) for row in history] for key in columns}
     numeric = {key: values for key, values in numeric.items() if sum(value is not None for value in values) > 1}
     shares = {key: values for key, values in numeric.items() if "accuracy" in key}
     step = next((name for name in STEP_NAMES if name in history[0]), "step")
     return {
         "step": step,
-        "labels": [_tried_with(row, place, step=step) for place, row in enumerate(history, start=1)],
+        "in_order": step in history[0],
+        "chosen": chosen_row(history, selected),
+        "labels": [_tried_with(row, place, step=step, settings=settings) for place, row in enumerate(history, start=1)],
         "losses": {one_line(key): values for key, values in numeric.items() if key not in shares},
         "shares": {one_line(key): values for key, values in shares.items()},
     }
+
+
+def chosen_row(history: Sequence[Mapping[str, Any]], selected: Mapping[str, Any]) -> int | None:
+    """The place of the row that has every setting which was chosen; None where there is none, or more than one."""
+    settings = [key for key in selected.get("out_of", {}) if key in selected and any(key in row for row in history)]
+    places = [
+        place
+        for place, row in enumerate(history)
+        if settings and all(row.get(key) == selected[key] for key in settings)
+    ]
+    return places[0] if len(places) == 1 else None
 
 
 def learning_points(curve: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -144,6 +165,7 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _tried_with(row: Mapping[str, Any], place: int, *, step: str) -> str:
-    settings = [f"{key} {plain(row[key])}" for key in ("depths", "l2", "stage") if key in row]
-    return ", ".join([plain(row.get(step, place)), *settings])
+def _tried_with(row: Mapping[str, Any], place: int, *, step: str, settings: Iterable[str]) -> str:
+    keys = dict.fromkeys((*settings, "depths", "l2", "stage"))
+    tried = [f"{key} {plain(row[key])}" for key in keys if key in row and key != step]
+    return ", ".join([plain(row.get(step, place)), *tried])

@@ -15,8 +15,11 @@ from tellapart import files
 from tellapart.errors import one_line
 from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.extras import load
-from tellapart.report.charts import SMOOTHING, chart_data
+from tellapart.progress import Progress
+from tellapart.report.charts import FEW, SMOOTHING, chart_data
 from tellapart.report.evidence import Evidence
+from tellapart.report.fonts import fonts_for
+from tellapart.report.headings import letters, stands_upright
 
 FORMATS = ("png", "svg")
 DPI = 200
@@ -24,11 +27,19 @@ DPI = 200
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072b2", "#d55e00", "#00795a", "#a8497f", "#59626c"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, "#7a6a00", GREY)
 DASHES = ("-", "--", ":", "-.")
+MARKERS = ("o", "D", "^", "s")
+FAINT = 0.3  # of what holds one or two pictures
+LETTER = 0.09  # inches that a letter of a name takes
+AROUND_MATRIX = 1.5  # inches
 LARGEST_MATRIX = 60  # classes whose counts can still be read
 
 
-def write_figures(folder: Path, metrics: RunMetrics, evidence: Evidence) -> list[Path]:
+def write_figures(
+    folder: Path, metrics: RunMetrics, evidence: Evidence, *, progress: Progress | None = None
+) -> list[Path]:
     """Write every plot there are numbers for, as PNG and as SVG; their paths.
+
+    Class names are drawn with the system's fonts for their letters; progress is told of letters that no font has.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -39,6 +50,10 @@ def write_figures(folder: Path, metrics: RunMetrics, evidence: Evidence) -> list
     # The same run gives the same bytes: no date, no random identifiers, and text as text, so that it can be edited.
     settings: dict[str, Any] = {"svg.hashsalt": "tellapart", "svg.fonttype": "none"}
     settings |= {"axes.spines.top": False, "axes.spines.right": False}
+    fonts = fonts_for(data["classes"])
+    settings["font.family"] = fonts.families
+    if progress is not None and fonts.complaint():
+        progress.note(fonts.complaint())
     written = []
     with matplotlib.rc_context(settings):
         for name, (needed, draw) in PLOTS.items():
@@ -61,7 +76,7 @@ def write_figure(figure: Any, path: Path, *, kind: str) -> Path:  # noqa: ANN401
     content = io.BytesIO()
     metadata = {"Date": None} if kind == "svg" else {"Software": None}
     with warnings.catch_warnings():
-        # A script that the PNG's font lacks shows as boxes there; the SVG keeps it as text.
+        # Letters that no font has are told once, with what to install; the SVG keeps them as text.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure.savefig(content, format=kind, dpi=DPI, metadata=metadata)
     files.write_bytes(path, content.getvalue())
@@ -73,19 +88,27 @@ def text(name: object) -> str:
     return one_line(str(name)).replace("$", r"\$")
 
 
+def column_name(name: str) -> str:
+    """A name as it stands below a narrow column: in scripts that are written so, from top to bottom."""
+    return "\n".join(name) if stands_upright(name) else name
+
+
 def percents(shares: Sequence[float | None]) -> list[float]:
     return [float("nan") if share is None else 100 * share for share in shares]
 
 
 def draw_confusion(figure: Any, data: Mapping[str, Any]) -> None:  # noqa: ANN401
     counts, names = data["confusion"], [text(name) for name in data["classes"]]
-    side = min(max(3.5, 0.45 * len(names) + 1.5), 14)
+    side = min(max(3.5, 0.45 * len(names) + AROUND_MATRIX), 14)
     figure.set_size_inches(side, side)
     axes = figure.subplots()
     shares = [[(count / max(sum(row), 1)) ** 0.5 for count in row] for row in counts]
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.3)
     if len(names) <= LARGEST_MATRIX:
-        axes.set_xticks(range(len(names)), names, rotation=90)
+        level = max(letters(name) for name in data["classes"]) * LETTER < (side - AROUND_MATRIX) / len(names)
+        axes.set_xticks(range(len(names)), names if level else [column_name(name) for name in names])
+        for tick, name in zip(axes.get_xticklabels(), names, strict=True):
+            tick.set(rotation=0 if level or stands_upright(name) else 90, linespacing=1.0)
         axes.set_yticks(range(len(names)), names)
         for place, row in enumerate(counts):
             for called, count in enumerate(row):
@@ -114,10 +137,12 @@ def draw_reliability(figure: Any, data: Mapping[str, Any]) -> None:  # noqa: ANN
     start = 100 * min(row["from"] for row in bins)
     axes.plot([start, 100], [start, 100], "--", color=GREY, label="perfectly calibrated")
     lows, highs = (percents([row["accuracy"][end] for row in bins]) for end in ("low", "high"))
-    axes.vlines(stated, lows, highs, color="#12283d", linewidth=1.5, label="95 % interval")
+    shades = [FAINT if row["n"] <= FEW else 1 for row in bins]
+    axes.vlines(stated, lows, highs, color="#12283d", linewidth=1.5, alpha=shades, label="95 % interval")
     most = max(row["n"] for row in bins)
     sizes = [20 + 120 * row["n"] / most for row in bins]
-    axes.scatter(stated, percents([row["accuracy"]["value"] for row in bins]), s=sizes, color=BLUE, zorder=3)
+    values = percents([row["accuracy"]["value"] for row in bins])
+    axes.scatter(stated, values, s=sizes, color=BLUE, alpha=shades, linewidths=0, zorder=3)
     axes.set(xlabel="stated confidence, %", ylabel="correct, %")
     axes.legend(frameon=False)
 
@@ -137,17 +162,33 @@ def draw_thresholds(figure: Any, data: Mapping[str, Any]) -> None:  # noqa: ANN4
 
 def draw_history(figure: Any, data: Mapping[str, Any]) -> None:  # noqa: ANN401
     history = data["history"]
+    draw_curve = draw_epochs if history["in_order"] else draw_settings
     kinds = [(kind, label) for kind, label in (("losses", "loss"), ("shares", "accuracy, %")) if history[kind]]
     figure.set_size_inches(4.25 * len(kinds), 3.5)
     steps = range(1, len(history["labels"]) + 1)
     for axes, (kind, label) in zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds, strict=True):
         for place, (name, values) in enumerate(history[kind].items()):
             shown = percents(values) if kind == "shares" else percents([None if v is None else v / 100 for v in values])
-            style = {"color": COLOURS[place % len(COLOURS)], "linestyle": DASHES[place % len(DASHES)]}
-            axes.plot(steps, shown, alpha=0.35, **style)
-            axes.plot(steps, smoothed(shown), label=text(name.replace("_", " ")), **style)
-        axes.set(xlabel=history["step"], ylabel=label)
-        axes.legend(frameon=False, title="faint: as measured; strong: smoothed", title_fontsize="small")
+            draw_curve(axes, steps, shown, name=text(name.replace("_", " ")), place=place)
+            if history["chosen"] is not None:
+                chosen, ring = history["chosen"], {"facecolors": "none", "edgecolors": "#12283d", "linewidths": 1.5}
+                known = {} if place else {"label": "chosen"}
+                axes.scatter([steps[chosen]], [shown[chosen]], s=90, zorder=4, **ring, **known)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set(xlabel=history["step"] if history["in_order"] else "setting", ylabel=label)
+        title = "faint: as measured; strong: smoothed" if history["in_order"] else None
+        axes.legend(frameon=False, title=title, title_fontsize="small")
+
+
+def draw_epochs(axes: Any, steps: Sequence[int], values: Sequence[float], *, name: str, place: int) -> None:  # noqa: ANN401
+    style = {"color": COLOURS[place % len(COLOURS)], "linestyle": DASHES[place % len(DASHES)]}
+    axes.plot(steps, values, alpha=0.35, **style)
+    axes.plot(steps, smoothed(values), label=name, **style)
+
+
+def draw_settings(axes: Any, steps: Sequence[int], values: Sequence[float], *, name: str, place: int) -> None:  # noqa: ANN401
+    """Dots, since settings that were tried are in no order."""
+    axes.plot(steps, values, MARKERS[place % len(MARKERS)], color=COLOURS[place % len(COLOURS)], label=name)
 
 
 def smoothed(values: Sequence[float]) -> list[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from markupsafe import Markup
@@ -47,37 +48,69 @@ MEASURES: tuple[tuple[Label, Label, str, Callable[[float], str]], ...] = (
         percent,
     ),
 )
-CHOICES = {
-    "depths": both(Words("Depths of the base", "使用的基础网络层")),
-    "l2": both(Words("L2 strength", "L2 强度")),
-    "criterion": both(Words("Criterion", "选择标准")),
-    "score": both(Words("Its value", "标准的值")),
-    "accuracy": both(Words("Accuracy there", "当时的准确率")),
-    "note": both(Words("Remark", "备注")),
-    "prior_taken_out": both(Words("Class shares taken out of the scores", "从得分中扣除的类别比例")),
-    "prior_scores": both(Words("Balanced log loss of each", "各自的均衡对数损失")),
-    "chosen_by": both(Words("Judged by", "判断依据")),
-    "out_of": both(Words("Out of", "备选")),
-    "net": both(Words("Net", "网络")),
-    "size": both(Words("Side of its input, pixels", "输入边长（像素）")),
-    "trained_from": both(Words("Trained from", "训练起点（层）")),
-    "trained_share": both(Words("Share of the work that trains", "参与训练的计算量占比")),
-    "frozen_depths": both(Words("Depths that stay frozen", "保持冻结的层")),
-    "views": both(Words("Views of each picture", "每张图片的视图数")),
-    "augmentation": both(Words("Augmentation", "数据增强")),
-    "left_out": both(Words("Left out of it", "未采用的增强")),
-    "training": both(Words("Training", "训练设置")),
-    "head_rate": both(Words("Learning rate of the head, relative", "分类头的相对学习率")),
-    "dropout": both(Words("Dropout", "Dropout")),
-    "epoch": both(Words("Epoch", "轮次")),
-    "way": both(Words("Part of the way kept", "保留的训练幅度")),
-    "start_score": both(Words("Its value before training", "训练前标准的值")),
-    "start": both(Words("First head", "初始分类头")),
-    "scores": both(Words("Values compared", "比较的值")),
-    "device": both(Words("Computed on", "计算设备")),
-    "precision": both(Words("Precision", "精度")),
-    "threads": both(Words("Threads", "线程数")),
+# Settings and choices of recipes, by their names in metrics.json.
+SETTINGS: Mapping[str, Words] = {
+    "depths": Words("Depths of the base", "使用的基础网络层"),
+    "l2": Words("L2 strength", "L2 强度"),
+    "criterion": Words("Criterion", "选择标准"),
+    "score": Words("Its value", "标准的值"),
+    "accuracy": Words("Accuracy there", "当时的准确率"),
+    "always_trained": Words(
+        "Pictures that always train and are never scored: their class has no other picture or group",
+        "始终用于训练、从不计分的图片：其类别没有别的图片或组",
+    ),
+    "note": Words("Remark", "备注"),
+    "prior_taken_out": Words("Class shares taken out of the scores", "从得分中扣除的类别比例"),
+    "prior_scores": Words("Balanced log loss of each", "各自的均衡对数损失"),
+    "recipe": Words("Recipe taken", "采用的方案"),
+    "auto": Words("What else was tried", "其他尝试"),
+    "chosen_by": Words("Judged by", "判断依据"),
+    "out_of": Words("Out of", "备选"),
+    "net": Words("Net", "网络"),
+    "size": Words("Side of its input, pixels", "输入边长（像素）"),
+    "trained_from": Words("Trained from", "训练起点（层）"),
+    "trained_share": Words("Share of the work that trains", "参与训练的计算量占比"),
+    "frozen_depths": Words("Depths that stay frozen", "保持冻结的层"),
+    "views": Words("Views of each picture", "每张图片的视图数"),
+    "augmented_views": Words("Augmented views of each picture", "每张图片的增强视图数"),
+    "augmentation": Words("Augmentation", "数据增强"),
+    "left_out": Words("Left out of it", "未采用的增强"),
+    "training": Words("Training", "训练设置"),
+    "head_rate": Words("Learning rate of the head, relative", "分类头的相对学习率"),
+    "dropout": Words("Dropout", "Dropout"),
+    "epoch": Words("Epoch", "轮次"),
+    "way": Words("Part of the way kept", "保留的训练幅度"),
+    "start_score": Words("Its value before training", "训练前标准的值"),
+    "start": Words("First head", "初始分类头"),
+    "scores": Words("Values compared", "比较的值"),
+    "device": Words("Computed on", "计算设备"),
+    "precision": Words("Precision", "精度"),
+    "threads": Words("Threads", "线程数"),
+    "class_weights": Words("Classes weighted in the loss", "损失按类别加权"),
+    "rotation": Words("rotation, degrees", "旋转（度）"),
+    "width_shift": Words("shift to a side", "水平平移"),
+    "height_shift": Words("shift up or down", "垂直平移"),
+    "shear": Words("shear, degrees", "剪切（度）"),
+    "zoom": Words("zoom", "缩放"),
+    "horizontal_flip": Words("mirrored", "水平翻转"),
+    "vertical_flip": Words("upside down", "垂直翻转"),
+    "fill": Words("filled with", "填充方式"),
+    "brightness": Words("brightness", "亮度"),
+    "contrast": Words("contrast", "对比度"),
+    "epochs": Words("epochs", "轮数"),
+    "batch": Words("batch size", "批大小"),
+    "learning_rate": Words("learning rate", "学习率"),
+    "optimiser": Words("optimiser", "优化器"),
+    "weight_decay": Words("weight decay", "权重衰减"),
+    "warm_up": Words("warm-up, epochs", "预热轮数"),
+    "constant": Words("constant rate", "学习率保持不变"),
+    "label_smoothing": Words("label smoothing", "标签平滑"),
+    "mix": Words("mixing", "混合"),
+    "clip": Words("gradients clipped at", "梯度裁剪"),
+    "average": Words("decay of the weight average", "权重平均的衰减"),
+    "patience": Words("patience, epochs", "提前停止的耐心轮数"),
 }
+CHOICES: Mapping[str, Label] = {key: both(words) for key, words in SETTINGS.items()}
 # What is promised of the answers that are given: by whether it is what was asked for, and why not where it is not.
 PROMISES = {
     "kept": Words(
@@ -186,6 +219,7 @@ VALUES: Mapping[str, Words] = {
     "used": Words("used", "使用"),
     "converted": Words("converted", "转换"),
     "skipped": Words("skipped", "跳过"),
+    "nearest": Words("the border repeated", "重复边缘"),
 }
 INSIDE = re.compile(r"(.+), in (.+)")  # a layout, and the one folder of the data that all of it lies in
 FOLDS = re.compile(r"(\d+)-fold cross-validation")
@@ -211,11 +245,35 @@ def named(value: object) -> Words:
             return Words("yes", "是") if value else Words("no", "否")
         case str():
             return _named_text(value)
+        case Mapping():
+            return _named_mapping(value)
         case list() | tuple():
-            items = [named(item) for item in value]
-            return Words(", ".join(item.en for item in items), "、".join(item.zh for item in items))
+            return _named_items(value)
         case _:
             return Words(plain(value), plain(value))
+
+
+def _named_items(values: list[Any] | tuple[Any, ...]) -> Words:
+    items = [named(value) for value in values]
+    if values and all(isinstance(value, Mapping) for value in values):  # sentences
+        return Words(" ".join(item.en for item in items), "".join(item.zh for item in items))
+    return Words(", ".join(item.en for item in items), "、".join(item.zh for item in items))
+
+
+def _named_mapping(value: Mapping[Any, Any]) -> Words:
+    """A text in both languages that came with the run, or settings inside a setting."""
+    if set(value) == {"en", "zh"}:
+        return Words(plain(value["en"]), plain(value["zh"]))
+    pairs = [(_setting(str(key)), named(item)) for key, item in value.items()]
+    english = ", ".join(f"{name.en} {item.en}" for name, item in pairs)
+    return Words(english, "、".join(f"{name.zh} {item.zh}" for name, item in pairs))
+
+
+def _setting(key: str) -> Words:
+    """The name of a setting inside another; what has none is its own name, with spaces."""
+    unnamed = plain(key).replace("_", " ")
+    words = SETTINGS.get(key, Words(unnamed, unnamed))
+    return words if words.en[1:2].isdigit() else replace(words, en=words.en[:1].lower() + words.en[1:])
 
 
 def _named_text(value: str) -> Words:

@@ -39,6 +39,7 @@
   // Told apart by dash and by point as well as by colour (Okabe and Ito's palette).
   const SERIES = ["series-1", "series-2", "series-3", "series-4", "series-5", "series-6"];
   const DASHES = [[], [6, 3], [2, 3], [8, 3, 2, 3]];
+  const FAINT = 0.25;
   const POINTS = ["circle", "rectRot", "triangle", "rect", "crossRot", "star"];
 
   const axis = (title, options = {}) => ({
@@ -58,8 +59,11 @@
     };
     charts.set(name, new Chart(canvas, configuration));
   };
+  // What is not shown yet stands in the legend in a softer colour, not struck through as if it were wrong.
+  const entries = (chart) => Chart.defaults.plugins.legend.labels.generateLabels(chart).map((item) => (
+    item.hidden ? { ...item, hidden: false, fontColor: colour("soft"), fillStyle: "transparent" } : item));
   const legend = (display = true, filter = undefined) => ({
-    display, position: "bottom", labels: { color: colour("ink"), usePointStyle: true, boxHeight: 7, filter },
+    display, position: "bottom", labels: { color: colour("ink"), usePointStyle: true, boxHeight: 7, filter, generateLabels: entries },
   });
 
   const drawClasses = () => {
@@ -97,23 +101,29 @@
     const bins = (data.reliability || []).filter((bin) => bin.n > 0);
     if (!bins.length) return;
     const most = Math.max(...bins.map((bin) => bin.n));
-    const bars = bins.flatMap((bin) => [
+    const few = (bin) => bin.n <= data.few; // an interval of one or two pictures says next to nothing
+    const many = (bin) => !few(bin);
+    const observed = (kept, faint) => ({ label: say("observed"), bins: bins.filter(kept), backgroundColor: colour("series-1", faint),
+      data: bins.filter(kept).map((bin) => ({ x: hundred(bin.confidence), y: hundred(bin.accuracy.value) })), borderColor: "transparent",
+      radius: bins.filter(kept).map((bin) => 4 + 8 * Math.sqrt(bin.n / most)), clip: false, order: 0 });
+    const bars = (kept) => bins.filter(kept).flatMap((bin) => [
       { x: hundred(bin.confidence), y: hundred(bin.accuracy.low) }, { x: hundred(bin.confidence), y: hundred(bin.accuracy.high) }, { x: NaN, y: NaN },
     ]);
+    const interval = (kept, faint) => ({ label: say("interval"), data: bars(kept), showLine: true, borderColor: colour("mark", faint),
+      borderWidth: 2, pointRadius: 0, pointStyle: "line", order: 1 });
     const start = Math.floor(Math.min(...bins.map((bin) => bin.confidence)) * 10) * 10;
     draw("reliability", {
       type: "scatter",
       data: { datasets: [
-        { label: say("observed"), data: bins.map((bin) => ({ x: hundred(bin.confidence), y: hundred(bin.accuracy.value) })),
-          backgroundColor: colour("series-1"), radius: bins.map((bin) => 4 + 8 * Math.sqrt(bin.n / most)), clip: false, order: 0 },
-        { label: say("interval"), data: bars, showLine: true, borderColor: colour("mark"), borderWidth: 2, pointRadius: 0, pointStyle: "line", order: 1 },
+        observed(many, 1), observed(few, FAINT),
+        interval(many, 1), interval(few, FAINT),
         { label: say("perfect"), data: [{ x: start, y: start }, { x: 100, y: 100 }], showLine: true, borderColor: colour("soft"),
           borderDash: [6, 4], borderWidth: 1.5, pointRadius: 0, pointStyle: "line", order: 2 },
       ] },
       options: {
         scales: { x: axis(say("stated"), { min: start, max: 100 }), y: axis(say("observed"), { max: 100 }) },
-        plugins: { legend: legend(), tooltip: { filter: (item) => item.datasetIndex === 0, callbacks: { label: (item) => {
-          const bin = bins[item.dataIndex];
+        plugins: { legend: legend(true, (item) => item.datasetIndex % 2 === 0), tooltip: { filter: (item) => Boolean(item.dataset.bins), callbacks: { label: (item) => {
+          const bin = item.dataset.bins[item.dataIndex];
           return `${percent(bin.accuracy.value)}, ${say("between", { low: percent(bin.accuracy.low), high: percent(bin.accuracy.high) })}; ${say("pictures", { n: bin.n })}`;
         } } } },
       },
@@ -172,18 +182,23 @@
       const canvas = find(`#chart-${kind}`);
       canvas.parentElement.hidden = columns.length === 0;
       if (!columns.length) continue;
+      const series = columns.map(([name, values], at) => {
+        const shown = kind === "shares" ? values.map(hundred) : values;
+        const drawn = state.smooth ? smoothed(shown) : shown;
+        return { label: texts[`series.${name}`] ? say(`series.${name}`) : name.replaceAll("_", " "), data: drawn, spanGaps: true,
+          showLine: history.in_order, borderColor: colour(SERIES[at % 6]), backgroundColor: colour(SERIES[at % 6]), borderDash: DASHES[at % 4],
+          pointStyle: POINTS[at % 6], pointRadius: history.in_order ? (drawn.length > 60 ? 0 : 3) : 5, borderWidth: history.in_order ? 2 : 0, order: 1 };
+      });
+      const rings = history.chosen === null ? [] : series.map(({ data: drawn }) => ({
+        label: say("chosen"), data: drawn.map((value, row) => (row === history.chosen ? value : null)), showLine: false, pointStyle: "circle",
+        pointRadius: 9, pointHitRadius: 0, borderColor: colour("mark"), backgroundColor: "transparent", borderWidth: 2.5, order: 0 }));
       draw(kind, {
         type: "line",
-        data: { labels: history.labels, datasets: columns.map(([name, values], at) => {
-          const shown = kind === "shares" ? values.map(hundred) : values;
-          return { label: texts[`series.${name}`] ? say(`series.${name}`) : name.replaceAll("_", " "), data: state.smooth ? smoothed(shown) : shown, spanGaps: true,
-            borderColor: colour(SERIES[at % 6]), backgroundColor: colour(SERIES[at % 6]), borderDash: DASHES[at % 4],
-            pointStyle: POINTS[at % 6], pointRadius: shown.length > 60 ? 0 : 3, borderWidth: 2 };
-        }) },
+        data: { labels: history.labels, datasets: [...series, ...rings] },
         options: { scales: {
-          x: axis(say(history.step), { ticks: { color: colour("soft"), maxRotation: 0, autoSkipPadding: 12, callback: (value) => history.labels[value].split(",")[0] } }),
+          x: axis(say(!history.in_order ? "setting" : history.step), { ticks: { color: colour("soft"), maxRotation: 0, autoSkipPadding: 12, callback: (value) => history.labels[value].split(",")[0] } }),
           y: axis(say(kind)),
-        }, plugins: { legend: legend() } },
+        }, plugins: { legend: legend(true, (item) => item.datasetIndex <= series.length), tooltip: { filter: (item) => item.datasetIndex < series.length } } },
       });
     }
   };
@@ -275,6 +290,18 @@
     dialog.scrollTop = 0;
   };
 
+  // A box that goes on says in which direction, so that no column and no row is missed.
+  const watch = () => {
+    const boxes = all(".box, .faces");
+    const tell = (box) => {
+      const more = [box.scrollLeft + box.clientWidth < box.scrollWidth - 2 && "right", box.scrollTop + box.clientHeight < box.scrollHeight - 2 && "below"];
+      box.dataset.more = more.filter(Boolean).join(" ");
+    };
+    const watcher = new ResizeObserver((changes) => changes.forEach(({ target }) => tell(target)));
+    boxes.forEach((box) => { watcher.observe(box); box.addEventListener("scroll", () => tell(box), { passive: true }); });
+    return () => boxes.forEach(tell);
+  };
+
   const setHeat = (shown) => {
     root.dataset.heat = shown ? "on" : "off";
     all(".heat-switch").forEach((box) => { box.checked = shown; });
@@ -294,10 +321,12 @@
       slider.value = data.thresholds.start;
       slider.addEventListener("input", moveThreshold);
     }
+    addEventListener("beforeprint", () => all("details").forEach((fold) => { fold.open = true; }));
     addEventListener("beforeprint", () => charts.forEach((chart) => chart.resize()));
   };
 
   wire();
-  switches.start(drawAll);
+  const tellBoxes = watch();
+  switches.start(() => { drawAll(); tellBoxes(); });
   drawAll();
 })();

@@ -17,6 +17,7 @@ from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.report import labels, wording
 from tellapart.report.charts import chart_data
 from tellapart.report.evidence import NOTHING, Evidence
+from tellapart.report.headings import stands_upright
 from tellapart.report.inlined import data_address, embedded_json, environment, inlined_library, read, script_hash
 from tellapart.report.language import speaker
 from tellapart.report.page_words import PAGE
@@ -57,6 +58,7 @@ def _environment() -> Environment:
     """Jinja with our templates and filters."""
     jinja = environment({name: read(FOLDER, name) for name in TEMPLATES})
     jinja.globals.update(speaker(PAGE))
+    jinja.tests.update(upright=stands_upright)
     jinja.filters.update(
         percent=words.percent,
         span=wording.span,

@@ -24,6 +24,8 @@ PAGE: Final[Mapping[str, Words]] = {
         "from elsewhere.",
         "由 tellapart {version} 根据 metrics.json 及同目录文件生成。本页不从任何地方加载内容。",
     ),
+    "sideways": Words("More columns: push the table sideways →", "还有更多列：左右滑动表格 →"),
+    "below": Words("More rows: push the table up ↓", "还有更多行：上下滑动表格 ↓"),
     "charts": Words(
         "Charts: Chart.js, MIT licence; its text is in the source of this page.",
         "图表：Chart.js，MIT 许可证，许可证全文见本页源代码。",
@@ -45,7 +47,10 @@ PAGE: Final[Mapping[str, Words]] = {
         "no part in training or in any choice.",
         "95 % 置信区间为 {low} 到 {high}；这 {pictures} 张图片没有参与训练或任何选择。",
     ),
-    "wrong": Words("Misclassified: {wrong} of them.", "其中误判 {wrong} 张。"),
+    "correct": Words(
+        "{right} of {pictures} {pictures:picture|pictures} that it had never seen were classified correctly.",
+        "从未见过的 {pictures} 张图片中，{right} 张判断正确。",
+    ),
     "test_uses": Words(
         "These test pictures have scored {runs} different models here.",
         "在本机上，已有 {runs} 个不同的模型用这些测试图片评分。",
@@ -201,8 +206,9 @@ PAGE: Final[Mapping[str, Words]] = {
     "calibration": Words("Is “90 % confident” right nine times in ten?", "“90 % 确信”十次中能对九次吗？"),
     "calibration_note": Words(
         "On the dashed line the model is exactly as confident as it should be; below it, overconfident. "
-        "Lines are 95 % intervals, and larger points hold more pictures.",
-        "虚线上的点表示把握恰如其分；线下表示过于自信。竖线为 95 % 置信区间，点越大图片越多。",
+        "Lines are 95 % intervals, and larger points hold more pictures; faint ones hold one or two, and say little.",
+        "虚线上的点表示把握恰如其分；线下表示过于自信。竖线为 95 % 置信区间，点越大图片越多；"
+        "颜色浅的只有一两张，说明不了什么。",
     ),
     "calibration_error": Words(
         "The calibration error is {ece}; chance alone gives up to {high} to a perfectly calibrated model.",
@@ -229,15 +235,21 @@ PAGE: Final[Mapping[str, Words]] = {
     "learning": Words("Would more pictures help?", "更多图片有帮助吗？"),
     "learning_note": Words(
         "Accuracy on the valid split against the number of training pictures; the band is the spread over "
-        "several draws.",
-        "验证集准确率随训练图片数量的变化；色带为多次抽样的波动范围。",
+        "several draws. Press a class below to add its recall.",
+        "验证集准确率随训练图片数量的变化；色带为多次抽样的波动范围。点击下方的类别可加上它的召回率。",
     ),
     "no_analysis": Words("No learning curve and no suspect labels: {why}.", "没有学习曲线和可疑标签：{why}。"),
     "analysis_later": Words(
         "The learning curve, suspect labels and heat maps take longer; the command tellapart report makes them.",
         "学习曲线、可疑标签和热力图耗时较长，可用命令 tellapart report 生成。",
     ),
-    "history": Words("What was tried, step by step", "逐步尝试的记录"),
+    "history": Words("What was tried", "尝试过的设置"),
+    "history_epochs": Words("Epoch by epoch", "逐轮训练记录"),
+    "settings_note": Words(
+        "Each dot is a setting, in no order of time; touch it to see which.",
+        "每个点是一组设置，不分先后；点触可看是哪一组。",
+    ),
+    "chosen_note": Words("A ring marks what was chosen.", "圆环标出被选中的。"),
     "smooth": Words("Smooth (factor 0.8)", "平滑（系数 0.8）"),
     "chosen": Words("What was chosen", "最终选择"),
     "resources": Words("Time and memory", "时间与内存"),
@@ -279,6 +291,7 @@ PAGE: Final[Mapping[str, Words]] = {
         "相同的图片和设置、随机种子 {seed} 以及下列版本会得到相同的模型。不同的 CPU 舍入可能不同，概率的末几"
         "位会有变化。",
     ),
+    "surroundings": Words("Versions, machine, base and data", "版本、机器、基础网络与数据"),
     "versions": Words("Versions", "版本"),
     "machine": Words("Machine", "机器"),
     "base_and_data": Words("Base and data", "基础网络与数据"),

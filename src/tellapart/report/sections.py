@@ -12,10 +12,11 @@ from markupsafe import Markup
 from tellapart import files
 from tellapart import text as words
 from tellapart.errors import one_line
+from tellapart.evaluation.metrics import leading_figure
 from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.heads.abstention import NEVER, TOO_LARGE
-from tellapart.report import choose, finding_words, labels, wording
-from tellapart.report.charts import learning_points
+from tellapart.report import choose, finding_words, headings, labels, wording
+from tellapart.report.charts import history_curves, learning_points
 from tellapart.report.evidence import Answer, Evidence, Shot, SuspectCard
 from tellapart.report.inlined import data_address
 from tellapart.report.labels import Label
@@ -61,11 +62,12 @@ def page_sections(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
     return {
         "names": names,
         "wrong": wrong,
-        "lead": (lead := leading_figure(test)),
+        "lead": (lead := opening_figure(test)),
         "scale": interval_scale(lead),
         "measures": measures(test, metrics.valid),
         "faces": faces(right, evidence),
         "weakest": weakest_class(test, names),
+        "level": headings.level_on(names),
         "matrix": matrix(test["confusion"]) if len(names) <= LARGEST_MATRIX else None,
         "pairs_wrong": with_shots(confused_pairs(test["confusion"], names)[:PAIRS_SHOWN], mistakes),
         "mistakes": mistakes[:MISTAKES_IN_SIGHT],
@@ -82,6 +84,7 @@ def page_sections(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
         "note": evidence.analysis.get("note"),
         "advice": advice(evidence.analysis.get("learning_curve")),
         "learning": learning_points(evidence.analysis.get("learning_curve")),
+        "tried": history_curves(evidence.history, selected=metrics.selected),
         "ledger_rows": evidence.ledger[:LEDGER_ROWS],
         "choices": labels.rows(spread(metrics.selected), labels.CHOICES),
         "times": times(metrics.timing, metrics.peak_rss_mb),
@@ -173,11 +176,11 @@ def promise(made: Mapping[str, Any] | None) -> Markup | None:
     return both(labels.PROMISES[code], **shares, pictures=made["pictures"], needed=made["needed"])
 
 
-def leading_figure(test: Mapping[str, Any]) -> dict[str, Any]:
+def opening_figure(test: Mapping[str, Any]) -> dict[str, Any]:
     """The figure that the page opens with: {value, low, high, balanced}, the last whether classes count alike in it."""
-    if test.get("leads") != "balanced_accuracy":
+    interval = test.get("intervals", {}).get("balanced_accuracy")
+    if interval is None or interval["low"] is None or leading_figure(test) == "accuracy":
         return {**test["accuracy"], "balanced": False}
-    interval = test["intervals"]["balanced_accuracy"]
     return {"value": test["balanced_accuracy"], "low": interval["low"], "high": interval["high"], "balanced": True}
 
 
@@ -291,6 +294,8 @@ def show_figure(scores: Mapping[str, Any], key: str, show: Callable[[float], str
 def spread(selected: Mapping[str, Any]) -> dict[str, Any]:
     """What was chosen, with the alternatives of each choice beside it."""
     choices = {key: value for key, value in selected.items() if key != "out_of" and value is not None}
+    if isinstance(choices.get("accuracy"), float):
+        choices["accuracy"] = words.percent(choices["accuracy"])
     for key, alternatives in selected["out_of"].items():
         if key in choices:
             choices[key] = labels.out_of(choices[key], alternatives)

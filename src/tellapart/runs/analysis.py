@@ -46,7 +46,8 @@ from tellapart.types import Index, Labels, SplitName
 
 JUDGED: tuple[SplitName, ...] = ("train", "valid")
 NO_HEAD = "the net itself was trained, and would have to be trained again for every point"
-VIEWS = "views"  # how many augmented views of each picture the head was trained on too, where a recipe says so
+# How many views of each picture a recipe trained on; `views` is how fine-tuning, and runs made before, say it.
+VIEWS = ("augmented_views", "views")
 # Training pictures times classes up to which `train` takes the longer look by itself: what curve and suspects cost
 # grows with it. The 2000 cats and dogs (4000) would take some four seconds more, beyond what `train` may cost.
 CHEAP = 2_000
@@ -127,11 +128,16 @@ def materials_of(dataset: Dataset, classifier: Classifier, *, base: Backbone, se
         valid=valid,
         depths=base.depths,
         columns=slice(head.start, head.stop),
-        head=None if classifier.selected.get(VIEWS) else head,
+        head=None if trained_on_views(classifier.selected) else head,
         l2=l2,
         seed=seed,
         prior_taken_out=taken_out(classifier.selected),
     )
+
+
+def trained_on_views(selected: Mapping[str, Any]) -> bool:
+    """Whether the head was trained on more than the pictures as they are."""
+    return any(selected.get(key) for key in VIEWS)
 
 
 def strength(selected: Mapping[str, Any]) -> float | None:
@@ -217,7 +223,7 @@ def gather_materials(
         valid=slice(count, len(pictures)),
         depths=base.depths,
         columns=slice(head.start, head.stop),
-        head=None if metrics.selected.get(VIEWS) else head,
+        head=None if trained_on_views(metrics.selected) else head,
         l2=l2,
         seed=int(metrics.seed),
         prior_taken_out=taken_out(metrics.selected),

@@ -44,7 +44,7 @@ def rewrite_report(
     evidence = gather(run, metrics, index=index, analysis=analysis)
     page = run / run_folder.REPORT
     write_report(page, metrics, evidence)
-    return [page, *(write_figures(figures, metrics, evidence) if figures is not None else ())]
+    return [page, *(write_figures(figures, metrics, evidence, progress=progress) if figures is not None else ())]
 
 
 def write_page(folder: Path, metrics: RunMetrics, *, index: Index | str, analysis: Mapping[str, Any]) -> Path:

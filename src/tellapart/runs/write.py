@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart import files
+from tellapart.data.given import GivenColumns
 from tellapart.heads.abstention import Flags
 from tellapart.runs import folder as run_folder
 from tellapart.runs.environment import installed_version
@@ -25,15 +26,20 @@ def write_predictions(
     classes: Sequence[str],
     flags: Flags,
     predicted: Labels | None = None,
+    columns: Sequence[str] = (),
 ) -> None:
     """predictions.csv: path, label, predicted, the probability of each class under p:NAME, unsure, unlike.
 
     The last two are yes or no, or empty where the model has no threshold to say it by. The classes answered are
-    `predicted` int64 [N]; None for the likeliest.
+    `predicted` int64 [N]; None for the likeliest. Behind them stands what the data says of each picture: the place of a
+    box, and a text for each of its own columns.
     """
     best = probabilities.argmax(axis=1) if predicted is None else predicted
     header = ["path", "label", "predicted", *run_folder.class_columns(classes), "unsure", "unlike"]
-    files.write_csv(path, header, prediction_rows(pictures, probabilities, best, classes=classes, flags=flags))
+    given = GivenColumns.of(pictures, columns, taken=header)
+    rows = prediction_rows(pictures, probabilities, best, classes=classes, flags=flags)
+    both = ([*row, *given.values(picture)] for row, picture in zip(rows, pictures, strict=True))
+    files.write_csv(path, [*header, *given.names], both if given.names else rows)
 
 
 def prediction_rows(

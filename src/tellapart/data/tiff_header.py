@@ -1,0 +1,72 @@
+"""The first directory of a TIFF file, bounded before Pillow and libtiff read it.
+
+Source: TIFF 6.0, section 2 (the directory); BigTIFF as libtiff has it.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import Final
+
+from tellapart.errors import PictureError
+
+MOST_ENTRIES: Final = 1_000
+MOST_NUMBERS: Final = 2_000_000  # in all entries that are not bytes
+MOST_PLAIN_PARTS: Final = 250_000  # strips or tiles that are not compressed, each of which Pillow reads in Python
+LARGEST_TILE: Final = 4096 * 4096  # pixels, unless the picture has more
+
+_UNITS: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_BYTES: Final = (1, 2, 6, 7)
+_WIDTH, _HEIGHT, _COMPRESSION, _STRIPS, _TILE_WIDTH, _TILE_HEIGHT, _TILES = 256, 257, 259, 273, 322, 323, 324
+_PLAIN, _JPEG = 1, 7
+# None, CCITT, LZW, JPEG, deflate, PackBits, Zstandard, WebP. Left out are the JPEG of 1992, LZMA and what is never met:
+# their decoders take what they want.
+_COMPRESSIONS: Final = frozenset({1, 2, 3, 4, 5, 7, 8, 32771, 32773, 32946, 50000, 50001})
+_PROGRESSIVE: Final = re.compile(rb"\xff[\xc2\xca]\x00[\x0b\x0e\x11\x14]\x08")
+
+
+def check_tiff_header(content: bytes) -> None:
+    """Refuse a file whose directory asks for more than a picture does.
+
+    Raises:
+        PictureError: it does, or it is compressed in a way that is not read here.
+        struct.error: it ends in the midst of its directory.
+    """
+    numbers = _directory(content)
+    compression = numbers.get(_COMPRESSION, (1, _PLAIN))[1]
+    if compression not in _COMPRESSIONS:
+        raise PictureError(f"TIFF of a compression that is not read here ({compression}); save it with LZW or none")
+    parts = max(numbers.get(_STRIPS, (0, 0))[0], numbers.get(_TILES, (0, 0))[0])
+    if compression == _PLAIN and parts > MOST_PLAIN_PARTS:
+        raise PictureError(f"TIFF in more than {MOST_PLAIN_PARTS:,} parts; save it anew")
+    width, height, across, down = (numbers.get(tag, (1, 0))[1] for tag in (_WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT))
+    if across * down > max(LARGEST_TILE, width * height):
+        raise PictureError(f"TIFF with tiles of {across} x {down} pixels, larger than the picture; save it anew")
+    if compression == _JPEG and _PROGRESSIVE.search(content):
+        raise PictureError("TIFF with progressive JPEG inside; save it with LZW or none")
+
+
+def _directory(content: bytes) -> dict[int, tuple[int, int]]:
+    """How many values each entry of the first directory has, and the first of them where it stands in the entry."""
+    order = "<" if content[:2] == b"II" else ">"
+    big = content[2:4] in (b"+\0", b"\0+")
+    (start,) = struct.unpack_from(f"{order}{'Q' if big else 'I'}", content, 8 if big else 4)
+    (entries,) = struct.unpack_from(f"{order}{'Q' if big else 'H'}", content, start)
+    if entries > MOST_ENTRIES:
+        raise PictureError(f"TIFF with more than {MOST_ENTRIES:,} tags; save it anew")
+    form, step, place = (f"{order}HHQ", 20, start + 8) if big else (f"{order}HHI", 12, start + 2)
+    found: dict[int, tuple[int, int]] = {}
+    total = many = 0
+    for _ in range(entries):
+        tag, kind, count = struct.unpack_from(form, content, place)
+        unit = _UNITS.get(kind, 1)
+        total += unit * count
+        many += 0 if kind in _BYTES else count
+        if total > len(content) + MOST_ENTRIES * 8 or many > MOST_NUMBERS:
+            raise PictureError("TIFF whose tags ask for more than the file has; save it anew")
+        value = {2: "H", 4: "I", 8: "Q"}.get(unit, "B")
+        (first,) = struct.unpack_from(f"{order}{value}", content, place + struct.calcsize(form))
+        found.setdefault(tag, (count, first))
+        place += step
+    return found
