@@ -126,3 +126,34 @@ def test_read_bundle__costs_that_were_changed(costly, tmp_path):
     write_container(tmp_path / "model.tellapart", {**manifest, "operating_point": point}, members)
     with pytest.raises(ModelFileError, match="changed after training"):
         read_bundle(tmp_path / "model.tellapart")
+
+
+@pytest.mark.parametrize("least", [[0.5], [0.5, 0.5, -1], [0.5, 0.5, 3], [0.5, 0.5, None], "no"])
+def test_read_bundle__thresholds_that_are_none(costly, tmp_path, least):
+    manifest, members = read_container(costly[1] / "model.tellapart")
+    thresholds = {**manifest["thresholds"], "unsure_by_class": least}
+    write_container(tmp_path / "model.tellapart", {**manifest, "thresholds": thresholds}, members)
+    with pytest.raises(ModelFileError, match="thresholds"):
+        read_bundle(tmp_path / "model.tellapart")
+
+
+def test_read_bundle__a_file_from_before_has_one_threshold_for_all(costly, tmp_path):
+    manifest, members = read_container(costly[1] / "model.tellapart")
+    kept = {name: manifest["thresholds"][name] for name in ("unlike", "promise")}
+    older = {name: value for name, value in manifest.items() if name != "operating_point"}
+    write_container(
+        tmp_path / "model.tellapart", {**older, "thresholds": {**kept, "unsure": 0.7}}, without_labels(members)
+    )
+    classifier = read_bundle(tmp_path / "model.tellapart")[0].classifier
+    shares = np.array([[0.6, 0.3, 0.1], [0.1, 0.1, 0.8]])
+    assert classifier.costs is None
+    assert classifier.predicted(shares).tolist() == [0, 2]
+    assert classifier.abstention.thresholds(np.array([0, 2])).tolist() == [0.7, 0.7]
+
+
+def without_labels(members):
+    """The members of a file whose test cards do not say what is answered, as older ones."""
+    check = json.loads(members["check.json"])
+    for card in check["cards"]:
+        del card["label"]
+    return {**members, "check.json": json.dumps(check).encode()}
