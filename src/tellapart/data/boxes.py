@@ -123,8 +123,8 @@ def _edges(box: Box, size: Size) -> Edges:
     across, down = size if box.unit == "fractions" else (1.0, 1.0)
     if box.unit == "pixels" and box.size is not None and box.size != size:
         if not _same_shape(box.size, size):
-            what = f"was drawn on a picture of {box.size[0]} x {box.size[1]} pixels, this one has"
-            raise OutsideError(f"the box of {box.source} {what} {size[0]} x {size[1]}")
+            drawn, own = (f"{width} x {height}" for width, height in (box.size, size))
+            raise OutsideError(f"the box of {box.source} was drawn on a picture of {drawn} pixels, this one has {own}")
         across, down = size[0] / box.size[0], size[1] / box.size[1]  # the picture was made larger or smaller since
     left, top = box.left * across, box.top * down
     return left, top, left + box.width * across, top + box.height * down

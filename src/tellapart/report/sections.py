@@ -15,7 +15,7 @@ from tellapart.errors import one_line
 from tellapart.evaluation.metrics import leading_figure
 from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.heads.abstention import NEVER, TOO_LARGE
-from tellapart.report import choose, finding_words, headings, labels, wording
+from tellapart.report import choose, finding_words, headings, labels, reason_words, wording
 from tellapart.report.charts import history_curves, learning_points
 from tellapart.report.evidence import Answer, Evidence, Shot, SuspectCard
 from tellapart.report.inlined import data_address
@@ -85,7 +85,10 @@ def page_sections(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
         "advice": advice(evidence.analysis.get("learning_curve")),
         "learning": learning_points(evidence.analysis.get("learning_curve")),
         "tried": history_curves(evidence.history, selected=metrics.selected),
-        "ledger_rows": evidence.ledger[:LEDGER_ROWS],
+        "ledger_rows": [
+            (status, reason and reason_words.reason(reason), count)
+            for status, reason, count in evidence.ledger[:LEDGER_ROWS]
+        ],
         "choices": labels.rows(spread(metrics.selected), labels.CHOICES),
         "times": times(metrics.timing, metrics.peak_rss_mb),
         "surroundings": labels.rows(
