@@ -29,7 +29,7 @@ from tellapart.heads.abstention import Flags, Promises, learn_abstention
 from tellapart.heads.calibration import answer_probability, fit_temperature
 from tellapart.heads.class_promise import choose_thresholds
 from tellapart.heads.operating_point import cost_thresholds, promises_by_costs
-from tellapart.heads.out_of_distribution import sampled_rows
+from tellapart.heads.out_of_distribution import Seen, sampled_rows
 from tellapart.progress import Progress, Stopwatch
 from tellapart.recipes.catalogue import RECIPES
 from tellapart.recipes.looking import features_seen, rows_of, see_the_same
@@ -251,11 +251,19 @@ def judge(
     say_recalls(classifier.operating, dataset.classes, progress)
     typical = train.start + sampled_rows(len(rows_of(train)), class_count=len(dataset.classes), seed=request.seed)
     seen = valid[apart - dataset.valid.start]
+    last = classifier.base.depths[-1]
+    trained_on = Seen(
+        last=see(rows=typical.tolist())[:, last.start : last.stop],
+        labels=dataset.labels[typical],
+        groups=dataset.groups[typical],
+        held_out=classifier.weights is None,
+    )
     abstention = learn_abstention(
-        train=see(rows=typical.tolist()),
+        train=trained_on,
         valid=seen,
+        labels=dataset.labels[apart],
         promises=promised(classifier, dataset, classifier.probabilities(seen), rows=apart, request=request),
-        last=classifier.base.depths[-1],
+        last=last,
         class_count=len(dataset.classes),
         seed=request.seed,
     )

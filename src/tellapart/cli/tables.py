@@ -125,6 +125,14 @@ def print_abstention(selective: Mapping[str, Any], thresholds: Mapping[str, Any]
         line(sentence)
     if thresholds["unlike"] is not None:
         line(f"unlike the training set: {share(selective['unlike'])} of the pictures")
+        unknown = thresholds.get("unknown_kinds") or {"marked": {"value": None}, "reason": ""}
+        if unknown["marked"]["value"] is not None:
+            line(
+                f"of a kind of picture it has never seen {percent(unknown['marked']['value'])} would be marked so "
+                f"(classes left out in turn: {tenths(unknown['marked']['low'])} to {tenths(unknown['marked']['high'])})"
+            )
+        elif unknown["reason"]:
+            line(f"how many pictures of an unknown kind it would mark cannot be measured: {unknown['reason']}")
 
 
 def print_comparison(found: Mapping[str, Any]) -> None:

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from tellapart.data.answers import Answer, Part, table_of
-from tellapart.data.columns import find_path
+from tellapart.data.columns import find_path, listed
 from tellapart.data.formats import has_picture_ending
 from tellapart.data.reading import Reading
 from tellapart.data.shapes import box_of_shape
 from tellapart.data.tables import Table, text_of
 from tellapart.errors import DataError, UsageError
+from tellapart.text import shortened
 from tellapart.types import Box
 
 _HOW: Final = "A picture without boxes has one label here: settle it in Label Studio, or take the picture out."
@@ -92,13 +93,14 @@ def _control(known: set[_Key], wanted: str | None, path: Path) -> _Key:
         for key in ((wanted, False), (wanted, True)):
             if key in known:
                 return key
-        listed = ", ".join(sorted({name for name, _ in known})) or "none"
-        raise UsageError(f"no control {wanted!r}", where=path, hint=f"--label-column takes one of: {listed}.")
+        every = listed(sorted({name for name, _ in known}))
+        raise UsageError(f"no control {wanted!r}", where=path, hint=f"--label-column takes one of: {every}.")
     for boxes in (False, True):
         names = sorted(name for name, about_boxes in known if about_boxes == boxes)
         if len(names) > 1:
-            what = f"two controls may be the label, {names[0]!r} and {names[1]!r}"
-            hint = f"Say which with --label-column, for example --label-column {names[0]}."
+            first, second = map(shortened, names[:2])
+            what = f"two controls may be the label, {first!r} and {second!r}"
+            hint = f"Say which with --label-column, for example --label-column {first}."
             raise DataError(what, where=path, hint=hint)
         if names:
             return names[0], boxes
@@ -116,9 +118,7 @@ def _field(tasks: _Tasks, wanted: str | None, path: Path) -> str:
     fields = list(dict.fromkeys(str(name) for data in every for name in data))
     if wanted is not None:
         if wanted not in fields:
-            raise UsageError(
-                f"no field {wanted!r}", where=path, hint=f"--path-column takes one of: {', '.join(fields)}."
-            )
+            raise UsageError(f"no field {wanted!r}", where=path, hint=f"--path-column takes one of: {listed(fields)}.")
         return wanted
     texts = [name for name in fields if any(isinstance(data.get(name), str) for data in every)]
     place = find_path(texts, where=path)
@@ -127,5 +127,5 @@ def _field(tasks: _Tasks, wanted: str | None, path: Path) -> str:
     likely = [name for name in texts if any(has_picture_ending(text_of(data.get(name))) for data in every)]
     if len(likely) == 1:
         return likely[0]
-    hint = f"Say which it is with --path-column; there are: {', '.join(likely or fields) or 'none'}."
+    hint = f"Say which it is with --path-column; there are: {listed(likely or fields)}."
     raise DataError("no field that names the picture", where=path, hint=hint)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tellapart.errors import DataError, one_line
+from tellapart.heads.unknown_kinds import UNKNOWN_KINDS
 from tellapart.shape import ANYTHING, COUNT, NULL, NUMBER, NUMBER_OR_NULL, misfit
 
 SCHEMA = 1
@@ -99,6 +100,7 @@ SHAPE: dict[str, Any] = {
         "unlike": NUMBER_OR_NULL,
         "promise": ANYTHING,
         "promise_by_class?": [CLASS_PROMISE],
+        "unknown_kinds?": UNKNOWN_KINDS,
     },
     "temperature": NUMBER,
     "operating_point?": {"recalls?": [RECALL]},

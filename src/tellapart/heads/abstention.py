@@ -9,14 +9,16 @@ Legend: N pictures, D features of all depths, K classes.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.heads.calibration import answer_probability
-from tellapart.heads.out_of_distribution import OutOfDistribution, learn_out_of_distribution
+from tellapart.heads.out_of_distribution import OutOfDistribution, Seen, learn_out_of_distribution
+from tellapart.heads.unknown_kinds import measure_unknown_kinds
 from tellapart.text import counted
 from tellapart.types import Depth, Features, Labels, Probabilities
 
@@ -147,6 +149,8 @@ class Abstention:
     guarantee: SelectiveGuarantee | None = None  # what the threshold was chosen for
     by_class: tuple[float, ...] | None = None  # the same threshold of each of K classes; None in older model files
     promises: tuple[ClassPromise, ...] = ()  # what can be said of each class; empty in older model files
+    # How many pictures of a kind never seen are called unlike, see `measure_unknown_kinds`; {} in older model files.
+    unknown_kinds: Mapping[str, Any] = field(default_factory=dict)
 
     def thresholds(self, predicted: Labels) -> NDArray[np.float64] | None:
         """The least confidence float64 [N] of answers int64 [N] to rely on; None where there is no such threshold."""
@@ -179,31 +183,33 @@ class Abstention:
             "unlike": None if self.out_of_distribution is None else self.out_of_distribution.threshold,
             "promise": None if self.guarantee is None else self.guarantee.to_json(),
             "promise_by_class": [promise.to_json() for promise in self.promises],
+            **({"unknown_kinds": dict(self.unknown_kinds)} if self.unknown_kinds else {}),
         }
 
 
 def learn_abstention(
-    *, train: Features, valid: Features, promises: Promises, last: Depth, class_count: int, seed: int
+    *, train: Seen, valid: Features, labels: Labels, promises: Promises, last: Depth, class_count: int, seed: int
 ) -> Abstention:
     """All thresholds, from what valid shows.
 
     Args:
-        train: float32 [n, D] of pictures that were trained on, such as `sampled_rows` names.
+        train: pictures that were trained on, such as `sampled_rows` names.
         valid: float32 [N, D] of the pictures of valid.
+        labels: int64 [N] of valid.
         promises: what was promised of valid, and the thresholds that keep it.
         last: the columns of the last depth.
         class_count: K.
         seed: of what is drawn.
     """
-    known = learn_out_of_distribution(
-        train[:, last.start : last.stop], valid[:, last.start : last.stop], class_count=class_count, seed=seed
-    )
+    seen = valid[:, last.start : last.stop]
+    known = learn_out_of_distribution(train, seen, class_count=class_count, seed=seed)
     return Abstention(
         unsure=promises.overall.threshold,
         out_of_distribution=known,
         guarantee=promises.overall,
         by_class=tuple(promise.threshold for promise in promises.classes) or None,
         promises=promises.classes,
+        unknown_kinds=measure_unknown_kinds(train, seen, labels, class_count=class_count, seed=seed),
     )
 
 
