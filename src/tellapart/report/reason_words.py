@@ -76,6 +76,7 @@ CLAUSES: Final = tuple(
         ),
         (r"TIFF with signed bytes, which cannot be read here", "带符号字节的 TIFF，此处无法读取"),
         (r"TIFF of a compression that is not read here \((.+)\)", "此处不读取的 TIFF 压缩方式（{0}）"),
+        (r"TIFF with JPEG of too many scans inside", "内含扫描过多的 JPEG 的 TIFF"),
         (r"TIFF with progressive JPEG inside", "内含渐进式 JPEG 的 TIFF"),
         (r"TIFF with tiles of (\d+) x (\d+) pixels, larger than the picture", "TIFF 图块为 {0} x {1} 像素，大于图片"),
         (r"TIFF whose tags ask for more than the file has", "TIFF 标签要求的内容超出文件"),
