@@ -65,6 +65,13 @@ def test_fit__weights_move_the_answers(samples, plain):
     assert heavy.mean() > plain.predict_proba(pictures)[:, 0].mean()
 
 
+def test_fit__weights_say_how_much_unequal_classes_count(samples):
+    pictures, _ = samples
+    labels = ["bee" if place % 6 == 1 else "ant" for place in range(COUNT)]
+    weights = np.where(np.array(labels) == "bee", 5.0, 1.0)
+    assert "prior_taken_out" not in fitted((pictures, labels), weights).classifier_.selected
+
+
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
