@@ -1,6 +1,8 @@
 """Any base of timm becomes a graph that works without torch, from weights in a local file."""
 
 import hashlib
+import os
+import zipfile
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ timm = pytest.importorskip("timm", reason="needs the extra: pip install 'tellapa
 
 from tellapart.backbones import timm as timm_base  # noqa: E402
 from tellapart.backbones.engine import Engine  # noqa: E402
-from tellapart.backbones.timm import load_timm_backbone, read_weights  # noqa: E402
+from tellapart.backbones.timm import load_timm_backbone  # noqa: E402
+from tellapart.backbones.weights import LARGEST_PICKLE, read_weights  # noqa: E402
 from tellapart.errors import DataError, UsageError  # noqa: E402
 from tellapart.finetuning.onnx_in_torch import trainable_stages  # noqa: E402
 from tellapart.finetuning.split_point import find_cut  # noqa: E402
@@ -124,6 +127,32 @@ def test_read_weights__only_tensors_are_read(tmp_path, content, capsys):
     with pytest.raises(DataError):
         read_weights(path)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("kind", ["deflated", "endless names", "cut", "pipe", "sparse"])
+def test_read_weights__a_file_that_no_one_saved(tmp_path, kind):
+    path = tmp_path / "weights.pt"
+    torch.save({"layer": torch.zeros(100_000)}, path)
+    if kind == "deflated":
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in members.items():
+                archive.writestr(name, content)
+    elif kind == "endless names":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("weights/data.pkl", b"\x80\x02" + b"]" * LARGEST_PICKLE + b".")
+    elif kind == "cut":
+        path.write_bytes(path.read_bytes()[:-30])
+    else:
+        path.unlink()
+        if kind == "pipe":
+            os.mkfifo(path)
+        else:
+            with path.open("wb") as file:
+                file.truncate(30_000_000_000)
+    with pytest.raises(DataError, match="the weights cannot be read"):
+        read_weights(path)
 
 
 def test_load_timm_backbone__graph_names_nothing_outside(backbone):

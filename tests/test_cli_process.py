@@ -286,3 +286,14 @@ def test_main__no_command_imports_torch(tmp_path, trained, fresh_cache):
 def test_module__python_minus_m_is_the_same_command():
     command = [sys.executable, "-m", "tellapart", "version"]
     assert "tellapart" in subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+@pytest.mark.parametrize(
+    ("flags", "planted"), [((), ("json", "csv", "numpy", "typer")), (("-P",), ("importlib", "types"))]
+)
+def test_module__runs_nothing_of_the_current_folder(tmp_path, flags, planted):
+    for name in planted:
+        (tmp_path / f"{name}.py").write_text("print('planted')\nraise SystemExit(9)\n")
+    command = [sys.executable, *flags, "-m", "tellapart", "version"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, "planted" in ended.stdout) == (0, False)

@@ -59,6 +59,22 @@ def test_keep_views__what_is_complete_is_not_made_again(prefix, shown, tmp_path)
     np.testing.assert_array_equal(keep_views(prefix, None, **settings), first)
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"\x93NUMPY\x01\0\xff\xff" + b"(" * 66_000, b"PK\x03\x04", b"cut", b"pickle", b"long"]
+)
+def test_keep_views__what_is_no_such_file_is_made_again(prefix, shown, tmp_path, content):
+    path = tmp_path / "views.npy"
+    expected = keep_views(
+        prefix, lambda row: shown[row], pictures=PICTURES, views=VIEWS, path=tmp_path / "a.npy", progress=Silent()
+    )
+    whole = (tmp_path / "a.npy").read_bytes()
+    path.write_bytes({b"cut": whole[:-2], b"long": whole + b"\0"}.get(content, content))
+    if content == b"pickle":
+        np.save(path, np.array([{}], object))
+    made = keep_views(prefix, lambda row: shown[row], pictures=PICTURES, views=VIEWS, path=path, progress=Silent())
+    np.testing.assert_array_equal(made, expected)
+
+
 def test_keep_views__what_was_cut_short_is(prefix, shown, tmp_path):
     path = tmp_path / "v.npy"
     settings = {"pictures": PICTURES, "views": VIEWS, "path": path, "progress": Silent()}

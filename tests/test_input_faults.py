@@ -3,11 +3,16 @@
 import json
 import os
 import shutil
+import sys
 
 import pytest
 
 from pictures import write_picture
-from tellapart.errors import TellapartError
+from tellapart import ImageClassifier, embed
+from tellapart.data.scan import pictures_below, scan
+from tellapart.data.tree import look_over
+from tellapart.data.walk import Walk
+from tellapart.errors import DataError, TellapartError
 from tellapart.runs.page import rewrite_report
 
 DEEP = 1_200  # folders in each other, near to what a path may hold
@@ -48,6 +53,26 @@ def test_commands__folders_a_thousand_deep(deep, tmp_path, tellapart):
     fine(tellapart("train", deep, "-o", tmp_path / "run"))
     fine(tellapart("audit", deep, "-o", tmp_path / "audit"))
     fine(tellapart("split", deep, tmp_path / "out", "--train", 1, "--valid", 1, "--test", 1))
+
+
+def test_python__folders_a_thousand_deep(deep):
+    """In a program that has not raised the limit of recursion, as the command line does for what the library walks."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_000)
+    try:
+        tree = look_over(deep)
+        assert len(list(tree.all_below())) == DEEP + 2
+        index = scan(deep)
+        assert len(index.pictures) == 17
+        assert len(list(pictures_below(deep, label=None, walk=Walk()))) == 17
+        assert len(embed(deep)) == 17
+        fitted = ImageClassifier().fit(deep)
+        assert len(fitted.predict([deep])) == 17
+        (deep / "list.csv").write_text("path,label\nlast.png,a\n0.png,b\n")
+        with pytest.raises(DataError, match="two pictures may be"):
+            scan(deep / "list.csv")
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def test_commands__sixty_classes_of_one_picture(tmp_path, tellapart):

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from tellapart.errors import OutputError
@@ -65,3 +67,27 @@ def test_write_checkpoint__nowhere_to_write(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
         write_checkpoint(tmp_path / "file" / "c.safetensors", {"a": torch.ones(2)}, {})
+
+
+def test_read_checkpoint__one_changed_byte_is_as_good_as_none(tmp_path):
+    path = tmp_path / "c.safetensors"
+    write_checkpoint(path, {"a": torch.ones(2)}, {"fingerprint": "x"})
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+    assert read_checkpoint(path, fingerprint="x") is None
+    assert read_checkpoint(path, fingerprint="x", largest=10) is None
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "sparse", "header"])
+def test_read_checkpoint__what_is_no_file_of_ours(tmp_path, kind):
+    path = tmp_path / "c.safetensors"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        with path.open("wb") as file:
+            file.write((10**15).to_bytes(8, "little") if kind == "header" else b"")
+            file.truncate(30_000_000_000)
+    assert read_checkpoint(path, fingerprint="x", largest=1_000_000) is None

@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -6,11 +7,15 @@ import pytest
 
 from tellapart.errors import TellapartError
 from tellapart.nets import fit as module
+from tellapart.nets.checkpoint import write_checkpoint
 from tellapart.nets.epoch import Batch
 from tellapart.nets.fit import Pictures, fit_net
 from test_nets_steps import CPU, settings, tiny
 
 torch = pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
+
+from safetensors import safe_open  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
 
 SETTINGS = settings(epochs=4, average=0.5, warm_up=1, label_smoothing=0.1, clip=1.0)
 
@@ -97,6 +102,55 @@ def test_fit_net__another_training_begins_anew(change, tmp_path):
     lengths = []
     fit(tmp_path / "c", on_epoch=lambda history: lengths.append(len(history)), **change)
     assert lengths[0] == 1
+
+
+def forge(path, change):
+    """Change a checkpoint as whoever knows its fingerprint can: the digest fits again."""
+    header = safe_open(path, framework="pt").metadata()["tellapart"]
+    document, tensors = json.loads(header), load_file(path)
+    change(document, tensors)
+    write_checkpoint(
+        path, tensors, {name: value for name, value in document.items() if name not in ("schema", "sha256")}
+    )
+
+
+def without(name):
+    return lambda _, tensors: tensors.pop(next(key for key in tensors if key.startswith(name)))
+
+
+FORGED = {
+    "no tensors": lambda _, tensors: tensors.clear(),
+    "none of the best": without("best."),
+    "another shape": lambda _, tensors: tensors.update({next(iter(tensors)): torch.ones(7)}),
+    "no number": lambda _, tensors: next(each for each in tensors.values() if each.is_floating_point()).fill_(math.nan),
+    "a parameter too many": lambda _, tensors: tensors.update({"optimiser.99.exp_avg": torch.ones(1)}),
+    "no such state": lambda _, tensors: tensors.update({"optimiser.0.__class__": torch.ones(1)}),
+    "a state of another shape": lambda _, tensors: tensors.update({"optimiser.0.exp_avg": torch.ones(9, 9, 9)}),
+    "a step from elsewhere": lambda document, _: document.update(step=10**14),
+    "a score that is none": lambda document, _: document.update(scores=[None, 1]),
+    "scores of other epochs": lambda document, _: document.update(scores=[0.1]),
+    "a history of nothing": lambda document, _: document.update(history=[3, 4]),
+    "no history": lambda document, _: document.pop("history"),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_fit_net__a_forged_checkpoint_is_begun_anew(tmp_path, name):
+    with pytest.raises(KilledError):
+        fit(tmp_path / "c", on_epoch=kill_after(2))
+    forge(tmp_path / "c", FORGED[name])
+    lengths = []
+    fit(tmp_path / "c", on_epoch=lambda history: lengths.append(len(history)))
+    assert lengths[0] == 1
+
+
+def test_fit_net__what_is_written_again_unchanged_is_gone_on_with(tmp_path):
+    with pytest.raises(KilledError):
+        fit(tmp_path / "c", on_epoch=kill_after(2))
+    forge(tmp_path / "c", lambda *_: None)
+    lengths = []
+    fit(tmp_path / "c", on_epoch=lambda history: lengths.append(len(history)))
+    assert lengths[0] == 3
 
 
 def test_fit_net__seed_draws_the_dropout(tmp_path):

@@ -1,5 +1,7 @@
 """The whole page in Chinese: what a reader sees holds no English word but names."""
 
+import re
+
 import pytest
 
 from chinese_page import english_left
@@ -8,6 +10,8 @@ from tellapart.audit.finding import Item, found, not_applicable, passed
 from tellapart.report import audit_page, labels
 from tellapart.report.evidence import Answer, Evidence, SuspectCard
 from tellapart.report.language import Words
+from tellapart.report.reason_words import reason
+from tellapart.runs import analysis
 
 CLASSES = ("甲", "乙", "丙")
 
@@ -87,3 +91,29 @@ def test_audit__no_english_but_names():
 
 def test_english_left__finds_a_word():
     assert english_left('<p>甲 <span lang="en">word</span><span lang="zh">some 字</span></p>') == ["some 字"]
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        analysis.NO_HEAD,
+        "some of its pictures can no longer be read",
+        "1,200 of the 1,764 pictures of train and valid cannot be found any more",
+        "1 of the 1 picture of train and valid cannot be found any more",
+        "the run does not say where its data was; --data names it",
+        "there is far more than its data where it says that was (/数据); --data names the place",
+        "the data is no longer where it was (no such file: /数据); --data names another place",
+        "none of them is where it was; --data names another place",
+    ],
+)
+def test_reason__what_a_page_lacks_is_said_in_chinese(why):
+    words = reason(why)
+    assert words.en == why
+    assert re.search("[一-鿿]", words.zh)
+    assert not re.search("[A-Za-z]", words.zh.replace("--data", ""))
+
+
+def test_render__says_in_chinese_why_there_is_no_learning_curve():
+    page = render(metrics_document(CLASSES), Evidence(analysis={"note": analysis.NO_HEAD}, without="/数据 <b> moved"))
+    assert "训练的是网络本身" in page
+    assert "<bdi>/数据 &lt;b&gt; moved</bdi>" in page

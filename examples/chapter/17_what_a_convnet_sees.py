@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from common import base_size, facts, find_data, folder, parser, run_example, run_of
-from mosaic import kernel_mosaic, map_mosaic, mosaic
+from mosaic import kernel_mosaic, map_mosaic, mosaic, titled
 from stage_maps import StageReader
 from tellapart.backbones.catalogue import find_base
 from tellapart.bundle.bundle import read_bundle
@@ -28,6 +28,8 @@ from tellapart.progress import listener
 
 FILTERS, STEPS, SIDE = 16, 40, 112  # filters of a stage, steps of the ascent, pixels
 WIDTH = 64  # pixels a map is drawn with, at least
+IN_ROWS = "Row by row from the left"
+MAP_GREYS = "Each in its own range: its mean is mid-grey; an empty map is grey all over"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -60,7 +62,8 @@ def draw_maps(options: argparse.Namespace, image: Path) -> list[tuple[str, str, 
     write_png(folder(options, 17) / "picture.png", square)
     for name, found in maps.items():
         drawn = map_mosaic(found, enlarge=max(1, WIDTH // found.shape[2]))
-        write_png(folder(options, 17) / f"maps-{name}.png", drawn)
+        title = f"{name}: {len(found)} maps of {found.shape[2]} x {found.shape[1]} places, for {image.name}"
+        write_png(folder(options, 17) / f"maps-{name}.png", titled(drawn, title, f"{IN_ROWS}. {MAP_GREYS}"))
     return [("maps drawn, of stages", "8", str(len(maps))), ("empty maps, first to last", "more and more", empty(maps))]
 
 
@@ -73,17 +76,25 @@ def draw_filters(options: argparse.Namespace) -> list[tuple[str, str, str]]:
     """The kernels of the first convolution of a base, and what filters of four stages answer to."""
     reader = StageReader(find_base(options.backbone, size=base_size(options), weights=options.weights))
     stages = [name for name in reader.names if name.startswith("conv")]
-    write_png(folder(options, 17) / f"kernels-{stages[0]}.png", kernel_mosaic(reader.kernels(stages[0])))
+    kernels = reader.kernels(stages[0])
+    title = (
+        f"{stages[0]} of {options.backbone}: {len(kernels)} kernels of {kernels.shape[3]} x {kernels.shape[2]} pixels"
+    )
+    drawn = titled(kernel_mosaic(kernels), title, f"{IN_ROWS}. Grey is a weight of 0")
+    write_png(folder(options, 17) / f"kernels-{stages[0]}.png", drawn)
+    steps = 2 if options.short else STEPS
     shown = [stages[place * (len(stages) - 1) // 4] for place in range(4)]
     for name in shown[:1] if options.short else shown:
         pictures = reader.filter_pictures(
             name,
             filters=range(FILTERS),
             size=32 if options.short else SIDE,
-            steps=2 if options.short else STEPS,
+            steps=steps,
             progress=listener(),
         )
-        write_png(folder(options, 17) / f"filters-{name}.png", mosaic(pictures, columns=4))
+        title = f"{name} of {options.backbone}: what its filters 0 to {FILTERS - 1} answer to most"
+        drawn = titled(mosaic(pictures, columns=4), title, f"{IN_ROWS}. {steps} steps of gradient ascent from grey")
+        write_png(folder(options, 17) / f"filters-{name}.png", drawn)
     return [
         ("filters climbed, of stages", "block1 to block4 of VGG16", f"{' '.join(shown)} of {options.backbone}"),
         ("steps of gradient ascent", "40", str(STEPS)),

@@ -14,6 +14,11 @@ Every message is one line: what is wrong, where, and what to do next.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
+
+from tellapart.text import shortened
+
+LONGEST: Final = 1_000  # characters of each part of a message
 
 
 def one_line(text: str) -> str:
@@ -35,9 +40,14 @@ class TellapartError(Exception):
             hint: what to do next, as a sentence.
         """
         self.what, self.where, self.hint = what, where, hint
-        place = f": {where}" if where is not None else ""
-        advice = f". {hint}" if hint else ""
-        super().__init__(one_line(f"{what}{place}{advice}"))
+        place = f": {_told(str(where))}" if where is not None else ""
+        advice = f". {_told(hint)}" if hint else ""
+        super().__init__(f"{_told(what)}{place}{advice}")
+
+
+def _told(text: str) -> str:
+    """One line of a bounded length: a name in a file from elsewhere may have a million letters."""
+    return shortened(one_line(shortened(text, LONGEST)), LONGEST)
 
 
 class UsageError(TellapartError):

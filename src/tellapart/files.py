@@ -9,11 +9,13 @@ import io
 import json
 import os
 import stat
+import struct
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from tellapart.errors import OutputError
 
@@ -175,6 +177,32 @@ def open_regular(path: str | Path) -> io.FileIO:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     raise OSError(errno.EINVAL, "Not a regular file", os.fspath(path))
+
+
+def with_short_directory(file: BinaryIO, *, longest: int) -> BinaryIO:
+    """The same zip file, if its table of contents takes at most so many bytes: Python reads that as a whole.
+
+    Where the end of the table stands is fixed for a file without a comment, as ours and torch's are; see the records
+    "end of central directory" and its ZIP64 kin in PKWARE's APPNOTE, 4.3.14 to 4.3.16.
+
+    Raises:
+        zipfile.BadZipFile: it is too long, or not at the end.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 98))
+    tail = file.read()
+    end = tail[-22:]
+    if len(end) < 22 or end[:4] != b"PK\x05\x06" or end[20:] != b"\0\0":
+        raise zipfile.BadZipFile("no end of a table of contents")
+    length = struct.unpack("<L", end[12:16])[0]
+    if tail[-42:-38] == b"PK\x06\x07":
+        record = tail[-98:-42]
+        if record[:4] != b"PK\x06\x06":
+            raise zipfile.BadZipFile("no end of a table of contents")
+        length = struct.unpack("<Q", record[40:48])[0]
+    if length > longest:
+        raise zipfile.BadZipFile("too long a table of contents")
+    return file
 
 
 def _umask() -> int:

@@ -21,6 +21,7 @@ from tellapart.classifier import Classifier
 from tellapart.data.ledger import check_skips
 from tellapart.data.split import one_part_as_test
 from tellapart.errors import DataError, UsageError
+from tellapart.evaluation.grouped import picture_weight
 from tellapart.evaluation.metrics import evaluate
 from tellapart.features.embed import Embedded
 from tellapart.features.look import look_at, with_white
@@ -319,5 +320,6 @@ def answered(classifier: Classifier, dataset: Dataset, name: SplitName, features
     flags = classifier.flags(probabilities, features)
     labels = dataset.labels[dataset.rows[name]]
     commonest = int(np.bincount(dataset.labels[dataset.train]).argmax())
-    figures = evaluate(probabilities, labels, classes=dataset.classes, flags=flags, commonest=commonest)
+    weight = picture_weight(probabilities.argmax(axis=1) == labels, dataset.groups[dataset.rows[name]])
+    figures = evaluate(probabilities, labels, classes=dataset.classes, flags=flags, commonest=commonest, weight=weight)
     return Answered(probabilities=probabilities, flags=flags, figures=figures)

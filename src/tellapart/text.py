@@ -14,6 +14,14 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def shortened(text: str, most: int = 80) -> str:
+    """A text of at most so many characters: of a longer one both ends, with an ellipsis between them."""
+    if len(text) <= most:
+        return text
+    end = most // 2
+    return f"{text[: most - end - 1]}…{text[len(text) - end :]}"
+
+
 def inert(cell: str) -> str:
     """A cell of a table that no spreadsheet takes for a formula: one that begins like it gets an apostrophe before it.
 

@@ -1,10 +1,10 @@
-"""Make hostile graphs, containers, caches and runs, open them, and see that each ends in an answer or an error of ours.
+"""Make hostile graphs, containers, tables, runs and caches, open them, and see what each comes to.
 
-    python tools/soak/hostile.py --cases 400 --seed 0
+    python tools/soak/hostile.py [--share 1.0] [--seed 0] [--kind table]
 
-Case n of a seed is always the same. A worker process takes them one after another: at most 5 s of CPU time and 1 GB
-of memory above what it starts with for each; then the system ends it. Prints one JSON document; ends with 1 if any case
-did what none may do.
+Case n of a kind and a seed is always the same. A worker process takes them one after another: at most 5 s of CPU time
+and 1 GB of memory above what it starts with for each. Anything but an answer or an error of ours, and any case beyond
+its bounds, is a fault. Prints one JSON document; ends with 1 if there is one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
-from fuzz import change
+from fuzz import change, memory_of, reset_peak
+from targets import TABLES, TARGETS, corpus, mutant
 
 from tellapart.errors import TellapartError
 
 CPU_SECONDS = 5
 MEMORY = 1_000_000_000  # bytes
+RESERVED = 3_000_000_000  # bytes of addresses, not of memory, that engines set aside
 CLASSES = ("a", "b", "c")
 
 
@@ -110,11 +112,29 @@ def cache(place: Path, random: np.random.Generator) -> None:
         opened.get(b"k" * 32)
 
 
-KINDS: dict[str, Callable[[Path, np.random.Generator], None]] = {
-    "graph": graph,
-    "container": container,
-    "run": run,
-    "cache": cache,
+def table(place: Path, random: np.random.Generator) -> None:
+    """A list of pictures of the corpus that is damaged, or much longer or deeper in one place."""
+    name = str(random.choice([*TABLES] if random.random() < 0.3 else [each for each in TABLES if each != "parquet"]))
+    kept = corpus(name)
+    content = mutant(kept, random) if random.random() < 0.7 else swollen(kept, random)
+    TARGETS[name](place, content)
+
+
+def swollen(kept: list[bytes], random: np.random.Generator) -> bytes:
+    """One of the kept inputs with a piece of it many times over, up to 2 MB."""
+    content = kept[int(random.integers(len(kept)))]
+    first = int(random.integers(len(content)))
+    piece = content[first : first + int(random.integers(1, 40))] if random.random() < 0.8 else random.bytes(3)
+    return content[:first] + piece * int(random.integers(1, 2_000_000 // len(piece))) + content[first:]
+
+
+Kind = Callable[[Path, np.random.Generator], None]
+KINDS: dict[str, tuple[Kind, int]] = {  # with the number of cases
+    "graph": (graph, 10_000),
+    "container": (container, 10_000),
+    "table": (table, 5_000),
+    "run": (run, 2_000),
+    "cache": (cache, 500),
 }
 
 
@@ -125,70 +145,100 @@ def damage(path: Path, random: np.random.Generator) -> None:
     path.write_bytes(bytes(content))
 
 
-def work(originals: Path, seed: int, first: int, last: int, answers: Any) -> None:  # noqa: ANN401
-    """Cases first to last, one after another; before each its number is told, so that a death can be laid to it."""
+def work(originals: Path, seed: int, cases: list[tuple[str, int]], answers: Any) -> None:  # noqa: ANN401
+    """Cases, one after another; before each it is told, so that a death can be laid to it."""
     import tellapart.bundle.bundle
     import tellapart.runs.page  # noqa: F401  loaded before memory is bounded
 
-    status = Path("/proc/self/statm")
-    held = int(status.read_text().split()[0]) * resource.getpagesize() if status.exists() else 0
-    resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY + 3_000_000_000, resource.RLIM_INFINITY))  # engines reserve
-    for number in range(first, last):
-        kind = sorted(KINDS)[number % len(KINDS)]
+    limit = memory_of("VmSize") + MEMORY + RESERVED
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+    for kind, number in cases:
         used = resource.getrusage(resource.RUSAGE_SELF)
-        soon = int(used.ru_utime + used.ru_stime) + CPU_SECONDS + 1
+        soon = int(used.ru_utime + used.ru_stime) + 2 * CPU_SECONDS
         resource.setrlimit(resource.RLIMIT_CPU, (soon, resource.RLIM_INFINITY))
-        answers.put((number, kind, "begun", 0.0))
+        answers.put((kind, number, "begun", 0.0, 0))
         with tempfile.TemporaryDirectory() as name:
-            shutil.copytree(originals / "run", Path(name) / "run")
-            started = time.process_time()
-            try:
-                KINDS[kind](Path(name), np.random.default_rng([seed, number]))
-                outcome = "answer"
-            except TellapartError as error:
-                outcome = "error" if str(error).isprintable() else "fault: more than a line"
-            except Exception as error:  # noqa: BLE001  that is what is looked for
-                outcome = f"fault: {type(error).__name__}: {error}"
-            seconds = time.process_time() - started
-        answers.put((number, kind, outcome, seconds))
+            if kind in ("container", "run"):
+                shutil.copytree(originals / "run", Path(name) / "run")
+            random = np.random.default_rng([seed, sorted(KINDS).index(kind), number])
+            reset_peak()
+            held, started = memory_of("VmRSS"), time.process_time()
+            outcome = outcome_of(kind, Path(name), random)
+            seconds, grown = time.process_time() - started, memory_of("VmHWM") - held
+        if seconds > CPU_SECONDS or grown > MEMORY:
+            outcome = f"fault: {seconds:.1f} s, {grown / 1e6:,.0f} MB ({outcome})"
+        answers.put((kind, number, outcome, seconds, grown))
+
+
+def outcome_of(kind: str, place: Path, random: np.random.Generator) -> str:
+    try:
+        KINDS[kind][0](place, random)
+    except TellapartError as error:
+        return "error" if str(error).isprintable() else "fault: more than a line"
+    except Exception as error:  # noqa: BLE001  that is what is looked for
+        return f"fault: {type(error).__name__}: {error}"[:300]
+    return "answer"
+
+
+def told_by(worker: Any, answers: Any) -> Iterator[Any]:  # noqa: ANN401
+    """What a worker says, until it ends."""
+    while worker.is_alive() or not answers.empty():
+        if answers.empty():
+            time.sleep(0.02)
+        else:
+            yield answers.get()
+
+
+def soak(originals: Path, seed: int, cases: list[tuple[str, int]]) -> dict[str, Any]:
+    """Work through cases, worker after worker; what became of them."""
+    counts: collections.Counter[str] = collections.Counter()
+    faults, done = [], 0
+    slowest, largest = dict.fromkeys(KINDS, 0.0), dict.fromkeys(KINDS, 0)
+    context = get_context("spawn")
+    while done < len(cases):
+        answers = context.SimpleQueue()
+        worker = context.Process(target=work, args=(originals, seed, cases[done:], answers))
+        worker.start()
+        begun = None
+        for kind, number, outcome, seconds, grown in told_by(worker, answers):
+            begun = (kind, number) if outcome == "begun" else None
+            if begun:
+                continue
+            done += 1
+            counts[f"{kind} {outcome.split(':')[0]}"] += 1
+            slowest[kind], largest[kind] = max(slowest[kind], seconds), max(largest[kind], grown)
+            faults += [(kind, number, outcome)] if outcome.startswith("fault") else []
+            if done % 1000 == 0:
+                print(f"{done:,} of {len(cases):,} cases", file=sys.stderr, flush=True)
+        worker.join()
+        if begun:
+            faults.append((*begun, f"ended by {signal_name(worker.exitcode)}"))
+            done += 1
+        elif worker.exitcode:
+            faults.append(("worker", done, f"ended by {signal_name(worker.exitcode)}"))
+            break
+    return {
+        "cases": done,
+        "counts": dict(sorted(counts.items())),
+        "slowest_cpu_s": {kind: round(seconds, 2) for kind, seconds in slowest.items()},
+        "largest_mb": {kind: round(size / 1e6) for kind, size in largest.items()},
+        "faults": faults,
+    }
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=int, default=400)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--share", type=float, default=1.0, help="of the cases of each kind")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kind", choices=sorted(KINDS), help="only this one")
     asked = parser.parse_args()
-    counts: collections.Counter[str] = collections.Counter()
-    faults, slowest, done = [], 0.0, 0
+    wanted = {kind: round(count * asked.share) for kind, (_, count) in KINDS.items() if asked.kind in (None, kind)}
+    cases = [(kind, number) for kind, count in wanted.items() for number in range(count)]
     with tempfile.TemporaryDirectory() as name:
         make_originals(Path(name))
-        context = get_context("spawn")
-        while done < asked.cases:
-            answers = context.SimpleQueue()
-            worker = context.Process(target=work, args=(Path(name), asked.seed, done, asked.cases, answers))
-            worker.start()
-            worker.join(0.1)
-            told = ("", "", "", 0.0)
-            while worker.is_alive() or not answers.empty():
-                if answers.empty():
-                    time.sleep(0.02)
-                    continue
-                told = answers.get()
-                if told[2] == "begun":
-                    continue
-                done, slowest = int(told[0]) + 1, max(slowest, told[3])
-                counts[f"{told[1]} {told[2].split(':')[0]}"] += 1
-                if told[2].startswith("fault"):
-                    faults.append(told)
-            worker.join()
-            if told[2] == "begun":
-                faults.append((*told[:2], f"ended by {signal_name(worker.exitcode)}", 0.0))
-                done = int(told[0]) + 1
-            elif worker.exitcode:
-                faults.append((done, "worker", f"ended by {signal_name(worker.exitcode)}", 0.0))
-                break
-    print(json.dumps({"cases": done, "counts": counts, "slowest_cpu_s": round(slowest, 2), "faults": faults}, indent=2))
-    return 1 if faults else 0
+        found = soak(Path(name), asked.seed, cases)
+    print(json.dumps(found, indent=2))
+    return 1 if found["faults"] else 0
 
 
 def signal_name(code: int | None) -> str:

@@ -22,9 +22,10 @@ from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import pictures_per_request
 from tellapart.backbones.export import check_against_torch, export_graph
 from tellapart.backbones.graph_check import check_graph
+from tellapart.backbones.weights import read_weights
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import DataError, UsageError
-from tellapart.extras import load_safetensors, load_timm, load_torch
+from tellapart.extras import load_timm, load_torch
 from tellapart.files import cache_folder
 
 if TYPE_CHECKING:
@@ -169,31 +170,6 @@ def _fill(net: torch.nn.Module, path: Path, *, name: str) -> None:
 def _classifiers(net: Any) -> Sequence[str]:  # noqa: ANN401 - a net of timm's
     named = net.pretrained_cfg.get("classifier") or "fc"
     return (named,) if isinstance(named, str) else named
-
-
-def read_weights(path: Path) -> dict[str, Any]:
-    """The tensors of a safetensors file, or of a state dict of torch's, by name; nothing in it is run.
-
-    Raises:
-        DataError: it is neither.
-    """
-    safetensors, torch = load_safetensors(), load_torch()
-    from pickle import UnpicklingError
-
-    from safetensors import SafetensorError
-
-    try:
-        if path.suffix == ".safetensors":
-            return dict(safetensors.load_file(path))
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError, SafetensorError) as error:
-        hint = "Give a .safetensors file or a state dict that torch.save wrote."
-        raise DataError("the weights cannot be read", where=path, hint=hint) from error
-    for key in ("state_dict", "model"):
-        state = state.get(key, state) if isinstance(state, dict) else state
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise DataError("the file holds no state dict", where=path, hint="Save net.state_dict() with torch.save.")
-    return state
 
 
 def build_trunk(

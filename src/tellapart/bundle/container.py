@@ -12,7 +12,7 @@ import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from tellapart import files
 from tellapart.errors import ModelFileError
@@ -54,7 +54,10 @@ def read_container(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
         ModelFileError: it is missing, no zip, cut short, of a newer schema, or something in it was changed.
     """
     try:
-        with files.open_regular(path) as file, zipfile.ZipFile(_with_short_directory(file)) as archive:
+        with (
+            files.open_regular(path) as file,
+            zipfile.ZipFile(files.with_short_directory(file, longest=LONGEST_DIRECTORY)) as archive,
+        ):
             entries = archive.infolist()
             if len(entries) > len(MEMBERS):
                 raise ModelFileError("more members than a model file has", where=path, hint=RETRAIN)
@@ -80,32 +83,6 @@ def read_container(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     manifest = _parse_manifest(members.pop(MANIFEST), path)
     _check_digests(manifest, members, path)
     return manifest, members
-
-
-def _with_short_directory(file: BinaryIO) -> BinaryIO:
-    """The same file, if what it says of its own table of contents is short: Python reads that as a whole.
-
-    Where the end of the table stands is fixed for a file without a comment, which ours are; see the records "end of
-    central directory" and its ZIP64 kin in PKWARE's APPNOTE, 4.3.14 to 4.3.16.
-
-    Raises:
-        zipfile.BadZipFile: it is too long, or not at the end.
-    """
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - 98))
-    tail = file.read()
-    end = tail[-22:]
-    if len(end) < 22 or end[:4] != b"PK\x05\x06" or end[20:] != b"\0\0":
-        raise zipfile.BadZipFile("no end of a table of contents")
-    length = struct.unpack("<L", end[12:16])[0]
-    if tail[-42:-38] == b"PK\x06\x07":
-        record = tail[-98:-42]
-        if record[:4] != b"PK\x06\x06":
-            raise zipfile.BadZipFile("no end of a table of contents")
-        length = struct.unpack("<Q", record[40:48])[0]
-    if length > LONGEST_DIRECTORY:
-        raise zipfile.BadZipFile("too long a table of contents")
-    return file
 
 
 def parse_json(content: bytes, *, what: str, path: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from tellapart.progress import Unminded
 from tellapart.text import counted
 
 INTERRUPTED = 130
-DEEPEST = 4_000  # calls inside each other; a path may lead through two thousand folders
+DEEPEST = 4_000  # calls inside each other: os.walk and shutil.rmtree go into folders so, and a path holds 2,000
 app = typer.Typer(
     name="tellapart",
     help="Tell your pictures apart: a folder of labelled pictures in, a tested classifier out.",

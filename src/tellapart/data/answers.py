@@ -11,7 +11,7 @@ from typing import Final
 from tellapart.data.boxes import check_numbers
 from tellapart.data.tables import Row, Table
 from tellapart.errors import DataError
-from tellapart.text import counted
+from tellapart.text import counted, shortened
 from tellapart.types import Box
 
 _WHOLE: Final = "{} gives shapes without a box: each such picture counts as a whole, by the label of its shapes."
@@ -93,7 +93,8 @@ def table_of(
     if torn:
         first, labels = torn[0]
         count = f"{len(torn):,} pictures have" if len(torn) > 1 else "1 picture has"
-        what = f"{count} several labels, the first {first.path}: {labels[0]!r} and {labels[1]!r}"
+        one, other = map(shortened, labels[:2])
+        what = f"{count} several labels, the first {shortened(first.path)}: {one!r} and {other!r}"
         raise DataError(what, where=path, hint=how)
     if not rows:
         raise DataError("no picture has a label", where=path, hint="Label some, and export them again.")

@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from tellapart.data.answers import Answer, Part, table_of
 from tellapart.data.box_columns import left_top_size, numbers_of
+from tellapart.data.columns import listed
 from tellapart.data.reading import Reading
 from tellapart.data.tables import Table, text_of, whole_size
 from tellapart.errors import DataError, UsageError
-from tellapart.text import counted
+from tellapart.text import counted, shortened
 from tellapart.types import Box
 
 _EXPORT: Final = "Export it again."
@@ -41,9 +42,8 @@ def rows_of_coco(document: Mapping[str, Any], path: Path, *, reading: Reading) -
         image, category = annotation.get("image_id"), annotation.get("category_id")
         for what, key, known in (("image", image, places), ("category", category, names)):
             if _key(key) not in known:
-                raise DataError(
-                    f"annotation {number:,} is of {what} {key!r}, which is not listed", where=path, hint=_EXPORT
-                )
+                told = f"annotation {number:,} is of {what} {shortened(repr(key))}, which is not listed"
+                raise DataError(told, where=path, hint=_EXPORT)
         box, label = annotation.get("bbox"), names[_key(category)]
         if not box or reading.boxes == "none" or (isinstance(box, list) and not any(box)):
             labels[_key(image)].append(label)
@@ -71,7 +71,7 @@ def rows_of_coco(document: Mapping[str, Any], path: Path, *, reading: Reading) -
         how=_HOW,
         unlabelled=reading.unlabelled,
         shapes=shapes,
-        columns=("annotation",) if parts else (),
+        columns=("annotation",) if any(parts.values()) else (),
         notes=_crowds(crowds, path.name),
     )
 
@@ -113,7 +113,7 @@ def _by_id(objects: _Objects, field: str | None, *, default: str, where: Path) -
     """What stands in a field, by the object's id."""
     name = field or default
     if objects and not any(name in each for each in objects):
-        found = ", ".join(map(str, list(objects[0])[:8]))
+        found = listed(objects[0], most=8)
         if field is None:
             raise DataError(f"no field {name!r} in any of them, as COCO has", where=where, hint=f"Found: {found}.")
         raise UsageError(f"no field {name!r}", where=where, hint=f"There are: {found}.")

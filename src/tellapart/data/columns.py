@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,7 @@ from tellapart.data.formats import has_picture_ending
 from tellapart.data.names import written
 from tellapart.data.reading import Reading
 from tellapart.errors import DataError, UsageError
+from tellapart.text import shortened
 
 # In the order in which they are looked for; the first set of which a table has one counts.
 _FILES: Final = (
@@ -24,10 +25,9 @@ _CLASSES: Final = (
     "category_name choice"
 )
 _PATHS: Final = (("path",), tuple(_FILES.split()), ("image_id", "img_id", "imageid", "id"))  # the last: no ending
-_LABELS: Final = (tuple(_CLASSES.split()),)
+_LABELS: Final = (tuple(_CLASSES.split()), ("species_name", "common_name", "scientific_name"))
 _SPLITS: Final = (("split",), ("set", "subset", "partition", "fold_name", "dataset_split"))
 _GROUPS: Final = (("group",), ("group_id", "groups"))
-_SHOWN: Final = 12  # columns that a message lists
 
 
 class MissingColumnError(DataError):
@@ -67,7 +67,7 @@ def find_columns(header: Sequence[str], *, reading: Reading, where: Path) -> Pla
     label = _only(header, names, _LABELS, ("label", "--label-column"), where) if label is None else label
     if path is None or (label is None and not reading.unlabelled):
         missing = "path" if path is None else "label"
-        found = _listed(header)
+        found = listed(header)
         if any(has_picture_ending(name.strip()) for name in header):
             what = "the first line names a picture, so there is no line with the names of the columns"
             raise MissingColumnError(what, where=where, hint="Write one before it, for example: path,label")
@@ -108,7 +108,7 @@ def _chosen(header: Sequence[str], name: str | None, option: str, where: Path) -
             return found[0]
         if found:
             raise UsageError(f"{len(found)} columns are called {name!r}", where=where, hint="Rename all but one.")
-    raise UsageError(f"no column {name!r}", where=where, hint=f"{option} takes one of: {_listed(header)}.")
+    raise UsageError(f"no column {name!r}", where=where, hint=f"{option} takes one of: {listed(header)}.")
 
 
 def _only(
@@ -127,7 +127,7 @@ def _only(
     for tier in tiers:
         found = [place for place, name in enumerate(names) if name in tier]
         if len(found) > 1:
-            first, second = (written(header[place].strip()) for place in found[:2])
+            first, second = (shortened(written(header[place].strip())) for place in found[:2])
             told = option and first != second
             hint = f"Say which with {option}, for example {option} {first}." if told else "Rename or remove one."
             raise DataError(f"two columns may be the {what}, {first!r} and {second!r}", where=where, hint=hint)
@@ -136,7 +136,9 @@ def _only(
     return None
 
 
-def _listed(header: Sequence[str]) -> str:
-    shown = ", ".join(written(name.strip()) for name in header[:_SHOWN])
-    more = len(header) - _SHOWN
+def listed(names: Iterable[object], *, most: int = 12) -> str:
+    """The first of many names in a message, each cut where it is long, and how many there are more."""
+    every = list(names)
+    shown = ", ".join(shortened(written(str(name).strip())) for name in every[:most])
+    more = len(every) - most
     return f"{shown} and {more:,} more" if more > 0 else shown or "none"

@@ -15,12 +15,14 @@ from xml.parsers import expat
 
 from tellapart import files
 from tellapart.data.answers import Answer, Part, table_of
+from tellapart.data.columns import listed
+from tellapart.data.limits import LARGEST_DOCUMENT
 from tellapart.data.reading import Reading
 from tellapart.data.tables import Table, unreadable, whole_size
 from tellapart.errors import DataError, UsageError
+from tellapart.text import shortened
 from tellapart.types import Box
 
-LARGEST: Final = 512 << 20  # bytes
 _DEEPEST: Final = 64
 _SHAPES: Final = frozenset(("box", "polygon", "polyline", "points", "ellipse", "cuboid", "mask", "skeleton"))
 _HOW: Final = (
@@ -68,7 +70,8 @@ class _Reader:
         if len(self.open) > _DEEPEST:
             raise ValueError("nested too deeply")
         if len(self.open) == 1 and name != "annotations":
-            raise DataError(f"no annotations of CVAT, it starts with <{name}>", where=self.where, hint=_EXPORT)
+            what = f"no annotations of CVAT, it starts with <{shortened(name)}>"
+            raise DataError(what, where=self.where, hint=_EXPORT)
         if name == "track":
             raise DataError("annotations of a video, which has no pictures of its own", where=self.where, hint=_EXPORT)
         if name == "image":
@@ -118,7 +121,7 @@ def read_cvat(path: Path, *, reading: Reading) -> Table:
     every = [said for image in images for said in (*image.tags, *image.shapes)]
     if wanted is not None and all(said.value(wanted) is None for said in every):
         known = sorted({name for said in every for name in said.attributes})
-        hint = f"--label-column takes one of: {', '.join(known) or 'none'}."
+        hint = f"--label-column takes one of: {listed(known)}."
         raise UsageError(f"no attribute {wanted!r}", where=path, hint=hint)
     answers = [
         _answer(number, image, wanted, tags=tags, boxes=reading.boxes != "none")
@@ -180,7 +183,7 @@ def _images(path: Path) -> list[_Image]:
     parser.CharacterDataHandler = reader.characters
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = reader.refuse
     try:
-        parser.Parse(files.read_bounded(path, limit=LARGEST), True)
-    except (OSError, ValueError, expat.ExpatError) as error:
+        parser.Parse(files.read_bounded(path, limit=LARGEST_DOCUMENT), True)
+    except (OSError, ValueError, LookupError, expat.ExpatError) as error:
         raise unreadable(path, error) from error
     return reader.images

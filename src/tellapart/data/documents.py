@@ -9,14 +9,15 @@ from typing import Any, Final
 
 from tellapart import files
 from tellapart.data.coco import rows_of_coco
+from tellapart.data.columns import listed
 from tellapart.data.encodings import encoding_of, not_in
 from tellapart.data.label_studio import rows_of_tasks
+from tellapart.data.limits import LARGEST_DOCUMENT
 from tellapart.data.megadetector import is_megadetector, rows_of_megadetector
 from tellapart.data.reading import Reading
 from tellapart.data.tables import Table, rows_of_records, unreadable
 from tellapart.errors import DataError
 
-LARGEST: Final = 512 << 20  # bytes of one file
 JSON_ENDINGS: Final = (".json",)
 LINES_ENDINGS: Final = (".jsonl", ".ndjson")
 _KNOWN: Final = "Known are COCO, Label Studio, MegaDetector, and a list of objects with the fields path and label."
@@ -39,7 +40,7 @@ def read_json(path: Path, *, reading: Reading) -> Table:
         return rows_of_coco(document, path, reading=reading)
     if isinstance(document, Mapping) and is_megadetector(document):
         return rows_of_megadetector(document, path, reading=reading)
-    found = ", ".join(list(map(str, document))[:5]) if isinstance(document, Mapping) else type(document).__name__
+    found = listed(document, most=5) if isinstance(document, Mapping) else type(document).__name__
     what = f"no kind of annotations that is known here (it holds {found or 'nothing'})"
     raise DataError(what, where=path, hint=_KNOWN)
 
@@ -76,7 +77,7 @@ def _is_task(each: Mapping[str, Any]) -> bool:
 def _text(path: Path, reading: Reading) -> str:
     encoding = "utf-8"
     try:
-        content = files.read_bounded(path, limit=LARGEST)
+        content = files.read_bounded(path, limit=LARGEST_DOCUMENT)
         encoding = reading.encoding or encoding_of(content[:64], where=path)
         return content.decode(encoding)
     except UnicodeError as error:
@@ -90,8 +91,6 @@ def _text(path: Path, reading: Reading) -> str:
 def _parsed(text: str, path: Path, *, line: int | None = None) -> object:
     try:
         return json.loads(text)
-    except RecursionError as error:
-        raise DataError("nested too deeply to be annotations", where=path, hint=_KNOWN) from error
     except ValueError as error:
         place = f"line {line:,}: " if line else ""
         raise unreadable(path, ValueError(f"{place}{error}")) from error

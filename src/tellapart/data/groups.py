@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -11,10 +10,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.data.apart import StoppedError, helper
 from tellapart.errors import UsageError
 from tellapart.types import Index, Labels, Picture
 
 PARENT: Final = "parent"
+_SECONDS: Final = 4  # of CPU time for a pattern, and one more for each _A_SECOND paths
+_A_SECOND: Final = 50_000
+_MEMORY: Final = 500_000_000  # bytes
+_TOGETHER: Final = 1_000  # paths
 MOST_NAMES: Final = 3  # of the groups that were joined, in the name of the whole
 _EXAMPLE: Final = r"For example --group-by 'patient-\d+', or --group-by parent for the folder a picture lies in."
 
@@ -30,13 +34,10 @@ def declare_groups(index: Index, pattern: str) -> Index:
     Raises:
         UsageError: it is no regular expression, or matches no picture.
     """
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise UsageError(f"no regular expression ({error})", where=pattern, hint=_EXAMPLE) from error
+    paths = [picture.path for picture in index.pictures]
+    names = [path.rpartition("/")[0] for path in paths] if pattern == PARENT else _captured(pattern, paths)
     rows: dict[str, list[int]] = defaultdict(list)
-    for row, picture in enumerate(index.pictures):
-        name = picture.path.rpartition("/")[0] if pattern == PARENT else _captured(compiled, picture.path)
+    for row, name in enumerate(names):
         if name is not None:
             rows[name].append(row)
     if not rows:
@@ -44,12 +45,26 @@ def declare_groups(index: Index, pattern: str) -> Index:
     return replace(index, pictures=merge_groups(index.pictures, rows))
 
 
-def _captured(pattern: re.Pattern[str], path: str) -> str | None:
-    found = pattern.search(path)
-    if found is None:
-        return None
-    captured = [part for part in found.groups() if part is not None]
-    return "/".join(captured) if captured else found.group()
+def _captured(pattern: str, paths: Sequence[str]) -> list[str | None]:
+    """What the pattern finds in each path, searched in another process: some patterns would take longer than any limit.
+
+    Raises:
+        UsageError: it is no regular expression, or takes too long.
+    """
+    found: list[str | None] = []
+    try:
+        with helper(
+            "search_pattern", seconds=_SECONDS + len(paths) // _A_SECOND, memory=_MEMORY, request={"pattern": pattern}
+        ) as it:
+            if wrong := it.hear()["no_pattern"]:
+                raise UsageError(f"no regular expression ({wrong})", where=pattern, hint=_EXAMPLE)
+            for first in range(0, len(paths), _TOGETHER):
+                it.tell(paths[first : first + _TOGETHER])
+                found += it.hear()["found"]
+    except StoppedError as error:
+        hint = "Repeats inside repeats, as in (a+)+, go through a path in too many ways: write it without them."
+        raise UsageError(f"the pattern cannot be searched for ({error})", where=pattern, hint=hint) from error
+    return found
 
 
 def merge_groups(

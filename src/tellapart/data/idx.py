@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 import re
 import struct
 import zlib
@@ -22,10 +23,15 @@ from numpy.typing import NDArray
 from tellapart.data.order import picture_order
 from tellapart.data.walk import list_folder
 from tellapart.errors import DataError
+from tellapart.files import open_regular
 from tellapart.text import counted
 from tellapart.types import Index, LedgerEntry, Picture, SplitName
 
 LARGEST: Final = 4 << 30  # bytes of pixels that one file may promise
+# What a gzipped file may unpack to: digits pack to a fifth, and what packs to less than a hundredth is empty.
+UNPACKED, UNPACKED_TIMES = 64_000_000, 100  # bytes, and so many more for each byte of the file
+# A picture takes some 300 bytes of memory beside its pixels.
+MOST_PICTURES, BYTES_A_PICTURE = 1_000_000, 64  # and one more for each so many bytes of the file
 _AGAIN: Final = "Download or copy the file again."
 _IMAGES: Final = re.compile(
     r"(?P<start>(?:.*[-_])?(?P<split>train|t10k|test|valid|val))-images(?P<dot>[-.])idx3-ubyte(?P<gz>\.gz)?",
@@ -61,8 +67,8 @@ def holds_idx(folder: Path) -> bool:
     return any(_IMAGES.fullmatch(entry.name) for entry in list_folder(folder))
 
 
-def scan_idx(folder: Path) -> Index:
-    """Index the IDX files of a folder; their pixels are read at once.
+def scan_idx(folder: Path, *, scoring: bool = False) -> Index:
+    """Index the IDX files of a folder; their pixels are read at once. Of one class only to score a model by.
 
     Raises:
         DataError: pictures without labels, files that do not belong together, damage.
@@ -78,7 +84,7 @@ def scan_idx(folder: Path) -> Index:
         arrays[pair.images] = pixels
         pictures += _pictures(pair, labels)
     classes = tuple(sorted({cast("str", picture.label) for picture in pictures}))
-    if len(classes) < 2:
+    if len(classes) < 2 and not scoring:
         raise DataError(
             f"only one class, {classes[0]!r}", where=folder, hint="There must be at least two to tell apart."
         )
@@ -106,15 +112,16 @@ def read_idx(path: Path, *, dimensions: int) -> NDArray[np.uint8]:
         DataError: it is no such file, or it is longer or shorter than its header says.
     """
     try:
-        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
-            shape = _shape(file.read(4 + 4 * dimensions), dimensions)
-            size = math.prod(shape)
-            values = _read(cast("IO[bytes]", file), size)
+        with open_regular(path) as file:
+            packed = path.suffix.lower() == ".gz"
+            stream = gzip.GzipFile(fileobj=file, mode="rb") if packed else file
+            shape = _shape(stream.read(4 + 4 * dimensions), dimensions)
+            _check_size(shape, os.fstat(file.fileno()).st_size, packed=packed)
+            return _read(cast("IO[bytes]", stream), math.prod(shape)).reshape(shape)
     except (OSError, EOFError, zlib.error) as error:  # a bad gzip file is an OSError, a short one an EOFError
         raise DataError(f"cannot read the IDX file ({_short(error)})", where=path, hint=_AGAIN) from error
     except ValueError as error:
         raise DataError(f"not an IDX file as expected ({error})", where=path, hint=_AGAIN) from error
-    return np.frombuffer(values, np.uint8).reshape(shape)
 
 
 def _shape(header: bytes, dimensions: int) -> tuple[int, ...]:
@@ -130,18 +137,29 @@ def _shape(header: bytes, dimensions: int) -> tuple[int, ...]:
     return shape
 
 
-def _read(file: IO[bytes], size: int) -> bytes:
-    """Exactly size bytes; they are asked for piece by piece, so that a header that lies reserves nothing."""
-    pieces = []
-    left = size + 1
-    while left and (piece := file.read(min(left, 1 << 24))):
-        pieces.append(piece)
-        left -= len(piece)
-    if left != 1:
-        raise ValueError(
-            f"{'more' if left < 1 else f'{size + 1 - left:,}'} bytes of pixels, the header promises {size:,}"
-        )
-    return b"".join(pieces)
+def _check_size(shape: tuple[int, ...], size: int, *, packed: bool) -> None:
+    """Stop at a header that promises more than a file of so many bytes can mean.
+
+    Raises:
+        ValueError: it does.
+    """
+    values, dimensions = math.prod(shape), " x ".join(map(str, shape))
+    if packed and values > UNPACKED + UNPACKED_TIMES * size:
+        raise ValueError(f"{dimensions} values out of {size:,} bytes; unpack it first if that is right")
+    if shape[0] > MOST_PICTURES + size // BYTES_A_PICTURE:
+        raise ValueError(f"{shape[0]:,} pictures in {size:,} bytes")
+
+
+def _read(file: IO[bytes], size: int) -> NDArray[np.uint8]:
+    """Exactly size values; they are read piece by piece into memory that only they make the system give."""
+    values, first = np.empty(size, np.uint8), 0
+    while first < size and (piece := file.read(min(size - first, 1 << 24))):
+        values[first : first + len(piece)] = np.frombuffer(piece, np.uint8)
+        first += len(piece)
+    if first < size or file.read(1):
+        raise ValueError(f"{'more' if first == size else f'{first:,}'} bytes of pixels, the header promises {size:,}")
+    values.flags.writeable = False
+    return values
 
 
 def _pairs(folder: Path) -> list[_Pair]:

@@ -5,18 +5,19 @@ Source: the page "Label Studio Task Format" of its guide, and exports of version
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from tellapart.data.answers import Answer, Part, table_of
-from tellapart.data.columns import find_path
+from tellapart.data.columns import find_path, listed
 from tellapart.data.formats import has_picture_ending
 from tellapart.data.reading import Reading
+from tellapart.data.shapes import box_of_shape
 from tellapart.data.tables import Table, text_of
 from tellapart.errors import DataError, UsageError
+from tellapart.text import shortened
 from tellapart.types import Box
 
 _HOW: Final = "A picture without boxes has one label here: settle it in Label Studio, or take the picture out."
@@ -70,47 +71,9 @@ def _said(task: Mapping[str, Any], number: int) -> _Said:
             labels = value.get(kind)
             if (kind == "choices" or kind.endswith("labels")) and isinstance(labels, list):
                 parts = kind != "choices" or "x" in value or "points" in value
-                box = _box(value, result, source=f"task {number:,}") if parts else None
+                box = box_of_shape(value, result, source=f"task {number:,}") if parts else None
                 found[text_of(result.get("from_name")), parts] += [(text_of(label), box) for label in labels]
     return found
-
-
-def _box(value: Mapping[str, Any], result: Mapping[str, Any], *, source: str) -> Box | None:
-    """The box around a rectangle, ellipse or polygon, whose numbers are in per cent of the sides as they are shown.
-
-    Source: the pages on rectangles, ellipses and polygons of Label Studio's guide. A turned rectangle has its turn, in
-    degrees, about its upper left corner.
-    """
-    try:
-        across, down = zip(*_points(value, result), strict=True)
-    except (KeyError, TypeError, ValueError):
-        return None
-    left, top = min(across) / 100, min(down) / 100
-    width, height = max(across) / 100 - left, max(down) / 100 - top
-    return Box(left=left, top=top, width=width, height=height, unit="fractions", source=source)
-
-
-def _points(value: Mapping[str, Any], result: Mapping[str, Any]) -> list[tuple[float, float]]:
-    """The corners of a shape, in per cent; a KeyError, TypeError or ValueError where it has none."""
-    if "points" in value:
-        return [(float(across), float(down)) for across, down in value["points"]]
-    left, top = float(value["x"]), float(value["y"])
-    if "radiusX" in value:
-        across, down = float(value["radiusX"]), float(value["radiusY"])
-        return [(left - across, top - down), (left + across, top + down)]
-    width, height = float(value["width"]), float(value["height"])
-    angle = math.radians(float(value.get("rotation") or 0))
-    if not angle:
-        return [(left, top), (left + width, top + height)]
-    shape = float(result["original_width"]) / float(result["original_height"])
-    return [
-        (
-            left + across * math.cos(angle) - down / shape * math.sin(angle),
-            top + across * shape * math.sin(angle) + down * math.cos(angle),
-        )
-        for across in (0.0, width)
-        for down in (0.0, height)
-    ]
 
 
 def _mappings(value: object) -> Iterator[Mapping[str, Any]]:
@@ -130,13 +93,14 @@ def _control(known: set[_Key], wanted: str | None, path: Path) -> _Key:
         for key in ((wanted, False), (wanted, True)):
             if key in known:
                 return key
-        listed = ", ".join(sorted({name for name, _ in known})) or "none"
-        raise UsageError(f"no control {wanted!r}", where=path, hint=f"--label-column takes one of: {listed}.")
+        every = listed(sorted({name for name, _ in known}))
+        raise UsageError(f"no control {wanted!r}", where=path, hint=f"--label-column takes one of: {every}.")
     for boxes in (False, True):
         names = sorted(name for name, about_boxes in known if about_boxes == boxes)
         if len(names) > 1:
-            what = f"two controls may be the label, {names[0]!r} and {names[1]!r}"
-            hint = f"Say which with --label-column, for example --label-column {names[0]}."
+            first, second = map(shortened, names[:2])
+            what = f"two controls may be the label, {first!r} and {second!r}"
+            hint = f"Say which with --label-column, for example --label-column {first}."
             raise DataError(what, where=path, hint=hint)
         if names:
             return names[0], boxes
@@ -154,9 +118,7 @@ def _field(tasks: _Tasks, wanted: str | None, path: Path) -> str:
     fields = list(dict.fromkeys(str(name) for data in every for name in data))
     if wanted is not None:
         if wanted not in fields:
-            raise UsageError(
-                f"no field {wanted!r}", where=path, hint=f"--path-column takes one of: {', '.join(fields)}."
-            )
+            raise UsageError(f"no field {wanted!r}", where=path, hint=f"--path-column takes one of: {listed(fields)}.")
         return wanted
     texts = [name for name in fields if any(isinstance(data.get(name), str) for data in every)]
     place = find_path(texts, where=path)
@@ -165,5 +127,5 @@ def _field(tasks: _Tasks, wanted: str | None, path: Path) -> str:
     likely = [name for name in texts if any(has_picture_ending(text_of(data.get(name))) for data in every)]
     if len(likely) == 1:
         return likely[0]
-    hint = f"Say which it is with --path-column; there are: {', '.join(likely or fields) or 'none'}."
+    hint = f"Say which it is with --path-column; there are: {listed(likely or fields)}."
     raise DataError("no field that names the picture", where=path, hint=hint)

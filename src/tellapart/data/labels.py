@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tellapart.errors import DataError
+from tellapart.text import shortened
 
 _ONE_LABEL: Final = "A picture has one label here: keep one, or take its row out."
 
@@ -18,9 +19,12 @@ def label_of(value: object, *, row: int, where: Path) -> str:
     Raises:
         DataError: there are several.
     """
+    if isinstance(value, str) and value[:1] not in ("{", "["):
+        return value
     found = list(dict.fromkeys(_labels(value)))
     if len(found) > 1:
-        what = f"several labels in row {row:,}, {found[0]!r} and {found[1]!r}"
+        first, second = map(shortened, found[:2])
+        what = f"several labels in row {row:,}, {first!r} and {second!r}"
         raise DataError(what, where=where, hint=_ONE_LABEL)
     return found[0] if found else ""
 

@@ -237,19 +237,32 @@ def _parts(folder: Folder) -> Iterator[tuple[Folder, SplitName | None]]:
     Raises:
         DataError: two folders side by side mean the same split.
     """
+    chain = [(folder, _meant(folder))]
+    while chain:
+        opened, inside = chain[-1]
+        inner, split = next(inside, (None, None))
+        if inner is None:
+            chain.pop()
+            if opened.direct:
+                yield opened, None
+        elif split:
+            yield inner, split
+        else:
+            chain.append((inner, _meant(inner)))
+
+
+def _meant(folder: Folder) -> Iterator[tuple[Folder, SplitName | None]]:
+    """The folders with pictures in a folder, each with the split that it means among the others.
+
+    Raises:
+        DataError: two mean the same one.
+    """
     meant = splits_of([inner.name for inner in folder.filled]) if folder.filled else {}
     for twice, count in Counter(split for split in meant.values() if split).items():
         if count > 1:
             hint = "Keep one of the two, or rename one; if these are no splits, add --classes top."
             raise DataError(f"two folders for the split {twice}", where=written(folder.file), hint=hint)
-    for inner in folder.filled:
-        split = meant[inner.name]
-        if split:
-            yield inner, split
-        else:
-            yield from _parts(inner)
-    if folder.direct:
-        yield folder, None
+    return iter([(inner, meant[inner.name]) for inner in folder.filled])
 
 
 def _at_bottom(

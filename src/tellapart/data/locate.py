@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from tellapart.data.formats import has_picture_ending
 from tellapart.data.walk import Identity, Walk
 from tellapart.errors import DataError
+from tellapart.text import shortened
 
 _WEB: Final = re.compile(r"(?i)(https?|ftp|s3|gs|azure-blob)://")
 _SCHEME: Final = re.compile(r"(?i)[a-z][a-z0-9+.\-]+://")
@@ -54,6 +55,7 @@ class Locator:
     folder: Path
     foreign: bool = False
     _below: dict[str, list[str]] | None = field(default=None, repr=False)
+    _named: dict[str, Placed | None] = field(default_factory=dict, repr=False)
 
     def find(self, given: str) -> Placed | None:
         """The picture that a path means, or None.
@@ -68,7 +70,9 @@ class Locator:
             file = os.path.join(self.folder, os.path.expanduser(path))  # noqa: PTH111, PTH118  (100,000 rows)
             if (identity := _regular(file)) is not None:
                 return Placed(path=path, file=Path(file), identity=identity)
-        return self._by_name(given, foreign=foreign)
+        if given not in self._named:
+            self._named[given] = self._by_name(given, foreign=foreign)
+        return self._named[given]
 
     def _by_name(self, given: str, *, foreign: bool) -> Placed | None:
         """The one picture below the folder whose path ends like this one."""
@@ -79,7 +83,7 @@ class Locator:
             found = self._ending_in(parts, foreign=foreign)
             if len(found) > 1:
                 hint = "Write paths relative to the folder of the file that lists them."
-                what = f"two pictures may be {given!r}, {found[0]} and {found[1]}"
+                what = f"two pictures may be {shortened(given)!r}, {found[0]} and {found[1]}"
                 raise DataError(what, where=self.folder, hint=hint)
             if found:
                 file = self.folder / found[0]
@@ -123,7 +127,8 @@ def _ways(given: str, *, foreign: bool) -> Iterator[str]:
     seen: set[str] = set()
     plain = given.strip().strip("\"'")
     for path in (given, plain, plain.replace("\\", "/"), *(_of_a_tool(plain) if foreign else _of_a_file(plain))):
-        for form in (path, unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path)):
+        forms = (path,) if path.isascii() else (path, *(unicodedata.normalize(form, path) for form in ("NFC", "NFD")))
+        for form in forms:
             if form and form not in seen:
                 seen.add(form)
                 yield form

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,15 +12,18 @@ from tellapart.data.box_check import boxes_together, check_boxes
 from tellapart.data.boxes import fragment
 from tellapart.data.cvat import read_cvat
 from tellapart.data.documents import JSON_ENDINGS, LINES_ENDINGS, read_json, read_json_lines
+from tellapart.data.limits import LONGEST_NAME, LONGEST_PATH, MOST_MISSING
 from tellapart.data.locate import Locator, Placed, why_missing
 from tellapart.data.names import is_utf8, written
 from tellapart.data.once import Identity, keep_once
 from tellapart.data.order import picture_order
+from tellapart.data.parquet import ENDINGS as PARQUET_ENDINGS
+from tellapart.data.parquet import read_parquet
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.split_words import split_of
-from tellapart.data.tables import PARQUET_ENDINGS, TEXT_ENDINGS, Row, Table, read_delimited, read_parquet
+from tellapart.data.tables import TEXT_ENDINGS, Row, Table, read_delimited
 from tellapart.errors import DataError, UsageError
-from tellapart.text import counted
+from tellapart.text import counted, shortened
 from tellapart.types import Box, Index, LedgerEntry, Picture, SplitName
 
 _ALLOWED: Final = "train, valid (or val, dev), test"
@@ -59,11 +63,11 @@ def read_manifest(path: Path, *, reading: Reading = AS_IT_IS) -> Index:
         UsageError: what is said of it is for folders, or names a column that is not there.
         DataError: it cannot be read, lacks a column, or has a row that cannot be meant (with the number of the row).
     """
-    return index_of(read_listed(path, reading=reading), name=path.stem, where=path)
+    return index_of(read_listed(path, reading=reading), name=path.stem, where=path, scoring=reading.scoring)
 
 
-def index_of(listed: Listed, *, name: str, where: Path) -> Index:
-    """The index of what is listed, in its order, each file or box once.
+def index_of(listed: Listed, *, name: str, where: Path, scoring: bool = False) -> Index:
+    """The index of what is listed, in its order, each file or box once; of one class only to score a model by.
 
     Raises:
         DataError: there is only one class, a file or box has two, or boxes of one file are in several splits.
@@ -71,9 +75,9 @@ def index_of(listed: Listed, *, name: str, where: Path) -> Index:
     pairs = sorted(listed.pairs, key=lambda pair: picture_order(pair[0]))
     kept, twice = keep_once([picture for picture, _ in pairs], [identity for _, identity in pairs])
     classes = tuple(sorted({picture.label or "" for picture, _ in pairs}))
-    if len(classes) == 1:
+    if len(classes) == 1 and not scoring:
         hint = "There must be at least two to tell apart."
-        raise DataError(f"only one class, {classes[0]!r}", where=where, hint=hint)
+        raise DataError(f"only one class, {shortened(classes[0])!r}", where=where, hint=hint)
     return Index(
         name=name,
         root=listed.root,
@@ -113,7 +117,11 @@ def read_listed(path: Path, *, reading: Reading) -> Listed:
     reading.only_for_tables()
     if reading.encoding is not None and path.suffix.lower() in (*PARQUET_ENDINGS, ".xml"):
         raise UsageError("--encoding is for text tables and JSON", where=reading.encoding, hint="Leave it out.")
-    table = _READERS[path.suffix.lower()](path, reading=reading)
+    try:
+        table = _READERS[path.suffix.lower()](path, reading=reading)
+    except RecursionError as error:
+        hint = "Lists of pictures are flat: check that it is the right file."
+        raise DataError("nested too deeply to be a list of pictures", where=path, hint=hint) from error
     if not table.rows:
         raise DataError("the manifest has no rows", where=path, hint="Add a row with path and label for each picture.")
     if not any(row.box for row in table.rows) and reading.confidence is not None:
@@ -124,6 +132,7 @@ def read_listed(path: Path, *, reading: Reading) -> Listed:
     splits: Sequence[SplitName | None] = _splits(table, path)
     for row in table.rows:
         _check_row(row, path, labelled=not reading.unlabelled)
+        _check_lengths(row, path)
     places = _places(table, path, root=root)
     boxes, told = check_boxes(table.rows, places, where=path)
     notes = [*table.notes, *_notes(table, places, splits, path), *told]
@@ -156,6 +165,20 @@ def _check_row(row: Row, manifest: Path, *, labelled: bool) -> None:
         raise _bad_row("half a letter, which no file can hold,", row, manifest, "Write the row again, or take it out.")
 
 
+def _check_lengths(row: Row, manifest: Path) -> None:
+    """Stop at a value that is longer than any can be meant.
+
+    Raises:
+        DataError: the row has one.
+    """
+    if len(row.path) <= LONGEST_PATH and max(map(len, (row.label, row.split, row.group))) <= LONGEST_NAME:
+        return
+    limits = {"path": LONGEST_PATH, "label": LONGEST_NAME, "split": LONGEST_NAME, "group": LONGEST_NAME}
+    name, limit = next((name, limit) for name, limit in limits.items() if len(getattr(row, name)) > limit)
+    what = f"a {name} of {len(getattr(row, name)):,} characters, more than {limit:,},"
+    raise _bad_row(what, row, manifest, "Check that it is the right column, and that its quotes are closed.")
+
+
 def _picture(row: Row, box: Box | None, place: Placed, split: SplitName | None) -> Picture:
     return Picture(
         path=written(place.path) + ("" if box is None else fragment(box)),
@@ -176,7 +199,7 @@ def _splits(table: Table, manifest: Path) -> list[SplitName | None]:
         return splits
     for row, split in zip(table.rows, splits, strict=True):
         if row.split and split is None:
-            raise _bad_row(f"unknown split {row.split!r}", row, manifest, f"Write one of {_ALLOWED}.")
+            raise _bad_row(f"unknown split {shortened(row.split)!r}", row, manifest, f"Write one of {_ALLOWED}.")
     return splits
 
 
@@ -199,26 +222,33 @@ def _places(table: Table, manifest: Path, *, root: Path) -> list[Placed]:
     """Where the picture of each row is.
 
     Raises:
-        DataError: some are missing; all are counted before the first is named.
+        DataError: some are missing; they are counted, up to MOST_MISSING, before the first is named.
     """
     locator, whole = Locator(folder=root, foreign=table.foreign), Locator(folder=root)
-    places = [
-        (whole if table.anywhere and Path(row.path).is_absolute() and Path(row.path).is_file() else locator).find(
-            row.path
-        )
-        for row in table.rows
-    ]
-    missing = [row for row, place in zip(table.rows, places, strict=True) if place is None]
+    places, missing = list[Placed](), list[Row]()
+    for row in table.rows:
+        anywhere = table.anywhere and os.path.isabs(row.path) and os.path.isfile(row.path)  # noqa: PTH113, PTH117
+        place = (whole if anywhere else locator).find(row.path)
+        if place is not None:
+            places.append(place)
+        elif len(missing) < MOST_MISSING:
+            missing.append(row)
+        else:
+            break
     if missing:
-        gone = f"{len(missing):,} of {counted(len(table.rows), 'file')} {'is' if len(missing) == 1 else 'are'}"
+        least = "at least " if len(missing) == MOST_MISSING else ""
+        gone = f"{least}{len(missing):,} of {counted(len(table.rows), 'file')} {'is' if len(missing) == 1 else 'are'}"
         what = f"{gone} missing, the first in row {missing[0].number:,}"
         raise DataError(what, where=missing[0].path, hint=why_missing(missing[0].path, listed_in=manifest))
-    return [place for place in places if place is not None]
+    return places
 
 
 def _unlabelled(table: Table, manifest: Path) -> list[LedgerEntry]:
     reason = f"no label in {written(manifest.name)}"
-    return [LedgerEntry(path=written(path), status="skipped", reason=reason) for path in table.unlabelled]
+    return [
+        LedgerEntry(path=shortened(written(path), LONGEST_PATH), status="skipped", reason=reason)
+        for path in table.unlabelled
+    ]
 
 
 def _notes(table: Table, places: Sequence[Placed], splits: Sequence[SplitName | None], manifest: Path) -> list[str]:
@@ -227,13 +257,14 @@ def _notes(table: Table, places: Sequence[Placed], splits: Sequence[SplitName | 
     by_name = [place for place in places if place.by_name]
     if by_name:
         total = counted(len(places), "picture")
-        notes.append(f"{len(by_name):,} of {total} were found by their names, the first as {written(by_name[0].path)}.")
+        first = shortened(written(by_name[0].path))
+        notes.append(f"{len(by_name):,} of {total} were found by their names, the first as {first}.")
     if any(row.split for row in table.rows) and not any(splits):
-        said = next(row.split for row in table.rows if row.split)
+        said = shortened(next(row.split for row in table.rows if row.split))
         notes.append(f"The splits of {manifest.name} are called neither train, valid nor test ({said!r}): not used.")
     if table.unlabelled:
         left = counted(len(table.unlabelled), "picture has", "pictures have")
         fate = "is" if len(table.unlabelled) == 1 else "are"
-        first = written(table.unlabelled[0])
+        first = shortened(written(table.unlabelled[0]))
         notes.append(f"{left} no label in {manifest.name} and {fate} left out (the first: {first}).")
     return notes

@@ -14,7 +14,8 @@ from typing import Final
 from tellapart.errors import PictureError
 
 MOST_BOXES: Final = 20_000
-MOST_ITEMS: Final = 4_096  # a picture of 16,384 x 16,384 pixels in tiles of 256 x 256
+MOST_ITEMS: Final = 1_024  # a picture of 16,384 x 16,384 pixels in tiles of 512 x 512; each has a decoder of its own
+MOST_METADATA: Final = 64_000_000  # bytes of all pictures together, which may share them
 
 _CODED: Final = frozenset({b"hvc1", b"hev1", b"av01"})
 # Tiles that make one picture, a picture turned or cropped, and one with a gain map.
@@ -31,6 +32,7 @@ class Items:
     inside: set[int] = field(default_factory=set)  # items whose places are counted from the start of the box idat
     idat: list[int] = field(default_factory=list)  # where that box starts
     parts: list[tuple[int, int]] = field(default_factory=list)  # a derived item, and one that it is made of
+    described: list[tuple[int, int]] = field(default_factory=list)  # an item with metadata, and a picture they are of
 
 
 def boxes(content: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[bytes, int, int]]:
@@ -94,6 +96,9 @@ def _check_items(items: Items, length: int) -> None:
     taken = sum(min(end, length) - start for places in items.places.values() for start, end in places if end > start)
     if taken > 2 * length:
         raise PictureError("a picture whose parts are larger than its file")
+    sizes = {number: sum(min(end, length) - start for start, end in places) for number, places in items.places.items()}
+    if sum(max(0, sizes.get(number, 0)) for number, _ in items.described) > MOST_METADATA:
+        raise PictureError(f"a picture with more than {MOST_METADATA // 10**6} MB beside its pixels; save it as PNG")
     # So that a picture made of pictures made of pictures stays as large as its items are many.
     asked = Counter(part for _, part in items.parts if items.kinds.get(part) not in _CODED)
     if len(items.parts) > MOST_ITEMS or any(times > 2 for times in asked.values()):
@@ -145,8 +150,9 @@ def _read_places(body: bytes, items: Items) -> None:
 def _read_references(content: bytes, start: int, end: int, items: Items) -> None:
     size = 2 if content[start] == 0 else 4
     for kind, first, last in boxes(content, start + 4, end):
-        if kind != b"dimg":
+        if kind not in (b"dimg", b"cdsc"):
             continue
+        found = items.parts if kind == b"dimg" else items.described
         owner = int.from_bytes(content[first : first + size], "big")
         places = range(first + size + 2, last, size)
-        items.parts.extend((owner, int.from_bytes(content[place : place + size], "big")) for place in places)
+        found.extend((owner, int.from_bytes(content[place : place + size], "big")) for place in places)

@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 import csv
-import os
+import io
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Final, TextIO
+from typing import Any, Final, TextIO
 
 from tellapart.data.box_columns import BoxColumns, Numbers, boxes_of, find_boxes, numbers_of
+from tellapart.data.boxes import check_numbers
 from tellapart.data.columns import Places, find_columns
 from tellapart.data.encodings import encoding_of, first_line_not_in, not_in
 from tellapart.data.labels import label_of
+from tellapart.data.limits import LARGEST_TABLE, LONGEST_ROW, MOST_COLUMNS
 from tellapart.data.names import written
 from tellapart.data.reading import Reading
+from tellapart.data.shapes import regions_of
 from tellapart.errors import DataError
+from tellapart.files import open_regular
+from tellapart.text import counted, shortened
 from tellapart.types import Box
 
 TEXT_ENDINGS: Final = (".csv", ".tsv", ".tab", ".txt")
-PARQUET_ENDINGS: Final = (".parquet", ".pq")
-MOST_COLUMNS: Final = 64  # others than ours, which are passed through
+MOST_OTHERS: Final = 64  # columns, others than ours, which are passed through
 LONGEST_VALUE: Final = 1000  # characters of one of them
 _OBJECTS: Final = ("category", "categories", "label", "labels")  # what the classes of boxes are called
 _SEPARATORS: Final = ",;\t|"
 _SEPARATOR_LINE: Final = re.compile(r"\ufeff?\"?sep=(.)\"?[;,\t]*\r?\n?", re.IGNORECASE)
-_LONGEST_HEADER: Final = 1 << 20  # characters
-_PARQUET_MARK: Final = b"PAR1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +84,24 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Columns:
+class Columns:
     """Which column is which: those of ours, those of a box, and the others by their names."""
 
     ours: Places
     boxes: BoxColumns | None
     others: Mapping[str, int]
+    whole: bool
 
     @classmethod
-    def of(cls, header: Sequence[str], *, reading: Reading, where: Path) -> _Columns:
+    def of(cls, header: Sequence[str], *, reading: Reading, where: Path) -> Columns:
+        """The columns of a header.
+
+        Raises:
+            UsageError: one that the user names is not there.
+            DataError: there are too many, or which is which cannot be told.
+        """
+        if len(header) > MOST_COLUMNS:
+            raise unreadable(where, ValueError(f"{len(header):,} columns, more than {MOST_COLUMNS:,}"))
         ours, boxes = (
             find_columns(header, reading=reading, where=where),
             find_boxes(header, reading=reading, where=where),
@@ -98,9 +109,9 @@ class _Columns:
         used = {ours.path, ours.label, ours.split, ours.group, *(boxes.places if boxes else ())}
         others: dict[str, int] = {}
         for place, name in enumerate(header):
-            if place not in used and name.strip() and len(others) < MOST_COLUMNS:
+            if place not in used and name.strip() and len(others) < MOST_OTHERS:
                 others.setdefault(written(name.strip()), place)
-        return cls(ours=ours, boxes=boxes, others=others)
+        return cls(ours=ours, boxes=boxes, others=others, whole=boxes is not None or reading.boxes == "none")
 
     def wanted(self) -> list[int]:
         """The places of all columns that are read."""
@@ -120,24 +131,48 @@ def read_delimited(path: Path, *, reading: Reading) -> Table:
     """
     encoding = "utf-8"
     try:
-        with path.open("rb") as start:
-            encoding = reading.encoding or encoding_of(start.read(64), where=path)
-        with path.open(encoding=encoding, newline="") as file:
-            records = csv.reader(file, delimiter=_separator(file), strict=True)
-            header = next((record for record in records if any(map(str.strip, record))), [])
-            columns = _Columns.of([name.lstrip("\ufeff") for name in header], reading=reading, where=path)
-            return _table(_records(records, path, width=len(header)), columns, path)
+        with open_regular(path) as file:
+            encoding = reading.encoding or encoding_of(file.read(64), where=path)
+            if file.seek(0, io.SEEK_END) > LARGEST_TABLE:
+                raise ValueError(f"larger than {LARGEST_TABLE:,} bytes")  # noqa: TRY301  said below with the path
+            file.seek(0)
+            text = io.TextIOWrapper(io.BufferedReader(file), encoding, newline="")
+            lines = _bounded(text, separator=_separator(text))
+            header = next((record for record in lines if any(map(str.strip, record))), [])
+            columns = Columns.of([name.lstrip("\ufeff") for name in header], reading=reading, where=path)
+            return table_of_values(_records(lines, path, width=len(header)), columns, path)
     except UnicodeError as error:
         raise not_in(encoding, where=path, line=first_line_not_in(path, encoding)) from error
-    except (OSError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise unreadable(path, error) from error
+
+
+def _bounded(file: TextIO, *, separator: str) -> Iterator[list[str]]:
+    """The rows of a CSV file, none of them endless, however many lines each takes.
+
+    Raises:
+        ValueError: one is.
+    """
+    room, number = LONGEST_ROW, 1
+
+    def lines() -> Iterator[str]:
+        nonlocal room
+        while line := file.readline(LONGEST_ROW + 1):
+            room -= len(line)
+            if room < 0:
+                raise ValueError(f"row {number:,} has more than {LONGEST_ROW:,} characters")
+            yield line
+
+    for record in csv.reader(lines(), delimiter=separator, strict=True):
+        yield record
+        number, room = number + 1, LONGEST_ROW
 
 
 def _separator(file: TextIO) -> str:
     """What parts the columns; the file is then where its header starts."""
-    first = file.readline(_LONGEST_HEADER)
+    first = file.readline(LONGEST_ROW)
     while first and not first.strip():
-        first = file.readline(_LONGEST_HEADER)
+        first = file.readline(LONGEST_ROW)
     if (said := _SEPARATOR_LINE.fullmatch(first)) is not None:
         return said[1]
     file.seek(0)
@@ -159,7 +194,7 @@ def _records(records: Iterable[Sequence[str]], path: Path, *, width: int) -> Ite
             yield number, dict(enumerate(record))
 
 
-def _table(records: Iterable[tuple[int, Mapping[int, Any]]], columns: _Columns, path: Path) -> Table:
+def table_of_values(records: Iterable[tuple[int, Mapping[int, Any]]], columns: Columns, path: Path) -> Table:
     """The table of numbered records, each a value for the place of a column; a place without one is empty.
 
     Raises:
@@ -168,21 +203,46 @@ def _table(records: Iterable[tuple[int, Mapping[int, Any]]], columns: _Columns, 
     ours, boxes = columns.ours, columns.boxes
     seen: dict[str, str] = {}  # most values of other columns come again and again
     rows, numbers = [], list[tuple[Numbers | None, tuple[int, int] | None]]()
+    every = {"path": ours.path, "label": ours.label, "split": ours.split, "group": ours.group}
+    said = [(name, place) for name, place in every.items() if place is not None]
+    others = list(columns.others.values())
     for number, record in records:
-        said = {"path": ours.path, "label": ours.label, "split": ours.split, "group": ours.group}
-        fields = {name: record.get(place) for name, place in said.items() if place is not None}
-        given = tuple(_kept(record.get(place), seen) for place in columns.others.values())
-        rows.append(replace(row_of(number, fields, path), given=given))
+        fields = {name: record.get(place) for name, place in said}
+        given = tuple([_kept(record.get(place), seen) for place in others])
+        rows += [replace(row, given=given) for row in _rows_of(number, fields, path, whole=columns.whole)]
         if boxes is not None:
             values = [record.get(place) for place in boxes.places]
             found = numbers_of(values, source=f"row {number:,}", where=path)
             numbers.append((found, whole_size([record.get(place) for place in boxes.sizes])))
     notes: list[str] = []
+    if boxes is None and (parts := sum(row.box is not None for row in rows)):
+        several = counted(parts, "label", "labels")
+        notes.append(
+            f"{several} of {path.name} {'is a box' if parts == 1 else 'are boxes'}, each a picture of its own."
+        )
     if boxes is not None:
         sources = [f"row {row.number:,}" for row in rows]
         found_boxes, notes = boxes_of(numbers, boxes, sources=sources, where=path)
         rows = [replace(row, box=box) for row, box in zip(rows, found_boxes, strict=True)]
     return Table(rows=rows, sure=ours.sure, notes=tuple(notes), columns=tuple(columns.others))
+
+
+def _rows_of(number: int, fields: dict[str, Any], path: Path, *, whole: bool) -> list[Row]:
+    """The row of a record; a row for each box where its label is a list of them, as Label Studio has it in tables.
+
+    Raises:
+        DataError: the whole picture has several labels, or a box that cannot be one.
+    """
+    regions = regions_of(fields.get("label"), source=f"row {number:,}")
+    if not regions:
+        return [row_of(number, fields, path)]
+    if whole or any(box is None for _, box in regions):
+        return [row_of(number, {**fields, "label": [label for label, _ in regions]}, path)]
+    rows = [replace(row_of(number, {**fields, "label": label}, path), box=box) for label, box in regions]
+    for row in rows:
+        if row.box is not None:
+            check_numbers(row.box, where=path)
+    return rows
 
 
 def _kept(value: object, seen: dict[str, str]) -> str:
@@ -209,9 +269,9 @@ def rows_of_records(records: Sequence[Mapping[str, Any]], path: Path, *, reading
     """
     apart = [(number, each) for number, record in enumerate(records, start=1) for each in _objects(record, reading)]
     header = list(dict.fromkeys(name for _, record in apart for name in record))
-    columns = _Columns.of(header, reading=reading, where=path)
+    columns = Columns.of(header, reading=reading, where=path)
     numbered = ((number, {place: record.get(header[place]) for place in columns.wanted()}) for number, record in apart)
-    return _table(numbered, columns, path)
+    return table_of_values(numbered, columns, path)
 
 
 def _objects(record: Mapping[str, Any], reading: Reading) -> Iterator[Mapping[str, Any]]:
@@ -236,64 +296,7 @@ def _objects(record: Mapping[str, Any], reading: Reading) -> Iterator[Mapping[st
     yield from ({**rest, "bbox": box, "label": name} for box, name in zip(boxes, names, strict=True))
 
 
-def read_parquet(path: Path, *, reading: Reading) -> Table:
-    """Read a Parquet file, batch by batch, so that columns of no interest never lie in memory together.
-
-    Raises:
-        UsageError: a column that the user names is not there.
-        DataError: it cannot be read, or which column is which cannot be told.
-    """
-    from arro3.io import read_parquet as open_parquet
-
-    from tellapart.errors import UsageError
-
-    try:
-        with path.open("rb") as file:
-            _check_whole(file)
-            batches = open_parquet(file)
-            columns = _Columns.of(batches.schema.names, reading=reading, where=path)
-            return _table(_batch_records(batches, columns), columns, path)
-    except (DataError, UsageError, KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # the reader is native code, and where it panics that is no Exception
-        raise unreadable(path, error) from error
-
-
-def _check_whole(file: BinaryIO) -> None:
-    """Stop at a file that was cut off, at which the reader would panic, loudly.
-
-    Source: the Parquet format. It ends with the length of its footer (32 bits, little-endian) and PAR1, as it begins.
-
-    Raises:
-        ValueError: it does not begin and end as a Parquet file does.
-    """
-    start, size = file.read(4), file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - 8))
-    end = file.read(8)
-    if start != _PARQUET_MARK or end[4:] != _PARQUET_MARK or int.from_bytes(end[:4], "little") > size - 12:
-        raise ValueError("it does not begin and end like a Parquet file")
-    file.seek(0)
-
-
-def _batch_records(batches: Iterable[Any], columns: _Columns) -> Iterator[tuple[int, Mapping[int, Any]]]:
-    wanted = columns.wanted()
-    number = 2
-    for batch in batches:
-        values = [_values(batch.column(place), other=place in columns.others.values()) for place in wanted]
-        for row in zip(*values, strict=True):
-            yield number, dict(zip(wanted, row, strict=True))
-            number += 1
-
-
-def _values(column: Any, *, other: bool) -> Sequence[Any]:  # noqa: ANN401  of a native library without types
-    """The values of a column; of one that is none of ours only if they are short: no pictures, no lists."""
-    if other and any(word in str(column.type).lower() for word in ("binary", "struct", "list", "map")):
-        return [None] * len(column)
-    found: Sequence[Any] = column.to_pylist()
-    return found
-
-
-def row_of(number: int, fields: Mapping[str, Any], path: Path) -> Row:
+def row_of(number: int, fields: Mapping[str, Any], path: Path, *, given: tuple[str, ...] = ()) -> Row:
     """A row of values as a file has them.
 
     Raises:
@@ -301,7 +304,7 @@ def row_of(number: int, fields: Mapping[str, Any], path: Path) -> Row:
     """
     split, group = (text_of(fields.get(name)).strip() for name in ("split", "group"))
     label = unicodedata.normalize("NFC", label_of(fields.get("label"), row=number, where=path).strip())
-    return Row(number=number, path=text_of(fields.get("path")), label=label, split=split, group=group)
+    return Row(number=number, path=text_of(fields.get("path")), label=label, split=split, group=group, given=given)
 
 
 def text_of(value: object) -> str:
@@ -311,5 +314,5 @@ def text_of(value: object) -> str:
 
 def unreadable(path: Path, error: BaseException) -> DataError:
     """That a file cannot be read, and why."""
-    reason = str(getattr(error, "strerror", None) or error)
-    return DataError(f"cannot read the manifest ({reason[:200]})", where=path, hint="Check that it is whole.")
+    reason = shortened(str(getattr(error, "strerror", None) or error), 200)
+    return DataError(f"cannot read the manifest ({reason})", where=path, hint="Check that it is whole.")

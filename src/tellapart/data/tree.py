@@ -43,9 +43,11 @@ class Folder:
 
     def all_below(self) -> Iterator[Folder]:
         """Every folder below it, a folder before those in it."""
-        for folder in self.folders:
+        waiting = list(reversed(self.folders))
+        while waiting:
+            folder = waiting.pop()
             yield folder
-            yield from folder.all_below()
+            waiting += reversed(folder.folders)
 
 
 def look_over(root: Path) -> Folder:
@@ -55,29 +57,62 @@ def look_over(root: Path) -> Folder:
         DataError: a folder cannot be listed.
     """
     resolved = root.resolve()
-    return _Looking(above={folder_identity(folder) for folder in resolved.parents}).folder(
-        os.fspath(root), name=resolved.name, path=""
-    )
+    above = {folder_identity(folder) for folder in resolved.parents}
+    times: Counter[Identity] = Counter()
+    chain = [_Opened(name=resolved.name, file=os.fspath(root), path="")]
+    while True:
+        opened = chain[-1]
+        if opened.waiting is None:
+            opened.look(above, times)
+        elif opened.waiting:
+            name = opened.waiting.pop()
+            chain.append(_Opened(name=name, file=f"{opened.file}/{name}", path=f"{opened.path}{name}/"))
+        else:
+            above -= opened.entered
+            folder = chain.pop().folder()
+            if not chain:
+                return folder
+            chain[-1].folders.append(folder)
 
 
 @dataclass(slots=True, kw_only=True)
-class _Looking:
-    """One look: the folders that are being looked into, and how often each has been (links may lead there again)."""
+class _Opened:
+    """A folder that is being looked into.
 
-    above: set[Identity]
-    times: Counter[Identity] = field(default_factory=Counter)
+    Attributes:
+        name, file, path, direct, folders: as in `Folder`, the folders as far as they are known.
+        waiting: the names of those that are still to be looked into, the next one last; None before the first look.
+        entered: its identity, while those in it are looked into; empty where it is not entered.
+    """
 
-    def folder(self, file: str, *, name: str, path: str) -> Folder:
-        identity = folder_identity(file)
-        self.times[identity] += 1
-        if identity in self.above or self.times[identity] > _MOST_TIMES:
-            return Folder(name=name, file=file, path=path, direct=False, folders=(), holds=False)
-        direct, inner = _contents(file)
-        self.above.add(identity)
-        folders = tuple(self.folder(f"{file}/{each}", name=each, path=f"{path}{each}/") for each in sorted(inner))
-        self.above.remove(identity)
-        holds = direct or any(folder.holds for folder in folders)
-        return Folder(name=name, file=file, path=path, direct=direct, folders=folders, holds=holds)
+    name: str
+    file: str
+    path: str
+    direct: bool = False
+    folders: list[Folder] = field(default_factory=list)
+    waiting: list[str] | None = None
+    entered: set[Identity] = field(default_factory=set)
+
+    def look(self, above: set[Identity], times: Counter[Identity]) -> None:
+        """See what is in it, unless that was done: above are those it lies in, times counts each (links lead again)."""
+        identity, self.waiting = folder_identity(self.file), []
+        times[identity] += 1
+        if identity not in above and times[identity] <= _MOST_TIMES:
+            self.direct, inner = _contents(self.file)
+            self.waiting = sorted(inner, reverse=True)
+            self.entered = {identity}
+            above |= self.entered
+
+    def folder(self) -> Folder:
+        holds = self.direct or any(folder.holds for folder in self.folders)
+        return Folder(
+            name=self.name,
+            file=self.file,
+            path=self.path,
+            direct=self.direct,
+            folders=tuple(self.folders),
+            holds=holds,
+        )
 
 
 def _contents(file: str) -> tuple[bool, list[str]]:

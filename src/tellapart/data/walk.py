@@ -60,18 +60,25 @@ class Walk:
         Raises:
             DataError: a folder cannot be listed, or was entered before for another class.
         """
+        chain = [self._enter(folder, prefix, label)]
+        while chain:
+            entry, path, device = next(chain[-1], (None, "", 0))
+            if entry is None:
+                chain.pop()
+            elif is_folder(entry):
+                if not self.passes_over(entry, path=path):
+                    chain.append(self._enter(entry.path, f"{path}/", label))
+            elif (found := self.picture(entry, path=path, device=device)) is not None:
+                yield found
+
+    def _enter(self, folder: str | Path, prefix: str, label: str | None) -> Iterator[tuple[os.DirEntry[str], str, int]]:
+        """The entries of a folder, each with its path and the folder's device; none where it was entered before."""
         identity = folder_identity(folder)
         if identity in self.entered:
             self._again(prefix, label, *self.entered[identity])
-            return
+            return iter(())
         self.entered[identity] = (prefix, label)
-        for entry in list_folder(folder):
-            path = prefix + entry.name
-            if is_folder(entry):
-                if not self.passes_over(entry, path=path):
-                    yield from self.pictures(entry.path, prefix=f"{path}/", label=label)
-            elif (found := self.picture(entry, path=path, device=identity[0])) is not None:
-                yield found
+        return ((entry, prefix + entry.name, identity[0]) for entry in list_folder(folder))
 
     def _again(self, path: str, label: str | None, first: str, first_label: str | None) -> None:
         if first_label is not None and first_label != label:

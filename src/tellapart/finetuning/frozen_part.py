@@ -22,7 +22,7 @@ from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import Engine, native_precision, thread_count
 from tellapart.data.prefetch import look_ahead
 from tellapart.finetuning.split_point import Cut
-from tellapart.nets.mapped_file import reserved_array
+from tellapart.nets.mapped_file import kept_array, reserved_array
 from tellapart.progress import Progress
 from tellapart.types import Features, Pixels
 
@@ -52,10 +52,8 @@ def keep_views(prefix: Backbone, show: Show, *, pictures: int, views: int, path:
         OutputError: the file cannot be written, or the disk has too little space for it.
     """
     shape = (pictures, views, prefix.width)
-    if path.exists():
-        found: Views = np.load(path, mmap_mode="r")
-        if found.shape == shape and found.dtype == np.float16:
-            return found
+    if (found := kept_array(path, shape=shape, dtype=np.float16)) is not None:
+        return found
     partial_file = path.with_suffix(".part")
     kept = reserved_array(partial_file, shape=shape, dtype=np.float16)
     progress.start("Looking at views", total=pictures * views, unit="views")

@@ -7,20 +7,40 @@ place at once. The states of the random generators need no room: they are made a
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tellapart import files
 from tellapart.extras import load_safetensors, load_torch
 from tellapart.nets.steps import Learner
+from tellapart.shape import COUNT, NUMBER, NUMBER_OR_NULL, misfit
 
 if TYPE_CHECKING:
     import torch
 
+BEST: Final = "best."  # before the name of each tensor of the best epoch
+OPTIMISER: Final = "optimiser."
+STATE: Final = re.compile(r"optimiser\.([0-9]{1,9})\.(step|exp_avg|exp_avg_sq|square_avg|grad_avg|momentum_buffer)")
 HEADER: Final = "tellapart"  # the key of the document in the header
-SCHEMA: Final = 1
+SCHEMA: Final = 2  # since then with a sha256 of the tensors
+LARGEST: Final = 16_000_000_000  # bytes
+LARGEST_HEADER: Final = 100_000_000  # bytes, as safetensors itself has it
+DIGEST: Final = "sha256"
+COURSE: Final = {
+    "step": COUNT,
+    "scores": [NUMBER],
+    "history": [
+        {
+            "epoch": COUNT,
+            **dict.fromkeys(("train_loss", "train_accuracy", "learning_rate", "seconds", "pictures_per_s"), NUMBER),
+            **dict.fromkeys(("valid_loss", "valid_accuracy"), NUMBER_OR_NULL),
+        }
+    ],
+}
 
 
 def write_checkpoint(path: Path, tensors: Mapping[str, torch.Tensor], document: Mapping[str, Any]) -> None:
@@ -29,26 +49,77 @@ def write_checkpoint(path: Path, tensors: Mapping[str, torch.Tensor], document: 
     Raises:
         OutputError: it cannot be written.
     """
-    header = {HEADER: json.dumps({"schema": SCHEMA, **document})}
-    content = load_safetensors().save({name: tensor.contiguous() for name, tensor in tensors.items()}, header)
-    files.write_bytes(path, content)
+    content = load_safetensors().save({name: tensor.contiguous() for name, tensor in tensors.items()})
+    header, values = _parts(content)
+    described = {"schema": SCHEMA, **document, DIGEST: hashlib.sha256(values).hexdigest()}
+    head = json.dumps({"__metadata__": {HEADER: json.dumps(described)}, **json.loads(bytes(header))}).encode()
+    head += b" " * (-len(head) % 8)  # as the format has it, so that tensors begin where eight divides
+    files.write_bytes(path, b"".join((len(head).to_bytes(8, "little"), head, values)))
 
 
-def read_checkpoint(path: Path, *, fingerprint: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
-    """Tensors and document of the training with that fingerprint; None where there are none or they cannot be read."""
-    load_safetensors()
-    from safetensors import SafetensorError, safe_open
+def read_checkpoint(
+    path: Path, *, fingerprint: str, largest: int = LARGEST
+) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
+    """Tensors and document of the training with that fingerprint; None where there are none or they cannot be read.
 
-    if not path.is_file():
-        return None
+    A file of more than largest bytes is as good as none.
+    """
+    safetensors = load_safetensors()
+    from safetensors import SafetensorError
+
     try:
-        with safe_open(path, framework="pt") as file:
-            document = json.loads((file.metadata() or {})[HEADER])
-            if (document["schema"], document["fingerprint"]) != (SCHEMA, fingerprint):
-                return None
-            return {name: file.get_tensor(name) for name in file.keys()}, document  # noqa: SIM118
-    except (SafetensorError, ValueError, KeyError, TypeError, OSError):
+        content = memoryview(files.read_bounded(path, limit=largest))
+        header, values = _parts(content)
+        document = files.parse_json(files.parse_json(bytes(header))["__metadata__"][HEADER].encode())
+        if (document["schema"], document["fingerprint"]) != (SCHEMA, fingerprint):
+            return None
+        if document[DIGEST] != hashlib.sha256(values).hexdigest():
+            return None
+        return safetensors.load(bytes(content)), document
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, OSError, MemoryError):
         return None  # from elsewhere or damaged: beginning anew is always right
+
+
+def _parts(content: bytes | memoryview) -> tuple[bytes | memoryview, bytes | memoryview]:
+    """The header and the values of a safetensors file: its first 8 bytes are the length of its header.
+
+    Raises:
+        ValueError: the header is longer than the file, or than any header.
+    """
+    stop = 8 + int.from_bytes(content[:8], "little")
+    if stop > min(len(content), LARGEST_HEADER):
+        raise ValueError("no header")
+    return content[8:stop], content[stop:]
+
+
+def continues(learner: Learner, tensors: Mapping[str, torch.Tensor], document: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint is one of this learner: its tensors are those of its net, finite, and its document is whole.
+
+    Whoever can write to a run's work folder can also write the fingerprint and the sha256 there.
+    """
+    torch = load_torch()
+    if misfit(document, COURSE) is not None or len(document["scores"]) not in (0, len(document["history"])):
+        return False
+    own = {name: value for name, value in tensors.items() if not name.startswith(OPTIMISER)}
+    judged = learner.judged.state_dict()
+    wanted = learner_tensors(learner) | {f"{BEST}{name}": value for name, value in judged.items()}
+    wanted = {name: value for name, value in wanted.items() if not name.startswith(OPTIMISER)}
+    if {name: (value.shape, value.dtype) for name, value in own.items()} != {
+        name: (value.shape, value.dtype) for name, value in wanted.items()
+    }:
+        return False
+    parameters = [parameter for group in learner.optimiser.param_groups for parameter in group["params"]]
+    state = {name: value for name, value in tensors.items() if name.startswith(OPTIMISER)}
+    return all(_is_state(name, value, parameters) for name, value in state.items()) and all(
+        bool(torch.isfinite(value).all()) for value in tensors.values()
+    )
+
+
+def _is_state(name: str, value: torch.Tensor, parameters: Sequence[torch.nn.Parameter]) -> bool:
+    found = STATE.fullmatch(name)
+    if found is None or int(found[1]) >= len(parameters):
+        return False
+    return value.shape in ((), parameters[int(found[1])].shape)
 
 
 def learner_tensors(learner: Learner) -> dict[str, torch.Tensor]:

@@ -18,6 +18,8 @@ from tellapart.errors import TellapartError
 from tellapart.files import to_json
 from tellapart.heads.calibration import calibrated_losses
 from tellapart.nets.checkpoint import (
+    BEST,
+    continues,
     fill_module,
     learner_tensors,
     read_checkpoint,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     import torch
 
 Row = Mapping[str, Any]
+ROOM = 64_000_000  # bytes of a checkpoint beside its tensors
 OnEpoch = Callable[[Sequence[Row]], None]
 
 
@@ -96,7 +99,7 @@ def fit_net(
     progress = progress or Silent()
     learner = _learner(module, training, machine, scale=scale)
     fingerprint = _fingerprint(pictures, training, machine, seed=seed)
-    course = _resume(learner, checkpoint, fingerprint=fingerprint)
+    course = _resume(learner, checkpoint, fingerprint=fingerprint, steps=pictures.steps)
     if course.history:
         progress.note(f"Going on after epoch {len(course.history)} of {training.epochs}.")
     progress.start("Training", total=training.epochs * pictures.steps, unit="steps")
@@ -112,9 +115,6 @@ def fit_net(
     fill_module(module, course.best, prefix=BEST)
     best = course.best_epoch
     return Fitted(epoch=best + 1, score=course.scores[best] if course.scores else None, history=course.history)
-
-
-BEST = "best."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,9 +154,12 @@ def _fingerprint(pictures: Pictures, training: Training, machine: Machine, *, se
     return hashlib.sha256(to_json({**described, **place}).encode()).hexdigest()
 
 
-def _resume(learner: Learner, path: Path, *, fingerprint: str) -> _Course:
-    kept = read_checkpoint(path, fingerprint=fingerprint)
-    if kept is None:
+def _resume(learner: Learner, path: Path, *, fingerprint: str, steps: int) -> _Course:
+    """How far a checkpoint has come, with the learner brought there; nothing yet where it is not of this training."""
+    # The net, its average, its best epoch and two moments of the optimiser for each parameter; and the history.
+    largest = 6 * sum(value.nbytes for value in learner.module.state_dict().values()) + ROOM
+    kept = read_checkpoint(path, fingerprint=fingerprint, largest=largest)
+    if kept is None or not continues(learner, *kept) or kept[1]["step"] != len(kept[1]["history"]) * steps:
         return _Course(best=_copied(learner.judged))
     tensors, document = kept
     restore_learner(learner, tensors, step=document["step"])

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import errno
+import io
+import math
 import os
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import numpy as np
-from numpy.lib.format import open_memmap
+from numpy.lib.format import open_memmap, write_array_header_1_0
 from numpy.typing import DTypeLike, NDArray
 
-from tellapart.files import output_error
+from tellapart.files import open_regular, output_error
 
 BLOCK: Final = 1 << 20  # bytes of zeros written at once where space cannot be reserved
 UNSUPPORTED: Final = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -38,6 +40,22 @@ def reserved_array(path: Path, *, shape: tuple[int, ...], dtype: DTypeLike) -> N
             raise
     except OSError as error:
         raise output_error(error, path) from error
+
+
+def kept_array(path: Path, *, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any] | None:
+    """The array in a .npy file, mapped into memory to be read; None where there is none, or not one of that shape."""
+    kind = np.dtype(dtype)
+    wanted = io.BytesIO()
+    write_array_header_1_0(wanted, {"descr": kind.str, "fortran_order": False, "shape": shape})
+    head = wanted.getvalue()
+    try:
+        with open_regular(path) as file:  # its header is compared and not read: numpy reads it as Python's own text
+            size = os.fstat(file.fileno()).st_size
+            if file.read(len(head)) != head or size != len(head) + kind.itemsize * math.prod(shape):
+                return None
+            return np.memmap(file, kind, mode="r", offset=len(head), shape=shape)
+    except (OSError, ValueError):
+        return None
 
 
 def _reserve(file: BinaryIO, *, first: int, size: int) -> None:

@@ -21,6 +21,7 @@ from tellapart.report.headings import stands_upright
 from tellapart.report.inlined import data_address, embedded_json, environment, inlined_library, read, script_hash
 from tellapart.report.language import speaker
 from tellapart.report.page_words import PAGE
+from tellapart.report.reason_words import reason
 from tellapart.report.script_words import CHARTS, SWITCHES, script_texts
 from tellapart.report.sections import page_sections
 
@@ -64,6 +65,7 @@ def _environment() -> Environment:
         span=wording.span,
         plain=wording.plain,
         value=labels.shown,
+        reason=lambda text: labels.shown(reason(text)),
         address=lambda shot: data_address(shot.content, shot.kind),
         heat_address=lambda shot: data_address(shot.heat, "image/png"),
     )

@@ -24,8 +24,8 @@ PAGE: Final[Mapping[str, Words]] = {
         "from elsewhere.",
         "由 tellapart {version} 根据 metrics.json 及同目录文件生成。本页不从任何地方加载内容。",
     ),
-    "sideways": Words("More columns: push the table sideways →", "还有更多列：左右滑动表格 →"),
-    "below": Words("More rows: push the table up ↓", "还有更多行：上下滑动表格 ↓"),
+    "sideways": Words("More columns to the right: scroll the table →", "右边还有列：横向滚动表格 →"),
+    "below": Words("More rows below: scroll the table ↓", "下面还有行：向下滚动表格 ↓"),
     "charts": Words(
         "Charts: Chart.js, MIT licence; its text is in the source of this page.",
         "图表：Chart.js，MIT 许可证，许可证全文见本页源代码。",
@@ -37,9 +37,16 @@ PAGE: Final[Mapping[str, Words]] = {
     "unsure": Words("the model says it is unsure", "模型表示没有把握"),
     "no_pictures": Words("The pictures are not shown: {why}.", "未显示图片：{why}。"),
     "lead": Words(
-        "A classifier for {classes} {classes:class|classes}, trained on {pictures} "
-        "{pictures:picture|pictures} with the recipe {recipe} on the base {base}, which sees {size} pixels.",
-        "{classes} 个类别的分类器，用 {pictures} 张图片训练；方案 {recipe}，基础网络 {base}，输入 {size} 像素。",
+        "A classifier for {classes} {classes:class|classes}, trained on {pictures} {pictures:picture|pictures}.",
+        "{classes} 个类别的分类器，用 {pictures} 张图片训练。",
+    ),
+    "lead_splits": Words(
+        "{valid} others (valid) were kept back to choose and calibrate by, {test} more (test) to tell how good it is.",
+        "另有 {valid} 张（验证集）留作选择和校准，{test} 张（测试集）用来检验它有多准。",
+    ),
+    "made_with": Words(
+        "Recipe {recipe} on the base {base}, which sees {size} pixels.",
+        "方案 {recipe}，基础网络 {base}，输入 {size} 像素。",
     ),
     "test_accuracy": Words("Test accuracy", "测试准确率"),
     "interval": Words(

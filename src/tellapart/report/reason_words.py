@@ -1,4 +1,4 @@
-"""Why a file was converted or skipped, in Chinese: the ledger says it in English, a clause or several.
+"""Why a file was converted or skipped, or a page lacks something, in Chinese: runs say it in English, in clauses.
 
 What no pattern knows stands as the ledger has it. Names and numbers go from one language into the other as they are.
 """
@@ -89,6 +89,7 @@ CLAUSES: Final = tuple(
         (r"PPM whose size is not where it belongs", "PPM 的尺寸不在应有的位置"),
         (r"a picture that is made of the same parts again and again", "反复由相同部分组成的图片"),
         (r"a picture whose parts are larger than its file", "各部分大于文件的图片"),
+        (r"a picture with more than ([\d,]+) MB beside its pixels", "像素之外的数据超过 {0} MB 的图片"),
         (r"a picture of more than ([\d,]+) parts", "超过 {0} 个部分的图片"),
         (r"a picture with a part of the kind (.+), which is not read here", "含有此处不读取的部分（{0}）的图片"),
         (r"more than ([\d,]+) boxes in a picture", "图片中的数据块超过 {0} 个"),
@@ -115,12 +116,27 @@ CLAUSES: Final = tuple(
         (r"save it in parts", "请分块保存"),
         (r"save it with LZW or none", "请用 LZW 或不压缩保存"),
         (r"save it with 8 or 16 bit", "请以 8 或 16 位保存"),
+        # what a page lacks
+        (
+            r"the net itself was trained, and would have to be trained again for every point",
+            "训练的是网络本身，每个点都得重新训练",
+        ),
+        (r"some of its pictures can no longer be read", "有些图片已无法读取"),
+        (
+            r"([\d,]+) of the ([\d,]+) pictures? of train and valid cannot be found any more",
+            "训练集和验证集的 {1} 张图片中有 {0} 张已找不到",
+        ),
+        (r"the run does not say where its data was", "这次运行没有记录数据的位置"),
+        (r"there is far more than its data where it says that was \((.*)\)", "记录的位置（{0}）里远不止它的数据"),
+        (r"the data is no longer where it was \(.*?: (.*)\)", "数据已不在原处（{0}）"),
+        (r"none of them is where it was", "图片都已不在原处"),
+        (r"--data names (it|the place|another place)", "可用 --data 指定位置"),
     )
 )
 
 
 def reason(text: str) -> Words:
-    """A reason of the ledger in both languages."""
+    """A reason in both languages."""
     return Words(plain(text), "；".join(plain(_chinese(clause)) for clause in text.split(BETWEEN)))
 
 

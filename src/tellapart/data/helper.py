@@ -1,0 +1,111 @@
+"""The process in which `data/apart.py` has work done that may stop a process or never end. It is run as a script.
+
+Nothing of ours is imported, so that it starts in a few hundredths of a second. What comes in and goes out is a JSON
+document a line. Memory and CPU time are bounded where the system can (Linux; elsewhere the one who asks watches the
+clock), so that what goes wrong ends this process and no other.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+Request = dict[str, Any]
+
+
+def main() -> None:
+    """Answer one request, or say in one line why not."""
+    request = next(requests())
+    try:
+        sys.path = request["modules"]
+        bound(memory=request["memory"], seconds=request["seconds"])
+        JOBS[request["job"]](request)
+    except BaseException as error:  # noqa: BLE001  where native code panics that is no Exception
+        say({"error": f"{type(error).__name__}: {error}"[:300]})
+
+
+def bound(*, memory: int, seconds: int) -> None:
+    """Let the system end this process beyond so many bytes of memory and seconds of CPU time."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    for kind, limit in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_AS, memory)):
+        try:
+            resource.setrlimit(kind, (limit, limit))
+        except (ValueError, OSError):  # a system that has no such limit, or a lower one already
+            continue
+
+
+def requests() -> Iterator[Any]:
+    for line in sys.stdin.buffer:
+        yield json.loads(line)
+
+
+def say(document: object) -> None:
+    sys.stdout.buffer.write(json.dumps(document).encode() + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def search_pattern(request: Request) -> None:
+    """What a regular expression captures in each text, or all that it matches there; null where it does not match."""
+    try:
+        pattern = re.compile(request["pattern"])
+    except (re.error, RecursionError, OverflowError) as error:
+        say({"no_pattern": f"{error or 'nested too deeply'}"[:300]})
+        return
+    say({"no_pattern": None})
+    for texts in requests():
+        say({"found": [captured(pattern, text) for text in texts]})
+
+
+def captured(pattern: re.Pattern[str], text: str) -> str | None:
+    found = pattern.search(text)
+    if found is None:
+        return None
+    parts = [part for part in found.groups() if part is not None]
+    return "/".join(parts) if parts else found.group()
+
+
+def read_parquet(request: Request) -> None:
+    """First the names of the columns; then, of those that are asked for, the rows of each batch."""
+    from arro3.io import read_parquet as opened
+
+    with open(request["file"], "rb") as file:  # noqa: PTH123
+        batches = opened(file, batch_size=request["batch"])
+        names = batches.schema.names
+        if len(names) > request["most_columns"]:
+            raise ValueError(f"{len(names):,} columns, more than {request['most_columns']:,}")
+        say({"columns": names})
+        asked, longest = next(requests()), request["longest"]
+        for batch in batches:
+            columns = [values(batch.column(place), longest, place in asked["plain"]) for place in asked["places"]]
+            say({"rows": list(zip(*columns, strict=True))})
+        say({"rows": None})
+
+
+def values(column: Any, longest: int, is_plain: bool) -> list[Any]:  # noqa: ANN401  without types
+    """The values of a column; of one that is to be plain only if they are: no pictures, no lists."""
+    if is_plain and any(word in str(column.type).lower() for word in ("binary", "struct", "list", "map")):
+        return [None] * len(column)
+    found = [plain(value, longest) for value in column.to_pylist()]
+    return [None if isinstance(value, list | dict) else value for value in found] if is_plain else found
+
+
+def plain(value: Any, longest: int) -> Any:  # noqa: ANN401  what a cell of Parquet may hold
+    """A value that JSON has; one that is longer than a cell may be is cut behind that, so that its length tells."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, list | dict):
+        text = json.dumps(value, default=str)
+        return json.loads(text) if len(text) <= longest else text[: longest + 1]
+    return str(value)[: longest + 1]
+
+
+JOBS: dict[str, Callable[[Request], None]] = {"search_pattern": search_pattern, "read_parquet": read_parquet}
+
+if __name__ == "__main__":
+    main()

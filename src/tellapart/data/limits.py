@@ -1,0 +1,22 @@
+"""How much a table or an annotation file may hold, so that a small file cannot take much memory or time.
+
+They are far beyond what lists of pictures hold; `docs/formats.md` says them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+LARGEST_TABLE: Final = 2_000_000_000  # bytes of a CSV or Parquet file
+LARGEST_DOCUMENT: Final = 512 << 20  # bytes of a JSON or XML file
+LONGEST_ROW: Final = 1 << 20  # characters of a row of text, the header too
+LONGEST_CELL: Final = 1 << 17  # characters of a cell: what Python's csv module takes
+LONGEST_PATH: Final = 8_192  # characters; no system takes paths so long, but addresses of pictures may be longer
+LONGEST_NAME: Final = 1_000  # characters of a class, a split or a group
+MOST_COLUMNS: Final = 10_000  # of which 64 that are none of ours are passed through, see `data/tables.py`
+MOST_MISSING: Final = 1_000  # pictures that are looked for in vain before the rest is left
+# What rows may take once a Parquet file is unpacked: paths that only count upwards pack to a tenth of a byte each, and
+# nothing else does, so that a million rows are always read.
+UNPACKED: Final = 256_000_000  # bytes
+UNPACKED_TIMES: Final = 100  # bytes more for each byte of the file
+ROW: Final = 200  # bytes that a row takes beside its text
