@@ -9,8 +9,8 @@ with the 95 % interval of that share itself, and whether it passes. Exits with 1
 
 A valid set is `iid`; `grouped`, of which one picture a group counts; `leaked`, of which a third is copies that are told
 right and known as such, so that they are left out. Two more are measured and not claimed to pass: `chosen`, by which
-the best of 16 settings of one head was chosen, which err on much the same pictures, and `chosen apart`, by which the best
-of 16 that err apart was. Prints JSON.
+the best of 16 settings of one head was chosen, which err on much the same pictures, and `chosen apart`, by which the
+best of 16 that err apart was. Prints JSON.
 """
 
 from __future__ import annotations
