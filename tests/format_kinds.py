@@ -50,6 +50,19 @@ def on_white():
     return image
 
 
+def damaged_text():
+    content = encode(PICTURE, "PNG")
+    text = b"tEXtComment\0taken by a friend"
+    chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text) ^ 1)
+    return content[:33] + chunk + content[33:]
+
+
+def preview_first():
+    small = PICTURE.resize((24, 20))
+    small.encoderinfo = {"tiffinfo": {254: 1}}
+    return encode(small, "TIFF", save_all=True, append_images=[PICTURE.copy()])
+
+
 def two_colours():
     image = Image.new("P", (48, 40), 1)
     image.putpalette([10, 20, 30, 40, 50, 60])
@@ -211,6 +224,9 @@ def jpegs():
         "JPEG with bytes after its end": Kind(make=lambda: jpeg() + b"more of something else" * 50, **near),
         "JPEG under another ending": Kind(make=jpeg, lossy=True, ending="png"),
         "JPEG, truncated": Kind(make=lambda: half, status="skipped", reason="truncated", ending="jpg"),
+        "JPEG without its end marker": Kind(
+            make=lambda: jpeg()[:-2], status="converted", reason="end marker added", **near
+        ),
         "JPEG, damaged inside": Kind(
             make=lambda: jpeg().replace(b"\xff\xc0", b"\0\0\0\xff\xc0", 1),
             status="converted",
@@ -250,6 +266,7 @@ def pngs():
             reason="first frame of several",
         ),
         "PNG, truncated": Kind(make=lambda: encode(PICTURE, "PNG")[:900], status="skipped", reason="truncated"),
+        "PNG with a damaged text": Kind(make=damaged_text, status="converted", reason="damaged text left out"),
         "PNG with bytes after its end": Kind(make=lambda: encode(PICTURE, "PNG") + b"more" * 99),
     }
     return {name: replace(kind, ending="png") for name, kind in found.items()}
@@ -303,6 +320,9 @@ def tiffs():
             make=lambda: encode(PICTURE.copy(), "TIFF", save_all=True, append_images=[TURNED.copy()]),
             status="converted",
             reason="first frame of several",
+        ),
+        "TIFF, a preview first": Kind(
+            make=preview_first, status="converted", reason="page 2, of which the first is a preview"
         ),
         "TIFF, CMYK": Kind(
             make=lambda: encode(PICTURE.convert("CMYK"), "TIFF"), status="converted", reason="CMYK converted to RGB"

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 from PIL import Image
 
-from pictures import encode, make_pixels
+from pictures import encode, make_pixels, orientation_exif
 
 FLAT = Image.new("L", (8, 8), 128)
 
@@ -65,9 +65,12 @@ def flat_jpeg(width, height):
     head = with_frame(encode(FLAT, "JPEG"), b"\xff\xc0", width, height)
     head = head[: head.index(b"\xff\xda")]
     one = b"\xff\xc4\x00\x14%c\x01" + bytes(15) + b"\0"
-    scan = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00"
+    return head + one % 0 + one % 0x10 + flat_scan(width, height) + b"\xff\xd9"
+
+
+def flat_scan(width, height):
     blocks = -(-width // 8) * -(-height // 8)
-    return head + one % 0 + one % 0x10 + scan + bytes(blocks // 4 + 1) + b"\xff\xd9"
+    return b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" + bytes(blocks // 4 + 1)
 
 
 def after_start(content, filling):
@@ -83,6 +86,10 @@ def jpegs():
     return {
         "jpeg, 3,000 scans of 16 megapixels": lambda: many_scans(4000, 4000, 3000),
         "jpeg, 300 scans of 100 megapixels": lambda: many_scans(10000, 10000, 300),
+        "jpeg, 50 scans of 16 megapixels without an end": lambda: many_scans(4000, 4000, 50)[:-2],
+        "jpeg, progressive in CMYK without an end": lambda: with_frame(
+            progressive_inks[:-2], b"\xff\xc2", 11000, 11000
+        ),
         "jpeg, 40000 x 40000": lambda: flat_jpeg(40000, 40000),
         "jpeg, 65500 x 65500 in CMYK": lambda: with_frame(inks, b"\xff\xc0", 65500, 65500) + bytes(1 << 20),
         "jpeg, progressive in CMYK": lambda: with_frame(progressive_inks, b"\xff\xc2", 4000, 4000) + bytes(1 << 20),
@@ -148,6 +155,9 @@ def pngs():
         "png, EXIF": lambda: png(8, 8, before=[chunk(b"eXIf", greedy_tiff(60_000, 1 << 20))]),
         "png, frames": lambda: png(8, 8, before=[chunk(b"acTL", struct.pack(">II", 300_000, 0)), *frames]),
         "png, empty blocks": lambda: png(8, 8, data=zlib.compress(b"")[:2] + b"\0\0\0\xff\xff" * (6 << 20)),
+        "png, a broken text and zeros behind the end": lambda: (
+            png(8, 8, after=[chunk(b"tEXt", b"a\0b")[:-4] + bytes(4)]) + bytes(16 << 20)
+        ),
         "png, dynamic blocks": lambda: png(8, 8, data=dynamic_blocks(8 << 20)),
     }
 
@@ -169,6 +179,9 @@ def icons():
     return {
         "ico with a large png": lambda: ico(big),
         "ico with a png of colour": lambda: ico(colour),
+        "ico with a png of two headers": lambda: ico(
+            png(8, 8, before=[chunk(b"IHDR", struct.pack(">IIBBBBB", 24000, 24000, 1, 0, 0, 0, 0))])
+        ),
         "ico with a large bitmap": lambda: ico(dib + bytes(1 << 16)),
         "ico with a bitmap in runs": lambda: ico(rle + bytes(1 << 22)),
         "ico with profiles": lambda: ico(png(8, 8, before=[chunk(b"iCCP", b"a\0\0" + zeros(1 << 20))] * 8000)),
@@ -313,6 +326,9 @@ def tiffs():
         "tiff, progressive jpeg": lambda: strip(
             basic(8000, 8000, compression=7), many_scans(8000, 8000, 99), height=8000
         ),
+        "tiff, jpeg of many scans": lambda: strip(
+            basic(4000, 4000, compression=7), flat_jpeg(4000, 4000)[:-2] + flat_scan(4000, 4000) * 90, height=4000
+        ),
         "tiff, lzma": lambda: strip(basic(9000, 9000, compression=34925), xz(81_000_000), height=9000),
     }
 
@@ -450,3 +466,50 @@ def heifs():
 
 def hostile():
     return {**jpegs(), **pngs(), **icons(), **gifs(), **tiffs(), **others(), **avifs(), **heifs()}
+
+
+def further_formats():
+    """Sound files of what format_kinds and every_format leave out, and with all that editors put beside the pixels."""
+    image = Image.fromarray(make_pixels(1))
+    grey, alpha = image.convert("L"), image.convert("RGBA")
+    turned, small = image.rotate(180), image.resize((32, 32))
+    extras = {"exif": orientation_exif(6), "icc_profile": bytes(500)}
+    frames = {"save_all": True, "append_images": [turned]}
+    found = {
+        f"tiff {compression}": encode(image, "TIFF", compression=compression)
+        for compression in ("tiff_deflate", "packbits", "jpeg", "zstd")
+    }
+    found |= {f"dds {form}": encode(alpha, "DDS", pixel_format=form) for form in ("DXT1", "DXT3", "DXT5")}
+    return found | {
+        "jpeg extras": encode(image, "JPEG", comment=b"made by hand", xmp=b"<x/>", **extras),
+        "jpeg progressive 4:4:4": encode(image, "JPEG", progressive=True, subsampling=0, quality=95),
+        "jpeg ycck": encode(image.convert("CMYK"), "JPEG", progressive=True),
+        "png extras": encode(image, "PNG", dpi=(72, 72), **extras),
+        "png interlaced": png(48, 40, colour=2, interlaced=1, data=zeros(40 * (1 + 48 * 3) + 60)),
+        "webp extras": encode(alpha, "WEBP", xmp=b"<x/>", **extras),
+        "webp animated": encode(alpha, "WEBP", **frames),
+        "avif extras": encode(alpha, "AVIF", xmp=b"<x/>", **extras),
+        "avif animated": encode(image, "AVIF", **frames),
+        "tiff extras": encode(image, "TIFF", **extras),
+        "tiff group 4": encode(grey.convert("1"), "TIFF", compression="group4"),
+        "tiff big": encode(image, "TIFF", big_tiff=True),
+        "tiff ycbcr": encode(image.convert("YCbCr"), "TIFF", compression="tiff_lzw"),
+        "jpeg 2000 tiles": encode(
+            image, "JPEG2000", tile_size=(16, 16), precinct_size=(32, 32), codeblock_size=(16, 16)
+        ),
+        "jpeg 2000 alpha": encode(alpha, "JPEG2000", irreversible=True, no_jp2=True),
+        "ico": encode(small, "ICO", sizes=[(16, 16), (32, 32)], bitmap_format="bmp"),
+        "icns": encode(alpha.resize((128, 128)), "ICNS"),
+        "cur": b"\0\0\2\0" + encode(small, "ICO", sizes=[(32, 32)], bitmap_format="bmp")[4:],
+        "pcx": encode(image, "PCX"),
+        "sgi": encode(image, "SGI"),
+        "sgi runs": sgi(40, 40),
+        "dds": encode(alpha, "DDS"),
+        "qoi": encode(image, "QOI"),
+        "tga runs": encode(image, "TGA", compression="tga_rle"),
+        "pbm": encode(grey.convert("1"), "PPM"),
+        "pfm": encode(grey.convert("F"), "PPM"),
+        "ppm plain": b"P3\n# plain\n4 4\n255\n" + b"17 " * 48,
+        "dib": encode(image, "DIB"),
+        "sun": struct.pack(">8I", 0x59A66A95, 48, 40, 24, 0, 1, 0, 0) + image.tobytes(),
+    }

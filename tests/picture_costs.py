@@ -53,10 +53,11 @@ def tell_hostile():
 
 def try_mutants():
     from format_kinds import kinds
+    from hostile_pictures import further_formats
     from pictures import every_format
 
     made = {name: kind.make() for name, kind in kinds().items() if kind.picture is not None}
-    files = [content for _, content in sorted((made | every_format()).items()) if content]
+    files = [content for _, content in sorted((made | every_format() | further_formats()).items()) if content]
     limit = status("VmSize") + ROOM
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 

@@ -326,6 +326,7 @@ def test_read_bundle__a_model_file_from_before_there_were_doubts(parts, rewritte
             {"promise": {**PROMISE, "asked": 7}},
             {"promise": {**PROMISE, "error": "1"}},
         ),
+        {"unknown_kinds": {"marked": 5}},
         *({"promise": {**PROMISE, "pictures": 1.5}}, {"promise": {**PROMISE, "needed": -1}}),
     ],
 )
@@ -354,6 +355,36 @@ def test_assemble__directions_that_are_none(parts, refused, stated, content):
         del members["familiar.f16"]
     if content is not None:
         members["familiar.f16"] = content
+    assert "thresholds" in refused(manifest, members)
+
+
+def test_read_bundle__a_model_file_from_before_classes_told_what_is_unlike(parts, rewritten):
+    manifest, members = parts
+    assert manifest["familiar"].pop("classes")["means"] == len(manifest["classes"])
+    assert manifest["thresholds"].pop("unknown_kinds")["reason"] == ""
+    del members["classes.f32"]
+    abstention = read_bundle(rewritten(manifest, members))[0].classifier.abstention
+    assert abstention.out_of_distribution.classes is None
+    assert abstention.to_json() == manifest["thresholds"]
+
+
+@pytest.mark.parametrize(
+    ("stated", "content"),
+    [
+        ({"directions": 10**12}, None),
+        ({"means": -1}, None),
+        ({"scale": 0}, None),
+        ({"shift": math.nan}, None),
+        ({}, b"\0" * 5),
+        ({}, b"\0" * 400),
+        (None, None),
+    ],
+)
+def test_assemble__places_of_classes_that_are_none(parts, refused, stated, content):
+    manifest, members = parts
+    familiar = manifest["familiar"]
+    familiar["classes"] = None if stated is None else {**familiar["classes"], **stated}
+    members["classes.f32"] = members["classes.f32"] if content is None else content
     assert "thresholds" in refused(manifest, members)
 
 
@@ -413,6 +444,7 @@ def test_read_bundle__answers_that_are_no_numbers(parts, rewritten):
         card["logits"] = card["probabilities"] = [math.inf] * 3
     familiar = np.ones((1, 3), "<f2")
     manifest["familiar"] = {"rows": 1, "width": 3}
+    members.pop("classes.f32", None)
     members |= {"check.json": json.dumps(check).encode(), "familiar.f16": familiar.tobytes()}
     assert "self-check" in refuse(rewritten(manifest, members))
 

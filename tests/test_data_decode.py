@@ -173,6 +173,42 @@ def test_read_jpeg_header__orientation_nonsense_is_1(tiff):
     assert read_jpeg_header(b"\xff\xd8\xff\xe1\0\x22Exif\0\0" + tiff).orientation == 1
 
 
+def with_segment(content, body):
+    return content[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + content[2:]
+
+
+XMP = b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/>'
+UNUSUAL = {
+    "32 bits, little-endian": b"Exif\0\0II*\0" + struct.pack("<IHHHIII", 8, 1, 0x0112, 4, 1, 6, 0),
+    "32 bits, big-endian": b"Exif\0\0MM\0*" + struct.pack(">IHHHIII", 8, 1, 0x0112, 4, 1, 6, 0),
+    "XMP": b"http://ns.adobe.com/xap/1.0/\0" + XMP,
+}
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_decode__orientation_stored_in_unusual_ways_is_that_of_pillow(name):
+    content = with_segment(encode(PLAIN, "JPEG", quality=95), UNUSUAL[name])
+    with Image.open(io.BytesIO(content)) as image:
+        expected = ImageOps.exif_transpose(image).convert("RGB")
+    decoded = decode(content, at_least=48)
+    assert decoded.orientation == 6
+    assert difference(upright(decoded.pixels, 6), expected).max() <= 4
+    both = with_segment(content, b"Exif\0\0II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, 3, 0, 0))
+    assert decode(both, at_least=48).orientation == 3  # EXIF counts before XMP, and the first before the second
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"restart_marker_blocks": 1}])
+def test_decode__a_jpeg_that_lacks_only_its_end_marker(options):
+    whole = encode(Image.fromarray(make_pixels(7, width=160, height=120, blotches=60)), "JPEG", **options)
+    decoded = decode(whole[:-2], at_least=160)
+    assert np.array_equal(decoded.pixels, decode(whole, at_least=160).pixels)
+    assert decoded.notes == ("end marker added",)
+    scans = [place for place in range(len(whole) - 1) if whole[place : place + 2] == b"\xff\xda"]
+    for cut in (len(whole) - 8, len(whole) // 2, *scans[1:]):
+        with pytest.raises(PictureError, match="truncated"):
+            decode(whole[:cut], at_least=160)
+
+
 @pytest.mark.parametrize("name", ["jpeg", "jpeg progressive", "jpeg cmyk", "png", "webp", "gif"])
 def test_decode__truncated_is_unreadable(name):
     content = FORMATS[name]

@@ -46,6 +46,12 @@ def test_fit__a_weight_of_0_leaves_a_picture_out(samples):
     assert fitted((pictures, three), [1.0] * (COUNT - 2) + [0, 0]).classes_.tolist() == ["ant", "bee"]
 
 
+def test_history__is_columns_of_one_length(samples):
+    history = fitted(samples).history_
+    assert {"depths", "l2", "log_loss"} <= history.keys()
+    assert len({len(column) for column in history.values()}) == 1
+
+
 def test_fit__weights_move_the_answers(samples):
     pictures, labels = samples
     weights = np.where(np.array(labels) == "ant", 20.0, 1.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,12 +11,15 @@ from tellapart.heads.abstention import Abstention, learn_abstention
 from tellapart.heads.out_of_distribution import (
     FALSE_ALARMS,
     TYPES,
+    Seen,
     direction_count,
     learn_out_of_distribution,
     sampled_rows,
     similarity,
     typical_directions,
 )
+from tellapart.heads.relative_distance import fit_relative_distance
+from tellapart.heads.unknown_kinds import measure_unknown_kinds
 from tellapart.types import Depth
 
 
@@ -29,9 +34,16 @@ def kinds():
     return np.abs(random.normal(0, 1, (6, 40))), np.abs(random.normal(0, 1, (6, 40)))
 
 
-def learned(random, kinds, *, valid=300):
-    last = clouds(random, 600 + valid, centres=kinds[0])
-    return learn_out_of_distribution(last[:600], last[600:], class_count=3, seed=0)
+def seen(last, *, labels=None, groups=None, held_out=True):
+    """Rows that were trained on; of one class, unless labels are given."""
+    count = len(last)
+    labels = np.zeros(count, np.int64) if labels is None else labels
+    return Seen(last=last, labels=labels, groups=np.arange(count) if groups is None else groups, held_out=held_out)
+
+
+def learned(random, kinds, *, valid=300, train=600, **options):
+    last = clouds(random, train + valid, centres=kinds[0])
+    return learn_out_of_distribution(seen(last[:train], **options), last[train:], class_count=3, seed=0)
 
 
 def test_unlike__another_kind_is_found_and_the_own_kind_seldom(kinds):
@@ -49,16 +61,104 @@ def test_learn_out_of_distribution__false_alarms_are_as_often_as_stated_on_avera
     assert np.mean(alarms) == pytest.approx(0.03, abs=0.012)  # 3 of 100, k = 3
 
 
+@pytest.mark.parametrize("valid", [0, 6])
+def test_learn_out_of_distribution__few_pictures_alarm_no_more_often(kinds, valid):
+    alarms = []
+    for draw in range(40):
+        random = np.random.default_rng(draw)
+        familiar = learned(random, kinds, train=30, valid=valid)
+        alarms.append(familiar.unlike(clouds(random, 200, centres=kinds[0])).mean())
+    assert 0 < np.mean(alarms) < 0.05
+
+
+def test_learn_out_of_distribution__pictures_of_a_group_do_not_vouch_for_each_other(kinds):
+    """Every picture of train has nine near-copies: only folds that keep them together see how far others are."""
+    random = np.random.default_rng(8)
+    last = np.repeat(clouds(random, 30, centres=kinds[0]), 10, axis=0) + np.float32(1e-3)
+    groups = np.repeat(np.arange(30), 10)
+    alarms = [
+        learn_out_of_distribution(seen(last, groups=choice), last[:0], class_count=3, seed=0)
+        .unlike(clouds(random, 500, centres=kinds[0]))
+        .mean()
+        for choice in (None, groups)
+    ]
+    assert alarms[0] > 0.5
+    assert alarms[1] < 0.1
+
+
+def between(random, count, *, labels):
+    """Classes apart in six features that hardly vary within them, beside 34 that vary a lot and tell nothing."""
+    places = np.random.default_rng(99).normal(0, 0.6, (4, 6))
+    return np.hstack([3 + places[labels] + random.normal(0, 0.1, (count, 6)), random.normal(3, 1, (count, 34))]).astype(
+        "f4"
+    )
+
+
+def test_unlike__a_kind_between_the_classes_is_told_by_them():
+    random = np.random.default_rng(9)
+    labels = random.integers(0, 3, 900)
+    last = between(random, 900, labels=labels)
+    own, other = between(random, 900, labels=labels), between(random, 300, labels=np.full(300, 3))
+    known = learn_out_of_distribution(seen(last[:600], labels=labels[:600]), last[600:], class_count=3, seed=0)
+    near = similarity(last[600:], known.types)
+    by_directions = similarity(other, known.types) < np.quantile(near, 0.03)
+    assert known.unlike(other).mean() > by_directions.mean() + 0.2
+    assert known.unlike(own).mean() < 2.5 * FALSE_ALARMS
+    two = labels < 2
+    assert learn_out_of_distribution(seen(last[two], labels=labels[two]), last, class_count=2, seed=0).classes is None
+
+
+def test_relative_distance__is_that_of_the_whole_covariances():
+    random = np.random.default_rng(10)
+    labels = np.sort(random.integers(0, 3, 200))
+    rows = between(random, 200, labels=labels)
+    means = np.stack([rows[labels == label].mean(axis=0) for label in range(3)]).astype(float)
+    share = np.bincount(labels) / 200
+    apart, middle = rows - means[labels], share @ means
+    within = 0.7 * apart.T @ apart / 200
+    within += 0.3 / 0.7 * np.trace(within) / 40 * np.eye(40)
+    at_large = within + ((means - middle).T * share) @ (means - middle)
+
+    def squared(away, covariance):
+        return np.einsum("nd,nd->n", away @ np.linalg.inv(covariance), away)
+
+    expected = np.min([squared(rows - mean, within) for mean in means], axis=0) - squared(rows - middle, at_large)
+    np.testing.assert_allclose(fit_relative_distance(rows, labels).distance(rows), expected, rtol=1e-3, atol=1e-2)
+    few = np.concatenate([np.flatnonzero(labels == label)[:8] for label in range(3)])  # fewer rows than features
+    wide = np.hstack([rows[few], np.zeros((24, 60), "f4")])
+    assert fit_relative_distance(wide, labels[few]).distance(wide).max() < 0
+
+
+def test_measure_unknown_kinds__leaves_each_class_out_or_says_why_not():
+    random = np.random.default_rng(11)
+    labels = np.arange(600) % 4
+    last = between(random, 600, labels=labels)
+    train = seen(last[:480], labels=labels[:480])
+    found = measure_unknown_kinds(train, last[480:], labels[480:], class_count=4, seed=0)
+    assert [row["class"] for row in found["classes"]] == [0, 1, 2, 3]
+    assert sum(row["n"] for row in found["classes"]) == 600
+    shares = [row["marked"] for row in found["classes"]]
+    assert found["marked"] == {"value": pytest.approx(np.mean(shares)), "low": min(shares), "high": max(shares)}
+    assert found["marked"]["value"] > 0.3
+    for told, reason in (
+        (measure_unknown_kinds(seen(last[:60], labels=labels[:60]), last[:0], labels[:0], class_count=4, seed=0), ""),
+        (measure_unknown_kinds(replace(train, held_out=False), last, labels, class_count=4, seed=0), "net itself"),
+        (measure_unknown_kinds(seen(last), last, labels * 0, class_count=2, seed=0), "three classes"),
+    ):
+        assert reason in told["reason"]
+        assert (told["marked"]["value"] is None) == bool(reason)
+
+
 def test_learn_out_of_distribution__pictures_all_alike_have_a_threshold_that_a_cosine_can_reach():
     alike = np.tile(np.float32([1, 0.35, 0.2, 0.7, 0.1, 0.9, 0.33, 0.6]), (40, 1))
-    familiar = learn_out_of_distribution(alike, alike, class_count=2, seed=0)
+    familiar = learn_out_of_distribution(seen(alike), alike, class_count=2, seed=0)
     assert similarity(alike, familiar.types).min() > 1  # float16 has made the direction a little too long
     assert familiar.threshold == 1
     assert not familiar.unlike(alike).any()
 
 
-def test_learn_out_of_distribution__no_valid_calls_nothing_unlike(kinds):
-    familiar = learned(np.random.default_rng(3), kinds, valid=0)
+def test_learn_out_of_distribution__no_valid_calls_nothing_unlike_where_train_cannot_be_held_out(kinds):
+    familiar = learned(np.random.default_rng(3), kinds, valid=0, held_out=False)
     assert familiar.threshold is None
     assert not familiar.unlike(clouds(np.random.default_rng(4), 20, centres=kinds[1])).any()
 
@@ -95,7 +195,7 @@ def test_learn_abstention__both_thresholds_and_what_they_say():
     labels = np.zeros(100, np.int64)
     labels[1] = 1  # the second least sure answer of valid is wrong
     doubt = learn_abstention(
-        train=features[:200],
+        train=seen(features[:200]),
         valid=features[200:],
         labels=labels,
         probabilities=shares,

@@ -25,6 +25,7 @@ from tellapart.bundle.container import write_container
 from tellapart.card import classifier_card
 from tellapart.classifier import Classifier
 from tellapart.commands.train import base_of
+from tellapart.data.reading import Reading
 from tellapart.data.sample_labels import LABEL_KINDS, data_path, labelled, labels_like
 from tellapart.data.samples import Samples, index_of_samples
 from tellapart.data.scan import scan
@@ -77,6 +78,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     Attributes:
         classes_: K labels, sorted.
         classifier_: what was trained: base, head, temperature, abstention, what was selected, and the history.
+        history_: the history as columns, a list for each name, one value for each epoch or setting that was tried; {}
+            where a model file was loaded. pandas.DataFrame(history_) and plots take it as it is.
     """
 
     def __init__(
@@ -140,6 +143,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             learned = learn(index, base, replace(request, work=work))
         warn_of_skipped(learned.about.ledger)
         self.classes_, self.classifier_ = classes, learned.classifier
+        self.history_ = as_columns(learned.classifier.history)
         self._fitted_by = {"recipe": self.recipe, "seed": self.seed}
         self._valid: dict[str, Any] | None = {
             name: learned.answered["valid"].figures[name] for name in ("accuracy", "n")
@@ -263,7 +267,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
                 what = f"{counted(len(values), 'label')} for {counted(len(told), 'picture')}"
                 raise DataError(what, where="y", hint=hint)
             return float(np.average(self.classes_[told.argmax(axis=1)] == values, weights=sample_weight))
-        index = part_to_score(scan(data_path(X)))
+        index = part_to_score(scan(data_path(X), reading=Reading(scoring=True)))
         answers = self._answer_about(index).probabilities.argmax(axis=1)
         names = np.array(classifier.classes)[answers]
         return float(np.average(names == [picture.label for picture in index.pictures], weights=sample_weight))
@@ -297,10 +301,17 @@ def load(path: str | Path) -> ImageClassifier:
     if made_by not in RECIPES or RECIPES[made_by].has_base:  # a net from nothing has a name, but is no base
         estimator.set_params(backbone=base.name)
     estimator.classes_, estimator.classifier_ = typed_classes(bundle), bundle.classifier
+    estimator.history_ = {}
     # This function is its other constructor.
     estimator._bundle, estimator._engine, estimator._valid = bundle, engine, None  # noqa: SLF001
     estimator._fitted_by = {"recipe": made_by, "seed": estimator.seed}  # noqa: SLF001
     return estimator
+
+
+def as_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Rows as columns, in the order in which their names come; None where a row lacks one."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}
 
 
 def typed_classes(bundle: Bundle) -> NDArray[Any]:

@@ -26,7 +26,7 @@ from tellapart.features.embed import Embedded
 from tellapart.features.look import look_at, with_white
 from tellapart.heads.abstention import Flags, learn_abstention
 from tellapart.heads.calibration import fit_temperature
-from tellapart.heads.out_of_distribution import sampled_rows
+from tellapart.heads.out_of_distribution import Seen, sampled_rows
 from tellapart.progress import Progress, Stopwatch
 from tellapart.recipes.catalogue import RECIPES
 from tellapart.recipes.looking import features_seen, rows_of, see_the_same
@@ -240,12 +240,19 @@ def judge(
     typical = train.start + sampled_rows(len(rows_of(train)), class_count=len(dataset.classes), seed=request.seed)
     apart = thinned(one_of_each_group(clean, dataset.groups, seed=request.seed), dataset.weights, seed=request.seed)
     seen = valid[apart - dataset.valid.start]
+    last = classifier.base.depths[-1]
+    trained_on = Seen(
+        last=see(rows=typical.tolist())[:, last.start : last.stop],
+        labels=dataset.labels[typical],
+        groups=dataset.groups[typical],
+        held_out=classifier.weights is None,
+    )
     abstention = learn_abstention(
-        train=see(rows=typical.tolist()),
+        train=trained_on,
         valid=seen,
         labels=dataset.labels[apart],
         probabilities=classifier.probabilities(seen),
-        last=classifier.base.depths[-1],
+        last=last,
         max_error=request.max_error,
         seed=request.seed,
     )

@@ -1,17 +1,20 @@
 """Damage picture files of every kind, decode them, and see that nothing but a picture or a reason comes out.
 
-    python tools/soak/fuzz.py --files 20000 --seed 0 [--keep FOLDER]
+    python tools/soak/fuzz.py --files 20000 --seed 0 [--only NAME] [--keep FOLDER]
 
-Mutant n of a seed is always the same file. A worker process decodes them one after another: at most 2 s of CPU time
-each (then the system ends it, whatever it is busy with), at most 1 GB of memory above what it starts with. When a
-worker dies the mutant is counted and the next worker goes on behind it. Prints one JSON document; ends with 1 if any
-file did what none may do, and writes those files to --keep.
+Sound files of every format, with all that stands beside pixels, and small hostile ones are what mutants are made of;
+--only takes those whose name starts so. Mutant n of a seed is always the same file. A worker process takes them one
+after another through every door that pictures come in by: at most 5 s of CPU time each (then the system ends it,
+whatever it is busy with), and at most 1 GB of address space above what it starts with, of which a picture may use 768
+MB. When a worker dies the mutant is counted and the next worker goes on behind it. Prints one JSON document; ends with
+1 if any file did what none may do, and writes those files to --keep.
 """
 
 from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import json
 import os
 import resource
@@ -20,15 +23,20 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from tellapart.data.preprocess import Preprocess
+
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
-CPU_SECONDS = 2.0
+CPU_SECONDS = 5.0
+LARGEST_HOSTILE = 200_000  # bytes; larger ones would be all that the worker copies
 WALL_SECONDS = 120.0  # for one that waits instead of working, on a machine that may be busy
 MEMORY = 1_000_000_000  # bytes
 SIZE = 64  # pixels, the square that every picture is brought to
@@ -38,17 +46,22 @@ WORDS = (0, 1, 2, 7, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x800
 def originals() -> dict[str, bytes]:
     """One sound file of each kind, without the huge ones: name -> bytes."""
     from format_kinds import kinds
+    from hostile_pictures import further_formats, hostile
     from pictures import every_format
 
     made = {
         name: kind.make() for name, kind in kinds().items() if kind.picture is not None and kind.status != "skipped"
     }
-    made |= every_format()
-    return {name: content for name, content in sorted(made.items()) if content}
+    made |= every_format() | further_formats()
+    costly = {f"hostile {name}": make() for name, make in hostile().items()}
+    made |= {name: content for name, content in costly.items() if len(content) <= LARGEST_HOSTILE}
+    return {name.replace("/", "-"): content for name, content in sorted(made.items()) if content}
 
 
-def write_originals(folder: Path) -> None:
+def write_originals(folder: Path, *, only: str) -> None:
     for name, content in originals().items():
+        if not name.casefold().startswith(only.casefold()):
+            continue
         (folder / f"{name}.bin").write_bytes(content)
 
 
@@ -67,7 +80,20 @@ def mutant(files: dict[str, bytes], seed: int, number: int) -> tuple[str, bytes]
         other = files[sorted(files)[int(random.integers(len(files)))]]
         cut = int(random.integers(len(other)))
         content[int(random.integers(len(content) + 1)) :] = other[cut:]
+    if random.random() < 0.7:
+        mend_checksums(content)
     return name, bytes(content)
+
+
+def mend_checksums(content: bytearray) -> None:
+    """Make the checksums of a PNG right again, without which hardly a damage gets past the first chunk."""
+    place = 8
+    while content.startswith(b"\x89PNG") and place + 12 <= len(content):
+        end = place + 8 + int.from_bytes(content[place : place + 4], "big")
+        if end + 4 > len(content):
+            return
+        content[end : end + 4] = zlib.crc32(content[place + 4 : end]).to_bytes(4, "big")
+        place = end + 4
 
 
 def change(content: bytearray, random: np.random.Generator) -> None:
@@ -104,11 +130,14 @@ def write_word(content: bytearray, place: int, random: np.random.Generator) -> N
 
 def work(folder: Path, *, seed: int, start: int, stop: int) -> None:
     """Decode mutants start to stop, and say of each what came out, a JSON line each."""
+    from pictures import encode
+    from tellapart.data.memory import MEMORY_LIMIT
     from tellapart.data.preprocess import Preprocess
     from tellapart.errors import PictureError
 
     files, preprocess = read_originals(folder), Preprocess(size=SIZE)
-    preprocess.apply(files["png"])  # whatever is loaded and set up once is not the first mutant's
+    # Whatever is loaded and set up once is not the first mutant's.
+    enter_every_door(preprocess, encode(np.zeros((8, 8), np.uint8), "PNG"))
     limit = memory_of("VmSize") + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     for number in range(start, stop):
@@ -119,7 +148,7 @@ def work(folder: Path, *, seed: int, start: int, stop: int) -> None:
         signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
         signal.setitimer(signal.ITIMER_REAL, WALL_SECONDS)
         try:
-            outcome, detail = "picture", "; ".join(preprocess.apply(content).notes)
+            outcome, detail = "picture", enter_every_door(preprocess, content)
         except PictureError as error:
             outcome, detail = ("memory" if "more memory than there is" in error.what else "reason"), error.what
         except BaseException as error:  # noqa: BLE001  this is what is looked for
@@ -127,7 +156,20 @@ def work(folder: Path, *, seed: int, start: int, stop: int) -> None:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
         spent, grown = time.process_time() - began, memory_of("VmHWM") - before
+        outcome = "memory" if grown > MEMORY_LIMIT else outcome
         say({"outcome": outcome, "detail": detail, "seconds": spent, "bytes": grown})
+
+
+def enter_every_door(preprocess: Preprocess, content: bytes) -> str:
+    """Look at a file in every way there is, and say what was converted; a PictureError where it cannot be decoded."""
+    from tellapart.audit.look import _properties
+    from tellapart.data.decode import brightest
+    from tellapart.errors import PictureError
+
+    _properties(content)
+    with contextlib.suppress(PictureError):
+        brightest(content)
+    return "; ".join(preprocess.apply(content).notes)
 
 
 def say(document: dict[str, Any]) -> None:
@@ -195,6 +237,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="take the files whose names start so")
     parser.add_argument("--keep", type=Path, help="where files that did what none may do are written")
     parser.add_argument("--work", nargs=3, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -203,7 +246,7 @@ def main() -> None:
         work(Path(folder), seed=asked.seed, start=int(start), stop=int(stop))
         return
     with tempfile.TemporaryDirectory() as folder:
-        write_originals(Path(folder))
+        write_originals(Path(folder), only=asked.only)
         raise SystemExit(fuzz(Path(folder), count=asked.files, seed=asked.seed, keep=asked.keep))
 
 

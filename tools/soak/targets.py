@@ -144,9 +144,10 @@ def array(folder: Path, content: bytes) -> None:
 
 def exif(_folder: Path, content: bytes) -> None:
     """The orientation in EXIF."""
-    from tellapart.data.exif import tiff_orientation
+    from tellapart.data.exif import asks_for_too_much, tiff_orientation, xmp_orientation
 
-    if tiff_orientation(memoryview(content)) not in range(1, 9):
+    asks_for_too_much(content)
+    if (tiff_orientation(memoryview(content)) or xmp_orientation(content)) not in range(1, 9):
         raise ValueError("no orientation")
 
 

@@ -106,7 +106,7 @@ def _look(index: Index, picture: Picture) -> Look:
         if isinstance(content, np.ndarray):
             return None, measure(squash(content, size=SIDE))
         pixels = squash(decode(content, at_least=SIDE).pixels, size=SIDE)
-        return _properties(content.content if isinstance(content, Boxed) else content), measure(pixels)
+        return _properties(content), measure(pixels)
     except PictureError:
         return None, None
 
@@ -116,10 +116,11 @@ def _header(index: Index, picture: Picture) -> Properties | None:
         content = picture_content(index, picture)
     except PictureError:
         return None
-    return _properties(content) if isinstance(content, bytes) else None
+    return None if isinstance(content, np.ndarray) else _properties(content)
 
 
-def _properties(content: bytes) -> Properties | None:
+def _properties(content: bytes | Boxed) -> Properties | None:
+    content = content.content if isinstance(content, Boxed) else content
     try:
         with open_picture(content) as image:
             return Properties(

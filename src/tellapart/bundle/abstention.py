@@ -1,11 +1,13 @@
 """What a model abstains by, in and out of a model file.
 
 The thresholds stand in model.json; the typical directions are a member of their own, plain little-endian float16 in
-rows, whose shape model.json gives.
+rows, whose shape model.json gives. So is where the classes lie, little-endian float32: the matrix of r directions
+[d, r], their middle [r], the means of the classes [K, r], and the share within classes [r].
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.bundle.container import FAMILIAR, RETRAIN
+from tellapart.bundle.container import CLASSES, FAMILIAR, RETRAIN
 from tellapart.errors import ModelFileError
 from tellapart.heads.abstention import Abstention, SelectiveGuarantee
-from tellapart.heads.out_of_distribution import MOST_TYPES, STORED, OutOfDistribution
+from tellapart.heads.out_of_distribution import MOST_TYPES, STORED, ClassLikeness, OutOfDistribution
+from tellapart.heads.relative_distance import MOST_DIRECTIONS, RelativeDistance
+from tellapart.heads.unknown_kinds import UNKNOWN_KINDS
+from tellapart.shape import misfit
+
+FLOAT = np.dtype("<f4")
 
 
 def pack_abstention(abstention: Abstention) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -24,8 +31,17 @@ def pack_abstention(abstention: Abstention) -> tuple[dict[str, Any], dict[str, b
     thresholds = {"thresholds": abstention.to_json()}
     if abstention.out_of_distribution is None:
         return thresholds, {}
-    types = abstention.out_of_distribution.types.astype(STORED)
-    return {**thresholds, "familiar": {"rows": types.shape[0], "width": types.shape[1]}}, {FAMILIAR: types.tobytes()}
+    known = abstention.out_of_distribution
+    types = known.types.astype(STORED)
+    stated: dict[str, Any] = {"rows": types.shape[0], "width": types.shape[1]}
+    members = {FAMILIAR: types.tobytes()}
+    if known.classes is not None:
+        relative = known.classes.relative
+        shape = {"directions": len(relative.middle), "means": len(relative.means)}
+        stated["classes"] = {**shape, "shift": known.classes.shift, "scale": known.classes.scale}
+        parts = (relative.matrix, relative.middle, relative.means, relative.within)
+        members[CLASSES] = b"".join(part.astype(FLOAT).tobytes() for part in parts)
+    return {**thresholds, "familiar": stated}, members
 
 
 def read_abstention(manifest: Mapping[str, Any], members: Mapping[str, bytes], *, width: int, path: Path) -> Abstention:
@@ -44,14 +60,19 @@ def read_abstention(manifest: Mapping[str, Any], members: Mapping[str, bytes], *
         thresholds = manifest["thresholds"]
         unsure, unlike = (_threshold(thresholds.get(name)) for name in ("unsure", "unlike"))
         guarantee = _guarantee(thresholds.get("promise"), threshold=unsure)
+        unknown = _unknown_kinds(thresholds.get("unknown_kinds") or {})
         if FAMILIAR not in members and unlike is None:
             return Abstention(unsure=unsure, guarantee=guarantee)
         types = _directions(members[FAMILIAR], manifest["familiar"], width=width)
+        classes = _classes(members.get(CLASSES), manifest["familiar"].get("classes"), width=width)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         what = "the thresholds in model.json and the model file do not fit together"
         raise ModelFileError(what, where=path, hint=RETRAIN) from error
     return Abstention(
-        unsure=unsure, out_of_distribution=OutOfDistribution(types=types, threshold=unlike), guarantee=guarantee
+        unsure=unsure,
+        out_of_distribution=OutOfDistribution(types=types, threshold=unlike, classes=classes),
+        guarantee=guarantee,
+        unknown_kinds=unknown,
     )
 
 
@@ -66,6 +87,36 @@ def _directions(content: bytes, stated: Mapping[str, object], *, width: int) -> 
     return types
 
 
+def _classes(content: bytes | None, stated: Mapping[str, Any] | None, *, width: int) -> ClassLikeness | None:
+    """Where the classes lie; None in files made before it stood there, and where it could not be learned."""
+    if content is None and stated is None:
+        return None
+    if content is None or stated is None:
+        raise ValueError("directions of classes without their numbers, or the other way round")
+    directions, means = (_count(stated[name]) for name in ("directions", "means"))
+    if not 1 <= directions <= MOST_DIRECTIONS or means < 1:
+        raise ValueError(f"{directions} directions of {means} classes")
+    numbers = np.frombuffer(content, FLOAT)
+    sizes = [width * directions, directions, means * directions, directions]
+    scale, shift = (_finite(stated[name]) for name in ("scale", "shift"))
+    if len(numbers) != sum(sizes) or not np.isfinite(numbers).all() or scale <= 0:
+        raise ValueError("directions of classes that do not fit what is said of them")
+    matrix, middle, places, within = np.split(numbers, np.cumsum(sizes)[:-1])
+    relative = RelativeDistance(
+        matrix=matrix.reshape(width, directions),
+        middle=middle,
+        means=places.reshape(means, directions),
+        within=within,
+    )
+    return ClassLikeness(relative=relative, shift=shift, scale=scale)
+
+
+def _finite(value: object) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value):  # type: ignore[arg-type]
+        raise ValueError(f"{value!r} is no number")
+    return float(value)  # type: ignore[arg-type]
+
+
 def _guarantee(stated: Mapping[str, Any] | None, *, threshold: float | None) -> SelectiveGuarantee | None:
     """What the threshold was chosen for, as `to_json` wrote it; None in files made before it stood there."""
     if stated is None:
@@ -78,6 +129,14 @@ def _guarantee(stated: Mapping[str, Any] | None, *, threshold: float | None) -> 
         pictures=_count(stated["pictures"]),
         needed=_count(stated["needed"]),
     )
+
+
+def _unknown_kinds(stated: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What left-out classes showed, as `measure_unknown_kinds` gave it; {} in files made before it stood there."""
+    wrong = misfit(stated, UNKNOWN_KINDS) if stated else None
+    if wrong is not None:
+        raise ValueError(wrong)
+    return stated
 
 
 def _share(value: object) -> float:

@@ -20,6 +20,7 @@ from tellapart.errors import ModelFileError
 SCHEMA = 1
 MANIFEST = "model.json"
 FAMILIAR = "familiar.f16"
+CLASSES = "classes.f32"
 # Largest size of each member in bytes; nothing else may be inside.
 MEMBERS: Mapping[str, int] = {
     MANIFEST: 16_000_000,
@@ -27,6 +28,7 @@ MEMBERS: Mapping[str, int] = {
     "check.json": 16_000_000,
     "README.md": 1_000_000,
     FAMILIAR: 64_000_000,
+    CLASSES: 64_000_000,
     "weights.safetensors": 1_600_000_000,
 }
 LONGEST_DIRECTORY = 64_000  # bytes of the table of contents; that of ours takes some 400

@@ -73,6 +73,18 @@ def guarantee_lines(metrics: RunMetrics) -> list[str]:
         f"{share:.4f} are wrong, with 95 % confidence and for pictures like those it was tested on. In the test",
         f"{selective['answered']} of {metrics.counts['test']} answers stood, {selective['wrong']} of them wrong.",
         f"It called {unlike:.4f} of the test pictures unlike the training set.",
+        *unknown_lines(metrics.thresholds.get("unknown_kinds") or {}),
+    ]
+
+
+def unknown_lines(unknown: Mapping[str, Any]) -> list[str]:
+    """How many pictures of a kind that it has never seen it marks."""
+    if not unknown or unknown["marked"]["value"] is None:
+        return []
+    marked = unknown["marked"]
+    return [
+        f"Of a kind of picture that it has never seen {marked['value']:.4f} would be marked so: with each class left",
+        f"out in turn {marked['low']:.4f} to {marked['high']:.4f}.",
     ]
 
 

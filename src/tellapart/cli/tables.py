@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tellapart.types import SplitName
 
 MOST_CLASSES = 30  # in a table on the screen; metrics.json and report.html have them all
+MOST_MISSING = 10  # classes that are named
 UNEQUAL = 3  # times as many test pictures of one class as of another: the balanced accuracy leads
 MOST_EXAMPLES = 2  # of each finding; the page and the JSON file have more
 
@@ -81,6 +82,10 @@ def print_figures(figures: Mapping[str, Any], *, title: str) -> None:
     counts = [row["n"] for row in figures["per_class"] if row["n"]]
     first, second = (balanced, accuracy) if max(counts) > UNEQUAL * min(counts) else (accuracy, balanced)
     line(f"{title}: {first} on {counted(figures['n'], 'picture')}; {second}")
+    if missing := [one_line(row["class"]) for row in figures["per_class"] if not row["n"]]:
+        named = ", ".join(missing[:MOST_MISSING]) + (", …" if len(missing) > MOST_MISSING else "")
+        many = counted(len(missing), "class", "classes")
+        line(f"the balanced accuracy is without {many} that no picture here shows: {named}")
     baseline = figures["baseline"]
     line(f"always answering {baseline['class']} would be right for {percent(baseline['accuracy']['value'])}")
     if not baseline["beaten"]:
@@ -106,6 +111,14 @@ def print_abstention(selective: Mapping[str, Any], thresholds: Mapping[str, Any]
         line(promise["sentence"])
     if thresholds["unlike"] is not None:
         line(f"unlike the training set: {share(selective['unlike'])} of the pictures")
+        unknown = thresholds.get("unknown_kinds") or {"marked": {"value": None}, "reason": ""}
+        if unknown["marked"]["value"] is not None:
+            line(
+                f"of a kind of picture it has never seen {percent(unknown['marked']['value'])} would be marked so "
+                f"(classes left out in turn: {tenths(unknown['marked']['low'])} to {tenths(unknown['marked']['high'])})"
+            )
+        elif unknown["reason"]:
+            line(f"how many pictures of an unknown kind it would mark cannot be measured: {unknown['reason']}")
 
 
 def print_comparison(found: Mapping[str, Any]) -> None:

@@ -35,7 +35,7 @@ def evaluate_model(
     progress = progress or Silent()
     bundle, engine = read_bundle(model)
     classifier, engine = on_known_base(bundle, engine)
-    index = part_to_score(scan(data, reading=reading, progress=progress))
+    index = part_to_score(scan(data, reading=replace(reading, scoring=True), progress=progress))
     unknown = sorted({picture.label or "" for picture in index.pictures} - set(classifier.classes))
     if unknown:
         hint = f"The model knows: {', '.join(classifier.classes)}."

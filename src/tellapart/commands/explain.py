@@ -14,9 +14,10 @@ from tellapart import files
 from tellapart.answers import EXACT
 from tellapart.bundle.bundle import read_bundle
 from tellapart.data.boxes import file_path
+from tellapart.data.pillow import open_picture
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import index_of_paths
-from tellapart.errors import DataError, OutputError, UsageError
+from tellapart.errors import DataError, OutputError, PictureError, UsageError
 from tellapart.explain.explain import explain_pictures
 from tellapart.explain.panel import panel
 from tellapart.features.look import with_white
@@ -26,6 +27,7 @@ from tellapart.types import Index, Pixels
 
 ENDING = "-explained.png"
 MARK = "tellapart explain"  # in the file, so that only files of ours are ever written over
+LARGEST_SHEET = 64_000_000  # bytes; ours have a few million
 LONGEST_NAME = 100  # characters of a picture's own name that are kept
 QUICK = 3  # of 9: a third of the time of 6 for a twentieth more bytes
 FORBIDDEN = frozenset('<>:"/\\|?*')  # in file names, on one system or another
@@ -145,10 +147,10 @@ def check_replaceable(path: Path) -> None:
     if not path.exists() and not path.is_symlink():
         return
     try:
-        with files.open_regular(path) as file, Image.open(file, formats=["PNG"]) as image:
+        with open_picture(files.read_bounded(path, limit=LARGEST_SHEET)) as image:
             if image.info.get("Software") == MARK:
                 return
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError, PictureError):
         pass
     hint = "Choose another folder with -o."
     raise OutputError("a file that this command has not written is in the way", where=path, hint=hint)

@@ -60,17 +60,18 @@ def _check_jpeg(content: bytes) -> None:
 
 
 def _check_png(content: bytes, place: int = 0) -> None:
-    chunks = extras = extra_bytes = 0
+    chunks = extras = extra_bytes = headers = 0
     place += len(PNG_START)
     while place + 8 <= len(content):
         length, kind = struct.unpack_from(">I4s", content, place)
         if kind == b"IEND":
             break
         chunks += 1
+        headers += kind == b"IHDR"
         if kind not in _PIXEL_CHUNKS:
             extras += 1
             extra_bytes += length
-        if chunks > MOST_CHUNKS or extras > MOST_EXTRAS or extra_bytes > MOST_EXTRA_BYTES:
+        if chunks > MOST_CHUNKS or extras > MOST_EXTRAS or extra_bytes > MOST_EXTRA_BYTES or headers > 1:
             raise PictureError("PNG with more beside its pixels than decoders are made for; save it anew")
         place += 12 + length
 

@@ -1,6 +1,6 @@
 """Boxes against their pictures, before any work: whether they lie inside, and that those of one picture stay together.
 
-Only the header of a file is read; where that speaks against a box, the file is decoded, and that is what counts.
+A file is not decoded for that; where its header speaks against a box, it is, and that is what counts.
 """
 
 from __future__ import annotations
@@ -11,18 +11,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from PIL import Image
-
 from tellapart.data.boxes import EXCHANGED, Boxed, OutsideError, Size, file_path, locate, shown_size
 from tellapart.data.decode import decode, pillow_orientation
 from tellapart.data.groups import merge_groups
 from tellapart.data.locate import Placed
 from tellapart.data.names import written
-from tellapart.data.pillow import quiet_pillow
+from tellapart.data.pillow import open_picture
 from tellapart.data.prefetch import look_ahead
 from tellapart.data.tables import Row
 from tellapart.errors import DataError, PictureError
-from tellapart.files import open_regular, read_bounded
+from tellapart.files import read_bounded
 from tellapart.text import counted
 from tellapart.types import Box, Picture
 
@@ -124,7 +122,7 @@ def _confirmed(box: Box, file: Path) -> str:
 def _header(file: Path) -> tuple[Size, int] | None:
     """W, H of a picture as stored, and its EXIF orientation, by its header; None where that does not tell."""
     try:
-        with open_regular(file) as opened, quiet_pillow(), Image.open(opened) as image:
+        with open_picture(read_bounded(file, limit=_LARGEST_FILE)) as image:
             tags = getattr(image, "tag_v2", None)
             size = (tags[256], tags[257]) if tags is not None and image.format == "TIFF" else image.size
             return (int(size[0]), int(size[1])), pillow_orientation(image)

@@ -71,7 +71,7 @@ def rows_of_coco(document: Mapping[str, Any], path: Path, *, reading: Reading) -
         how=_HOW,
         unlabelled=reading.unlabelled,
         shapes=shapes,
-        columns=("annotation",) if parts else (),
+        columns=("annotation",) if any(parts.values()) else (),
         notes=_crowds(crowds, path.name),
     )
 

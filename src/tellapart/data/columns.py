@@ -25,7 +25,7 @@ _CLASSES: Final = (
     "category_name choice"
 )
 _PATHS: Final = (("path",), tuple(_FILES.split()), ("image_id", "img_id", "imageid", "id"))  # the last: no ending
-_LABELS: Final = (tuple(_CLASSES.split()),)
+_LABELS: Final = (tuple(_CLASSES.split()), ("species_name", "common_name", "scientific_name"))
 _SPLITS: Final = (("split",), ("set", "subset", "partition", "fold_name", "dataset_split"))
 _GROUPS: Final = (("group",), ("group_id", "groups"))
 

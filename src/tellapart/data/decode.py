@@ -8,6 +8,7 @@ Legend: H W height and width as stored in the file, before any EXIF turn.
 from __future__ import annotations
 
 import contextlib
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -17,12 +18,13 @@ from PIL import Image, UnidentifiedImageError
 
 from tellapart.data import tiff
 from tellapart.data.boxes import CLIPPED, Boxed, Rectangle, locate, shown_size, turned
-from tellapart.data.duration import check_duration, seconds_to_decode
+from tellapart.data.duration import SECONDS, check_duration, seconds_to_decode
 from tellapart.data.exif import ORIENTATION_TAG, asks_for_too_much
 from tellapart.data.formats import JPEG_START, PNG_START, TIFF_STARTS, refused_format
 from tellapart.data.heif import decode_heif, is_heif
 from tellapart.data.jpeg import JpegHeader, read_jpeg_header, seconds_to_decode_jpeg
-from tellapart.data.memory import bytes_to_decode, memory_for
+from tellapart.data.memory import LARGE, bytes_to_decode, memory_for
+from tellapart.data.mended import DAMAGED_TEXT, NO_END, with_end, without_damaged_text
 from tellapart.data.pillow import PIXEL_LIMIT, check_speed, open_picture
 from tellapart.data.rgb import Stored, brightest_value, reduced, stored_as, to_rgb
 from tellapart.errors import PictureError
@@ -57,11 +59,40 @@ def decode(content: bytes | Boxed, *, at_least: int, white: int | None = None) -
             return _decode_heif(content, at_least, box)
         if content.startswith(JPEG_START):
             return _decode_jpeg(content, at_least, box)
-        return _decode_with_pillow(content, at_least, white, box)
+        return _decode_mended(content, at_least, white, box)
     except PictureError:
         raise
     except Exception as error:  # a decoder fed with garbage raises nearly anything
         raise PictureError(_reason(error, content)) from error
+
+
+def frame_note(image: Image.Image) -> tuple[str, ...]:
+    """What is to be noted of a picture of which there are several in its file."""
+    if not getattr(image, "is_animated", False):
+        return ()
+    shown = image.tell() + 1
+    return (f"page {shown}, of which the first is a preview" if shown > 1 else "first frame of several",)
+
+
+def _decode_mended(content: bytes, at_least: int, white: int | None, box: Box | None) -> Decoded:
+    """By way of Pillow; a PNG that it refuses once more without what pixels do not depend on."""
+    try:
+        return _decode_with_pillow(content, at_least, white, box)
+    except PictureError:
+        raise
+    except Exception:
+        plain = without_damaged_text(content) if content.startswith(PNG_START) and _costs_little(content) else None
+        if plain is None:
+            raise
+        decoded = _decode_with_pillow(plain, at_least, white, box)
+        return replace(decoded, notes=(DAMAGED_TEXT, *decoded.notes))
+
+
+def _costs_little(content: bytes) -> bool:
+    """Whether it is within bounds to decode a PNG twice, of which a copy is made."""
+    width, height, bits = struct.unpack_from(">IIB", content, 16) if len(content) > 24 else (0, 0, 0)
+    seconds = seconds_to_decode(width, height, file_format="PNG", bands=4, bits=bits, length=len(content))
+    return 2 * seconds < SECONDS and len(content) < LARGE
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:
@@ -102,14 +133,18 @@ def _decode_jpeg(content: bytes, at_least: int, box: Box | None) -> Decoded:
         raise PictureError("truncated")
     seconds = seconds_to_decode_jpeg(content, header, divisor=divisor)
     check_duration(seconds, width=size[1], height=size[0], kind="JPEG")
-    pixels_size = 3 * height * width
+    # A resize keeps two copies more, by which time the coefficients are gone.
+    area = size[0] * size[1] if cut is None else (cut[2] - cut[0]) * (cut[3] - cut[1])
+    needed = 3 * height * width + max(header.coefficients, 2 * 3 * area // divisor**2)
     try:
-        # A resize keeps two copies more.
-        with memory_for(pixels_size + max(header.coefficients, 2 * pixels_size), width=size[1], height=size[0]):
+        with memory_for(needed, width=size[1], height=size[0]):
             pixels = simplejpeg.decode_jpeg(content, "RGB", min_height=height, min_width=width)
     except ValueError as error:
         if "premature end" in str(error).lower():
-            raise PictureError("truncated") from error
+            if (whole := _with_end(content, header, seconds)) is None:
+                raise PictureError("truncated") from error
+            decoded = _decode_jpeg(whole, at_least, box)
+            return replace(decoded, notes=(NO_END, *decoded.notes))
         decoded = _decode_slow_jpeg(content, header, at_least, box)
         return replace(decoded, notes=("damaged JPEG data stepped over", *decoded.notes))
     if cut is not None:
@@ -127,8 +162,20 @@ def _cut(box: Box, size: tuple[int, int], orientation: int) -> tuple[Rectangle, 
 def _decode_slow_jpeg(content: bytes, header: JpegHeader, at_least: int, box: Box | None) -> Decoded:
     """By way of Pillow, which takes what simplejpeg does not, at full size."""
     height, width = header.size
-    check_duration(seconds_to_decode_jpeg(content, header, divisor=1), width=width, height=height, kind="JPEG")
-    return _decode_with_pillow(content, at_least, box=box)
+    seconds = seconds_to_decode_jpeg(content, header, divisor=1)
+    check_duration(seconds, width=width, height=height, kind="JPEG")
+    whole = _with_end(content, header, seconds)
+    decoded = _decode_with_pillow(whole or content, at_least, box=box)
+    return decoded if whole is None else replace(decoded, notes=(NO_END, *decoded.notes))
+
+
+def _with_end(content: bytes, header: JpegHeader, seconds: float) -> bytes | None:
+    """What `with_end` gives, where it is within bounds to decode a picture of so many seconds three times."""
+    height, width = header.size
+    if 3 * seconds > SECONDS:
+        return None
+    with memory_for(header.coefficients + height * width // 8, width=width, height=height):
+        return with_end(content, header)
 
 
 def _decode_heif(content: bytes, at_least: int, box: Box | None) -> Decoded:
@@ -169,8 +216,8 @@ def _decode_with_pillow(content: bytes, at_least: int, white: int | None = None,
         stored = stored_as(image, content)
         if stored.open_ended and white is not None:
             stored = replace(stored, largest=white)
-        with _within_bounds(image, stored, len(content)):
-            frames = ("first frame of several",) if getattr(image, "is_animated", False) else ()
+        with _within_bounds(image, stored, len(content), copies=0 if box is None else 1):
+            frames = frame_note(image)
             # A TIFF is turned by Pillow as it is loaded; of a PNG the orientation is not known before.
             announced = pillow_orientation(image) if image.format == "TIFF" else 1
             image.load()
@@ -193,10 +240,12 @@ def _part(image: Image.Image, box: Box, announced: int, left: int) -> tuple[Imag
 
 
 @contextlib.contextmanager
-def _within_bounds(image: Image.Image, stored: Stored, length: int) -> Iterator[None]:
-    """Go on with an opened picture of a file of so many bytes, where what loading it takes is within bounds."""
+def _within_bounds(image: Image.Image, stored: Stored, length: int, *, copies: int = 0) -> Iterator[None]:
+    """Go on with an opened picture of a file of so many bytes, where loading it, and copies of it, is within bounds."""
     (width, height), file_format = image.size, image.format or ""
-    needed = bytes_to_decode(width, height, mode=image.mode, file_format=file_format)
+    needed = bytes_to_decode(width, height, mode=image.mode, file_format=tiff.kind_of(image))
+    kept = bytes_to_decode(width, height, mode=image.mode, file_format=None)
+    needed = max(needed, (1 + copies) * kept)  # what a decoder works with is gone by then
     tiff.check_tiff(image)
     check_speed(image, length=length)
     with memory_for(needed, width=width, height=height):
@@ -218,7 +267,8 @@ def pillow_orientation(image: Image.Image) -> int:
     if isinstance(exif, bytes) and asks_for_too_much(exif.removeprefix(b"Exif\0\0")):
         return 1
     try:
-        value = image.getexif().get(ORIENTATION_TAG, 1)
+        # By the base class: of a PNG Pillow would load all the pixels to look for EXIF behind them.
+        value = Image.Image.getexif(image).get(ORIENTATION_TAG, 1)
     except Exception:  # noqa: BLE001  (broken EXIF raises nearly anything, and is no reason to lose the picture)
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1

@@ -39,16 +39,16 @@ def scan_folders(root: Path, *, reading: Reading = AS_IT_IS) -> Index:
     plan = _understood(tree, reading)
     _list_between(plan, walk)
     pictures, identities = _collect(plan.folders, walk)
-    _check_classes(root, plan.folders, {picture.label for picture in pictures})
+    empty = _check_classes(root, plan.folders, {picture.label for picture in pictures}, scoring=reading.scoring)
     kept, twice = keep_once(pictures, identities)
     return Index(
         name=written(root.resolve().name) or "data",
         root=root,
         layout=plan.layout,
-        classes=tuple(sorted({folder.label for folder in plan.folders})),
+        classes=tuple(sorted({picture.label or "" for picture in pictures})),
         pictures=kept,
         skipped=(*walk.skipped, *twice),
-        notes=(*plan.notes, *_one_class_twice(plan.folders)),
+        notes=(*plan.notes, *_one_class_twice(plan.folders), *empty),
     )
 
 
@@ -131,18 +131,25 @@ def _one_class_twice(folders: Sequence[ClassFolder]) -> list[str]:
     ]
 
 
-def _check_classes(root: Path, folders: Sequence[ClassFolder], labels: set[str | None]) -> None:
+def _check_classes(root: Path, folders: Sequence[ClassFolder], labels: set[str | None], *, scoring: bool) -> list[str]:
+    """What is to be said of classes without pictures, which stop a training and not the scoring of a model.
+
+    Raises:
+        DataError: there is one, or only one class, or no picture at all.
+    """
     for each in folders:
-        if each.label not in labels:
+        if each.label not in labels and not (scoring and labels):
             names = [entry.name for entry in list_folder(each.folder.file)]
             hint = f"Put its pictures there, or take the folder away.{advice_for(names)}"
             raise DataError(f"no picture in the class {each.label!r}", where=written(each.folder.file), hint=hint)
-    if len({each.label for each in folders}) == 1:
+    if len({each.label for each in folders}) == 1 and not scoring:
         inner = folders[0].folder
         hint = "There must be at least two to tell apart."
         if inner.folders:
             hint += f" If the classes are inside it, name {written(inner.file)}."
         raise DataError(f"only one class, {folders[0].label!r}", where=root, hint=hint)
+    without = sorted({each.label for each in folders} - labels)
+    return [f"There is no picture of {label!r}, which is not scored." for label in without]
 
 
 def _no_folders(tree: Folder) -> DataError:

@@ -48,7 +48,7 @@ def read_imagefolder(root: Path, *, reading: Reading) -> Index | None:
     notes = [f"The labels are those in {names}.", *(note for _, _, each in labelled for note in each.notes)]
     skipped = tuple(entry for _, _, each in labelled for entry in each.skipped)
     whole = Listed(pairs=pairs, root=root, layout=_LAYOUT, skipped=skipped, notes=tuple(notes), columns=columns)
-    return index_of(whole, name=root.resolve().name or "data", where=root)
+    return index_of(whole, name=root.resolve().name or "data", where=root, scoring=reading.scoring)
 
 
 def _homes(root: Path) -> list[tuple[Path, SplitName | None, Path]]:

@@ -6,21 +6,23 @@ Source: ITU-T T.81, annex B (markers and segments); EXIF 2.32, 4.5.4 (the APP1 s
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from tellapart.data.exif import tiff_orientation
+from tellapart.data.exif import tiff_orientation, xmp_orientation
 from tellapart.errors import PictureError
 
 _EXIF: Final = b"Exif\0\0"
+_XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 _APP1, _SCAN, _END = 0xE1, 0xDA, 0xD9
 _ALONE: Final = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a segment
 _FRAMES: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _SEQUENTIAL: Final = (0xC0, 0xC1)
 _HUFFMAN: Final = (0xC0, 0xC1, 0xC2)
 _COEFFICIENT: Final = 2  # bytes
+_UNSENT: Final = 16  # more bits than any coefficient has
+_FILLING: Final = (0x00, 0xFF)  # no markers after 0xff
 _MARKER: Final = re.compile(rb"\xff[^\x00\xff]")
 _AFTER_SCAN: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 
@@ -55,34 +57,36 @@ def read_jpeg_header(content: bytes) -> JpegHeader:
         PictureError: there are more than MOST_SEGMENTS of them.
     """
     exif: list[bytes] = []
+    xmp = b""
     frame: memoryview | None = None
     coding, in_scan, rubbish = 0xC0, 0, 0
     for marker, body, gap in _segments(content):
         rubbish += gap
         if marker == _APP1 and bytes(body[: len(_EXIF)]) == _EXIF:
             exif.append(bytes(body[len(_EXIF) :]))
+        elif marker == _APP1 and bytes(body[: len(_XMP)]) == _XMP:
+            xmp = bytes(body[len(_XMP) :])
         elif marker in _FRAMES:
             frame, coding = body, marker
         elif marker == _SCAN:
             in_scan = body[0] if body else 0
             break
-    known = JpegHeader(
-        orientation=tiff_orientation(memoryview(exif[0])) if exif else 1, rubbish=rubbish, exif=b"".join(exif)
-    )
+    said = tiff_orientation(memoryview(exif[0])) if exif else None
+    orientation = xmp_orientation(xmp) if said is None else said
     if frame is None or len(frame) < 6 or len(frame) < 6 + 3 * frame[5]:
-        return known
-    height, width = struct.unpack_from(">HH", frame, 1)
+        return JpegHeader(orientation=orientation, rubbish=rubbish, exif=b"".join(exif))
+    height, width = frame[1] << 8 | frame[2], frame[3] << 8 | frame[4]
     blocks = _blocks(frame, height * width)
     single = coding in _SEQUENTIAL and in_scan == frame[5]
     return JpegHeader(
-        orientation=known.orientation,
+        orientation=orientation,
         size=(height, width),
         coefficients=0 if single else round(_COEFFICIENT * 64 * sum(blocks.values())),
         least_bytes=height * width // (64 * 8) if coding in _HUFFMAN else 0,
         rubbish=rubbish,
         huffman=coding in _HUFFMAN,
         blocks=blocks,
-        exif=known.exif,
+        exif=b"".join(exif),
     )
 
 
@@ -103,6 +107,24 @@ def seconds_to_decode_jpeg(content: bytes, header: JpegHeader, *, divisor: int) 
     return 1e-9 * (visits * _VISIT + bits * _BIT_OF_SCANS + pixels)
 
 
+def is_complete(content: bytes, header: JpegHeader) -> bool:
+    """Whether there is a scan for every bit of every component, whatever became of the coded data in them.
+
+    Source: ITU-T T.81, G.1.1.1 (spectral selection and successive approximation).
+    """
+    bits = {component: [_UNSENT] * 64 for component in header.blocks}  # that are still to come, of each coefficient
+    for marker, body, _ in _segments(content):
+        if marker == _END:
+            return False
+        if marker != _SCAN or not body or len(body) < 4 + 2 * body[0]:
+            continue
+        first, last, low = body[1 + 2 * body[0]], body[2 + 2 * body[0]], body[3 + 2 * body[0]] & 15
+        for place in range(1, 1 + 2 * body[0], 2):
+            coefficients = bits.get(body[place], [])
+            coefficients[first : last + 1] = [low] * len(coefficients[first : last + 1])
+    return bool(bits) and not any(map(any, bits.values()))
+
+
 def _visits(content: bytes, header: JpegHeader) -> float:
     """How often any block is visited, all scans together."""
     visited = dict.fromkeys(header.blocks, 0)
@@ -121,29 +143,31 @@ def _visits(content: bytes, header: JpegHeader) -> float:
 
 def _segments(content: bytes) -> Iterator[tuple[int, memoryview, int]]:
     """Marker and body of each segment, and what lies before it; garbage in between and coded data are stepped over."""
-    view, place, after = memoryview(content), 2, _MARKER
-    count = 0
-    while (found := after.search(content, place)) is not None and found.start() + 3 < len(content):
-        gap, start = found.start() - place if after is _MARKER else 0, found.start()
-        marker, after = content[start + 1], _MARKER
-        count += 1
-        if count > MOST_SEGMENTS:
-            raise PictureError(f"JPEG of more than {MOST_SEGMENTS:,} segments; save it anew")
+    view, length = memoryview(content), len(content)
+    place, in_scan = 2, False
+    for _ in range(MOST_SEGMENTS):
+        start = place
+        if in_scan or not (start + 3 < length and content[start] == 0xFF and content[start + 1] not in _FILLING):
+            found = (_AFTER_SCAN if in_scan else _MARKER).search(content, place)
+            start = found.start() if found else length
+        if start + 3 >= length:
+            return
+        marker = content[start + 1]
         if marker in _ALONE:
-            place = start + 2
+            place, in_scan = start + 2, False
             continue
-        (length,) = struct.unpack_from(">H", content, start + 2)
-        yield marker, view[start + 4 : start + 2 + length], gap
-        place = start + 2 + max(2, length)
-        if marker == _SCAN:
-            after = _AFTER_SCAN
+        end = start + 2 + max(2, content[start + 2] << 8 | content[start + 3])
+        yield marker, view[start + 4 : end], 0 if in_scan else start - place
+        place, in_scan = end, marker == _SCAN
+    raise PictureError(f"JPEG of more than {MOST_SEGMENTS:,} segments; save it anew")
 
 
 def _blocks(frame: memoryview, pixels: int) -> dict[int, float]:
     """Blocks of 8 x 8 values of each component, which is subsampled as the frame says."""
-    factors = [(frame[place], frame[place + 1] >> 4, frame[place + 1] & 15) for place in range(6, 6 + 3 * frame[5], 3)]
-    widest, highest = (max((each[side] for each in factors), default=1) or 1 for side in (1, 2))
-    blocks = dict.fromkeys((component for component, _, _ in factors), 0.0)
-    for component, across, down in factors:  # there are files in which two components have one number
-        blocks[component] += across * down * pixels / (64 * widest * highest)
+    places = range(6, 6 + 3 * frame[5], 3)
+    across, down = [frame[place + 1] >> 4 for place in places], [frame[place + 1] & 15 for place in places]
+    whole = pixels / (64 * (max(across, default=1) or 1) * (max(down, default=1) or 1))
+    blocks: dict[int, float] = {}
+    for place, wide, high in zip(places, across, down, strict=True):  # two components may have one number
+        blocks[frame[place]] = blocks.get(frame[place], 0.0) + wide * high * whole
     return blocks

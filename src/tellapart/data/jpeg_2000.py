@@ -6,6 +6,7 @@ Source: ISO 15444-1, annex A (the codestream) and annex I (the boxes around it).
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from typing import Final
 
 from tellapart.data.media_boxes import boxes
@@ -15,12 +16,22 @@ from tellapart.errors import PictureError
 MOST_TILES: Final = 16_384
 MOST_COMPONENTS: Final = 4
 MOST_LAYERS: Final = 1_000
-SMALLEST_PRECINCT: Final = 4  # as a power of 2: 16 pixels a side
+MOST_PRECINCTS: Final = 200_000  # a decoder keeps about a kilobyte for each
 SMALLEST_BLOCKS: Final = 8  # as a power of 2: an area of 256 pixels
 MOST_SEGMENTS: Final = 10_000
 
 _START: Final = b"\xffO\xffQ"
 _SIZE, _STYLE, _COMPONENT_STYLE, _TILE, _DATA, _END = 0x51, 0x52, 0x53, 0x90, 0x93, 0xD9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """What all of a picture's parts add up to."""
+
+    width: int
+    height: int
+    tiles: int
+    components: int
 
 
 def check_jpeg_2000(content: bytes) -> tuple[int, int]:
@@ -39,7 +50,7 @@ def check_jpeg_2000(content: bytes) -> tuple[int, int]:
     tiles = -(-right // max(1, across)) * -(-bottom // max(1, down))
     if tiles > MOST_TILES or components > MOST_COMPONENTS:
         raise PictureError(f"JPEG 2000 of {tiles:,} tiles and {components:,} components; save it as PNG")
-    _check_parts(content, place + 2)
+    _check_parts(content, place + 2, Extent(width=width, height=height, tiles=tiles, components=components))
     return width, height
 
 
@@ -54,7 +65,7 @@ def _codestream(content: bytes) -> int:
     return len(content)
 
 
-def _check_parts(content: bytes, place: int) -> None:
+def _check_parts(content: bytes, place: int, extent: Extent) -> None:
     """Look at every header of the codestream, that of each tile too, for parts that are too small or too many."""
     tile_end = 0
     for _ in range(MOST_SEGMENTS * 10):
@@ -73,17 +84,21 @@ def _check_parts(content: bytes, place: int) -> None:
             tile_end = place + part if part else len(content)
         elif marker == _STYLE:
             (layers,) = struct.unpack_from(">H", body, 2)
-            _check_style(body[5:], precincts=bool(body[0] & 1), layers=layers)
+            _check_style(body[5:], extent, precincts=bool(body[0] & 1), layers=layers)
         elif marker == _COMPONENT_STYLE:
-            _check_style(body[2:], precincts=bool(body[1] & 1), layers=1)
+            _check_style(body[2:], extent, precincts=bool(body[1] & 1), layers=1)
         place += 2 + max(2, length)
     raise PictureError("JPEG 2000 of too many segments; save it as PNG")
 
 
-def _check_style(style: bytes, *, precincts: bool, layers: int) -> None:
+def _check_style(style: bytes, extent: Extent, *, precincts: bool, layers: int) -> None:
     """The part of COD and COC that they have in common: levels, code blocks, precincts."""
+    levels, total = style[0], 0.0
+    for level, size in enumerate(style[5 : 6 + levels] if precincts else ()):
+        shrunk = 1 << (levels - level)
+        across = extent.width / shrunk / (1 << (size & 15)) + 1
+        down = extent.height / shrunk / (1 << (size >> 4)) + 1
+        total += (across * down + extent.tiles) * extent.components
     small = style[1] + style[2] + 4 < SMALLEST_BLOCKS
-    if precincts:
-        small |= any(min(size & 15, size >> 4) < SMALLEST_PRECINCT for size in style[5 : 6 + style[0]])
-    if small or layers > MOST_LAYERS:
+    if small or total > MOST_PRECINCTS or layers > MOST_LAYERS:
         raise PictureError("JPEG 2000 in more parts than pictures are divided into; save it as PNG")

@@ -5,7 +5,6 @@ Source: the page "Label Studio Task Format" of its guide, and exports of version
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from tellapart.data.answers import Answer, Part, table_of
 from tellapart.data.columns import find_path, listed
 from tellapart.data.formats import has_picture_ending
 from tellapart.data.reading import Reading
+from tellapart.data.shapes import box_of_shape
 from tellapart.data.tables import Table, text_of
 from tellapart.errors import DataError, UsageError
 from tellapart.text import shortened
@@ -71,47 +71,9 @@ def _said(task: Mapping[str, Any], number: int) -> _Said:
             labels = value.get(kind)
             if (kind == "choices" or kind.endswith("labels")) and isinstance(labels, list):
                 parts = kind != "choices" or "x" in value or "points" in value
-                box = _box(value, result, source=f"task {number:,}") if parts else None
+                box = box_of_shape(value, result, source=f"task {number:,}") if parts else None
                 found[text_of(result.get("from_name")), parts] += [(text_of(label), box) for label in labels]
     return found
-
-
-def _box(value: Mapping[str, Any], result: Mapping[str, Any], *, source: str) -> Box | None:
-    """The box around a rectangle, ellipse or polygon, whose numbers are in per cent of the sides as they are shown.
-
-    Source: the pages on rectangles, ellipses and polygons of Label Studio's guide. A turned rectangle has its turn, in
-    degrees, about its upper left corner.
-    """
-    try:
-        across, down = zip(*_points(value, result), strict=True)
-    except (KeyError, TypeError, ValueError):
-        return None
-    left, top = min(across) / 100, min(down) / 100
-    width, height = max(across) / 100 - left, max(down) / 100 - top
-    return Box(left=left, top=top, width=width, height=height, unit="fractions", source=source)
-
-
-def _points(value: Mapping[str, Any], result: Mapping[str, Any]) -> list[tuple[float, float]]:
-    """The corners of a shape, in per cent; a KeyError, TypeError or ValueError where it has none."""
-    if "points" in value:
-        return [(float(across), float(down)) for across, down in value["points"]]
-    left, top = float(value["x"]), float(value["y"])
-    if "radiusX" in value:
-        across, down = float(value["radiusX"]), float(value["radiusY"])
-        return [(left - across, top - down), (left + across, top + down)]
-    width, height = float(value["width"]), float(value["height"])
-    angle = math.radians(float(value.get("rotation") or 0))
-    if not angle:
-        return [(left, top), (left + width, top + height)]
-    shape = float(result["original_width"]) / float(result["original_height"])
-    return [
-        (
-            left + across * math.cos(angle) - down / shape * math.sin(angle),
-            top + across * shape * math.sin(angle) + down * math.cos(angle),
-        )
-        for across in (0.0, width)
-        for down in (0.0, height)
-    ]
 
 
 def _mappings(value: object) -> Iterator[Mapping[str, Any]]:

@@ -63,11 +63,11 @@ def read_manifest(path: Path, *, reading: Reading = AS_IT_IS) -> Index:
         UsageError: what is said of it is for folders, or names a column that is not there.
         DataError: it cannot be read, lacks a column, or has a row that cannot be meant (with the number of the row).
     """
-    return index_of(read_listed(path, reading=reading), name=path.stem, where=path)
+    return index_of(read_listed(path, reading=reading), name=path.stem, where=path, scoring=reading.scoring)
 
 
-def index_of(listed: Listed, *, name: str, where: Path) -> Index:
-    """The index of what is listed, in its order, each file or box once.
+def index_of(listed: Listed, *, name: str, where: Path, scoring: bool = False) -> Index:
+    """The index of what is listed, in its order, each file or box once; of one class only to score a model by.
 
     Raises:
         DataError: there is only one class, a file or box has two, or boxes of one file are in several splits.
@@ -75,7 +75,7 @@ def index_of(listed: Listed, *, name: str, where: Path) -> Index:
     pairs = sorted(listed.pairs, key=lambda pair: picture_order(pair[0]))
     kept, twice = keep_once([picture for picture, _ in pairs], [identity for _, identity in pairs])
     classes = tuple(sorted({picture.label or "" for picture, _ in pairs}))
-    if len(classes) == 1:
+    if len(classes) == 1 and not scoring:
         hint = "There must be at least two to tell apart."
         raise DataError(f"only one class, {shortened(classes[0])!r}", where=where, hint=hint)
     return Index(

@@ -28,6 +28,7 @@ _WORKED_WITH: Final[Mapping[str, int]] = {
     "JPEG": 9,
     "JPEG2000": 24,
     "TIFF": 4,
+    "TIFF, YCbCr": 8,  # which libtiff makes RGBA of, a second strip
     "WEBP": 16,
 }
 _ONE_AT_A_TIME: Final = threading.RLock()  # what is inside a picture may ask again

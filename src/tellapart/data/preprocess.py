@@ -17,7 +17,7 @@ from tellapart.data.resize import squash
 from tellapart.types import Pixels
 
 SMALLEST, LARGEST = 8, 2048  # sides in pixels
-_ALGORITHM: Final = 2  # part of the cache key: raise it when decode or resize change what comes out
+_ALGORITHM: Final = 3  # part of the cache key: raise it when decode or resize change what comes out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

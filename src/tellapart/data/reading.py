@@ -26,6 +26,7 @@ class Reading:
             height) or "centres"; or "none" to take pictures as wholes.
         confidence: of MegaDetector's boxes, those below it are left out.
         unlabelled: whether pictures need no label, as for prediction.
+        scoring: whether a model is to be scored by it: then there may be one class alone, and classes without pictures.
         grouped: whether groups are told from the paths, so that folders inside classes may be those.
     """
 
@@ -36,6 +37,7 @@ class Reading:
     boxes: BoxesAre | Literal["none"] | None = None
     confidence: float | None = None
     unlabelled: bool = False
+    scoring: bool = False
     grouped: bool = False
 
     def __post_init__(self) -> None:

@@ -34,6 +34,7 @@ NAME: Final = "X"  # what scikit-learn calls the samples
 EXPECTED: Final = "Give paths, uint8 arrays [H, W] or [H, W, 3], or PIL pictures."
 _FLOATS: Final = 'Give uint8 from 0 to 255; of values from 0 to 1: (array * 255).round().astype("uint8").'
 _LONGEST_PATH: Final = 4096  # characters; no system takes longer ones
+_CHANNELS: Final = (1, 2, 3, 4)  # of grey, grey with transparency, colour, and colour with transparency
 _SHOWN: Final = 80  # characters of a text that is no path
 
 
@@ -178,8 +179,8 @@ def _taken_apart(samples: Samples, name: str) -> tuple[list[Any], list[str]]:
 
 
 def _holds_many(array: NDArray[Any]) -> bool:
-    """Whether an array of numbers is [N, H, W] or [N, H, W, 3]; [H, W, 3] is one picture, since none is 3 wide."""
-    return array.ndim == 4 or (array.ndim == 3 and array.shape[2] != 3) or len(array) == 0
+    """Whether an array of numbers is [N, H, W] or [N, H, W, 3]; one that ends in 1 to 4 is one, none is so narrow."""
+    return array.ndim == 4 or (array.ndim == 3 and array.shape[2] not in _CHANNELS) or len(array) == 0
 
 
 def _checked(array: NDArray[Any], called: str) -> NDArray[np.uint8]:

@@ -60,7 +60,7 @@ def _scan(data: Path, reading: Reading) -> Index:
         what = "neither a folder nor a manifest (.csv, .parquet, .json, .xml)"
         raise of_another_kind(data) or DataError(what, where=data, hint=_file_hint(data))
     if holds_idx(data):
-        return scan_idx(data)
+        return scan_idx(data, scoring=reading.scoring)
     return read_imagefolder(data, reading=reading) or scan_folders(data, reading=reading)
 
 

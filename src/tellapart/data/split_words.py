@@ -21,7 +21,8 @@ _WORDS: Final[dict[SplitName, str]] = {
         "验证 驗證 検証 검증"
     ),
     "test": (
-        "test tests testing tst eval evaluation evaluate holdout heldout prueba pruebas teste testes testen testowy "
+        "test tests testing tst eval evaluation evaluate holdout heldout essai essais "
+        "prueba pruebas teste testes testen testowy "
         "evaluación avaliação valutazione тест тестовая тестирование 测试 測試 テスト 評価 评估 테스트 시험 평가"
     ),
 }

@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from tellapart.data.box_columns import BoxColumns, Numbers, boxes_of, find_boxes, numbers_of
+from tellapart.data.boxes import check_numbers
 from tellapart.data.columns import Places, find_columns
 from tellapart.data.encodings import encoding_of, first_line_not_in, not_in
 from tellapart.data.labels import label_of
 from tellapart.data.limits import LARGEST_TABLE, LONGEST_ROW, MOST_COLUMNS
 from tellapart.data.names import written
 from tellapart.data.reading import Reading
+from tellapart.data.shapes import regions_of
 from tellapart.errors import DataError
 from tellapart.files import open_regular
-from tellapart.text import shortened
+from tellapart.text import counted, shortened
 from tellapart.types import Box
 
 TEXT_ENDINGS: Final = (".csv", ".tsv", ".tab", ".txt")
@@ -89,6 +91,7 @@ class Columns:
     ours: Places
     boxes: BoxColumns | None
     others: Mapping[str, int]
+    whole: bool
 
     @classmethod
     def of(cls, header: Sequence[str], *, reading: Reading, where: Path) -> Columns:
@@ -109,7 +112,7 @@ class Columns:
         for place, name in enumerate(header):
             if place not in used and name.strip() and len(others) < MOST_OTHERS:
                 others.setdefault(written(name.strip()), place)
-        return cls(ours=ours, boxes=boxes, others=others)
+        return cls(ours=ours, boxes=boxes, others=others, whole=boxes is not None or reading.boxes == "none")
 
     def wanted(self) -> list[int]:
         """The places of all columns that are read."""
@@ -207,17 +210,40 @@ def table_of_values(records: Iterable[tuple[int, Mapping[int, Any]]], columns: C
     for number, record in records:
         fields = {name: record.get(place) for name, place in said}
         given = tuple([_kept(record.get(place), seen) for place in others])
-        rows.append(row_of(number, fields, path, given=given))
+        rows += [replace(row, given=given) for row in _rows_of(number, fields, path, whole=columns.whole)]
         if boxes is not None:
             values = [record.get(place) for place in boxes.places]
             found = numbers_of(values, source=f"row {number:,}", where=path)
             numbers.append((found, whole_size([record.get(place) for place in boxes.sizes])))
     notes: list[str] = []
+    if boxes is None and (parts := sum(row.box is not None for row in rows)):
+        several = counted(parts, "label", "labels")
+        notes.append(
+            f"{several} of {path.name} {'is a box' if parts == 1 else 'are boxes'}, each a picture of its own."
+        )
     if boxes is not None:
         sources = [f"row {row.number:,}" for row in rows]
         found_boxes, notes = boxes_of(numbers, boxes, sources=sources, where=path)
         rows = [replace(row, box=box) for row, box in zip(rows, found_boxes, strict=True)]
     return Table(rows=rows, sure=ours.sure, notes=tuple(notes), columns=tuple(columns.others))
+
+
+def _rows_of(number: int, fields: dict[str, Any], path: Path, *, whole: bool) -> list[Row]:
+    """The row of a record; a row for each box where its label is a list of them, as Label Studio has it in tables.
+
+    Raises:
+        DataError: the whole picture has several labels, or a box that cannot be one.
+    """
+    regions = regions_of(fields.get("label"), source=f"row {number:,}")
+    if not regions:
+        return [row_of(number, fields, path)]
+    if whole or any(box is None for _, box in regions):
+        return [row_of(number, {**fields, "label": [label for label, _ in regions]}, path)]
+    rows = [replace(row_of(number, {**fields, "label": label}, path), box=box) for label, box in regions]
+    for row in rows:
+        if row.box is not None:
+            check_numbers(row.box, where=path)
+    return rows
 
 
 def _kept(value: object, seen: dict[str, str]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tellapart.errors import DataError, one_line
+from tellapart.heads.unknown_kinds import UNKNOWN_KINDS
 from tellapart.shape import ANYTHING, COUNT, NULL, NUMBER, NUMBER_OR_NULL, misfit
 
 SCHEMA = 1
@@ -72,7 +73,12 @@ SHAPE: dict[str, Any] = {
     "leaks?": [{str: ANYTHING}],
     "duplicates?": {str: COUNT},
     "together?": {str: ANYTHING},
-    "thresholds?": {"unsure": NUMBER_OR_NULL, "unlike": NUMBER_OR_NULL, "promise": ANYTHING},
+    "thresholds?": {
+        "unsure": NUMBER_OR_NULL,
+        "unlike": NUMBER_OR_NULL,
+        "promise": ANYTHING,
+        "unknown_kinds?": UNKNOWN_KINDS,
+    },
     "temperature": NUMBER,
     "selected": {"out_of": {str: [ANYTHING]}},
     "findings?": [FINDING],

@@ -9,14 +9,16 @@ Legend: N pictures, D features of all depths, K classes.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.heads.calibration import top_probability
-from tellapart.heads.out_of_distribution import OutOfDistribution, learn_out_of_distribution
+from tellapart.heads.out_of_distribution import OutOfDistribution, Seen, learn_out_of_distribution
+from tellapart.heads.unknown_kinds import measure_unknown_kinds
 from tellapart.text import counted
 from tellapart.types import Depth, Features, Labels, Probabilities
 
@@ -97,6 +99,8 @@ class Abstention:
     unsure: float | None = None  # the least confidence of an answer to rely on; None where there is no such threshold
     out_of_distribution: OutOfDistribution | None = None  # what pictures like the training set look like
     guarantee: SelectiveGuarantee | None = None  # what the threshold was chosen for
+    # How many pictures of a kind never seen are called unlike, see `measure_unknown_kinds`; {} in older model files.
+    unknown_kinds: Mapping[str, Any] = field(default_factory=dict)
 
     def flags(self, probabilities: Probabilities, features: Features, *, last: Depth) -> Flags:
         """What to say beside answers float64 [N, K] from features float32 [N, D]; `last` are the last depth."""
@@ -112,12 +116,13 @@ class Abstention:
             "unsure": self.unsure,
             "unlike": None if self.out_of_distribution is None else self.out_of_distribution.threshold,
             "promise": None if self.guarantee is None else self.guarantee.to_json(),
+            **({"unknown_kinds": dict(self.unknown_kinds)} if self.unknown_kinds else {}),
         }
 
 
 def learn_abstention(
     *,
-    train: Features,
+    train: Seen,
     valid: Features,
     labels: Labels,
     probabilities: Probabilities,
@@ -128,7 +133,7 @@ def learn_abstention(
     """Both thresholds, from what valid shows.
 
     Args:
-        train: float32 [n, D] of pictures that were trained on, such as `sampled_rows` names.
+        train: pictures that were trained on, such as `sampled_rows` names.
         valid: float32 [N, D] of the pictures of valid.
         labels: int64 [N] of valid.
         probabilities: float64 [N, K] of valid, calibrated.
@@ -138,13 +143,14 @@ def learn_abstention(
     """
     correct = probabilities.argmax(axis=1) == labels
     guarantee = choose_threshold(top_probability(probabilities), correct=correct, max_error=max_error)
-    known = learn_out_of_distribution(
-        train[:, last.start : last.stop],
-        valid[:, last.start : last.stop],
-        class_count=probabilities.shape[1],
-        seed=seed,
+    seen, class_count = valid[:, last.start : last.stop], probabilities.shape[1]
+    known = learn_out_of_distribution(train, seen, class_count=class_count, seed=seed)
+    return Abstention(
+        unsure=guarantee.threshold,
+        out_of_distribution=known,
+        guarantee=guarantee,
+        unknown_kinds=measure_unknown_kinds(train, seen, labels, class_count=class_count, seed=seed),
     )
-    return Abstention(unsure=guarantee.threshold, out_of_distribution=known, guarantee=guarantee)
 
 
 def choose_threshold(

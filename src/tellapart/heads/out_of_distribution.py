@@ -1,4 +1,8 @@
-"""Whether a picture is like any that was trained on: the nearest of some typical directions of the features.
+"""Whether a picture is like any that was trained on: by the nearest of some typical directions, and by its classes.
+
+A picture from elsewhere is far from every typical direction of the features; one of a kind that is a little like all
+that were trained on is near to some of them, but between the classes, which the relative distance tells. The less
+favourable of the two says how like the training set it is.
 
 Legend: N pictures, D features of all depths, d features of the last depth, R typical directions.
 """
@@ -12,7 +16,8 @@ from numpy.typing import NDArray
 
 from tellapart import seeds
 from tellapart.heads.linear import row_blocks
-from tellapart.types import Features
+from tellapart.heads.relative_distance import RelativeDistance, fit_relative_distance
+from tellapart.types import Features, Labels
 
 FALSE_ALARMS = 0.03  # the share of pictures like those of valid that is called unlike
 TYPES = 128  # typical directions; twice the classes where that is more
@@ -21,6 +26,22 @@ LOOKED_AT = 16  # pictures for each direction, at the most
 FEWEST_LOOKED_AT = 4  # and at the least on average, so that directions are means and not pictures
 ROUNDS = 6
 STORED = np.dtype("<f2")
+ENOUGH = 33  # pictures of valid: the least similar of fewer is exceeded by more than 3 % of others
+CROSSED_FOLDS = 10
+FEWEST_FOR_CLASSES = 20  # pictures that the relative distance is brought to the scale of cosines by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassLikeness:
+    """How like its classes a picture is: the relative distance, on the scale of the cosines."""
+
+    relative: RelativeDistance
+    shift: float
+    scale: float  # positive
+
+    def likeness(self, rows: Features) -> NDArray[np.float64]:
+        """float64 [N] for directions float32 [N, d]; it falls as the distance grows."""
+        return self.shift - self.scale * self.relative.distance(rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +49,20 @@ class OutOfDistribution:
     """What pictures like the training set look like to the base."""
 
     types: NDArray[np.float16]  # float16 [R, d], directions of length one
-    threshold: float | None  # the least cosine with the nearest of them that is like the training set
+    threshold: float | None  # the least similarity that is like the training set
+    classes: ClassLikeness | None = None  # None in older model files, and where there are too few pictures or classes
 
     def similarity(self, last: Features) -> NDArray[np.float64]:
-        """The cosine float64 [N] of each row of the last depth float32 [N, d] with the nearest direction."""
-        return similarity(last, self.types)
+        """How like the training set each row of the last depth float32 [N, d] is, float64 [N], 1 at the most.
+
+        The cosine with the nearest direction, or how like its classes it is where that is less.
+        """
+        near = similarity(last, self.types)
+        if self.classes is None:
+            return near
+        blocks = [self.classes.likeness(directions(last[part])) for part in row_blocks(len(last))]
+        like: NDArray[np.float64] = np.minimum(near, np.concatenate([*blocks, np.empty(0)]))
+        return like
 
     def unlike(self, last: Features) -> NDArray[np.bool_]:
         """Whether each row of the last depth float32 [N, d] is unlike them, bool [N]."""
@@ -41,20 +71,75 @@ class OutOfDistribution:
         return self.similarity(last) < self.threshold
 
 
-def learn_out_of_distribution(train: Features, valid: Features, *, class_count: int, seed: int) -> OutOfDistribution:
-    """Typical directions of train, and how near to one of them all but 3 % of valid are; [n, d], the last depth.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """Pictures that were trained on."""
+
+    last: Features  # float32 [n, d], what the base saw of them at its last depth
+    labels: Labels  # int64 [n]
+    groups: NDArray[np.int64]  # int64 [n], one number for pictures that belong together
+    held_out: bool  # whether the base was trained without them, so that they can be held out
+
+
+def learn_out_of_distribution(train: Seen, valid: Features, *, class_count: int, seed: int) -> OutOfDistribution:
+    """What train looks like, and how like it all but 3 % of valid float32 [n, d] are.
 
     Of n pictures of valid the k-th least similar sets the threshold, k = max(1, floor(0.03 (n + 1))): another picture
     of their kind falls below it with probability k / (n + 1), whatever the distribution (split conformal prediction,
-    Vovk et al., 2005). With fewer than 66 pictures that is 1 / (n + 1), more than 3 % below 33.
+    Vovk et al., 2005). That is 1.5 to 3 % from 33 pictures on. Where valid has fewer, pictures of train, one of each
+    group, count as well, each judged by nine tenths of train that hold nothing of its group (cross-conformal
+    prediction, Vovk, 2015, doi:10.1007/s10472-013-9368-4); not where the base itself was trained on them.
     """
-    types = typical_directions(train, count=direction_count(class_count), seed=seed)
-    near = np.sort(similarity(valid, types))
-    place = max(int(FALSE_ALARMS * (len(near) + 1)), 1) - 1
+    types, relative = _looks(train, class_count=class_count, seed=seed)
+    scores = [_scores(valid, types, relative)]
+    if len(valid) < ENOUGH and train.held_out:
+        scores.append(_crossed_scores(train, class_count=class_count, seed=seed))
+    near, far = np.concatenate(scores, axis=1)
+    classes = None
+    if relative is not None and len(near) >= FEWEST_FOR_CLASSES and min(near.std(), far.std()) > 0:
+        scale = float(near.std() / far.std())
+        shift = float(np.median(near) + scale * np.median(far))
+        classes = ClassLikeness(relative=relative, shift=shift, scale=scale)
+        near = np.minimum(near, shift - scale * far)
+    return OutOfDistribution(types=types, threshold=nearest_allowed(near), classes=classes)
+
+
+def nearest_allowed(near: NDArray[np.float64]) -> float | None:
+    """The threshold by similarities float64 [n] of pictures that were not trained on; None without any."""
     if not len(near):
-        return OutOfDistribution(types=types, threshold=None)
+        return None
+    place = max(int(FALSE_ALARMS * (len(near) + 1)), 1) - 1
     # Directions rounded to float16 can be a little longer than one, but no threshold is more than a cosine can be.
-    return OutOfDistribution(types=types, threshold=min(float(near[place]), 1.0))
+    return float(np.clip(np.sort(near)[place], -1.0, 1.0))
+
+
+def _looks(train: Seen, *, class_count: int, seed: int) -> tuple[NDArray[np.float16], RelativeDistance | None]:
+    types = typical_directions(train.last, count=direction_count(class_count), seed=seed)
+    return types, fit_relative_distance(directions(train.last), train.labels)
+
+
+def _scores(last: Features, types: NDArray[np.float16], relative: RelativeDistance | None) -> NDArray[np.float64]:
+    """The cosine with the nearest direction and the relative distance of rows [n, d], float64 [2, n]."""
+    far = np.zeros(len(last)) if relative is None else relative.distance(directions(last))
+    return np.stack([similarity(last, types), far])
+
+
+def _crossed_scores(train: Seen, *, class_count: int, seed: int) -> NDArray[np.float64]:
+    """Both scores float64 [2, n] of one picture of each group, by pictures of other folds."""
+    shuffled = seeds.generator(seed, "crossed").permutation(len(train.last))
+    _, first, group = np.unique(train.groups[shuffled], return_index=True, return_inverse=True)
+    dealt = seeds.generator(seed, "crossed folds").permutation(len(first)) % CROSSED_FOLDS
+    fold = np.empty(len(shuffled), np.int64)
+    fold[shuffled] = dealt[group]
+    judged = np.sort(shuffled[first])
+    found = [np.empty((2, 0))]
+    for number in np.unique(fold):
+        rest = fold != number
+        if rest.any():
+            others = Seen(last=train.last[rest], labels=train.labels[rest], groups=train.groups[rest], held_out=True)
+            looks = _looks(others, class_count=class_count, seed=seed)
+            found.append(_scores(train.last[judged[fold[judged] == number]], *looks))
+    return np.concatenate(found, axis=1)
 
 
 def direction_count(class_count: int) -> int:

@@ -66,6 +66,9 @@ PAGE: Final[Mapping[str, Words]] = {
         "The best of them looks up to {share} better than it is, if it was chosen by this figure.",
         "若据此数字挑选，其中最好的一个看上去至多比实际好 {share}。",
     ),
+    "missing_classes": Words(
+        "It is without the classes that have no test picture: {names}{more}.", "不含没有测试图片的类别：{names}{more}。"
+    ),
     "balanced": Words(
         "Mean recall of the classes (balanced accuracy): {balanced}.", "各类召回率的平均（均衡准确率）：{balanced}。"
     ),
@@ -175,6 +178,17 @@ PAGE: Final[Mapping[str, Words]] = {
     ),
     "test": Words("Test", "测试"),
     "valid": Words("Valid", "验证"),
+    "unknown_kinds": Words(
+        (
+            "If a kind of picture appears that it has never seen, about {marked} of them are marked as unlike the "
+            "training pictures; with each class left out in turn, {low} to {high}."
+        ),
+        "如果出现从未见过的一类图片，其中约 {marked} 会被标为与训练图片不相像；逐一去掉一个类别测得 {low} 至 {high}。",
+    ),
+    "unknown_kinds_reason": Words(
+        "How many pictures of a kind it has never seen would be marked cannot be measured: it takes three classes.",
+        "无法测量从未见过的一类图片会有多少被标出：至少需要三个类别。",
+    ),
     "test_note": Words(
         "Settings may have been chosen on the valid split, so trust the test split. Probabilities were "
         "scaled with temperature {temperature}, fitted on valid.",
