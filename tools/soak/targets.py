@@ -152,10 +152,12 @@ def exif(_folder: Path, content: bytes) -> None:
 
 
 def jpeg(_folder: Path, content: bytes) -> None:
-    """The segments of a JPEG before its first scan."""
-    from tellapart.data.jpeg import read_jpeg_header
+    """The segments of a JPEG, and what its scans would take."""
+    from tellapart.data.jpeg import is_complete, read_jpeg_header, seconds_to_decode_jpeg
 
-    read_jpeg_header(content)
+    header = read_jpeg_header(content)
+    seconds_to_decode_jpeg(content, header, divisor=1)
+    is_complete(content, header)
 
 
 TABLES: dict[str, Target] = {
