@@ -26,6 +26,8 @@ DEFAULTS = {
     "budget": 10.0,
     "seed": 0,
     "max_error": 0.01,
+    "costs": None,
+    "min_recall": None,
     "verbose": False,
 }
 

@@ -21,15 +21,20 @@ from tellapart.classifier import Classifier
 from tellapart.data.ledger import check_skips
 from tellapart.data.split import one_part_as_test
 from tellapart.errors import DataError, UsageError
+from tellapart.evaluation.costs import operating_figures
 from tellapart.evaluation.metrics import evaluate
 from tellapart.features.embed import Embedded
 from tellapart.features.look import look_at, with_white
-from tellapart.heads.abstention import Flags, learn_abstention
-from tellapart.heads.calibration import fit_temperature
+from tellapart.heads.abstention import Flags, Promises, learn_abstention
+from tellapart.heads.calibration import answer_probability, fit_temperature
+from tellapart.heads.class_promise import choose_thresholds
+from tellapart.heads.operating_point import cost_thresholds, promises_by_costs
 from tellapart.heads.out_of_distribution import Seen, sampled_rows
 from tellapart.progress import Progress, Stopwatch
 from tellapart.recipes.catalogue import RECIPES
 from tellapart.recipes.looking import features_seen, rows_of, see_the_same
+from tellapart.recipes.operating_point import check_asked, operating_point, say_recalls
+from tellapart.recipes.prior import without_prior
 from tellapart.recipes.request import Dataset, Request, weights_of
 from tellapart.runs.leakage import (
     count_kinds,
@@ -41,7 +46,7 @@ from tellapart.runs.leakage import (
 )
 from tellapart.seeds import generator
 from tellapart.text import counted
-from tellapart.types import Features, Index, LedgerEntry, Probabilities, SplitName
+from tellapart.types import Features, Index, Labels, LedgerEntry, Probabilities, SplitName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +55,13 @@ class Answered:
 
     Attributes:
         probabilities: float64 [n, K].
+        predicted: int64 [n], the classes that are answered.
         flags: what is said beside each of the n answers.
         figures: how good they are; JSON-ready.
     """
 
     probabilities: Probabilities
+    predicted: Labels
     flags: Flags
     figures: dict[str, Any]
 
@@ -118,6 +125,7 @@ def learn(index: Index, base: Backbone, request: Request) -> Learned:
     """
     watch = Stopwatch()
     RECIPES[request.recipe].check_request(index, request)
+    check_asked(index.classes, request)
     check_weights(index, request)
     base = with_white(base, index, request.progress)
     dataset, about = prepare(index, base, request, watch)
@@ -127,7 +135,7 @@ def learn(index: Index, base: Backbone, request: Request) -> Learned:
         classifier, answered = judge(trained, dataset, base, request)
         if "test" in answered:
             tested = answered["test"]
-            more = score_without(dataset, tested.probabilities, about.leaks)
+            more = score_without(dataset, tested.probabilities, tested.predicted, about.leaks)
             answered["test"] = replace(tested, figures={**tested.figures, **more})
     return Learned(classifier=classifier, dataset=dataset, about=about, answered=answered, seconds=watch.parts)
 
@@ -233,12 +241,15 @@ def judge(
     see = partial(features_seen, dataset, base, classifier.base, progress=progress)
     clean, valid = dataset.clean_valid, see(rows=rows_of(dataset.valid))
     say_left_out(len(valid) - len(clean), progress=progress)
+    classifier, weights = without_prior(classifier, dataset, valid, clean, request)
     # Once to tell close calls, and again, since temperature and thresholds belong to the precision that answers.
-    classifier = calibrated(classifier, dataset, valid, clean)
-    valid = exact_rows(classifier, dataset, "valid", valid, keep=keep, progress=progress)
-    classifier = calibrated(classifier, dataset, valid, clean)
-    typical = train.start + sampled_rows(len(rows_of(train)), class_count=len(dataset.classes), seed=request.seed)
     apart = thinned(one_of_each_group(clean, dataset.groups, seed=request.seed), dataset.weights, seed=request.seed)
+    settle = partial(settled, dataset=dataset, clean=clean, apart=apart, weights=weights, request=request)
+    classifier = settle(classifier, valid)
+    valid = exact_rows(classifier, dataset, "valid", valid, keep=keep, progress=progress)
+    classifier = settle(classifier, valid)
+    say_recalls(classifier.operating, dataset.classes, progress)
+    typical = train.start + sampled_rows(len(rows_of(train)), class_count=len(dataset.classes), seed=request.seed)
     seen = valid[apart - dataset.valid.start]
     last = classifier.base.depths[-1]
     trained_on = Seen(
@@ -251,9 +262,9 @@ def judge(
         train=trained_on,
         valid=seen,
         labels=dataset.labels[apart],
-        probabilities=classifier.probabilities(seen),
+        promises=promised(classifier, dataset, classifier.probabilities(seen), rows=apart, request=request),
         last=last,
-        max_error=request.max_error,
+        class_count=len(dataset.classes),
         seed=request.seed,
     )
     classifier = replace(classifier, abstention=abstention)
@@ -264,11 +275,61 @@ def judge(
     return classifier, found
 
 
-def calibrated(classifier: Classifier, dataset: Dataset, valid: Features, clean: NDArray[np.int64]) -> Classifier:
-    """The classifier with the temperature that suits it on rows of valid, whose features are float32 [n, D]."""
-    logits = classifier.head.logits(valid[clean - dataset.valid.start])
-    weights = None if dataset.weights is None else dataset.weights[clean]
-    return replace(classifier, temperature=fit_temperature(logits, dataset.labels[clean], weights=weights))
+def settled(
+    classifier: Classifier,
+    valid: Features,
+    *,
+    dataset: Dataset,
+    clean: NDArray[np.int64],
+    apart: NDArray[np.int64],
+    weights: NDArray[np.float64] | None,
+    request: Request,
+) -> Classifier:
+    """The classifier with its temperature and operating point, by what its base sees in valid, float32 [n, D].
+
+    The temperature is fitted on the rows `clean`, the operating point chosen on the rows `apart`, one of each group.
+    """
+    classifier = calibrated(classifier, dataset, valid, clean, weights=weights)
+    probabilities = classifier.probabilities(valid[apart - dataset.valid.start])
+    point = operating_point(probabilities, dataset.labels[apart], classes=dataset.classes, request=request)
+    return replace(classifier, operating=point)
+
+
+def calibrated(
+    classifier: Classifier,
+    dataset: Dataset,
+    valid: Features,
+    clean: NDArray[np.int64],
+    *,
+    weights: NDArray[np.float64] | None,
+) -> Classifier:
+    """The classifier with the temperature that suits it on rows of valid, whose features are float32 [n, D].
+
+    Weights float64 [K] say what a picture of each class counts, beside its own weight; None where all count alike.
+    """
+    logits, labels = classifier.head.logits(valid[clean - dataset.valid.start]), dataset.labels[clean]
+    counting = None if dataset.weights is None else dataset.weights[clean]
+    if weights is not None:
+        counting = weights[labels] if counting is None else counting * weights[labels]
+    return replace(classifier, temperature=fit_temperature(logits, labels, weights=counting))
+
+
+def promised(
+    classifier: Classifier, dataset: Dataset, probabilities: Probabilities, *, rows: NDArray[np.int64], request: Request
+) -> Promises:
+    """What can be promised of answers float64 [n, K] like those about rows of valid, one of each group."""
+    predicted, point = classifier.predicted(probabilities), classifier.operating
+    about: dict[str, Any] = {
+        "predicted": predicted,
+        "labels": dataset.labels[rows],
+        "learned": np.bincount(dataset.labels[dataset.train], minlength=len(dataset.classes)),
+        "max_error": request.max_error,
+    }
+    confidence = answer_probability(probabilities, predicted)
+    if point is None or point.asked is None or point.person is None:
+        return choose_thresholds(confidence, **about)
+    thresholds = cost_thresholds(probabilities, predicted, costs=point.asked, person=point.person)
+    return promises_by_costs(confidence, thresholds=thresholds, **about)
 
 
 def say_left_out(count: int, *, progress: Progress) -> None:
@@ -316,8 +377,13 @@ def exact_rows(
 def answered(classifier: Classifier, dataset: Dataset, name: SplitName, features: Features) -> Answered:
     """The answers of a classifier about one split, and their figures."""
     probabilities = classifier.probabilities(features)
-    flags = classifier.flags(probabilities, features)
+    flags, predicted = classifier.flags(probabilities, features), classifier.predicted(probabilities)
     labels = dataset.labels[dataset.rows[name]]
     commonest = int(np.bincount(dataset.labels[dataset.train]).argmax())
-    figures = evaluate(probabilities, labels, classes=dataset.classes, flags=flags, commonest=commonest)
-    return Answered(probabilities=probabilities, flags=flags, figures=figures)
+    figures = evaluate(
+        probabilities, labels, classes=dataset.classes, flags=flags, commonest=commonest, predicted=predicted
+    )
+    figures |= operating_figures(
+        probabilities, labels, predicted=predicted, flags=flags, point=classifier.operating, classes=dataset.classes
+    )
+    return Answered(probabilities=probabilities, predicted=predicted, flags=flags, figures=figures)

@@ -27,6 +27,7 @@ from tellapart.evaluation.intervals import wilson
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.linear import LinearHead, widen_head
 from tellapart.heads.objective import softmax_loss
+from tellapart.heads.prior import without_shares
 from tellapart.heads.products import one_thread_if_small
 from tellapart.heads.regularization_path import Path
 from tellapart.progress import Progress, Silent
@@ -67,6 +68,7 @@ class Materials:
     depths: Sequence[Depth] = ()  # the columns of each depth
     paths: Sequence[str] = ()  # of the training pictures
     groups: NDArray[np.int64] | None = None  # int64, one number for training pictures that belong together
+    prior_taken_out: float = 0.0  # how much of the classes' log shares the head was given without
 
 
 def learning_curve(
@@ -100,7 +102,14 @@ def learning_curve(
         "draws": draws,
         "points": points,
         "power_law": law,
-        "advice": advise(law, classes=classes, errors=errors, train_counts=counts.tolist(), suspicion=suspicion),
+        "advice": advise(
+            law,
+            classes=classes,
+            errors=errors,
+            train_counts=counts.tolist(),
+            valid_counts=np.bincount(valid_labels, minlength=len(classes)).tolist(),
+            suspicion=suspicion,
+        ),
     }
 
 
@@ -207,6 +216,8 @@ def _score_heads(materials: Materials, *, sizes: Sequence[int], draws: int, prog
                 else:
                     rows, count = train.start + np.sort(order[:size]), len(materials.classes)
                     fitted = fit_head(columns[rows], labels[rows], class_count=count, l2=materials.l2)
+                    drawn = np.bincount(labels[rows], minlength=count)
+                    fitted = without_shares(fitted, drawn, fraction=materials.prior_taken_out)
                     logits = fitted.logits(columns[valid])
                 yield _scored(size, logits, labels[valid])
                 progress.advance()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.data.cost_table import CostTable
 from tellapart.data.groups import group_numbers, label_numbers
 from tellapart.data.split import SHARES
 from tellapart.errors import UsageError
@@ -105,6 +106,8 @@ class Options(TypedDict, total=False):
     module: torch.nn.Module | None
     plan: Any
     max_error: float
+    costs: CostTable | None
+    min_recall: Mapping[str, float]
     drop_leaks: bool
     force: bool
 
@@ -126,6 +129,8 @@ class Request:
         machine: where nets are trained; None for the best there is.
         shares: the splits that are drawn where the data has none, and their parts in per cent, train first.
         max_error: the largest share of wrong answers among those that are not marked unsure, in (0, 1).
+        costs: what mistakes cost; None where all cost the same.
+        min_recall: the recall that must be reached of some classes, in (0, 1), by their names.
         drop_leaks: leave test pictures out whose like the data has put into train or valid.
         force: go on in spite of unreadable pictures or conflicting labels.
         on_epoch: called after every epoch with the history so far, a row an epoch.
@@ -142,6 +147,8 @@ class Request:
     machine: Machine | None = None
     shares: Mapping[SplitName, int] = field(default_factory=lambda: SHARES)
     max_error: float = MAX_ERROR
+    costs: CostTable | None = None
+    min_recall: Mapping[str, float] = field(default_factory=dict)
     drop_leaks: bool = False
     force: bool = False
     on_epoch: Callable[[Sequence[Mapping[str, Any]]], None] = lambda _history: None
@@ -151,10 +158,14 @@ class Request:
         """Refuse numbers that cannot be meant.
 
         Raises:
-            UsageError: the budget is no time, or max_error no share.
+            UsageError: the budget is no time, or max_error or a recall no share.
         """
         if not isinstance(self.budget, int | float) or not self.budget >= 0:
             raise UsageError("no such budget", where=str(self.budget), hint="Give a number of minutes, as 10.")
         if not isinstance(self.max_error, int | float) or not 0 < self.max_error < 1:
             hint = "Give a share between 0 and 1, as 0.01 for one answer in a hundred."
             raise UsageError("no such share of wrong answers", where=str(self.max_error), hint=hint)
+        for name, recall in self.min_recall.items():
+            if not isinstance(recall, int | float) or not 0 < recall < 1:
+                hint = "Give a share between 0 and 1, as 0.99."
+                raise UsageError("no such recall", where=f"{name}={recall}", hint=hint)
