@@ -303,7 +303,7 @@ def row_of(number: int, fields: Mapping[str, Any], path: Path, *, given: tuple[s
     Raises:
         DataError: there are several labels.
     """
-    split, group = (text_of(fields.get(name)).strip() for name in ("split", "group"))
+    split, group = text_of(fields.get("split")).strip(), text_of(fields.get("group")).strip()
     label = unicodedata.normalize("NFC", label_of(fields.get("label"), row=number, where=path).strip())
     return Row(number=number, path=text_of(fields.get("path")), label=label, split=split, group=group, given=given)
 
