@@ -22,6 +22,7 @@ from tellapart.data.ledger import check_skips
 from tellapart.data.split import one_part_as_test
 from tellapart.errors import DataError, UsageError
 from tellapart.evaluation.costs import operating_figures
+from tellapart.evaluation.grouped import picture_weight
 from tellapart.evaluation.metrics import evaluate
 from tellapart.features.embed import Embedded
 from tellapart.features.look import look_at, with_white
@@ -381,8 +382,15 @@ def answered(classifier: Classifier, dataset: Dataset, name: SplitName, features
     flags, predicted = classifier.flags(probabilities, features), classifier.predicted(probabilities)
     labels = dataset.labels[dataset.rows[name]]
     commonest = int(np.bincount(dataset.labels[dataset.train]).argmax())
+    weight = picture_weight(predicted == labels, dataset.groups[dataset.rows[name]])
     figures = evaluate(
-        probabilities, labels, classes=dataset.classes, flags=flags, commonest=commonest, predicted=predicted
+        probabilities,
+        labels,
+        classes=dataset.classes,
+        flags=flags,
+        commonest=commonest,
+        predicted=predicted,
+        weight=weight,
     )
     figures |= operating_figures(
         probabilities, labels, predicted=predicted, flags=flags, point=classifier.operating, classes=dataset.classes

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tellapart.types import SplitName
 
 MOST_CLASSES = 30  # in a table on the screen; metrics.json and report.html have them all
+MOST_MISSING = 10  # classes that are named
 MOST_EXAMPLES = 2  # of each finding; the page and the JSON file have more
 
 
@@ -81,6 +82,10 @@ def print_figures(figures: Mapping[str, Any], *, title: str) -> None:
     balanced = f"balanced accuracy {share({'value': figures['balanced_accuracy'], **interval})}"
     first, second = (accuracy, balanced) if leading_figure(figures) == "accuracy" else (balanced, accuracy)
     line(f"{title}: {first} on {counted(figures['n'], 'picture')}; {second}")
+    if missing := [one_line(row["class"]) for row in figures["per_class"] if not row["n"]]:
+        named = ", ".join(missing[:MOST_MISSING]) + (", …" if len(missing) > MOST_MISSING else "")
+        many = counted(len(missing), "class", "classes")
+        line(f"the balanced accuracy is without {many} that no picture here shows: {named}")
     baseline = figures["baseline"]
     line(f"always answering {baseline['class']} would be right for {percent(baseline['accuracy']['value'])}")
     if not baseline["beaten"]:

@@ -34,11 +34,12 @@ class Interval:
 UNKNOWN = Interval(value=None, low=None, high=None)
 
 
-def wilson(successes: int, trials: int) -> Interval:
+def wilson(successes: int, trials: int, *, weight: float = 1.0) -> Interval:
     """The 95 % score interval of a binomial share (Wilson, 1927, doi:10.1080/01621459.1927.10502953).
 
     It stays inside [0, 1] and keeps its coverage at the ends, where the textbook's p ± z·sqrt(p(1 - p)/n) shrinks to
-    nothing: 20 of 20 right is "between 83.9 % and 100 %", not "100 % for certain".
+    nothing: 20 of 20 right is "between 83.9 % and 100 %", not "100 % for certain". The weight, above 0, is what each
+    trial counts as where trials are not independent.
 
     Raises:
         ValueError: successes outside 0..trials.
@@ -49,9 +50,10 @@ def wilson(successes: int, trials: int) -> Interval:
         return UNKNOWN
     share = successes / trials
     z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
-    shrink = 1 + z * z / trials
-    centre = (share + z * z / (2 * trials)) / shrink
-    reach = z / shrink * math.sqrt(share * (1 - share) / trials + (z / (2 * trials)) ** 2)
+    count = trials * weight
+    shrink = 1 + z * z / count
+    centre = (share + z * z / (2 * count)) / shrink
+    reach = z / shrink * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
     # In exact arithmetic the ends are exact; rounding must not make 0 of n a share above nothing.
     low = 0.0 if successes == 0 else max(0.0, centre - reach)
     high = 1.0 if successes == trials else min(1.0, centre + reach)

@@ -6,8 +6,8 @@ and 55 to 882 of the 1764 of trashnet, one grown by as much as the draw shrank g
 The test split is never looked at.
 
 Its end is a power law: the share of errors of most learners falls about as a * n ** -b (Hestness et al., 2017,
-arXiv:1712.00409). Only the last three doublings count, because curves bend. The forecast is for twice the pictures; its
-interval is that of b.
+arXiv:1712.00409). Only the last three doublings count, because curves bend. The forecast is for twice the pictures; the
+interval of its errors is that of b and that of where the curve is now, together.
 
 Legend: N pictures, D features, K classes, n training pictures, M of valid, R draws.
 """
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from tellapart import seeds
 from tellapart.evaluation.advice import Suspicion, advise
+from tellapart.evaluation.intervals import wilson
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.linear import LinearHead, widen_head
 from tellapart.heads.objective import softmax_loss
@@ -38,6 +39,7 @@ MOST_SIZES = 8
 LARGEST = 15_000
 Z = 1.959964  # of 95 %
 SPAN = 9.0  # sizes below the largest by more than this factor are too far back
+SMALLEST = 1e-9  # a share of errors that a logarithm sees
 SMOOTHING = 0.5  # of an error more, out of one picture more: no share is 0, and no logarithm infinite
 
 
@@ -148,7 +150,8 @@ def fit_power_law(errors: Sequence[tuple[int, float]], *, trials: int, now: int)
     Returns:
         `exponent` {value, low, high}: b; `error_now`: the share of errors by the law at `now`; `doubled`:
         {n, error {value, low, high}, gain {value, low, high}}: what twice the pictures promise, gain being the points
-        of accuracy, as a share.
+        of accuracy, as a share. The gain is uncertain as b is: whether valid is easier than other pictures matters to
+        both of its ends alike. The errors are uncertain as both are.
     """
     sizes = sorted({size for size, _ in errors})
     if len(sizes) < 2 or not trials:
@@ -177,10 +180,25 @@ def fit_power_law(errors: Sequence[tuple[int, float]], *, trials: int, now: int)
         "error_now": error_now,
         "doubled": {
             "n": 2 * now,
-            "error": {"value": left["value"], "low": left["high"], "high": left["low"]},
+            "error": _errors_left(left["value"], error_now, by_slope=reach * (np.log(2) - middle), trials=trials),
             "gain": gain,
         },
     }
+
+
+def _errors_left(value: float, error_now: float, *, by_slope: float, trials: int) -> dict[str, float]:
+    """The share of errors at twice the pictures, with the uncertainty of the slope and of the level.
+
+    `by_slope` is what the slope leaves open there, as a logarithm. The level is a share of M = `trials` pictures, with
+    Wilson's interval. Distances are joined as those of independent factors, on the scale of logarithms (MOVER: Zou and
+    Donner, 2008, doi:10.1002/sim.3095).
+    """
+    level = wilson(round(error_now * trials), trials)
+    below, above = (
+        float(np.log(max(end or 0.0, SMALLEST) / max(error_now, SMALLEST))) for end in (level.low, level.high)
+    )
+    low, high = value * np.exp(-np.hypot(by_slope, below)), value * np.exp(np.hypot(by_slope, above))
+    return {"value": value, "low": float(low), "high": float(min(high, 1.0))}
 
 
 def _score_heads(materials: Materials, *, sizes: Sequence[int], draws: int, progress: Progress) -> Iterator[CurveHead]:

@@ -24,6 +24,7 @@ from tellapart.types import Labels, Probabilities
 
 # The smallest probability a logarithm sees: one picture can cost at most 34.5 nats, and the mean stays finite.
 SMALLEST_PROBABILITY = 1e-15
+LARGEST_LOG_LOSS = -math.log(SMALLEST_PROBABILITY)
 # Softmax in single precision over a thousand classes sums to one within 1e-6; logits or raw scores are far off.
 SUM_TOLERANCE = 1e-4
 SIGNIFICANT = 0.05
@@ -37,6 +38,7 @@ def evaluate(
     flags: Flags | None = None,
     commonest: int | None = None,
     predicted: Labels | None = None,
+    weight: float = 1.0,
 ) -> dict[str, Any]:
     """Every figure of one split, ready for JSON.
 
@@ -50,6 +52,7 @@ def evaluate(
         flags: what is said beside each of the N answers; None where that is not asked about.
         predicted: int64 [N], the classes that are answered; None for the likeliest, the first of them on a tie.
         commonest: the class that was commonest in training; None for that of these pictures.
+        weight: what each picture counts as in the intervals, in (0, 1]; less than 1 where they do not err apart.
 
     Returns:
         `n`; `accuracy` {value, low, high}; `balanced_accuracy`, the mean recall of the classes present; `baseline`, see
@@ -69,24 +72,23 @@ def evaluate(
     log_losses, brier_losses = losses(probabilities, labels)
     confusion = confusion_counts(labels, predicted, class_count=len(classes))
     support, hits = confusion.sum(axis=1), confusion.diagonal()
-    present = support > 0
-    recalls = hits[present].tolist(), support[present].tolist()
+    recalls = hits[support > 0].tolist(), support[support > 0].tolist()
     samples = {"log_losses": log_losses, "brier_losses": brier_losses, "confidence": confidence, "correct": correct}
     return {
         "n": len(labels),
-        "accuracy": wilson(int(hits.sum()), len(labels)).to_json(),
-        "balanced_accuracy": float((hits[present] / support[present]).mean()),
-        "baseline": always_the_commonest(confusion, classes, commonest=commonest),
+        "accuracy": wilson(int(hits.sum()), len(labels), weight=weight).to_json(),
+        "balanced_accuracy": float(np.divide(*recalls).mean()),
+        "baseline": always_the_commonest(confusion, classes, commonest=commonest, weight=weight),
         "log_loss": float(log_losses.mean()),
         "brier": float(brier_losses.mean()),
         "ece": calibration_error(confidence, correct=correct),
-        "per_class": _per_class(confusion, classes),
+        "per_class": _per_class(confusion, classes, weight=weight),
         "confusion": confusion.tolist(),
-        "intervals": figure_intervals(**samples, recalls=recalls, largest_log_loss=-math.log(SMALLEST_PROBABILITY)),
+        "intervals": figure_intervals(**samples, recalls=recalls, largest_log_loss=LARGEST_LOG_LOSS, weight=weight),
         "ece_noise": calibration_noise(confidence),
-        "reliability": reliability(confidence, correct=correct),
-        "risk_coverage": risk_coverage(confidence, correct=correct),
-        **({} if flags is None else {"selective": selective_figures(flags, correct=correct)}),
+        "reliability": reliability(confidence, correct=correct, weight=weight),
+        "risk_coverage": risk_coverage(confidence, correct=correct, weight=weight),
+        **({} if flags is None else {"selective": selective_figures(flags, correct=correct, weight=weight)}),
     }
 
 
@@ -105,7 +107,7 @@ def losses(probabilities: Probabilities, labels: Labels) -> tuple[NDArray[np.flo
 
 
 def always_the_commonest(
-    confusion: NDArray[np.int64], classes: Sequence[str], *, commonest: int | None
+    confusion: NDArray[np.int64], classes: Sequence[str], *, commonest: int | None, weight: float = 1.0
 ) -> dict[str, Any]:
     """What answering one class for every picture would score, and whether the classifier can be told from that.
 
@@ -113,6 +115,7 @@ def always_the_commonest(
         confusion: int64 [K, K], a row a true class.
         classes: K names.
         commonest: the class that is always answered; None for the commonest of these pictures.
+        weight: what each picture counts as, in (0, 1].
 
     Returns:
         `class`; `accuracy` {value, low, high}; `p_value` of McNemar's exact test on the same pictures; and `beaten`,
@@ -122,10 +125,10 @@ def always_the_commonest(
     place = int(support.argmax()) if commonest is None else commonest
     both = int(confusion[place, place])
     only_classifier, only_baseline = int(confusion.trace()) - both, int(support[place]) - both
-    p_value = mcnemar(only_baseline, only_classifier)
+    p_value = mcnemar(*(round(weight * count) for count in (only_baseline, only_classifier)))
     return {
         "class": classes[place],
-        "accuracy": wilson(int(support[place]), total).to_json(),
+        "accuracy": wilson(int(support[place]), total, weight=weight).to_json(),
         "p_value": p_value,
         "beaten": only_classifier > only_baseline and p_value < SIGNIFICANT,
     }
@@ -152,15 +155,15 @@ def _check(probabilities: Probabilities, labels: Labels, *, class_count: int) ->
         raise ValueError("each row must be probabilities that sum to one")
 
 
-def _per_class(confusion: NDArray[np.int64], classes: Sequence[str]) -> list[dict[str, Any]]:
+def _per_class(confusion: NDArray[np.int64], classes: Sequence[str], *, weight: float) -> list[dict[str, Any]]:
     columns = confusion.diagonal().tolist(), confusion.sum(axis=1).tolist(), confusion.sum(axis=0).tolist()
     return [
-        {"class": name, "n": support, **_class_scores(hits, support, called)}
+        {"class": name, "n": support, **_class_scores(hits, support, called, weight=weight)}
         for name, hits, support, called in zip(classes, *columns, strict=True)
     ]
 
 
-def _class_scores(hits: int, support: int, called: int) -> dict[str, Any]:
+def _class_scores(hits: int, support: int, called: int, *, weight: float) -> dict[str, Any]:
     """Precision, recall and F1 of a class with `support` pictures, `called` predictions and `hits` in both.
 
     F1 = 2J / (1 + J) rises with the Jaccard share J = hits / (support + called - hits), and J is a plain binomial share
@@ -168,6 +171,8 @@ def _class_scores(hits: int, support: int, called: int) -> dict[str, Any]:
     """
     scores: tuple[Interval, Interval, Interval] = (UNKNOWN, UNKNOWN, UNKNOWN)
     if support:
-        jaccard = wilson(hits, support + called - hits)
-        scores = wilson(hits, called), wilson(hits, support), jaccard.mapped(lambda share: 2 * share / (1 + share))
+        precision, recall, jaccard = (
+            wilson(hits, of, weight=weight) for of in (called, support, support + called - hits)
+        )
+        scores = precision, recall, jaccard.mapped(lambda share: 2 * share / (1 + share))
     return {name: score.to_json() for name, score in zip(("precision", "recall", "f1"), scores, strict=True)}

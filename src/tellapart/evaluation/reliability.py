@@ -36,12 +36,15 @@ def calibration_error(confidence: NDArray[np.float64], *, correct: NDArray[np.bo
     return float(np.abs(gaps).sum() / len(confidence))
 
 
-def reliability(confidence: NDArray[np.float64], *, correct: NDArray[np.bool_]) -> list[dict[str, Any]]:
+def reliability(
+    confidence: NDArray[np.float64], *, correct: NDArray[np.bool_], weight: float = 1.0
+) -> list[dict[str, Any]]:
     """The bins of the calibration error that hold a picture, from low to high.
 
     Returns:
         [{from, to, n, confidence, accuracy}]: the bin (from, to], how many pictures fell into it, their mean
-        confidence, and the share of them that was right as {value, low, high} with its 95 % Wilson interval.
+        confidence, and the share of them that was right as {value, low, high} with its 95 % Wilson interval, a picture
+        counting as `weight`.
     """
     bins = bins_of(confidence)
     counts = np.bincount(bins, minlength=CALIBRATION_BINS).tolist()
@@ -53,7 +56,7 @@ def reliability(confidence: NDArray[np.float64], *, correct: NDArray[np.bool_]) 
             "to": (place + 1) / CALIBRATION_BINS,
             "n": counts[place],
             "confidence": said[place] / counts[place],
-            "accuracy": wilson(right[place], counts[place]).to_json(),
+            "accuracy": wilson(right[place], counts[place], weight=weight).to_json(),
         }
         for place in range(CALIBRATION_BINS)
         if counts[place]

@@ -7,6 +7,7 @@ Legend: N pictures, R samples, C columns, B bins of confidence, K classes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -27,12 +28,15 @@ TAIL = 0.025  # outside either end of a 95 % interval
 LEAST_SPREAD = 0.1
 
 
-def loss_interval(losses: NDArray[np.float64], sums: NDArray[np.float64], *, most: float) -> dict[str, Any]:
+def loss_interval(
+    losses: NDArray[np.float64], sums: NDArray[np.float64], *, most: float, weight: float = 1.0
+) -> dict[str, Any]:
     """The interval of a mean of losses float64 [N] by the bootstrap-t (Efron and Tibshirani, 1993, chapter 12).
 
     The plain percentile interval of a mean of losses is too low, because a few pictures carry the mean: with 1000
     calibrated answers of which 99 % are right it held the true log loss 88 times in 100, this one 95 times. `sums`
-    float64 [R, 2] are those of the losses and of their squares over each sample, `most` is the largest loss there is.
+    float64 [R, 2] are those of the losses and of their squares over each sample, `most` is the largest loss there is,
+    `weight` what each picture counts as.
     """
     count, mean, spread = len(losses), float(losses.mean()), float(losses.std())
     method = f"bootstrap-t over pictures, {len(sums)} samples"
@@ -42,11 +46,14 @@ def loss_interval(losses: NDArray[np.float64], sums: NDArray[np.float64], *, mos
     spreads = np.sqrt(np.maximum(sums[:, 1] / count - means**2, 0.0))
     ratios = (means - mean) / np.maximum(spreads, LEAST_SPREAD * spread) if spread else np.zeros(len(sums))
     below, above = np.quantile(ratios, [1 - TAIL, TAIL])
+    spread /= math.sqrt(weight)
     low, high = mean - float(below) * spread, mean - float(above) * spread
     return {"low": min(max(low, 0.0), mean), "high": max(min(high, most), mean), "method": method}
 
 
-def calibration_interval(value: float, gaps: NDArray[np.float64], sums: NDArray[np.float64]) -> dict[str, Any]:
+def calibration_interval(
+    value: float, gaps: NDArray[np.float64], sums: NDArray[np.float64], *, weight: float = 1.0
+) -> dict[str, Any]:
     """An interval of the expected calibration error, measured as `value`, that is rather too wide than too narrow.
 
     The measured error is above the true one on average, since chance opens gaps but closes none. By the triangle
@@ -61,13 +68,14 @@ def calibration_interval(value: float, gaps: NDArray[np.float64], sums: NDArray[
     moved = np.abs(sums - gaps.sum(axis=0)).sum(axis=1) / count
     errors = np.abs(sums).sum(axis=1) / count
     reach = float(np.quantile(errors, 1 - TAIL) - errors.mean())
-    low = value - float(np.quantile(moved, 1 - TAIL))
-    return {"low": max(low, 0.0), "high": min(value + reach, 1.0), "method": method}
+    wider = 1 / math.sqrt(weight)
+    low = value - wider * float(np.quantile(moved, 1 - TAIL))
+    return {"low": max(low, 0.0), "high": min(value + wider * reach, 1.0), "method": method}
 
 
-def balanced_interval(hits: Sequence[int], support: Sequence[int]) -> dict[str, Any]:
+def balanced_interval(hits: Sequence[int], support: Sequence[int], *, weight: float = 1.0) -> dict[str, Any]:
     """The interval of a mean of recalls, from Wilson's of each (MOVER: Zou and Donner, 2008, doi:10.1002/sim.3095)."""
-    recalls: list[Interval] = [wilson(right, count) for right, count in zip(hits, support, strict=True)]
+    recalls: list[Interval] = [wilson(right, count, weight=weight) for right, count in zip(hits, support, strict=True)]
     ends = np.array([[recall.value, recall.low, recall.high] for recall in recalls], np.float64)
     mean = float(ends[:, 0].mean())
     reach = np.sqrt(((ends[:, 1:] - ends[:, :1]) ** 2).sum(axis=0)) / len(ends)
@@ -121,18 +129,19 @@ def figure_intervals(
     correct: NDArray[np.bool_],
     recalls: tuple[Sequence[int], Sequence[int]],
     largest_log_loss: float,
+    weight: float = 1.0,
 ) -> dict[str, Any]:
     """95 % intervals of every figure that is no plain share, by its name: {low, high, method} each.
 
     Losses and confidences are float64 [N]; `recalls` are hits and pictures of each class that has pictures;
-    `largest_log_loss` is what one picture can cost at the most.
+    `largest_log_loss` is what one picture can cost at the most; `weight` is what each picture counts as.
     """
     gaps = in_bins(correct - confidence, confidence)
     losses = np.stack([log_losses, log_losses**2, brier_losses, brier_losses**2], axis=1)
     sums = resampled_sums(np.concatenate([losses, gaps], axis=1))
     return {
-        "balanced_accuracy": balanced_interval(*recalls),
-        "log_loss": loss_interval(log_losses, sums[:, :2], most=largest_log_loss),
-        "brier": loss_interval(brier_losses, sums[:, 2:4], most=2.0),
-        "ece": calibration_interval(calibration_error(confidence, correct=correct), gaps, sums[:, 4:]),
+        "balanced_accuracy": balanced_interval(*recalls, weight=weight),
+        "log_loss": loss_interval(log_losses, sums[:, :2], most=largest_log_loss, weight=weight),
+        "brier": loss_interval(brier_losses, sums[:, 2:4], most=2.0, weight=weight),
+        "ece": calibration_interval(calibration_error(confidence, correct=correct), gaps, sums[:, 4:], weight=weight),
     }

@@ -66,6 +66,9 @@ PAGE: Final[Mapping[str, Words]] = {
         "The best of them looks up to {share} better than it is, if it was chosen by this figure.",
         "若据此数字挑选，其中最好的一个看上去至多比实际好 {share}。",
     ),
+    "missing_classes": Words(
+        "It is without the classes that have no test picture: {names}{more}.", "不含没有测试图片的类别：{names}{more}。"
+    ),
     "balanced": Words(
         "Mean recall of the classes (balanced accuracy): {balanced}.", "各类召回率的平均（均衡准确率）：{balanced}。"
     ),
