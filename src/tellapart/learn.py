@@ -263,9 +263,10 @@ def judge(
         train=trained_on,
         valid=seen,
         labels=dataset.labels[apart],
-        promises=promised(classifier, dataset, classifier.probabilities(seen), rows=apart, request=request),
+        probabilities=(probabilities := classifier.probabilities(seen)),
+        promises=promised(classifier, dataset, probabilities, rows=apart, request=request),
         last=last,
-        class_count=len(dataset.classes),
+        max_error=request.max_error,
         seed=request.seed,
     )
     classifier = replace(classifier, abstention=abstention)

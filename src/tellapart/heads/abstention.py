@@ -188,7 +188,15 @@ class Abstention:
 
 
 def learn_abstention(
-    *, train: Seen, valid: Features, labels: Labels, promises: Promises, last: Depth, class_count: int, seed: int
+    *,
+    train: Seen,
+    valid: Features,
+    labels: Labels,
+    probabilities: Probabilities,
+    last: Depth,
+    max_error: float,
+    seed: int,
+    promises: Promises | None = None,
 ) -> Abstention:
     """All thresholds, from what valid shows.
 
@@ -196,12 +204,18 @@ def learn_abstention(
         train: pictures that were trained on, such as `sampled_rows` names.
         valid: float32 [N, D] of the pictures of valid.
         labels: int64 [N] of valid.
-        promises: what was promised of valid, and the thresholds that keep it.
+        probabilities: float64 [N, K] of valid, calibrated.
         last: the columns of the last depth.
-        class_count: K.
+        max_error: the largest share of wrong answers among those that stand, in (0, 1).
         seed: of what is drawn.
+        promises: what was promised of valid, and the thresholds that keep it; None for one threshold for all answers.
     """
-    seen = valid[:, last.start : last.stop]
+    if promises is None:
+        predicted = probabilities.argmax(axis=1)
+        confidence = answer_probability(probabilities, predicted)
+        overall = choose_threshold(confidence, correct=predicted == labels, max_error=max_error)
+        promises = Promises(overall=overall, classes=())
+    seen, class_count = valid[:, last.start : last.stop], probabilities.shape[1]
     known = learn_out_of_distribution(train, seen, class_count=class_count, seed=seed)
     return Abstention(
         unsure=promises.overall.threshold,

@@ -32,7 +32,8 @@ def without_prior(
     Where train has more than three times as many pictures of one class as of another, the fraction that is taken out
     of the logits is chosen by the balanced log loss of pictures that the head has not seen: those of valid, and with a
     head on kept features also those of train, by folds. It goes into the bias, and so into every form of the model.
-    Where costs are given they stay: an expected cost needs the shares that pictures really have.
+    Where costs are given they stay: an expected cost needs the shares that pictures really have. And where weights of
+    pictures are given, since those have said how much each class counts.
 
     Args:
         classifier: trained.
@@ -42,7 +43,7 @@ def without_prior(
         request: seed and listener.
     """
     counts = np.bincount(dataset.labels[dataset.train], minlength=len(dataset.classes))
-    if not are_unequal(counts) or request.costs is not None:
+    if not are_unequal(counts) or request.costs is not None or dataset.weights is not None:
         return classifier, None
     logits = classifier.head.logits(valid[clean - dataset.valid.start])
     labels = dataset.labels[clean]
