@@ -120,8 +120,6 @@ def photos(tmp_path_factory):
 @pytest.fixture(scope="session")
 def trained(photos, tmp_path_factory):
     run = tmp_path_factory.mktemp("runs") / "first"
-    outcome = invoke(
-        "train", photos, "-o", run, "--folds", 0
-    )  # its splits are drawn; of folds test_commands_train_folds tells
+    outcome = invoke("train", photos, "-o", run, "--folds", 0)
     assert outcome.code == 0, outcome.err
     return Trained(data=photos, run=run, outcome=outcome)

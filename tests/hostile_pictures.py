@@ -65,9 +65,12 @@ def flat_jpeg(width, height):
     head = with_frame(encode(FLAT, "JPEG"), b"\xff\xc0", width, height)
     head = head[: head.index(b"\xff\xda")]
     one = b"\xff\xc4\x00\x14%c\x01" + bytes(15) + b"\0"
-    scan = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00"
+    return head + one % 0 + one % 0x10 + flat_scan(width, height) + b"\xff\xd9"
+
+
+def flat_scan(width, height):
     blocks = -(-width // 8) * -(-height // 8)
-    return head + one % 0 + one % 0x10 + scan + bytes(blocks // 4 + 1) + b"\xff\xd9"
+    return b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" + bytes(blocks // 4 + 1)
 
 
 def after_start(content, filling):
@@ -83,6 +86,10 @@ def jpegs():
     return {
         "jpeg, 3,000 scans of 16 megapixels": lambda: many_scans(4000, 4000, 3000),
         "jpeg, 300 scans of 100 megapixels": lambda: many_scans(10000, 10000, 300),
+        "jpeg, 50 scans of 16 megapixels without an end": lambda: many_scans(4000, 4000, 50)[:-2],
+        "jpeg, progressive in CMYK without an end": lambda: with_frame(
+            progressive_inks[:-2], b"\xff\xc2", 11000, 11000
+        ),
         "jpeg, 40000 x 40000": lambda: flat_jpeg(40000, 40000),
         "jpeg, 65500 x 65500 in CMYK": lambda: with_frame(inks, b"\xff\xc0", 65500, 65500) + bytes(1 << 20),
         "jpeg, progressive in CMYK": lambda: with_frame(progressive_inks, b"\xff\xc2", 4000, 4000) + bytes(1 << 20),
@@ -148,6 +155,9 @@ def pngs():
         "png, EXIF": lambda: png(8, 8, before=[chunk(b"eXIf", greedy_tiff(60_000, 1 << 20))]),
         "png, frames": lambda: png(8, 8, before=[chunk(b"acTL", struct.pack(">II", 300_000, 0)), *frames]),
         "png, empty blocks": lambda: png(8, 8, data=zlib.compress(b"")[:2] + b"\0\0\0\xff\xff" * (6 << 20)),
+        "png, a broken text and zeros behind the end": lambda: (
+            png(8, 8, after=[chunk(b"tEXt", b"a\0b")[:-4] + bytes(4)]) + bytes(16 << 20)
+        ),
         "png, dynamic blocks": lambda: png(8, 8, data=dynamic_blocks(8 << 20)),
     }
 
@@ -315,6 +325,9 @@ def tiffs():
         ),
         "tiff, progressive jpeg": lambda: strip(
             basic(8000, 8000, compression=7), many_scans(8000, 8000, 99), height=8000
+        ),
+        "tiff, jpeg of many scans": lambda: strip(
+            basic(4000, 4000, compression=7), flat_jpeg(4000, 4000)[:-2] + flat_scan(4000, 4000) * 90, height=4000
         ),
         "tiff, lzma": lambda: strip(basic(9000, 9000, compression=34925), xz(81_000_000), height=9000),
     }

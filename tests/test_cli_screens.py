@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 import tellapart as package
+from metrics_documents import metrics_document, render
 from pictures import write_picture
 from tellapart.bundle.model_card import plain
+from tellapart.cli.tables import print_figures
 from tellapart.text import inert
 
 CLI = Path(package.__file__).parent / "cli"
@@ -97,3 +99,16 @@ def test_inert__takes_a_formula_out_of_action(cell):
 
 def test_plain__is_printable():
     assert plain(EVIL).isprintable()
+
+
+def test_figures__classes_that_no_picture_shows_are_named_beside_the_balanced_accuracy(capsys):
+    figures = metrics_document()["test"]
+    print_figures(figures, title="test")
+    assert "balanced accuracy is without" not in capsys.readouterr().out
+    for row in figures["per_class"][2:4]:
+        row["n"] = 0
+    print_figures(figures, title="test")
+    assert "without 2 classes that no picture here shows: metal, paper\n" in capsys.readouterr().out
+    page = render({**metrics_document(), "test": figures})
+    assert "no test picture: <bdi>metal, paper</bdi>" in page
+    assert "没有测试图片的类别：<bdi>metal, paper</bdi>" in page

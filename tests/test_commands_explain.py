@@ -51,7 +51,7 @@ def test_explain__another_class_gives_another_map(trained, tmp_path, tellapart):
 
 
 def test_explain__says_what_speaks_against_an_answer(trained, tmp_path, tellapart):
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.png")
     outcome = tellapart("explain", trained.model, tmp_path / "noise.png", "-o", tmp_path / "why")
     assert outcome.code == 0, outcome.err

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from conftest import Trained, invoke
+from pictures import write_classes
 from tellapart import ImageClassifier
 from tellapart.bundle.bundle import read_bundle
 from tellapart.commands.compare import compare_runs
+from tellapart.commands.train import train
 from tellapart.runs.read import read_metrics, read_splits
 
 
@@ -99,3 +101,16 @@ def test_fit__by_folds_trains_on_everything(photos):
     assert (guarantee.by_folds, guarantee.pictures) == (True, 49)
     assert "accuracy by folds" in fitted._repr_html_()
     assert set(fitted.predict([photos / "cat" / "000.png"])) <= {"cat", "dog", "owl"}
+
+
+def test_train__folds_take_the_shares_of_unequal_classes_out_of_the_model_that_leaves(tmp_path):
+    data = write_classes(tmp_path / "data", {"cat": 40, "dog": 8})
+    folder, metrics = train(data, out=tmp_path / "run", size=64)
+    fraction = metrics["selected"]["prior_taken_out"]
+    assert metrics["folds"]["count"] == 5
+    assert metrics["selected"]["out_of"]["prior_taken_out"] == [0.0, 0.5, 1.0]
+    assert fraction == min((0.0, 0.5, 1.0), key=lambda each: metrics["selected"]["prior_scores"][f"{each:g}"])
+    assert [row["learned"] for row in metrics["thresholds"]["promise_by_class"]] == [40, 8]
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "as answered by heads that had not seen them" in page
+    assert "Balanced accuracy, every picture tested" in page

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
+from format_kinds import with_alpha
 from hostile_pictures import chunk, flat_jpeg, hostile, icns, ico, many_scans, png, tiff, with_frame, zeros
 from pictures import encode, make_pixels, orientation_exif
 from tellapart.data import bounds
@@ -20,6 +21,7 @@ from tellapart.data.decode import brightest, decode
 from tellapart.data.duration import SECONDS, seconds_to_decode
 from tellapart.data.formats import format_of
 from tellapart.data.jpeg import read_jpeg_header, seconds_to_decode_jpeg
+from tellapart.data.media_boxes import read_items
 from tellapart.data.memory import MEMORY_LIMIT
 from tellapart.errors import PictureError
 
@@ -35,6 +37,8 @@ READ = {
     "png, grey with alpha",
     "png, RGB with a transparent colour",
     "png, EXIF",
+    "png, a text of 256 MB",
+    "png, a broken text and zeros behind the end",
     "tiff, grey, 12300 x 12300",
     "tiff, RGB, 6000 x 6000",
     "tiff, 32 bit, 9700 x 9700",
@@ -42,6 +46,7 @@ READ = {
     "tiff, 16 bit, 6000 x 6000",
     "tiff, 200,000 pages",
     "tiff, itself as next page",
+    "tiff, jpeg of many scans",
     "ppm, plain",
     "ppm, of an odd depth",
     "pgm, of 16 bit",
@@ -244,3 +249,11 @@ def test_seconds_to_decode__goes_by_size_depth_and_length():
     assert seconds_to_decode(4000, 3000, **jpeg_2000 | {"length": 12_000_000}) < SECONDS
     assert seconds_to_decode(5000, 5000, **jpeg_2000 | {"length": 60_000_000}) > SECONDS
     assert zlib.decompress(zeros(5 << 20)) == bytes(5 << 20)
+
+
+def test_read_items__what_is_decoded_is_the_picture_and_its_transparency():
+    items = read_items(encode(with_alpha(), "AVIF"))
+    assert len(items.primary) == len(items.added) == 1
+    assert set(items.kinds.values()) == {b"av01"}
+    foreign = encode(with_alpha(), "AVIF").replace(b"av01", b"unci")
+    refused(foreign, "a picture with a part of the kind 'unci', which is not read here; save it as PNG")

@@ -11,6 +11,7 @@ from tellapart.data.decode import decode, upright
 from tellapart.data.preprocess import Preprocess
 from tellapart.data.reading import Reading
 from tellapart.data.scan import index_of_paths, scan
+from tellapart.data.shapes import box_of_shape
 from tellapart.data.thumbnail import small_picture
 from tellapart.errors import DataError, UsageError
 from tellapart.features.embed import content_digest, picture_content
@@ -274,6 +275,38 @@ def test_hugging_face__objects_are_boxes(scenes):
         "0.png#xywh=1,1,8,8": "1",
         "1.png#xywh=2,2,9,9": "1",
     }
+
+
+LABELS = [
+    {"x": 25, "y": 50, "width": 50, "height": 25, "rotation": 0, "rectanglelabels": ["car"], "original_width": 48},
+    {"points": [[10, 20], [60, 20], [35, 70]], "polygonlabels": ["bus"], "original_width": 48},
+]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.csv"])
+def test_label_studio__labels_of_its_tables_that_are_shapes_are_boxes(scenes, name):
+    rows = [{"image": "0.png", "id": 1, "label": LABELS}, {"image": "1.png", "id": 2, "label": LABELS[:1]}]
+    if name == "a.json":
+        (scenes / name).write_text(json.dumps(rows))
+    else:
+        lines = [
+            f'{row["image"]},{row["id"]},"{json.dumps(row["label"]).replace(chr(34), 2 * chr(34))}"' for row in rows
+        ]
+        (scenes / name).write_text("image,id,label\n" + "\n".join(lines))
+    assert {picture.path: picture.label for picture in scan(scenes / name).pictures} == {
+        "0.png#xywh=percent:25,50,50,25": "car",
+        "0.png#xywh=percent:10,20,50,50": "bus",
+        "1.png#xywh=percent:25,50,50,25": "car",
+    }
+    with pytest.raises(DataError, match="several labels in row"):
+        scan(scenes / name, reading=Reading(boxes="none"))
+
+
+def test_label_studio__a_turned_rectangle_is_the_upright_box_around_it():
+    value = {"x": 50, "y": 50, "width": 20, "height": 10, "rotation": 90}
+    found = box_of_shape(value, {"original_width": 200, "original_height": 100}, source="task 1")
+    numbers = (found.left, found.top, found.width, found.height)  # 40 x 10 pixels about 100, 50, a quarter turn
+    assert numbers == pytest.approx((0.45, 0.5, 0.05, 0.4))
 
 
 def megadetector(folder, **more):

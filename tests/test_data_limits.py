@@ -12,7 +12,7 @@ import arro3.io
 import numpy as np
 import pytest
 
-from pictures import write_classes
+from pictures import write_classes, write_picture
 from tellapart.data import apart, groups, helper, parquet
 from tellapart.data.apart import StoppedError
 from tellapart.data.groups import declare_groups
@@ -120,6 +120,19 @@ def test_read_delimited__columns_and_cells_below_the_limits(folder):
     rows = [f"{number}.png,{'ab'[number - 1]}," + "y" * 100_000 for number in (1, 2)]
     (folder / "list.csv").write_text("\n".join([header, *rows]))
     assert scan(folder / "list.csv").classes == ("a", "b")
+
+
+@pytest.mark.parametrize("value", ["1e308", "-1e308", "nan", "inf", "9" * 400, "1e-320"])
+@pytest.mark.parametrize("column", ["xmin", "ymax", "width"])
+def test_read_delimited__numbers_of_boxes_beyond_any_picture(folder, column, value):
+    write_picture(folder / "1.png")
+    row = {"xmin": "1", "ymin": "1", "xmax": "3", "ymax": "3", "width": "1", "height": "1", column: value}
+    header, values = ",".join(row), ",".join(row.values())
+    (folder / "list.csv").write_text(f"path,label,{header}\n1.png,a,{values}\n1.png,b,1,1,9,9,48,40\n")
+    try:
+        assert scan(folder / "list.csv").classes == ("a", "b")
+    except DataError as error:
+        assert len(str(error)) < 2_000  # noqa: PT017  either outcome is right
 
 
 LONG = "n" * 1_000_000

@@ -140,6 +140,7 @@ def test_index_of_samples__what_is_no_picture_is_one_line_with_its_place(value, 
         (np.zeros((0, 4, 4), np.uint8), "no pictures were given: X"),
         (np.zeros((2, 4, 5), np.float64), "a float64 array [4, 5] is no picture: X[0]"),
         (np.zeros((2, 4, 5, 4), np.uint8), "a uint8 array [4, 5, 4] is no picture: X[0]"),
+        (np.zeros((8, 9, 4), np.uint8), "a uint8 array [8, 9, 4] is no picture: X. "),
         (np.zeros(9, np.uint8), "a uint8 array [9] is no picture: X"),
         (np.zeros((2, 2), object), "an array [2, 2] of object is no picture: X"),
         (None, "the value is missing (None): X"),
@@ -148,7 +149,7 @@ def test_index_of_samples__what_is_no_picture_is_one_line_with_its_place(value, 
         ({"a.png"}, "a set has no order: X"),
         ({"a.png": 1}, "a dict has no order: X"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_index_of_samples__what_is_neither_one_nor_many(samples, message):
     with pytest.raises(DataError, match=r"^[^\n]*$") as caught:

@@ -16,7 +16,7 @@ from tellapart import errors
 from tellapart.cli.main import app
 
 ROOT = Path(__file__).parents[1]
-TASKS = ("commands", "data", "deployment", "python", "recipes", "report", "retraining")
+TASKS = ("commands", "data", "deployment", "honesty", "python", "recipes", "report", "retraining")
 GUIDES = ("README.md", *(f"docs/{task}.md" for task in TASKS))  # each in English and in Chinese
 CHINESE = ".zh-CN.md"
 DOCUMENTS = (

@@ -24,8 +24,11 @@ DEFAULTS = {
     "module": None,
     "plan": None,
     "budget": 10.0,
+    "folds": 0,
     "seed": 0,
     "max_error": 0.01,
+    "costs": None,
+    "min_recall": None,
     "verbose": False,
 }
 

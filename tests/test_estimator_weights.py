@@ -29,10 +29,16 @@ def fitted(samples, weights=None, **options):
     return ImageClassifier(size=64, **options).fit(pictures, labels, sample_weight=weights)
 
 
-def test_fit__equal_weights_are_no_weights(samples):
-    plain = fitted(samples).predict_proba(samples[0])
-    for weights in (np.full(COUNT, 3.0), [2] * COUNT, 0.5):
-        assert np.array_equal(fitted(samples, weights).predict_proba(samples[0]), plain)
+@pytest.fixture(scope="module")
+def plain(samples):
+    """A classifier that was fitted without weights."""
+    return fitted(samples)
+
+
+def test_fit__equal_weights_are_no_weights(samples, plain):
+    expected = plain.predict_proba(samples[0])
+    for weights in ([2] * COUNT, 0.5):
+        assert np.array_equal(fitted(samples, weights).predict_proba(samples[0]), expected)
 
 
 def test_fit__a_weight_of_0_leaves_a_picture_out(samples):
@@ -46,11 +52,24 @@ def test_fit__a_weight_of_0_leaves_a_picture_out(samples):
     assert fitted((pictures, three), [1.0] * (COUNT - 2) + [0, 0]).classes_.tolist() == ["ant", "bee"]
 
 
-def test_fit__weights_move_the_answers(samples):
+def test_history__is_columns_of_one_length(plain):
+    history = plain.history_
+    assert {"depths", "l2", "log_loss"} <= history.keys()
+    assert len({len(column) for column in history.values()}) == 1
+
+
+def test_fit__weights_move_the_answers(samples, plain):
     pictures, labels = samples
     weights = np.where(np.array(labels) == "ant", 20.0, 1.0)
-    heavy, plain = (fitted(samples, each).predict_proba(pictures)[:, 0] for each in (weights, None))
-    assert heavy.mean() > plain.mean()
+    heavy = fitted(samples, weights).predict_proba(pictures)[:, 0]
+    assert heavy.mean() > plain.predict_proba(pictures)[:, 0].mean()
+
+
+def test_fit__weights_say_how_much_unequal_classes_count(samples):
+    pictures, _ = samples
+    labels = ["bee" if place % 6 == 1 else "ant" for place in range(COUNT)]
+    weights = np.where(np.array(labels) == "bee", 5.0, 1.0)
+    assert "prior_taken_out" not in fitted((pictures, labels), weights).classifier_.selected
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ def law(gain, *, low, high, exponent_low):
     }
 
 
-def said(law, *, errors=(1, 5), train_counts=(50, 50), suspicion=None):
-    return advise(law, classes=CLASSES, errors=errors, train_counts=train_counts, suspicion=suspicion)
+def said(law, *, errors=(1, 5), train_counts=(50, 50), valid_counts=(), suspicion=None):
+    counts = {"train_counts": train_counts, "valid_counts": valid_counts}
+    return advise(law, classes=CLASSES, errors=errors, **counts, suspicion=suspicion)
 
 
 FALLING = law(0.02, low=0.01, high=0.03, exponent_low=0.1)
@@ -53,3 +54,20 @@ def test_advise__labels_come_first_where_enough_of_them_look_wrong(count, checke
     if code == "better_labels":
         assert found["pair"] == ["cat", "dog"]
         assert "dog filed as cat" in found["sentence"]["en"]
+
+
+@pytest.mark.parametrize("law", [FALLING, FLAT, UNCLEAR, None])
+def test_advise__names_a_rare_class_that_is_not_shown_to_be_found(law):
+    found = said(law, errors=(3, 1), train_counts=(900, 9), valid_counts=(400, 4))
+    assert found["rare"] == {"class": "dog", "pictures": 9, "largest": "cat", "largest_pictures": 900}
+    assert "Pictures of dog come first: it has 9 pictures to learn from, cat 900." in found["sentence"]["en"]
+    assert "“dog”" in found["sentence"]["zh"]
+
+
+@pytest.mark.parametrize(
+    ("train_counts", "valid_counts", "errors"), [((900, 300), (400, 4), (0, 1)), ((900, 9), (400, 400), (0, 2))]
+)
+def test_advise__a_class_that_is_not_rare_or_is_found_is_not_named(train_counts, valid_counts, errors):
+    found = said(FLAT, errors=errors, train_counts=train_counts, valid_counts=valid_counts)
+    assert found["rare"] is None
+    assert "come first" not in found["sentence"]["en"]

@@ -171,6 +171,21 @@ def test_fit_power_law__the_interval_holds_the_exponent():
     assert held >= 180
 
 
+@pytest.mark.parametrize("trials", [100, 400])
+def test_fit_power_law__the_interval_holds_the_errors_of_twice_the_pictures(trials):
+    """Heads of all sizes are judged on the same pictures, which may be easier or harder than others."""
+    random, held = np.random.default_rng(5), 0
+    for _ in range(200):
+        hard = random.random(trials)  # a picture is told wrong where the share of errors is above
+        errors = [(size, float((hard < 3 * size**-0.5).mean())) for size in (250, 500, 1000, 2000)]
+        law = fit_power_law(errors, trials=trials, now=2000)
+        error, gain = law["doubled"]["error"], law["doubled"]["gain"]
+        assert error["low"] <= error["value"] <= error["high"]
+        assert error["high"] - error["low"] > gain["high"] - gain["low"]
+        held += error["low"] <= 3 * 4000**-0.5 <= error["high"]
+    assert held >= 186
+
+
 @pytest.mark.parametrize(("errors", "trials"), [([], 10), ([(10, 0.5)], 10), ([(10, 0.5), (10, 0.4)], 10)])
 def test_fit_power_law__needs_two_sizes(errors, trials):
     assert fit_power_law(errors, trials=trials, now=10) is None

@@ -47,6 +47,22 @@ def test_nested_heads__answer_pictures_they_have_not_seen():
         assert head.abstention.guarantee.pictures == (folds != number).sum()
 
 
+def test_nested_heads__shares_of_unequal_classes_are_taken_out_inside_each_fold():
+    features, labels = clouds(360, apart=0.7)
+    kept = (labels != 2) | (np.arange(360) % 36 == 2)
+    features, labels = features[kept], labels[kept]
+    folds = stratified_folds(labels, seed=0, count=5).fold
+    heads = nested_heads(features, labels, folds=folds, groups=np.arange(len(labels)), plan=PLAN)
+    for number, head in enumerate(heads):
+        counts = np.bincount(labels[folds != number], minlength=3)
+        moved = head.head.bias - head.fitted.bias
+        np.testing.assert_array_equal(head.head.weight, head.fitted.weight)
+        assert moved[:2].max() < 0.1
+        assert 0.4 * np.log(counts.max() / counts[2]) < moved[2] < 1.1 * np.log(counts.max() / counts[2])
+        assert [promise.learned for promise in head.abstention.promises] == counts.tolist()
+        assert len(head.abstention.by_class) == 3
+
+
 @pytest.mark.parametrize("most", [10_000, 10], ids=["by folds", "by one part"])
 def test_search_inside__a_head_on_all_rows_with_answers_about_some(most):
     features, labels = clouds(60)

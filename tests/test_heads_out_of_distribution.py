@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tellapart.heads.abstention import Abstention, learn_abstention
+from tellapart.heads.abstention import Abstention, Promises, choose_threshold, learn_abstention
+from tellapart.heads.calibration import top_probability
 from tellapart.heads.out_of_distribution import (
     FALSE_ALARMS,
     TYPES,
@@ -194,13 +195,14 @@ def test_learn_abstention__both_thresholds_and_what_they_say():
     shares = np.stack([np.linspace(0.5, 1, 100), np.linspace(0.5, 0, 100)], axis=1)
     labels = np.zeros(100, np.int64)
     labels[1] = 1  # the second least sure answer of valid is wrong
+    promise = choose_threshold(top_probability(shares), correct=shares.argmax(axis=1) == labels, max_error=0.05)
     doubt = learn_abstention(
         train=seen(features[:200]),
         valid=features[200:],
         labels=labels,
-        probabilities=shares,
+        promises=Promises(overall=promise, classes=()),
         last=Depth(name="last", start=0, stop=40),
-        max_error=0.05,
+        class_count=2,
         seed=0,
     )
     assert doubt.guarantee.kept

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tellapart.backbones.catalogue import load_backbone
+from tellapart.data.cost_table import CostTable
 from tellapart.data.scan import scan
 from tellapart.learn import learn, one_of_each_group
 from tellapart.progress import Silent
@@ -103,3 +104,29 @@ def test_learn__what_is_set_aside_beside_train_is_the_test_whatever_it_is_called
     assert not found.dataset.valid_is_given
     assert "cross-validation" in found.classifier.selected["chosen_by"]
     assert any("The 16 pictures set aside beside train are the test" in note for note in notes)
+
+
+@pytest.fixture(scope="module")
+def unequal(data, tmp_path_factory):
+    """The same with a quarter of the training pictures of one class."""
+    folder = tmp_path_factory.mktemp("unequal") / "data"
+    shutil.copytree(data, folder)
+    for number in range(3, 12):
+        (folder / "train" / "b" / f"{number:03d}.png").unlink()
+    return folder
+
+
+def test_learn__shares_of_unequal_classes_are_taken_out_of_the_bias_and_said(data, unequal):
+    plain, _, _ = learned(data)
+    found, notes, _ = learned(unequal)
+    assert "prior_taken_out" not in plain.classifier.selected
+    selected = found.classifier.selected
+    assert selected["out_of"]["prior_taken_out"] == [0.0, 0.5, 1.0]
+    fraction = selected["prior_taken_out"]
+    assert selected["prior_scores"][f"{fraction:g}"] == min(selected["prior_scores"].values())
+    assert any("train has 12 pictures of a and 3 of b" in note for note in notes)
+    costs = CostTable(where="costs", rows={"a": {"a": 0, "b": 1}, "b": {"a": 1, "b": 0}})
+    costly, _, _ = learned(unequal, costs=costs)
+    assert "prior_taken_out" not in costly.classifier.selected
+    moved = found.classifier.head.bias - costly.classifier.head.bias
+    np.testing.assert_allclose(moved, [0, fraction * np.log(4)], atol=1e-5)

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from tellapart.commands.train import base_of
+from tellapart.data.cost_table import costs_from
 from tellapart.data.split import SHARES
 from tellapart.errors import UsageError
 from tellapart.recipes import auto
@@ -44,6 +45,19 @@ def test_fold_count__other_recipes_and_data_with_splits():
     assert SHARES["test"] == 15
     with pytest.raises(UsageError, match="the data has splits of its own"):
         counted(index_of(300, "test"), folds=5)
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"costs": costs_from({"a": {"a": 0, "b": 1}, "b": {"a": 5, "b": 0}})}, "costs"),
+        ({"min_recall": {"a": 0.9}}, "recall of a class to reach"),
+    ],
+)
+def test_fold_count__what_valid_chooses_takes_a_split_of_valid(options, what):
+    assert counted(index_of(300), **options) == 0
+    with pytest.raises(UsageError, match=f"folds take no {what}"):
+        counted(index_of(300), folds=5, **options)
 
 
 @pytest.mark.parametrize("folds", [-1, 51, 2.5, True, "5"])

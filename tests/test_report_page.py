@@ -297,3 +297,49 @@ def test_interval_scale__its_ticks_are_round_and_everything_is_on_it(low, ticks)
     scale = interval_scale({"value": (low + 1) / 2, "low": low, "high": 1.0})
     assert scale["ticks"] == ticks
     assert 0 <= scale["low"] < scale["value"] < scale["high"] == 1
+
+
+def promised(document, *, learned):
+    """A document whose model promises something of each class but the last, which never stands."""
+    count = len(document["classes"])
+    rows = [{"error": 0.05, "answered": 60, "missed": 0.1, "shown": 60, "learned": 400} for _ in range(count)]
+    rows[-1] |= {"error": None, "missed": 0.7, "learned": learned}
+    least = [*[0.8] * (count - 1), 2.0]
+    thresholds = {"unsure": 0.8, "unlike": None, "promise": None, "unsure_by_class": least, "promise_by_class": rows}
+    share = {"value": 0.9, "low": 0.8, "high": 0.95}
+    selective = {"answered": 390, "wrong": 4, "coverage": share, "error": share, "unlike": share}
+    return {**document, "thresholds": thresholds, "test": {**document["test"], "selective": selective}}
+
+
+def test_render__a_class_that_cannot_be_relied_on_is_named_in_both_languages():
+    source = render(promised(metrics_document(), learned=9))
+    page = Page(source)
+    said = page.text.replace("trash :", "trash:")
+    assert "Do not rely on it to find trash: 9 pictures to learn from." in said
+    assert "不要指望它找出" in source
+    assert "What is promised of each class" in page.text
+    assert "What is promised of each class" not in Page(render(metrics_document())).text
+
+
+@pytest.mark.parametrize("name", ["unsure_by_class", "promise_by_class"])
+def test_render__promises_of_other_classes_are_damage(name):
+    document = promised(metrics_document(), learned=9)
+    document["thresholds"][name] = document["thresholds"][name][:-1]
+    with pytest.raises(DataError, match=f"damaged at thresholds.{name}"):
+        render(document)
+
+
+def test_render__leads_with_the_balanced_accuracy_where_classes_are_unequal():
+    unequal = Page(render(metrics_document()))
+    balanced = metrics_document()["test"]["balanced_accuracy"]
+    assert f"Balanced test accuracy {100 * balanced:.1f} %" in unequal.text
+    assert "Balanced test accuracy" not in Page(render(metrics_document(("a", "b"), skill=3, test=4))).text
+
+
+@pytest.mark.parametrize(("fraction", "words"), [(1.0, "equally frequent"), (0.5, "nearer to equal"), (0.0, None)])
+def test_render__says_what_a_probability_means_without_the_shares(fraction, words):
+    document = metrics_document()
+    document["selected"]["prior_taken_out"] = fraction
+    text = Page(render(document)).text
+    assert ("Classes were unequal in training" in text) is (words is not None)
+    assert words is None or words in text

@@ -46,5 +46,13 @@ def test_reason__names_and_numbers_are_carried_over():
     assert told.en == "turned upright (EXIF orientation 6); the same file as train/猫/1 (2).png"
 
 
+@pytest.mark.parametrize(
+    "clause",
+    ["end marker added", "damaged text left out", "page 2, of which the first is a preview", "the same box as a.png"],
+)
+def test_reason__what_was_mended_is_said_in_chinese(clause):
+    assert reason(clause).zh != clause
+
+
 def test_reason__what_no_pattern_knows_stands_as_it_is():
     assert reason("eaten by the dog").zh == "eaten by the dog"

@@ -20,9 +20,10 @@ from tellapart.classifier import Classifier
 from tellapart.features.embed import Embedded
 from tellapart.features.look import look_at
 from tellapart.heads.abstention import Flags
-from tellapart.heads.calibration import top_probability
+from tellapart.heads.calibration import answer_probability, top_probability
+from tellapart.heads.operating_point import Matrix, answered_class
 from tellapart.progress import Progress, Silent
-from tellapart.types import Features, Index, LedgerEntry, Picture, Probabilities
+from tellapart.types import Features, Index, Labels, LedgerEntry, Picture, Probabilities
 
 EXACT = "f32"
 # Half precision moves a logit by up to 1.1 in 99.9 of 100 pictures of the sets in benchmarks/parity.py, and so no
@@ -42,6 +43,7 @@ class Answers:
         probabilities: float64 [N, K].
         flags: what is to be said beside each of the N answers.
         empty: bool [N], whether there is nothing on a picture; None where that was not looked at.
+        costs: float64 [K, K], what answers are chosen by; None where the likeliest class is the answer.
         ledger: one entry for each of the pictures given.
         given: these pictures, as their data tells of them; () where nobody needs them.
         columns: what else the data says of each.
@@ -55,6 +57,12 @@ class Answers:
     empty: NDArray[np.bool_] | None = None
     given: tuple[Picture, ...] = ()
     columns: tuple[str, ...] = ()
+    costs: Matrix | None = None
+
+    @property
+    def predicted(self) -> Labels:
+        """The class int64 [N] that is answered about each picture."""
+        return answered_class(self.probabilities, self.costs)
 
     def marks(self, row: int) -> tuple[bool | None, bool | None, bool | None]:
         """Unsure, unlike and empty of one answer; None where that cannot be said."""
@@ -80,6 +88,7 @@ def answer(
         probabilities=probabilities,
         flags=classifier.flags(probabilities, features),
         ledger=embedded.ledger,
+        costs=classifier.costs,
     )
 
 
@@ -117,10 +126,17 @@ def exact_at(
 
 def close_calls(classifier: Classifier, features: Features) -> NDArray[np.bool_]:
     """Which answers half precision may have changed, bool [N]: unsure ones, and those near to a threshold."""
-    abstention, top = classifier.abstention, top_probability(classifier.probabilities(features))
-    close: NDArray[np.bool_] = top < SURE
-    if abstention.unsure is not None:
-        close = close | (np.abs(log_odds(top) - log_odds(np.array(abstention.unsure))) < LOGITS_APART)
+    abstention, probabilities = classifier.abstention, classifier.probabilities(features)
+    predicted = classifier.predicted(probabilities)
+    close: NDArray[np.bool_] = top_probability(probabilities) < SURE
+    least = abstention.thresholds(predicted)
+    if least is not None:
+        sure = answer_probability(probabilities, predicted)
+        close = close | (np.abs(log_odds(sure) - log_odds(least)) < LOGITS_APART)
+    if classifier.costs is not None:
+        # Where logits move by so much, an expected cost moves by as much of its logarithm.
+        best, second = np.partition(probabilities @ classifier.costs, 1, axis=1)[:, :2].T
+        close = close | (second < best * np.exp(LOGITS_APART))
     known = abstention.out_of_distribution
     if known is not None and known.threshold is not None:
         last = classifier.base.depths[-1]

@@ -35,6 +35,7 @@ def classifier_card(
         "classes": f"{len(classes):,}: {names_line(classes)}",
         "recipe": recipe,
         "base": f"{classifier.base.name}, {preprocess.size} x {preprocess.size} pixels",
+        **({} if classifier.operating is None else {"answers": "the class of least expected cost, not the likeliest"}),
         "unsure": threshold_line(classifier.abstention.unsure),
         **({} if promise is None else {"promise": str(promise.to_json()["sentence"])}),
     }

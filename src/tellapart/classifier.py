@@ -13,7 +13,8 @@ from tellapart.backbones.backbone import Backbone
 from tellapart.heads.abstention import Abstention, Flags
 from tellapart.heads.calibration import probabilities
 from tellapart.heads.linear import LinearHead
-from tellapart.types import Features, Probabilities
+from tellapart.heads.operating_point import Matrix, OperatingPoint, answered_class
+from tellapart.types import Features, Labels, Probabilities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class Classifier:
         base: from prepared squares to features: the frozen base, or a trained net up to its head.
         head: the linear head on those features.
         temperature: what logits are divided by before the softmax (calibration).
+        operating: by what a class is answered where that is not always the likeliest; None where it is.
         abstention: when an answer is unsure, or about a picture unlike the training set; never, until that is learned.
         selected: what was chosen, and out of what; JSON-ready.
         history: a row an epoch of a net, or a step of the search of a head; JSON-ready, empty for one that was read.
@@ -35,6 +37,7 @@ class Classifier:
     base: Backbone
     head: LinearHead
     temperature: float = 1.0
+    operating: OperatingPoint | None = None
     abstention: Abstention = field(default_factory=Abstention)
     selected: Mapping[str, Any] = field(default_factory=dict)
     history: tuple[Mapping[str, Any], ...] = ()
@@ -46,4 +49,13 @@ class Classifier:
 
     def flags(self, answers: Probabilities, features: Features) -> Flags:
         """What to say beside the answers float64 [N, K] about features float32 [N, D]."""
-        return self.abstention.flags(answers, features, last=self.base.depths[-1])
+        return self.abstention.flags(answers, features, last=self.base.depths[-1], predicted=self.predicted(answers))
+
+    @property
+    def costs(self) -> Matrix | None:
+        """What answers are chosen by, float64 [K, K]; None where the likeliest class is the answer."""
+        return None if self.operating is None else self.operating.costs
+
+    def predicted(self, answers: Probabilities) -> Labels:
+        """The class int64 [N] that is answered, from probabilities float64 [N, K]."""
+        return answered_class(answers, self.costs)

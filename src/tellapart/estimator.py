@@ -25,6 +25,7 @@ from tellapart.bundle.container import write_container
 from tellapart.card import classifier_card
 from tellapart.classifier import Classifier
 from tellapart.commands.train import base_of
+from tellapart.data.cost_table import costs_from
 from tellapart.data.reading import Reading
 from tellapart.data.sample_labels import LABEL_KINDS, data_path, labelled, labels_like
 from tellapart.data.samples import Samples, index_of_samples
@@ -76,6 +77,10 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             the recipe features.
         seed: of what is drawn.
         max_error: the largest share of wrong answers among those that are not `unsure`, in (0, 1).
+        costs: what mistakes cost: the path of a CSV file as `tellapart train --costs` takes it, or {class shown: {class
+            answered: cost}}, with one other column where a person can be asked; then `predict` answers what is expected
+            to cost least, and `unsure` says where a person costs less. None where all mistakes cost the same.
+        min_recall: the recall that must be reached of some classes, {class: share}, shown with 95 % confidence.
         verbose: whether fitting and predicting show on stderr how far they are.
 
     Attributes:
@@ -98,6 +103,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         folds: int = 0,
         seed: int = 0,
         max_error: float = MAX_ERROR,
+        costs: str | Path | Mapping[Any, Mapping[Any, float]] | None = None,
+        min_recall: Mapping[Any, float] | None = None,
         verbose: bool = False,
     ) -> None:
         """Store the parameters; `fit` checks them."""
@@ -111,6 +118,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.folds = folds
         self.seed = seed
         self.max_error = max_error
+        self.costs = costs
+        self.min_recall = min_recall
         self.verbose = verbose
 
     def fit(self, X: Samples, y: Any = None, sample_weight: Any = None) -> Self:  # noqa: ANN401, N803
@@ -141,6 +150,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             plan=self.plan,
             shares=FIT_SHARES,
             max_error=self.max_error,
+            costs=costs_from(self.costs),
+            min_recall={str(name): share for name, share in (self.min_recall or {}).items()},
             progress=self._progress(),
         )
         base = base_of(request, self.backbone, weights=None if self.weights is None else Path(self.weights))
@@ -254,10 +265,10 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         """
         probabilities = self.predict_proba(X, errors=errors)
         if errors == "raise":
-            return np.asarray(self.classes_[probabilities.argmax(axis=1)])
+            return np.asarray(self.classes_[self.classifier_.predicted(probabilities)])
         answered = ~np.isnan(probabilities).any(axis=1)
         labels = np.full(len(probabilities), None, object)
-        labels[answered] = self.classes_[probabilities[answered].argmax(axis=1)].tolist()
+        labels[answered] = self.classes_[self.classifier_.predicted(probabilities[answered])].tolist()
         return labels
 
     def score(self, X: Samples, y: Any = None, sample_weight: Any = None) -> float:  # noqa: ANN401, N803
@@ -269,14 +280,14 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         classifier = self._fitted()
         if y is not None:
             values = labels_like(y, self.classes_)
-            told = self._answer(X).probabilities
+            told = self._answer(X).predicted
             if len(told) != len(values):
                 hint = "Give one label for each picture."
                 what = f"{counted(len(values), 'label')} for {counted(len(told), 'picture')}"
                 raise DataError(what, where="y", hint=hint)
-            return float(np.average(self.classes_[told.argmax(axis=1)] == values, weights=sample_weight))
+            return float(np.average(self.classes_[told] == values, weights=sample_weight))
         index = part_to_score(scan(data_path(X), reading=Reading(scoring=True)))
-        answers = self._answer_about(index).probabilities.argmax(axis=1)
+        answers = self._answer_about(index).predicted
         names = np.array(classifier.classes)[answers]
         return float(np.average(names == [picture.label for picture in index.pictures], weights=sample_weight))
 

@@ -14,25 +14,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.answers import EXACT, with_exact_rows
-from tellapart.audit.training import tell_findings, with_conflicts
+from tellapart.audit.training import check_labels, tell_findings, with_conflicts
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import native_precision
 from tellapart.bundle.parity import compared_rows
 from tellapart.classifier import Classifier
 from tellapart.data.ledger import check_skips
 from tellapart.data.split import one_part_as_test
-from tellapart.errors import DataError, UsageError
+from tellapart.errors import UsageError
+from tellapart.evaluation.costs import operating_figures
+from tellapart.evaluation.grouped import picture_weight
 from tellapart.evaluation.metrics import evaluate
 from tellapart.features.embed import Embedded
 from tellapart.features.look import look_at, with_white
 from tellapart.heads.abstention import Flags, learn_abstention, one_of_each_group, thinned
-from tellapart.heads.calibration import fit_temperature
 from tellapart.heads.out_of_distribution import Seen, sampled_rows
 from tellapart.progress import Progress, Stopwatch
+from tellapart.recipes.calibration import promised, say_left_out, settled
 from tellapart.recipes.catalogue import RECIPES
 from tellapart.recipes.folds import fold_count, say_folds
 from tellapart.recipes.looking import features_seen, rows_of, see_the_same
+from tellapart.recipes.operating_point import check_asked, say_recalls
 from tellapart.recipes.out_of_fold import OutOfFold, answer_by_folds
+from tellapart.recipes.prior import without_prior
 from tellapart.recipes.request import Dataset, Request, weights_of
 from tellapart.runs.leakage import (
     count_kinds,
@@ -42,8 +46,7 @@ from tellapart.runs.leakage import (
     say_leaks,
     score_without,
 )
-from tellapart.text import counted
-from tellapart.types import Features, Index, LedgerEntry, Probabilities, SplitName
+from tellapart.types import Features, Index, Labels, LedgerEntry, Probabilities, SplitName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +55,13 @@ class Answered:
 
     Attributes:
         probabilities: float64 [n, K].
+        predicted: int64 [n], the classes that are answered.
         flags: what is said beside each of the n answers.
         figures: how good they are; JSON-ready.
     """
 
     probabilities: Probabilities
+    predicted: Labels
     flags: Flags
     figures: dict[str, Any]
 
@@ -140,6 +145,7 @@ def learn(index: Index, base: Backbone, request: Request) -> Learned:
     """
     watch = Stopwatch()
     RECIPES[request.recipe].check_request(index, request)
+    check_asked(index.classes, request)
     check_weights(index, request)
     base = with_white(base, index, request.progress)
     dataset, about = prepare(index, base, request, watch)
@@ -223,38 +229,13 @@ def in_order(embedded: Embedded, drawn: Index) -> Features:
     return embedded.features if rows == list(range(len(rows))) else embedded.take(rows).features
 
 
-def check_labels(embedded: Embedded, *, force: bool, progress: Progress) -> None:
-    """Stop where one and the same picture is labelled with two classes.
-
-    Raises:
-        DataError: it is, and force is not given.
-    """
-    first: dict[bytes, int] = {}
-    pictures = embedded.index.pictures
-    conflicts = [
-        (pictures[earlier], picture)
-        for row, (digest, picture) in enumerate(zip(embedded.digests, pictures, strict=True))
-        if pictures[earlier := first.setdefault(digest, row)].label != picture.label
-    ]
-    if not conflicts:
-        return
-    left, right = conflicts[0]
-    what = f"the same picture is labelled {left.label} and {right.label} ({counted(len(conflicts), 'such pair')})"
-    where = f"{left.path} and {right.path}"
-    if not force:
-        raise DataError(
-            what, where=where, hint="Keep the right one, or go on with --force; `tellapart audit DATA` lists them all."
-        )
-    progress.note(f"Going on although {what}: {where}")
-
-
 def judge_by_splits(trained: Classifier, dataset: Dataset, about: About, base: Backbone, request: Request) -> Judged:
     """Calibrate on valid, and score valid and test, the latter also without what leaks into it."""
     classifier, answered = judge(trained, dataset, base, request)
     if "test" not in answered:
         return {"classifier": classifier, "answered": answered, "asked": None, "folds": {}}
     tested = answered["test"]
-    more = score_without(dataset, tested.probabilities, about.leaks)
+    more = score_without(dataset, tested.probabilities, tested.predicted, about.leaks)
     answered["test"] = replace(tested, figures={**tested.figures, **more})
     rows = compared_rows(len(tested.probabilities))
     flags = tested.flags.at(rows)
@@ -280,12 +261,15 @@ def judge(
     see = partial(features_seen, dataset, base, classifier.base, progress=progress)
     clean, valid = dataset.clean_valid, see(rows=rows_of(dataset.valid))
     say_left_out(len(valid) - len(clean), progress=progress)
+    classifier, weights = without_prior(classifier, dataset, valid, clean, request)
     # Once to tell close calls, and again, since temperature and thresholds belong to the precision that answers.
-    classifier = calibrated(classifier, dataset, valid, clean)
-    valid = exact_rows(classifier, dataset, "valid", valid, keep=keep, progress=progress)
-    classifier = calibrated(classifier, dataset, valid, clean)
-    typical = train.start + sampled_rows(len(rows_of(train)), class_count=len(dataset.classes), seed=request.seed)
     apart = thinned(one_of_each_group(clean, dataset.groups, seed=request.seed), dataset.weights, seed=request.seed)
+    settle = partial(settled, dataset=dataset, clean=clean, apart=apart, weights=weights, request=request)
+    classifier = settle(classifier, valid)
+    valid = exact_rows(classifier, dataset, "valid", valid, keep=keep, progress=progress)
+    classifier = settle(classifier, valid)
+    say_recalls(classifier.operating, dataset.classes, progress)
+    typical = train.start + sampled_rows(len(rows_of(train)), class_count=len(dataset.classes), seed=request.seed)
     seen = valid[apart - dataset.valid.start]
     last = classifier.base.depths[-1]
     trained_on = Seen(
@@ -298,9 +282,9 @@ def judge(
         train=trained_on,
         valid=seen,
         labels=dataset.labels[apart],
-        probabilities=classifier.probabilities(seen),
+        promises=promised(classifier, dataset, classifier.probabilities(seen), rows=apart, request=request),
         last=last,
-        max_error=request.max_error,
+        class_count=len(dataset.classes),
         seed=request.seed,
     )
     classifier = replace(classifier, abstention=abstention)
@@ -309,22 +293,6 @@ def judge(
         test = exact_rows(classifier, dataset, "test", see(rows=tested), keep=keep, progress=progress)
         found["test"] = answered(classifier, dataset, "test", test)
     return classifier, found
-
-
-def calibrated(classifier: Classifier, dataset: Dataset, valid: Features, clean: NDArray[np.int64]) -> Classifier:
-    """The classifier with the temperature that suits it on rows of valid, whose features are float32 [n, D]."""
-    logits = classifier.head.logits(valid[clean - dataset.valid.start])
-    weights = None if dataset.weights is None else dataset.weights[clean]
-    return replace(classifier, temperature=fit_temperature(logits, dataset.labels[clean], weights=weights))
-
-
-def say_left_out(count: int, *, progress: Progress) -> None:
-    """Say that valid pictures which train has shown set no threshold; nothing where there are none."""
-    if count:
-        progress.note(
-            f"{counted(count, 'picture of valid has its like', 'pictures of valid have their like')} in train, and "
-            f"{'is' if count == 1 else 'are'} left out of the temperature, the thresholds and the learning curve."
-        )
 
 
 def exact_rows(
@@ -340,11 +308,23 @@ def exact_rows(
 def answered(classifier: Classifier, dataset: Dataset, name: SplitName, features: Features) -> Answered:
     """The answers of a classifier about one split, and their figures."""
     probabilities = classifier.probabilities(features)
-    flags = classifier.flags(probabilities, features)
+    flags, predicted = classifier.flags(probabilities, features), classifier.predicted(probabilities)
     labels = dataset.labels[dataset.rows[name]]
     commonest = int(np.bincount(dataset.labels[dataset.train]).argmax())
-    figures = evaluate(probabilities, labels, classes=dataset.classes, flags=flags, commonest=commonest)
-    return Answered(probabilities=probabilities, flags=flags, figures=figures)
+    weight = picture_weight(predicted == labels, dataset.groups[dataset.rows[name]])
+    figures = evaluate(
+        probabilities,
+        labels,
+        classes=dataset.classes,
+        flags=flags,
+        commonest=commonest,
+        predicted=predicted,
+        weight=weight,
+    )
+    figures |= operating_figures(
+        probabilities, labels, predicted=predicted, flags=flags, point=classifier.operating, classes=dataset.classes
+    )
+    return Answered(probabilities=probabilities, predicted=predicted, flags=flags, figures=figures)
 
 
 def judge_by_folds(
@@ -370,10 +350,17 @@ def judge_by_folds(
     weight = found.inflation.weight
 
     def scored(probabilities: Probabilities, flags: Flags) -> Answered:
+        predicted = found.classifier.predicted(probabilities)
         figures = evaluate(
-            probabilities, dataset.labels, classes=dataset.classes, flags=flags, commonest=commonest, weight=weight
+            probabilities,
+            dataset.labels,
+            classes=dataset.classes,
+            flags=flags,
+            commonest=commonest,
+            predicted=predicted,
+            weight=weight,
         )
-        return Answered(probabilities=probabilities, flags=flags, figures=figures)
+        return Answered(probabilities=probabilities, predicted=predicted, flags=flags, figures=figures)
 
     answered: dict[SplitName, Answered] = {
         "valid": scored(found.leaving, found.leaving_flags),

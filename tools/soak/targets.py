@@ -144,17 +144,20 @@ def array(folder: Path, content: bytes) -> None:
 
 def exif(_folder: Path, content: bytes) -> None:
     """The orientation in EXIF."""
-    from tellapart.data.exif import tiff_orientation
+    from tellapart.data.exif import asks_for_too_much, tiff_orientation, xmp_orientation
 
-    if tiff_orientation(memoryview(content)) not in range(1, 9):
+    asks_for_too_much(content)
+    if (tiff_orientation(memoryview(content)) or xmp_orientation(content)) not in range(1, 9):
         raise ValueError("no orientation")
 
 
 def jpeg(_folder: Path, content: bytes) -> None:
-    """The segments of a JPEG before its first scan."""
-    from tellapart.data.jpeg import read_jpeg_header
+    """The segments of a JPEG, and what its scans would take."""
+    from tellapart.data.jpeg import is_complete, read_jpeg_header, seconds_to_decode_jpeg
 
-    read_jpeg_header(content)
+    header = read_jpeg_header(content)
+    seconds_to_decode_jpeg(content, header, divisor=1)
+    is_complete(content, header)
 
 
 TABLES: dict[str, Target] = {

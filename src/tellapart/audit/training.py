@@ -1,4 +1,4 @@
-"""What training says about its data on the way."""
+"""What training says about its data on the way, and what it stops at."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from tellapart.audit.audit import cheap_findings
 from tellapart.audit.copies import find_conflicts
 from tellapart.audit.finding import Finding, in_order
 from tellapart.duplicates.groups import DuplicateGroup
+from tellapart.errors import DataError
 from tellapart.features.embed import Embedded
 from tellapart.progress import Progress
+from tellapart.text import counted
 from tellapart.types import Picture
 
 SAID = ("error", "warning")  # notes are in metrics.json, for those who look
@@ -31,3 +33,28 @@ def with_conflicts(
 ) -> list[dict[str, Any]]:
     """All findings of a training, ready for JSON, with the one about pictures under two labels, known only now."""
     return [finding.to_json() for finding in in_order([*findings, find_conflicts(groups, pictures)])]
+
+
+def check_labels(embedded: Embedded, *, force: bool, progress: Progress) -> None:
+    """Stop where one and the same picture is labelled with two classes.
+
+    Raises:
+        DataError: it is, and force is not given.
+    """
+    first: dict[bytes, int] = {}
+    pictures = embedded.index.pictures
+    conflicts = [
+        (pictures[earlier], picture)
+        for row, (digest, picture) in enumerate(zip(embedded.digests, pictures, strict=True))
+        if pictures[earlier := first.setdefault(digest, row)].label != picture.label
+    ]
+    if not conflicts:
+        return
+    left, right = conflicts[0]
+    what = f"the same picture is labelled {left.label} and {right.label} ({counted(len(conflicts), 'such pair')})"
+    where = f"{left.path} and {right.path}"
+    if not force:
+        raise DataError(
+            what, where=where, hint="Keep the right one, or go on with --force; `tellapart audit DATA` lists them all."
+        )
+    progress.note(f"Going on although {what}: {where}")

@@ -8,7 +8,8 @@ rows, whose shape model.json gives. So is where the classes lie, little-endian f
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from tellapart.bundle.container import CLASSES, FAMILIAR, RETRAIN
 from tellapart.errors import ModelFileError
-from tellapart.heads.abstention import Abstention, SelectiveGuarantee
+from tellapart.heads.abstention import NEVER, Abstention, ClassPromise, SelectiveGuarantee
 from tellapart.heads.out_of_distribution import MOST_TYPES, STORED, ClassLikeness, OutOfDistribution
 from tellapart.heads.relative_distance import MOST_DIRECTIONS, RelativeDistance
 from tellapart.heads.unknown_kinds import UNKNOWN_KINDS
@@ -60,20 +61,19 @@ def read_abstention(manifest: Mapping[str, Any], members: Mapping[str, bytes], *
         thresholds = manifest["thresholds"]
         unsure, unlike = (_threshold(thresholds.get(name)) for name in ("unsure", "unlike"))
         guarantee = _guarantee(thresholds.get("promise"), threshold=unsure)
+        by_class = _by_class(thresholds.get("unsure_by_class") or None, class_count=len(manifest["classes"]))
+        promises = _promises(thresholds.get("promise_by_class") or [], thresholds=by_class or ())
+        known = Abstention(unsure=unsure, guarantee=guarantee, by_class=by_class, promises=promises)
         unknown = _unknown_kinds(thresholds.get("unknown_kinds") or {})
         if FAMILIAR not in members and unlike is None:
-            return Abstention(unsure=unsure, guarantee=guarantee)
+            return known
         types = _directions(members[FAMILIAR], manifest["familiar"], width=width)
         classes = _classes(members.get(CLASSES), manifest["familiar"].get("classes"), width=width)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         what = "the thresholds in model.json and the model file do not fit together"
         raise ModelFileError(what, where=path, hint=RETRAIN) from error
-    return Abstention(
-        unsure=unsure,
-        out_of_distribution=OutOfDistribution(types=types, threshold=unlike, classes=classes),
-        guarantee=guarantee,
-        unknown_kinds=unknown,
-    )
+    likeness = OutOfDistribution(types=types, threshold=unlike, classes=classes)
+    return replace(known, out_of_distribution=likeness, unknown_kinds=unknown)
 
 
 def _directions(content: bytes, stated: Mapping[str, object], *, width: int) -> NDArray[np.float16]:
@@ -129,6 +129,33 @@ def _guarantee(stated: Mapping[str, Any] | None, *, threshold: float | None) -> 
         pictures=_count(stated["pictures"]),
         needed=_count(stated["needed"]),
         by_folds=stated.get("by") == "folds",
+        by_costs=stated.get("by_costs") is True,
+    )
+
+
+def _by_class(stated: object, *, class_count: int) -> tuple[float, ...] | None:
+    """A threshold for each class; None in files made before there were any."""
+    if stated is None:
+        return None
+    if not isinstance(stated, list) or len(stated) != class_count:
+        raise ValueError("not a threshold for each class")
+    if any(type(value) not in (int, float) or not 0 <= value <= NEVER for value in stated):
+        raise ValueError(f"{stated!r} are no thresholds")
+    return tuple(map(float, stated))
+
+
+def _promises(stated: Sequence[Mapping[str, Any]], *, thresholds: Sequence[float]) -> tuple[ClassPromise, ...]:
+    """What was promised of each class, as `to_json` wrote it."""
+    return tuple(
+        ClassPromise(
+            threshold=threshold,
+            error=None if row["error"] is None else _share(row["error"]),
+            answered=_count(row["answered"]),
+            missed=_share(row["missed"]),
+            shown=_count(row["shown"]),
+            learned=_count(row["learned"]),
+        )
+        for threshold, row in zip(thresholds, stated, strict=True)
     )
 
 

@@ -6,6 +6,7 @@ Legend: N pictures, H W sides, D features, K classes.
 from __future__ import annotations
 
 import base64
+import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from tellapart.backbones.graph_check import check_graph
 from tellapart.bundle.abstention import pack_abstention, read_abstention
 from tellapart.bundle.container import RETRAIN, parse_json, read_container
 from tellapart.bundle.graph import HEAD_BIAS, HEAD_WEIGHT, OUTPUTS, RESIZED, model_graph, used_depths
+from tellapart.bundle.operating_point import read_operating_point
 from tellapart.bundle.self_test import draw_cards, to_png
 from tellapart.classifier import Classifier
 from tellapart.data.formats import PNG_START
@@ -76,9 +78,10 @@ def pack_bundle(
         "preprocess": base.preprocess.to_json(),
         "backbone": {"name": base.name, "digest": base.digest, "depths": depths},
         "temperature": classifier.temperature,
+        "operating_point": None if classifier.operating is None else classifier.operating.to_json(),
         **thresholds,
     }
-    graph = model_graph(base, head, temperature=classifier.temperature)
+    graph = model_graph(base, head, temperature=classifier.temperature, costs=classifier.costs)
     members = {GRAPH: graph, CARD: card.encode(), **directions}
     if classifier.weights is not None:
         members[WEIGHTS] = classifier.weights
@@ -137,6 +140,7 @@ def assemble(manifest: Mapping[str, Any], members: Mapping[str, bytes], path: Pa
         base=base,
         head=head,
         temperature=temperature,
+        operating=read_operating_point(manifest.get("operating_point"), class_count=len(classes), path=path),
         abstention=read_abstention(manifest, members, width=last.stop - last.start, path=path),
         selected=selected if isinstance(selected, dict) else {},
         weights=members.get(WEIGHTS),
@@ -176,6 +180,7 @@ def check_cards(classifier: Classifier) -> dict[str, Any]:
     cards = [to_png(card) for card in draw_cards()]
     features = Engine(classifier.base, precision="f32").run(prepare_cards(classifier, cards)).astype(FEATURES)
     logits, shares = answers_of(classifier, features)
+    labels = classifier.predicted(shares)
     return {
         "classes": list(classifier.classes),
         "cards": [
@@ -184,6 +189,7 @@ def check_cards(classifier: Classifier) -> dict[str, Any]:
                 "features": base64.b64encode(row.tobytes()).decode(),
                 "logits": [round(float(value), 6) for value in logits[place]],
                 "probabilities": [round(float(value), 6) for value in shares[place]],
+                "label": int(labels[place]),
             }
             for place, (card, row) in enumerate(zip(cards, features, strict=True))
         ],
@@ -206,7 +212,11 @@ def self_check(bundle: Bundle, engine: Engine, *, path: Path) -> float:
         features = np.stack([np.frombuffer(row, FEATURES) for row in kept])
         apart = feature_distance(classifier, engine.run(prepare_cards(classifier, pictures)), features)
         stated = [np.array([card[name] for card in cards], np.float64) for name in ("logits", "probabilities")]
-        head = max(map(largest_difference, answers_of(classifier, features), stated))
+        answers = answers_of(classifier, features)
+        head = max(map(largest_difference, answers, stated))
+        labels = [card.get("label") for card in cards]  # files of older versions have none
+        if labels[0] is not None and labels != classifier.predicted(answers[1]).tolist():
+            head = math.inf
     except (LookupError, TypeError, ValueError, ArithmeticError, PictureError, RuntimeError, MemoryError) as error:
         raise ModelFileError("the self-check in the model file cannot be run", where=path, hint=RETRAIN) from error
     if check.get("classes") != list(classifier.classes) or not head <= HEAD_TOLERANCE:

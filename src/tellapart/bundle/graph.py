@@ -1,6 +1,7 @@
 """The graph inside a model file: resize, base, head and softmax as one ONNX model.
 
     images uint8 [N, H, W, 3] → resized float32 [N, S, S, 3] → features [N, D] → logits [N, K] → probabilities [N, K]
+    and where mistakes do not all cost the same → label int64 [N], the class of least expected cost
 
 The resize is the one that training used, Pillow's antialiased triangle filter, written as two matrix products whose
 matrices the graph computes from H and W, with the same rounding to whole grey levels after each. A picture that already
@@ -19,11 +20,13 @@ import numpy as np
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.heads.linear import LinearHead
+from tellapart.heads.operating_point import Matrix
 from tellapart.types import Depth
 
 RESIZED = "resized"
 HEAD_WEIGHT, HEAD_BIAS = "classifier_weight", "classifier_bias"
 OUTPUTS = ("probabilities", "logits", "features")
+LABEL = "label"  # an output too where the answer is not always the likeliest class
 
 
 @dataclass(slots=True)
@@ -46,8 +49,8 @@ class _Graph:
         return name
 
 
-def model_graph(backbone: Backbone, head: LinearHead, *, temperature: float) -> bytes:
-    """The serialised ONNX model for a base, a head on some of its depths, and a temperature."""
+def model_graph(backbone: Backbone, head: LinearHead, *, temperature: float, costs: Matrix | None = None) -> bytes:
+    """The serialised ONNX model for a base, a head on some of its depths, a temperature, and costs float64 [K, K]."""
     import onnx
     from onnx import TensorProto, helper
 
@@ -56,6 +59,8 @@ def model_graph(backbone: Backbone, head: LinearHead, *, temperature: float) -> 
     resize, top = _Graph(), _Graph()
     add_resize(resize, side=backbone.preprocess.size)
     add_head(top, used, head, temperature=temperature)
+    if costs is not None:
+        add_label(top, costs)
     body = reachable_nodes(base.graph.node, used)
     for node in body:
         node.input[:] = [RESIZED if name == base.graph.input[0].name else name for name in node.input]
@@ -66,7 +71,10 @@ def model_graph(backbone: Backbone, head: LinearHead, *, temperature: float) -> 
         [*resize.nodes, *body, *top.nodes],
         "tellapart",
         [helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", "H", "W", 3])],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", widths[name]]) for name in OUTPUTS],
+        [
+            *(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", widths[name]]) for name in OUTPUTS),
+            *(() if costs is None else [helper.make_tensor_value_info(LABEL, TensorProto.INT64, ["N"])]),
+        ],
         [*resize.constants, *weights, *top.constants],
     )
     model = helper.make_model(graph, producer_name="tellapart", opset_imports=base.opset_import)
@@ -142,6 +150,13 @@ def add_head(graph: _Graph, pooled: Sequence[str], head: LinearHead, *, temperat
         "Div", "logits", graph.constant("temperature", np.array(temperature, np.float32)), name="logits_cooled"
     )
     graph.add("Softmax", cooled, name="probabilities", axis=1)
+
+
+def add_label(graph: _Graph, costs: Matrix) -> None:
+    """From probabilities to the class that is answered; the largest cost is 1, so that none is beyond float32."""
+    table = graph.constant("costs", (costs / costs.max()).astype(np.float32))
+    expected = graph.add("MatMul", "probabilities", table, name="expected_costs")
+    graph.add("ArgMin", expected, name=LABEL, axis=1, keepdims=0)
 
 
 def reachable_nodes(nodes: Sequence[Any], outputs: Sequence[str]) -> list[Any]:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tellapart.errors import one_line
+from tellapart.evaluation.metrics import leading_figure
 from tellapart.evaluation.run_metrics import RunMetrics
+from tellapart.heads.class_promise import warnings
 from tellapart.text import counted
 
 
@@ -31,6 +33,8 @@ def model_card(metrics: RunMetrics) -> str:
         "These figures hold for pictures like those it was tested on. Other cameras, other light or other subjects are",
         "other pictures: test it on those first. It always names one of its classes, even for a picture of none; what",
         "it says beside the answer, unsure or unlike the training set, is meant for that.",
+        *prior_lines(metrics.selected),
+        *operating_lines(metrics),
         *guarantee_lines(metrics),
         "",
         *parity_lines(metrics),
@@ -46,19 +50,66 @@ def model_card(metrics: RunMetrics) -> str:
 
 def tested_lines(metrics: RunMetrics) -> list[str]:
     """From which pictures it learned, on which it was tested, and how many it told right."""
-    counts, accuracy = metrics.counts, metrics.test["accuracy"]
+    counts = metrics.counts
     pictures = counted(counts["train"], "picture")
-    interval = f"{accuracy['value']:.4f}, 95 % interval {accuracy['low']:.4f} to {accuracy['high']:.4f}."
     if metrics.folds:
         return [
             f"Trained on {pictures}. Every picture was tested by a head that had not seen it: {metrics.folds['count']}",
             "folds, in each of which everything was chosen anew. The head in this file was trained on all of them.",
-            f"Accuracy {interval}",
+            *headline(metrics.test, of=""),
         ]
     return [
         f"Trained on {pictures}, calibrated on {counts['valid']}, tested once on {counts['test']}.",
-        f"Test accuracy {interval}",
+        *headline(metrics.test, of="test"),
     ]
+
+
+def headline(test: Mapping[str, Any], *, of: str) -> list[str]:
+    """The accuracy and the balanced accuracy, the one that says more first, and what guessing scores."""
+    baseline, accuracy = test["baseline"], test["accuracy"]
+    balanced = test["intervals"]["balanced_accuracy"]
+    interval = f"{accuracy['value']:.4f}, 95 % interval {accuracy['low']:.4f} to {accuracy['high']:.4f}."
+    lines = [
+        f"{f'{of} accuracy'.strip().capitalize()} {interval}",
+        f"Balanced accuracy {test['balanced_accuracy']:.4f}, {balanced['low']:.4f} to {balanced['high']:.4f}.",
+    ]
+    guess = f"Always answering {plain(baseline['class'])} scores {baseline['accuracy']['value']:.4f}"
+    verdict = "." if baseline["beaten"] else "; this result cannot be told from that."
+    return [*(lines if leading_figure(test) == "accuracy" else lines[::-1]), guess + verdict]
+
+
+def prior_lines(selected: Mapping[str, Any]) -> list[str]:
+    """What a probability means where the shares of unequal classes were taken out."""
+    fraction = selected.get("prior_taken_out")
+    if not fraction:
+        return []
+    return [
+        "",
+        f"Classes were unequal in training. Of the log of their shares, {fraction:g} was taken out of the logits, so a",
+        "probability is that of a world in which classes are equally frequent (1) or nearer to it (0.5). Where one",
+        "class is much rarer in use, an answer that names it is right less often than its probability says.",
+    ]
+
+
+def operating_lines(metrics: RunMetrics) -> list[str]:
+    """By what it answers where that is not always the likeliest class, and what that costs and finds."""
+    point, test = metrics.operating_point, metrics.test
+    if not point:
+        return []
+    lines = [
+        "",
+        "It does not always answer the likeliest class but that of least expected cost. The output `label` of",
+        "model.onnx is that answer, a position in `classes`: the smallest of `probabilities` times the matrix `costs`",
+        "that stands under `operating_point` in model.json (rows: shown, columns: answered).",
+    ]
+    if "cost" in test:
+        mean, likeliest = test["cost"]["mean"]["value"], test["cost"]["likeliest"]
+        lines.append(f"In the test a picture cost {mean:.4g}; the likeliest class would have cost {likeliest:.4g}.")
+    for promise, row in zip(point["recalls"], test.get("recalls", ()), strict=True):
+        shown = f"shown on valid is {promise['shown']:.4f} or more with 95 % confidence"
+        asked = f"of {plain(row['class'])} {promise['asked']:.4f} was asked for, {shown}"
+        lines.append(f"Recall {asked}; in the test it was {row['recall']['value'] or 0:.4f}.")
+    return lines
 
 
 def parity_lines(metrics: RunMetrics) -> list[str]:
@@ -90,11 +141,13 @@ def guarantee_lines(metrics: RunMetrics) -> list[str]:
     of = "tests by folds" if metrics.folds else "test"
     return [
         "",
-        f"An answer less sure than {metrics.thresholds['unsure']:.4f} is marked unsure. Of the others at most",
+        f"An answer less sure than {metrics.thresholds['unsure']:.4f} is marked unsure; some classes have a stricter",
+        "threshold (`unsure_by_class` in model.json, in the order of `classes`). Of the others at most",
         f"{share:.4f} are wrong, with 95 % confidence and for pictures like those it was tested on. In the {of}",
         f"{selective['answered']} of {metrics.test['n']} answers stood, {selective['wrong']} of them wrong.",
         f"It called {unlike:.4f} of the test pictures unlike the training set.",
         *unknown_lines(metrics.thresholds.get("unknown_kinds") or {}),
+        *(f"Note: {sentence}." for sentence in warnings(metrics.thresholds, [plain(name) for name in metrics.classes])),
     ]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.openvino_runtime import load_openvino
+from tellapart.bundle.graph import LABEL
 from tellapart.classifier import Classifier
 from tellapart.data.decode import decode, upright
 from tellapart.errors import PictureError
@@ -42,24 +43,26 @@ def measure_parity(
     rows = compared_rows(len(index.pictures)).tolist()
     core = load_openvino().Core()
     compiled = core.compile_model(core.read_model(graph), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    kept, answers, features = [], [], []
+    kept, answers, labels, features = [], [], [], []
     for row in rows:
         pixels = _pixels(index, row, white=classifier.base.preprocess.white)
         if pixels is not None:
             given = compiled(pixels[np.newaxis])
             kept.append(row)
             answers.append(np.array(given["probabilities"][0], np.float64))
+            labels.append(int(given[LABEL][0] if classifier.costs is not None else answers[-1].argmax()))
             features.append(np.array(given["features"][0], np.float32))
     if not kept:
         return {"pictures": 0, "labels": None, "unsure": None, "unlike": None, "largest": None, "mean": None}
     file, run = np.array(answers), probabilities[kept]
     last, width = classifier.base.depths[-1], len(features[0])  # the file has only the depths that its head reads
     own = Depth(name=last.name, start=width - (last.stop - last.start), stop=width)
-    marks = classifier.abstention.flags(file, np.array(features), last=own)
+    said = np.array(labels)
+    marks = classifier.abstention.flags(file, np.array(features), last=own, predicted=said)
     furthest = np.abs(file - run).max(axis=1)
     return {
         "pictures": len(kept),
-        "labels": int((file.argmax(axis=1) != run.argmax(axis=1)).sum()),
+        "labels": int((said != classifier.predicted(run)).sum()),
         "unsure": _different(marks.unsure, flags.unsure, kept),
         "unlike": _different(marks.unlike, flags.unlike, kept),
         "largest": round(float(furthest.max()), 6),

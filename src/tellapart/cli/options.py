@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import shlex
 import sys
+import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict, cast
 
 import typer
 
 if TYPE_CHECKING:
+    from tellapart.data.cost_table import CostTable
     from tellapart.data.reading import Reading
+
+
+class Asked(TypedDict):
+    """What is asked of the answers beside being right."""
+
+    costs: CostTable | None
+    min_recall: dict[str, float]
+
 
 Data = Annotated[
     Path,
@@ -76,6 +86,17 @@ Folds = Annotated[
         help="Test every picture once, in K folds: the default (5) where a test would be small. 0 draws a test.",
     ),
 ]
+Costs = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="What mistakes cost: CSV, a row a true class, a column a class answered, one more for asking a person.",
+    ),
+]
+MinRecall = Annotated[
+    list[str] | None,
+    typer.Option(metavar="CLASS=SHARE", help="The recall to reach of a class, with 95 % confidence; may be repeated."),
+]
 Force = Annotated[
     bool,
     typer.Option(
@@ -109,6 +130,26 @@ def reading(
         boxes=cast("Any", boxes),
         confidence=confidence,
     )
+
+
+def operating(costs: Path | None, recalls: list[str] | None) -> Asked:
+    """What --costs and --min-recall ask for, the latter by class.
+
+    Raises:
+        UsageError: a recall is no CLASS=SHARE.
+        DataError: the costs cannot be read.
+    """
+    from tellapart.data.cost_table import costs_from
+    from tellapart.errors import UsageError
+
+    found: dict[str, float] = {}
+    for text in recalls or ():
+        name, _, share = text.rpartition("=")
+        try:
+            found[unicodedata.normalize("NFC", name)] = float(share)
+        except ValueError as error:
+            raise UsageError("no such recall", where=text, hint="Write it as CLASS=0.99.") from error
+    return {"costs": costs_from(costs), "min_recall": found}
 
 
 def spoken() -> str:

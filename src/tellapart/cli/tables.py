@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tellapart.types import SplitName
 
 MOST_CLASSES = 30  # in a table on the screen; metrics.json and report.html have them all
-UNEQUAL = 3  # times as many test pictures of one class as of another: the balanced accuracy leads
+MOST_MISSING = 10  # classes that are named
 MOST_EXAMPLES = 2  # of each finding; the page and the JSON file have more
 
 
@@ -37,7 +37,7 @@ def print_run(metrics: Mapping[str, Any], folder: Path) -> None:
         fates = ", ".join(f"{ledger[status]} {status}" for status in ("used", "converted", "skipped"))
         line(f"pictures: {fates}; ledger.csv says why")
     print_figures(metrics["test"], title="every picture tested" if folds else "test")
-    print_abstention(metrics["test"]["selective"], metrics["thresholds"])
+    print_abstention(metrics["test"]["selective"], metrics["thresholds"], classes=metrics["classes"])
     print_leaks(metrics["test"])
     if (runs := metrics["test_uses"]["runs"]) and runs > 1:
         better = "the best of them looks better than it is" if folds else "choose by valid, not by this figure"
@@ -82,16 +82,22 @@ def print_leaks(test: Mapping[str, Any]) -> None:
 
 def print_figures(figures: Mapping[str, Any], *, title: str) -> None:
     """Accuracy with its interval, then the classes."""
+    from tellapart.evaluation.metrics import leading_figure
+
     accuracy = f"accuracy {share(figures['accuracy'])}"
     interval = figures["intervals"]["balanced_accuracy"]
     balanced = f"balanced accuracy {share({'value': figures['balanced_accuracy'], **interval})}"
-    counts = [row["n"] for row in figures["per_class"] if row["n"]]
-    first, second = (balanced, accuracy) if max(counts) > UNEQUAL * min(counts) else (accuracy, balanced)
+    first, second = (accuracy, balanced) if leading_figure(figures) == "accuracy" else (balanced, accuracy)
     line(f"{title}: {first} on {counted(figures['n'], 'picture')}; {second}")
+    if missing := [one_line(row["class"]) for row in figures["per_class"] if not row["n"]]:
+        named = ", ".join(missing[:MOST_MISSING]) + (", …" if len(missing) > MOST_MISSING else "")
+        many = counted(len(missing), "class", "classes")
+        line(f"the balanced accuracy is without {many} that no picture here shows: {named}")
     baseline = figures["baseline"]
     line(f"always answering {baseline['class']} would be right for {percent(baseline['accuracy']['value'])}")
     if not baseline["beaten"]:
         line(f"this result cannot be told from always answering {baseline['class']} (p = {baseline['p_value']:.2f})")
+    print_operating(figures)
     rows = [
         [row["class"], str(row["n"]), share(row["recall"]), share(row["precision"])]
         for row in figures["per_class"][:MOST_CLASSES]
@@ -101,8 +107,24 @@ def print_figures(figures: Mapping[str, Any], *, title: str) -> None:
         line(f"… and {counted(len(figures['per_class']) - MOST_CLASSES, 'more class', 'more classes')}")
 
 
-def print_abstention(selective: Mapping[str, Any], thresholds: Mapping[str, Any]) -> None:
+def print_operating(figures: Mapping[str, Any]) -> None:
+    """What the answers cost, and the recalls that were asked for; nothing for a model that answers the likeliest."""
+    if "cost" in figures:
+        cost = figures["cost"]
+        mean, handed = cost["mean"], cost["handed"]
+        interval = "" if mean["low"] is None else f" ({mean['low']:.4g} to {mean['high']:.4g})"
+        person = "" if handed is None else f", {counted(handed, 'picture')} handed to a person"
+        line(
+            f"cost of a picture: {mean['value']:.4g}{interval}{person}; of the likeliest class: {cost['likeliest']:.4g}"
+        )
+    for row in figures.get("recalls", ()):
+        line(f"recall of {row['class']}: {share(row['recall'])}, right when named {share(row['precision'])}")
+
+
+def print_abstention(selective: Mapping[str, Any], thresholds: Mapping[str, Any], *, classes: Sequence[str]) -> None:
     """How many answers one can rely on, and what is promised of them; nothing for a model that never marks."""
+    from tellapart.heads.class_promise import warnings
+
     promise = thresholds["promise"]
     if thresholds["unsure"] is not None:
         line(
@@ -111,6 +133,8 @@ def print_abstention(selective: Mapping[str, Any], thresholds: Mapping[str, Any]
         )
     if promise is not None:
         line(promise["sentence"])
+    for sentence in warnings(thresholds, [one_line(name) for name in classes]):
+        line(sentence)
     if thresholds["unlike"] is not None:
         line(f"unlike the training set: {share(selective['unlike'])} of the pictures")
         unknown = thresholds.get("unknown_kinds") or {"marked": {"value": None}, "reason": ""}
@@ -193,9 +217,10 @@ def table_text(answers: Answers) -> str:
     names = [one_line(name) for name in answers.classes]
     wide = max(map(cell_len, names))
     lines = []
+    best = answers.predicted
     for number, (path, row) in enumerate(zip(paths, answers.probabilities, strict=True)):
-        name, marks = names[row.argmax()], mark_words(answers, number)
-        answer = f"{name}{' ' * (wide - cell_len(name))}  {percent(row.max()):>8}"
+        name, marks = names[best[number]], mark_words(answers, number)
+        answer = f"{name}{' ' * (wide - cell_len(name))}  {percent(row[best[number]]):>8}"
         lines.append(f"{path}{' ' * (width - cell_len(path))}  {answer}{marks}\n")
     return "".join(lines)
 

@@ -207,7 +207,7 @@ def evaluate(
         print_json(figures)
     else:
         print_figures(figures, title=f"{data} ({figures['split']} pictures)")
-        print_abstention(figures["selective"], figures["thresholds"])
+        print_abstention(figures["selective"], figures["thresholds"], classes=figures["classes"])
 
 
 def compare(

@@ -12,6 +12,7 @@ from tellapart.cli.options import (
     Boxes,
     Budget,
     Classes,
+    Costs,
     Data,
     DropLeaks,
     Encoding,
@@ -21,12 +22,14 @@ from tellapart.cli.options import (
     Json,
     LabelColumn,
     MaxError,
+    MinRecall,
     PathColumn,
     Recipe,
     Run,
     Seed,
     Side,
     Weights,
+    operating,
     reading,
     spoken,
 )
@@ -53,6 +56,8 @@ def train(
     drop_leaks: DropLeaks = False,
     budget: Budget = 10.0,
     max_error: MaxError = 0.01,
+    costs: Costs = None,
+    min_recall: MinRecall = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -62,10 +67,9 @@ def train(
 
     \b
     tellapart train pictures/
-    tellapart train pictures/ --recipe finetune
-    tellapart train pictures/ --max-error 0.05
-    tellapart train scans/ --group-by 'patient-[0-9]+'
-    tellapart train labels.csv
+    tellapart train pictures/ --recipe finetune --max-error 0.05
+    tellapart train castings/ --costs costs.csv --min-recall crack=0.99
+    tellapart train scans.csv --group-by 'patient-[0-9]+'
     """
     from tellapart.commands.train import train as run
 
@@ -79,6 +83,7 @@ def train(
         seed=seed,
         budget=budget,
         max_error=max_error,
+        **operating(costs, min_recall),
         group_by=group_by,
         reading=reading(
             classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes

@@ -52,6 +52,7 @@ def answer_rows(answers: Answers) -> Iterator[tuple[str, int | None, str]]:
 
 def values(answers: Answers) -> Iterator[list[Any]]:
     """A row for each picture given, as `columns` names them; of an unreadable one there is only its reason."""
+    predicted = answers.predicted
     table = given_columns(answers)
     pictures = iter(answers.given)
     for path, number, reason in answer_rows(answers):
@@ -60,7 +61,7 @@ def values(answers: Answers) -> Iterator[list[Any]]:
             yield [path, None, None, *(None for _ in answers.classes), *(None for _ in MARKS), reason, *given]
         else:
             shares = [round(float(value), 6) for value in answers.probabilities[number]]
-            best = int(answers.probabilities[number].argmax())
+            best = int(predicted[number])
             yield [path, answers.classes[best], shares[best], *shares, *answers.marks(number), None, *given]
 
 

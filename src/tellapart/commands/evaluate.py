@@ -15,6 +15,7 @@ from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
 from tellapart.data.split import part_to_score
 from tellapart.errors import DataError
+from tellapart.evaluation.costs import operating_figures
 from tellapart.evaluation.metrics import evaluate
 from tellapart.features.look import look_at, with_white
 from tellapart.progress import Progress, Silent
@@ -46,6 +47,7 @@ def evaluate_model(
     trained_on = seen_before(model, embedded, progress=progress)
     answers = answer(classifier, embedded, progress=progress)
     labels = label_numbers(answers.pictures, classifier.classes)
+    predicted = answers.predicted
     statuses = [entry.status for entry in [*index.skipped, *embedded.ledger]]
     return {
         "schema": 1,
@@ -56,5 +58,13 @@ def evaluate_model(
         "ledger": {status: statuses.count(status) for status in ("used", "converted", "skipped")},
         "trained_on": trained_on,
         "thresholds": classifier.abstention.to_json(),
-        **evaluate(answers.probabilities, labels, classes=classifier.classes, flags=answers.flags),
+        **evaluate(answers.probabilities, labels, classes=classifier.classes, flags=answers.flags, predicted=predicted),
+        **operating_figures(
+            answers.probabilities,
+            labels,
+            predicted=predicted,
+            flags=answers.flags,
+            point=classifier.operating,
+            classes=classifier.classes,
+        ),
     }

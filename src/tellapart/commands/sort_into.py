@@ -194,7 +194,7 @@ def replace_or_add(plan: Plan, row: list[str], there: int | None) -> None:
 
 def places(answers: Answers, folders: Mapping[str, str]) -> Iterator[str]:
     """The folder of each picture given: what speaks most against the answer decides; "" for unreadable ones."""
-    best = answers.probabilities.argmax(axis=1)
+    best = answers.predicted
     for _, number, _ in answer_rows(answers):
         if number is None:
             yield ""

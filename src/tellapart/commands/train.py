@@ -27,6 +27,7 @@ from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
 from tellapart.data.split import write_splits
 from tellapart.errors import UsageError
+from tellapart.evaluation.metrics import leading_figure
 from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.extras import load_torch
 from tellapart.learn import Learned, learn
@@ -68,8 +69,8 @@ def train(
         reading: what is said of data that can be read in more than one way.
         command: how this run was asked for.
         progress: told of every stage.
-        options: recipe, seed, size, budget, module, plan, folds, max_error, drop_leaks and force, as `Request` has
-            them; with force a finished run is replaced too, and kept as RUN.previous.
+        options: recipe, seed, size, budget, module, plan, folds, max_error, costs, min_recall, drop_leaks and force,
+            as `Request` has them; with force a finished run is replaced too, and kept as RUN.previous.
 
     Raises:
         UsageError, OutputError, DataError, MissingExtraError: as their messages say; see tellapart.errors.
@@ -197,11 +198,13 @@ def metrics_of(index: Index, learned: Learned, request: Request, *, about: Mappi
         valid=learned.answered["valid"].figures,
         test=learned.answered["test"].figures,
         folds=learned.folds,
+        leads=leading_figure(learned.answered["test"].figures),
         leaks=tuple(learned.about.leaks),
         duplicates=learned.about.duplicates,
         together=learned.about.together,
         thresholds=classifier.abstention.to_json(),
         temperature=classifier.temperature,
+        operating_point={} if classifier.operating is None else classifier.operating.to_json(),
         selected=dict(classifier.selected),
         findings=tuple(learned.about.findings),
     )
@@ -231,6 +234,7 @@ def write_evidence(folder: Path, learned: Learned) -> None:
         tested.probabilities,
         classes=index.classes,
         flags=tested.flags,
+        predicted=tested.predicted,
         columns=index.columns,
     )
     history = "".join(map(files.to_json_line, learned.classifier.history))

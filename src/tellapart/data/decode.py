@@ -8,6 +8,7 @@ Legend: H W height and width as stored in the file, before any EXIF turn.
 from __future__ import annotations
 
 import contextlib
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -17,12 +18,12 @@ from PIL import Image, UnidentifiedImageError
 
 from tellapart.data import tiff
 from tellapart.data.boxes import CLIPPED, Boxed, Rectangle, locate, shown_size, turned
-from tellapart.data.duration import check_duration, seconds_to_decode
+from tellapart.data.duration import SECONDS, check_duration, seconds_to_decode
 from tellapart.data.exif import ORIENTATION_TAG, asks_for_too_much
 from tellapart.data.formats import JPEG_START, PNG_START, TIFF_STARTS, refused_format
 from tellapart.data.heif import decode_heif, is_heif
 from tellapart.data.jpeg import JpegHeader, read_jpeg_header, seconds_to_decode_jpeg
-from tellapart.data.memory import bytes_to_decode, memory_for
+from tellapart.data.memory import LARGE, bytes_to_decode, memory_for
 from tellapart.data.mended import DAMAGED_TEXT, NO_END, with_end, without_damaged_text
 from tellapart.data.pillow import PIXEL_LIMIT, check_speed, open_picture
 from tellapart.data.rgb import Stored, brightest_value, reduced, stored_as, to_rgb
@@ -80,11 +81,18 @@ def _decode_mended(content: bytes, at_least: int, white: int | None, box: Box | 
     except PictureError:
         raise
     except Exception:
-        plain = without_damaged_text(content) if content.startswith(PNG_START) else None
+        plain = without_damaged_text(content) if content.startswith(PNG_START) and _costs_little(content) else None
         if plain is None:
             raise
         decoded = _decode_with_pillow(plain, at_least, white, box)
         return replace(decoded, notes=(DAMAGED_TEXT, *decoded.notes))
+
+
+def _costs_little(content: bytes) -> bool:
+    """Whether it is within bounds to decode a PNG twice, of which a copy is made."""
+    width, height, bits = struct.unpack_from(">IIB", content, 16) if len(content) > 24 else (0, 0, 0)
+    seconds = seconds_to_decode(width, height, file_format="PNG", bands=4, bits=bits, length=len(content))
+    return 2 * seconds < SECONDS and len(content) < LARGE
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:
@@ -133,7 +141,7 @@ def _decode_jpeg(content: bytes, at_least: int, box: Box | None) -> Decoded:
             pixels = simplejpeg.decode_jpeg(content, "RGB", min_height=height, min_width=width)
     except ValueError as error:
         if "premature end" in str(error).lower():
-            if (whole := with_end(content, header)) is None:
+            if (whole := _with_end(content, header, seconds)) is None:
                 raise PictureError("truncated") from error
             decoded = _decode_jpeg(whole, at_least, box)
             return replace(decoded, notes=(NO_END, *decoded.notes))
@@ -154,10 +162,20 @@ def _cut(box: Box, size: tuple[int, int], orientation: int) -> tuple[Rectangle, 
 def _decode_slow_jpeg(content: bytes, header: JpegHeader, at_least: int, box: Box | None) -> Decoded:
     """By way of Pillow, which takes what simplejpeg does not, at full size."""
     height, width = header.size
-    check_duration(seconds_to_decode_jpeg(content, header, divisor=1), width=width, height=height, kind="JPEG")
-    whole = with_end(content, header)
+    seconds = seconds_to_decode_jpeg(content, header, divisor=1)
+    check_duration(seconds, width=width, height=height, kind="JPEG")
+    whole = _with_end(content, header, seconds)
     decoded = _decode_with_pillow(whole or content, at_least, box=box)
     return decoded if whole is None else replace(decoded, notes=(NO_END, *decoded.notes))
+
+
+def _with_end(content: bytes, header: JpegHeader, seconds: float) -> bytes | None:
+    """What `with_end` gives, where it is within bounds to decode a picture of so many seconds three times."""
+    height, width = header.size
+    if 3 * seconds > SECONDS:
+        return None
+    with memory_for(header.coefficients + height * width // 8, width=width, height=height):
+        return with_end(content, header)
 
 
 def _decode_heif(content: bytes, at_least: int, box: Box | None) -> Decoded:

@@ -71,7 +71,7 @@ def captured(pattern: re.Pattern[str], text: str) -> str | None:
 
 
 def read_parquet(request: Request) -> None:
-    """First the names of the columns; then, of those that are asked for, the rows of each batch."""
+    """First the names of the columns and the number of rows; then, of what is asked for, the rows of each batch."""
     from arro3.io import read_parquet as opened
 
     with open(request["file"], "rb") as file:  # noqa: PTH123
@@ -79,7 +79,9 @@ def read_parquet(request: Request) -> None:
         names = batches.schema.names
         if len(names) > request["most_columns"]:
             raise ValueError(f"{len(names):,} columns, more than {request['most_columns']:,}")
-        say({"columns": names})
+        say({"columns": names, "rows": sum(batch.num_rows for batch in batches) if request["count"] else 0})
+        file.seek(0)
+        batches = opened(file, batch_size=request["batch"])
         asked, longest = next(requests()), request["longest"]
         for batch in batches:
             columns = [values(batch.column(place), longest, place in asked["plain"]) for place in asked["places"]]

@@ -20,7 +20,6 @@ MOST_METADATA: Final = 64_000_000  # bytes of all pictures together, which may s
 _CODED: Final = frozenset({b"hvc1", b"hev1", b"av01"})
 # Tiles that make one picture, a picture turned or cropped, and one with a gain map.
 _DERIVED: Final = frozenset({b"grid", b"iden", b"tmap"})
-_NO_PICTURE: Final = frozenset({b"Exif", b"mime", b"uri "})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +31,8 @@ class Items:
     inside: set[int] = field(default_factory=set)  # items whose places are counted from the start of the box idat
     idat: list[int] = field(default_factory=list)  # where that box starts
     parts: list[tuple[int, int]] = field(default_factory=list)  # a derived item, and one that it is made of
+    added: list[tuple[int, int]] = field(default_factory=list)  # transparency or depth, and the item that they are of
+    primary: list[int] = field(default_factory=list)  # the item that is the picture
     described: list[tuple[int, int]] = field(default_factory=list)  # an item with metadata, and a picture they are of
 
 
@@ -74,6 +75,8 @@ def read_items(content: bytes) -> Items:
                 _read_kinds(content, first, last, items)
             elif inner == b"iloc":
                 _read_places(content[first:last], items)
+            elif inner == b"pitm":
+                items.primary.append(int.from_bytes(content[first + 4 : first + (8 if content[first] else 6)], "big"))
             elif inner == b"idat":
                 items.idat.append(first)
             elif inner == b"iref":
@@ -89,8 +92,9 @@ def item_content(content: bytes, items: Items, number: int) -> bytes:
 
 
 def _check_items(items: Items, length: int) -> None:
-    for kind in items.kinds.values():
-        if kind not in _CODED | _DERIVED | _NO_PICTURE:
+    for number in _decoded(items):
+        kind = items.kinds.get(number, b"none")
+        if kind not in _CODED | _DERIVED:
             name = kind.decode("latin-1")
             raise PictureError(f"a picture with a part of the kind {name!r}, which is not read here; save it as PNG")
     taken = sum(min(end, length) - start for places in items.places.values() for start, end in places if end > start)
@@ -103,6 +107,17 @@ def _check_items(items: Items, length: int) -> None:
     asked = Counter(part for _, part in items.parts if items.kinds.get(part) not in _CODED)
     if len(items.parts) > MOST_ITEMS or any(times > 2 for times in asked.values()):
         raise PictureError("a picture that is made of the same parts again and again; save it as PNG")
+
+
+def _decoded(items: Items) -> set[int]:
+    """The items that are decoded for the picture: itself, what it is made of, and what is added to any of that."""
+    found, new = set[int](), set(items.primary)
+    while new:
+        found |= new
+        made_of = {part for owner, part in items.parts if owner in new}
+        added = {more for more, owner in items.added if owner in new}
+        new = (made_of | added) - found
+    return found
 
 
 def _read_kinds(content: bytes, start: int, end: int, items: Items) -> None:
@@ -150,9 +165,9 @@ def _read_places(body: bytes, items: Items) -> None:
 def _read_references(content: bytes, start: int, end: int, items: Items) -> None:
     size = 2 if content[start] == 0 else 4
     for kind, first, last in boxes(content, start + 4, end):
-        if kind not in (b"dimg", b"cdsc"):
+        found = {b"dimg": items.parts, b"cdsc": items.described, b"auxl": items.added}.get(kind)
+        if found is None:
             continue
-        found = items.parts if kind == b"dimg" else items.described
         owner = int.from_bytes(content[first : first + size], "big")
         places = range(first + size + 2, last, size)
         found.extend((owner, int.from_bytes(content[place : place + size], "big")) for place in places)

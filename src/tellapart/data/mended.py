@@ -52,6 +52,8 @@ def without_damaged_text(content: bytes) -> bytes | None:
         body = content[place + 8 : end - 4]
         damaged = content[end - 4 : end] != struct.pack(">I", zlib.crc32(kind + body))
         is_text = kind in _TEXTS and (damaged or not body.startswith(_XMP))
+        if kind == b"IEND":
+            break
         if not is_text and not (damaged and kind[0] & _ANCILLARY and kind != _TRANSPARENCY):
             kept.append(content[place:end])
         place = end

@@ -19,6 +19,7 @@ _MARK: Final = b"PAR1"
 _MEMORY: Final = 700_000_000  # bytes for reading, and _TIMES more for each byte of the file
 _TIMES: Final = 4
 _BATCH: Final = 1_000  # rows
+_COUNTED: Final = 20_000_000  # bytes of a file that is gone through twice, the first time to count its rows
 _SECONDS: Final = 4  # of CPU time, and one more for each _BYTES_A_SECOND
 _BYTES_A_SECOND: Final = 5_000_000
 
@@ -35,10 +36,14 @@ def read_parquet(path: Path, *, reading: Reading) -> Table:
             size = _whole_size(file)
         place = os.fspath(path.absolute())
         request = {"file": place, "batch": _BATCH, "most_columns": MOST_COLUMNS, "longest": LONGEST_CELL}
+        request["count"] = size < _COUNTED
         seconds, memory = _SECONDS + size // _BYTES_A_SECOND, _MEMORY + _TIMES * size
         with helper("read_parquet", seconds=seconds, memory=memory, request=request) as reader:
-            columns = Columns.of(reader.hear()["columns"], reading=reading, where=path)
-            records = _records(reader, columns, path, room=UNPACKED + UNPACKED_TIMES * size)
+            head, room = reader.hear(), UNPACKED + UNPACKED_TIMES * size
+            if head["rows"] * ROW > room:
+                raise _too_much(head["rows"], path)
+            columns = Columns.of(head["columns"], reading=reading, where=path)
+            records = _records(reader, columns, path, room=room)
             return table_of_values(records, columns, path)
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
@@ -81,11 +86,15 @@ def _records(reader: Helper, columns: Columns, path: Path, *, room: int) -> Iter
             met |= set(fresh) if place in others else set()
             room -= sum(map(_room, fresh))
         if room < 0:
-            what = f"{number:,} rows and more, which is far beyond what a file of this size lists"
-            raise DataError(what, where=path, hint="Save it as CSV, which is not packed.")
+            raise _too_much(number, path)
         for values in batch:
             yield number, dict(zip(wanted, values, strict=True))
             number += 1
+
+
+def _too_much(rows: int, path: Path) -> DataError:
+    what = f"{rows:,} rows and more, which is far beyond what a file of this size lists"
+    return DataError(what, where=path, hint="Save it as CSV, which is not packed.")
 
 
 def _room(value: Any) -> int:  # noqa: ANN401  what JSON holds

@@ -13,7 +13,8 @@ from PIL import Image, UnidentifiedImageError
 
 from tellapart.data.bounds import check_bounds
 from tellapart.data.formats import format_of
-from tellapart.data.tiff import to_main_page
+from tellapart.data.tiff import MOST_PAGES, to_main_page
+from tellapart.data.tiff_header import pages_to_look_at
 from tellapart.errors import PictureError
 
 # Pillow itself refuses more than twice as many pixels; what a picture may really take, tellapart.data.memory says.
@@ -82,7 +83,7 @@ def open_picture(content: bytes) -> Iterator[Image.Image]:
     # What starts like another format may still be TGA, which has no mark and costs nothing to open.
     formats = [*dict.fromkeys((file_format, "TGA"))]
     with quiet_pillow(), Image.open(io.BytesIO(content), formats=formats) as image:
-        to_main_page(image)
+        to_main_page(image, pages=pages_to_look_at(content, most=MOST_PAGES) if file_format == "TIFF" else 1)
         yield image
 
 

@@ -27,6 +27,7 @@ from tellapart.types import Box
 
 TEXT_ENDINGS: Final = (".csv", ".tsv", ".tab", ".txt")
 MOST_OTHERS: Final = 64  # columns, others than ours, which are passed through
+LARGEST_SIDE: Final = 1_000_000_000  # pixels of what may be said of a picture
 LONGEST_VALUE: Final = 1000  # characters of one of them
 _OBJECTS: Final = ("category", "categories", "label", "labels")  # what the classes of boxes are called
 _SEPARATORS: Final = ",;\t|"
@@ -252,12 +253,12 @@ def _kept(value: object, seen: dict[str, str]) -> str:
 
 
 def whole_size(values: Sequence[Any]) -> tuple[int, int] | None:
-    """Width and height of a picture, where they are whole numbers above 0."""
+    """Width and height of a picture, where they are whole numbers that a picture can have."""
     try:
         width, height = (int(float(value)) for value in values)
     except (TypeError, ValueError, OverflowError):
         return None
-    return (width, height) if width > 0 and height > 0 else None
+    return (width, height) if 0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE else None
 
 
 def rows_of_records(records: Sequence[Mapping[str, Any]], path: Path, *, reading: Reading) -> Table:
@@ -302,7 +303,7 @@ def row_of(number: int, fields: Mapping[str, Any], path: Path, *, given: tuple[s
     Raises:
         DataError: there are several labels.
     """
-    split, group = (text_of(fields.get(name)).strip() for name in ("split", "group"))
+    split, group = text_of(fields.get("split")).strip(), text_of(fields.get("group")).strip()
     label = unicodedata.normalize("NFC", label_of(fields.get("label"), row=number, where=path).strip())
     return Row(number=number, path=text_of(fields.get("path")), label=label, split=split, group=group, given=given)
 

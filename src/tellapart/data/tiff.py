@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Final
 
 from PIL import Image
@@ -42,21 +43,23 @@ def check_tiff(image: Image.Image) -> None:
         raise PictureError("TIFF with signed bytes, which cannot be read here")
 
 
-def to_main_page(image: Image.Image) -> None:
+def to_main_page(image: Image.Image, *, pages: int) -> None:
     """Go to the picture that the first page of a TIFF is a small version of, where it is one.
 
     It is one if it says so (NewSubfileType), or if a later page of its shape has twice its sides. Camera raw is left.
+    Only so many pages are looked at; Pillow itself would walk through all of them to tell their number.
     """
-    if not isinstance(image, TiffImageFile) or _numbers(image, _DNG) or getattr(image, "n_frames", 1) == 1:
+    if not isinstance(image, TiffImageFile) or _numbers(image, _DNG) or pages == 1:
         return
     reduced, first, best = _is_reduced(image), image.size, (0, image.size)
-    for page in range(1, min(image.n_frames, MOST_PAGES)):
-        image.seek(page)
-        larger = image.width > best[1][0] and image.height > best[1][1]
-        twice = min(image.width / first[0], image.height / first[1]) >= _TWICE
-        alike = abs(image.width * first[1] / (image.height * first[0]) - 1) <= _ALIKE
-        if larger and not _is_reduced(image) and alike and (reduced or twice):
-            best = page, image.size
+    with contextlib.suppress(Exception):  # a later page that cannot be read is no reason to lose the picture
+        for page in range(1, pages):
+            image.seek(page)
+            larger = image.width > best[1][0] and image.height > best[1][1]
+            twice = min(image.width / first[0], image.height / first[1]) >= _TWICE
+            alike = abs(image.width * first[1] / (image.height * first[0]) - 1) <= _ALIKE
+            if larger and not _is_reduced(image) and alike and (reduced or twice):
+                best = page, image.size
     image.seek(best[0])
 
 

@@ -1,12 +1,15 @@
-"""The first directory of a TIFF file, bounded before Pillow and libtiff read it.
+"""The directories of the first pages of a TIFF file, bounded before Pillow and libtiff read it.
 
 Source: TIFF 6.0, section 2 (the directory); BigTIFF as libtiff has it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import re
 import struct
+from collections.abc import Iterator
 from typing import Final
 
 from tellapart.errors import PictureError
@@ -23,6 +26,8 @@ _PLAIN, _JPEG = 1, 7
 # None, CCITT, LZW, JPEG, deflate, PackBits, Zstandard, WebP. Left out are the JPEG of 1992, LZMA and what is never met:
 # their decoders take what they want.
 _COMPRESSIONS: Final = frozenset({1, 2, 3, 4, 5, 7, 8, 32771, 32773, 32946, 50000, 50001})
+_SCAN: Final = b"\xff\xda"
+_BYTES_LIKE_A_SCAN: Final = 16_384
 _PROGRESSIVE: Final = re.compile(rb"\xff[\xc2\xca]\x00[\x0b\x0e\x11\x14]\x08")
 
 
@@ -33,7 +38,22 @@ def check_tiff_header(content: bytes) -> None:
         PictureError: it does, or it is compressed in a way that is not read here.
         struct.error: it ends in the midst of its directory.
     """
-    numbers = _directory(content)
+    for numbers in _directories(content):
+        _check_directory(numbers, content)
+        return
+
+
+def pages_to_look_at(content: bytes, *, most: int) -> int:
+    """How many of the first pages, at most so many, are within the same bounds, all together; 1 for what is no TIFF."""
+    pages = 0
+    with contextlib.suppress(PictureError, struct.error):
+        for numbers in itertools.islice(_directories(content), most):
+            _check_directory(numbers, content)
+            pages += 1
+    return max(1, pages)
+
+
+def _check_directory(numbers: dict[int, tuple[int, int]], content: bytes) -> None:
     compression = numbers.get(_COMPRESSION, (1, _PLAIN))[1]
     if compression not in _COMPRESSIONS:
         raise PictureError(f"TIFF of a compression that is not read here ({compression}); save it with LZW or none")
@@ -45,28 +65,35 @@ def check_tiff_header(content: bytes) -> None:
         raise PictureError(f"TIFF with tiles of {across} x {down} pixels, larger than the picture; save it anew")
     if compression == _JPEG and _PROGRESSIVE.search(content):
         raise PictureError("TIFF with progressive JPEG inside; save it with LZW or none")
+    # A part has a scan, or one for each of its colours; what else a file holds may look like one now and then.
+    if compression == _JPEG and content.count(_SCAN) > 4 * parts + 16 + len(content) // _BYTES_LIKE_A_SCAN:
+        raise PictureError("TIFF with JPEG of too many scans inside; save it with LZW or none")
 
 
-def _directory(content: bytes) -> dict[int, tuple[int, int]]:
-    """How many values each entry of the first directory has, and the first of them where it stands in the entry."""
+def _directories(content: bytes) -> Iterator[dict[int, tuple[int, int]]]:
+    """Of each page how many values each entry of its directory has, and the first of them where that stands in it."""
     order = "<" if content[:2] == b"II" else ">"
     big = content[2:4] in (b"+\0", b"\0+")
-    (start,) = struct.unpack_from(f"{order}{'Q' if big else 'I'}", content, 8 if big else 4)
-    (entries,) = struct.unpack_from(f"{order}{'Q' if big else 'H'}", content, start)
-    if entries > MOST_ENTRIES:
-        raise PictureError(f"TIFF with more than {MOST_ENTRIES:,} tags; save it anew")
-    form, step, place = (f"{order}HHQ", 20, start + 8) if big else (f"{order}HHI", 12, start + 2)
-    found: dict[int, tuple[int, int]] = {}
+    offset, count = (f"{order}Q", f"{order}Q") if big else (f"{order}I", f"{order}H")
+    (start,) = struct.unpack_from(offset, content, 8 if big else 4)
+    form, step = (f"{order}HHQ", 20) if big else (f"{order}HHI", 12)
     total = many = 0
-    for _ in range(entries):
-        tag, kind, count = struct.unpack_from(form, content, place)
-        unit = _UNITS.get(kind, 1)
-        total += unit * count
-        many += 0 if kind in _BYTES else count
-        if total > len(content) + MOST_ENTRIES * 8 or many > MOST_NUMBERS:
-            raise PictureError("TIFF whose tags ask for more than the file has; save it anew")
-        value = {2: "H", 4: "I", 8: "Q"}.get(unit, "B")
-        (first,) = struct.unpack_from(f"{order}{value}", content, place + struct.calcsize(form))
-        found.setdefault(tag, (count, first))
-        place += step
-    return found
+    while start:
+        (entries,) = struct.unpack_from(count, content, start)
+        if entries > MOST_ENTRIES:
+            raise PictureError(f"TIFF with more than {MOST_ENTRIES:,} tags; save it anew")
+        found: dict[int, tuple[int, int]] = {}
+        place = start + struct.calcsize(count)
+        for _ in range(entries):
+            tag, kind, values = struct.unpack_from(form, content, place)
+            unit = _UNITS.get(kind, 1)
+            total += unit * values
+            many += 0 if kind in _BYTES else values
+            if total > len(content) + MOST_ENTRIES * 8 or many > MOST_NUMBERS:
+                raise PictureError("TIFF whose tags ask for more than the file has; save it anew")
+            value = order + {2: "H", 4: "I", 8: "Q"}.get(unit, "B")
+            (first,) = struct.unpack_from(value, content, place + struct.calcsize(form))
+            found.setdefault(tag, (values, first))
+            place += step
+        yield found
+        (start,) = struct.unpack_from(offset, content, place)

@@ -9,10 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from tellapart.evaluation.intervals import wilson
+from tellapart.heads.prior import rare_classes
 from tellapart.text import counted
 
 WORTH_IT = 0.005  # half a point of accuracy for twice the pictures: below, nobody should go out and photograph
 SUSPECT_SHARE = 0.01  # of the training labels
+FOUND = 0.9  # of its pictures, by the low end of the interval: a rare class of which this is shown needs no more
 FEWEST = 3  # errors, or suspects, below which nothing is said of a class or pair
 
 
@@ -34,9 +39,13 @@ def advise(
     classes: Sequence[str],
     errors: Sequence[int],
     train_counts: Sequence[int],
+    valid_counts: Sequence[int] = (),
     suspicion: Suspicion | None = None,
 ) -> dict[str, Any]:
     """What to do next, ready for JSON, by the law of `fit_power_law`, errors on valid [K] and pictures in train [K].
+
+    With the pictures of valid [K], a rare class that is not shown to be found is named whatever the curve says: it is
+    drawn over all pictures, and says nothing of a class that hardly counts among them.
 
     Labels come first where at least one in a hundred looks wrong, since more pictures with such labels inherit the
     fault. Then more pictures, if twice as many promise half a point and the curve is surely falling. Where even the
@@ -46,10 +55,11 @@ def advise(
         `code`: better_labels, more_pictures, enough, cannot_tell or too_few; `class`: of which class first, or None;
         `pair`: [given, suggested], the pair of classes whose labels are most often in doubt, or None; `gain`: what
         twice the pictures promise {value, low, high}, or None; `suspects`: how many labels look wrong, or None;
-        `sentence` {en, zh}.
+        `rare`: {class, pictures, largest, largest_pictures}, or None; `sentence` {en, zh}.
     """
     gain = law["doubled"]["gain"] if law else None
-    name = _class_to_feed(classes, errors, train_counts)
+    rare = _rare_class(classes, errors, train_counts, valid_counts)
+    name = rare["class"] if rare else _class_to_feed(classes, errors, train_counts)
     pair = _doubted_pair(classes, suspicion)
     code = _code(law, suspicion)
     facts = {
@@ -58,8 +68,12 @@ def advise(
         "pair": pair if code == "better_labels" else None,
         "gain": dict(gain) if gain else None,
         "suspects": len(suspicion.pairs) if suspicion else None,
+        "rare": rare,
     }
-    return {**facts, "sentence": {"en": _english(facts), "zh": _chinese(facts)}}
+    return {
+        **facts,
+        "sentence": {"en": _english(facts) + _rare_english(rare), "zh": _chinese(facts) + _rare_chinese(rare)},
+    }
 
 
 def _code(law: Mapping[str, Any] | None, suspicion: Suspicion | None) -> str:
@@ -82,6 +96,27 @@ def _class_to_feed(classes: Sequence[str], errors: Sequence[int], train_counts: 
         if wrong >= FEWEST
     ]
     return max(rates, key=lambda rate: rate[0])[1] if rates else None
+
+
+def _rare_class(
+    classes: Sequence[str], errors: Sequence[int], train_counts: Sequence[int], valid_counts: Sequence[int]
+) -> dict[str, Any] | None:
+    """The rarest class of those that valid does not show to be found, where classes are unequal; else None."""
+    rare = rare_classes(np.array(train_counts, np.int64))
+    places = [
+        place
+        for place, (wrong, shown) in enumerate(zip(errors, valid_counts, strict=False))
+        if rare[place] and (wilson(shown - wrong, shown).low or 0.0) < FOUND
+    ]
+    if not places:
+        return None
+    place, largest = min(places, key=lambda place: train_counts[place]), int(np.argmax(train_counts))
+    return {
+        "class": classes[place],
+        "pictures": int(train_counts[place]),
+        "largest": classes[largest],
+        "largest_pictures": int(train_counts[largest]),
+    }
 
 
 def _doubted_pair(classes: Sequence[str], suspicion: Suspicion | None) -> list[str] | None:
@@ -138,6 +173,20 @@ def _chinese(facts: Mapping[str, Any]) -> str:
         "too_few": "图片太少，画不出学习曲线；请为每个类别增加图片。",
     }
     return sentences[facts["code"]]
+
+
+def _rare_english(rare: Mapping[str, Any] | None) -> str:
+    if rare is None:
+        return ""
+    have = f"has {counted(rare['pictures'], 'picture')} to learn from, {rare['largest']} {rare['largest_pictures']:,}"
+    return f" Pictures of {rare['class']} come first: it {have}."
+
+
+def _rare_chinese(rare: Mapping[str, Any] | None) -> str:
+    if rare is None:
+        return ""
+    have = f"用于学习的图片只有 {rare['pictures']} 张，而“{rare['largest']}”有 {rare['largest_pictures']:,} 张"
+    return f"最需要补充的是“{rare['class']}”：{have}。"
 
 
 def _points(share: float) -> str:

@@ -6,8 +6,8 @@ and 55 to 882 of the 1764 of trashnet, one grown by as much as the draw shrank g
 The test split is never looked at.
 
 Its end is a power law: the share of errors of most learners falls about as a * n ** -b (Hestness et al., 2017,
-arXiv:1712.00409). Only the last three doublings count, because curves bend. The forecast is for twice the pictures; its
-interval is that of b.
+arXiv:1712.00409). Only the last three doublings count, because curves bend. The forecast is for twice the pictures; the
+interval of its errors is that of b and that of where the curve is now, together.
 
 Legend: N pictures, D features, K classes, n training pictures, M of valid, R draws.
 """
@@ -23,8 +23,10 @@ from numpy.typing import NDArray
 
 from tellapart import seeds
 from tellapart.evaluation.advice import Suspicion, advise
+from tellapart.evaluation.intervals import wilson
 from tellapart.heads.linear import LinearHead
 from tellapart.heads.objective import softmax_loss
+from tellapart.heads.prior import without_shares
 from tellapart.heads.products import one_thread_if_small
 from tellapart.heads.regularization_path import fit_head
 from tellapart.progress import Progress, Silent
@@ -37,6 +39,7 @@ MOST_SIZES = 8
 LARGEST = 15_000
 Z = 1.959964  # of 95 %
 SPAN = 9.0  # sizes below the largest by more than this factor are too far back
+SMALLEST = 1e-9  # a share of errors that a logarithm sees
 SMOOTHING = 0.5  # of an error more, out of one picture more: no share is 0, and no logarithm infinite
 
 
@@ -67,6 +70,7 @@ class Materials:
     groups: NDArray[np.int64] | None = None  # int64, one number for training pictures that belong together
     # int64 [N], the fold from 0 up that judges each picture, where folds test and train and valid are all rows
     folds: NDArray[np.int64] | None = None
+    prior_taken_out: float = 0.0  # how much of the classes' log shares the head was given without
 
 
 def learning_curve(
@@ -103,7 +107,14 @@ def learning_curve(
         "draws": draws,
         "points": points,
         "power_law": law,
-        "advice": advise(law, classes=classes, errors=errors, train_counts=counts.tolist(), suspicion=suspicion),
+        "advice": advise(
+            law,
+            classes=classes,
+            errors=errors,
+            train_counts=counts.tolist(),
+            valid_counts=np.bincount(valid_labels, minlength=len(classes)).tolist(),
+            suspicion=suspicion,
+        ),
     }
 
 
@@ -144,7 +155,8 @@ def fit_power_law(errors: Sequence[tuple[int, float]], *, trials: int, now: int)
     Returns:
         `exponent` {value, low, high}: b; `error_now`: the share of errors by the law at `now`; `doubled`:
         {n, error {value, low, high}, gain {value, low, high}}: what twice the pictures promise, gain being the points
-        of accuracy, as a share.
+        of accuracy, as a share. The gain is uncertain as b is: whether valid is easier than other pictures matters to
+        both of its ends alike. The errors are uncertain as both are.
     """
     sizes = sorted({size for size, _ in errors})
     if len(sizes) < 2 or not trials:
@@ -173,10 +185,25 @@ def fit_power_law(errors: Sequence[tuple[int, float]], *, trials: int, now: int)
         "error_now": error_now,
         "doubled": {
             "n": 2 * now,
-            "error": {"value": left["value"], "low": left["high"], "high": left["low"]},
+            "error": _errors_left(left["value"], error_now, by_slope=reach * (np.log(2) - middle), trials=trials),
             "gain": gain,
         },
     }
+
+
+def _errors_left(value: float, error_now: float, *, by_slope: float, trials: int) -> dict[str, float]:
+    """The share of errors at twice the pictures, with the uncertainty of the slope and of the level.
+
+    `by_slope` is what the slope leaves open there, as a logarithm. The level is a share of M = `trials` pictures, with
+    Wilson's interval. Distances are joined as those of independent factors, on the scale of logarithms (MOVER: Zou and
+    Donner, 2008, doi:10.1002/sim.3095).
+    """
+    level = wilson(round(error_now * trials), trials)
+    below, above = (
+        float(np.log(max(end or 0.0, SMALLEST) / max(error_now, SMALLEST))) for end in (level.low, level.high)
+    )
+    low, high = value * np.exp(-np.hypot(by_slope, below)), value * np.exp(np.hypot(by_slope, above))
+    return {"value": value, "low": float(low), "high": float(min(high, 1.0))}
 
 
 def _score_heads(materials: Materials, *, sizes: Sequence[int], draws: int, progress: Progress) -> Iterator[CurveHead]:
@@ -194,6 +221,8 @@ def _score_heads(materials: Materials, *, sizes: Sequence[int], draws: int, prog
                 else:
                     rows, count = train.start + np.sort(order[:size]), len(materials.classes)
                     fitted = fit_head(columns[rows], labels[rows], class_count=count, l2=materials.l2)
+                    drawn = np.bincount(labels[rows], minlength=count)
+                    fitted = without_shares(fitted, drawn, fraction=materials.prior_taken_out)
                     logits = fitted.logits(columns[valid])
                 yield _scored(size, logits, labels[valid])
                 progress.advance()
@@ -218,6 +247,8 @@ def _score_folds(
                 order = nested_order(labels[rest], seeds.generator(materials.seed, "learning curve", draw, number))
                 rows = rest[np.sort(order[:size])]
                 head = fit_head(columns[rows], labels[rows], class_count=classes, l2=materials.l2)
+                drawn = np.bincount(labels[rows], minlength=classes)
+                head = without_shares(head, drawn, fraction=materials.prior_taken_out)
                 logits[inside] = head.logits(columns[inside])
                 progress.advance()
             yield _scored(size, logits, labels)

@@ -6,7 +6,7 @@ Legend: N pictures, K classes. Nothing of size [N, K] is ever copied.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,8 @@ from tellapart.evaluation.reliability import calibration_error, reliability
 from tellapart.evaluation.resampling import calibration_noise, figure_intervals
 from tellapart.evaluation.selective import risk_coverage, selective_figures
 from tellapart.heads.abstention import Flags
-from tellapart.heads.calibration import top_probability
+from tellapart.heads.calibration import answer_probability
+from tellapart.heads.prior import are_unequal
 from tellapart.types import Labels, Probabilities
 
 # The smallest probability a logarithm sees: one picture can cost at most 34.5 nats, and the mean stays finite.
@@ -36,29 +37,29 @@ def evaluate(
     classes: Sequence[str],
     flags: Flags | None = None,
     commonest: int | None = None,
+    predicted: Labels | None = None,
     weight: float = 1.0,
 ) -> dict[str, Any]:
     """Every figure of one split, ready for JSON.
 
-    The prediction is the class of the largest probability, the first of them on a tie. Shares carry their 95 % Wilson
-    interval. A class without pictures has null for precision, recall and F1 and does not count in the balanced
-    accuracy; a class that is never predicted has null for precision.
+    Shares carry their 95 % Wilson interval. A class without pictures has null for precision, recall and F1 and does not
+    count in the balanced accuracy; a class that is never predicted has null for precision.
 
     Args:
         probabilities: float64 [N, K], rows that sum to one.
         labels: int64 [N], positions in classes.
         classes: the K class names.
         flags: what is said beside each of the N answers; None where that is not asked about.
+        predicted: int64 [N], the classes that are answered; None for the likeliest, the first of them on a tie.
         commonest: the class that was commonest in training; None for that of these pictures.
         weight: what each picture counts as in the intervals, in (0, 1]; less than 1 where they do not err apart.
 
     Returns:
         `n`; `accuracy` {value, low, high}; `balanced_accuracy`, the mean recall of the classes present; `baseline`, see
         `always_the_commonest`; `log_loss` in nats, with probabilities clipped from below at 1e-15; `brier`, the mean
-        over pictures of the sum over classes of the squared error, so 0 to 2 (Brier, 1950); `ece`, the expected
-        calibration error of the top probability over 15 bins of equal width (Guo et al., 2017, arXiv:1706.04599);
-        `per_class` [{class, n, precision, recall, f1}], each {value, low, high}; `confusion`, K x K counts, a row a
-        true class; `intervals`, {low, high, method} of each bare number; `ece_noise`, the calibration error that chance
+        squared error, 0 to 2 (Brier, 1950); `ece`, see `calibration_error`; `per_class`
+        [{class, n, precision, recall, f1}], each {value, low, high}; `confusion`, K x K counts, a row a true class;
+        `intervals`, {low, high, method} of each bare number; `ece_noise`, the calibration error that chance
         alone would give; `reliability`, its bins; `risk_coverage`, what is answered and what of it is wrong at each
         threshold; and with flags `selective`, see `selective_figures`.
 
@@ -66,8 +67,8 @@ def evaluate(
         ValueError: no pictures, shapes that do not fit, labels outside the classes, or rows that are no probabilities.
     """
     _check(probabilities, labels, class_count=len(classes))
-    predicted = probabilities.argmax(axis=1)
-    correct, confidence = predicted == labels, top_probability(probabilities)
+    predicted = probabilities.argmax(axis=1) if predicted is None else predicted
+    correct, confidence = predicted == labels, answer_probability(probabilities, predicted)
     log_losses, brier_losses = losses(probabilities, labels)
     confusion = confusion_counts(labels, predicted, class_count=len(classes))
     support, hits = confusion.sum(axis=1), confusion.diagonal()
@@ -89,6 +90,12 @@ def evaluate(
         "risk_coverage": risk_coverage(confidence, correct=correct, weight=weight),
         **({} if flags is None else {"selective": selective_figures(flags, correct=correct, weight=weight)}),
     }
+
+
+def leading_figure(figures: Mapping[str, Any]) -> str:
+    """The name of the figure that says more of a split: the balanced accuracy where classes are unequal in it."""
+    counts = np.array([row["n"] for row in figures["per_class"]], np.int64)
+    return "balanced_accuracy" if are_unequal(counts) else "accuracy"
 
 
 def losses(probabilities: Probabilities, labels: Labels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -36,6 +36,25 @@ FIGURES: dict[str, Any] = {
     "reliability?": [BIN],
     "risk_coverage?": CURVE,
     "selective?": SELECTIVE,
+    "cost?": {"mean": SHARE, "likeliest": NUMBER, "handed": (int, NULL), "curve": ANYTHING},
+    "recalls?": [
+        {
+            "class": str,
+            "recall": SHARE,
+            "precision": SHARE,
+            "curve": {"weight": [NUMBER], "recall": [NUMBER], "precision": [NUMBER]},
+        }
+    ],
+}
+COST_CURVE = {"threshold": [NUMBER], "cost": [NUMBER]}
+RECALL = {
+    "place": COUNT,
+    "asked": NUMBER,
+    "shown": NUMBER,
+    "kept": bool,
+    "pictures": COUNT,
+    "needed": COUNT,
+    "weight": NUMBER,
 }
 GUARANTEE = {
     "asked": NUMBER,
@@ -45,6 +64,7 @@ GUARANTEE = {
     "needed": COUNT,
     "sentence": str,
 }
+CLASS_PROMISE = {"error": NUMBER_OR_NULL, "answered": COUNT, "missed": NUMBER, "shown": COUNT, "learned": COUNT}
 FINDING = {
     "code": str,
     "title": str,
@@ -75,13 +95,17 @@ SHAPE: dict[str, Any] = {
     "leaks?": [{str: ANYTHING}],
     "duplicates?": {str: COUNT},
     "together?": {str: ANYTHING},
+    "leads?": str,
     "thresholds?": {
         "unsure": NUMBER_OR_NULL,
+        "unsure_by_class?": [NUMBER],
         "unlike": NUMBER_OR_NULL,
         "promise": ANYTHING,
+        "promise_by_class?": [CLASS_PROMISE],
         "unknown_kinds?": UNKNOWN_KINDS,
     },
     "temperature": NUMBER,
+    "operating_point?": {"recalls?": [RECALL]},
     "selected": {"out_of": {str: [ANYTHING]}},
     "findings?": [FINDING],
     "test_uses?": {"runs": (int, NULL), "flattery": NUMBER_OR_NULL},
@@ -116,12 +140,14 @@ class RunMetrics:
     counts: Mapping[str, int]  # how many pictures are in each split
     valid: Mapping[str, Any]  # the figures of valid, see `evaluate`
     test: Mapping[str, Any]  # those of test, with `without_leaks` where pictures leak
+    leads: str = "accuracy"  # the figure that says more, or balanced_accuracy: where test classes are unequal
     folds: Mapping[str, Any] = field(default_factory=dict)  # how folds tested every picture; {} where a split did
     leaks: tuple[Mapping[str, Any], ...] = ()  # pictures whose like is in a split before theirs
     duplicates: Mapping[str, int] = field(default_factory=dict)  # how many groups of each kind of copy there are
     together: Mapping[str, Any] = field(default_factory=dict)  # how groups were kept on one side of the splits
     thresholds: Mapping[str, Any] = field(default_factory=dict)  # of unsure and unlike, and the promise
     temperature: float  # what logits are divided by
+    operating_point: Mapping[str, Any] = field(default_factory=dict)  # by what answers are chosen; {} the likeliest
     selected: Mapping[str, Any]  # what was chosen, and out of what
     findings: tuple[Mapping[str, Any], ...] = ()  # what an audit that costs nothing found
     test_uses: Mapping[str, Any] = field(default_factory=dict)  # models scored on this test so far, see `test_uses`
@@ -167,7 +193,31 @@ def _misfit_of_classes(document: Mapping[str, Any]) -> str | None:
             return f"{split}.confusion"
         if len({len(column) for column in document[split].get("risk_coverage", {}).values()}) > 1:
             return f"{split}.risk_coverage"
-    if (folds := document.get("folds")) and (place := misfit(folds, FOLDS, where="folds")) is not None:
-        return place
-    guarantee = document.get("thresholds", {}).get("promise")
+        if (place := _misfit_of_curves(document[split], where=split)) is not None:
+            return place
+    return _misfit_of_thresholds(document.get("thresholds", {}), count=count) or _misfit_of_folds(document)
+
+
+def _misfit_of_folds(document: Mapping[str, Any]) -> str | None:
+    """Where what is said of folds is not that."""
+    folds = document.get("folds")
+    return misfit(folds, FOLDS, where="folds") if folds else None
+
+
+def _misfit_of_thresholds(thresholds: Mapping[str, Any], *, count: int) -> str | None:
+    """Where what is promised is not of each of K classes, or no promise."""
+    for name in ("unsure_by_class", "promise_by_class"):
+        if len(thresholds.get(name) or range(count)) != count:
+            return f"thresholds.{name}"
+    guarantee = thresholds.get("promise")
     return None if guarantee is None else misfit(guarantee, GUARANTEE, where="thresholds.promise")
+
+
+def _misfit_of_curves(figures: Mapping[str, Any], *, where: str) -> str | None:
+    """Where a curve of costs or recalls is none."""
+    curves = [(f"{where}.recalls", row["curve"]) for row in figures.get("recalls", ())]
+    if (cost := figures.get("cost", {}).get("curve")) is not None:
+        if (place := misfit(cost, COST_CURVE, where=f"{where}.cost.curve")) is not None:
+            return place
+        curves.append((f"{where}.cost.curve", cost))
+    return next((place for place, curve in curves if len({len(column) for column in curve.values()}) > 1), None)

@@ -101,9 +101,12 @@ class Explainer:
         # Rounded as `embed` rounds them, so that the probabilities are those of `predict`.
         features = features.astype(np.float16).astype(np.float32)
         answer = self._classifier.probabilities(features)
-        heat = self.heat_map(square, seen, target=int(answer.argmax()) if target is None else target)
+        best = int(self._classifier.predicted(answer)[0])
+        heat = self.heat_map(square, seen, target=best if target is None else target)
         flags = self._classifier.flags(answer, features)
-        return Explanation(picture=picture, pixels=shown, probabilities=answer[0], flags=flags, heat=heat)
+        return Explanation(
+            picture=picture, pixels=shown, probabilities=answer[0], predicted=best, flags=flags, heat=heat
+        )
 
     def heat_map(self, square: Pixels, seen: Seen | None, *, target: int) -> HeatMap:
         """The map of a prepared square [S, S, 3] for a class: Grad-CAM if asked for, else exact, else by occlusion."""

@@ -56,14 +56,22 @@ class Explanation:
     failure: str = ""  # why it cannot be read, "" if it can; then there is nothing else
     pixels: Pixels | None = None  # uint8 [H, W, 3], the picture upright, scaled down to be shown
     probabilities: NDArray[np.float64] | None = None  # float64 [K], as `predict` gives them
+    predicted: int | None = None  # the place of the class that is answered; None for the likeliest
     flags: Flags = field(default_factory=Flags)  # what is to be said beside this one answer
     heat: HeatMap | None = None  # the map for the class that was asked for
+
+    @property
+    def answered(self) -> int:
+        """The place of the class that is answered about a picture that could be read."""
+        if self.predicted is None and self.probabilities is not None:
+            return int(self.probabilities.argmax())
+        return self.predicted or 0
 
     def to_json(self, classes: tuple[str, ...]) -> dict[str, Any]:
         """Path and error; or what `predict` says of the picture, and of the map class, logit, bias and method."""
         if self.probabilities is None or self.heat is None:
             return {"path": self.picture.path, "error": self.failure}
-        best = int(self.probabilities.argmax())
+        best = self.answered
         unsure, unlike = self.flags.of(0)
         return {
             "path": self.picture.path,

@@ -46,12 +46,12 @@ def panel(explanation: Explanation, *, classes: Sequence[str], title: str) -> Pi
     covered = Image.fromarray(overlay(np.asarray(shown), heat))
     scores = _ranked(probabilities, target=heat.target)
     top = MARGIN + 2 * LINE + 8
-    lines = caption(heat)
+    lines = caption(heat, by_costs=explanation.answered != int(probabilities.argmax()))
     height = max(shown.height, 160)
     width = max(LEAST_WIDTH, 2 * shown.width + 3 * MARGIN + BAR + 8 + BAR_TEXT)
     sheet = Image.new("RGB", (width, top + height + len(lines) * SMALL_LINE + 16 + len(scores) * LINE + MARGIN), WHITE)
     draw = ImageDraw.Draw(sheet)
-    best = int(probabilities.argmax())
+    best = explanation.answered
     _write(draw, (MARGIN, MARGIN), title, width=width - 2 * MARGIN)
     marks = explanation.flags.said(0)
     verdict = f"{classes[best]} {percent(probabilities[best])}{f' ({marks})' if marks else ''}"
@@ -68,12 +68,16 @@ def panel(explanation: Explanation, *, classes: Sequence[str], title: str) -> Pi
     return np.asarray(sheet)
 
 
-def caption(heat: HeatMap) -> tuple[str, ...]:
-    """What the colours and the numbers beside them mean, in plain words, a line each."""
+def caption(heat: HeatMap, *, by_costs: bool = False) -> tuple[str, ...]:
+    """What the colours and the numbers beside them mean, in plain words, a line each.
+
+    `by_costs` says that another class than that of the highest score is answered, because it costs less.
+    """
+    winner = "least expected cost wins" if by_costs else "the highest score wins"
     return (
         f"Orange parts speak for {heat.class_name}, blue parts against it, grey parts for neither.",
         MEANING[heat.method],
-        f"The score (logit) of {heat.class_name} for this picture is {heat.logit:+.3g}; the highest score wins.",
+        f"The score (logit) of {heat.class_name} for this picture is {heat.logit:+.3g}; {winner}.",
     )
 
 

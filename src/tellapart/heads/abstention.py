@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.heads.calibration import top_probability
+from tellapart.heads.calibration import answer_probability
 from tellapart.heads.out_of_distribution import OutOfDistribution, Seen, learn_out_of_distribution
 from tellapart.heads.unknown_kinds import measure_unknown_kinds
 from tellapart.seeds import generator
@@ -25,7 +25,10 @@ from tellapart.types import Depth, Features, Labels, Probabilities
 
 MAX_ERROR = 0.01  # of the answers to rely on
 RISK = 0.05  # how often a promise may turn out false: it holds with 95 % confidence
+NEVER = 2.0  # the threshold of a class whose answers never stand: no probability reaches it
+TOO_LARGE = 0.2  # of the answers that name a rare class, or of the pictures that show a class, may be wrong at the most
 METHOD = "fixed-sequence testing of exact binomial tails"
+METHOD_OF_COSTS = "exact one-sided interval at the thresholds that the costs set"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,7 @@ class SelectiveGuarantee:
     error: float | None  # that is promised, with 95 % confidence; None with no threshold
     pictures: int  # N
     needed: int  # the pictures it takes to promise what was asked if not one of them is misclassified
+    by_costs: bool = False  # whether costs chose the threshold, and the promise only says what comes of it
     by_folds: bool = False  # whether the pictures were answered by heads of folds, and not a valid split
 
     @property
@@ -81,7 +85,8 @@ class SelectiveGuarantee:
             "kept": self.kept,
             "pictures": self.pictures,
             "needed": self.needed,
-            "method": METHOD,
+            "method": METHOD_OF_COSTS if self.by_costs else METHOD,
+            "by_costs": self.by_costs,
             **({"by": "folds"} if self.by_folds else {}),
             "sentence": self.in_words(),
         }
@@ -89,11 +94,15 @@ class SelectiveGuarantee:
     def in_words(self) -> str:
         """One sentence about what is promised, and why it is not what was asked where it is not."""
         asked = f"{100 * self.asked:.3g} %"
+        if self.error is None and self.by_costs:
+            return "By these costs no answer stands: a person costs less."
         where = "answered out of fold" if self.by_folds else "in valid"
         pictures = counted(self.pictures, f"picture {where} is", f"pictures {where} are")
         if self.error is None:
             return f"{pictures} too few to promise anything about the answers."
         promise = f"with 95 % confidence at most {100 * self.error:.3g} % of the answers you can rely on are wrong"
+        if self.by_costs:
+            return f"The costs set when a person is asked; {promise}."
         if self.kept:
             return f"The promise is that {promise}."
         if self.pictures < self.needed:
@@ -105,63 +114,122 @@ class SelectiveGuarantee:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClassPromise:
+    """What can be said of one class."""
+
+    threshold: float  # the least confidence of an answer that names it to stand; NEVER where none does
+    error: float | None  # of the answers that name it and stand, at most this share is wrong; None without a promise
+    answered: int  # pictures of valid that were answered with it, one of each group
+    missed: float  # of the pictures that show it, at most this share is answered with another class
+    shown: int  # pictures of valid that show it, one of each group
+    learned: int  # pictures of train
+
+    @property
+    def stands(self) -> bool:
+        """Whether any answer that names it can stand."""
+        return self.threshold < NEVER
+
+    @property
+    def found(self) -> bool:
+        """Whether it can be relied on to find the class."""
+        return self.missed <= TOO_LARGE
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "error": self.error,
+            "answered": self.answered,
+            "missed": self.missed,
+            "shown": self.shown,
+            "learned": self.learned,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promises:
+    """The promise of all answers that stand, and those class by class."""
+
+    overall: SelectiveGuarantee
+    classes: tuple[ClassPromise, ...]  # K; empty where nothing can be promised of all answers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Abstention:
     """What a model abstains by."""
 
     unsure: float | None = None  # the least confidence of an answer to rely on; None where there is no such threshold
     out_of_distribution: OutOfDistribution | None = None  # what pictures like the training set look like
     guarantee: SelectiveGuarantee | None = None  # what the threshold was chosen for
+    by_class: tuple[float, ...] | None = None  # the same threshold of each of K classes; None in older model files
+    promises: tuple[ClassPromise, ...] = ()  # what can be said of each class; empty in older model files
     # How many pictures of a kind never seen are called unlike, see `measure_unknown_kinds`; {} in older model files.
     unknown_kinds: Mapping[str, Any] = field(default_factory=dict)
 
-    def flags(self, probabilities: Probabilities, features: Features, *, last: Depth) -> Flags:
-        """What to say beside answers float64 [N, K] from features float32 [N, D]; `last` are the last depth."""
+    def thresholds(self, predicted: Labels) -> NDArray[np.float64] | None:
+        """The least confidence float64 [N] of answers int64 [N] to rely on; None where there is no such threshold."""
+        if self.unsure is None:
+            return None
+        if self.by_class is None:
+            return np.full(len(predicted), self.unsure)
+        return np.array(self.by_class)[predicted]
+
+    def flags(
+        self, probabilities: Probabilities, features: Features, *, last: Depth, predicted: Labels | None = None
+    ) -> Flags:
+        """What to say beside answers float64 [N, K] from features float32 [N, D]; `last` are the last depth.
+
+        `predicted` int64 [N] are the classes that are answered; None for the likeliest.
+        """
         known, seen = self.out_of_distribution, features[:, last.start : last.stop]
+        answered = probabilities.argmax(axis=1) if predicted is None else predicted
+        least = self.thresholds(answered)
         return Flags(
-            unsure=None if self.unsure is None else top_probability(probabilities) < self.unsure,
+            unsure=None if least is None else answer_probability(probabilities, answered) < least,
             unlike=None if known is None else known.unlike(seen),
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The thresholds as model.json and metrics.json have them."""
+        """The thresholds as model.json and metrics.json have them; lists are in the order of the classes."""
         return {
             "unsure": self.unsure,
+            "unsure_by_class": list(self.by_class or ()),
             "unlike": None if self.out_of_distribution is None else self.out_of_distribution.threshold,
             "promise": None if self.guarantee is None else self.guarantee.to_json(),
+            "promise_by_class": [promise.to_json() for promise in self.promises],
             **({"unknown_kinds": dict(self.unknown_kinds)} if self.unknown_kinds else {}),
         }
 
 
 def learn_abstention(
-    *,
-    train: Seen,
-    valid: Features,
-    labels: Labels,
-    probabilities: Probabilities,
-    last: Depth,
-    max_error: float,
-    seed: int,
+    *, train: Seen, valid: Features, labels: Labels, promises: Promises, last: Depth, class_count: int, seed: int
 ) -> Abstention:
-    """Both thresholds, from what valid shows.
+    """All thresholds, from what valid shows.
 
     Args:
         train: pictures that were trained on, such as `sampled_rows` names.
         valid: float32 [N, D] of the pictures of valid.
         labels: int64 [N] of valid.
-        probabilities: float64 [N, K] of valid, calibrated.
+        promises: what was promised of valid, and the thresholds that keep it.
         last: the columns of the last depth.
-        max_error: the largest share of wrong answers among those that stand, in (0, 1).
+        class_count: K.
         seed: of what is drawn.
     """
-    correct = probabilities.argmax(axis=1) == labels
-    guarantee = choose_threshold(top_probability(probabilities), correct=correct, max_error=max_error)
-    seen, class_count = valid[:, last.start : last.stop], probabilities.shape[1]
+    seen = valid[:, last.start : last.stop]
     known = learn_out_of_distribution(train, seen, class_count=class_count, seed=seed)
+    kinds = measure_unknown_kinds(train, seen, labels, class_count=class_count, seed=seed)
+    return abstaining(promises, known, unknown_kinds=kinds)
+
+
+def abstaining(
+    promises: Promises, known: OutOfDistribution | None, *, unknown_kinds: Mapping[str, Any] | None = None
+) -> Abstention:
+    """All thresholds: those that keep promises, and what is known of pictures like the training set."""
     return Abstention(
-        unsure=guarantee.threshold,
+        unsure=promises.overall.threshold,
         out_of_distribution=known,
-        guarantee=guarantee,
-        unknown_kinds=measure_unknown_kinds(train, seen, labels, class_count=class_count, seed=seed),
+        guarantee=promises.overall,
+        by_class=tuple(promise.threshold for promise in promises.classes) or None,
+        promises=promises.classes,
+        unknown_kinds=unknown_kinds or {},
     )
 
 

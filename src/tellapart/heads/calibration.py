@@ -37,6 +37,12 @@ def top_probability(shares: Probabilities) -> NDArray[np.float64]:
     return rounded
 
 
+def answer_probability(shares: Probabilities, predicted: Labels) -> NDArray[np.float64]:
+    """How sure each answer int64 [N] is: its probability out of float64 [N, K], as it is printed; see above."""
+    rounded: NDArray[np.float64] = np.round(shares[np.arange(len(shares)), predicted], 6)
+    return rounded
+
+
 def fit_temperature(
     logits: NDArray[np.float64], labels: Labels, *, weights: NDArray[np.float64] | None = None
 ) -> float:

@@ -1,6 +1,7 @@
 """Nested cross-validation: every picture is answered by a head that has seen neither it nor its group.
 
-For each outer fold everything is chosen from the other folds alone: depths, strength, temperature, and both thresholds.
+For each outer fold everything is chosen from the other folds alone: depths, strength, how much of the
+shares of unequal classes is taken out, temperature, and all thresholds.
 Inside, settings are chosen by folds of the training rows, or where that would take long by one held-out part of them.
 
 How much the accuracy of such heads depends on the luck of their training pictures is told by two more heads a fold,
@@ -20,16 +21,18 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.heads.abstention import Abstention, SelectiveGuarantee, choose_threshold, one_of_each_group
-from tellapart.heads.calibration import fit_temperature, probabilities, top_probability
+from tellapart.heads.abstention import Abstention, Promises, abstaining, one_of_each_group
+from tellapart.heads.calibration import answer_probability, fit_temperature, probabilities
+from tellapart.heads.class_promise import choose_thresholds
 from tellapart.heads.folds import stratified_folds
 from tellapart.heads.linear import LinearHead
 from tellapart.heads.out_of_distribution import Seen, learn_out_of_distribution, sampled_rows
+from tellapart.heads.prior import are_unequal, choose_fraction, prior_shift, weights_of_classes, without_shares
 from tellapart.heads.products import SMALL_ROWS, one_thread_if_small
 from tellapart.heads.regularization_path import POLISHED, fit_head
 from tellapart.heads.search import HeadSearch, search_head
 from tellapart.progress import Progress, Silent
-from tellapart.types import Depth, Features, Labels
+from tellapart.types import Depth, Features, Labels, Probabilities
 
 # Training pictures times classes up to which settings are chosen by folds inside a fold; beyond, by one part in five.
 # Five such searches of 240 pictures of six classes take 2 s on two cores, of 800 they would take ten times as long.
@@ -52,7 +55,8 @@ class NestedPlan:
 class FoldHead:
     """What answers about the pictures of one fold, from all others alone."""
 
-    head: LinearHead
+    fitted: LinearHead  # with the shares of the classes still in its logits
+    head: LinearHead  # what answers
     temperature: float
     abstention: Abstention
     halves: NDArray[np.bool_]  # bool [2, held out], whether a head from either half of the training rows is right
@@ -157,31 +161,48 @@ def _fold_head(
     held, rest = np.flatnonzero(folds == number), np.flatnonzero(folds != number)
     mine, own, together = features[rest], labels[rest], groups[rest]
     found = search_inside(mine, own, groups=together, plan=plan, most=INNER_FOLDS_AT_MOST)
-    judged = np.zeros(0, np.int64) if found.held_out is None else np.flatnonzero(~np.isnan(found.held_out).any(axis=1))
     logits = np.zeros((0, plan.class_count)) if found.held_out is None else found.held_out
-    temperature = fit_temperature(logits[judged], own[judged])
+    judged = np.flatnonzero(~np.isnan(logits).any(axis=1))
+    counts = np.bincount(own, minlength=plan.class_count)
+    fraction = 0.0
+    if are_unequal(counts) and len(judged):
+        fraction = choose_fraction(logits[judged], own[judged], counts).fraction
+    moved = logits + prior_shift(counts, fraction=fraction)
+    temperature = weighted_temperature(
+        moved[judged], own[judged], weights=weights_of_classes(counts, fraction=fraction)
+    )
     apart = one_of_each_group(judged, together, seed=plan.seed)
     last = mine[:, plan.depths[-1].start : plan.depths[-1].stop]
     part = stratified_folds(own, groups=together, seed=plan.seed).fold == 0
     typical, judges = likeness(last, own, together, part=part, plan=plan)
     known = learn_out_of_distribution(typical, last[judges], class_count=plan.class_count, seed=plan.seed)
-    promise = promised(logits[apart], own[apart], temperature=temperature, max_error=plan.max_error)
+    answers = probabilities(moved[apart], temperature=temperature)
+    promises = promised(answers, own[apart], learned=counts, max_error=plan.max_error)
     return FoldHead(
-        head=found.head,
+        fitted=found.head,
+        head=without_shares(found.head, counts, fraction=fraction),
         temperature=temperature,
-        abstention=Abstention(unsure=promise.threshold, out_of_distribution=known, guarantee=promise),
-        halves=_halves(mine, own, together, found=found, held=features[held], truth=labels[held], plan=plan),
+        abstention=abstaining(promises, known),
+        halves=_halves(
+            mine, own, together, found=found, held=features[held], truth=labels[held], fraction=fraction, plan=plan
+        ),
     )
 
 
-def promised(
-    logits: NDArray[np.float64], labels: Labels, *, temperature: float, max_error: float
-) -> SelectiveGuarantee:
-    """The threshold of unsure, from logits float64 [N, K] of pictures that the heads had not seen."""
-    answers = probabilities(logits, temperature=temperature)
-    correct = answers.argmax(axis=1) == labels if len(labels) else np.zeros(0, np.bool_)
-    confidence = top_probability(answers) if len(labels) else np.zeros(0)
-    return replace(choose_threshold(confidence, correct=correct, max_error=max_error), by_folds=True)
+def weighted_temperature(logits: NDArray[np.float64], labels: Labels, *, weights: NDArray[np.float64] | None) -> float:
+    """The temperature of logits float64 [N, K], where a picture of each class counts as weights float64 [K] say."""
+    return fit_temperature(logits, labels, weights=None if weights is None else weights[labels])
+
+
+def promised(answers: Probabilities, labels: Labels, *, learned: NDArray[np.int64], max_error: float) -> Promises:
+    """The thresholds of unsure, from answers float64 [N, K] about pictures that the heads had not seen.
+
+    `learned` int64 [K] are the pictures of each class that were trained on.
+    """
+    predicted = answers.argmax(axis=1)
+    confidence = answer_probability(answers, predicted)
+    found = choose_thresholds(confidence, predicted=predicted, labels=labels, learned=learned, max_error=max_error)
+    return replace(found, overall=replace(found.overall, by_folds=True))
 
 
 def likeness(
@@ -202,6 +223,7 @@ def _halves(
     found: HeadSearch,
     held: Features,
     truth: Labels,
+    fraction: float,
     plan: NestedPlan,
 ) -> NDArray[np.bool_]:
     """Whether heads from either half of the training rows are right on what is held out, bool [2, held out]."""
@@ -210,5 +232,6 @@ def _halves(
     for side in (0, 1):
         rows = np.flatnonzero(half != 1 - side)
         head = fitted(features[rows], labels[rows], like=found, plan=plan, tolerance=ROUGHLY)
+        head = without_shares(head, np.bincount(labels[rows], minlength=plan.class_count), fraction=fraction)
         right.append(head.logits(held).argmax(axis=1) == truth)
     return np.array(right, np.bool_)

@@ -25,21 +25,30 @@ def fold_count(index: Index, request: Request, *, kept: bool) -> int:
         kept: whether all that is trained is a head on features that are kept.
 
     Raises:
-        UsageError: folds are asked for, and the data has splits of its own.
+        UsageError: folds are asked for, and the data has splits of its own, or something that takes a split of valid.
     """
     own_splits = any(picture.split not in (None, "train") for picture in index.pictures)
     if request.folds is not None and request.folds >= 2:
         if own_splits:
             hint = "Leave --folds out, or give the pictures without splits."
             raise UsageError("the data has splits of its own, and its own test", where=str(index.root), hint=hint)
-        if weights_of(index) is not None:
-            raise UsageError("folds take no weights of pictures", where="--folds", hint="Leave one of the two out.")
+        if (beside := beside_folds(index, request)) is not None:
+            raise UsageError(f"folds take no {beside}", where="--folds", hint="Leave one of the two out.")
         return request.folds
-    if weights_of(index) is not None:
+    if beside_folds(index, request) is not None:
         return 0
     small = len(index.pictures) * request.shares.get("test", 0) < 100 * FEWEST_TESTED
     wanted = request.folds is None and kept and small and "test" in request.shares and not own_splits
     return FOLDS if wanted else 0
+
+
+def beside_folds(index: Index, request: Request) -> str | None:
+    """What is asked for that is chosen on a split of valid, and not inside each fold; None for nothing."""
+    if weights_of(index) is not None:
+        return "weights of pictures"
+    if request.costs is not None:
+        return "costs"
+    return "recall of a class to reach" if request.min_recall else None
 
 
 def say_folds(index: Index, request: Request, count: int) -> None:

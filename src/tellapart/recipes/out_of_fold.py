@@ -16,13 +16,16 @@ from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import native_precision
 from tellapart.classifier import Classifier
 from tellapart.evaluation.cross_validated import Inflation, fold_inflation
-from tellapart.heads.abstention import Abstention, Flags, one_of_each_group
-from tellapart.heads.calibration import fit_temperature, probabilities, top_probability
-from tellapart.heads.nested import likeness, nested_heads, promised
+from tellapart.heads.abstention import Flags, abstaining, one_of_each_group
+from tellapart.heads.calibration import answer_probability, probabilities
+from tellapart.heads.linear import LinearHead
+from tellapart.heads.nested import likeness, nested_heads, promised, weighted_temperature
 from tellapart.heads.out_of_distribution import learn_out_of_distribution
+from tellapart.heads.prior import prior_shift
 from tellapart.heads.unknown_kinds import measure_unknown_kinds
 from tellapart.progress import Progress
 from tellapart.recipes.features import nested_plan
+from tellapart.recipes.prior import taken_out, train_counts, without_prior_of
 from tellapart.recipes.request import Dataset, Request
 from tellapart.types import Features, Probabilities
 
@@ -33,10 +36,10 @@ class OutOfFold:
 
     Attributes:
         classifier: the one that leaves: trained on all pictures, with temperature and thresholds from these answers.
-        nested: float64 [N, K], at the temperature that was chosen inside each fold.
+        nested: float64 [N, K], by what was chosen inside each fold: shares of classes taken out, and temperature.
         nested_flags: by the thresholds that were chosen inside each fold.
-        leaving: float64 [N, K], at the temperature of the classifier that leaves.
-        leaving_flags: by its threshold of unsure; unlike is that of each fold.
+        leaving: float64 [N, K], with the shares taken out and at the temperature of the classifier that leaves.
+        leaving_flags: by its thresholds of unsure; unlike is that of each fold.
         inflation: by how much an interval is wider than that of as many independent pictures.
         features: float32 [N, D], those of close calls as float32 computes them.
     """
@@ -60,36 +63,50 @@ def answer_by_folds(
         replace(trained, head=each.head, temperature=each.temperature, abstention=each.abstention) for each in heads
     ]
     features = exact_by_folds(by_fold, dataset, folds, progress=request.progress)
-    logits = out_of_fold(by_fold, features, folds)
-    nested, nested_flags = answers_inside(by_fold, logits, features, folds)
+    nested, nested_flags = answers_inside(by_fold, features, folds)
     halves = np.empty((2, len(labels)), np.bool_)
     for number, head in enumerate(heads):
         halves[:, folds == number] = head.halves
-    temperature = fit_temperature(logits, labels)
+    logits = out_of_fold([each.fitted for each in heads], features, folds)
+    classifier, leaving = calibrated(trained, logits, dataset=dataset, request=request)
     apart = one_of_each_group(np.arange(len(labels)), groups, seed=request.seed)
-    promise = promised(logits[apart], labels[apart], temperature=temperature, max_error=request.max_error)
+    promises = promised(leaving[apart], labels[apart], learned=train_counts(dataset), max_error=request.max_error)
     last = features[:, base.depths[-1].start : base.depths[-1].stop]
     typical, judges = likeness(last, labels, groups, part=folds == 0, plan=plan)
     about = {"class_count": plan.class_count, "seed": plan.seed}
-    abstention = Abstention(
-        unsure=promise.threshold,
-        out_of_distribution=learn_out_of_distribution(typical, last[judges], **about),
-        guarantee=promise,
+    abstention = abstaining(
+        promises,
+        learn_out_of_distribution(typical, last[judges], **about),
         unknown_kinds=measure_unknown_kinds(typical, last[judges], labels[judges], **about),
     )
-    leaving = probabilities(logits, temperature=temperature)
+    predicted = classifier.predicted(leaving)
+    least = abstention.thresholds(predicted)
     return OutOfFold(
-        classifier=replace(trained, temperature=temperature, abstention=abstention),
+        classifier=replace(classifier, abstention=abstention),
         nested=nested,
         nested_flags=nested_flags,
         leaving=leaving,
         leaving_flags=Flags(
-            unsure=None if promise.threshold is None else top_probability(leaving) < promise.threshold,
+            unsure=None if least is None else answer_probability(leaving, predicted) < least,
             unlike=nested_flags.unlike,
         ),
         inflation=fold_inflation(nested.argmax(axis=1) == labels, halves, groups),
         features=features,
     )
+
+
+def calibrated(
+    trained: Classifier, logits: NDArray[np.float64], *, dataset: Dataset, request: Request
+) -> tuple[Classifier, Probabilities]:
+    """The classifier without the shares of unequal classes and with its temperature, and answers float64 [N, K] so.
+
+    Both are chosen by logits float64 [N, K] out of fold, which have the shares in them as those of the classifier do.
+    """
+    labels, counts = dataset.labels, train_counts(dataset)
+    classifier, weights = without_prior_of(trained, logits, labels, dataset=dataset, request=request)
+    moved = logits + prior_shift(counts, fraction=taken_out(classifier.selected))
+    temperature = weighted_temperature(moved, labels, weights=weights)
+    return replace(classifier, temperature=temperature), probabilities(moved, temperature=temperature)
 
 
 def exact_by_folds(
@@ -106,31 +123,28 @@ def exact_by_folds(
     return exact_at(np.flatnonzero(close), base, dataset.index, dataset.features, keep=True, progress=progress)
 
 
-def out_of_fold(by_fold: Sequence[Classifier], features: Features, folds: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Logits float64 [N, K] of each picture by the classifier of its fold."""
-    logits = np.empty((len(folds), len(by_fold[0].classes)))
-    for number, classifier in enumerate(by_fold):
+def out_of_fold(heads: Sequence[LinearHead], features: Features, folds: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Logits float64 [N, K] of each picture by the head of its fold."""
+    logits = np.empty((len(folds), len(heads[0].bias)))
+    for number, head in enumerate(heads):
         rows = np.flatnonzero(folds == number)
-        logits[rows] = classifier.head.logits(features[rows])
+        logits[rows] = head.logits(features[rows])
     return logits
 
 
 def answers_inside(
-    by_fold: Sequence[Classifier],
-    logits: NDArray[np.float64],
-    features: Features,
-    folds: NDArray[np.int64],
+    by_fold: Sequence[Classifier], features: Features, folds: NDArray[np.int64]
 ) -> tuple[Probabilities, Flags]:
-    """Probabilities float64 [N, K] and marks by the temperature and the thresholds of each fold.
+    """Probabilities float64 [N, K] and marks by what was chosen inside each fold.
 
     Where one fold has too few pictures for a threshold, nothing is said by it of any picture.
     """
-    shares = np.empty_like(logits)
+    shares = np.empty((len(folds), len(by_fold[0].classes)))
     said: dict[str, list[NDArray[np.bool_] | None]] = {"unsure": [], "unlike": []}
     order = []
     for number, classifier in enumerate(by_fold):
         rows = np.flatnonzero(folds == number)
-        shares[rows] = probabilities(logits[rows], temperature=classifier.temperature)
+        shares[rows] = classifier.probabilities(features[rows])
         flags = classifier.flags(shares[rows], features[rows])
         said["unsure"].append(flags.unsure)
         said["unlike"].append(flags.unlike)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.data.cost_table import CostTable
 from tellapart.data.groups import group_numbers, label_numbers
 from tellapart.data.split import SHARES
 from tellapart.errors import UsageError
@@ -122,6 +123,8 @@ class Options(TypedDict, total=False):
     plan: Any
     folds: int | None
     max_error: float
+    costs: CostTable | None
+    min_recall: Mapping[str, float]
     drop_leaks: bool
     force: bool
 
@@ -145,6 +148,8 @@ class Request:
         folds: in how many folds every picture is tested once; 0 or 1 for a test that is drawn; None for folds where
             such a test would be small, see `recipes.folds`.
         max_error: the largest share of wrong answers among those that are not marked unsure, in (0, 1).
+        costs: what mistakes cost; None where all cost the same.
+        min_recall: the recall that must be reached of some classes, in (0, 1), by their names.
         drop_leaks: leave test pictures out whose like the data has put into train or valid.
         force: go on in spite of unreadable pictures or conflicting labels.
         on_epoch: called after every epoch with the history so far, a row an epoch.
@@ -162,6 +167,8 @@ class Request:
     shares: Mapping[SplitName, int] = field(default_factory=lambda: SHARES)
     folds: int | None = None
     max_error: float = MAX_ERROR
+    costs: CostTable | None = None
+    min_recall: Mapping[str, float] = field(default_factory=dict)
     drop_leaks: bool = False
     force: bool = False
     on_epoch: Callable[[Sequence[Mapping[str, Any]]], None] = lambda _history: None
@@ -171,7 +178,7 @@ class Request:
         """Refuse numbers that cannot be meant.
 
         Raises:
-            UsageError: the budget is no time, max_error no share, or folds no number of folds.
+            UsageError: the budget is no time, max_error or a recall no share, or folds no number of folds.
         """
         if not isinstance(self.budget, int | float) or not self.budget >= 0:
             raise UsageError("no such budget", where=str(self.budget), hint="Give a number of minutes, as 10.")
@@ -182,3 +189,7 @@ class Request:
         if folds is not None and (type(folds) is not int or not 0 <= folds <= MOST_FOLDS):
             hint = f"Give 2 to {MOST_FOLDS}, or 0 for a test that is drawn."
             raise UsageError("no such number of folds", where=f"{folds!r}", hint=hint)
+        for name, recall in self.min_recall.items():
+            if not isinstance(recall, int | float) or not 0 < recall < 1:
+                hint = "Give a share between 0 and 1, as 0.99."
+                raise UsageError("no such recall", where=f"{name}={recall}", hint=hint)

@@ -31,6 +31,8 @@ def chart_data(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
         "bars": class_bars(test["per_class"]),
         "reliability": test.get("reliability"),
         "thresholds": threshold_curve(metrics),
+        "costs": cost_curve(test),
+        "recalls": recall_curves(test),
         "smoothing": SMOOTHING,
         "few": FEW,
         "history": history_curves(evidence.history, selected=metrics.selected),
@@ -75,6 +77,26 @@ def threshold_curve(metrics: RunMetrics) -> dict[str, Any] | None:
         points = [*points[:start], point, *(other for other in points[start:] if other[1] > point[1])]
     lists = {name: [point[place] for point in points] for place, name in enumerate(CURVE)}
     return {"n": test["n"], **lists, "start": start}
+
+
+def cost_curve(test: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What handing over below each threshold would cost, and what the model's own cost; None without a person."""
+    cost = test.get("cost")
+    return {**cost["curve"], "own": cost["mean"]["value"]} if cost and cost["curve"] else None
+
+
+def recall_curves(test: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """Recall and precision of each class whose recall was asked for, and the model's own point; None without any."""
+    rows = [
+        {
+            "name": one_line(row["class"]),
+            "recall": row["curve"]["recall"],
+            "precision": row["curve"]["precision"],
+            "own": [row["recall"]["value"], row["precision"]["value"]],
+        }
+        for row in test.get("recalls", ())
+    ]
+    return rows or None
 
 
 def chosen_threshold(metrics: RunMetrics) -> float | None:

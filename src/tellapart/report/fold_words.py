@@ -9,6 +9,13 @@ from tellapart.report.language import Words
 
 FOLD_PAGE: Final[Mapping[str, Words]] = {
     "folds.accuracy": Words("Accuracy, every picture tested", "准确率（每张图片都经过测试）"),
+    "folds.balanced_title": Words("Balanced accuracy, every picture tested", "均衡准确率（每张图片都经过测试）"),
+    "folds.promises_note": Words(
+        "Each promise holds with 95 % confidence by itself, for pictures like these, as answered by heads that had not "
+        "seen them; of twenty such promises one may be false. Groups count as one picture.",
+        "每项承诺各自以 95 % 的置信度成立，适用于与这些图片相似的图片，依据的是没有见过它们的分类头的回答；"
+        "二十项中可能有一项不成立。同组图片只算一张。",
+    ),
     "folds.interval": Words(
         "Between {low} and {high} with 95 % confidence. Every one of the {pictures} {pictures:picture|pictures} was "
         "tested by a head that had not seen it: {folds} folds. The model itself was trained on all of them.",

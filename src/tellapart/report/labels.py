@@ -60,6 +60,8 @@ SETTINGS: Mapping[str, Words] = {
         "始终用于训练、从不计分的图片：其类别没有别的图片或组",
     ),
     "note": Words("Remark", "备注"),
+    "prior_taken_out": Words("Class shares taken out of the scores", "从得分中扣除的类别比例"),
+    "prior_scores": Words("Balanced log loss of each", "各自的均衡对数损失"),
     "recipe": Words("Recipe taken", "采用的方案"),
     "auto": Words("What else was tried", "其他尝试"),
     "chosen_by": Words("Judged by", "判断依据"),
@@ -126,9 +128,30 @@ PROMISES = {
         "confident mistakes for that.",
         "以 95 % 的置信度，这些回答中错误至多 {error}。要求的是 {asked}；验证集中自信的错误太多，无法承诺。",
     ),
+    "costs": Words(
+        "The costs set when a person is asked. With 95 % confidence, at most {error} of these answers are wrong.",
+        "何时交给人由代价决定。以 95 % 的置信度，这些回答中错误至多 {error}。",
+    ),
+    "costless": Words(
+        "By these costs no answer stands: a person costs less.",
+        "按这些代价，没有回答可以采信：交给人代价更小。",
+    ),
     "none": Words(
         "{pictures} valid {pictures:picture is|pictures are} too few to promise anything about these answers.",
         "验证集只有 {pictures} 张图片，太少，无法对这些回答作出承诺。",
+    ),
+}
+# What a probability means where the log shares of the classes were taken out of the scores, by how much of them.
+PRIORS = {
+    1.0: Words(
+        "Classes were unequal in training, and their shares were taken out of the scores: a probability is that of a "
+        "world in which all classes are equally frequent.",
+        "训练时各类别图片数相差悬殊，其比例已从得分中扣除：概率对应于各类别同样常见的情形。",
+    ),
+    0.5: Words(
+        "Classes were unequal in training, and half of the log of their shares was taken out of the scores: a "
+        "probability is that of a world in which they are nearer to equal.",
+        "训练时各类别图片数相差悬殊，其对数比例的一半已从得分中扣除：概率对应于各类别较为均衡的情形。",
     ),
 }
 # The titles of findings by their codes, which never change; their messages are in finding_words.

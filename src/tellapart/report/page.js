@@ -230,11 +230,49 @@
     });
   };
 
+  const drawCosts = () => {
+    const { costs } = data;
+    if (!costs) return;
+    draw("costs", {
+      type: "scatter",
+      data: { datasets: [
+        { label: say("cost"), data: costs.threshold.map((value, at) => ({ x: hundred(value), y: costs.cost[at] })), showLine: true,
+          borderColor: colour("series-1"), backgroundColor: colour("series-1"), borderWidth: 2, pointRadius: 0, pointHitRadius: 8, pointStyle: "line" },
+        { label: say("cost_own"), data: [0, 100].map((x) => ({ x, y: costs.own })), showLine: true, borderColor: colour("series-2"),
+          borderDash: [6, 4], borderWidth: 2, pointRadius: 0, pointStyle: "line" },
+      ] },
+      options: {
+        scales: { x: axis(say("cost_threshold"), { min: Math.floor(hundred(costs.threshold[0])), max: 100 }), y: axis(say("cost"), { min: 0 }) },
+        plugins: { legend: legend(), tooltip: { callbacks: { label: (item) => `≥ ${item.parsed.x.toFixed(1)} %: ${item.parsed.y.toPrecision(3)}` } } },
+      },
+    });
+  };
+
+  const drawRecalls = () => {
+    const { recalls } = data;
+    if (!recalls) return;
+    draw("recalls", {
+      type: "scatter",
+      data: { datasets: recalls.flatMap((row, at) => [
+        { label: row.name, data: row.recall.map((value, step) => ({ x: hundred(value), y: hundred(row.precision[step]) })), showLine: true,
+          borderColor: colour(SERIES[at % 6]), backgroundColor: colour(SERIES[at % 6]), borderDash: DASHES[at % 4], borderWidth: 2, pointRadius: 0, pointHitRadius: 8, pointStyle: "line" },
+        { label: `${row.name}, ${say("here")}`, data: [{ x: hundred(row.own[0]), y: hundred(row.own[1]) }], backgroundColor: colour(SERIES[at % 6]),
+          borderColor: colour("page"), borderWidth: 2, radius: 8, hoverRadius: 9, pointStyle: POINTS[at % 6], clip: false },
+      ]) },
+      options: {
+        scales: { x: axis(say("in_percent", { measure: say("recall") }), { max: 100 }), y: axis(say("in_percent", { measure: say("precision") }), { max: 100 }) },
+        plugins: { legend: legend(), tooltip: { callbacks: { label: (item) => `${item.dataset.label}: ${item.parsed.x.toFixed(1)} % / ${item.parsed.y.toFixed(1)} %` } } },
+      },
+    });
+  };
+
   const drawAll = () => {
     Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
     drawClasses();
     drawReliability();
     if (data.thresholds) { drawThresholds(); moveThreshold(); }
+    drawCosts();
+    drawRecalls();
     drawHistory();
     drawLearning();
   };

@@ -67,9 +67,70 @@ PAGE: Final[Mapping[str, Words]] = {
         "The best of them looks up to {share} better than it is, if it was chosen by this figure.",
         "若据此数字挑选，其中最好的一个看上去至多比实际好 {share}。",
     ),
+    "missing_classes": Words(
+        "It is without the classes that have no test picture: {names}{more}.", "不含没有测试图片的类别：{names}{more}。"
+    ),
     "balanced": Words(
         "Mean recall of the classes (balanced accuracy): {balanced}.", "各类召回率的平均（均衡准确率）：{balanced}。"
     ),
+    "balanced_title": Words("Balanced test accuracy", "均衡测试准确率"),
+    "balanced_interval": Words(
+        "Each class counts alike, because some have many more pictures than others; between {low} and {high} with "
+        "95 % confidence.",
+        "各类别图片数相差悬殊，因此每个类别权重相同；95 % 置信区间为 {low} 到 {high}。",
+    ),
+    "lost": Words(
+        "Do not rely on it to find {name}: {learned} {learned:picture|pictures} to learn from.",
+        "不要指望它找出 {name}：用于学习的图片只有 {learned} 张。",
+    ),
+    "lost_more": Words("Nor {more} other {more:class|classes}.", "另有 {more} 个类别也是如此。"),
+    "costs": Words("What answers cost", "回答的代价"),
+    "costs_note": Words(
+        "The class of least expected cost is answered. On the test pictures a picture costs {mean}, between {low} and "
+        "{high} with 95 % confidence; had the likeliest class always been answered, it would cost {likeliest}.",
+        "给出的回答是预期代价最小的类别。在测试图片上，每张图片的代价为 {mean}，95 % 置信区间为 {low} 到 {high}；"
+        "若总是回答可能性最大的类别，代价为 {likeliest}。",
+    ),
+    "costs_handed": Words(
+        "Handed to a person where that costs less: {handed} of {pictures} {pictures:picture|pictures}.",
+        "交给人代价更小时就交给人：{pictures} 张图片中有 {handed} 张。",
+    ),
+    "recalls": Words("The recall that was asked for", "所要求的召回率"),
+    "recalls_kept": Words(
+        "{name}: {asked} was asked for, and {pictures} valid {pictures:picture shows|pictures show} {shown} or more "
+        "with 95 % confidence. On the test pictures the recall is {recall}, and {precision} of the answers that name "
+        "it are correct.",
+        "{name}：要求 {asked}，{pictures} 张验证图片以 95 % 的置信度表明召回率不低于 {shown}。"
+        "在测试图片上召回率为 {recall}，判为该类的回答中有 {precision} 正确。",
+    ),
+    "recalls_short": Words(
+        "{name}: {asked} was asked for, and {pictures} valid {pictures:picture|pictures} cannot show it (it takes "
+        "{needed} or more, and few missed); shown is {shown} or more. On the test pictures the recall is {recall}, and "
+        "{precision} of the answers that name it are correct.",
+        "{name}：要求 {asked}，但 {pictures} 张验证图片无法证明（至少需要 {needed} 张，且漏判要少）；"
+        "能证明的是不低于 {shown}。"
+        "在测试图片上召回率为 {recall}，判为该类的回答中有 {precision} 正确。",
+    ),
+    "chart.costs": Words(
+        "Curve: cost of a picture against the confidence below which it is handed to a person",
+        "曲线：每张图片的代价随交给人处理的把握阈值的变化",
+    ),
+    "chart.recalls": Words(
+        "Curve: precision against recall of the class, with the point that was chosen",
+        "曲线：该类别的精确率随召回率的变化，带所选的工作点",
+    ),
+    "promises": Words("What is promised of each class", "对各类别的承诺"),
+    "promises_note": Words(
+        "Each promise holds with 95 % confidence by itself, for pictures like those of the valid split; of twenty such "
+        "promises one may be false. Groups count as one picture.",
+        "每项承诺各自以 95 % 的置信度成立，适用于与验证集相似的图片；二十项中可能有一项不成立。同组图片只算一张。",
+    ),
+    "promises_learned": Words("Training pictures", "训练图片"),
+    "promises_threshold": Words("Relied on from", "可采信的最低把握"),
+    "promises_error": Words("Answers that name it: misclassified at most", "判为该类的回答：误判至多"),
+    "promises_missed": Words("Its pictures: missed at most", "该类的图片：漏判至多"),
+    "promises_never": Words("never", "从不"),
+    "promises_none": Words("no promise", "无法承诺"),
     "baseline": Words(
         "Always answering {name} would be correct for {share}.", "一律回答 {name} 也能在 {share} 的图片上答对。"
     ),

@@ -12,7 +12,9 @@ from markupsafe import Markup
 from tellapart import files
 from tellapart import text as words
 from tellapart.errors import one_line
+from tellapart.evaluation.metrics import leading_figure
 from tellapart.evaluation.run_metrics import RunMetrics
+from tellapart.heads.abstention import NEVER, TOO_LARGE
 from tellapart.report import choose, finding_words, headings, labels, reason_words, wording
 from tellapart.report.charts import history_curves, learning_points
 from tellapart.report.evidence import Answer, Evidence, Shot, SuspectCard
@@ -31,6 +33,7 @@ LEDGER_ROWS = 25
 SUSPECTS_LISTED = 60
 SCALES = (0.9, 0.8, 0.6, 0.4, 0.2)  # where the scale of an accuracy may start: a quarter of it is a round number
 SCALE_MARGIN = 0.03
+LOST_NAMED = 3  # classes that it cannot be relied on to find, by name in the first section
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +62,8 @@ def page_sections(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
     return {
         "names": names,
         "wrong": wrong,
-        "scale": interval_scale(test["accuracy"]),
+        "lead": (lead := opening_figure(test)),
+        "scale": interval_scale(lead),
         "measures": measures(test, metrics.valid),
         "faces": faces(right, evidence),
         "weakest": weakest_class(test, names),
@@ -74,6 +78,9 @@ def page_sections(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
         "suspects_csv": suspects_csv(evidence.suspects or (), metrics.classes),
         "findings": findings(metrics),
         "promise": promise(metrics.thresholds.get("promise")),
+        "promises": class_promises(metrics.thresholds, names),
+        "prior": prior_note(metrics.selected),
+        "recalls": recall_rows(metrics, names),
         "note": evidence.analysis.get("note"),
         "advice": advice(evidence.analysis.get("learning_curve")),
         "learning": learning_points(evidence.analysis.get("learning_curve")),
@@ -160,12 +167,65 @@ def promise(made: Mapping[str, Any] | None) -> Markup | None:
     """What is promised of the answers that are given; None where the model has no threshold."""
     if not made:
         return None
+    if made["error"] is None and made.get("by_costs"):
+        return both(labels.PROMISES["costless"])
     if made["error"] is None:
         return both(labels.PROMISES["none"], pictures=made["pictures"])
+    if made.get("by_costs"):
+        return both(labels.PROMISES["costs"], error=f"{100 * made['error']:.3g} %")
     short_of = "few" if made["pictures"] < made["needed"] else "mistakes"
     code = "kept" if made["kept"] else short_of
     shares = {key: f"{100 * made[key]:.3g} %" for key in ("error", "asked")}
     return both(labels.PROMISES[code], **shares, pictures=made["pictures"], needed=made["needed"])
+
+
+def opening_figure(test: Mapping[str, Any]) -> dict[str, Any]:
+    """The figure that the page opens with: {value, low, high, balanced}, the last whether classes count alike in it."""
+    interval = test.get("intervals", {}).get("balanced_accuracy")
+    if interval is None or interval["low"] is None or leading_figure(test) == "accuracy":
+        return {**test["accuracy"], "balanced": False}
+    return {"value": test["balanced_accuracy"], "low": interval["low"], "high": interval["high"], "balanced": True}
+
+
+def class_promises(thresholds: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any] | None:
+    """A row of what is promised of each class, the rarest first; None for older runs, and where nothing is promised.
+
+    Returns:
+        `rows` [{name, learned, threshold, error, missed, lost}]: threshold is None where no answer that names it
+        stands, and lost says whether it cannot be relied on to find the class; `lost`, the names and pictures of some
+        of those; `more`, how many others there are.
+    """
+    made, least = thresholds.get("promise_by_class") or [], thresholds.get("unsure_by_class") or []
+    rows = [
+        {"name": name, **row, "threshold": own if own < NEVER else None, "lost": row["missed"] > TOO_LARGE}
+        for name, row, own in zip(names, made, least, strict=False)
+    ]
+    if not rows:
+        return None
+    rows.sort(key=lambda row: row["learned"])
+    lost = [row for row in rows if row["lost"]]
+    return {"rows": rows, "lost": lost[:LOST_NAMED], "more": max(len(lost) - LOST_NAMED, 0)}
+
+
+def recall_rows(metrics: RunMetrics, names: Sequence[str]) -> list[dict[str, Any]]:
+    """What was asked for of the recall of classes, what valid shows of it, and what came of it on test."""
+    asked, found = metrics.operating_point.get("recalls", ()), metrics.test.get("recalls", ())
+    return [
+        {
+            **promise,
+            "name": names[promise["place"]],
+            "recall": row["recall"]["value"],
+            "precision": row["precision"]["value"],
+        }
+        for promise, row in zip(asked, found, strict=False)
+        if promise["place"] < len(names)
+    ]
+
+
+def prior_note(selected: Mapping[str, Any]) -> Markup | None:
+    """What a probability means where the shares of unequal classes were taken out of it; else None."""
+    fraction = selected.get("prior_taken_out")
+    return both(labels.PRIORS[fraction]) if fraction in labels.PRIORS else None
 
 
 def advice(curve: Mapping[str, Any] | None) -> Markup | None:

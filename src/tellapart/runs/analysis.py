@@ -35,6 +35,7 @@ from tellapart.explain.heat_map import EXACT, HeatMap
 from tellapart.explain.overlay import evidence_limit
 from tellapart.features.look import look_at
 from tellapart.progress import Progress
+from tellapart.recipes.prior import taken_out
 from tellapart.recipes.request import Dataset, fold_numbers
 from tellapart.report import choose
 from tellapart.runs import folder as run_folder
@@ -131,6 +132,7 @@ def materials_of(dataset: Dataset, classifier: Classifier, *, base: Backbone, se
         head=None if trained_on_views(classifier.selected) else head,
         l2=l2,
         seed=seed,
+        prior_taken_out=taken_out(classifier.selected),
     )
 
 
@@ -227,6 +229,7 @@ def gather_materials(
         head=None if trained_on_views(metrics.selected) else head,
         l2=l2,
         seed=int(metrics.seed),
+        prior_taken_out=taken_out(metrics.selected),
     )
 
 

@@ -21,7 +21,7 @@ from tellapart.features.embed import Embedded
 from tellapart.progress import Progress
 from tellapart.recipes.request import Dataset
 from tellapart.text import counted
-from tellapart.types import Depth, Index, Probabilities, SplitName
+from tellapart.types import Depth, Index, Labels, Probabilities, SplitName
 
 NEARLY_MET = 1  # picture; a split that misses its share by no more is not worth a word
 
@@ -196,7 +196,9 @@ def count_kinds(groups: Sequence[DuplicateGroup]) -> dict[str, int]:
     return {kind: kinds[kind] for kind in KINDS}
 
 
-def score_without(dataset: Dataset, probabilities: Probabilities, leaks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def score_without(
+    dataset: Dataset, probabilities: Probabilities, predicted: Labels, leaks: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     """The figures of test without its leaked pictures, under without_leaks; None there if no other is left."""
     leaked = {leak["path"] for leak in leaks if leak["split"] == "test" and "left_out" not in leak}
     if not leaked:
@@ -205,5 +207,6 @@ def score_without(dataset: Dataset, probabilities: Probabilities, leaks: Sequenc
     kept = np.array([picture.path not in leaked for picture in dataset.index.pictures[rows]])
     if not kept.any():
         return {"without_leaks": None}
-    figures = evaluate(probabilities[kept], dataset.labels[rows][kept], classes=dataset.index.classes)
+    labels, classes = dataset.labels[rows][kept], dataset.index.classes
+    figures = evaluate(probabilities[kept], labels, classes=classes, predicted=predicted[kept])
     return {"without_leaks": figures}

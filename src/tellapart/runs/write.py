@@ -15,7 +15,7 @@ from tellapart.heads.abstention import Flags
 from tellapart.runs import folder as run_folder
 from tellapart.runs.environment import installed_version
 from tellapart.runs.read import ANALYSIS_SCHEMA, model_digest
-from tellapart.types import Picture, Probabilities
+from tellapart.types import Labels, Picture, Probabilities
 
 
 def write_predictions(
@@ -25,25 +25,27 @@ def write_predictions(
     *,
     classes: Sequence[str],
     flags: Flags,
+    predicted: Labels | None = None,
     columns: Sequence[str] = (),
 ) -> None:
     """predictions.csv: path, label, predicted, the probability of each class under p:NAME, unsure, unlike.
 
-    The last two are yes or no, or empty where the model has no threshold to say it by. Behind them stands what the data
-    says of each picture: the place of a box, and a text for each of its own columns.
+    The last two are yes or no, or empty where the model has no threshold to say it by. The classes answered are
+    `predicted` int64 [N]; None for the likeliest. Behind them stands what the data says of each picture: the place of a
+    box, and a text for each of its own columns.
     """
+    best = probabilities.argmax(axis=1) if predicted is None else predicted
     header = ["path", "label", "predicted", *run_folder.class_columns(classes), "unsure", "unlike"]
     given = GivenColumns.of(pictures, columns, taken=header)
-    rows = prediction_rows(pictures, probabilities, classes=classes, flags=flags)
+    rows = prediction_rows(pictures, probabilities, best, classes=classes, flags=flags)
     both = ([*row, *given.values(picture)] for row, picture in zip(rows, pictures, strict=True))
     files.write_csv(path, [*header, *given.names], both if given.names else rows)
 
 
 def prediction_rows(
-    pictures: Sequence[Picture], probabilities: Probabilities, *, classes: Sequence[str], flags: Flags
+    pictures: Sequence[Picture], probabilities: Probabilities, best: Labels, *, classes: Sequence[str], flags: Flags
 ) -> Iterator[list[str]]:
-    """Rows for probabilities float64 [N, K], each to six decimals."""
-    best = probabilities.argmax(axis=1)
+    """Rows for probabilities float64 [N, K], each to six decimals, and the class int64 [N] that is answered."""
     for number, (picture, row, place) in enumerate(zip(pictures, probabilities, best, strict=True)):
         shares = (f"{value:.6f}" for value in row)
         yield [picture.path, picture.label or "", classes[place], *shares, *flags.words(number)]

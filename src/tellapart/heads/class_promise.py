@@ -1,0 +1,130 @@
+"""What can be promised class by class: of the answers that name it, and of the pictures that show it.
+
+The promise of all answers together says little of a rare class: at 1 picture in 100, all of them may be wrong and 99 %
+of the answers right. So the answers that name a class have a promise of their own, by the same exact tests on those
+valid pictures alone, and a threshold of their own where the common one does not keep it. Given how many valid pictures
+are answered with a class, whether each is right is a draw of its own, so each promise is false in at most 5 % of cases.
+
+Each holds by itself, for somebody who relies on the answers that name that class; of K promises together one in twenty
+may be false. To hold all of them at once at 95 %, a class would need log(20 K) / log(20) times the pictures.
+
+Legend: N pictures of valid, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.heads.abstention import (
+    NEVER,
+    TOO_LARGE,
+    ClassPromise,
+    Promises,
+    choose_threshold,
+    fewest_pictures,
+    highest_error,
+)
+from tellapart.heads.prior import rare_classes
+from tellapart.text import counted, percent
+from tellapart.types import Labels
+
+WORTHLESS = 0.5  # a promise that more than this share of the answers are right is the least that is worth anything
+NAMED = 3  # classes in a sentence; the page has a row for each
+
+
+def choose_thresholds(
+    confidence: NDArray[np.float64],
+    *,
+    predicted: Labels,
+    labels: Labels,
+    learned: NDArray[np.int64],
+    max_error: float,
+) -> Promises:
+    """One threshold for all answers as `choose_threshold` has it, and a stricter one for classes that need it.
+
+    A class keeps the common threshold where its own promise is kept by it. Its own is that of `choose_threshold` on the
+    pictures answered with it: `fair_error`, or what so few allow, or what they show. No answer stands that names one
+    - with less than a third of the training pictures of the largest, of which not even one wrong answer in five can
+      be promised; where too few pictures are answered with it for that, they also leave the promise of all answers;
+    - of which half of the answers may be wrong.
+
+    Args:
+        confidence: float64 [N], of the answer, as `top_probability` rounds it.
+        predicted: int64 [N], the class that is answered.
+        labels: int64 [N], the class that is shown.
+        learned: int64 [K], pictures in train.
+        max_error: the largest share of wrong answers asked for.
+    """
+    correct, count = predicted == labels, len(learned)
+    answered = np.bincount(predicted, minlength=count)
+    rare = rare_classes(learned)
+    hopeless = rare & (answered < fewest_pictures(TOO_LARGE))
+    judged = ~hopeless[predicted]
+    overall = choose_threshold(confidence[judged], correct=correct[judged], max_error=max_error)
+    if overall.threshold is None:
+        return Promises(overall=overall, classes=())
+    promises = []
+    for place in range(count):
+        mine, shown = predicted == place, labels == place
+        own = choose_threshold(confidence[mine], correct=correct[mine], max_error=fair_error(max_error, count))
+        most = TOO_LARGE if rare[place] else WORTHLESS
+        withheld = hopeless[place] or (own.error is not None and own.error > most)
+        promises.append(
+            ClassPromise(
+                threshold=NEVER if withheld else stricter(overall.threshold, own.threshold, among=confidence[mine]),
+                error=None if withheld else own.error,
+                answered=int(mine.sum()),
+                missed=highest_error(int((shown & ~correct).sum()), int(shown.sum())),
+                shown=int(shown.sum()),
+                learned=int(learned[place]),
+            )
+        )
+    return Promises(overall=overall, classes=tuple(promises))
+
+
+def stricter(common: float, own: float | None, *, among: NDArray[np.float64]) -> float:
+    """A class's own threshold where fewer of its answers, of confidence float64 [n], stand than by the common one."""
+    if own is None or not ((among >= common) & (among < own)).any():
+        return common
+    return own
+
+
+def fair_error(max_error: float, class_count: int) -> float:
+    """The share of wrong answers that is asked for each of K classes: what the common promise leaves one of them.
+
+    Where K classes are answered equally often and at most max_error of all answers are wrong, at most K times as much
+    of those that name one class are: there the common threshold keeps the promise of every class.
+    """
+    return max(max_error, min(class_count * max_error, TOO_LARGE))
+
+
+def warnings(thresholds: Mapping[str, Any], classes: Sequence[str]) -> list[str]:
+    """What to say of classes that cannot be relied on, the rarest first: a sentence of each kind.
+
+    Args:
+        thresholds: as `Abstention.to_json` writes them; of older models they say nothing of classes.
+        classes: K names.
+    """
+    rows = sorted(
+        zip(classes, thresholds.get("promise_by_class") or (), strict=False), key=lambda row: row[1]["learned"]
+    )
+    lost = [
+        f"{name}: {counted(row['learned'], 'picture')} to learn from, may miss up to {percent(row['missed'])}"
+        for name, row in rows
+        if row["missed"] > TOO_LARGE
+    ]
+    withheld = [name for name, row in rows if row["error"] is None]
+    return [
+        *([f"do not rely on it to find {_listed(lost, '; ')}"] if lost else []),
+        *([f"nothing can be promised of answers that name {_listed(withheld, ', ')}"] if withheld else []),
+    ]
+
+
+def _listed(entries: Sequence[str], separator: str) -> str:
+    """The first of some entries, and how many more there are."""
+    more = len(entries) - NAMED
+    return separator.join(entries[:NAMED]) + (f"{separator}and {more:,} more" if more > 0 else "")

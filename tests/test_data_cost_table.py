@@ -1,0 +1,61 @@
+"""A table of costs: what it says, and a line for everything that it cannot say."""
+
+from __future__ import annotations
+
+import pytest
+
+from tellapart.data.cost_table import costs_from, read_costs
+from tellapart.errors import DataError, UsageError
+
+GOOD = "true,dog,cat,person\ncat,1,0,0.2\ndog,,50,0.2\n"
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(text):
+        path = tmp_path / "costs.csv"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_read_costs__rows_and_columns_in_any_order(written):
+    matrix, person = read_costs(written(GOOD)).of(["cat", "dog"])
+    assert matrix.tolist() == [[0, 1], [50, 0]]
+    assert person.tolist() == [0.2, 0.2]
+    matrix, person = read_costs(written("\ufeff;cat;dog\ncat;0;1\n\ndog;2;0\n")).of(["cat", "dog"])
+    assert (matrix.tolist(), person) == ([[0, 1], [2, 0]], None)
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        ("", DataError, "no rows"),
+        ("true,cat,dog\ncat,0,x\ndog,1,0\n", DataError, "no number from 0 up"),
+        ("true,cat,dog\ncat,0,-1\ndog,1,0\n", DataError, "no number from 0 up"),
+        ("true,cat,dog\ncat,0,nan\ndog,1,0\n", DataError, "no number from 0 up"),
+        ("true,cat,dog\ncat,0\ndog,1,0\n", DataError, "1 cells"),
+        ("true,cat,dog\ncat,0,1\ncat,1,0\n", DataError, "twice"),
+        ("true,cat,dgo\ncat,0,1\ndog,1,0\n", UsageError, "no column for the class 'dog'"),
+        ("true,cat,dog\ncat,0,1\n", UsageError, "no row for the class 'dog'"),
+        ("true,cat,dog\ncat,0,1\ndog,1,0\nfox,1,1\n", UsageError, "'fox', which is no class"),
+        ("true,cat,dog,a,b\ncat,0,1,1,1\ndog,1,0,1,1\n", UsageError, "two columns"),
+        ("true,cat,dog\ncat,1,0\ndog,0,1\n", UsageError, "costs more than a wrong one"),
+        ("true,cat,dog\ncat,0,0\ndog,0,0\n", UsageError, "every answer costs nothing"),
+    ],
+)
+def test_read_costs__says_what_is_wrong(written, text, error, message):
+    with pytest.raises(error, match=message):
+        read_costs(written(text)).of(["cat", "dog"])
+
+
+def test_costs_from__a_path_a_mapping_or_nothing(written):
+    assert costs_from(None) is None
+    rows = {"cat": {"cat": 0, "dog": 1}, "dog": {"cat": 2, "dog": 0}}
+    assert costs_from(rows).of(["cat", "dog"])[0].tolist() == [[0, 1], [2, 0]]
+    assert costs_from(str(written(GOOD))).rows["dog"]["dog"] == 0
+    with pytest.raises(UsageError, match="these are no costs"):
+        costs_from([[0, 1], [1, 0]])
+    with pytest.raises(DataError, match="cannot be read"):
+        costs_from("no such file.csv")

@@ -1,0 +1,98 @@
+"""Class by class: a promise is false in at most one of twenty, and what cannot be promised is unsure."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tellapart.heads.abstention import NEVER, highest_error
+from tellapart.heads.class_promise import choose_thresholds, fair_error, warnings
+
+ERRORS = np.array([0.004, 0.03, 0.3])  # of the answers that name each class, where they are least sure
+SHARES = np.array([0.6, 0.3, 0.1])
+
+
+def drawn(random, count, *, shares=SHARES):
+    """Answers about pictures: confidence, class answered and class shown; the less sure, the more often wrong."""
+    predicted = random.choice(len(shares), size=count, p=shares)
+    difficulty = random.random(count)
+    wrong = random.random(count) < 2 * ERRORS[predicted] * difficulty
+    labels = np.where(wrong, (predicted + 1) % len(shares), predicted)
+    return np.round(1 - 0.4 * difficulty, 6), predicted, labels
+
+
+def true_errors(thresholds):
+    """The share of wrong answers of each class among those that stand."""
+    hardest = np.minimum((1 - np.array(thresholds)) / 0.4, 1.0)
+    return ERRORS * hardest
+
+
+def test_choose_thresholds__each_promise_is_false_in_at_most_one_of_twenty():
+    random, runs = np.random.default_rng(0), 300
+    broken, made, overall = np.zeros(3), np.zeros(3), 0
+    for _ in range(runs):
+        confidence, predicted, labels = drawn(random, 400)
+        found = choose_thresholds(
+            confidence, predicted=predicted, labels=labels, learned=np.array([900, 450, 150]), max_error=0.02
+        )
+        true = true_errors([promise.threshold for promise in found.classes])
+        for place, promise in enumerate(found.classes):
+            if promise.error is not None:
+                made[place] += 1
+                broken[place] += true[place] > promise.error
+        stands = SHARES * np.minimum((1 - np.array([each.threshold for each in found.classes])) / 0.4, 1).clip(0)
+        overall += (stands * true).sum() / max(stands.sum(), 1e-9) > found.overall.error
+    slack = 3 * (0.05 * 0.95 / runs) ** 0.5
+    assert made[0] == made[1] == runs
+    assert (broken / runs <= 0.05 + slack).all()
+    assert overall / runs <= 0.05 + slack
+
+
+def test_choose_thresholds__a_rare_class_that_valid_hardly_shows_never_stands():
+    confidence = np.linspace(0.6, 1, 500)
+    labels = np.repeat([0, 1], [495, 5])
+    found = choose_thresholds(confidence, predicted=labels, labels=labels, learned=np.array([1000, 9]), max_error=0.02)
+    common, rare = found.classes
+    assert (common.threshold, common.error) == (found.overall.threshold, 0.04)
+    assert (rare.threshold, rare.error, rare.shown, rare.learned) == (NEVER, None, 5, 9)
+    assert rare.missed == pytest.approx(highest_error(0, 5))
+    assert found.overall.pictures == 495
+    document = {"promise_by_class": [promise.to_json() for promise in found.classes]}
+    first, second = warnings(document, ["fox", "lynx"])
+    assert first == "do not rely on it to find lynx: 9 pictures to learn from, may miss up to 45.1 %"
+    assert second == "nothing can be promised of answers that name lynx"
+
+
+def test_choose_thresholds__equal_classes_keep_the_common_threshold():
+    random = np.random.default_rng(0)
+    confidence, labels = np.round(1 - 0.4 * random.random(300), 6), np.repeat(np.arange(6), 50)
+    found = choose_thresholds(confidence, predicted=labels, labels=labels, learned=np.full(6, 200), max_error=0.01)
+    assert found.overall.kept
+    assert {promise.threshold for promise in found.classes} == {found.overall.threshold}
+    assert warnings({"promise_by_class": [promise.to_json() for promise in found.classes]}, "abcdef") == []
+
+
+def test_choose_thresholds__a_class_that_breaks_the_common_promise_is_stricter():
+    confidence = np.concatenate([np.linspace(0.5, 1, 1200), np.linspace(0.5, 1, 300)])
+    predicted = np.repeat([0, 1], [1200, 300])
+    labels = predicted.copy()
+    labels[1200:1300:5] = 0  # wrong answers that name class 1, all of them among its least sure
+    found = choose_thresholds(
+        confidence, predicted=predicted, labels=labels, learned=np.array([500, 400]), max_error=0.02
+    )
+    assert found.classes[0].threshold == found.overall.threshold < found.classes[1].threshold < 1
+
+
+def test_choose_thresholds__too_few_pictures_say_nothing_of_classes():
+    labels = np.array([0, 1, 0])
+    found = choose_thresholds(
+        np.full(3, 0.9), predicted=labels, labels=labels, learned=np.array([20, 20]), max_error=0.01
+    )
+    assert (found.overall.threshold, found.classes) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("asked", "classes", "error"), [(0.01, 2, 0.02), (0.01, 100, 0.2), (0.3, 5, 0.3), (0.002, 10, 0.02)]
+)
+def test_fair_error__is_what_the_common_promise_leaves_one_of_equal_classes(asked, classes, error):
+    assert fair_error(asked, classes) == pytest.approx(error)
