@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from pictures import encode, make_pixels, write_classes
 from tellapart.cli.main import main
@@ -17,6 +18,10 @@ from tellapart.features.cache import LIMIT_VARIABLE
 from tellapart.files import FOLDER_VARIABLE
 
 COUNTS = {"cat": 16, "dog": 18, "owl": 16}
+
+# How long one example takes is the machine's affair; costs that matter are bounded by tests of their own.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
