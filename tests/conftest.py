@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from pictures import encode, make_pixels, write_classes
 from tellapart.cli.main import main
@@ -20,7 +20,7 @@ from tellapart.files import FOLDER_VARIABLE
 COUNTS = {"cat": 16, "dog": 18, "owl": 16}
 
 # How long one example takes is the machine's affair; costs that matter are bounded by tests of their own.
-settings.register_profile("tests", deadline=None)
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 
 
