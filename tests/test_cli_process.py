@@ -182,7 +182,7 @@ def test_train__with_nobody_to_read_the_progress_all_is_written(tmp_path):
     command = ("train", data, "-o", tmp_path / "run", "--size", 64)
     code, out, _ = start_with_closed_pipes(*command, closed=["stderr"])
     assert code == 0
-    assert "test: accuracy" in out
+    assert "every picture tested: accuracy" in out
     assert (tmp_path / "run" / "metrics.json").exists()
 
 

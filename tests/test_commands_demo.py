@@ -37,4 +37,3 @@ def test_run_demo__does_the_whole_job(few_digits, tmp_path, tellapart):
     assert "10 classes" in outcome.out
     assert (tmp_path / "demo" / "report.html").exists()
     assert tellapart("demo", "-o", tmp_path / "demo").code == 2
-    assert tellapart("demo", "-o", tmp_path / "demo", "--force").code == 0

@@ -127,12 +127,12 @@ def places(document, path=()):
 
 @pytest.mark.parametrize("name", ["metrics.json", "analysis.json"])
 def test_rewrite_report__hostile_values_anywhere(trained, tmp_path, name):
-    """Each place once, with the next of the hostile values."""
+    """Every second place once, with the next of the hostile values; the soak takes them all."""
     run = tmp_path / "run"
     shutil.copytree(trained.run, run)
     (run / "model.tellapart").unlink()
     good = (run / name).read_text()
-    for number, path in enumerate(places(json.loads(good) | {"data_path": None})):
+    for number, path in enumerate(list(places(json.loads(good) | {"data_path": None}))[::2]):
         document = {"document": json.loads(good) | ({"data_path": None} if name == "metrics.json" else {})}
         inner = document
         for key in ("document", *path)[:-1]:
