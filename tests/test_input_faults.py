@@ -127,7 +127,7 @@ def places(document, path=()):
 
 @pytest.mark.parametrize("name", ["metrics.json", "analysis.json"])
 def test_rewrite_report__hostile_values_anywhere(trained, tmp_path, name):
-    """Every second place once, with the next of the hostile values; the soak takes them all."""
+    """Every second place once, with the next of the hostile values; the soak draws many more."""
     run = tmp_path / "run"
     shutil.copytree(trained.run, run)
     (run / "model.tellapart").unlink()
