@@ -55,6 +55,46 @@ def test_find_duplicates__bytes_pixels_and_edits(look, tmp_path):
     assert all(not pair.mirrored for pair in groups[2].pairs)
 
 
+def filled(pixels, *, degrees=0, zoom=1.0, across=0, mode="black", mirrored=False):
+    """Turned about the middle, zoomed and shifted by pixels; what is left is black or repeats the last pixels."""
+    pixels = pixels[:, ::-1] if mirrored else pixels
+    side = len(pixels)
+    wide = np.pad(pixels, ((side, side), (side, side), (0, 0)), mode="edge" if mode == "edge" else "constant")
+    picture = Image.fromarray(wide).rotate(degrees, Image.Resampling.BILINEAR)
+    margin = side * (3 - 1 / zoom) / 2
+    box = (margin + across, margin, 3 * side - margin + across, 3 * side - margin)
+    return np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR, box=box))
+
+
+COPIES = {
+    "turned": partial(filled, degrees=37),
+    "turned, repeated": partial(filled, degrees=141, mode="edge"),
+    "a quarter": partial(filled, degrees=90),
+    "turned and mirrored": partial(filled, degrees=200, mirrored=True),
+    "zoomed": partial(filled, zoom=1.3),
+    "turned and zoomed": partial(filled, degrees=15, zoom=1.25),
+    "shifted, repeated": partial(filled, across=-36, mode="edge"),
+    "upside down": lambda pixels: pixels[::-1],
+}
+
+
+def test_find_duplicates__copies_as_exporters_make_them(look, tmp_path):
+    pictures = {f"{seed}.jpg": scene(seed) for seed in range(20, 20 + len(COPIES))}
+    pictures |= {f"copy {name}.jpg": make(scene(20 + n)) for n, (name, make) in enumerate(COPIES.items())}
+    groups = find_duplicates(look(written(tmp_path, pictures)))
+    assert [group.rows for group in groups] == [(row, row + len(COPIES)) for row in range(len(COPIES))]
+
+
+def test_find_duplicates__another_part_of_a_scene_is_no_copy(look, tmp_path):
+    wide = [scene(seed, side=300) for seed in range(6)]
+    pictures = {
+        f"{n}{name}.jpg": each[:240, start : 240 + start]
+        for n, each in enumerate(wide)
+        for name, start in (("a", 0), ("b", 40))
+    }
+    assert find_duplicates(look(written(tmp_path, pictures))) == ()
+
+
 def test_find_duplicates__a_crowd_of_pictures_that_are_alike_is_no_group(look, tmp_path):
     part = scene(1)
 
