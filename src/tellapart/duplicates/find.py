@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from tellapart.data.rgb import LUMA
 from tellapart.duplicates.groups import DuplicateGroup, DuplicatePair, connect, equal_pairs
+from tellapart.duplicates.naming import named_alike
 from tellapart.duplicates.neighbours import Points, Rows, near_rows, principal, unit
 from tellapart.duplicates.placement import Place, is_mirrored, offset, outside, slant, turn_and_strain
 from tellapart.duplicates.register import Likeness, blurred, likeness
@@ -31,7 +32,7 @@ from tellapart.duplicates.windows import shifted
 from tellapart.features.embed import Embedded
 from tellapart.progress import Progress, Silent
 from tellapart.text import counted
-from tellapart.types import Depth, Features
+from tellapart.types import Depth, Features, Picture
 
 WIDTH: Final = 96  # coordinates that features are compared in
 MOST: Final = 4  # others of each picture that are suspected, by each of the two ways
@@ -70,8 +71,29 @@ def find_duplicates(
     repeated = {pair.second for pair in pairs}
     rows = np.array([row for row in range(len(embedded.digests)) if row not in repeated], np.int64)
     columns = slice(last.start, last.stop) if last else slice(None)
-    pairs += _edits(embedded.features, embedded.miniatures, rows=rows, columns=columns, progress=progress)
-    return connect(pairs)
+    place = np.full(len(embedded.digests), -1)
+    place[rows] = np.arange(len(rows))
+    named = place[named_alike([picture.path for picture in embedded.index.pictures])]
+    named = named[(named >= 0).all(axis=1)]
+    edits = _edits(embedded.features, embedded.miniatures, rows=rows, columns=columns, named=named, progress=progress)
+    groups = connect([*pairs, *edits])
+    _say_named(rows[named], groups, embedded.index.pictures, progress=progress)
+    return groups
+
+
+def _say_named(
+    named: Rows, groups: Sequence[DuplicateGroup], pictures: Sequence[Picture], *, progress: Progress
+) -> None:
+    """Say how many of the pairs [P, 2] of rows that are copies by their names are so by what they show, if any are."""
+    home = {row: number for number, group in enumerate(groups) for row in group.rows}
+    shown = [pair for pair in named.tolist() if home.get(pair[0], -1) == home.get(pair[1], -2)]
+    if shown:
+        first, second = (pictures[row].path for row in shown[0])
+        many = counted(len(np.unique(named)), "picture is", "pictures are")
+        progress.note(
+            f"{many} named as augmented copies (for example {first} and {second}); {len(np.unique(shown))} of them "
+            "show the same and count as one. --group-by keeps the others together too."
+        )
 
 
 def _equal(embedded: Embedded) -> Iterator[DuplicatePair]:
@@ -94,10 +116,17 @@ class _Tried:
 
 
 def _edits(
-    features: Features, miniatures: NDArray[np.uint8], *, rows: Rows, columns: slice, progress: Progress
+    features: Features,
+    miniatures: NDArray[np.uint8],
+    *,
+    rows: Rows,
+    columns: slice,
+    named: Rows,
+    progress: Progress,
 ) -> Iterator[DuplicatePair]:
-    """Pairs of the given rows that are edits of each other."""
+    """Pairs of the given rows that are edits of each other; `named` [P, 2] are suspected by their names."""
     suspects, turning, crowd = _suspects(features, miniatures, rows=rows, columns=columns)
+    suspects = np.unique(np.concatenate([suspects, named]), axis=0)
     allowed = 1 / np.maximum(1, crowd / CROWD)
     tried = _most_alike(list(_tried(miniatures, rows, suspects, turning, allowed=allowed)), progress=progress)
     best: dict[tuple[int, int], DuplicatePair] = {}
