@@ -38,8 +38,8 @@ WIDTH: Final = 96  # coordinates that features are compared in
 MOST: Final = 4  # others of each picture that are suspected, by each of the two ways
 LEAST_SEEN: Final = 0.4  # cosine of what the base saw, less its mean
 LEAST_ALIKE: Final = 0.9  # correlation of small luminance, where it alone suspects
-MOST_TURNED, LEAST_TURNED = 2, 0.6  # others that are suspected by what no turn changes of one shape, and their cosine
-LEAST_SCREENED: Final = 0.8  # correlation of windows or rings, of those that are laid over each other
+MOST_TURNED, LEAST_TURNED = 3, 0.55  # others that are suspected by what no turn changes of one shape, and their cosine
+LEAST_SCREENED: Final = 0.78  # correlation of windows or rings, of those that are laid over each other
 GRAIN: Final = 8  # pixels a side of the small luminance
 SHIFT: Final = 0.7  # pixels that it is blurred by
 WHOLE, DETAIL = 0.8, 0.85  # shares that must be explained
@@ -121,8 +121,7 @@ def _edits(
     """Pairs of the given rows that are edits of each other; `named` [P, 2] are suspected by their names."""
     suspects, turning, crowd = _suspects(features, miniatures, rows=rows, columns=columns)
     suspects = np.unique(np.concatenate([suspects, named]), axis=0)
-    allowed = 1 / np.maximum(1, crowd / CROWD)
-    tried = _most_alike(list(_tried(miniatures, rows, suspects, turning, allowed=allowed)), progress=progress)
+    tried = _most_alike(list(_tried(miniatures, rows, suspects, turning, crowd)), progress=progress)
     best: dict[tuple[int, int], DuplicatePair] = {}
     progress.start("Comparing pictures", total=sum(len(each.alike) for each in tried), unit="pairs")
     for each in tried:
@@ -131,7 +130,7 @@ def _edits(
             pairs = rows[each.pairs[some]]
             # What lies over each other as it is needs no turn.
             new = [place for place, pair in enumerate(pairs.tolist()) if each.coarse or tuple(pair) not in best]
-            needed = 1 - (1 - DETAIL) * allowed[each.pairs[some][new]].min(axis=1, initial=1)
+            needed = 1 - (1 - DETAIL) * _allowed(crowd, each.pairs[some][new])
             left, right = miniatures[pairs[new].T]
             found = likeness(left, right, each.start[some][new], coarse=each.coarse)
             for pair in _confirmed(pairs[new], found, needed=needed):
@@ -183,6 +182,12 @@ def _suspects(
     return suspects, turning, crowd
 
 
+def _allowed(crowd: NDArray[np.int64], pairs: Rows) -> NDArray[np.float64]:
+    """The share of what may be left unexplained elsewhere that may be in pairs [P, 2]."""
+    share: NDArray[np.float64] = 1 / np.maximum(1, crowd[pairs].max(axis=1, initial=0) / CROWD)
+    return share
+
+
 def _crowded(crowd: NDArray[np.int64], pairs: Rows) -> NDArray[np.bool_]:
     """Whether so much is like one of the pairs [P, 2] that only what lies over each other as it is can be told."""
     crowded: NDArray[np.bool_] = crowd[pairs].max(axis=1, initial=0) > MOST_ALIKE
@@ -194,17 +199,16 @@ def _tried(
     rows: Rows,
     suspects: Rows,
     turning: Mapping[float, Rows],
-    *,
-    allowed: NDArray[np.float64],
+    crowd: NDArray[np.int64],
 ) -> Iterator[_Tried]:
-    """Those of the suspects [P, 2] of which windows or rings are alike, and where; allowed [n] as in `_edits`."""
+    """Those of the suspects [P, 2] of which windows or rings are alike, and where."""
     looks: list[tuple[Callable[..., tuple[NDArray[np.float32], Place]], Rows, bool]] = [
         (shifted, suspects, True),
         (partial(turned, shape=1.0, zooms=ZOOMED), suspects, False),
     ]
     looks += [(partial(turned, shape=shape, zooms=NOT_ZOOMED), pairs, False) for shape, pairs in turning.items()]
     for look, pairs, coarse in looks:
-        least = 1 - (1 - LEAST_SCREENED) * allowed[pairs].min(axis=1, initial=1)
+        least = 1 - (1 - LEAST_SCREENED) * _allowed(crowd, pairs)
         for mirrored in (False, True):
             alike, start = look(miniatures, rows[pairs], mirrored=mirrored)
             kept = np.flatnonzero(alike >= least)
