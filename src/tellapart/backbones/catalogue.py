@@ -12,6 +12,8 @@ from tellapart.errors import UsageError
 
 LITE0_WIDTHS = {"stage3": 240, "stage4": 480, "stage5": 672, "stage7": 320, "last": 1280}
 LITE0_SIZE = 224
+LITE2_WIDTHS = {"stage3": 288, "stage4": 528, "stage5": 720, "stage7": 352, "last": 1280}
+LITE2_SIZE = 260
 
 
 def lite0(*, size: int | None = None) -> Backbone:
@@ -19,16 +21,28 @@ def lite0(*, size: int | None = None) -> Backbone:
 
     Five depths: the expanded maps of the stages 3, 4 and 5, the output of stage 7, and the last layer (1280 wide).
     """
+    return _shipped("lite0", size=LITE0_SIZE if size is None else size, widths=LITE0_WIDTHS)
+
+
+def lite2(*, size: int | None = None) -> Backbone:
+    """EfficientNet-Lite2, of the same family, source and depths as lite0: deeper, wider, at 260 px; ships as well.
+
+    It takes nearly three times the work, and on most photographs makes fewer mistakes (docs/accuracy.md).
+    """
+    return _shipped("lite2", size=LITE2_SIZE if size is None else size, widths=LITE2_WIDTHS)
+
+
+def _shipped(name: str, *, size: int, widths: Mapping[str, int]) -> Backbone:
     return Backbone(
-        name="lite0",
-        graph=resources.files(__package__).joinpath("lite0.onnx").read_bytes(),
-        preprocess=Preprocess(size=LITE0_SIZE if size is None else size),
-        widths=LITE0_WIDTHS,
-        outputs=tuple(f"pooled_{depth}" for depth in LITE0_WIDTHS),
+        name=name,
+        graph=resources.files(__package__).joinpath(f"{name}.onnx").read_bytes(),
+        preprocess=Preprocess(size=size),
+        widths=widths,
+        outputs=tuple(f"pooled_{depth}" for depth in widths),
     )
 
 
-BACKBONES: Mapping[str, Callable[..., Backbone]] = {"lite0": lite0}
+BACKBONES: Mapping[str, Callable[..., Backbone]] = {"lite0": lite0, "lite2": lite2}
 
 
 def load_backbone(name: str, *, size: int | None = None) -> Backbone:

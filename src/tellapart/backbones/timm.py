@@ -141,7 +141,9 @@ def _made(name: str, *, size: int | None, weights: Path | None, source: str) -> 
 def _net(name: str, *, weights: Path | None, size: int | None) -> Any:  # noqa: ANN401 - a net of timm's
     timm = load_timm()
     if not timm.is_model(name):
-        raise UsageError("no such base", where=name, hint="Choose lite0 or a name that timm.list_models() gives.")
+        raise UsageError(
+            "no such base", where=name, hint="Choose lite0, lite2 or a name that timm.list_models() gives."
+        )
     try:
         net = timm.create_model(name, pretrained=weights is None)
     except (OSError, RuntimeError) as error:  # what the hub and its transports raise derives from OSError
