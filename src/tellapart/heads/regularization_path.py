@@ -172,15 +172,15 @@ class Scored(Protocol):
 P = TypeVar("P", bound=Scored)
 
 
-def walk(point_at: Callable[[float, P | None], P]) -> Iterator[P]:
-    """Points at strengths from 0.1 down while they get better; where 0.1 was best, also up.
+def walk(point_at: Callable[[float, P | None], P], *, first: int = FIRST) -> Iterator[P]:
+    """Points at strengths from `first` down while they get better; where the first was best, also up.
 
     Either way ends after PATIENCE points in a row that gained nothing worth it. `point_at` is told a strength and,
     where the way turns, the point to start from again.
     """
-    best = first = point_at(strength(FIRST), None)
-    yield first
-    for steps in (range(FIRST + 1, WEAKEST + 1), range(FIRST - 1, STRONGEST - 1, -1)):
+    best = origin = point_at(strength(first), None)
+    yield origin
+    for steps in (range(first + 1, WEAKEST + 1), range(first - 1, STRONGEST - 1, -1)):
         idle = 0
         turn = best if steps.step < 0 else None
         for step in steps:
@@ -190,7 +190,7 @@ def walk(point_at: Callable[[float, P | None], P]) -> Iterator[P]:
             best = point if point.loss < best.loss else best
             if idle == PATIENCE:
                 break
-        if best is not first:
+        if best is not origin:
             return
 
 
