@@ -1,12 +1,12 @@
 """How good a head is on each base: log loss of held-out pictures of train and valid, then the test once.
 
-    python benchmarks/accuracy.py [DATA …] [--bases lite0 lite2 lite0+lite2] [--quick] [--digits 4000]
+    python benchmarks/accuracy.py [DATA …] [--bases lite0 lite2 lite0+lite2]
+                                   [--parts leave_one_out folds test] [--digits 4000]
 
 Bases are compared on all that is not test, each at the strength that is best for it: by ridge heads with pictures left
 out one at a time, and by logistic regressions on four folds, dealt twice, without a temperature. The test is that of
-`tellapart train` with seed 0, one look at it for each base, and chooses nothing. --quick is the first of the three
-alone. Features come from the user's cache, or go into it. Of IDX files only some digits are taken, half of them from
-their train files.
+`tellapart train` with seed 0, one look at it for each base, and chooses nothing. Features come from the user's cache,
+or go into it. Of IDX files only some digits are taken, half of them from their train files.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import json
 import platform
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ from tellapart.types import Features, Index, Labels
 SETS = ("trashnet", "cats_vs_dogs_small", "neu_surface", "mnist")
 BASES = ("lite0", "lite2", "lite0+lite2")
 FOLDS, DEALS = 4, 2
+PARTS = ("leave_one_out", "folds", "test")
 
 
 def main() -> None:
@@ -48,14 +50,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("data", nargs="*", type=Path, default=[shared / name for name in SETS])
     parser.add_argument("--bases", nargs="+", default=BASES)
-    parser.add_argument("--quick", action="store_true", help="neither folds nor the test")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what to measure")
     parser.add_argument("--digits", type=int, default=4000, help="pictures taken of IDX files")
     arguments = parser.parse_args()
     rows = []
     for data in arguments.data:
         index = some_digits(scan(data), count=arguments.digits)
         for name in arguments.bases:
-            rows.append(measured(index, find_base(name), quick=arguments.quick))
+            rows.append(measured(index, find_base(name), parts=arguments.parts))
             print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     machine = {"processor": platform.processor(), "threads": thread_count(), "precision": native_precision()}
     print(json.dumps({"benchmark": "accuracy", "folds": FOLDS, "deals": DEALS, **machine, "rows": rows}, indent=2))
@@ -73,25 +75,30 @@ def some_digits(index: Index, *, count: int) -> Index:
     return replace(index, pictures=tuple(kept))
 
 
-def measured(index: Index, base: Backbone, *, quick: bool) -> dict[str, Any]:
+def measured(index: Index, base: Backbone, *, parts: Sequence[str]) -> dict[str, Any]:
     """One base on one set."""
     seen = look_at(index, base, Silent())
     own = [row for row, picture in enumerate(seen.index.pictures) if picture.split != "test"]
     labels = np.array([index.classes.index(seen.index.pictures[row].label or "") for row in own])
-    features = seen.features[own]
-    row = {"data": index.name, "base": base.name, "features": base.width, "leave_one_out": left_out(features, labels)}
-    if quick:
-        return row
-    row["folds"] = by_folds(features, labels)
-    learned = learn(index, base, Request())
-    test = learned.answered["test"].figures
-    row["test"] = {
-        "pictures": test["n"],
-        "accuracy": test["accuracy"],
-        "log_loss": test["log_loss"],
-        "log_loss_interval": test["intervals"]["log_loss"],
+    made = {
+        "leave_one_out": lambda: left_out(seen.features[own], labels),
+        "folds": lambda: by_folds(seen.features[own], labels),
+        "test": lambda: tested(index, base),
     }
-    return row | {"depths": learned.classifier.selected["depths"]}
+    return {"data": index.name, "base": base.name, "features": base.width, **{part: made[part]() for part in parts}}
+
+
+def tested(index: Index, base: Backbone) -> dict[str, Any]:
+    """What `tellapart train` scores on the test."""
+    learned = learn(index, base, Request())
+    figures = learned.answered["test"].figures
+    return {
+        "pictures": figures["n"],
+        "accuracy": figures["accuracy"],
+        "log_loss": figures["log_loss"],
+        "log_loss_interval": figures["intervals"]["log_loss"],
+        "depths": learned.classifier.selected["depths"],
+    }
 
 
 def left_out(features: Features, labels: Labels) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tellapart.heads.cross_validation import ValidationScorer
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.linear import LinearHead
-from tellapart.heads.regularization_path import WEAKEST, Path, Score, Walk, regularization_path
+from tellapart.heads.regularization_path import GAIN, WEAKEST, Path, Score, Walk, regularization_path
 from tellapart.heads.ridge import Sums, ridge_fit, ridge_sums
 from tellapart.progress import Progress
 from tellapart.seeds import generator
@@ -105,8 +105,8 @@ def search_large(rows: Rows, *, seed: int, progress: Progress) -> list[Candidate
             progress.advance()
     finally:
         progress.finish()
-    if refined:
-        best = min(tried, key=lambda candidate: candidate.loss)
+    best = min(tried, key=lambda candidate: candidate.loss)
+    if refined and best.loss > GAIN:  # else there is nothing left to gain
         progress.start("Fitting it as a logistic regression", total=len(STRENGTHS), unit="fits")
         try:
             for candidate in _logistic_heads(rows, best.depths, seed=seed):
