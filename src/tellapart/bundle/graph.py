@@ -55,7 +55,8 @@ def model_graph(backbone: Backbone, head: LinearHead, *, temperature: float, cos
     from onnx import TensorProto, helper
 
     base = onnx.load_from_string(backbone.graph)
-    used = [f"pooled_{depth.name}" for depth in used_depths(backbone, head)]
+    outputs = dict(zip(backbone.widths, backbone.outputs, strict=True))
+    used = [outputs[depth.name] for depth in used_depths(backbone, head)]
     resize, top = _Graph(), _Graph()
     add_resize(resize, side=backbone.preprocess.size)
     add_head(top, used, head, temperature=temperature)

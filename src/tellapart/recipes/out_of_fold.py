@@ -68,7 +68,7 @@ def answer_by_folds(
     for number, head in enumerate(heads):
         halves[:, folds == number] = head.halves
     logits = out_of_fold([each.fitted for each in heads], features, folds)
-    classifier, leaving = calibrated(trained, logits, dataset=dataset, request=request)
+    classifier, leaving = calibrated_by_folds(trained, logits, dataset=dataset, request=request)
     apart = one_of_each_group(np.arange(len(labels)), groups, seed=request.seed)
     promises = promised(leaving[apart], labels[apart], learned=train_counts(dataset), max_error=request.max_error)
     last = features[:, base.depths[-1].start : base.depths[-1].stop]
@@ -95,7 +95,7 @@ def answer_by_folds(
     )
 
 
-def calibrated(
+def calibrated_by_folds(
     trained: Classifier, logits: NDArray[np.float64], *, dataset: Dataset, request: Request
 ) -> tuple[Classifier, Probabilities]:
     """The classifier without the shares of unequal classes and with its temperature, and answers float64 [N, K] so.
