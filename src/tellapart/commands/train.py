@@ -14,8 +14,6 @@ from typing import Any, Unpack
 
 from tellapart import files
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.catalogue import find_base
-from tellapart.backbones.pixels import small_pixels
 from tellapart.bundle.bundle import CARD, GRAPH, pack_bundle
 from tellapart.bundle.container import write_container
 from tellapart.bundle.model_card import model_card
@@ -26,13 +24,11 @@ from tellapart.data.names import is_utf8, written
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
 from tellapart.data.split import write_splits
-from tellapart.errors import UsageError
 from tellapart.evaluation.metrics import leading_figure
 from tellapart.evaluation.run_metrics import RunMetrics
-from tellapart.extras import load_torch
 from tellapart.learn import Learned, learn
 from tellapart.progress import Progress, Silent, Stopwatch
-from tellapart.recipes.catalogue import check_folds, find_recipe
+from tellapart.recipes.catalogue import base_of
 from tellapart.recipes.request import BUDGET, Options, Request
 from tellapart.runs import folder as run_folder
 from tellapart.runs.analysis import first_look, materials_of
@@ -112,29 +108,6 @@ def what_is_there(index: Index, data: Path) -> str:
     """The first line of the log."""
     pictures, classes = counted(len(index.pictures), "picture"), counted(len(index.classes), "class", "classes")
     return f"{pictures} of {classes} in {data} ({index.layout})"
-
-
-def base_of(request: Request, backbone: str, *, weights: Path | None) -> Backbone:
-    """The base that first looks at the pictures of a request that can be met.
-
-    Raises:
-        UsageError: there is no such recipe or base, or the recipe has no use for what was given.
-        DataError, MissingExtraError: as find_base.
-    """
-    recipe, size, module = find_recipe(request.recipe, plan=request.plan), request.size, request.module
-    check_folds(request)
-    if recipe.has_base:
-        if module is not None:
-            hint = "Choose scratch for that."
-            raise UsageError("this recipe trains no net of your own", where=request.recipe, hint=hint)
-        return find_base(backbone, size=size, weights=weights)
-    if weights is not None:
-        raise UsageError("this recipe starts from nothing", where=request.recipe, hint="Leave --weights out.")
-    if size is not None and type(size) is not int:
-        raise UsageError("the size must be a whole number of pixels", where=f"{size!r}")
-    if module is not None and not isinstance(module, load_torch().nn.Module):
-        raise UsageError("this is no net of torch", where=type(module).__name__, hint="Give a torch.nn.Module.")
-    return small_pixels()
 
 
 def history_writer(folder: Path) -> Callable[[Sequence[Mapping[str, Any]]], None]:

@@ -95,7 +95,7 @@ class SelectiveGuarantee:
         """One sentence about what is promised, and why it is not what was asked where it is not."""
         asked = f"{100 * self.asked:.3g} %"
         if self.error is None and self.by_costs:
-            return "By these costs no answer stands: a person costs less."
+            return "By these costs no answer can be relied on: a person costs less."
         where = "answered out of fold" if self.by_folds else "in valid"
         pictures = counted(self.pictures, f"picture {where} is", f"pictures {where} are")
         if self.error is None:
