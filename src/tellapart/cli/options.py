@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tellapart.data.reading import Reading
 
 
-class Asked(TypedDict):
+class OperatingOptions(TypedDict):
     """What is asked of the answers beside being right."""
 
     costs: CostTable | None
@@ -135,7 +135,7 @@ def reading(
     )
 
 
-def operating(costs: Path | None, recalls: list[str] | None) -> Asked:
+def operating(costs: Path | None, recalls: list[str] | None) -> OperatingOptions:
     """What --costs and --min-recall ask for, the latter by class.
 
     Raises:

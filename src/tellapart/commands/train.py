@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -37,7 +38,7 @@ from tellapart.runs.lock import only_run
 from tellapart.runs.page import write_page
 from tellapart.runs.previous import hold_finished, keep_held
 from tellapart.runs.test_uses import count_test_uses
-from tellapart.runs.write import write_predictions
+from tellapart.runs.write import write_history, write_predictions
 from tellapart.text import counted
 from tellapart.types import Index
 
@@ -86,7 +87,9 @@ def train(
     about = {"command": command, "data_path": place_of(data), "reading": reading.to_json()}
     with only_run(folder, force=request.force):
         run_folder.claim_run(folder, force=request.force)
-        request = replace(request, work=folder / run_folder.WORK, on_epoch=history_writer(folder))
+        request = replace(
+            request, work=folder / run_folder.WORK, on_epoch=partial(write_history, place_of_history(folder))
+        )
         with log.kept_in(folder / run_folder.LOG):
             learned = learn(index, base, request)
             metrics = metrics_of(index, learned, request, about=about)
@@ -110,16 +113,10 @@ def what_is_there(index: Index, data: Path) -> str:
     return f"{pictures} of {classes} in {data} ({index.layout})"
 
 
-def history_writer(folder: Path) -> Callable[[Sequence[Mapping[str, Any]]], None]:
-    """Writes the history after every epoch: into the work folder while the files of a finished run are in place."""
+def place_of_history(folder: Path) -> Path:
+    """Where the history is written after every epoch: in the work folder while a finished run is in place."""
     finished = os.path.exists(folder / run_folder.METRICS)  # noqa: PTH110  pathlib's raises where a name is too long
-    path = (folder / run_folder.WORK if finished else folder) / run_folder.HISTORY
-
-    def write(history: Sequence[Mapping[str, Any]]) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_text(path, "".join(map(files.to_json_line, history)))
-
-    return write
+    return (folder / run_folder.WORK if finished else folder) / run_folder.HISTORY
 
 
 def write_files(
@@ -210,8 +207,7 @@ def write_evidence(folder: Path, learned: Learned) -> None:
         predicted=tested.predicted,
         columns=index.columns,
     )
-    history = "".join(map(files.to_json_line, learned.classifier.history))
-    files.write_text(folder / run_folder.HISTORY, history)
+    write_history(folder / run_folder.HISTORY, learned.classifier.history)
 
 
 def write_model(path: Path, learned: Learned, metrics: RunMetrics) -> RunMetrics:

@@ -124,16 +124,6 @@ class ClassPromise:
     shown: int  # pictures of valid that show it, one of each group
     learned: int  # pictures of train
 
-    @property
-    def stands(self) -> bool:
-        """Whether any answer that names it can stand."""
-        return self.threshold < NEVER
-
-    @property
-    def found(self) -> bool:
-        """Whether it can be relied on to find the class."""
-        return self.missed <= TOO_LARGE
-
     def to_json(self) -> dict[str, Any]:
         return {
             "error": self.error,

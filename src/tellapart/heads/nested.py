@@ -177,7 +177,7 @@ def _fold_head(
     typical, judges = likeness(last, own, together, part=part, plan=plan)
     known = learn_out_of_distribution(typical, last[judges], class_count=plan.class_count, seed=plan.seed)
     answers = probabilities(moved[apart], temperature=temperature)
-    promises = promised(answers, own[apart], learned=counts, max_error=plan.max_error)
+    promises = fold_promises(answers, own[apart], learned=counts, max_error=plan.max_error)
     return FoldHead(
         fitted=found.head,
         head=without_shares(found.head, counts, fraction=fraction),
@@ -194,7 +194,7 @@ def weighted_temperature(logits: NDArray[np.float64], labels: Labels, *, weights
     return fit_temperature(logits, labels, weights=None if weights is None else weights[labels])
 
 
-def promised(answers: Probabilities, labels: Labels, *, learned: NDArray[np.int64], max_error: float) -> Promises:
+def fold_promises(answers: Probabilities, labels: Labels, *, learned: NDArray[np.int64], max_error: float) -> Promises:
     """The thresholds of unsure, from answers float64 [N, K] about pictures that the heads had not seen.
 
     `learned` int64 [K] are the pictures of each class that were trained on.
