@@ -160,6 +160,7 @@ def metrics_of(index: Index, learned: Learned, request: Request, *, about: Mappi
             "name": base.name,
             "digest": base.digest,
             "size": base.preprocess.size,
+            **({"sizes": [half.preprocess.size for half in base.halves]} if base.halves else {}),
             "precision": learned.about.precision,
         },
         classes=index.classes,

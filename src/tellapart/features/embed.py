@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import Engine, native_precision, thread_count
+from tellapart.backbones.engine import AnyEngine, Engine, native_precision, thread_count
 from tellapart.data.boxes import Boxed, Content, place_of
 from tellapart.data.prefetch import look_ahead
 from tellapart.data.thumbnail import SIDE, Miniature
@@ -118,9 +118,11 @@ def embed(
     into: Features | None = None,
     cache: FeatureCache | None = None,
     progress: Progress | None = None,
-    engine: Engine | None = None,
+    engine: AnyEngine | None = None,
 ) -> Embedded:
     """Features of every readable picture of the index, as the base sees that view of each.
+
+    The halves of a joined base look one after another, each at its own squares and with its own rows in the cache.
 
     Args:
         index: the pictures.
@@ -131,20 +133,33 @@ def embed(
         progress: told of every picture.
         engine: the base compiled already; None compiles it when the first picture needs it, in the CPU's own precision.
     """
-    precision = engine.precision if engine else native_precision()
-    progress = progress or Silent()
-    started = time.perf_counter()
     matrix = np.empty((len(index.pictures), backbone.width), np.float32) if into is None else into
-    run = _Run(
-        index=index,
-        backbone=backbone,
-        view=view,
-        features=matrix,
-        cache=cache,
-        progress=progress,
-        precision=precision,
-        engine=engine,
-    )
+    singles, columns = backbone.singles, backbone.columns
+
+    def look(shown: Index, place: int) -> Embedded:
+        own = engine.engines[place] if engine else None
+        run = _Run(
+            index=shown,
+            backbone=singles[place],
+            view=view,
+            features=matrix[: len(shown.pictures), columns[place]],
+            cache=cache,
+            progress=progress or Silent(),
+            precision=own.precision if own else native_precision(),
+            engine=own,
+        )
+        return _look(run)
+
+    found = look(index, 0)
+    for place in range(1, len(singles)):
+        found = _beside(found, look(found.index, place), matrix, columns=slice(0, columns[place].stop))
+    return found
+
+
+def _look(run: _Run) -> Embedded:
+    """Let one base look at everything."""
+    index, progress = run.index, run.progress
+    started = time.perf_counter()
     progress.start("Looking at pictures", total=len(index.pictures), unit="pictures")
     try:
         rows, threads = range(len(index.pictures)), thread_count()
@@ -157,6 +172,27 @@ def embed(
         run.keep()
         progress.finish()
     return run.result(seconds=time.perf_counter() - started)
+
+
+def _beside(found: Embedded, seen: Embedded, matrix: Features, *, columns: slice) -> Embedded:
+    """What halves have seen so far, and the next one in the pictures they could read: columns of the matrix [N, D]."""
+    readable = [entry.status != "skipped" for entry in seen.ledger]
+    if not all(readable):  # a file was changed between two looks
+        compact_rows(matrix[:, : columns.stop - seen.features.shape[1]], np.flatnonzero(readable).tolist())
+    later = iter(seen.ledger)
+    return replace(
+        seen,
+        features=matrix[: len(seen.index.pictures), columns],
+        ledger=tuple(entry if entry.status == "skipped" else _worse(entry, next(later)) for entry in found.ledger),
+        fresh=max(found.fresh, seen.fresh),
+        decode_s=found.decode_s + seen.decode_s,
+        embed_s=found.embed_s + seen.embed_s,
+    )
+
+
+def _worse(first: LedgerEntry, then: LedgerEntry) -> LedgerEntry:
+    """What became of a picture that was read twice."""
+    return then if then.status == "skipped" or first.status == "used" else first
 
 
 @dataclass(slots=True, kw_only=True)

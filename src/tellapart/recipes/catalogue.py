@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.backbone import JOINT, Backbone
 from tellapart.backbones.catalogue import find_base
 from tellapart.backbones.pixels import small_pixels
 from tellapart.classifier import Classifier
@@ -38,6 +38,7 @@ class Recipe:
             what was asked for cannot be done with it.
         on_kept_features: whether all that a request trains is a head on features that are kept, so that folds can test.
         weighs: whether it has a use for weights of pictures.
+        one_base: whether it trains layers of the base, which then cannot be several joined.
     """
 
     train: Callable[[Dataset, Backbone, Request], Classifier]
@@ -48,6 +49,7 @@ class Recipe:
     check_request: Callable[[Index, Request], object] = lambda _index, _request: None
     on_kept_features: Callable[[Request], bool] = lambda _request: False
     weighs: bool = False
+    one_base: bool = False
 
 
 def find_recipe(name: str, *, plan: object = None) -> Recipe:
@@ -92,6 +94,9 @@ def base_of(request: Request, backbone: str, *, weights: Path | None) -> Backbon
         if module is not None:
             hint = "Choose scratch for that."
             raise UsageError("this recipe trains no net of your own", where=request.recipe, hint=hint)
+        if recipe.one_base and JOINT in backbone:
+            hint = "Name one base, or choose frozen or features."
+            raise UsageError("this recipe trains one base, and several are joined", where=backbone, hint=hint)
         return find_base(backbone, size=size, weights=weights)
     if weights is not None:
         raise UsageError("this recipe starts from nothing", where=request.recipe, hint="Leave --weights out.")
@@ -121,7 +126,7 @@ RECIPES: Mapping[str, Recipe] = {
     "auto": Recipe(train=train_auto, keeps=True, on_kept_features=tries_features_alone),
     "features": Recipe(train=train_features, weighs=True, on_kept_features=lambda _request: True),
     "frozen": Recipe(train=train_frozen, check=load_cv2, plan=FrozenPlan, weighs=True),
-    "finetune": Recipe(train=train_finetune, check=needs_torch, keeps=True, plan=FineTuningPlan),
+    "finetune": Recipe(train=train_finetune, check=needs_torch, keeps=True, plan=FineTuningPlan, one_base=True),
     "scratch": SCRATCH,
     "scratch-augmented": replace(
         SCRATCH,
