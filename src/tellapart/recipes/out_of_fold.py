@@ -19,7 +19,7 @@ from tellapart.evaluation.cross_validated import Inflation, fold_inflation
 from tellapart.heads.abstention import Flags, abstaining, one_of_each_group
 from tellapart.heads.calibration import answer_probability, probabilities
 from tellapart.heads.linear import LinearHead
-from tellapart.heads.nested import fold_promises, likeness, nested_heads, weighted_temperature
+from tellapart.heads.nested import fold_promises, nested_heads, typical_rows, weighted_temperature
 from tellapart.heads.out_of_distribution import learn_out_of_distribution
 from tellapart.heads.prior import prior_shift
 from tellapart.heads.unknown_kinds import measure_unknown_kinds
@@ -72,12 +72,12 @@ def answer_by_folds(
     apart = one_of_each_group(np.arange(len(labels)), groups, seed=request.seed)
     promises = fold_promises(leaving[apart], labels[apart], learned=train_counts(dataset), max_error=request.max_error)
     last = features[:, base.depths[-1].start : base.depths[-1].stop]
-    typical, judges = likeness(last, labels, groups, part=folds == 0, plan=plan)
+    typical, held_out = typical_rows(last, labels, groups, part=folds == 0, plan=plan)
     about = {"class_count": plan.class_count, "seed": plan.seed}
     abstention = abstaining(
         promises,
-        learn_out_of_distribution(typical, last[judges], **about),
-        unknown_kinds=measure_unknown_kinds(typical, last[judges], labels[judges], **about),
+        learn_out_of_distribution(typical, last[held_out], **about),
+        unknown_kinds=measure_unknown_kinds(typical, last[held_out], labels[held_out], **about),
     )
     predicted = classifier.predicted(leaving)
     least = abstention.thresholds(predicted)
