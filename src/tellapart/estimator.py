@@ -24,7 +24,6 @@ from tellapart.bundle.bundle import Bundle, pack_bundle, read_bundle
 from tellapart.bundle.container import write_container
 from tellapart.card import classifier_card
 from tellapart.classifier import Classifier
-from tellapart.commands.train import base_of
 from tellapart.data.cost_table import costs_from
 from tellapart.data.reading import Reading
 from tellapart.data.sample_labels import LABEL_KINDS, data_path, labelled, labels_like
@@ -37,7 +36,7 @@ from tellapart.features.look import look_at, with_white
 from tellapart.heads.abstention import MAX_ERROR
 from tellapart.learn import learn
 from tellapart.progress import Progress, Silent, listener
-from tellapart.recipes.catalogue import RECIPES, Recipe
+from tellapart.recipes.catalogue import RECIPES, Recipe, base_of
 from tellapart.recipes.request import BUDGET, Request
 from tellapart.text import counted
 from tellapart.types import Index, LedgerEntry, Probabilities, SplitName
@@ -135,7 +134,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
                 columns' standardisation are those of the pictures as they are.
 
         Raises:
-            UsageError: a parameter cannot be meant.
+            UsageError: a parameter makes no sense.
             DataError: the data cannot be used.
             MissingExtraError: the recipe, or the base, needs what is not installed.
             OutputError: the recipe keeps files while it works, and they cannot be written.

@@ -59,12 +59,14 @@ def model_graph(backbone: Backbone, head: LinearHead, *, temperature: float, cos
     import onnx
     from onnx import TensorProto, helper
 
-    used = [f"pooled_{depth.name}" for depth in used_depths(backbone, head)]
+    outputs = _outputs_in_use(backbone, head)
+    naming: list[Callable[[str], str]] = [half_names(half) for half in backbone.halves] or [str]
     singles = [
-        _single_graph(single, used, named=half_names(single) if backbone.halves else str) for single in backbone.singles
+        _single_graph(single, own, named=named)
+        for single, own, named in zip(backbone.singles, outputs, naming, strict=True)
     ]
     top = _Graph()
-    add_head(top, _features(top, backbone, used), head, temperature=temperature)
+    add_head(top, _features(top, backbone, outputs), head, temperature=temperature)
     if costs is not None:
         add_label(top, costs)
     widths = {"probabilities": head.bias.size, "logits": head.bias.size, FEATURES: head.weight.shape[0]}
@@ -100,14 +102,26 @@ def half_names(half: Backbone) -> Callable[[str], str]:
     return named
 
 
-def _single_graph(single: Backbone, used: Sequence[str], *, named: Callable[[str], str]) -> _Graph:
-    """The resize of one base and of its graph what the tensors in use depend on, all of it renamed."""
+def _outputs_in_use(backbone: Backbone, head: LinearHead) -> list[list[str]]:
+    """For each single base the outputs of its own graph that hold the depths in use."""
+    used = {depth.name for depth in used_depths(backbone, head)}
+    return [
+        [
+            output
+            for depth, output in zip(single.widths, single.outputs, strict=True)
+            if (f"{single.name}.{depth}" if backbone.halves else depth) in used
+        ]
+        for single in backbone.singles
+    ]
+
+
+def _single_graph(single: Backbone, outputs: Sequence[str], *, named: Callable[[str], str]) -> _Graph:
+    """The resize of one base and of its graph what these outputs depend on, all of it renamed."""
     import onnx
 
     base, graph = onnx.load_from_string(single.graph), _Graph()
     add_resize(graph, side=single.preprocess.size)
-    own = [name for name in map("pooled_{}".format, single.widths) if named(name) in used]
-    body = reachable_nodes(base.graph.node, own)
+    body = reachable_nodes(base.graph.node, outputs)
     for node in body:
         node.input[:] = [RESIZED if name == base.graph.input[0].name else name for name in node.input]
     needed = {name for node in body for name in node.input}
@@ -123,15 +137,14 @@ def _single_graph(single: Backbone, used: Sequence[str], *, named: Callable[[str
     return graph
 
 
-def _features(graph: _Graph, backbone: Backbone, used: Sequence[str]) -> Sequence[str]:
+def _features(graph: _Graph, backbone: Backbone, outputs: Sequence[Sequence[str]]) -> Sequence[str]:
     """The tensors that side by side are the features: the depths in use, or of a joined base those of each half."""
     if not backbone.halves:
-        return used
+        return outputs[0]
     parts = []
-    for half in backbone.halves:
+    for half, own in zip(backbone.halves, outputs, strict=True):
         named = half_names(half)
-        own = [name for depth in half.widths if (name := named(f"pooled_{depth}")) in used]
-        parts.append(graph.add("Concat", *own, name=named(FEATURES), axis=1))
+        parts.append(graph.add("Concat", *map(named, own), name=named(FEATURES), axis=1))
     return parts
 
 

@@ -143,7 +143,9 @@ class RunMetrics:
     test: Mapping[str, Any]  # those of test, with `without_leaks` where pictures leak
     leads: str = "accuracy"  # the figure that says more, or balanced_accuracy: where test classes are unequal
     folds: Mapping[str, Any] = field(default_factory=dict)  # how folds tested every picture; {} where a split did
-    leaks: tuple[Mapping[str, Any], ...] = ()  # pictures whose like is in a split before theirs
+    leaks: tuple[
+        Mapping[str, Any], ...
+    ] = ()  # pictures with a near-duplicate, or one of their group, in a split before theirs
     duplicates: Mapping[str, int] = field(default_factory=dict)  # how many groups of each kind of copy there are
     together: Mapping[str, Any] = field(default_factory=dict)  # how groups were kept on one side of the splits
     thresholds: Mapping[str, Any] = field(default_factory=dict)  # of unsure and unlike, and the promise

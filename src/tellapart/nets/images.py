@@ -29,7 +29,6 @@ from tellapart.seeds import generator
 from tellapart.types import Index, Labels, LedgerEntry, Pixels
 
 IN_MEMORY: Final = 1_000_000_000  # bytes; more goes to a file in the work folder
-FILE: Final = "squares.npy"
 TOGETHER: Final = 32  # pictures decoded in one task
 AHEAD: Final = 4  # batches
 

@@ -134,7 +134,7 @@ PROMISES = {
         "何时交给人由代价决定。以 95 % 的置信度，这些回答中错误至多 {error}。",
     ),
     "costless": Words(
-        "By these costs no answer stands: a person costs less.",
+        "By these costs no answer can be relied on: a person costs less.",
         "按这些代价，没有回答可以采信：交给人代价更小。",
     ),
     "none": Words(
