@@ -69,6 +69,7 @@ CONTENTS = {
     ("table", "entry", " ".join(TABLE.split()).replace("create table if not exists", "CREATE TABLE")),
     ("index", "sqlite_autoindex_entry_1", None),
 }
+NO_TEXT = "what stands in it is no text"
 HalfRow = NDArray[np.float16]  # [D]
 
 
@@ -165,6 +166,8 @@ class FeatureCache:
                 yield
             except sqlite3.Error as error:
                 self.trouble = error
+            except UnicodeDecodeError:  # SQLite tells of damage in the words that it finds there
+                self.trouble = ForeignStoreError(NO_TEXT)
 
     def _make_room(self) -> None:
         pages, free, page_size = (
@@ -306,6 +309,7 @@ def _check_contents(connection: sqlite3.Connection) -> None:
     """
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
     connection.execute("pragma trusted_schema = off")
+    connection.text_factory = lambda text: text.decode("utf-8", "replace")
     with _within(connection, seconds=PATIENCE):
         found = connection.execute("select type, name, sql from sqlite_master limit 3").fetchall()
     listed = {(kind, name, None if sql is None else " ".join(str(sql).split())) for kind, name, sql in found}
@@ -318,7 +322,7 @@ def _within(connection: sqlite3.Connection, *, seconds: float) -> Iterator[None]
     """Stop what is asked of a store meanwhile after so many seconds of work: there is no end to it.
 
     Raises:
-        ForeignStoreError: it was stopped.
+        ForeignStoreError: it was stopped, or is damaged in a way that cannot be told.
     """
     until = time.thread_time() + seconds
     connection.set_progress_handler(lambda: int(time.thread_time() > until), STEPS)
@@ -328,6 +332,8 @@ def _within(connection: sqlite3.Connection, *, seconds: float) -> Iterator[None]
         if getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE == sqlite3.SQLITE_INTERRUPT:
             raise ForeignStoreError("there is no end to it") from error
         raise
+    except UnicodeDecodeError as error:  # SQLite tells of damage in the words that it finds there
+        raise ForeignStoreError(NO_TEXT) from error
     finally:
         connection.set_progress_handler(None, 0)
 
