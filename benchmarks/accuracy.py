@@ -1,11 +1,12 @@
-"""How good a head is on each base: log loss by folds over train and valid, then the test once.
+"""How good a head is on each base: log loss of held-out pictures of train and valid, then the test once.
 
-    python benchmarks/accuracy.py [DATA …] [--bases lite0 lite2 lite0+lite2] [--digits 4000]
+    python benchmarks/accuracy.py [DATA …] [--bases lite0 lite2 lite0+lite2]
+                                   [--parts leave_one_out folds test] [--digits 4000]
 
-Bases are compared by the folds: four of them, dealt twice, over all that is not test, at the strength that is best for
-each base, without a temperature. The test is that of `tellapart train` with seed 0, one look at it for each base, and
-chooses nothing. Features come from the user's cache, or go into it. Of IDX files only some digits are taken, half of
-them from their train files.
+Bases are compared on all that is not test, each at the strength that is best for it: by ridge heads with pictures left
+out one at a time, and by logistic regressions on four folds, dealt twice, without a temperature. The test is that of
+`tellapart train` with seed 0, one look at it for each base, and chooses nothing. Features come from the user's cache,
+or go into it. Of IDX files only some digits are taken, half of them from their train files.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import argparse
 import json
 import platform
 import sys
-import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,14 @@ import numpy as np
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.catalogue import find_base
-from tellapart.backbones.engine import native_precision, thread_count
+from tellapart.backbones.engine import native_precision
+from tellapart.cores import thread_count
 from tellapart.data.scan import scan
 from tellapart.features.look import look_at
 from tellapart.heads.cross_validation import FoldScorer
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.folds import stratified_folds
+from tellapart.heads.large import Rows, search_large
 from tellapart.heads.products import one_thread_if_small
 from tellapart.heads.regularization_path import regularization_path
 from tellapart.learn import learn
@@ -40,6 +43,7 @@ from tellapart.types import Features, Index, Labels
 SETS = ("trashnet", "cats_vs_dogs_small", "neu_surface", "mnist")
 BASES = ("lite0", "lite2", "lite0+lite2")
 FOLDS, DEALS = 4, 2
+PARTS = ("leave_one_out", "folds", "test")
 
 
 def main() -> None:
@@ -47,13 +51,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("data", nargs="*", type=Path, default=[shared / name for name in SETS])
     parser.add_argument("--bases", nargs="+", default=BASES)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what to measure")
     parser.add_argument("--digits", type=int, default=4000, help="pictures taken of IDX files")
     arguments = parser.parse_args()
     rows = []
     for data in arguments.data:
         index = some_digits(scan(data), count=arguments.digits)
         for name in arguments.bases:
-            rows.append(measured(index, find_base(name)))
+            rows.append(measured(index, find_base(name), parts=arguments.parts))
             print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     machine = {"processor": platform.processor(), "threads": thread_count(), "precision": native_precision()}
     print(json.dumps({"benchmark": "accuracy", "folds": FOLDS, "deals": DEALS, **machine, "rows": rows}, indent=2))
@@ -71,37 +76,38 @@ def some_digits(index: Index, *, count: int) -> Index:
     return replace(index, pictures=tuple(kept))
 
 
-def measured(index: Index, base: Backbone) -> dict[str, Any]:
+def measured(index: Index, base: Backbone, *, parts: Sequence[str]) -> dict[str, Any]:
     """One base on one set."""
-    started = time.perf_counter()
     seen = look_at(index, base, Silent())
-    looked = time.perf_counter() - started
     own = [row for row, picture in enumerate(seen.index.pictures) if picture.split != "test"]
     labels = np.array([index.classes.index(seen.index.pictures[row].label or "") for row in own])
-    started = time.perf_counter()
-    folds = by_folds(seen.features[own], labels)
-    folded = time.perf_counter() - started
-    learned = learn(index, base, Request())
-    test = learned.answered["test"].figures
-    return {
-        "data": index.name,
-        "base": base.name,
-        "features": base.width,
-        "fresh": seen.fresh,
-        **folds,
-        "test": {
-            "pictures": test["n"],
-            "accuracy": test["accuracy"],
-            "log_loss": test["log_loss"],
-            "log_loss_interval": test["intervals"]["log_loss"],
-        },
-        "depths": learned.classifier.selected["depths"],
-        "seconds": {
-            "look": round(looked, 1),
-            "folds": round(folded, 1),
-            "head": round(learned.seconds["head_s"], 2),
-        },
+    made = {
+        "leave_one_out": lambda: left_out(seen.features[own], labels),
+        "folds": lambda: by_folds(seen.features[own], labels),
+        "test": lambda: tested(index, base),
     }
+    return {"data": index.name, "base": base.name, "features": base.width, **{part: made[part]() for part in parts}}
+
+
+def tested(index: Index, base: Backbone) -> dict[str, Any]:
+    """What `tellapart train` scores on the test."""
+    learned = learn(index, base, Request())
+    figures = learned.answered["test"].figures
+    return {
+        "pictures": figures["n"],
+        "accuracy": figures["accuracy"],
+        "log_loss": figures["log_loss"],
+        "log_loss_interval": figures["intervals"]["log_loss"],
+        "depths": learned.classifier.selected["depths"],
+    }
+
+
+def left_out(features: Features, labels: Labels) -> dict[str, Any]:
+    """Log loss and accuracy of ridge heads on all depths, of pictures left out one at a time."""
+    choices = {"all": slice(0, features.shape[1])}
+    rows = Rows(features=features, labels=labels, choices=choices, scorer=None)
+    best = min(search_large(rows, seed=0, progress=Silent()), key=lambda candidate: candidate.loss)
+    return {"l2": best.l2, "log_loss": round(best.loss, 4), "accuracy": round(best.score.accuracy, 4)}
 
 
 def by_folds(features: Features, labels: Labels) -> dict[str, Any]:

@@ -23,7 +23,7 @@ DOCUMENTS = (
     *(*GUIDES, *(name.replace(".md", CHINESE) for name in GUIDES)),
     *("CONTRIBUTING.md", "CHANGELOG.md", "NOTICE"),
     *("docs/decisions.md", "docs/decisions-archive.md", "docs/log.md", "docs/formats.md"),
-    *("docs/reliability.md", "docs/security.md"),
+    *("docs/reliability.md", "docs/security.md", "docs/accuracy.md"),
 )
 ONE_SCREEN = 40  # lines of a step of the README
 RUN_FILES = (

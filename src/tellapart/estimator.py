@@ -62,8 +62,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     Parameters:
         recipe: what is trained, by name: features, frozen, finetune, scratch, scratch-augmented or auto, as for
             `tellapart train`; some need the extra torch.
-        backbone: the base that looks at the pictures, by name: one that ships, or with the extra torch one of timm. The
-            scratch recipes have none.
+        backbone: the base that looks at the pictures, by name: one that ships (lite0, lite2), with the extra torch one
+            of timm, or several joined, as lite0+lite2. The scratch recipes have none.
         weights: the path of a file with the weights of a base of timm; None for those timm downloads.
         size: the side in pixels of the square that the base, or the net that is trained, looks at; None for its own.
         module: for the scratch recipes, a torch.nn.Module of your own instead of theirs: it takes float32 [N, 3, size,

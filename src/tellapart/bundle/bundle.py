@@ -322,7 +322,7 @@ def feature_distance(classifier: Classifier, given: Features, expected: NDArray[
 
 def prepare_cards(classifier: Classifier, cards: Sequence[bytes]) -> list[Squares]:
     """What the base is shown of pictures given as the bytes of their files."""
-    return [classifier.base.squares(card) for card in cards]
+    return list(map(classifier.base.squares, cards))
 
 
 def largest_difference(given: NDArray[np.float64], expected: NDArray[np.float64]) -> float:

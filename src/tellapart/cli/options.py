@@ -63,7 +63,11 @@ Recipe = Annotated[
     str, typer.Option(help="What is trained: features, frozen, finetune, scratch, scratch-augmented, or auto.")
 ]
 Backbone = Annotated[
-    str, typer.Option(metavar="NAME", help="The base that looks at the pictures: lite0, or any base of timm.")
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="The base that looks at the pictures: lite0, lite2, lite0+lite2, or any base of timm.",
+    ),
 ]
 Weights = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Weights of a base of timm; else it downloads them.")

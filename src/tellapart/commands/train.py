@@ -60,7 +60,7 @@ def train(
     Args:
         data: a folder of class folders, the same below train, valid and test, a manifest, or a folder of IDX files.
         out: the run folder; None for runs/<name of the data>.
-        backbone: the base, by name: one that ships, or with the extra torch one of timm.
+        backbone: the base, by name: one that ships, with the extra torch one of timm, or several joined.
         weights: a file with the weights of a base of timm.
         group_by: declares groups of pictures that are kept on one side of a split, see `declare_groups`.
         reading: what is said of data that can be read in more than one way.

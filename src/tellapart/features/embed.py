@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import AnyEngine, Engine, native_precision, thread_count
+from tellapart.backbones.engine import AnyEngine, Engine, native_precision
+from tellapart.cores import thread_count
 from tellapart.data.boxes import Boxed, Content, place_of
 from tellapart.data.prefetch import look_ahead
 from tellapart.data.thumbnail import SIDE, Miniature
@@ -133,45 +134,38 @@ def embed(
         progress: told of every picture.
         engine: the base compiled already; None compiles it when the first picture needs it, in the CPU's own precision.
     """
+    progress = progress or Silent()
     matrix = np.empty((len(index.pictures), backbone.width), np.float32) if into is None else into
-    singles, columns = backbone.singles, backbone.columns
-
-    def look(shown: Index, place: int) -> Embedded:
+    found: Embedded | None = None
+    for place, (single, columns) in enumerate(zip(backbone.singles, backbone.columns, strict=True)):
+        started, shown = time.perf_counter(), index if found is None else found.index
         own = engine.engines[place] if engine else None
+        rows = range(len(shown.pictures))
         run = _Run(
             index=shown,
-            backbone=singles[place],
+            backbone=single,
             view=view,
-            features=matrix[: len(shown.pictures), columns[place]],
+            features=matrix[: len(rows), columns],
             cache=cache,
-            progress=progress or Silent(),
+            progress=progress,
             precision=own.precision if own else native_precision(),
             engine=own,
         )
-        return _look(run)
-
-    found = look(index, 0)
-    for place in range(1, len(singles)):
-        found = _beside(found, look(found.index, place), matrix, columns=slice(0, columns[place].stop))
+        progress.start("Looking at pictures", total=len(rows), unit="pictures")
+        try:
+            ahead = look_ahead(run.prepare, rows, threads=thread_count(), most=LOOK_AHEAD, handful=HANDFUL)
+            with contextlib.closing(ahead):
+                for ready in ahead:
+                    run.take(ready)
+            run.end()
+        finally:
+            run.keep()
+            progress.finish()
+        seen = run.result(seconds=time.perf_counter() - started)
+        found = seen if found is None else _beside(found, seen, matrix, columns=slice(0, columns.stop))
+    if found is None:
+        raise ValueError("a base that has no singles")
     return found
-
-
-def _look(run: _Run) -> Embedded:
-    """Let one base look at everything."""
-    index, progress = run.index, run.progress
-    started = time.perf_counter()
-    progress.start("Looking at pictures", total=len(index.pictures), unit="pictures")
-    try:
-        rows, threads = range(len(index.pictures)), thread_count()
-        ahead = look_ahead(run.prepare, rows, threads=threads, most=LOOK_AHEAD, handful=HANDFUL)
-        with contextlib.closing(ahead):
-            for ready in ahead:
-                run.take(ready)
-        run.end()
-    finally:
-        run.keep()
-        progress.finish()
-    return run.result(seconds=time.perf_counter() - started)
 
 
 def _beside(found: Embedded, seen: Embedded, matrix: Features, *, columns: slice) -> Embedded:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tellapart.heads.cross_validation import ValidationScorer
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.linear import LinearHead
-from tellapart.heads.regularization_path import WEAKEST, Path, Score, regularization_path, walk
+from tellapart.heads.regularization_path import GAIN, WEAKEST, Path, Score, Walk, regularization_path
 from tellapart.heads.ridge import Sums, ridge_fit, ridge_sums
 from tellapart.progress import Progress
 from tellapart.seeds import generator
@@ -32,6 +32,7 @@ SEARCHED_AT_MOST: Final = 100_000  # training pictures times classes: some 20 s 
 REFINED_AT_MOST: Final = 1_500_000
 SAMPLED: Final = 60_000  # pictures times classes of the sample that the strength is found with
 STRENGTHS: Final = (3.0, 1.0)  # of what the sample says, that are tried on all rows
+RIDGE_FIRST: Final = 0  # 1; on real pictures 0.1 to 3 was best
 RIDGE, LOGISTIC = "ridge", "logistic"
 
 
@@ -65,7 +66,7 @@ class Candidate:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Rows:
     """The training rows, and how heads are judged.
 
@@ -104,8 +105,8 @@ def search_large(rows: Rows, *, seed: int, progress: Progress) -> list[Candidate
             progress.advance()
     finally:
         progress.finish()
-    if refined:
-        best = min(tried, key=lambda candidate: candidate.loss)
+    best = min(tried, key=lambda candidate: candidate.loss)
+    if refined and best.loss > GAIN:  # else there is nothing left to gain
         progress.start("Fitting it as a logistic regression", total=len(STRENGTHS), unit="fits")
         try:
             for candidate in _logistic_heads(rows, best.depths, seed=seed):
@@ -124,25 +125,22 @@ def _ridge_heads(rows: Rows) -> Iterator[Candidate]:
     sums = ridge_sums(features, rows.labels, class_count=rows.class_count, weights=rows.weights)
     for depths, columns in rows.choices.items():
         own = slice(columns.start - first, columns.stop - first)
-        yield from walk(_ridge_at(rows, depths, sums.part(own), features[:, own]))
+        walk = Walk(first=RIDGE_FIRST)
+        for l2 in walk:
+            candidate = _ridge_head(rows, depths, sums.part(own), features[:, own], l2=l2)
+            yield candidate
+            walk.tell(candidate.loss)
 
 
-def _ridge_at(
-    rows: Rows, depths: str, sums: Sums, features: Features
-) -> Callable[[float, Candidate | None], Candidate]:
-    columns = rows.choices[depths]
-
-    def at(l2: float, _back_to: Candidate | None) -> Candidate:
-        begun = time.perf_counter()
-        fit = ridge_fit(sums, features, rows.labels, l2=l2, weights=rows.weights)
-        head = fit.head(start=columns.start)
-        score = Score(log_loss=fit.log_loss, accuracy=fit.accuracy)
-        if rows.scorer is not None:
-            score = rows.scorer(columns).score_head(replace(head, start=0, stop=len(head.weight)))
-        seconds = time.perf_counter() - begun
-        return Candidate(kind=RIDGE, depths=depths, l2=l2, head=head, score=score, iterations=1, seconds=seconds)
-
-    return at
+def _ridge_head(rows: Rows, depths: str, sums: Sums, features: Features, *, l2: float) -> Candidate:
+    begun, columns = time.perf_counter(), rows.choices[depths]
+    fit = ridge_fit(sums, features, rows.labels, l2=l2, weights=rows.weights)
+    head = fit.head(start=columns.start)
+    score = Score(log_loss=fit.log_loss, accuracy=fit.accuracy)
+    if rows.scorer is not None:
+        score = rows.scorer(columns).score_head(replace(head, start=0, stop=len(head.weight)))
+    seconds = time.perf_counter() - begun
+    return Candidate(kind=RIDGE, depths=depths, l2=l2, head=head, score=score, iterations=1, seconds=seconds)
 
 
 def _logistic_heads(rows: Rows, depths: str, *, seed: int) -> Iterator[Candidate]:

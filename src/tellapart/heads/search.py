@@ -8,7 +8,7 @@ Legend: N pictures, D features, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,13 +103,7 @@ def search_head(
     plan = plan or _by_folds(known[: len(known) // copies], copies=copies, groups=groups, seed=seed)
     choices = _choices(depths, judged=plan.scorer is not None)
     if closed_form and copies == 1 and is_large(known):
-        rows = Rows(
-            features=features[train],
-            labels=known,
-            choices=choices,
-            scorer=plan.valid_scorer,
-            weights=_of(weights, train),
-        )
+        rows = Rows(features[train], known, choices=choices, scorer=plan.valid_scorer, weights=_of(weights, train))
         tried = search_large(rows, seed=seed, progress=progress)
         return _taken(tried, plan=plan, present=present, class_count=class_count)
     found: dict[str, PathPoint] = {}  # the best of each choice
@@ -123,13 +117,7 @@ def search_head(
                 found[depth] = min(found.get(depth, point), point, key=lambda one: one.loss)
                 progress.advance()
     progress.finish()
-    depth = min(found, key=lambda name: found[name].loss)
-    return HeadSearch(
-        head=_head(found[depth], known, present=present, class_count=class_count, start=choices[depth].start),
-        selected=_selected(depth, found[depth], history, plan=plan),
-        history=tuple(history),
-        held_out=_held_out(found[depth], present=present, class_count=class_count),
-    )
+    return _chosen(found, choices, history, known, plan=plan, present=present, class_count=class_count)
 
 
 def _present(labels: Labels) -> tuple[NDArray[np.int64], Labels]:
@@ -179,6 +167,26 @@ def _choices(depths: Sequence[Depth], *, judged: bool) -> dict[str, slice]:
     last = slice(depths[-1].start, depths[-1].stop)
     every = slice(depths[0].start, depths[-1].stop)
     return {"last": last, "all": every} if judged and len(depths) > 1 else {"last": last}
+
+
+def _chosen(
+    found: Mapping[str, PathPoint],
+    choices: Mapping[str, slice],
+    history: list[dict[str, Any]],
+    labels: Labels,
+    *,
+    plan: _Plan,
+    present: NDArray[np.int64],
+    class_count: int,
+) -> HeadSearch:
+    """The best point of a search, as a head."""
+    depth = min(found, key=lambda name: found[name].loss)
+    return HeadSearch(
+        head=_head(found[depth], labels, present=present, class_count=class_count, start=choices[depth].start),
+        selected=_selected(depth, found[depth], history, plan=plan),
+        history=tuple(history),
+        held_out=_held_out(found[depth], present=present, class_count=class_count),
+    )
 
 
 def _head(point: PathPoint, labels: Labels, *, present: NDArray[np.int64], class_count: int, start: int) -> LinearHead:

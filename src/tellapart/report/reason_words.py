@@ -129,6 +129,10 @@ CLAUSES: Final = tuple(
             r"the net itself was trained, and would have to be trained again for every point",
             "训练的是网络本身，每个点都得重新训练",
         ),
+        (
+            r"the head was found in closed form, and the points would be those of logistic heads",
+            "分类头由闭式解得到，而曲线上的点将是逻辑回归分类头的",
+        ),
         (r"some of its pictures can no longer be read", "有些图片已无法读取"),
         (
             r"([\d,]+) of the ([\d,]+) pictures? of train and valid cannot be found any more",
