@@ -72,10 +72,10 @@ def print_leaks(test: Mapping[str, Any]) -> None:
         return
     clean = test["without_leaks"]
     if clean is None:
-        line("every test picture has its like in train or valid: this accuracy says little")
+        line("every test picture has a near-duplicate in train or valid: this accuracy says little")
         return
     line(
-        f"without the {counted(test['n'] - clean['n'], 'picture')} whose like is in train or valid: "
+        f"without the {counted(test['n'] - clean['n'], 'picture')} with a near-duplicate in train or valid: "
         f"accuracy {share(clean['accuracy'])} on {counted(clean['n'], 'picture')}"
     )
 

@@ -114,7 +114,7 @@ def complain_of_unread(answers: Answers) -> None:
 
 
 def check_sorting(into: Path | None, paths: list[Path], *, link: bool, out: Path | None) -> None:
-    """Refuse, before any work, to sort where that cannot be meant.
+    """Refuse, before any work, to sort where that makes no sense.
 
     Raises:
         UsageError: the options do not go together.
