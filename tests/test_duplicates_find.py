@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pictures import encode
+from pictures import encode, make_pixels
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine
 from tellapart.data.scan import index_of_paths
@@ -168,3 +168,13 @@ def test_find_duplicates__names_are_a_hint_that_pictures_confirm(look, tmp_path)
     assert len(said) == 1
     assert "5 pictures are named as augmented copies" in said[0]
     assert "; 3 of them show the same" in said[0]
+
+
+def test_find_duplicates__stripes_that_lie_over_other_stripes_are_no_copies(look, tmp_path):
+    """A grating has no place along its lines, and has many across them."""
+    pictures = {f"{kind}-{seed:02d}.png": make_pixels(seed, kind=kind) for kind in (0, 3) for seed in range(12)}
+    pictures["copy.png"] = encode(pictures["0-05.png"], "PNG")
+    pictures = {name: each if isinstance(each, bytes) else encode(each, "PNG") for name, each in pictures.items()}
+    embedded = look(written(tmp_path, pictures))
+    names = [picture.file.name for picture in embedded.index.pictures]
+    assert [{names[row] for row in group.rows} for group in find_duplicates(embedded)] == [{"0-05.png", "copy.png"}]

@@ -25,7 +25,7 @@ from tellapart.data.rgb import LUMA
 from tellapart.duplicates.groups import DuplicateGroup, DuplicatePair, connect, equal_pairs
 from tellapart.duplicates.naming import named_alike
 from tellapart.duplicates.neighbours import Points, Rows, near_rows, principal, unit
-from tellapart.duplicates.placement import Place, edits_lie, is_mirrored
+from tellapart.duplicates.placement import MIRROR, UPRIGHT, Place, edits_lie, is_mirrored
 from tellapart.duplicates.register import Likeness, blurred, likeness
 from tellapart.duplicates.turned import NOT_ZOOMED, SHAPES, ZOOMED, spectrum, turned
 from tellapart.duplicates.windows import shifted
@@ -48,6 +48,8 @@ COVER: Final = 0.4  # share of a picture that must lie over the other
 # chance, the closer the more there are; what may be left unexplained shrinks in the same measure.
 CROWD, MOST_ALIKE = 10, 100
 ENERGY: Final = 1.0  # squared grey levels; with less detail than that everything looks alike
+# What was moved by more than so many half sides must change along its lines too: stripes lie over any other stripes.
+STILL, LEAST_ACROSS = 0.02, 0.03
 MOST_CONFIRMED: Final = 100_000  # pairs; about half a minute
 HALF: Final = np.float32(0.5)
 STEP: Final = 1024  # pairs between two signs of progress
@@ -235,8 +237,12 @@ def _confirmed(pairs: Rows, found: Likeness, *, needed: NDArray[np.float64]) -> 
     mirrored = is_mirrored(found.place)
     alone, if_filled = edits_lie(found.place)
     lies = alone | (if_filled & found.filled)
-    fits = (found.whole >= WHOLE) & (found.energy >= ENERGY) & (found.cover >= COVER) & (found.detail >= needed)
-    for place in np.flatnonzero(lies & fits):
+    upright = np.where(mirrored[:, None, None], MIRROR, UPRIGHT)
+    placed = (found.across >= LEAST_ACROSS) | (np.abs(found.place - upright).max(axis=(1, 2)) <= STILL)
+    fits = (
+        placed & (found.whole >= WHOLE) & (found.energy >= ENERGY) & (found.cover >= COVER) & (found.detail >= needed)
+    )
+    for place in np.flatnonzero(lies & placed & fits):
         first, second = pairs[place].tolist()
         similarity = round(float(found.detail[place]), 4)
         yield DuplicatePair(

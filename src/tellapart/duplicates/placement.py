@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 Place = NDArray[np.float32]  # [P, 2, 3]
 Numbers = NDArray[np.float64]  # [P]
+UPRIGHT: Final = np.array([[1, 0, 0], [0, 1, 0]], np.float32)
+MIRROR: Final = np.array([[-1, 0, 0], [0, 1, 0]], np.float32)
 WIDEST: Final = 2.0  # width by height of a picture, or height by width
 FLAT: Final = 0.02  # of a stretch; less says nothing of the shape
 OUTSIDE: Final = 0.07  # half sides; more is another part of one scene and no crop, unless what is beyond was filled in

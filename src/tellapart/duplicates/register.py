@@ -55,6 +55,7 @@ class Likeness:
     detail: Vector  # the same of the detail
     energy: Vector  # the variance of the detail in squared grey levels, the smaller of both
     cover: Vector  # the share of the right picture that is compared
+    across: Vector  # how much luminance changes along the lines that it has, as a share of how much it does across them
     filled: NDArray[np.bool_]  # whether what one shows beyond the other was filled with black, white or its last row
 
 
@@ -114,8 +115,23 @@ def _measured(
         "detail": detail,
         "energy": energy,
         "cover": both.mean(axis=(1, 2), dtype=np.float32),
+        "across": np.minimum(*(two_ways(luminance(each)) for each in (left, right))),
         "filled": filled,
     }
+
+
+def two_ways(seen: Stack) -> Vector:
+    """How much luminance [P, s, s] changes along its lines, as a share of how much it does across them: 0 for stripes.
+
+    Stripes lie over other stripes at any shift along them, and at some shift across. The eigenvalues of the structure
+    tensor (Foerstner and Guelch, 1987) tell them apart from what has a place.
+    """
+    down, across = np.gradient(blurred(seen, FINE), axis=(1, 2))
+    both = (across * down).mean(axis=(1, 2))
+    half, rest = (np.square(across).mean(axis=(1, 2)) + sign * np.square(down).mean(axis=(1, 2)) for sign in (1, -1))
+    length = np.hypot(rest, 2 * both)
+    share: Vector = ((half - length) / np.maximum(half + length, 1e-6)).astype(np.float32)
+    return share
 
 
 def content_of(miniatures: NDArray[np.uint8]) -> Stack:
