@@ -344,6 +344,16 @@ def test_megadetector__a_row_for_each_box_and_the_empty_listed(scenes):
     assert len(index_of_paths([own]).pictures) == 3
 
 
+def test_megadetector__a_picture_it_failed_at_may_be_gone(scenes):
+    path = megadetector(scenes)
+    path.write_text(path.read_text().replace("2.png", "gone.png"))
+    gone = index_of_paths([path]).pictures[-1]
+    assert (gone.path, gone.left_out) == ("gone.png", "MegaDetector: Failure image access")
+    path.write_text(path.read_text().replace("0.png", "lost.png"))
+    with pytest.raises(DataError, match="2 of 4 files are missing"):
+        index_of_paths([path])
+
+
 def test_megadetector__it_has_no_classes_to_train_on(scenes):
     with pytest.raises(DataError, match=r"boxes of MegaDetector, which tell animals .*tellapart predict MODEL"):
         scan(megadetector(scenes))

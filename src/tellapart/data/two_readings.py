@@ -117,7 +117,8 @@ def check_shared(base: Folder, classes: Sequence[Folder], *, grouped: bool) -> l
     what = f"two readings: the classes are {top}, or the classes are the folders inside them, {bottom}"
     hint = (
         f"Add --classes top for {top}, or --classes bottom for {bottom}; "
-        "if one of these are splits, rename those to train, valid and test."
+        "if one of these are splits, rename those to train, valid and test; "
+        "if neither are classes, list the pictures in a table with the columns path and label."
     )
     raise DataError(what, where=written(base.file), hint=hint)
 
