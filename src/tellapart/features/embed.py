@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Protocol, Self, TypeVar
 
 import numpy as np
@@ -110,6 +111,25 @@ class Ready:
     seconds: float = 0.0
 
 
+@dataclass(slots=True)
+class Opened:
+    """The file of the box that was looked at last, for another box of it that comes next."""
+
+    file: Path | None = None
+    boxed: Boxed | None = None
+
+    def content_of(self, index: Index, picture: Picture) -> Content:
+        """As `picture_content`, with the bytes and pixels of the box before where it is of the same file."""
+        if picture.box is None or picture.left_out:
+            return picture_content(index, picture)
+        if self.boxed is not None and self.file == picture.file:
+            self.boxed = replace(self.boxed, box=picture.box)
+            return self.boxed
+        content = picture_content(index, picture)
+        self.file, self.boxed = picture.file, content if isinstance(content, Boxed) else None
+        return content
+
+
 def embed(
     index: Index,
     backbone: Backbone,
@@ -145,13 +165,14 @@ def embed(
         precision=precision,
         engine=engine,
     )
-    progress.start("Looking at pictures", total=len(index.pictures), unit="pictures")
+    stage = "Looking at pictures" if run.shows_pictures_as_they_are else "Looking at views of pictures"
+    progress.start(stage, total=len(index.pictures), unit="pictures")
     try:
-        rows, threads = range(len(index.pictures)), thread_count()
-        ahead = look_ahead(run.prepare, rows, threads=threads, most=LOOK_AHEAD, handful=HANDFUL)
+        ahead = look_ahead(run.prepare_some, handfuls(index), threads=thread_count(), most=LOOK_AHEAD // HANDFUL)
         with contextlib.closing(ahead):
-            for ready in ahead:
-                run.take(ready)
+            for some in ahead:
+                for ready in some:
+                    run.take(ready)
         run.end()
     finally:
         run.keep()
@@ -190,12 +211,22 @@ class _Run:
     def shows_pictures_as_they_are(self) -> bool:
         return self.view.key == PLAIN.key
 
-    def prepare(self, row: int) -> Ready:
-        """Read one picture, find it in the cache or decode it. Runs in a decode thread."""
+    def prepare_some(self, rows: Sequence[int]) -> list[Ready]:
+        """Prepare a handful of pictures; boxes of one file that follow each other share what was read and decoded.
+
+        Runs in a decode thread.
+        """
+        made, before = list[Ready](), Opened()
+        for row in rows:
+            made.append(self.prepare(row, before))
+        return made
+
+    def prepare(self, row: int, before: Opened) -> Ready:
+        """Read one picture, find it in the cache or decode it."""
         started = time.perf_counter()
         picture = self.index.pictures[row]
         try:
-            content = picture_content(self.index, picture)
+            content = before.content_of(self.index, picture)
             digest = content_digest(content)
             key = entry_key(digest, self.backbone.digest, self.precision, self.backbone.preprocess.key, self.view.key)
             kept = self.cache.get(key) if self.cache else None
@@ -294,6 +325,15 @@ class _Run:
                 yield LedgerEntry(path=picture.path, status="skipped", reason=reason)
             else:
                 yield LedgerEntry(path=picture.path, status="converted" if ready.notes else "used", reason=ready.notes)
+
+
+def handfuls(index: Index) -> Iterator[list[int]]:
+    """All rows, HANDFUL at a time, in the order of the index; with boxes, those of one file one after the other."""
+    rows = list(range(len(index.pictures)))
+    if any(picture.box is not None for picture in index.pictures):
+        first: dict[Path, int] = {}
+        rows.sort(key=lambda row: first.setdefault(index.pictures[row].file, row))
+    yield from (rows[start : start + HANDFUL] for start in range(0, len(rows), HANDFUL))
 
 
 def picture_content(index: Index, picture: Picture) -> Content:

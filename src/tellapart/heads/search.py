@@ -105,10 +105,11 @@ def search_head(
                 history.append(_row(depth, point))
                 found[depth] = min(found.get(depth, point), point, key=lambda one: one.loss)
                 progress.advance()
+        depth = min(found, key=lambda name: found[name].loss)
+        head = _head(found[depth], known, present=present, class_count=class_count, start=choices[depth].start)
     progress.finish()
-    depth = min(found, key=lambda name: found[name].loss)
     return HeadSearch(
-        head=_head(found[depth], known, present=present, class_count=class_count, start=choices[depth].start),
+        head=head,
         selected=_selected(depth, found[depth], history, plan=plan),
         history=tuple(history),
         held_out=_held_out(found[depth], present=present, class_count=class_count),
