@@ -119,14 +119,14 @@ PROMISES = {
     ),
     "few": Words(
         "With 95 % confidence, at most {error} of these answers are wrong. {asked} was asked for, which takes {needed} "
-        "valid pictures; there {pictures:is|are} {pictures}.",
-        "以 95 % 的置信度，这些回答中错误至多 {error}。要求的是 {asked}，为此验证集需要 {needed} 张图片；"
-        "现有 {pictures} 张。",
+        "pictures that it was not trained on, one of each group; there {pictures:is|are} {pictures}.",
+        "以 95 % 的置信度，这些回答中错误至多 {error}。要求的是 {asked}，为此需要 {needed} 张未用于训练的图片"
+        "（同组只算一张）；现有 {pictures} 张。",
     ),
     "mistakes": Words(
-        "With 95 % confidence, at most {error} of these answers are wrong. {asked} was asked for; valid holds too many "
-        "confident mistakes for that.",
-        "以 95 % 的置信度，这些回答中错误至多 {error}。要求的是 {asked}；验证集中自信的错误太多，无法承诺。",
+        "With 95 % confidence, at most {error} of these answers are wrong. {asked} was asked for; among "
+        "pictures that it was not trained on there are too many confident mistakes for that.",
+        "以 95 % 的置信度，这些回答中错误至多 {error}。要求的是 {asked}；未用于训练的图片中自信的错误太多，无法承诺。",
     ),
     "costs": Words(
         "The costs set when a person is asked. With 95 % confidence, at most {error} of these answers are wrong.",
@@ -137,8 +137,9 @@ PROMISES = {
         "按这些代价，没有回答可以采信：交给人代价更小。",
     ),
     "none": Words(
-        "{pictures} valid {pictures:picture is|pictures are} too few to promise anything about these answers.",
-        "验证集只有 {pictures} 张图片，太少，无法对这些回答作出承诺。",
+        "{pictures} {pictures:picture|pictures} that it was not trained on, one of each group, {pictures:is|are} too "
+        "few to promise anything about these answers.",
+        "未用于训练的图片只有 {pictures} 张（同组只算一张），太少，无法对这些回答作出承诺。",
     ),
 }
 # What a probability means where the log shares of the classes were taken out of the scores, by how much of them.
