@@ -14,7 +14,7 @@ from tellapart.data.scan import index_of_paths, scan
 from tellapart.data.shapes import box_of_shape
 from tellapart.data.thumbnail import small_picture
 from tellapart.errors import DataError, UsageError
-from tellapart.features.embed import content_digest, picture_content
+from tellapart.features.content import content_digest, picture_content
 from tellapart.types import Box
 
 WIDTH, HEIGHT = 48, 40

@@ -114,12 +114,12 @@ def classifier_card(classifier: Classifier, *, classes: Sequence[object], recipe
         recipe: what trained it.
         judged: what it was judged by; None where that is not known.
     """
-    preprocess, promise = classifier.base.preprocess, classifier.abstention.guarantee
+    promise, sides = classifier.abstention.guarantee, [single.preprocess.size for single in classifier.base.singles]
     rows = {
         **accuracy_row(None if judged is None else judged.valid),
         "classes": f"{len(classes):,}: {names_line(classes)}",
         "recipe": recipe,
-        "base": f"{classifier.base.name}, {preprocess.size} x {preprocess.size} pixels",
+        "base": f"{classifier.base.name}, {' and '.join(f'{side} x {side}' for side in sides)} pixels",
         **({} if classifier.operating is None else {"answers": "the class of least expected cost, not the likeliest"}),
         "unsure": threshold_line(classifier.abstention.unsure),
         **({} if promise is None else {"promise": str(promise.to_json()["sentence"])}),

@@ -19,7 +19,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from tellapart.answers import Answers, answer
-from tellapart.backbones.engine import Engine, native_precision
+from tellapart.backbones.engine import AnyEngine, compiled, native_precision
 from tellapart.bundle.bundle import Bundle, pack_bundle, read_bundle
 from tellapart.bundle.container import write_container
 from tellapart.card import Judged, classifier_card, judged_by
@@ -164,7 +164,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self._fitted_by = {"recipe": self.recipe, "seed": self.seed}
         self._judged: Judged | None = judged_by(learned, numbered=sample_weight is None)
         self._bundle: Bundle | None = None
-        self._engine: Engine | None = None
+        self._engine: AnyEngine | None = None
         return self
 
     def _progress(self) -> Progress:
@@ -252,7 +252,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     def _look_at(self, index: Index) -> tuple[Classifier, Embedded]:
         classifier, progress = self._fitted(), self._progress()
         if self._engine is None:
-            self._engine = Engine(classifier.base, precision=native_precision())
+            self._engine = compiled(classifier.base, precision=native_precision())
         classifier = replace(classifier, base=with_white(classifier.base, index, progress))
         return classifier, look_at(index, classifier.base, progress, engine=self._engine)
 
@@ -313,7 +313,8 @@ def load(path: str | Path) -> ImageClassifier:
     """
     bundle, engine = read_bundle(Path(path))
     base = bundle.classifier.base
-    estimator = ImageClassifier(size=base.preprocess.size)
+    sides = {single.preprocess.size for single in base.singles}
+    estimator = ImageClassifier(size=base.preprocess.size if len(sides) == 1 else None)
     made_by = str(bundle.manifest.get("recipe", estimator.recipe))
     estimator.set_params(recipe=made_by)
     if made_by not in RECIPES or RECIPES[made_by].has_base:  # a net from nothing has a name, but is no base

@@ -90,7 +90,7 @@ def graph(_folder: Path, content: bytes) -> None:
     from tellapart.bundle.graph import OUTPUTS, RESIZED
 
     try:
-        check_graph(content, side=64, pictures=4, entry=RESIZED, outputs=OUTPUTS)
+        check_graph(content, squares={RESIZED: 64}, pictures=4, outputs=OUTPUTS)
     except ValueError as error:
         raise TellapartError(str(error)) from error
 

@@ -4,12 +4,12 @@ The engine believes a graph: it would fold constants of many gigabytes, or work 
 is read strictly (`graph_file`), every shape in it is worked out without running anything (`graph_shapes`), and what it
 would take is added up. What cannot be worked out is refused: no net of ours needs it.
 
-Legend: B pictures in one request, S side of the input.
+Legend: B pictures in one request, S side of a square.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -33,14 +33,14 @@ MOST_WEIGHTS: Final = 1_500_000_000  # bytes of all constants
 HALF_INFINITE: Final = {10: 0x7C00, BFLOAT16: 0x7F80}  # the exponent bits of halves that are no finite number
 
 
-def check_graph(content: bytes, *, side: int, pictures: int, entry: str, outputs: Iterable[str]) -> GraphFile:
+def check_graph(content: bytes, *, squares: Mapping[str, int], pictures: int, outputs: Iterable[str]) -> GraphFile:
     """What an ONNX file says, if it may be run.
 
     Args:
         content: the ONNX file.
-        side: S, of the squares it is fed with, in pixels.
+        squares: S in pixels of each tensor that is fed with squares [B, S, S, 3]: its input, or those behind its own
+            resizes.
         pictures: B.
-        entry: the tensor that is fed with squares [B, S, S, 3]: its input, or one behind a resize of its own.
         outputs: tensors that must come out of it.
 
     Raises:
@@ -50,7 +50,7 @@ def check_graph(content: bytes, *, side: int, pictures: int, entry: str, outputs
     if list(graph.inputs.values()) != [UINT8] or not set(outputs) <= set(graph.outputs):
         raise ValueError("it has other inputs or outputs than a model of ours")
     _check_constants(graph)
-    _Costs(graph=graph, side=side, pictures=pictures, entry=entry).add_up()
+    _Costs(graph=graph, squares=squares, pictures=pictures).add_up()
     return graph
 
 
@@ -82,7 +82,7 @@ class _Costs:
 
     Attributes:
         graph: what was read.
-        side, pictures, entry: as `check_graph` has them.
+        squares, pictures: as `check_graph` has them.
         known: what is known of each tensor met so far.
         moving: the tensors that depend on the pictures.
         alive: values that are needed at this place.
@@ -92,9 +92,8 @@ class _Costs:
     """
 
     graph: GraphFile
-    side: int
+    squares: Mapping[str, int]
     pictures: int
-    entry: str
     known: dict[str, Known | None] = field(default_factory=dict)
     moving: set[str] = field(default_factory=set)
     alive: int = 0
@@ -105,10 +104,10 @@ class _Costs:
     def add_up(self) -> None:
         graph = self.graph
         self.known = {"": None, **{name: Known(each.values.shape, each.values) for name, each in graph.tensors.items()}}
-        area = max(LEAST_GROWTH, (self.side / USUAL_SIDE) ** 2)
+        area = max(LEAST_GROWTH, sum((side / USUAL_SIDE) ** 2 for side in self.squares.values()))
         most_work = min(area, MOST_WORK_GROWTH) * self.pictures
         fixed = MOST_FIXED + 8 * sum(tensor.values.size for tensor in graph.tensors.values())
-        self._keep(tuple(graph.inputs), [self.squares], moves=True)
+        self._keep(tuple(graph.inputs), [self.fed(max(self.squares.values()))], moves=True)
         last = self._last_uses()
         for place, node in enumerate(graph.nodes):
             self._take(node)
@@ -117,14 +116,13 @@ class _Costs:
             if self.alive > MOST_ALIVE * min(area, MOST_GROWTH) * self.pictures:
                 raise ValueError("it would take too much memory")
             self.alive -= sum(found.size for name in last.get(place, ()) if (found := self.known[name]))
-        if self.entry not in self.moving:
+        if not self.moving.issuperset(self.squares):
             raise ValueError("the tensor that is to be fed is missing")
         if missing := [name for name in graph.outputs if name not in self.known]:
             raise ValueError(f"an output is made by nothing in it ({missing[0]})")
 
-    @property
-    def squares(self) -> Known:
-        return Known((self.pictures, self.side, self.side, 3))
+    def fed(self, side: int) -> Known:
+        return Known((self.pictures, side, side, 3))
 
     def _take(self, node: Node) -> None:
         """Add one node to what is known and to what it costs."""
@@ -132,8 +130,10 @@ class _Costs:
             raise ValueError(f"a tensor is read before it is made ({unknown[0]})")
         inputs = [self.known[name] for name in node.inputs]
         found, work = outcome(Operation(node=node, inputs=inputs, opset=self.graph.opset))
-        if self.entry in node.outputs:  # the engine cuts it off here, and feeds squares
-            found = [self.squares]
+        found = [  # the engine cuts it off where squares are fed
+            self.fed(self.squares[name]) if name in self.squares else made
+            for name, made in zip(node.outputs, found, strict=True)
+        ]
         self.work += work
         self._keep(node.outputs, found, moves=not self.moving.isdisjoint(node.inputs))
 

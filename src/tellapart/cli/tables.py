@@ -107,6 +107,13 @@ def print_figures(figures: Mapping[str, Any], *, title: str) -> None:
         line(f"… and {counted(len(figures['per_class']) - MOST_CLASSES, 'more class', 'more classes')}")
 
 
+def print_together(together: Mapping[str, Any]) -> None:
+    """What pictures of groups count as; nothing where every picture is alone."""
+    if together["groups"]:
+        groups = counted(together["groups"], "group")
+        line(f"{groups} of pictures that belong together: each picture counts {together['weight']:.2f} in intervals")
+
+
 def print_operating(figures: Mapping[str, Any]) -> None:
     """What the answers cost, and the recalls that were asked for; nothing for a model that answers the likeliest."""
     if "cost" in figures:
@@ -155,6 +162,8 @@ def print_comparison(found: Mapping[str, Any]) -> None:
         apart = found["left_out"]
         line(f"left out, tested in only one of the runs: {apart['a']} of A, {apart['b']} of B")
     line(f"only A is right on {found['only_a']}, only B on {counted(found['only_b'], 'picture')}")
+    if found["groups"]:
+        line(f"{counted(found['groups'], 'group')} of pictures that belong together: the test counts each as one")
     difference = found["difference"]
     low, high = difference["low"], difference["high"]
     value = f"{100 * difference['value']:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f})"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from tellapart import files
-from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.backbone import JOINT, Backbone
 from tellapart.backbones.catalogue import find_base
 from tellapart.backbones.pixels import small_pixels
 from tellapart.bundle.bundle import CARD, GRAPH, pack_bundle
@@ -127,6 +127,9 @@ def base_of(request: Request, backbone: str, *, weights: Path | None) -> Backbon
         if module is not None:
             hint = "Choose scratch for that."
             raise UsageError("this recipe trains no net of your own", where=request.recipe, hint=hint)
+        if recipe.one_base and JOINT in backbone:
+            hint = "Name one base, or choose frozen or features."
+            raise UsageError("this recipe trains one base, and several are joined", where=backbone, hint=hint)
         return find_base(backbone, size=size, weights=weights)
     if weights is not None:
         raise UsageError("this recipe starts from nothing", where=request.recipe, hint="Leave --weights out.")
@@ -190,6 +193,7 @@ def metrics_of(index: Index, learned: Learned, request: Request, *, about: Mappi
             "name": base.name,
             "digest": base.digest,
             "size": base.preprocess.size,
+            **({"sizes": [half.preprocess.size for half in base.halves]} if base.halves else {}),
             "precision": learned.about.precision,
         },
         classes=index.classes,

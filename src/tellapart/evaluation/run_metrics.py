@@ -85,7 +85,7 @@ SHAPE: dict[str, Any] = {
     "recipe": str,
     "max_error?": NUMBER,
     "data_path?": (str, NULL),
-    "backbone": {"name": str, "digest": str, "size": COUNT, "precision": str},
+    "backbone": {"name": str, "digest": str, "size": COUNT, "sizes?": [COUNT], "precision": str},
     "classes": [str],
     "ledger": {"used": COUNT, "converted": COUNT, "skipped": COUNT},
     "counts": {"train": COUNT, "valid": COUNT, "test": COUNT},
@@ -134,7 +134,8 @@ class RunMetrics:
     recipe: str  # what was trained, by name
     max_error: float | None = None  # of wrong answers, the largest share asked for; None in a run of an older version
     data_path: str | None = None  # where the data was; None in a run of an older version
-    backbone: Mapping[str, Any]  # `name`, `digest`, `size` in pixels and `precision` of the base that answers
+    # `name`, `digest`, `size` in pixels and `precision` of the base that answers; of a joined one `sizes`, its halves'
+    backbone: Mapping[str, Any]
     classes: tuple[str, ...]  # K names, in the order of every column
     ledger: Mapping[str, int]  # how many files were `used`, `converted` and `skipped`
     counts: Mapping[str, int]  # how many pictures are in each split

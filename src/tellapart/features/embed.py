@@ -10,33 +10,29 @@ Legend: N pictures of the index, M of them readable, D features.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import Engine, native_precision, thread_count
-from tellapart.data.boxes import Boxed, Content, place_of
+from tellapart.backbones.engine import AnyEngine, Engine, native_precision, thread_count
 from tellapart.data.prefetch import look_ahead
 from tellapart.data.thumbnail import SIDE, Miniature
 from tellapart.errors import PictureError
 from tellapart.features.cache import Entry, FeatureCache, entry_key
-from tellapart.files import read_bounded
+from tellapart.features.content import Opened, content_digest, handfuls
 from tellapart.progress import Progress, Silent
-from tellapart.types import Features, Index, LedgerEntry, Picture, Pixels
+from tellapart.types import Features, Index, LedgerEntry, Pixels
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 LOOK_AHEAD = 64  # pictures; at 224 px a prepared one takes 150 kB
 HANDFUL = 8  # pictures a decode thread takes at once; handing them over one by one costs a tenth of their decoding
 KEEP_EVERY = 256  # pictures; what a kill can cost
-LARGEST_FILE = 512_000_000  # bytes
 
 
 class View(Protocol):
@@ -111,25 +107,6 @@ class Ready:
     seconds: float = 0.0
 
 
-@dataclass(slots=True)
-class Opened:
-    """The file of the box that was looked at last, for another box of it that comes next."""
-
-    file: Path | None = None
-    boxed: Boxed | None = None
-
-    def content_of(self, index: Index, picture: Picture) -> Content:
-        """As `picture_content`, with the bytes and pixels of the box before where it is of the same file."""
-        if picture.box is None or picture.left_out:
-            return picture_content(index, picture)
-        if self.boxed is not None and self.file == picture.file:
-            self.boxed = replace(self.boxed, box=picture.box)
-            return self.boxed
-        content = picture_content(index, picture)
-        self.file, self.boxed = picture.file, content if isinstance(content, Boxed) else None
-        return content
-
-
 def embed(
     index: Index,
     backbone: Backbone,
@@ -138,9 +115,11 @@ def embed(
     into: Features | None = None,
     cache: FeatureCache | None = None,
     progress: Progress | None = None,
-    engine: Engine | None = None,
+    engine: AnyEngine | None = None,
 ) -> Embedded:
     """Features of every readable picture of the index, as the base sees that view of each.
+
+    The halves of a joined base look one after another, each at its own squares and with its own rows in the cache.
 
     Args:
         index: the pictures.
@@ -151,24 +130,39 @@ def embed(
         progress: told of every picture.
         engine: the base compiled already; None compiles it when the first picture needs it, in the CPU's own precision.
     """
-    precision = engine.precision if engine else native_precision()
-    progress = progress or Silent()
-    started = time.perf_counter()
     matrix = np.empty((len(index.pictures), backbone.width), np.float32) if into is None else into
-    run = _Run(
-        index=index,
-        backbone=backbone,
-        view=view,
-        features=matrix,
-        cache=cache,
-        progress=progress,
-        precision=precision,
-        engine=engine,
-    )
+    singles, columns = backbone.singles, backbone.columns
+
+    def look(shown: Index, place: int) -> Embedded:
+        own = engine.engines[place] if engine else None
+        run = _Run(
+            index=shown,
+            backbone=singles[place],
+            view=view,
+            features=matrix[: len(shown.pictures), columns[place]],
+            cache=cache,
+            progress=progress or Silent(),
+            precision=own.precision if own else native_precision(),
+            engine=own,
+        )
+        return _look(run)
+
+    found = look(index, 0)
+    for place in range(1, len(singles)):
+        found = _beside(found, look(found.index, place), matrix, columns=slice(0, columns[place].stop))
+    return found
+
+
+def _look(run: _Run) -> Embedded:
+    """Let one base look at everything."""
+    index, progress = run.index, run.progress
+    started = time.perf_counter()
     stage = "Looking at pictures" if run.shows_pictures_as_they_are else "Looking at views of pictures"
     progress.start(stage, total=len(index.pictures), unit="pictures")
     try:
-        ahead = look_ahead(run.prepare_some, handfuls(index), threads=thread_count(), most=LOOK_AHEAD // HANDFUL)
+        ahead = look_ahead(
+            run.prepare_some, handfuls(index, size=HANDFUL), threads=thread_count(), most=LOOK_AHEAD // HANDFUL
+        )
         with contextlib.closing(ahead):
             for some in ahead:
                 for ready in some:
@@ -178,6 +172,27 @@ def embed(
         run.keep()
         progress.finish()
     return run.result(seconds=time.perf_counter() - started)
+
+
+def _beside(found: Embedded, seen: Embedded, matrix: Features, *, columns: slice) -> Embedded:
+    """What halves have seen so far, and the next one in the pictures they could read: columns of the matrix [N, D]."""
+    readable = [entry.status != "skipped" for entry in seen.ledger]
+    if not all(readable):  # a file was changed between two looks
+        compact_rows(matrix[:, : columns.stop - seen.features.shape[1]], np.flatnonzero(readable).tolist())
+    later = iter(seen.ledger)
+    return replace(
+        seen,
+        features=matrix[: len(seen.index.pictures), columns],
+        ledger=tuple(entry if entry.status == "skipped" else _worse(entry, next(later)) for entry in found.ledger),
+        fresh=max(found.fresh, seen.fresh),
+        decode_s=found.decode_s + seen.decode_s,
+        embed_s=found.embed_s + seen.embed_s,
+    )
+
+
+def _worse(first: LedgerEntry, then: LedgerEntry) -> LedgerEntry:
+    """What became of a picture that was read twice."""
+    return then if then.status == "skipped" or first.status == "used" else first
 
 
 @dataclass(slots=True, kw_only=True)
@@ -325,44 +340,6 @@ class _Run:
                 yield LedgerEntry(path=picture.path, status="skipped", reason=reason)
             else:
                 yield LedgerEntry(path=picture.path, status="converted" if ready.notes else "used", reason=ready.notes)
-
-
-def handfuls(index: Index) -> Iterator[list[int]]:
-    """All rows, HANDFUL at a time, in the order of the index; with boxes, those of one file one after the other."""
-    rows = list(range(len(index.pictures)))
-    if any(picture.box is not None for picture in index.pictures):
-        first: dict[Path, int] = {}
-        rows.sort(key=lambda row: first.setdefault(index.pictures[row].file, row))
-    yield from (rows[start : start + HANDFUL] for start in range(0, len(rows), HANDFUL))
-
-
-def picture_content(index: Index, picture: Picture) -> Content:
-    """The bytes of a picture's file, with its box where it has one, or its pixels uint8 [H, W] from an IDX file.
-
-    Raises:
-        PictureError: the file cannot be read or is too large, or is not to be looked at.
-    """
-    if picture.left_out:
-        raise PictureError(picture.left_out, where=picture.path)
-    if picture.row is not None:
-        pixels: NDArray[np.uint8] = index.arrays[picture.file][picture.row]
-        return pixels
-    try:
-        content = read_bounded(picture.file, limit=LARGEST_FILE)
-    except ValueError as error:
-        raise PictureError(str(error), where=picture.path) from error
-    except OSError as error:
-        raise PictureError((error.strerror or "cannot be read").lower(), where=picture.path) from error
-    return content if picture.box is None else Boxed(content=content, box=picture.box)
-
-
-def content_digest(content: Content) -> bytes:
-    """sha256 of a file's bytes; of them and its place for a box; of shape and pixels for a row of an IDX file."""
-    if isinstance(content, bytes):
-        return hashlib.sha256(content).digest()
-    if isinstance(content, Boxed):
-        return hashlib.sha256(place_of(content.box).encode() + hashlib.sha256(content.content).digest()).digest()
-    return hashlib.sha256(f"idx {content.shape}".encode() + content.tobytes()).digest()
 
 
 def compact_rows(matrix: NDArray[Scalar], rows: list[int]) -> NDArray[Scalar]:

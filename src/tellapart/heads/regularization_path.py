@@ -6,9 +6,9 @@ Legend: N pictures, P problems, K classes, d coordinates; parameters float64 [P,
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,33 +140,57 @@ def strength(step: int) -> float:
 def regularization_path(
     space: Space, labels: Labels, *, scorer: HeldOutScorer | None, weights: NDArray[np.float64] | None = None
 ) -> Iterator[PathPoint]:
-    """Fit labels int64 [N] below K at strengths from 0.1 down while they get better; where 0.1 was best, also up.
+    """Fit labels int64 [N] below K along the strengths of `walk`; without a scorer at 0.1 alone.
 
-    Weights float64 [N] say how much each row counts; None is for all alike.
-
-    A path ends after PATIENCE points in a row that gained nothing worth it. Without a scorer it is 0.1 alone: the
-    strong end of what was best on real pictures.
+    Weights float64 [N] say how much each row counts; None is for all alike. 0.1 is the strong end of what was best on
+    real pictures.
     """
-    best: PathPoint | None = None
-    for steps in (range(FIRST, WEAKEST + 1), range(FIRST - 1, STRONGEST - 1, -1)):
-        nothing = np.zeros((1, int(labels.max()) + 1, space.matrix.shape[1] + 1))
-        start = nothing if best is None else best.fit.parameters
-        path, idle = Path(space, labels, start=start, weights=weights), 0
+    nothing = np.zeros((1, int(labels.max()) + 1, space.matrix.shape[1] + 1))
+    path = Path(space, labels, start=nothing, weights=weights)
+
+    def point_at(l2: float, back_to: PathPoint | None) -> PathPoint:
+        nonlocal path
+        begun = time.perf_counter()
+        if back_to is not None:
+            path = Path(space, labels, start=back_to.fit.parameters, weights=weights)
+        fit = path.fit(l2)
+        score = scorer.score(path, fit) if scorer else None
+        seconds = time.perf_counter() - begun
+        return PathPoint(space=space, fit=fit, score=score, seconds=seconds, weights=weights)
+
+    yield from [point_at(strength(FIRST), None)] if scorer is None else walk(point_at)
+
+
+class Scored(Protocol):
+    """What a walk compares."""
+
+    @property
+    def loss(self) -> float:
+        """What the best has least of."""
+
+
+P = TypeVar("P", bound=Scored)
+
+
+def walk(point_at: Callable[[float, P | None], P]) -> Iterator[P]:
+    """Points at strengths from 0.1 down while they get better; where 0.1 was best, also up.
+
+    Either way ends after PATIENCE points in a row that gained nothing worth it. `point_at` is told a strength and,
+    where the way turns, the point to start from again.
+    """
+    best = first = point_at(strength(FIRST), None)
+    yield first
+    for steps in (range(FIRST + 1, WEAKEST + 1), range(FIRST - 1, STRONGEST - 1, -1)):
+        idle = 0
+        turn = best if steps.step < 0 else None
         for step in steps:
-            begun = time.perf_counter()
-            fit = path.fit(strength(step))
-            score = scorer.score(path, fit) if scorer else None
-            seconds = time.perf_counter() - begun
-            point = PathPoint(space=space, fit=fit, score=score, seconds=seconds, weights=weights)
+            point, turn = point_at(strength(step), turn), None
             yield point
-            if scorer is None:
-                return
-            if best is not None:
-                idle = 0 if point.loss < best.loss - GAIN else idle + 1
-            best = point if best is None or point.loss < best.loss else best
+            idle = 0 if point.loss < best.loss - GAIN else idle + 1
+            best = point if point.loss < best.loss else best
             if idle == PATIENCE:
                 break
-        if best is None or best.fit.l2 != strength(FIRST):
+        if best is not first:
             return
 
 

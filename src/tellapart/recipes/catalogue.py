@@ -35,6 +35,7 @@ class Recipe:
             what was asked for cannot be done with it.
         on_kept_features: whether all that a request trains is a head on features that are kept, so that folds can test.
         weighs: whether it has a use for weights of pictures.
+        one_base: whether it trains layers of the base, which then cannot be several joined.
     """
 
     train: Callable[[Dataset, Backbone, Request], Classifier]
@@ -45,6 +46,7 @@ class Recipe:
     check_request: Callable[[Index, Request], object] = lambda _index, _request: None
     on_kept_features: Callable[[Request], bool] = lambda _request: False
     weighs: bool = False
+    one_base: bool = False
 
 
 def find_recipe(name: str, *, plan: object = None) -> Recipe:
@@ -95,7 +97,7 @@ RECIPES: Mapping[str, Recipe] = {
     "auto": Recipe(train=train_auto, keeps=True, on_kept_features=tries_features_alone),
     "features": Recipe(train=train_features, weighs=True, on_kept_features=lambda _request: True),
     "frozen": Recipe(train=train_frozen, check=load_cv2, plan=FrozenPlan, weighs=True),
-    "finetune": Recipe(train=train_finetune, check=needs_torch, keeps=True, plan=FineTuningPlan),
+    "finetune": Recipe(train=train_finetune, check=needs_torch, keeps=True, plan=FineTuningPlan, one_base=True),
     "scratch": SCRATCH,
     "scratch-augmented": replace(
         SCRATCH,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.features.embed import PLAIN
+from tellapart.heads.large import is_large
 from tellapart.heads.search import HeadSearch
 from tellapart.nets.device import Machine, seeded
 from tellapart.nets.epoch import Batch
@@ -65,7 +66,9 @@ def seconds_to_search(
         copies: C for each search, which is then over n C rows.
     """
     classes, count = len(dataset.classes), dataset.train.stop - dataset.train.start
-    if count * max(copies) * classes < FEW_VALUES:
+    if is_large(dataset.labels[dataset.train]):  # what is as they are is then searched in closed form
+        copies = [many for many in copies if many > 1]
+    if count * max(copies, default=0) * classes < FEW_VALUES:
         return 0.0
     rows = some_rows(dataset.train)
     judged = rows[:0] if valid is None else some_rows(valid)

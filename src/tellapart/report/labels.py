@@ -50,6 +50,7 @@ MEASURES: tuple[tuple[Label, Label, str, Callable[[float], str]], ...] = (
 )
 # Settings and choices of recipes, by their names in metrics.json.
 SETTINGS: Mapping[str, Words] = {
+    "head": Words("Kind of head", "分类头的类型"),
     "depths": Words("Depths of the base", "使用的基础网络层"),
     "l2": Words("L2 strength", "L2 强度"),
     "criterion": Words("Criterion", "选择标准"),
@@ -206,6 +207,9 @@ VALUES: Mapping[str, Words] = {
     "log loss": Words("log loss", "对数损失"),
     "log loss after calibration": Words("log loss after calibration", "校准后的对数损失"),
     "valid": Words("valid", "验证集"),
+    "leave-one-out": Words("training pictures left out one at a time", "逐一留出的训练图片"),
+    "ridge": Words("ridge regression in closed form", "闭式岭回归"),
+    "logistic": Words("logistic regression", "逻辑回归"),
     "default": Words("default", "默认"),
     "all": Words("all", "全部"),
     "last": Words("last", "最后一层"),

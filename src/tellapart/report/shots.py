@@ -14,7 +14,7 @@ from PIL import Image
 
 from tellapart.data.thumbnail import small_picture
 from tellapart.errors import PictureError
-from tellapart.features.embed import picture_content
+from tellapart.features.content import picture_content
 from tellapart.report.evidence import Shot
 from tellapart.types import Index, Picture
 

@@ -20,7 +20,7 @@ from PIL import Image
 
 from tellapart import seeds
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import Engine
+from tellapart.backbones.engine import AnyEngine
 from tellapart.bundle.bundle import Bundle, read_bundle
 from tellapart.bundle.known_base import on_known_base
 from tellapart.classifier import Classifier
@@ -198,7 +198,7 @@ def suspect_row(suspect: LabelSuspect, materials: Materials) -> dict[str, Any]:
 
 
 def gather_materials(
-    folder: Path, metrics: RunMetrics, *, index: Index, bundle: Bundle, engine: Engine, progress: Progress
+    folder: Path, metrics: RunMetrics, *, index: Index, bundle: Bundle, engine: AnyEngine, progress: Progress
 ) -> Materials | str:
     """Train and valid as the head saw them, out of the cache where they are kept; or why not, as a clause."""
     classifier, l2 = bundle.classifier, strength(metrics.selected)
@@ -260,7 +260,7 @@ def heat_maps(
     *,
     index: Index,
     classifier: Classifier,
-    engine: Engine,
+    engine: AnyEngine,
     most: int,
     progress: Progress,
 ) -> list[dict[str, Any]]:

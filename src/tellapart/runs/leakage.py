@@ -17,6 +17,7 @@ from tellapart.duplicates.find import find_duplicates
 from tellapart.duplicates.groups import KINDS, DuplicateGroup, among
 from tellapart.duplicates.leaks import Leak, find_conflicts, find_leaks
 from tellapart.errors import DataError
+from tellapart.evaluation.grouped import picture_weight
 from tellapart.evaluation.metrics import evaluate
 from tellapart.features.embed import Embedded
 from tellapart.progress import Progress
@@ -217,5 +218,6 @@ def score_without(
     if not kept.any():
         return {"without_leaks": None}
     labels, classes = dataset.labels[rows][kept], dataset.index.classes
-    figures = evaluate(probabilities[kept], labels, classes=classes, predicted=predicted[kept])
+    weight = picture_weight(predicted[kept] == labels, dataset.groups[rows][kept])
+    figures = evaluate(probabilities[kept], labels, classes=classes, predicted=predicted[kept], weight=weight)
     return {"without_leaks": figures}
