@@ -20,7 +20,7 @@ from tellapart.data import tiff
 from tellapart.data.boxes import CLIPPED, Boxed, Rectangle, locate, shown_size, turned
 from tellapart.data.duration import SECONDS, check_duration, seconds_to_decode
 from tellapart.data.exif import ORIENTATION_TAG, asks_for_too_much
-from tellapart.data.formats import JPEG_START, PNG_START, TIFF_STARTS, refused_format
+from tellapart.data.formats import JPEG_START, OPEN_ENDED_STARTS, PNG_START, TIFF_STARTS, refused_format
 from tellapart.data.heif import decode_heif, is_heif
 from tellapart.data.jpeg import JpegHeader, read_jpeg_header, seconds_to_decode_jpeg
 from tellapart.data.memory import LARGE, bytes_to_decode, memory_for
@@ -199,7 +199,7 @@ def brightest(content: bytes | Boxed) -> int | None:
     """
     if isinstance(content, Boxed):  # the range is one of the whole picture
         content = content.content
-    if not content.startswith((PNG_START, *TIFF_STARTS)):
+    if not content.startswith(OPEN_ENDED_STARTS):
         return None
     try:
         with open_picture(content) as image:
