@@ -24,7 +24,8 @@ import numpy as np
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.catalogue import find_base
-from tellapart.backbones.engine import native_precision, thread_count
+from tellapart.backbones.engine import native_precision
+from tellapart.cores import thread_count
 from tellapart.data.scan import scan
 from tellapart.features.look import look_at
 from tellapart.heads.cross_validation import FoldScorer

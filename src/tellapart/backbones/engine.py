@@ -5,7 +5,6 @@ Legend: B pictures in one request, S side of the input, D features, n pictures.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 
 from tellapart.backbones.backbone import Backbone, Squares
 from tellapart.backbones.openvino_runtime import load_openvino
+from tellapart.cores import thread_count
 from tellapart.types import Features, Pixels
 
 # Measured on 2 Zen 4 cores in bf16: 313, 377, 326, 306 and 265 pictures/s for requests of 1, 4, 8, 16 and 32.
@@ -26,11 +26,6 @@ MIDDLE_SIDE, LARGE_SIDE = 288, 512  # px
 REQUESTS_PER_THREAD = 2  # one at work, one waiting, so that a core never waits for Python
 PRECISIONS = ("bf16", "f16", "f32")
 Deliver = Callable[[Features], None]
-
-
-def thread_count() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
 def pictures_per_request(side: int) -> int:

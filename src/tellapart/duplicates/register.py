@@ -21,7 +21,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.backbones.engine import thread_count
+from tellapart.cores import thread_count
 from tellapart.data.rgb import LUMA
 
 Stack = NDArray[np.float32]  # [P, s, s] or [P, s, s, C]

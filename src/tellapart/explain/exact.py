@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone, Squares
-from tellapart.backbones.engine import between, named_tensors, thread_count
+from tellapart.backbones.engine import between, named_tensors
 from tellapart.backbones.openvino_runtime import load_openvino
+from tellapart.cores import thread_count
 from tellapart.explain.heat_map import EXACT, HeatMap
 from tellapart.explain.spread import spread
 from tellapart.heads.linear import LinearHead

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import AnyEngine, Engine, native_precision, thread_count
+from tellapart.backbones.engine import AnyEngine, Engine, native_precision
+from tellapart.cores import thread_count
 from tellapart.data.prefetch import look_ahead
 from tellapart.data.thumbnail import SIDE, Miniature
 from tellapart.errors import PictureError

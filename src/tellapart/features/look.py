@@ -7,7 +7,8 @@ import sqlite3
 from collections.abc import Iterator
 
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import AnyEngine, thread_count
+from tellapart.backbones.engine import AnyEngine
+from tellapart.cores import thread_count
 from tellapart.data.depth import white_of
 from tellapart.features.cache import FeatureCache, open_cache
 from tellapart.features.embed import PLAIN, Embedded, View, embed

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.backbones.engine import thread_count
+from tellapart.cores import thread_count
 from tellapart.data.augment import Augmentation, augment
 from tellapart.data.prefetch import look_ahead
 from tellapart.data.preprocess import Preprocess
