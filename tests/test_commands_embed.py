@@ -128,6 +128,13 @@ def test_embed_data__names_that_cannot_be(data, tmp_path, tellapart, name, code,
     assert message in outcome.complaint
 
 
+def test_embed_data__a_table_without_labels_says_what_is_missing_and_not_that_labels_are(tmp_path, tellapart):
+    (tmp_path / "list.csv").write_text("file\ngone.png\n")
+    outcome = tellapart("embed", tmp_path / "list.csv", "-o", tmp_path / "out.npz")
+    assert outcome.code == 3
+    assert "1 of 1 file is missing, the first in row 2: gone.png" in outcome.err
+
+
 def test_embed_data__nothing_to_look_at(tmp_path, tellapart):
     (tmp_path / "empty").mkdir()
     for folder in ("empty", "none"):

@@ -14,7 +14,7 @@ from tellapart.data.scan import index_of_paths, scan
 from tellapart.data.shapes import box_of_shape
 from tellapart.data.thumbnail import small_picture
 from tellapart.errors import DataError, UsageError
-from tellapart.features.embed import content_digest, picture_content
+from tellapart.features.content import content_digest, picture_content
 from tellapart.types import Box
 
 WIDTH, HEIGHT = 48, 40
@@ -342,6 +342,16 @@ def test_megadetector__a_row_for_each_box_and_the_empty_listed(scenes):
     assert len(index_of_paths([scenes / "md.json"], reading=Reading(confidence=0.05)).pictures) == 5
     own = megadetector(scenes, detector_metadata={"typical_detection_threshold": 0.5})
     assert len(index_of_paths([own]).pictures) == 3
+
+
+def test_megadetector__a_picture_it_failed_at_may_be_gone(scenes):
+    path = megadetector(scenes)
+    path.write_text(path.read_text().replace("2.png", "gone.png"))
+    gone = index_of_paths([path]).pictures[-1]
+    assert (gone.path, gone.left_out) == ("gone.png", "MegaDetector: Failure image access")
+    path.write_text(path.read_text().replace("0.png", "lost.png"))
+    with pytest.raises(DataError, match="2 of 4 files are missing"):
+        index_of_paths([path])
 
 
 def test_megadetector__it_has_no_classes_to_train_on(scenes):

@@ -40,13 +40,19 @@ def white(paths):
     return white_of(index_of_paths(paths), threads=2, progress=listener), listener.notes
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm", ".jp2"])
 @pytest.mark.parametrize(("bits", "expected"), [(9, 511), (10, 1023), (12, 4095), (14, 16383), (16, 65535)])
 def test_white_of__is_the_set_s_and_not_one_picture_s(suffix, bits, expected, tmp_path):
     paths = [write_deep(tmp_path / f"{n}{suffix}", grey(n) * (2**bits // 256) // (1 + 3 * (n > 0))) for n in range(4)]
     found, notes = white(paths)
     assert found == expected
     assert [f"{expected:,} is taken for white in all of them" in note for note in notes] == [True] * (bits < 16)
+
+
+def test_white_of__a_depth_that_the_file_states_is_believed(tmp_path):
+    (tmp_path / "a.pgm").write_bytes(b"P5 2 2 1023 " + np.array([0, 9, 500, 900], ">u2").tobytes())
+    (tmp_path / "b.pgm").write_bytes(b"P5 2 2 255 " + bytes(4))
+    assert white([tmp_path]) == (None, [])
 
 
 def test_white_of__nothing_deep_leaves_it_open(tmp_path):
@@ -70,7 +76,7 @@ def test_white_of__a_header_that_says_it_is_believed(tmp_path):
     np.testing.assert_allclose(pixels[..., 0], np.minimum(grey(1) * 2 * 255 / 1000, 255), atol=1)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm", ".jp2"])
 def test_apply__ten_bits_are_what_eight_would_be(suffix, tmp_path):
     path = write_deep(tmp_path / f"a{suffix}", grey(2) * 1023 // 255)
     pixels = Preprocess(size=64, white=1023).apply(path.read_bytes()).pixels

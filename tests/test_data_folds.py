@@ -1,10 +1,15 @@
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tellapart.data.folds import assign_folds
 from tellapart.errors import DataError, UsageError
+from tellapart.progress import Silent
+from tellapart.recipes.folds import say_folds
+from tellapart.recipes.request import Request
+from tellapart.runs.leakage import Known, draw_together
 from tellapart.types import Index, Picture
 
 
@@ -69,3 +74,27 @@ def test_assign_folds__no_fold_holds_a_class_alone():
 def test_assign_folds__too_few(rows, count, kind, message):
     with pytest.raises(kind, match=message):
         assign_folds(index_of(rows), count=count, seed=0)
+
+
+class Notes(Silent):
+    """Keeps what is noted."""
+
+    def __init__(self):
+        self.notes = []
+
+    def note(self, message):
+        self.notes.append(message)
+
+
+def test_draw_together__three_sites_make_three_folds_where_no_number_was_asked_for():
+    rows = [(f"{label}{site}{number}", label, site) for label in "ab" for site in "xyz" for number in range(6)]
+    draw = partial(draw_together, Known(index=index_of(rows), groups=()), seed=0, progress=Silent())
+    found, _ = draw(folds=5, fewer=True)
+    assert {picture.fold for picture in found.pictures} == {1, 2, 3}
+    request = Request(progress=Notes())
+    say_folds(found, request)
+    assert (
+        "Every one of the 36 pictures is tested, by a head that has not seen it (3 folds)" in request.progress.notes[0]
+    )
+    with pytest.raises(UsageError, match="5 folds of 3 pictures or groups"):
+        draw(folds=5)

@@ -25,7 +25,8 @@ from tellapart.data.preprocess import Preprocess
 from tellapart.data.rgb import stored_as
 from tellapart.data.scan import scan
 from tellapart.errors import PictureError
-from tellapart.features.embed import embed, picture_content
+from tellapart.features.content import picture_content
+from tellapart.features.embed import embed
 
 KINDS = kinds()
 ORIENTED = orientations()

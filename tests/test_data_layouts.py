@@ -377,3 +377,22 @@ def test_scan__nothing_is_lost_whatever_the_folders(paths, classes, grouped):
             ways = [path in told, path in skipped, any(path.startswith(each) for each in skipped if each.endswith("/"))]
             assert ways.count(True) == 1, (path, skipped)
         assert {picture.label for picture in index.pictures} == set(index.classes)
+
+
+def test_scan__names_that_differ_only_in_capitals_or_dashes_are_told_and_stay_two(tmp_path):
+    grow(tmp_path / "d", "train/{cat,dog}/1.png", "test/{Cat,dog}/1.png")
+    found, _, said = read(tmp_path / "d")
+    assert {label for _, label in found.values()} == {"Cat", "cat", "dog"}
+    assert "differ only in capitals, blanks or dashes: 'Cat' and 'cat'. If they are one, rename them." in said
+    grow(tmp_path / "e", "{red fox,red_fox,Wolf,wolf,-1,1}/1.png")
+    assert "'Wolf' and 'wolf', and 1 more." in read(tmp_path / "e")[2]
+    assert "differ" not in read(grow(tmp_path / "f", "{-1,1,a b,ab c}/1.png"))[2]
+
+
+def test_scan__one_folder_between_splits_and_classes_says_what_to_add(tmp_path):
+    grow(tmp_path, "{train,test}/pets/{cat,dog}/1.png")
+    with pytest.raises(DataError, match=r"only one class, 'pets'.* add --classes bottom"):
+        scan(tmp_path)
+    assert set(read(tmp_path, classes="bottom")[0].values()) == {
+        (split, label) for split in ("train", "test") for label in ("cat", "dog")
+    }

@@ -15,7 +15,7 @@ from tellapart.data.decode import decode, upright
 from tellapart.data.pil import pixels_of
 from tellapart.data.samples import index_of_samples, is_missing, one_column
 from tellapart.errors import DataError, PictureError
-from tellapart.features.embed import content_digest, picture_content
+from tellapart.features.content import content_digest, picture_content
 
 RGB, GREY = make_pixels(1), make_pixels(2)[..., 0]
 MODES = (

@@ -1,6 +1,7 @@
 """One inference loop: rows match their pictures, cold equals warm, and an interrupt costs little."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 from pictures import encode, make_pixels, write_classes, write_picture
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine
+from tellapart.data import decode
 from tellapart.data.scan import index_of_paths, scan
 from tellapart.data.thumbnail import SIDE
 from tellapart.features.cache import Entry, entry_key, open_cache
+from tellapart.features.content import handfuls
 from tellapart.features.embed import (
     compact_rows,
     embed,
@@ -207,3 +210,23 @@ def test_take__rows_of_everything_and_the_old_one_stays_as_it_is(mixed, backbone
     assert taken.index.pictures == tuple(embedded.index.pictures[row] for row in order)
     assert taken.digests == tuple(embedded.digests[row] for row in order)
     assert taken.pixel_digests == tuple(embedded.pixel_digests[row] for row in order)
+
+
+def test_embed__boxes_of_one_jpeg_are_decoded_once_and_are_as_alone(tmp_path, backbone, engine, monkeypatch):
+    for name in "ab":
+        write_picture(tmp_path / f"{name}.jpg", seed=ord(name), width=300, height=200)
+    boxes = [f"{name}.jpg,{left},10,{left + 100},{bottom}" for left, bottom in ((5, 90), (50, 150)) for name in "ab"]
+    (tmp_path / "boxes.csv").write_text("\n".join(["path,xmin,ymin,xmax,ymax", *boxes]))
+    index = index_of_paths([tmp_path / "boxes.csv"])
+    assert [picture.file.name for picture in index.pictures] == ["a.jpg", "b.jpg", "a.jpg", "b.jpg"]
+    assert list(handfuls(index, size=3)) == [[0, 2, 1], [3]]
+    decoded, decode_jpeg = [], decode.simplejpeg.decode_jpeg
+    monkeypatch.setattr(
+        decode.simplejpeg, "decode_jpeg", lambda *given, **more: decoded.append(1) or decode_jpeg(*given, **more)
+    )
+    together = embed(index, backbone, engine=engine)
+    assert len(decoded) == 2
+    for row, picture in enumerate(index.pictures):
+        alone = embed(replace(index, pictures=(picture,)), backbone, engine=engine)
+        np.testing.assert_array_equal(alone.features[0], together.features[row])
+        assert alone.digests[0] == together.digests[row]

@@ -9,7 +9,7 @@ from tellapart.nets.epoch import Batch
 from tellapart.nets.fit import Pictures
 from tellapart.nets.schedule import Training
 from tellapart.progress import Silent
-from tellapart.recipes import cost
+from tellapart.recipes import cost, features
 from tellapart.recipes.request import Request
 
 
@@ -46,20 +46,63 @@ def test_say_cost__only_where_it_is_long():
     assert request.progress.notes == ["frozen will take up to about 4 minutes on this machine: 2 views."]
 
 
-def test_say_looking_cost__measures_a_few_pictures_of_many_and_none_of_few(monkeypatch):
+def dataset(count, *, classes=("a", "b")):
+    return SimpleNamespace(
+        train=slice(0, count),
+        features=np.zeros((count, 4), np.float32),
+        labels=np.arange(count) % len(classes),
+        groups=np.arange(count),
+        classes=classes,
+    )
+
+
+def clock(monkeypatch, *moments):
+    ticks = iter(moments)
+    monkeypatch.setattr(cost, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+
+
+def test_seconds_to_look__measures_a_few_pictures_of_many_and_none_of_few(monkeypatch):
     looked = []
     monkeypatch.setattr(cost, "view_embedder", lambda *_, **__: lambda _view, rows, _into: looked.append(len(rows)))
-    clock = iter([0.0, 6.4])
-    monkeypatch.setattr(cost, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
-    features = np.zeros((3000, 4), np.float32)
-    request = Request(recipe="frozen", progress=Notes())
-    few, many = (SimpleNamespace(train=slice(0, count), features=features) for count in (100, 2000))
-    cost.say_looking_cost(few, None, request, looks=2, what="2 more views of each")
-    assert (looked, request.progress.notes) == ([], [])
-    cost.say_looking_cost(many, None, request, looks=2, what="2 more views of each")
+    clock(monkeypatch, 0.0, 6.4)
+    assert (cost.seconds_to_look(dataset(100), None, looks=200), looked) == (0, [])
+    assert cost.seconds_to_look(dataset(2000), None, looks=4000) == pytest.approx(400)
     assert looked == [cost.PROBED]
-    (note,) = request.progress.notes
-    assert "about 7 minutes on this machine: 2,000 training pictures, 2 more views of each" in note
+
+
+def test_seconds_to_search__grows_with_the_rows_that_a_few_were_searched_of(monkeypatch):
+    asked = []
+
+    def search(features, labels, **how):
+        asked.append((len(features), how["train"], how["valid"], len(how["groups"]), set(labels.tolist())))
+
+    assert (cost.seconds_to_search(dataset(800), search, valid=None), asked) == (0, [])
+    clock(monkeypatch, 0.0, 1.0, 0.0, 1.0)
+    many = dataset(8000)
+    assert cost.seconds_to_search(many, search, valid=None, copies=(1, 3)) == pytest.approx(40 + 120)  # wider than long
+    assert cost.seconds_to_search(many, search, valid=slice(0, 50)) == pytest.approx(40)
+    few = cost.ROWS_PROBED
+    everything = {0, 1}
+    assert asked == [
+        (few, slice(0, few), None, few, everything),
+        (few + 50, slice(0, few), slice(few, few + 50), few, everything),
+    ]
+    assert cost.search_size(400, 3000) == pytest.approx(8**0.5 * cost.search_size(200, 3000))
+
+
+def test_say_features_cost__with_folds_it_takes_those_as_well(monkeypatch):
+    monkeypatch.setattr(features, "seconds_to_search", lambda *_, **__: 100.0)
+    request = Request(recipe="features", progress=Notes())
+    given = dataset(9000)
+    given.valid_is_given, given.valid, given.folds = False, slice(0, 0), None
+    features.say_features_cost(given, request, None)
+    given.folds = np.arange(9000) % 5
+    features.say_features_cost(given, request, None)
+    alone = "a search of a head over 9,000 pictures of 2 classes"
+    assert request.progress.notes == [
+        f"features will take up to about 2 minutes on this machine: {alone}.",
+        f"features will take up to about 7 minutes on this machine: {alone}, and one in each of 5 folds.",
+    ]
 
 
 def test_say_training_cost__leaves_the_net_and_torch_as_they_were(monkeypatch):
@@ -81,7 +124,8 @@ def test_say_training_cost__leaves_the_net_and_torch_as_they_were(monkeypatch):
     request, machine = Request(recipe="scratch", progress=Notes()), Machine(device="cpu", precision="f32", threads=1)
     torch.manual_seed(7)
     state = torch.random.get_rng_state()
-    cost.say_training_cost(net, pictures, Training(epochs=20, batch=4, learning_rate=1e-3), machine, request)
+    training = Training(epochs=20, batch=4, learning_rate=1e-3)
+    cost.say_training_cost(net, pictures, training=training, machine=machine, request=request)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
     assert made == [(0, 0), (0, 1), (0, 2)]

@@ -12,6 +12,7 @@ import pytest
 
 from metrics_documents import metrics_document, render, write_report
 from tellapart.errors import DataError, OutputError
+from tellapart.report.evidence import Evidence
 from tellapart.report.sections import LARGEST_MATRIX, interval_scale, promise
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -275,6 +276,14 @@ def test_promise__by_its_figures_in_both_languages(error, kept, pictures, englis
     assert english in said
     assert chinese in said
     assert "Never shown" not in said
+
+
+def test_render__sentences_that_follow_each_other_have_a_space_between_them():
+    history = tuple({"l2": l2, "log_loss": l2, "accuracy": 0.5} for l2 in (0.1, 0.2))
+    document = metrics_document() | {"selected": {"l2": 0.1, "out_of": {"l2": [0.1, 0.2]}}}
+    page = render(document, Evidence(history=history))
+    assert "A ring marks what was chosen." in page
+    assert '</span><span lang="en">' not in page
 
 
 def test_render__a_run_without_that_finding_still_says_what_was_skipped():

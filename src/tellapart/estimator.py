@@ -22,7 +22,7 @@ from tellapart.answers import Answers, answer
 from tellapart.backbones.engine import AnyEngine, compiled, native_precision
 from tellapart.bundle.bundle import Bundle, pack_bundle, read_bundle
 from tellapart.bundle.container import write_container
-from tellapart.card import classifier_card
+from tellapart.card import Judged, classifier_card, judged_by
 from tellapart.classifier import Classifier
 from tellapart.data.cost_table import costs_from
 from tellapart.data.reading import Reading
@@ -161,11 +161,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.classes_, self.classifier_ = classes, learned.classifier
         self.history_ = as_columns(learned.classifier.history)
         self._fitted_by = {"recipe": self.recipe, "seed": self.seed}
-        judged = learned.answered["test" if learned.folds else "valid"].figures
-        self._valid: dict[str, Any] | None = {
-            **{name: judged[name] for name in ("accuracy", "n")},
-            "folds": learned.folds.get("count", 0),
-        }
+        self._judged: Judged | None = judged_by(learned, numbered=sample_weight is None)
         self._bundle: Bundle | None = None
         self._engine: AnyEngine | None = None
         return self
@@ -187,12 +183,15 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
 
     def _card(self) -> str:
         recipe = str(self._fitted_by["recipe"])
-        return classifier_card(self.classifier_, classes=self.classes_.tolist(), recipe=recipe, valid=self._valid)
+        return classifier_card(self.classifier_, classes=self.classes_.tolist(), recipe=recipe, judged=self._judged)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but the compiled engine, which is made again when it is needed."""
-        state = super().__getstate__()
-        return {**state, "_engine": None} if "_engine" in state else dict(state)
+        """Everything but the compiled engine, which is made again when it is needed, and the pictures of the card."""
+        state = dict(super().__getstate__())
+        if "_engine" not in state:
+            return state
+        judged = state["_judged"]
+        return {**state, "_engine": None, "_judged": judged and judged.without_pictures()}
 
     def predict_proba(self, X: Samples, *, errors: Errors = "raise") -> Probabilities:  # noqa: N803
         """Probabilities float64 [N, K] of pictures, or of every picture below a folder in the order of their paths.
@@ -322,7 +321,7 @@ def load(path: str | Path) -> ImageClassifier:
     estimator.classes_, estimator.classifier_ = typed_classes(bundle), bundle.classifier
     estimator.history_ = {}
     # This function is its other constructor.
-    estimator._bundle, estimator._engine, estimator._valid = bundle, engine, None  # noqa: SLF001
+    estimator._bundle, estimator._engine, estimator._judged = bundle, engine, None  # noqa: SLF001
     estimator._fitted_by = {"recipe": made_by, "seed": estimator.seed}  # noqa: SLF001
     return estimator
 

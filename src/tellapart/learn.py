@@ -201,9 +201,10 @@ def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) ->
         embedded, known = look_for_duplicates(
             embedded, last=base.depths[-1], drop_leaks=request.drop_leaks, progress=progress
         )
+    draw = partial(draw_together, known, seed=request.seed, shares=request.shares, progress=progress)
+    drawn, together = draw(folds=folds, fewer=request.folds is None)
     if folds:
-        say_folds(known.index, request, folds)
-    drawn, together = draw_together(known, seed=request.seed, shares=request.shares, folds=folds, progress=progress)
+        say_folds(drawn, request)
     leaks = say_leaks(known, drawn, progress=progress)
     say_copies(known, drawn, progress=progress)
     about = About(

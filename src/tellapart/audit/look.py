@@ -20,7 +20,7 @@ from tellapart.data.prefetch import look_ahead
 from tellapart.data.resize import squash
 from tellapart.data.rgb import LUMA
 from tellapart.errors import PictureError
-from tellapart.features.embed import picture_content
+from tellapart.features.content import picture_content
 from tellapart.progress import Progress, Silent
 from tellapart.types import Index, Picture, Pixels
 

@@ -16,7 +16,7 @@ from tellapart.bundle.graph import LABEL
 from tellapart.classifier import Classifier
 from tellapart.data.decode import decode, upright
 from tellapart.errors import PictureError
-from tellapart.features.embed import picture_content
+from tellapart.features.content import picture_content
 from tellapart.heads.abstention import Flags
 from tellapart.types import Depth, Index, Pixels, Probabilities
 

@@ -16,7 +16,7 @@ from tellapart.data.augment import CHAPTER, Augmentation, augment
 from tellapart.data.png import write_png
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import PictureError, UsageError
-from tellapart.features.embed import LARGEST_FILE
+from tellapart.features.content import LARGEST_FILE
 from tellapart.files import read_bounded
 from tellapart.types import Pixels
 

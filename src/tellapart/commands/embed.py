@@ -155,8 +155,8 @@ def index_of_data(data: Path, reading: Reading, progress: Progress) -> Index:
             raise
         try:
             index = index_of_paths([data], reading=reading)
-        except DataError:
-            raise error from None
+        except DataError as other:
+            raise (other if is_manifest(data) else error) from None
         progress.note(f"Taken as pictures without labels, since: {error.what}.")
         return index
 

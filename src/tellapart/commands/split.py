@@ -29,7 +29,7 @@ from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
 from tellapart.duplicates.subset import Choice, choose_apart
 from tellapart.errors import DataError, OutputError, PictureError, UsageError
-from tellapart.features.embed import picture_content
+from tellapart.features.content import picture_content
 from tellapart.progress import Progress, Silent
 from tellapart.text import counted
 from tellapart.types import SPLITS, Index, Picture, SplitName

@@ -9,7 +9,7 @@ Legend: W H width and height; a rectangle is left, top, right, bottom in pixels,
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import DataError, PictureError
-from tellapart.types import Box, Picture
+from tellapart.types import Box, Picture, Pixels
 
 Rectangle = tuple[int, int, int, int]
 Edges = tuple[float, float, float, float]  # as a rectangle, not yet whole numbers
@@ -35,10 +35,18 @@ _MEND: Final = "Mend it, or take it out."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boxed:
-    """The bytes of a file, and the box in it that counts as the picture."""
+    """The bytes of a file, and the box in it that counts as the picture.
+
+    Attributes:
+        content: all of the file.
+        box: the box.
+        whole: pixels of the whole JPEG by the part of its size (1, 2, 4 or 8) that they were last decoded at, uint8 [H,
+            W, 3], so that the next box of the same file need not decode it again; filled by the decoder.
+    """
 
     content: bytes
     box: Box
+    whole: dict[int, Pixels] = field(default_factory=dict, compare=False, repr=False)
 
 
 # What a picture is made of: the bytes of a file, a box in it, or pixels uint8 [H, W] or [H, W, 3].

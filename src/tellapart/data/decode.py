@@ -20,7 +20,7 @@ from tellapart.data import tiff
 from tellapart.data.boxes import CLIPPED, Boxed, Rectangle, locate, shown_size, turned
 from tellapart.data.duration import SECONDS, check_duration, seconds_to_decode
 from tellapart.data.exif import ORIENTATION_TAG, asks_for_too_much
-from tellapart.data.formats import JPEG_START, PNG_START, TIFF_STARTS, refused_format
+from tellapart.data.formats import JPEG_START, OPEN_ENDED_STARTS, PNG_START, TIFF_STARTS, refused_format
 from tellapart.data.heif import decode_heif, is_heif
 from tellapart.data.jpeg import JpegHeader, read_jpeg_header, seconds_to_decode_jpeg
 from tellapart.data.memory import LARGE, bytes_to_decode, memory_for
@@ -51,6 +51,7 @@ def decode(content: bytes | Boxed, *, at_least: int, white: int | None = None) -
     Raises:
         PictureError: it cannot be read; `what` is the reason, a short clause.
     """
+    boxed = content if isinstance(content, Boxed) else None
     content, box = (content.content, content.box) if isinstance(content, Boxed) else (content, None)
     if not content:
         raise PictureError("empty file")
@@ -58,7 +59,7 @@ def decode(content: bytes | Boxed, *, at_least: int, white: int | None = None) -
         if is_heif(content):
             return _decode_heif(content, at_least, box)
         if content.startswith(JPEG_START):
-            return _decode_jpeg(content, at_least, box)
+            return _decode_jpeg(content, at_least, box, {} if boxed is None else boxed.whole)
         return _decode_mended(content, at_least, white, box)
     except PictureError:
         raise
@@ -118,7 +119,7 @@ def _jpeg_size(content: bytes) -> tuple[int, int] | None:
     return (int(height), int(width)) if colour in ("YCbCr", "RGB", "Gray") else None
 
 
-def _decode_jpeg(content: bytes, at_least: int, box: Box | None) -> Decoded:
+def _decode_jpeg(content: bytes, at_least: int, box: Box | None, whole: dict[int, Pixels]) -> Decoded:
     header, size = read_jpeg_header(content), _jpeg_size(content)
     if size is None:
         return _decode_slow_jpeg(content, header, at_least, box)
@@ -137,13 +138,15 @@ def _decode_jpeg(content: bytes, at_least: int, box: Box | None) -> Decoded:
     area = size[0] * size[1] if cut is None else (cut[2] - cut[0]) * (cut[3] - cut[1])
     needed = 3 * height * width + max(header.coefficients, 2 * 3 * area // divisor**2)
     try:
-        with memory_for(needed, width=size[1], height=size[0]):
-            pixels = simplejpeg.decode_jpeg(content, "RGB", min_height=height, min_width=width)
+        if (pixels := whole.get(divisor)) is None:
+            whole.clear()
+            with memory_for(needed, width=size[1], height=size[0]):
+                pixels = whole[divisor] = simplejpeg.decode_jpeg(content, "RGB", min_height=height, min_width=width)
     except ValueError as error:
         if "premature end" in str(error).lower():
-            if (whole := _with_end(content, header, seconds)) is None:
+            if (mended := _with_end(content, header, seconds)) is None:
                 raise PictureError("truncated") from error
-            decoded = _decode_jpeg(whole, at_least, box)
+            decoded = _decode_jpeg(mended, at_least, box, whole)
             return replace(decoded, notes=(NO_END, *decoded.notes))
         decoded = _decode_slow_jpeg(content, header, at_least, box)
         return replace(decoded, notes=("damaged JPEG data stepped over", *decoded.notes))
@@ -196,7 +199,7 @@ def brightest(content: bytes | Boxed) -> int | None:
     """
     if isinstance(content, Boxed):  # the range is one of the whole picture
         content = content.content
-    if not content.startswith((PNG_START, *TIFF_STARTS)):
+    if not content.startswith(OPEN_ENDED_STARTS):
         return None
     try:
         with open_picture(content) as image:

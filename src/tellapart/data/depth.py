@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from tellapart.data.decode import brightest
-from tellapart.data.formats import PNG_START, TIFF_STARTS
+from tellapart.data.formats import OPEN_ENDED_STARTS, PNG_START
 from tellapart.data.prefetch import look_ahead
 from tellapart.errors import PictureError
 from tellapart.files import open_regular, read_bounded
@@ -53,15 +53,15 @@ def white_of(index: Index, *, threads: int, progress: Progress) -> int | None:
 
 
 def _may_be_deep(picture: Picture) -> bool:
-    """Whether a file is a grey PNG of 16 bit, or a TIFF, by its first bytes."""
+    """Whether a file is a grey PNG of 16 bit, or a TIFF, PGM or JPEG 2000 of any depth, by its first bytes."""
     try:
         with open_regular(picture.file) as file:
             start = file.read(HEADER)
     except OSError:
         return False
-    if start.startswith(PNG_START) and len(start) == HEADER:
-        return start[24] == 16 and start[25] in GREY
-    return start.startswith(TIFF_STARTS)
+    if start.startswith(PNG_START):
+        return len(start) == HEADER and start[24] == 16 and start[25] in GREY
+    return start.startswith(OPEN_ENDED_STARTS)
 
 
 def _brightest(picture: Picture) -> int | None:

@@ -146,7 +146,8 @@ def _check_classes(root: Path, folders: Sequence[ClassFolder], labels: set[str |
         inner = folders[0].folder
         hint = "There must be at least two to tell apart."
         if inner.folders:
-            hint += f" If the classes are inside it, name {written(inner.file)}."
+            inside = "add --classes bottom" if folders[0].split else f"name {written(inner.file)}"
+            hint += f" If the classes are inside it, {inside}."
         raise DataError(f"only one class, {folders[0].label!r}", where=root, hint=hint)
     without = sorted({each.label for each in folders} - labels)
     return [f"There is no picture of {label!r}, which is not scored." for label in without]

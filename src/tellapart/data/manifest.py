@@ -229,6 +229,8 @@ def _places(table: Table, manifest: Path, *, root: Path) -> list[Placed]:
     for row in table.rows:
         anywhere = table.anywhere and os.path.isabs(row.path) and os.path.isfile(row.path)  # noqa: PTH113, PTH117
         place = (whole if anywhere else locator).find(row.path)
+        if place is None and row.left_out:  # never opened, only listed with its reason
+            place = Placed(path=row.path, file=Path(row.path), identity=(-1, row.number))
         if place is not None:
             places.append(place)
         elif len(missing) < MOST_MISSING:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
+from collections.abc import Iterable
 
 from tellapart.errors import DataError
 
@@ -41,3 +43,19 @@ def class_name(name: str, *, where: str | os.PathLike[str]) -> str:
         hint = "Rename the folder; the class is called like it."
         raise DataError("the name of a class folder is not UTF-8", where=written(os.fspath(where)), hint=hint)
     return unicodedata.normalize("NFC", written(name))
+
+
+def names_alike(classes: Iterable[str]) -> list[str]:
+    """A line where classes have names that differ only in capitals, blanks and dashes; they may be one, or letters."""
+    by_form: dict[str, list[str]] = {}
+    for name in classes:
+        form = unicodedata.normalize("NFKC", name).casefold()
+        by_form.setdefault(re.sub(r"[\s_]+|(?<=\w)-+", "", form), []).append(name)
+    alike = [names for names in by_form.values() if len(names) > 1]
+    if not alike:
+        return []
+    more = f", and {len(alike) - 1:,} more" if len(alike) > 1 else ""
+    named = " and ".join(repr(written(name)) for name in alike[0])
+    return [
+        f"Classes whose names differ only in capitals, blanks or dashes: {named}{more}. If they are one, rename them."
+    ]

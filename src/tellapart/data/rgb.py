@@ -46,8 +46,16 @@ def stored_as(image: Image.Image, content: bytes) -> Stored:
         largest=0 if not deep_grey else 4095 if bits_of(image) == 12 else stated or 65535,
         unsigned=is_unsigned(image),
         inverted=is_inverted(image),
-        open_ended=deep_grey and image.format in ("PNG", "TIFF") and bits_of(image) != 12 and not stated,
+        open_ended=deep_grey and bits_of(image) != 12 and not stated and _of_16_bit(image, content),
     )
+
+
+def _of_16_bit(image: Image.Image, content: bytes) -> bool:
+    """Whether a deep grey picture has just the 16 bit of its format; other depths a decoder has scaled by then."""
+    if image.format == "PPM":
+        found = _PPM_LARGEST.match(content[:512])
+        return found is not None and int(found[1]) == 65535
+    return image.format in ("PNG", "TIFF") or (image.format == "JPEG2000" and _jpeg_2000_bits(content) == 16)
 
 
 def _bits(image: Image.Image, content: bytes) -> int:

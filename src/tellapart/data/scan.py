@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -16,7 +17,7 @@ from tellapart.data.idx import holds_idx, is_idx, scan_idx
 from tellapart.data.imagefolder import read_imagefolder
 from tellapart.data.inputs import advice_for, not_there, of_another_kind
 from tellapart.data.manifest import is_manifest, read_manifest, unlabelled_index
-from tellapart.data.names import is_utf8, written
+from tellapart.data.names import is_utf8, names_alike, written
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.walk import Walk
 from tellapart.errors import DataError
@@ -39,6 +40,7 @@ def scan(data: Path, *, reading: Reading = AS_IT_IS, progress: Progress | None =
         DataError: there is no such data, or it cannot be told which picture belongs to which class.
     """
     index = _scan(data, reading)
+    index = replace(index, notes=(*index.notes, *names_alike(index.classes)))
     if progress is not None:
         for note in index.notes:
             progress.note(note)

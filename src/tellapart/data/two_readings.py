@@ -76,7 +76,8 @@ def check_known(base: Folder, homes: dict[SplitName, Folder]) -> None:
     for split, home in homes.items():
         if known and not {class_name(folder.name, where=folder.file) for folder in home.filled} & set(known):
             what = f"no class of train is in the split {split}, which holds {listed(home.filled)}"
-            hint = "Call its folders like those of train, or take it out; unlabelled pictures are for predict: "
+            hint = "Call its folders like those of train (capitals count), or take it out; "
+            hint += "unlabelled pictures are for predict: "
             hint += f"tellapart predict MODEL {shlex.quote(written(home.file))}"
             raise DataError(what, where=written(base.file), hint=hint)
 
@@ -117,7 +118,8 @@ def check_shared(base: Folder, classes: Sequence[Folder], *, grouped: bool) -> l
     what = f"two readings: the classes are {top}, or the classes are the folders inside them, {bottom}"
     hint = (
         f"Add --classes top for {top}, or --classes bottom for {bottom}; "
-        "if one of these are splits, rename those to train, valid and test."
+        "if one of these are splits, rename those to train, valid and test; "
+        "if neither are classes, list the pictures in a table with the columns path and label."
     )
     raise DataError(what, where=written(base.file), hint=hint)
 

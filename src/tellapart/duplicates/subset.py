@@ -15,7 +15,7 @@ from tellapart.data.groups import merge_groups
 from tellapart.duplicates.find import find_duplicates
 from tellapart.duplicates.groups import DuplicateGroup
 from tellapart.errors import DataError, PictureError
-from tellapart.features.embed import content_digest, picture_content
+from tellapart.features.content import content_digest, picture_content
 from tellapart.features.look import look_at
 from tellapart.progress import Progress
 from tellapart.seeds import generator

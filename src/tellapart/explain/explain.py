@@ -20,7 +20,7 @@ from tellapart.explain.exact import MapReader, Seen, exact_heat_map
 from tellapart.explain.graph_cam import GraphCam
 from tellapart.explain.heat_map import GRAD_CAM, Explanation, HeatMap
 from tellapart.explain.occlusion import occlusion_heat_map
-from tellapart.features.embed import picture_content
+from tellapart.features.content import picture_content
 from tellapart.progress import Progress, Silent
 from tellapart.types import Index, Picture, Pixels
 

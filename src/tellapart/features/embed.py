@@ -10,7 +10,6 @@ Legend: N pictures of the index, M of them readable, D features.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -23,20 +22,18 @@ from numpy.typing import NDArray
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import AnyEngine, Engine, native_precision
 from tellapart.cores import thread_count
-from tellapart.data.boxes import Boxed, Content, place_of
 from tellapart.data.prefetch import look_ahead
 from tellapart.data.thumbnail import SIDE, Miniature
 from tellapart.errors import PictureError
 from tellapart.features.cache import Entry, FeatureCache, entry_key
-from tellapart.files import read_bounded
+from tellapart.features.content import Opened, content_digest, handfuls
 from tellapart.progress import Progress, Silent
-from tellapart.types import Features, Index, LedgerEntry, Picture, Pixels
+from tellapart.types import Features, Index, LedgerEntry, Pixels
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 LOOK_AHEAD = 64  # pictures; at 224 px a prepared one takes 150 kB
 HANDFUL = 8  # pictures a decode thread takes at once; handing them over one by one costs a tenth of their decoding
 KEEP_EVERY = 256  # pictures; what a kill can cost
-LARGEST_FILE = 512_000_000  # bytes
 
 
 class View(Protocol):
@@ -151,12 +148,15 @@ def embed(
             precision=own.precision if own else native_precision(),
             engine=own,
         )
-        progress.start("Looking at pictures", total=len(rows), unit="pictures")
+        stage = "Looking at pictures" if run.shows_pictures_as_they_are else "Looking at views of pictures"
+        progress.start(stage, total=len(rows), unit="pictures")
         try:
-            ahead = look_ahead(run.prepare, rows, threads=thread_count(), most=LOOK_AHEAD, handful=HANDFUL)
+            handed = handfuls(shown, size=HANDFUL)
+            ahead = look_ahead(run.prepare_some, handed, threads=thread_count(), most=LOOK_AHEAD // HANDFUL)
             with contextlib.closing(ahead):
-                for ready in ahead:
-                    run.take(ready)
+                for some in ahead:
+                    for ready in some:
+                        run.take(ready)
             run.end()
         finally:
             run.keep()
@@ -220,12 +220,22 @@ class _Run:
     def shows_pictures_as_they_are(self) -> bool:
         return self.view.key == PLAIN.key
 
-    def prepare(self, row: int) -> Ready:
-        """Read one picture, find it in the cache or decode it. Runs in a decode thread."""
+    def prepare_some(self, rows: Sequence[int]) -> list[Ready]:
+        """Prepare a handful of pictures; boxes of one file that follow each other share what was read and decoded.
+
+        Runs in a decode thread.
+        """
+        made, before = list[Ready](), Opened()
+        for row in rows:
+            made.append(self.prepare(row, before))
+        return made
+
+    def prepare(self, row: int, before: Opened) -> Ready:
+        """Read one picture, find it in the cache or decode it."""
         started = time.perf_counter()
         picture = self.index.pictures[row]
         try:
-            content = picture_content(self.index, picture)
+            content = before.content_of(self.index, picture)
             digest = content_digest(content)
             key = entry_key(digest, self.backbone.digest, self.precision, self.backbone.preprocess.key, self.view.key)
             kept = self.cache.get(key) if self.cache else None
@@ -324,35 +334,6 @@ class _Run:
                 yield LedgerEntry(path=picture.path, status="skipped", reason=reason)
             else:
                 yield LedgerEntry(path=picture.path, status="converted" if ready.notes else "used", reason=ready.notes)
-
-
-def picture_content(index: Index, picture: Picture) -> Content:
-    """The bytes of a picture's file, with its box where it has one, or its pixels uint8 [H, W] from an IDX file.
-
-    Raises:
-        PictureError: the file cannot be read or is too large, or is not to be looked at.
-    """
-    if picture.left_out:
-        raise PictureError(picture.left_out, where=picture.path)
-    if picture.row is not None:
-        pixels: NDArray[np.uint8] = index.arrays[picture.file][picture.row]
-        return pixels
-    try:
-        content = read_bounded(picture.file, limit=LARGEST_FILE)
-    except ValueError as error:
-        raise PictureError(str(error), where=picture.path) from error
-    except OSError as error:
-        raise PictureError((error.strerror or "cannot be read").lower(), where=picture.path) from error
-    return content if picture.box is None else Boxed(content=content, box=picture.box)
-
-
-def content_digest(content: Content) -> bytes:
-    """sha256 of a file's bytes; of them and its place for a box; of shape and pixels for a row of an IDX file."""
-    if isinstance(content, bytes):
-        return hashlib.sha256(content).digest()
-    if isinstance(content, Boxed):
-        return hashlib.sha256(place_of(content.box).encode() + hashlib.sha256(content.content).digest()).digest()
-    return hashlib.sha256(f"idx {content.shape}".encode() + content.tobytes()).digest()
 
 
 def compact_rows(matrix: NDArray[Scalar], rows: list[int]) -> NDArray[Scalar]:

@@ -13,7 +13,7 @@ K classes, C channels and h w sides of the map at the cut.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -90,11 +90,13 @@ def finetune(
     seed: int,
     checkpoint: Path,
     progress: Progress,
+    on_start: Callable[[torch.nn.Module, Pictures], None] | None = None,
     on_epoch: OnEpoch = lambda _history: None,
 ) -> Tuned:
     """Train the stages after the cut and the head together; keep the best epoch by valid, or part of the way to it.
 
-    `head_rate` is a factor on the learning rate of the head; the other arguments are as for `fit_net`.
+    `head_rate` is a factor on the learning rate of the head, and `on_start` is called with what will be trained and the
+    pictures, before they are; the other arguments are as for `fit_net`.
 
     Raises:
         UsageError: the base has an operator that cannot be trained.
@@ -107,6 +109,8 @@ def finetune(
     module = build_module(start, stages)
     pictures = _pictures(start, seen, training=training, seed=seed)
     begun = parameters_of(machine.place(module))
+    if on_start is not None:
+        on_start(module, pictures)
     fitted = fit_net(
         module,
         pictures,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tellapart import seeds
 from tellapart.heads.linear import row_blocks
+from tellapart.heads.products import one_thread_if_small
 from tellapart.heads.relative_distance import RelativeDistance, fit_relative_distance
 from tellapart.types import Features, Labels
 
@@ -90,10 +91,11 @@ def learn_out_of_distribution(train: Seen, valid: Features, *, class_count: int,
     group, count as well, each judged by nine tenths of train that hold nothing of its group (cross-conformal
     prediction, Vovk, 2015, doi:10.1007/s10472-013-9368-4); not where the base itself was trained on them.
     """
-    types, relative = _looks(train, class_count=class_count, seed=seed)
-    scores = [_scores(valid, types, relative)]
-    if len(valid) < ENOUGH and train.held_out:
-        scores.append(_crossed_scores(train, class_count=class_count, seed=seed))
+    with one_thread_if_small(len(train.last)):
+        types, relative = _looks(train, class_count=class_count, seed=seed)
+        scores = [_scores(valid, types, relative)]
+        if len(valid) < ENOUGH and train.held_out:
+            scores.append(_crossed_scores(train, class_count=class_count, seed=seed))
     near, far = np.concatenate(scores, axis=1)
     classes = None
     if relative is not None and len(near) >= FEWEST_FOR_CLASSES and min(near.std(), far.std()) > 0:

@@ -116,8 +116,9 @@ def search_head(
                 history.append(_row(depth, point))
                 found[depth] = min(found.get(depth, point), point, key=lambda one: one.loss)
                 progress.advance()
+        chosen = _chosen(found, choices, history, known, plan=plan, present=present, class_count=class_count)
     progress.finish()
-    return _chosen(found, choices, history, known, plan=plan, present=present, class_count=class_count)
+    return chosen
 
 
 def _present(labels: Labels) -> tuple[NDArray[np.int64], Labels]:

@@ -20,7 +20,8 @@ from tellapart.data.augment import Augmentation, augment
 from tellapart.data.prefetch import look_ahead
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import PictureError
-from tellapart.features.embed import compact_rows, picture_content
+from tellapart.features.content import picture_content
+from tellapart.features.embed import compact_rows
 from tellapart.heads.linear import row_blocks
 from tellapart.nets.epoch import Batch
 from tellapart.nets.mapped_file import reserved_array

@@ -26,14 +26,16 @@ from tellapart.finetuning.split_point import find_cut
 from tellapart.finetuning.tune import WAYS, FrozenOutputs, Start, Tuned, finetune
 from tellapart.heads.dual_space import column_standard
 from tellapart.heads.linear import LinearHead
+from tellapart.heads.search import HeadSearch
 from tellapart.nets.device import open_machine
 from tellapart.nets.images import prepare_square
 from tellapart.nets.schedule import Training
-from tellapart.recipes.cost import say_looking_cost
+from tellapart.recipes.cost import say_cost, say_training_cost, seconds_to_look, seconds_to_search
 from tellapart.recipes.features import chosen_on, head_search
-from tellapart.recipes.label_safety import suited_augmentation
+from tellapart.recipes.label_safety import looks_to_ask, suited_augmentation
 from tellapart.recipes.looking import view_embedder
 from tellapart.recipes.request import Dataset, Request
+from tellapart.text import counted
 from tellapart.types import Features, Index, Pixels
 
 CHECKPOINT: Final = "checkpoint.safetensors"
@@ -88,11 +90,11 @@ def train_finetune(dataset: Dataset, base: Backbone, request: Request) -> Classi
     """
     progress, plan = request.progress, request.plan or FineTuningPlan()
     machine = request.machine or open_machine()
-    if request.recipe == "finetune" and not (request.work / CHECKPOINT).exists():
-        looks = plan.views + EPOCH_COST * plan.training.epochs
-        what = f"{plan.views} views of each and {plan.training.epochs} epochs"
-        say_looking_cost(dataset, base, request, looks=looks, what=what)
-    found = head_search(dataset, base, request)(
+    search = head_search(dataset, base, request)
+    begins = request.recipe == "finetune" and not (request.work / CHECKPOINT).exists()
+    if begins:
+        say_finetune_cost(dataset, base, request, search, plan=plan)
+    found = search(
         dataset.features,
         dataset.labels,
         train=dataset.train,
@@ -118,6 +120,9 @@ def train_finetune(dataset: Dataset, base: Backbone, request: Request) -> Classi
         seed=request.seed,
         checkpoint=request.work / CHECKPOINT,
         progress=progress,
+        on_start=partial(say_training_cost, training=plan.training, machine=machine, request=request)
+        if begins
+        else None,
         on_epoch=request.on_epoch,
     )
     if tuned.way == 0:
@@ -125,6 +130,17 @@ def train_finetune(dataset: Dataset, base: Backbone, request: Request) -> Classi
     chosen = {"start": found.selected, "left_out": left_out, **asdict(machine)}
     selected = {**_selected(start, plan, tuned, views=outputs.train.shape[1]), **chosen}
     return better_of(start, tuned, classes=dataset.classes, selected=selected)
+
+
+def say_finetune_cost(
+    dataset: Dataset, base: Backbone, request: Request, search: partial[HeadSearch], *, plan: FineTuningPlan
+) -> None:
+    """Say how long it takes to search a head, to look at views of each picture, and to train on them."""
+    count, epochs = dataset.train.stop - dataset.train.start, plan.training.epochs
+    seconds = seconds_to_look(dataset, base, looks=count * (plan.views + EPOCH_COST * epochs) + looks_to_ask(dataset))
+    seconds += seconds_to_search(dataset, search, valid=chosen_on(dataset))
+    what = f"{counted(count, 'training picture')}, a search of a head, {plan.views} views of each and {epochs} epochs"
+    say_cost(request, seconds, what=what)
 
 
 def starting_point(base: Backbone, plan: FineTuningPlan, *, head: LinearHead, seen: Features) -> Start:

@@ -51,8 +51,9 @@ def beside_folds(index: Index, request: Request) -> str | None:
     return "recall of a class to reach" if request.min_recall else None
 
 
-def say_folds(index: Index, request: Request, count: int) -> None:
-    """One line: how every picture is tested, and how to have a test drawn instead."""
+def say_folds(index: Index, request: Request) -> None:
+    """One line: how every picture is tested, in the folds of the index, and how to have a test drawn instead."""
+    count = max(picture.fold or 0 for picture in index.pictures)
     pictures = counted(len(index.pictures), "picture")
     why = ""
     if request.folds is None:

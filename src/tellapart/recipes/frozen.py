@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -28,11 +29,12 @@ from tellapart.classifier import Classifier
 from tellapart.data.augment import NOTHING, Augmentation, AugmentedView
 from tellapart.features.embed import View
 from tellapart.heads.search import HeadSearch
-from tellapart.recipes.cost import say_looking_cost
+from tellapart.recipes.cost import say_cost, seconds_to_look, seconds_to_search
 from tellapart.recipes.features import chosen_on, head_search, searched
-from tellapart.recipes.label_safety import suited_augmentation
+from tellapart.recipes.label_safety import looks_to_ask, suited_augmentation
 from tellapart.recipes.looking import ViewEmbedder, rows_of, view_embedder
 from tellapart.recipes.request import Dataset, Request
+from tellapart.text import counted
 from tellapart.types import Features, Labels
 
 MOST_ROWS: Final = 50_000  # of training pictures and their views: 600 MB for lite0
@@ -62,12 +64,10 @@ def train_frozen(dataset: Dataset, base: Backbone, request: Request) -> Classifi
         MissingExtraError: OpenCV is not installed.
     """
     plan, search = request.plan or FrozenPlan(), head_search(dataset, base, request)
-    if request.recipe == "frozen":
-        say_looking_cost(
-            dataset, base, request, looks=plan.augmented_views, what=f"{plan.augmented_views} more views of each"
-        )
-    embed_view = view_embedder(dataset, base, request.progress)
     valid = chosen_on(dataset)
+    if request.recipe == "frozen":
+        say_frozen_cost(dataset, base, request, search, views=plan.augmented_views)
+    embed_view = view_embedder(dataset, base, request.progress)
     plain = search(dataset.features, dataset.labels, train=dataset.train, valid=valid, weights=dataset.weights)
     augmentation, left_out = suited_augmentation(
         dataset, head=plain.head, embed_view=embed_view, augmentation=plan.augmentation, progress=request.progress
@@ -98,6 +98,18 @@ def train_frozen(dataset: Dataset, base: Backbone, request: Request) -> Classifi
         },
         history=tuple({"augmented_views": number, **row} for number, search in found.items() for row in search.history),
     )
+
+
+def say_frozen_cost(
+    dataset: Dataset, base: Backbone, request: Request, search: partial[HeadSearch], *, views: int
+) -> None:
+    """Say how long it takes to look at so many views of each picture, and to search a head without them and with."""
+    count = dataset.train.stop - dataset.train.start
+    views = affordable_views(count, wanted=views)
+    seconds = seconds_to_look(dataset, base, looks=count * views + looks_to_ask(dataset))
+    seconds += seconds_to_search(dataset, search, valid=chosen_on(dataset), copies=(1, 1 + views))
+    what = f"{counted(count, 'training picture')}, {counted(views, 'more view')} of each, two searches of a head"
+    say_cost(request, seconds, what=what)
 
 
 def affordable_views(pictures: int, *, wanted: int) -> int:

@@ -31,6 +31,7 @@ from tellapart.text import counted
 from tellapart.types import Labels
 
 ASKED: Final = 50  # pictures of each class
+ASKED_VIEWS: Final = 4  # of each of them: mirrored, turned either way, upside down
 ASKED_UPSIDE_DOWN: Final = (
     250  # of valid, of each class: it takes more to show that little changes than that a label does
 )
@@ -76,6 +77,11 @@ class ChangedLabel:
             f"{what} turns {classes[self.label]} into {classes[self.other]} ({self.after:,} of "
             f"{counted(self.pictures, 'picture')}, {self.before:,} as they are), so {self.augmentation} is left out."
         )
+
+
+def looks_to_ask(dataset: Dataset) -> int:
+    """How many looks at a picture it takes at most to ask what mirrored and turned pictures are told as."""
+    return ASKED_VIEWS * min(ASKED * len(dataset.classes), len(dataset.labels))
 
 
 def suited_augmentation(

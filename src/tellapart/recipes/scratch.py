@@ -153,7 +153,7 @@ def train_scratch(dataset: Dataset, base: Backbone, request: Request, *, augment
     pictures = pictures_of(train, valid, net=net, plan=plan, training=training, classes=classes, seed=request.seed)
     whole = net.training_module()
     if not (request.work / CHECKPOINT).exists():
-        say_training_cost(whole, pictures, training, machine, request)
+        say_training_cost(whole, pictures, training=training, machine=machine, request=request)
     fitted = fit_net(
         whole,
         pictures,

@@ -15,7 +15,7 @@ from tellapart.data.png import png_bytes
 from tellapart.data.thumbnail import small_picture
 from tellapart.errors import PictureError
 from tellapart.explain.colours import end_colours, srgb
-from tellapart.features.embed import picture_content
+from tellapart.features.content import picture_content
 from tellapart.report.evidence import Shot
 from tellapart.types import Index, Picture
 

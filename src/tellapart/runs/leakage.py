@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tellapart.data.folds import assign_folds
+from tellapart.data.draw import units_of
+from tellapart.data.folds import NEEDED, assign_folds
 from tellapart.data.groups import merge_groups
 from tellapart.data.split import SHARES, assign_splits, how_far_off
 from tellapart.duplicates.find import find_duplicates
@@ -111,11 +112,18 @@ def without_leaks(
 
 
 def draw_together(
-    known: Known, *, seed: int, shares: Mapping[SplitName, int] = SHARES, folds: int = 0, progress: Progress
+    known: Known,
+    *,
+    seed: int,
+    shares: Mapping[SplitName, int] = SHARES,
+    folds: int = 0,
+    fewer: bool = False,
+    progress: Progress,
 ) -> tuple[Index, dict[str, Any]]:
     """Give every picture its split, whatever belongs together on one side; and what to say of it in metrics.json.
 
-    With a number of folds all of them are train, and each is in one fold.
+    With a number of folds all of them are train, and each is in one fold; with `fewer` there are fewer of them where
+    there are not that many pictures or groups, as with three sites.
 
     Where edits of each other leave too few groups to draw from, only equal pictures and declared groups are kept whole,
     with a note.
@@ -130,7 +138,8 @@ def draw_together(
 
     def assigned(pictures: Index) -> Index:
         if folds:
-            return assign_folds(pictures, count=folds, seed=seed)
+            most = max(NEEDED, len(units_of(pictures.pictures))) if fewer else folds
+            return assign_folds(pictures, count=min(folds, most), seed=seed)
         return assign_splits(pictures, seed=seed, shares=shares)
 
     index, parted = united(known, known.groups), False
