@@ -106,8 +106,7 @@ def search_head(
         rows = Rows(features[train], known, choices=choices, scorer=plan.valid_scorer, weights=_of(weights, train))
         tried = search_large(rows, seed=seed, progress=progress)
         return _taken(tried, plan=plan, present=present, class_count=class_count)
-    found: dict[str, PathPoint] = {}  # the best of each choice
-    history: list[dict[str, Any]] = []
+    found, history = dict[str, PathPoint](), list[dict[str, Any]]()  # the best of each choice; all of them
     progress.start("Searching a head", total=len(choices) * (WEAKEST + 1), unit="settings")
     with one_thread_if_small(len(known)):
         for depth, columns in choices.items():
