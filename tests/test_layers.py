@@ -28,6 +28,7 @@ LAYERS = (
     "finetuning",
     "recipes",
     "bundle",
+    "export",
     "explain",
     "audit",
     "report",
