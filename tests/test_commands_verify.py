@@ -17,7 +17,7 @@ def test_verify__a_model_file_through_every_door(tellapart, trained):
     found = outcome.json
     assert (found["kind"], found["outcome"], found["statements"]) == ("model file", "same", [])
     doors = {row["door"]: row for row in found["rows"]}
-    assert list(doors) == ["openvino", "onnxruntime", "Python", "command line"]
+    assert list(doors) == ["openvino", "onnxruntime", "Python", "command line", "HTTP"]
     assert all((row["outcome"], row["pictures"], row["labels"]) == ("same", 4, 0) for row in doors.values())
 
 

@@ -35,6 +35,7 @@ LAYERS = (
     "runs",
     "learn",
     "commands",
+    "serve",
     "card",
     "estimator",
     "cli",

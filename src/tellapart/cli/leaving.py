@@ -10,8 +10,11 @@ import typer
 from tellapart.cli.options import Boxes, Encoding, Json, Model, PathColumn, reading
 from tellapart.cli.output import complain, line
 from tellapart.cli.tables import print_agreement, print_json
-from tellapart.errors import ModelFileError
+from tellapart.errors import ModelFileError, UsageError
 from tellapart.progress import listener
+
+SHORTEST_KEY, LONGEST_KEY = 16, 1_000  # characters
+KEY_HINT = f"Put {SHORTEST_KEY} or more letters and digits in it, on one line."
 
 
 def export(
@@ -66,7 +69,8 @@ def verify(
 ) -> None:
     """Prove that a model file, or an export of one, answers as it did where it was made.
 
-    Its test cards go through every runtime that is installed and, of a model file, through Python and the command line.
+    Its test cards go through every runtime that is installed and, of a model file, through Python, the command line
+    and HTTP.
     With DATA real pictures do. Ends with 4 if anything differs by more than rounding.
 
     \b
@@ -92,3 +96,63 @@ def verify(
         raise typer.Exit(ModelFileError.exit_code)
     if not as_json:
         line("all the same, within rounding")
+
+
+def serve(
+    model: Model,
+    host: Annotated[
+        str, typer.Option(help="The address to listen at; 0.0.0.0 for every one of this machine.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8000,
+    key_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A file with the key that every request must bring.")
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None, typer.Option(metavar="URL", help="A site whose pages may ask; may be repeated, * for all.")
+    ] = None,
+    max_bytes: Annotated[int, typer.Option(min=1, help="Of a request's body.")] = 32_000_000,
+    max_megapixels: Annotated[float, typer.Option(min=0.001, help="Of a picture.")] = 50.0,
+    max_seconds: Annotated[float, typer.Option(min=0.001, help="That an answer may take.")] = 60.0,
+    max_requests: Annotated[int, typer.Option(min=1, help="Worked on at one time.")] = 32,
+    max_waiting: Annotated[int, typer.Option(min=1, help="Pictures asked for and not answered yet.")] = 256,
+) -> None:
+    """Answer over HTTP; needs tellapart[serve].
+
+    POST /predict takes a picture, or a form with several; /docs lists the other addresses. HUP lets it read the model
+    file again, which is taken only if it proves itself; TERM ends it when what was asked is answered.
+
+    \b
+    tellapart serve runs/pictures/model.tellapart
+    tellapart serve runs/pictures/model.tellapart --host 0.0.0.0 --port 80 --key-file key.txt
+    """
+    from tellapart.serve.limits import Limits
+    from tellapart.serve.server import serve as run
+
+    limits = Limits(
+        body=max_bytes,
+        megapixels=max_megapixels,
+        answer_seconds=max_seconds,
+        requests=max_requests,
+        waiting=max_waiting,
+    )
+    run(model, host=host, port=port, key=read_key(key_file), origins=allow_origin or [], limits=limits)
+
+
+def read_key(path: Path | None) -> str | None:
+    """The key in a file, without the end of its line.
+
+    Raises:
+        UsageError: it cannot be read, or is no key.
+    """
+    from tellapart.files import read_bounded
+
+    if path is None:
+        return None
+    try:
+        key = read_bounded(path, limit=LONGEST_KEY).decode("ascii").strip()
+    except (OSError, ValueError) as error:
+        reason = str(getattr(error, "strerror", None) or error).lower()
+        raise UsageError(f"the key cannot be read ({reason})", where=path, hint=KEY_HINT) from error
+    if len(key) < SHORTEST_KEY or not key.isprintable():
+        raise UsageError("this is no key", where=path, hint=KEY_HINT)
+    return key

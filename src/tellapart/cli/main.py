@@ -39,6 +39,7 @@ for command in (
         trained.report,
         leaving.export,
         leaving.verify,
+        leaving.serve,
         embedding.embed,
         training.summary,
         training.augment,

@@ -8,18 +8,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.errors import ModelFileError
+from tellapart.errors import MissingExtraError, ModelFileError, TellapartError
 from tellapart.export.agreement import Said
 from tellapart.heads.abstention import Flags
 
 PATIENCE: Final = 300  # seconds
+SERVE_HINT: Final = "Install it with: pip install 'tellapart[serve]'"
 PROGRAM: Final = """
 import json, sys
 from tellapart import load
@@ -44,6 +47,47 @@ def said_on_the_command_line(model: Path, pictures: Sequence[Path], classes: Seq
     """What `tellapart predict` says of picture files."""
     command = ["-m", "tellapart", "predict", str(model), *map(str, pictures), "--format", "jsonl"]
     return _said(_heard(command, door="the command line", model=model), classes)
+
+
+def said_over_http(model: Path, pictures: Sequence[Path], classes: Sequence[str]) -> Said:
+    """What `tellapart serve` says of picture files.
+
+    Raises:
+        MissingExtraError: the extra serve is not installed.
+        ModelFileError: the server does not start, or does not answer.
+    """
+    command = [sys.executable or "python", "-P", "-m", "tellapart", "serve", str(model), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as server:  # noqa: S603
+        watch = threading.Timer(PATIENCE, server.kill)
+        watch.start()
+        try:
+            lines = iter(server.stderr or ())
+            first = next(lines, b"").decode(errors="replace").strip()
+            if not first.startswith("{"):
+                raise _not_served(server.wait(), first, model)
+            rows = [_asked(json.loads(first)["port"], picture.read_bytes()) for picture in pictures]
+        except (OSError, HTTPException, ValueError, KeyError) as error:
+            raise ModelFileError(f"HTTP cannot use the model file ({error})", where=model) from error
+        finally:
+            watch.cancel()
+            server.kill()
+    return _said(rows, classes)
+
+
+def _not_served(code: int, told: str, model: Path) -> TellapartError:
+    if code == MissingExtraError.exit_code:
+        return MissingExtraError("the extra serve is not installed", hint=SERVE_HINT)
+    return ModelFileError(f"HTTP cannot use the model file ({told})", where=model)
+
+
+def _asked(port: int, content: bytes) -> Mapping[str, Any]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        connection.request("POST", "/predict", content)
+        answer: Mapping[str, Any] = json.loads(connection.getresponse().read())["answers"][0]
+    finally:
+        connection.close()
+    return answer
 
 
 def _heard(arguments: Sequence[str], *, door: str, model: Path) -> list[Mapping[str, Any]]:
@@ -77,4 +121,8 @@ def _marks(rows: Sequence[Mapping[str, Any]], name: str) -> NDArray[np.bool_] | 
 
 
 Door = Callable[[Path, Sequence[Path], Sequence[str]], Said]
-DOORS: Final[Mapping[str, Door]] = {"Python": said_in_python, "command line": said_on_the_command_line}
+DOORS: Final[Mapping[str, Door]] = {
+    "Python": said_in_python,
+    "command line": said_on_the_command_line,
+    "HTTP": said_over_http,
+}

@@ -20,7 +20,7 @@ from tellapart.bundle.parity import whole_picture
 from tellapart.bundle.runtimes import Run
 from tellapart.classifier import Classifier
 from tellapart.data.decode import decode
-from tellapart.errors import DataError, ModelFileError
+from tellapart.errors import DataError, MissingExtraError, ModelFileError
 from tellapart.export.agreement import Row, Said, compared, said_by_graph
 from tellapart.export.doors import DOORS
 from tellapart.features.embed import embed
@@ -77,6 +77,8 @@ def rows_by_doors(bundle: Bundle, model: Path) -> Iterator[Row]:
         for door, ask in DOORS.items():
             try:
                 said = ask(model, paths, bundle.classifier.classes)
+            except MissingExtraError as error:
+                yield Row(door=door, on=CARDS, skipped=str(error))
             except (ModelFileError, KeyError, ValueError) as error:
                 yield Row(door=door, on=CARDS, pictures=len(paths), reason=f"it cannot answer ({error})")
             else:
