@@ -97,7 +97,7 @@ def _checked(found: Description, path: Path) -> Backbone:
         raise ValueError("it was changed")
     backbone, side = _backbone(found, graph), found.size
     pictures = pictures_per_request(side)
-    check_graph(graph, side=side, pictures=pictures, entry=backbone.entry, outputs=backbone.outputs)
+    check_graph(graph, squares={backbone.entry: side}, pictures=pictures, outputs=backbone.outputs)
     return backbone
 
 
@@ -141,7 +141,9 @@ def _made(name: str, *, size: int | None, weights: Path | None, source: str) -> 
 def _net(name: str, *, weights: Path | None, size: int | None) -> Any:  # noqa: ANN401 - a net of timm's
     timm = load_timm()
     if not timm.is_model(name):
-        raise UsageError("no such base", where=name, hint="Choose lite0 or a name that timm.list_models() gives.")
+        raise UsageError(
+            "no such base", where=name, hint="Choose lite0, lite2 or a name that timm.list_models() gives."
+        )
     try:
         net = timm.create_model(name, pretrained=weights is None)
     except (OSError, RuntimeError) as error:  # what the hub and its transports raise derives from OSError

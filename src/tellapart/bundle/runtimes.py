@@ -11,8 +11,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.backbones.engine import thread_count
 from tellapart.backbones.openvino_runtime import load_openvino
+from tellapart.cores import thread_count
 from tellapart.errors import ModelFileError
 from tellapart.extras import load
 from tellapart.types import Pixels

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tellapart.answers import EXACT, Answers, answer
 from tellapart.audit.pixels import nothing_on_them
-from tellapart.backbones.engine import Engine
+from tellapart.backbones.engine import AnyEngine
 from tellapart.bundle.bundle import read_bundle
 from tellapart.classifier import Classifier
 from tellapart.data.reading import AS_IT_IS, Reading
@@ -45,7 +45,9 @@ def predict(
     return answers
 
 
-def answers_about(index: Index, classifier: Classifier, engine: Engine, *, progress: Progress | None = None) -> Answers:
+def answers_about(
+    index: Index, classifier: Classifier, engine: AnyEngine, *, progress: Progress | None = None
+) -> Answers:
     """What a classifier says of the pictures of an index, by its compiled base; none of it is kept."""
     progress = progress or Silent()
     embedded = embed(index, classifier.base, progress=progress, engine=engine)

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
 from tellapart import files
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.catalogue import find_base
-from tellapart.backbones.pixels import small_pixels
 from tellapart.bundle.bundle import CARD, GRAPH, pack_bundle
 from tellapart.bundle.container import write_container
 from tellapart.bundle.model_card import model_card
@@ -26,13 +25,11 @@ from tellapart.data.names import is_utf8, written
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
 from tellapart.data.split import write_splits
-from tellapart.errors import UsageError
 from tellapart.evaluation.metrics import leading_figure
 from tellapart.evaluation.run_metrics import RunMetrics
-from tellapart.extras import load_torch
 from tellapart.learn import Learned, learn
 from tellapart.progress import Progress, Silent, Stopwatch
-from tellapart.recipes.catalogue import check_folds, find_recipe
+from tellapart.recipes.catalogue import base_of
 from tellapart.recipes.request import BUDGET, Options, Request
 from tellapart.runs import folder as run_folder
 from tellapart.runs.analysis import first_look, materials_of
@@ -41,7 +38,7 @@ from tellapart.runs.lock import only_run
 from tellapart.runs.page import write_page
 from tellapart.runs.previous import hold_finished, keep_held
 from tellapart.runs.test_uses import count_test_uses
-from tellapart.runs.write import write_predictions
+from tellapart.runs.write import write_history, write_predictions
 from tellapart.text import counted
 from tellapart.types import Index
 
@@ -63,7 +60,7 @@ def train(
     Args:
         data: a folder of class folders, the same below train, valid and test, a manifest, or a folder of IDX files.
         out: the run folder; None for runs/<name of the data>.
-        backbone: the base, by name: one that ships, or with the extra torch one of timm.
+        backbone: the base, by name: one that ships, with the extra torch one of timm, or several joined.
         weights: a file with the weights of a base of timm.
         group_by: declares groups of pictures that are kept on one side of a split, see `declare_groups`.
         reading: what is said of data that can be read in more than one way.
@@ -90,7 +87,9 @@ def train(
     about = {"command": command, "data_path": place_of(data), "reading": reading.to_json()}
     with only_run(folder, force=request.force):
         run_folder.claim_run(folder, force=request.force)
-        request = replace(request, work=folder / run_folder.WORK, on_epoch=history_writer(folder))
+        request = replace(
+            request, work=folder / run_folder.WORK, on_epoch=partial(write_history, place_of_history(folder))
+        )
         with log.kept_in(folder / run_folder.LOG):
             learned = learn(index, base, request)
             metrics = metrics_of(index, learned, request, about=about)
@@ -114,39 +113,10 @@ def what_is_there(index: Index, data: Path) -> str:
     return f"{pictures} of {classes} in {data} ({index.layout})"
 
 
-def base_of(request: Request, backbone: str, *, weights: Path | None) -> Backbone:
-    """The base that first looks at the pictures of a request that can be met.
-
-    Raises:
-        UsageError: there is no such recipe or base, or the recipe has no use for what was given.
-        DataError, MissingExtraError: as find_base.
-    """
-    recipe, size, module = find_recipe(request.recipe, plan=request.plan), request.size, request.module
-    check_folds(request)
-    if recipe.has_base:
-        if module is not None:
-            hint = "Choose scratch for that."
-            raise UsageError("this recipe trains no net of your own", where=request.recipe, hint=hint)
-        return find_base(backbone, size=size, weights=weights)
-    if weights is not None:
-        raise UsageError("this recipe starts from nothing", where=request.recipe, hint="Leave --weights out.")
-    if size is not None and type(size) is not int:
-        raise UsageError("the size must be a whole number of pixels", where=f"{size!r}")
-    if module is not None and not isinstance(module, load_torch().nn.Module):
-        raise UsageError("this is no net of torch", where=type(module).__name__, hint="Give a torch.nn.Module.")
-    return small_pixels()
-
-
-def history_writer(folder: Path) -> Callable[[Sequence[Mapping[str, Any]]], None]:
-    """Writes the history after every epoch: into the work folder while the files of a finished run are in place."""
+def place_of_history(folder: Path) -> Path:
+    """Where the history is written after every epoch: in the work folder while a finished run is in place."""
     finished = os.path.exists(folder / run_folder.METRICS)  # noqa: PTH110  pathlib's raises where a name is too long
-    path = (folder / run_folder.WORK if finished else folder) / run_folder.HISTORY
-
-    def write(history: Sequence[Mapping[str, Any]]) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_text(path, "".join(map(files.to_json_line, history)))
-
-    return write
+    return (folder / run_folder.WORK if finished else folder) / run_folder.HISTORY
 
 
 def write_files(
@@ -190,6 +160,7 @@ def metrics_of(index: Index, learned: Learned, request: Request, *, about: Mappi
             "name": base.name,
             "digest": base.digest,
             "size": base.preprocess.size,
+            **({"sizes": [half.preprocess.size for half in base.halves]} if base.halves else {}),
             "precision": learned.about.precision,
         },
         classes=index.classes,
@@ -237,8 +208,7 @@ def write_evidence(folder: Path, learned: Learned) -> None:
         predicted=tested.predicted,
         columns=index.columns,
     )
-    history = "".join(map(files.to_json_line, learned.classifier.history))
-    files.write_text(folder / run_folder.HISTORY, history)
+    write_history(folder / run_folder.HISTORY, learned.classifier.history)
 
 
 def write_model(path: Path, learned: Learned, metrics: RunMetrics) -> RunMetrics:

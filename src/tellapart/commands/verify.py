@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from tellapart.answers import EXACT
-from tellapart.backbones.engine import Engine
+from tellapart.backbones.engine import AnyEngine
 from tellapart.bundle.bundle import GRAPH, Bundle, prove_bundle, read_bundle
 from tellapart.bundle.runtimes import RUNTIMES, Run
 from tellapart.data.reading import AS_IT_IS, Reading
@@ -45,7 +45,7 @@ class Opened:
     kind: str
     manifest: dict[str, Any]
     bundle: Bundle | None
-    engine: Engine | None
+    engine: AnyEngine | None
     runs: dict[str, Run]
     skipped: dict[str, str]
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.backbones.engine import Engine
+from tellapart.backbones.engine import AnyEngine
 from tellapart.bundle.bundle import Bundle, card_bytes, kept_features, shown_cards
 from tellapart.bundle.container import parse_json
 from tellapart.bundle.parity import whole_picture
@@ -86,7 +86,7 @@ def rows_by_doors(bundle: Bundle, model: Path) -> Iterator[Row]:
 
 
 def rows_on_pictures(
-    classifier: Classifier, engine: Engine, index: Index, runs: dict[str, Run], *, progress: Progress
+    classifier: Classifier, engine: AnyEngine, index: Index, runs: dict[str, Run], *, progress: Progress
 ) -> Iterator[Row]:
     """How whole graphs answer about the pictures of an index, beside the engine that computes in float32.
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tellapart import files
 from tellapart.answers import EXACT
-from tellapart.backbones.engine import Engine
+from tellapart.backbones.engine import AnyEngine
 from tellapart.bundle.bundle import GRAPH, Bundle, read_bundle
 from tellapart.bundle.runtimes import openvino_run
 from tellapart.classifier import Classifier
@@ -45,7 +45,7 @@ class Served:
 
     path: Path
     bundle: Bundle
-    engine: Engine
+    engine: AnyEngine
 
     @property
     def classifier(self) -> Classifier:
