@@ -40,6 +40,13 @@ def parts(trained):
     return json.loads(json.dumps(manifest)), dict(members)
 
 
+def from_before(members):
+    """The members of a file made before check.json said what thresholds it was made with."""
+    check = json.loads(members["check.json"])
+    del check["stated"]
+    return members | {"check.json": json.dumps(check).encode()}
+
+
 @pytest.fixture
 def rewritten(tmp_path):
     """A model file of a changed manifest and changed members, with digests that fit."""
@@ -309,7 +316,7 @@ def test_read_bundle__doubts_as_it_was_trained_to(trained, parts):
 def test_read_bundle__a_model_file_from_before_there_were_doubts(parts, rewritten):
     manifest, members = parts
     del manifest["familiar"], members["familiar.f16"]
-    bundle, _ = read_bundle(rewritten(manifest | {"thresholds": {"unsure": None}}, members))
+    bundle, _ = read_bundle(rewritten(manifest | {"thresholds": {"unsure": None}}, from_before(members)))
     flags = bundle.classifier.flags(
         np.array([[0.4, 0.3, 0.3]]), np.zeros((1, bundle.classifier.base.width), np.float32)
     )
@@ -363,7 +370,7 @@ def test_read_bundle__a_model_file_from_before_classes_told_what_is_unlike(parts
     assert manifest["familiar"].pop("classes")["means"] == len(manifest["classes"])
     assert manifest["thresholds"].pop("unknown_kinds")["reason"] == ""
     del members["classes.f32"]
-    abstention = read_bundle(rewritten(manifest, members))[0].classifier.abstention
+    abstention = read_bundle(rewritten(manifest, from_before(members)))[0].classifier.abstention
     assert abstention.out_of_distribution.classes is None
     assert abstention.to_json() == manifest["thresholds"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -150,15 +149,14 @@ def test_guides__files_of_a_run_are_listed(name):
     assert set(re.findall(r"^\| `([\w.]+)` \|", read(name), re.MULTILINE)) == set(RUN_FILES)
 
 
-def test_guides__python_runs(trained, tmp_path, monkeypatch, capsys):
+def test_guides__python_runs(tellapart, trained, tmp_path, monkeypatch, capsys):
     """Every block of a page after the one before it, in a folder such as the pages tell of; none that takes long."""
     pytest.importorskip("onnxruntime")
     write_picture(tmp_path / "new-photos" / "1.jpg", seed=9)
     write_classes(tmp_path / "birds", {"robin": 9, "sparrow": 9})
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "birds").symlink_to(trained.run)
-    with zipfile.ZipFile(trained.model) as model:
-        model.extractall(tmp_path, ["model.onnx", "model.json"])
+    assert tellapart("export", trained.model, "-o", tmp_path / "birds.onnx").code == 0
     monkeypatch.chdir(tmp_path)
     for name in ("README.md", "docs/deployment.md", "docs/python.md"):
         known = {}

@@ -20,6 +20,9 @@ HEAVY = (
     "sqlite3",
     "pandas",
     "polars",
+    "starlette",
+    "uvicorn",
+    "onnxruntime",
     "tellapart.errors",
 )
 

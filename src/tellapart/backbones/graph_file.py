@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -24,6 +24,7 @@ MOST_FIELDS: Final = 250_000  # in a whole file; a net of a thousand nodes has s
 MOST_NODES: Final = 8_000
 MOST_TENSORS: Final = 16_000
 MOST_NAME: Final = 1_000  # bytes of a name
+MOST_SAID, LONGEST_SAID = 32, 16_000_000  # texts that are told beside the graph, and bytes of one
 MOST_AXES: Final = 8
 MOST_SIDE: Final = 1 << 31
 OWN_DOMAINS: Final = ("", "ai.onnx")
@@ -75,6 +76,7 @@ class GraphFile:
         tensors: the constants by name.
         inputs: names of what is fed, and the number of the kind of each.
         outputs: names of what comes out.
+        said: what is told beside the graph, text by name (metadata_props).
     """
 
     opset: int
@@ -82,6 +84,7 @@ class GraphFile:
     tensors: Mapping[str, Tensor]
     inputs: Mapping[str, int]
     outputs: tuple[str, ...]
+    said: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_graph_file(content: bytes) -> GraphFile:
@@ -134,17 +137,27 @@ class _Reader:
         return value
 
     def model(self, message: memoryview) -> GraphFile:
-        graph, opsets = None, []
-        for number, way, value in self.fields(message, known=frozenset({1, 2, 3, 5, 6, 7, 8}), what="the model"):
+        graph, opsets, said = None, [], dict[str, str]()
+        for number, way, value in self.fields(message, known=frozenset({1, 2, 3, 5, 6, 7, 8, 14}), what="the model"):
             if number == 7:
                 if graph is not None:
                     raise ValueError("it holds two graphs")
                 graph = _part(way, value)
             elif number == 8:
                 opsets.append(self._opset(_part(way, value)))
+            elif number == 14:
+                self._say(_part(way, value), said)
         if graph is None or len(opsets) != 1 or opsets[0] not in OPSETS:
             raise ValueError("it holds no graph of operators that are known here")
-        return self._graph(graph, opset=opsets[0])
+        return replace(self._graph(graph, opset=opsets[0]), said=said)
+
+    def _say(self, message: memoryview, said: dict[str, str]) -> None:
+        """Add one name and its text to what is told beside the graph."""
+        parts = self._gathered(message, known=frozenset({1, 2}), what="what is told beside the graph")
+        name, value = _text(*parts.get(1, NO_TEXT)[-1]), _part(*parts.get(2, NO_TEXT)[-1])
+        if name in said or len(said) >= MOST_SAID or len(value) > LONGEST_SAID:
+            raise ValueError("what is told beside the graph stands in it twice, or is too long")
+        said[name] = str(value, "utf-8")
 
     def _opset(self, message: memoryview) -> int:
         domain, version = "", 0

@@ -6,6 +6,8 @@ Legend: N pictures, H W sides, D features, K classes.
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import math
 import struct
 from collections.abc import Mapping, Sequence
@@ -20,7 +22,7 @@ from tellapart.backbones.backbone import MOST_HALVES, RESIZED, Backbone, Squares
 from tellapart.backbones.engine import MIDDLE_SIDE, AnyEngine, compiled, native_precision, pictures_per_request
 from tellapart.backbones.graph_check import check_graph
 from tellapart.bundle.abstention import pack_abstention, read_abstention
-from tellapart.bundle.container import RETRAIN, parse_json, read_container
+from tellapart.bundle.container import CLASSES, FAMILIAR, RETRAIN, parse_json, read_container
 from tellapart.bundle.graph import (
     FEATURES,
     HEAD_BIAS,
@@ -48,6 +50,7 @@ TOLERANCE: Mapping[str, float] = {"f32": 0.005, "f16": 0.02, "bf16": 0.09}
 HEAD_TOLERANCE = 1e-4  # of logits (relative to the largest) and probabilities from given features: only rounding
 KEPT = np.dtype("<f2")  # how features stand in check.json
 GRAPH, CARD, WEIGHTS = "model.onnx", "README.md", "weights.safetensors"
+STATED = ("classes", "preprocess", "temperature", "thresholds", "familiar", "operating_point")  # of model.json
 LARGEST_CARD = 1024  # pixels; the largest of ours has 450
 TEMPERATURES = (1e-3, 1e3)  # calibration stays within 1/20 and 20
 MOST_CARDS = 4  # what a file from elsewhere may ask to be computed at once
@@ -95,6 +98,7 @@ def pack_bundle(
     if classifier.weights is not None:
         members[WEIGHTS] = classifier.weights
     check = check_cards(assemble(document, members, Path("model.tellapart")).classifier)
+    check["stated"] = stated_digest(document, members)
     return document, {**members, "check.json": (to_json(check) + "\n").encode()}
 
 
@@ -120,7 +124,13 @@ def read_bundle(path: Path, *, precision: str | None = None) -> tuple[Bundle, An
     Raises:
         ModelFileError: the file is damaged, of a newer schema, changed, or gives other answers than it must.
     """
-    manifest, members = read_container(path)
+    return prove_bundle(*read_container(path), path, precision=precision)
+
+
+def prove_bundle(
+    manifest: Mapping[str, Any], members: Mapping[str, bytes], path: Path, *, precision: str | None = None
+) -> tuple[Bundle, AnyEngine]:
+    """The same of a manifest and members that were read already, out of whatever kind of file."""
     if not {"model.onnx", "check.json"} <= set(members):
         raise ModelFileError("members are missing from the model file", where=path, hint=RETRAIN)
     bundle = assemble(manifest, members, path)
@@ -225,6 +235,15 @@ def read_head(base: Backbone, *, class_count: int, path: Path) -> LinearHead:
     return LinearHead(weight=weight, bias=bias, start=0, stop=base.width)
 
 
+def stated_digest(manifest: Mapping[str, Any], members: Mapping[str, bytes]) -> str:
+    """sha256 of what answers and marks depend on beside the graph, so that none of it can come from another file."""
+    stated: dict[str, Any] = {name: manifest.get(name) for name in STATED}
+    stated["members"] = {
+        name: hashlib.sha256(members[name]).hexdigest() for name in (FAMILIAR, CLASSES) if name in members
+    }
+    return hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()
+
+
 def check_cards(classifier: Classifier) -> dict[str, Any]:
     """What becomes check.json: the test cards, and what this model makes of them, computed in float32.
 
@@ -259,11 +278,8 @@ def self_check(bundle: Bundle, engine: AnyEngine, *, path: Path) -> float:
     classifier = bundle.classifier
     check = parse_json(bundle.members["check.json"], what="check.json", path=path)
     try:
-        # Of large squares one card, since each takes as long as all four of usual ones.
-        cards = check["cards"][: MOST_CARDS if classifier.base.preprocess.size <= MIDDLE_SIDE else 1]
-        pictures = [card_bytes(card["png"]) for card in cards]
-        kept = [base64.b64decode(card["features"], validate=True) for card in cards]
-        features = np.stack([np.frombuffer(row, KEPT) for row in kept])
+        cards = shown_cards(classifier, check)
+        pictures, features = [card_bytes(card["png"]) for card in cards], kept_features(cards)
         apart = feature_distance(classifier, engine.look(prepare_cards(classifier, pictures)), features)
         stated = [np.array([card[name] for card in cards], np.float64) for name in ("logits", "probabilities")]
         answers = answers_of(classifier, features)
@@ -278,7 +294,24 @@ def self_check(bundle: Bundle, engine: AnyEngine, *, path: Path) -> float:
     if not apart <= TOLERANCE[engine.precision]:
         what = f"the model file gives other answers here than where it was made (off by {apart:.3f})"
         raise ModelFileError(what, where=path, hint="Do not use it; train it again on this machine.")
+    if check.get("stated", given := stated_digest(bundle.manifest, bundle.members)) != given:  # not in older files
+        what = "the thresholds or costs in model.json are not those that the model file was made with"
+        raise ModelFileError(what, where=path, hint=RETRAIN)
     return apart
+
+
+def shown_cards(classifier: Classifier, check: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The cards in check.json that are looked at: of large squares one, since each takes as long as four usual ones."""
+    cards: list[Mapping[str, Any]] = check["cards"][
+        : MOST_CARDS if classifier.base.preprocess.size <= MIDDLE_SIDE else 1
+    ]
+    return cards
+
+
+def kept_features(cards: Sequence[Mapping[str, Any]]) -> NDArray[np.float16]:
+    """What the base saw in test cards where the file was made, float16 [N, D]."""
+    kept = [base64.b64decode(card["features"], validate=True) for card in cards]
+    return np.stack([np.frombuffer(row, KEPT) for row in kept])
 
 
 def card_bytes(encoded: str) -> bytes:

@@ -33,7 +33,7 @@ LABEL = "label"  # an output too where the answer is not always the likeliest cl
 
 
 @dataclass(slots=True)
-class _Graph:
+class GraphPart:
     """Nodes and constants being collected; every method returns the name of the tensor it made."""
 
     nodes: list[Any] = field(default_factory=list)
@@ -65,7 +65,7 @@ def model_graph(backbone: Backbone, head: LinearHead, *, temperature: float, cos
         _single_graph(single, own, named=named)
         for single, own, named in zip(backbone.singles, outputs, naming, strict=True)
     ]
-    top = _Graph()
+    top = GraphPart()
     add_head(top, _features(top, backbone, outputs), head, temperature=temperature)
     if costs is not None:
         add_label(top, costs)
@@ -115,11 +115,11 @@ def _outputs_in_use(backbone: Backbone, head: LinearHead) -> list[list[str]]:
     ]
 
 
-def _single_graph(single: Backbone, outputs: Sequence[str], *, named: Callable[[str], str]) -> _Graph:
+def _single_graph(single: Backbone, outputs: Sequence[str], *, named: Callable[[str], str]) -> GraphPart:
     """The resize of one base and of its graph what these outputs depend on, all of it renamed."""
     import onnx
 
-    base, graph = onnx.load_from_string(single.graph), _Graph()
+    base, graph = onnx.load_from_string(single.graph), GraphPart()
     add_resize(graph, side=single.preprocess.size)
     body = reachable_nodes(base.graph.node, outputs)
     for node in body:
@@ -137,7 +137,7 @@ def _single_graph(single: Backbone, outputs: Sequence[str], *, named: Callable[[
     return graph
 
 
-def _features(graph: _Graph, backbone: Backbone, outputs: Sequence[Sequence[str]]) -> Sequence[str]:
+def _features(graph: GraphPart, backbone: Backbone, outputs: Sequence[Sequence[str]]) -> Sequence[str]:
     """The tensors that side by side are the features: the depths in use, or of a joined base those of each half."""
     if not backbone.halves:
         return outputs[0]
@@ -167,7 +167,7 @@ def used_depths(backbone: Backbone, head: LinearHead) -> list[Depth]:
     return [depth for depth in backbone.depths if head.start <= depth.start and depth.stop <= head.stop]
 
 
-def add_resize(graph: _Graph, *, side: int) -> None:
+def add_resize(graph: GraphPart, *, side: int) -> None:
     """From images uint8 [N, H, W, 3] to resized float32 [N, S, S, 3].
 
     Down first, then across, as cykooz_resizer does: 99 % of the values come out as in training, the rest a grey level
@@ -192,7 +192,7 @@ def add_resize(graph: _Graph, *, side: int) -> None:
     graph.add("Transpose", planes, name=RESIZED, perm=[0, 2, 3, 1])
 
 
-def add_filter(graph: _Graph, shape: str, *, axis: int, name: str) -> str:
+def add_filter(graph: GraphPart, shape: str, *, axis: int, name: str) -> str:
     """The matrix float32 [S, L] that resamples an axis of length L: triangles as wide as the scale, sum 1 a row."""
     from onnx import TensorProto
 
@@ -212,14 +212,14 @@ def add_filter(graph: _Graph, shape: str, *, axis: int, name: str) -> str:
     return graph.add("Div", triangle, total, name=name)
 
 
-def add_rounding(graph: _Graph, tensor: str, *, name: str) -> str:
+def add_rounding(graph: GraphPart, tensor: str, *, name: str) -> str:
     """Whole grey levels: floor(x + 0.5), held within 0 and 255."""
     lifted = graph.add("Add", tensor, "resize_half", name=f"{name}_lifted")
     whole = graph.add("Floor", lifted, name=f"{name}_whole")
     return graph.add("Clip", whole, "resize_zero", "resize_white", name=f"{name}_rounded")
 
 
-def add_head(graph: _Graph, pooled: Sequence[str], head: LinearHead, *, temperature: float) -> None:
+def add_head(graph: GraphPart, pooled: Sequence[str], head: LinearHead, *, temperature: float) -> None:
     """From the pooled depths to features, logits and probabilities. Logits are before the temperature."""
     graph.add("Concat", *pooled, name=FEATURES, axis=1)
     weight = graph.constant(HEAD_WEIGHT, head.weight)
@@ -231,8 +231,11 @@ def add_head(graph: _Graph, pooled: Sequence[str], head: LinearHead, *, temperat
     graph.add("Softmax", cooled, name="probabilities", axis=1)
 
 
-def add_label(graph: _Graph, costs: Matrix) -> None:
+def add_label(graph: GraphPart, costs: Matrix | None) -> None:
     """From probabilities to the class that is answered; the largest cost is 1, so that none is beyond float32."""
+    if costs is None:
+        graph.add("ArgMax", "probabilities", name=LABEL, axis=1, keepdims=0)
+        return
     table = graph.constant("costs", (costs / costs.max()).astype(np.float32))
     expected = graph.add("MatMul", "probabilities", table, name="expected_costs")
     graph.add("ArgMin", expected, name=LABEL, axis=1, keepdims=0)

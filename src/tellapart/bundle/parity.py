@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.backbones.openvino_runtime import load_openvino
 from tellapart.bundle.graph import LABEL
+from tellapart.bundle.runtimes import openvino_run
 from tellapart.classifier import Classifier
 from tellapart.data.decode import decode, upright
 from tellapart.errors import PictureError
@@ -41,13 +41,12 @@ def measure_parity(
         difference of a probability (of each picture's furthest class); all null but `pictures` where it is 0.
     """
     rows = compared_rows(len(index.pictures)).tolist()
-    core = load_openvino().Core()
-    compiled = core.compile_model(core.read_model(graph), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    run_graph = openvino_run(graph)
     kept, answers, labels, features = [], [], [], []
     for row in rows:
-        pixels = _pixels(index, row, white=classifier.base.preprocess.white)
+        pixels = whole_picture(index, row, white=classifier.base.preprocess.white)
         if pixels is not None:
-            given = compiled(pixels[np.newaxis])
+            given = run_graph(pixels[np.newaxis])
             kept.append(row)
             answers.append(np.array(given["probabilities"][0], np.float64))
             labels.append(int(given[LABEL][0] if classifier.costs is not None else answers[-1].argmax()))
@@ -76,7 +75,7 @@ def compared_rows(count: int) -> NDArray[np.int64]:
     return np.unique(rows)
 
 
-def _pixels(index: Index, row: int, *, white: int | None) -> Pixels | None:
+def whole_picture(index: Index, row: int, *, white: int | None) -> Pixels | None:
     """A picture as a runtime is fed with it, uint8 [H, W, 3]; None where it can no longer be read."""
     try:
         content = picture_content(index, index.pictures[row])

@@ -9,7 +9,7 @@ from typing import Annotated, TextIO
 import typer
 
 import tellapart
-from tellapart.cli import embedding, trained, training
+from tellapart.cli import embedding, leaving, trained, training
 from tellapart.cli.errors import own_fault, system_fault, usage_fault
 from tellapart.cli.options import Json
 from tellapart.cli.output import BufferedOutput, complain, line, occupy_closed_descriptors
@@ -34,7 +34,17 @@ cache_app = typer.Typer(help="Look at the kept features, or clear them.", no_arg
 app.add_typer(cache_app, name="cache")
 for command in (
     *(training.train, trained.predict, trained.evaluate, trained.compare, training.audit, training.split),
-    *(trained.explain, trained.report, embedding.embed, training.summary, training.augment, training.demo),
+    *(
+        trained.explain,
+        trained.report,
+        leaving.export,
+        leaving.verify,
+        leaving.serve,
+        embedding.embed,
+        training.summary,
+        training.augment,
+        training.demo,
+    ),
 ):
     app.command()(command)
 

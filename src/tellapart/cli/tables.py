@@ -270,6 +270,20 @@ def print_explanations(found: Mapping[str, Any]) -> None:
             complain(f"cannot be read: {row['path']} ({row['error']})")
 
 
+def print_agreement(rows: Sequence[Mapping[str, Any]]) -> None:
+    """How each door answered beside what is expected of it."""
+    header = ["door", "asked about", "outcome", "pictures", "labels", "unsure", "unlike", "probability off by"]
+    table = []
+    for row in rows:
+        counts = [f"{row[name]:,}" for name in ("pictures", "labels", "unsure", "unlike")]
+        off = "-" if row["largest"] is None else f"{row['largest']:.6f}"
+        table.append([row["door"], row["on"], row["outcome"], *counts, off])
+    print_table(header, table)
+    for row in rows:
+        if row["reason"]:
+            line(f"{row['door']}: {row['reason']}")
+
+
 def print_layers(net: str, layers: Sequence[Layer]) -> None:
     rows = [
         [layer.name, " x ".join(map(str, layer.shape)), f"{layer.parameters:,}" if layer.parameters else "", layer.kind]

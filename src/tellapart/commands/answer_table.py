@@ -91,8 +91,13 @@ def excel_text(answers: Answers) -> str:
 
 
 def jsonl_text(answers: Answers) -> str:
+    """A line for each picture given, as `documents` has them."""
+    return "".join(json.dumps(document, ensure_ascii=False) + "\n" for document in documents(answers))
+
+
+def documents(answers: Answers) -> Iterator[dict[str, Any]]:
     """An object for each picture given, unreadable ones with their reason under error."""
-    lines, names = [], given_columns(answers).names
+    names = given_columns(answers).names
     for row in values(answers):
         path, *rest, reason = row[: len(row) - len(names)]
         document: dict[str, Any] = {"path": path}
@@ -104,8 +109,7 @@ def jsonl_text(answers: Answers) -> str:
             document["probabilities"] = dict(zip(answers.classes, shares, strict=True))
             document |= dict(zip(MARKS, rest[-len(MARKS) :], strict=True))
         document |= dict(zip(names, row[len(row) - len(names) :], strict=True))
-        lines.append(json.dumps(document, ensure_ascii=False) + "\n")
-    return "".join(lines)
+        yield document
 
 
 def parquet_bytes(answers: Answers) -> bytes:

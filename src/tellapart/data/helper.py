@@ -107,7 +107,30 @@ def plain(value: Any, longest: int) -> Any:  # noqa: ANN401  what a cell of Parq
     return str(value)[: longest + 1]
 
 
-JOBS: dict[str, Callable[[Request], None]] = {"search_pattern": search_pattern, "read_parquet": read_parquet}
+def run_ir(request: Request) -> None:
+    """First what OpenVINO's own form of a net tells beside it; then, for each picture, what comes out by name."""
+    import base64
+
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # as backbones/openvino_runtime.py has it
+    import numpy as np
+    import openvino
+
+    core = openvino.Core()
+    model = core.read_model(request["file"])
+    told = {name: model.get_rt_info(["tellapart", name]).astype(str) for name in request["told"]}
+    compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    say({"told": told})
+    for asked in requests():
+        pixels = np.frombuffer(base64.b64decode(asked["pixels"]), np.uint8).reshape(asked["shape"])
+        found = compiled(pixels)
+        say({"outputs": {output.get_any_name(): found[output].tolist() for output in compiled.outputs}})
+
+
+JOBS: dict[str, Callable[[Request], None]] = {
+    "search_pattern": search_pattern,
+    "read_parquet": read_parquet,
+    "run_ir": run_ir,
+}
 
 if __name__ == "__main__":
     main()

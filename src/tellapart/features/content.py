@@ -55,8 +55,8 @@ def picture_content(index: Index, picture: Picture) -> Content:
     if picture.left_out:
         raise PictureError(picture.left_out, where=picture.path)
     if picture.row is not None:
-        pixels: NDArray[np.uint8] = index.arrays[picture.file][picture.row]
-        return pixels
+        held: Content = index.arrays[picture.file][picture.row]  # of a request, the bytes of a file
+        return held
     try:
         content = read_bounded(picture.file, limit=LARGEST_FILE)
     except ValueError as error:

@@ -1,0 +1,59 @@
+"""A whole graph in a runtime, in float32: from pixels of any size to everything that comes out of it.
+
+Legend: N pictures, H W sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.backbones.openvino_runtime import load_openvino
+from tellapart.cores import thread_count
+from tellapart.errors import ModelFileError
+from tellapart.extras import load
+from tellapart.types import Pixels
+
+ONNXRUNTIME_HINT: Final = "Install it with: pip install 'tellapart[onnxruntime]'"
+QUIET: Final = 3  # of onnxruntime's levels: errors only
+# From uint8 [N, H, W, 3] to what comes out, by name.
+Run = Callable[[Pixels], Mapping[str, NDArray[Any]]]
+
+
+def openvino_run(graph: bytes) -> Run:
+    """The ONNX file in OpenVINO."""
+    core = load_openvino().Core()
+    compiled = core.compile_model(core.read_model(graph), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+    def run(images: Pixels) -> Mapping[str, NDArray[Any]]:
+        found = compiled(images)
+        return {output.get_any_name(): np.array(found[output]) for output in compiled.outputs}
+
+    return run
+
+
+def onnxruntime_run(graph: bytes) -> Run:
+    """The ONNX file in ONNX Runtime.
+
+    Raises:
+        MissingExtraError: onnxruntime is not installed.
+    """
+    onnxruntime = load("onnxruntime", "ONNX Runtime", hint=ONNXRUNTIME_HINT)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = thread_count(), QUIET
+    try:
+        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its own kinds of error derive from nothing more exact
+        raise ModelFileError("ONNX Runtime cannot load the graph") from error
+    names = [output.name for output in session.get_outputs()]
+
+    def run(images: Pixels) -> Mapping[str, NDArray[Any]]:
+        return dict(zip(names, session.run(names, {"images": images}), strict=True))
+
+    return run
+
+
+RUNTIMES: Final[Mapping[str, Callable[[bytes], Run]]] = {"openvino": openvino_run, "onnxruntime": onnxruntime_run}

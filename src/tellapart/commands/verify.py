@@ -1,0 +1,164 @@
+"""Whether a model file, or what was exported from it, answers here as it did where it was made."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from tellapart.answers import EXACT
+from tellapart.backbones.engine import AnyEngine
+from tellapart.bundle.bundle import GRAPH, Bundle, prove_bundle, read_bundle
+from tellapart.bundle.runtimes import RUNTIMES, Run
+from tellapart.data.reading import AS_IT_IS, Reading
+from tellapart.data.scan import index_of_paths
+from tellapart.errors import MissingExtraError, UsageError
+from tellapart.export.agreement import Row, other_statements
+from tellapart.export.onnx_file import read_onnx_export
+from tellapart.export.openvino_folder import GRAPH as IR
+from tellapart.export.openvino_folder import VERSION, open_openvino
+from tellapart.export.verify import CARDS, row_on_cards, rows_by_doors, rows_on_pictures
+from tellapart.features.look import with_white
+from tellapart.progress import Progress, Silent
+
+MODEL_FILE, ONNX, OPENVINO = "model file", "onnx", "openvino"
+WITH_MODEL: Final = "Name the model file that it came from: --against MODEL."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What is to be verified, ready to answer.
+
+    Attributes:
+        kind: MODEL_FILE, ONNX or OPENVINO.
+        manifest: what it says of itself.
+        bundle: what has proved itself; None for OpenVINO's own files, which cannot.
+        engine: that which it was proved with.
+        runs: its whole graph in each runtime that was asked for.
+        skipped: runtimes that are not there, and why.
+    """
+
+    kind: str
+    manifest: dict[str, Any]
+    bundle: Bundle | None
+    engine: AnyEngine | None
+    runs: dict[str, Run]
+    skipped: dict[str, str]
+
+
+def verify_file(
+    file: Path,
+    data: Path | None = None,
+    *,
+    against: Path | None = None,
+    runtime: str | None = None,
+    reading: Reading = AS_IT_IS,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Ask a model file or an export about its test cards, and about real pictures where some are given.
+
+    Args:
+        file: a model file, an ONNX file, or the folder for OpenVINO.
+        data: pictures, or None.
+        against: the model file that it must agree with; None for itself.
+        runtime: the only one to be asked; None for all of RUNTIMES.
+        reading: what is said of a table of pictures.
+        progress: told of every picture.
+
+    Returns:
+        `schema`, `file`, `kind`, `against`, `data`, `outcome` (same or differs), `statements` that differ, in words,
+        and `rows`, one for each door; ready for JSON.
+
+    Raises:
+        ModelFileError: a file is damaged, or does not prove itself at all.
+        UsageError: that cannot be asked of such a file.
+        MissingExtraError: the runtime that is asked for is not installed.
+    """
+    if runtime is not None and runtime not in RUNTIMES:
+        raise UsageError("no such runtime", where=runtime, hint=f"Choose one of: {', '.join(RUNTIMES)}.")
+    progress = progress or Silent()
+    index = None if data is None else index_of_paths([data], reading=reading)
+    with opened(file, runtime=runtime, against=against) as found:
+        bundle, engine, statements = found.bundle, found.engine, list[str]()
+        if against is not None:
+            bundle, engine = read_bundle(against, precision=EXACT)
+            statements = differing(found, bundle)
+        if bundle is None or engine is None:
+            raise UsageError("this export cannot prove itself", where=file, hint=WITH_MODEL)
+        rows = [row_on_cards(bundle, run, door=door) for door, run in found.runs.items()]
+        rows += [Row(door=door, on=CARDS, skipped=reason) for door, reason in found.skipped.items()]
+        if found.kind == MODEL_FILE and runtime is None and against is None:
+            rows += rows_by_doors(bundle, file)
+        if index is not None:
+            base = with_white(bundle.classifier.base, index, progress)
+            rows += rows_on_pictures(
+                replace(bundle.classifier, base=base), engine, index, found.runs, progress=progress
+            )
+    return {
+        "schema": 1,
+        "file": str(file),
+        "kind": found.kind,
+        "against": None if against is None else str(against),
+        "data": None if data is None else str(data),
+        "outcome": "differs" if statements or any(row.reason for row in rows) else "same",
+        "statements": statements,
+        "rows": [row.to_json() for row in rows],
+    }
+
+
+@contextlib.contextmanager
+def opened(file: Path, *, runtime: str | None, against: Path | None) -> Iterator[Opened]:
+    """Read what is to be verified, whatever kind of file it is."""
+    if file.suffix == ".xml" or (file / VERSION / IR).exists():
+        if against is None:
+            raise UsageError("an export for OpenVINO cannot prove itself", where=file, hint=WITH_MODEL)
+        if runtime not in (None, OPENVINO):
+            raise UsageError("an export for OpenVINO runs in OpenVINO only", where=f"--runtime {runtime}")
+        with open_openvino(file) as folder:
+            yield Opened(
+                kind=OPENVINO,
+                manifest=dict(folder.manifest),
+                bundle=None,
+                engine=None,
+                runs={OPENVINO: folder.run},
+                skipped={},
+            )
+        return
+    kind = ONNX if file.suffix.lower() == ".onnx" else MODEL_FILE
+    if kind == ONNX:
+        bundle, engine = prove_bundle(*read_onnx_export(file), file, precision=EXACT)
+    else:
+        bundle, engine = read_bundle(file, precision=EXACT)
+    runs, skipped = graph_runs(bundle.members[GRAPH], runtime=runtime)
+    yield Opened(kind=kind, manifest=dict(bundle.manifest), bundle=bundle, engine=engine, runs=runs, skipped=skipped)
+
+
+def graph_runs(graph: bytes, *, runtime: str | None) -> tuple[dict[str, Run], dict[str, str]]:
+    """A graph in each runtime that is installed, and why the others cannot be asked.
+
+    Raises:
+        MissingExtraError: the one that is asked for is not installed.
+    """
+    runs, skipped = dict[str, Run](), dict[str, str]()
+    for name in RUNTIMES if runtime is None else [runtime]:
+        try:
+            runs[name] = RUNTIMES[name](graph)
+        except MissingExtraError as error:
+            if runtime is not None:
+                raise
+            skipped[name] = str(error)
+    return runs, skipped
+
+
+def differing(found: Opened, expected: Bundle) -> list[str]:
+    """What a file says of itself, or holds, that the model file it must agree with does not."""
+    words = other_statements(found.manifest, expected.manifest)
+    if found.bundle is not None:
+        head, right = found.bundle.classifier.head, expected.classifier.head
+        if not (np.array_equal(head.weight, right.weight) and np.array_equal(head.bias, right.bias)):
+            words.append("the weights of the head")
+    return words

@@ -1,0 +1,218 @@
+"""The addresses of a server, and what each of them does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Final
+
+from tellapart.errors import one_line
+from tellapart.serve import inference_protocol
+from tellapart.serve.batcher import Batcher, Work
+from tellapart.serve.bodies import pictures_of, read_body
+from tellapart.serve.description import description, page
+from tellapart.serve.gate import App, Gate, Log, log_line, refusal_response
+from tellapart.serve.limits import Limits
+from tellapart.serve.measures import Measures
+from tellapart.serve.refusal import RefusalError
+from tellapart.serve.served import Served, open_served
+
+Endpoint = Callable[[Any], Awaitable[Any]]
+SAFE_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Service:
+    """One model behind its addresses; `served` is exchanged as a whole, between two batches."""
+
+    def __init__(self, served: Served, *, limits: Limits, measures: Measures, log: Log) -> None:
+        """Ready to be started."""
+        self.served, self.limits, self.measures, self._log = served, limits, measures, log
+        self.batcher = Batcher(waiting=limits.waiting)
+        self.ready = False
+        self._reloading, self._reading = asyncio.Lock(), asyncio.Lock()
+
+    async def ask(self, work: Work, things: Sequence[Any]) -> Sequence[Any]:
+        """One answer for each thing within the time for it."""
+        try:
+            async with asyncio.timeout(self.limits.answer_seconds):
+                return await self.batcher.ask(work, things)
+        except TimeoutError as error:
+            raise RefusalError("too_slow") from error
+
+    async def predict(self, request: Any) -> Any:  # noqa: ANN401 - starlette's
+        from starlette.responses import JSONResponse
+
+        given = await pictures_of(request, self.limits)
+        served = self.served
+        found = await self.ask(served.answer, given)
+        self.measures.answers(found)
+        if len(found) == 1 and "error" in found[0]:
+            raise RefusalError("unreadable", detail=found[0]["error"])
+        return JSONResponse({"model": served.name, "request": request.state.request, "answers": list(found)})
+
+    async def explain(self, request: Any) -> Any:  # noqa: ANN401 - starlette's
+        from starlette.responses import Response
+
+        given = await pictures_of(request, self.limits)
+        if len(given) != 1:
+            raise RefusalError("too_many_pictures", detail="one picture is explained at a time")
+        ((sheet, reason),) = await self.ask(self.served.explain, given)
+        if sheet is None:
+            raise RefusalError("unreadable", detail=reason)
+        return Response(sheet, media_type="image/png")
+
+    async def infer(self, request: Any) -> Any:  # noqa: ANN401 - starlette's
+        from starlette.responses import JSONResponse
+
+        self._check_name(request)
+        body = await read_body(request, self.limits)
+        async with self._reading:  # numbers as text take many times their room, so one body at a time
+            identity, pictures = await asyncio.to_thread(inference_protocol.pixels_of, body, self.limits)
+        served = self.served
+        named = [(f"{place}", pixels) for place, pixels in enumerate(pictures)]
+        found = await self.ask(served.answer, named)
+        self.measures.answers(found)
+        return JSONResponse(inference_protocol.inferred(served, found, identity=identity))
+
+    async def model_metadata(self, request: Any) -> Any:  # noqa: ANN401 - starlette's
+        from starlette.responses import JSONResponse
+
+        self._check_name(request)
+        return JSONResponse(inference_protocol.metadata(self.served))
+
+    async def model_ready(self, request: Any) -> Any:  # noqa: ANN401 - starlette's
+        self._check_name(request)
+        return await self.is_ready(request)
+
+    async def is_ready(self, _: Any) -> Any:  # noqa: ANN401 - starlette's
+        from starlette.responses import JSONResponse
+
+        return JSONResponse({"ready": self.ready}, 200 if self.ready else 503)
+
+    async def scrape(self, _: Any) -> Any:  # noqa: ANN401 - starlette's
+        from starlette.responses import Response
+
+        content = self.measures.text(waiting=self.batcher.waiting)
+        return Response(content, headers={"Content-Type": self.measures.content_type})
+
+    async def reload(self) -> None:
+        """Read the model file again; what is there goes on answering until the new one has proved itself."""
+        async with self._reloading:
+            try:
+                served = await asyncio.to_thread(open_served, self.served.path)
+            except Exception as error:  # noqa: BLE001  whatever is wrong with the new file, the old one goes on
+                self.measures.reload("refused")
+                self._log(log_line("reload refused", reason=one_line(str(error))))
+            else:
+                self.served = served
+                self.measures.reload("taken")
+                self._log(log_line("reload taken", model=served.name))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, _: Any) -> AsyncIterator[None]:  # noqa: ANN401 - starlette's
+        """Work from here to there; what has been asked is answered before the end."""
+        self.batcher.start()
+        self.ready = True
+        self._log(log_line("ready", model=self.served.name))
+        yield
+        self.ready = False
+        await self.batcher.close()
+        self._log(log_line("stopped"))
+
+    def log_fault(self, error: BaseException, *, request: str) -> None:
+        """A fault of ours in the log, with where it came from."""
+        where = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)][-5:]
+        self._log(log_line("fault", request=request, kind=type(error).__name__, where=where))
+
+    def _check_name(self, request: Any) -> None:  # noqa: ANN401 - starlette's
+        if request.path_params["name"] != self.served.name:
+            raise RefusalError("not_found", detail="no model of this name")
+
+
+def make_app(service: Service, *, key: str | None, origins: Sequence[str], log: Log) -> App:
+    """The whole application.
+
+    Args:
+        service: what answers.
+        key: what every request must bring; None for nothing.
+        origins: pages of other sites that may ask, "*" for all.
+        log: takes a line.
+    """
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
+    from starlette.middleware.cors import CORSMiddleware
+    from starlette.routing import Route
+
+    routes = [Route(path, endpoint, methods=[method]) for method, path, endpoint in endpoints(service)]
+    cross = Middleware(CORSMiddleware, allow_origins=list(origins), allow_headers=["*"], allow_methods=["GET", "POST"])
+    app = Starlette(
+        routes=routes,
+        lifespan=service.lifespan,
+        middleware=[cross] if origins else [],
+        exception_handlers=handlers(service),
+    )
+    return Gate(app, limits=service.limits, measures=service.measures, key=key, log=log)
+
+
+def endpoints(service: Service) -> list[tuple[str, str, Endpoint]]:
+    """Method, address and function of each."""
+    from starlette.responses import HTMLResponse, JSONResponse
+
+    async def model(_: Any) -> Any:  # noqa: ANN401 - starlette's
+        return JSONResponse(service.served.to_json())
+
+    async def live(_: Any) -> Any:  # noqa: ANN401 - starlette's
+        return JSONResponse({"live": True})
+
+    async def server(_: Any) -> Any:  # noqa: ANN401 - starlette's
+        import tellapart
+
+        return JSONResponse({"name": "tellapart", "version": tellapart.__version__, "extensions": []})
+
+    async def openapi(_: Any) -> Any:  # noqa: ANN401 - starlette's
+        return JSONResponse(description())
+
+    async def docs(_: Any) -> Any:  # noqa: ANN401 - starlette's
+        return HTMLResponse(page(), headers=SAFE_HEADERS)
+
+    return [
+        ("POST", "/predict", service.predict),
+        ("POST", "/explain", service.explain),
+        ("GET", "/model", model),
+        ("GET", "/health/live", live),
+        ("GET", "/health/ready", service.is_ready),
+        ("GET", "/metrics", service.scrape),
+        ("GET", "/openapi.json", openapi),
+        ("GET", "/docs", docs),
+        ("GET", "/v2", server),
+        ("GET", "/v2/health/live", live),
+        ("GET", "/v2/health/ready", service.is_ready),
+        ("GET", "/v2/models/{name}", service.model_metadata),
+        ("GET", "/v2/models/{name}/ready", service.model_ready),
+        ("POST", "/v2/models/{name}/infer", service.infer),
+    ]
+
+
+def handlers(service: Service) -> dict[Any, Callable[[Any, Exception], Awaitable[Any]]]:
+    """What becomes of errors: none of them says more than its code."""
+
+    async def refused(request: Any, error: Exception) -> Any:  # noqa: ANN401 - starlette's
+        given = error if isinstance(error, RefusalError) else RefusalError("own_fault")
+        return refusal_response(given, request=request.state.request)
+
+    async def missing(request: Any, _: Exception) -> Any:  # noqa: ANN401 - starlette's
+        return refusal_response(RefusalError("not_found"), request=request.state.request)
+
+    async def wrong_method(request: Any, _: Exception) -> Any:  # noqa: ANN401 - starlette's
+        return refusal_response(RefusalError("wrong_method"), request=request.state.request)
+
+    async def fault(request: Any, error: Exception) -> Any:  # noqa: ANN401 - starlette's
+        service.log_fault(error, request=request.state.request)
+        return refusal_response(RefusalError("own_fault"), request=request.state.request)
+
+    return {RefusalError: refused, 404: missing, 405: wrong_method, Exception: fault}

@@ -1,0 +1,97 @@
+"""The Open Inference Protocol (KServe V2) over REST: tensors of pixels in, tensors of answers out.
+
+Legend: N pictures, H W sides, K classes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.files import parse_json
+from tellapart.serve.limits import Limits
+from tellapart.serve.refusal import RefusalError
+from tellapart.serve.served import Served
+
+PLATFORM: Final = "tellapart_openvino"
+INPUT: Final = "images"
+
+
+def metadata(served: Served) -> dict[str, Any]:
+    """What GET /v2/models/NAME says."""
+    classes = len(served.classifier.classes)
+    outputs = [("probabilities", "FP32", [-1, classes]), ("label", "INT64", [-1]), ("class", "BYTES", [-1])]
+    marks = [("unsure", "BOOL", [-1]), ("unlike", "BOOL", [-1])]
+    return {
+        "name": served.name,
+        "versions": ["1"],
+        "platform": PLATFORM,
+        "inputs": [{"name": INPUT, "datatype": "UINT8", "shape": [-1, -1, -1, 3]}],
+        "outputs": [_described(*each) for each in (*outputs, *marks)],
+    }
+
+
+def pixels_of(body: bytes, limits: Limits) -> tuple[str, list[NDArray[np.uint8]]]:
+    """The id of an inference request, "" without one, and its pictures uint8 [H, W, 3].
+
+    Raises:
+        RefusalError: it is malformed, or asks for more than may be asked.
+    """
+    try:
+        document = parse_json(body)
+        (tensor,) = document["inputs"]
+        name, kind, shape, data = (tensor[key] for key in ("name", "datatype", "shape", "data"))
+        identity = document.get("id", "")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RefusalError("malformed", detail="expected one input with name, datatype, shape and data") from error
+    if name != INPUT or kind != "UINT8" or not isinstance(identity, str) or len(identity) > 200:
+        raise RefusalError("malformed", detail=f"expected the input {INPUT} of datatype UINT8")
+    if not isinstance(shape, list) or len(shape) != 4 or not all(type(side) is int and side >= 1 for side in shape):
+        raise RefusalError("malformed", detail="expected the shape [N, H, W, 3]")
+    if shape[0] > limits.pictures:
+        raise RefusalError("too_many_pictures")
+    if shape[1] * shape[2] > limits.megapixels * 1e6:
+        raise RefusalError("too_many_pixels", detail=f"at most {limits.megapixels:g} megapixels")
+    if shape[3] != 3:
+        raise RefusalError("malformed", detail="expected the shape [N, H, W, 3]")
+    return identity, list(_values(data, shape))
+
+
+def _values(data: object, shape: Sequence[int]) -> NDArray[np.uint8]:
+    """The numbers of a tensor, flat or nested."""
+    try:
+        values = np.array(data)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise RefusalError("malformed", detail="data is no tensor") from error
+    if values.dtype.kind not in "iu" or values.size != math.prod(shape):
+        raise RefusalError("malformed", detail=f"data does not hold {math.prod(shape):,} whole numbers")
+    if values.ndim not in (1, 4) or values.min() < 0 or values.max() > 255:
+        raise RefusalError("malformed", detail="data is neither flat nor of its shape, or holds other than 0 to 255")
+    return values.astype(np.uint8).reshape(shape)
+
+
+def inferred(served: Served, answers: Sequence[Mapping[str, Any]], *, identity: str) -> dict[str, Any]:
+    """The response to an inference request, from an object for each picture."""
+    named = [answer["predicted"] for answer in answers]
+    labels = [served.classifier.classes.index(name) for name in named]
+    outputs: Mapping[str, tuple[str, list[int], list[Any]]] = {
+        "probabilities": (
+            "FP32",
+            [len(answers), len(served.classifier.classes)],
+            [value for answer in answers for value in answer["probabilities"].values()],
+        ),
+        "label": ("INT64", [len(answers)], labels),
+        "class": ("BYTES", [len(answers)], named),
+        "unsure": ("BOOL", [len(answers)], [bool(answer["unsure"]) for answer in answers]),
+        "unlike": ("BOOL", [len(answers)], [bool(answer["unlike"]) for answer in answers]),
+    }
+    made = [{**_described(name, kind, shape), "data": data} for name, (kind, shape, data) in outputs.items()]
+    return {"model_name": served.name, "model_version": "1", "id": identity, "outputs": made}
+
+
+def _described(name: str, kind: str, shape: list[int]) -> dict[str, Any]:
+    return {"name": name, "datatype": kind, "shape": shape}

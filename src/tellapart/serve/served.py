@@ -1,0 +1,116 @@
+"""The model that a server answers with, and its exchange for another one that has proved itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart import files
+from tellapart.answers import EXACT
+from tellapart.backbones.engine import AnyEngine
+from tellapart.bundle.bundle import GRAPH, Bundle, read_bundle
+from tellapart.bundle.runtimes import openvino_run
+from tellapart.classifier import Classifier
+from tellapart.commands.answer_table import documents
+from tellapart.commands.explain import marked_png
+from tellapart.commands.predict import answers_about
+from tellapart.errors import ModelFileError
+from tellapart.explain.explain import LONGEST, Explainer
+from tellapart.explain.panel import panel
+from tellapart.export.verify import row_on_cards
+from tellapart.features.look import with_white
+from tellapart.progress import Silent
+from tellapart.runs.folder import MODEL
+from tellapart.types import Index, Picture
+
+HELD: Final = Path("request")  # the name in an index under which the pictures of requests are
+Given = tuple[str, bytes | NDArray[np.uint8]]  # a name, and the bytes of a file or pixels uint8 [H, W, 3]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Served:
+    """A model file ready to answer, always in float32, as `predict` answers about a few pictures.
+
+    Attributes:
+        path: of the model file.
+        bundle: what was read.
+        engine: its base, compiled.
+    """
+
+    path: Path
+    bundle: Bundle
+    engine: AnyEngine
+
+    @property
+    def classifier(self) -> Classifier:
+        return self.bundle.classifier
+
+    @property
+    def name(self) -> str:
+        """What the model is called: its run, or its file where that was renamed."""
+        return files.real(self.path).parent.name if self.path.name == MODEL else self.path.stem
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        return Explainer(self.classifier, engine=self.engine)
+
+    def to_json(self) -> dict[str, Any]:
+        """What GET /model says."""
+        manifest = self.bundle.manifest
+        told = ("recipe", "backbone", "classes", "preprocess", "temperature", "thresholds", "tellapart", "counts")
+        return {"name": self.name, **{key: manifest[key] for key in told if key in manifest}}
+
+    def answer(self, pictures: Sequence[Given]) -> list[dict[str, Any]]:
+        """An object for each picture as `predict --format jsonl` has it; an unreadable one has its reason.
+
+        Whoever else is looked at together with a picture changes nothing: what white is in grey of 16 bit, where the
+        model does not know, each picture says for itself.
+        """
+        bases = [with_white(self.classifier.base, index_of([picture]), Silent()) for picture in pictures]
+        found: list[dict[str, Any]] = [{} for _ in pictures]
+        for white in dict.fromkeys(base.preprocess.white for base in bases):
+            rows = [row for row, base in enumerate(bases) if base.preprocess.white == white]
+            classifier = replace(self.classifier, base=bases[rows[0]])
+            answers = answers_about(index_of([pictures[row] for row in rows]), classifier, self.engine)
+            for row, document in zip(rows, documents(answers), strict=True):
+                found[row] = document
+        return found
+
+    def explain(self, pictures: Sequence[Given]) -> list[tuple[bytes | None, str]]:
+        """The sheet of each picture as PNG, or None and the reason."""
+        return [self._sheet(picture) for picture in pictures]
+
+    def _sheet(self, picture: Given) -> tuple[bytes | None, str]:
+        name, index = picture[0], index_of([picture])
+        explanation = self.explainer.explain(index, index.pictures[0], target=None, longest=LONGEST)
+        if explanation.failure:
+            return None, explanation.failure
+        return marked_png(panel(explanation, classes=self.classifier.classes, title=name)), ""
+
+
+def open_served(path: Path) -> Served:
+    """Read a model file and let it prove itself, its whole graph in OpenVINO included.
+
+    Raises:
+        ModelFileError: it is damaged, or gives other answers than it must.
+    """
+    bundle, engine = read_bundle(path, precision=EXACT)
+    row = row_on_cards(bundle, openvino_run(bundle.members[GRAPH]), door="openvino")
+    if row.reason:
+        raise ModelFileError(f"the graph does not answer as the model file says ({row.reason})", where=path)
+    return Served(path=path, bundle=bundle, engine=engine)
+
+
+def index_of(given: Sequence[Given]) -> Index:
+    """An index of pictures that are in memory."""
+    pictures = tuple(Picture(path=name, file=HELD, row=row) for row, (name, _) in enumerate(given))
+    held = cast(
+        "Any", {HELD: [content for _, content in given]}
+    )  # arrays elsewhere; a picture is taken out of it in one place
+    return Index(name="request", root=Path(), layout="request", classes=(), pictures=pictures, arrays=held)

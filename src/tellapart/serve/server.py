@@ -1,0 +1,113 @@
+"""A server from its model file to its end.
+
+TERM and INT end it when what has been asked is answered; HUP lets it read its model file again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from tellapart.errors import OutputError
+from tellapart.extras import load
+from tellapart.serve.app import Service, make_app
+from tellapart.serve.gate import log_line
+from tellapart.serve.limits import Limits
+from tellapart.serve.measures import HINT, Measures
+from tellapart.serve.served import open_served
+
+LINGER: Final = 30  # seconds that open requests have once the end was asked for
+IDLE: Final = 15  # seconds after which a silent connection is closed
+PACKAGES: Final = {"starlette": "Starlette", "uvicorn": "Uvicorn", "python_multipart": "python-multipart"}
+
+
+def serve(model: Path, *, host: str, port: int, key: str | None, origins: Sequence[str], limits: Limits) -> None:
+    """Answer until the end is asked for.
+
+    Args:
+        model: a model file.
+        host: the address to listen at.
+        port: and the port; 0 takes one that is free, which the log names.
+        key: what every request must bring; None for nothing.
+        origins: pages of other sites that may ask.
+        limits: what is taken on.
+
+    Raises:
+        MissingExtraError: the extra serve is not installed.
+        ModelFileError: the model file is damaged, or gives other answers than it must.
+        OutputError: the address is taken, or may not be used.
+    """
+    for module, called in PACKAGES.items():
+        load(module, called, hint=HINT)
+    measures = Measures()
+    served = open_served(model)
+    with listen(host, port) as listening:
+        asyncio.run(_serve(served, measures, listening, key=key, origins=origins, limits=limits))
+
+
+async def _serve(
+    served: Any,  # noqa: ANN401
+    measures: Measures,
+    listening: socket.socket,
+    *,
+    key: str | None,
+    origins: Sequence[str],
+    limits: Limits,
+) -> None:
+    import uvicorn
+
+    service = Service(served, limits=limits, measures=measures, log=log)
+    app: Any = make_app(service, key=key, origins=origins, log=log)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        ws="none",
+        timeout_keep_alive=IDLE,
+        timeout_graceful_shutdown=LINGER,
+        limit_concurrency=4 * limits.requests,
+    )
+    host, port = listening.getsockname()[:2]
+    log(log_line("listening", host=host, port=port))
+    tasks = set[asyncio.Task[None]]()
+
+    def reload() -> None:
+        task = asyncio.get_running_loop().create_task(service.reload())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    for end in (signal.SIGTERM, signal.SIGINT):  # uvicorn ends by them, and sends itself the same once more behind that
+        signal.signal(end, lambda *_: None)
+    if hasattr(signal, "SIGHUP"):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+    await uvicorn.Server(config).serve(sockets=[listening])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens at an address.
+
+    Raises:
+        OutputError: it is taken, or may not be used.
+    """
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen()
+    except OSError as error:
+        listening.close()
+        what = f"cannot listen at this address ({(error.strerror or str(error)).lower()})"
+        raise OutputError(what, where=f"{host}:{port}", hint="Choose another with --host and --port.") from error
+    return listening
+
+
+def log(line: str) -> None:
+    """One line on standard error, at once."""
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,366 @@
+"""Each address answers as `predict` does, and everything beyond a limit has a status of its own."""
+
+import asyncio
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from exported import NAMES, small_classifier, write_model
+from pictures import make_pixels
+from tellapart.serve.app import Service, endpoints, make_app
+from tellapart.serve.description import ADDRESSES, description, page
+from tellapart.serve.limits import Limits
+from tellapart.serve.measures import Measures
+from tellapart.serve.refusal import REFUSALS
+from tellapart.serve.served import open_served
+
+pytest.importorskip("starlette")
+LIMITS = Limits(body=1_000_000, pictures=3, megapixels=0.2, body_seconds=0.3, answer_seconds=60, requests=4, waiting=20)
+
+
+def png(seed=0, **size):
+    content = io.BytesIO()
+    Image.fromarray(make_pixels(seed, **size)).save(content, "PNG")
+    return content.getvalue()
+
+
+def form(*contents, boundary=b"edge"):
+    parts = [
+        b'--%s\r\nContent-Disposition: form-data; name="file"; filename="a/b/%d.png"\r\n\r\n%s\r\n'
+        % (boundary, place, content)
+        for place, content in enumerate(contents)
+    ]
+    return b"".join(parts) + b"--" + boundary + b"--\r\n", {"content-type": "multipart/form-data; boundary=edge"}
+
+
+class Reply:
+    def __init__(self, messages):
+        self.status = messages[0]["status"]
+        self.headers = {name.decode(): value.decode() for name, value in messages[0]["headers"]}
+        self.body = b"".join(message.get("body", b"") for message in messages[1:])
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+async def ask(app, method, path, body=b"", headers=None, *, pause=0.0):
+    """One request, its body in two parts with a pause between them."""
+    parts = [body[: len(body) // 2], body[len(body) // 2 :]]
+    messages = []
+
+    async def receive():
+        if len(parts) == 1:
+            await asyncio.sleep(pause)
+        part = parts.pop(0) if parts else b""
+        return {"type": "http.request", "body": part, "more_body": bool(parts)}
+
+    async def send(message):
+        messages.append(message)
+
+    given = {"content-length": str(len(body)), **(headers or {})}
+    scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b""}
+    scope |= {"headers": [(name.encode(), value.encode()) for name, value in given.items()], "root_path": ""}
+    scope |= {"scheme": "http", "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1), "http_version": "1.1"}
+    await app(scope, receive, send)
+    return Reply(messages)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("served") / "birds"
+    folder.mkdir()
+    return open_served(write_model(folder / "model.tellapart", small_classifier(3)))
+
+
+@pytest.fixture
+def during(served):
+    """Run a scenario with an application that is ready: an asynchronous function of app, service and log lines."""
+
+    def run(scenario, *, limits=LIMITS, key=None, origins=()):
+        async def whole():
+            lines = []
+            service = Service(served, limits=limits, measures=Measures(), log=lines.append)
+            app = make_app(service, key=key, origins=origins, log=lines.append)
+            async with service.lifespan(None):
+                return await scenario(app, service, lines)
+
+        return asyncio.run(whole())
+
+    return run
+
+
+def test_predict__says_what_the_command_says(during, served, tmp_path, tellapart):
+    paths = []
+    for seed in range(3):
+        paths.append(tmp_path / f"{seed}.png")
+        paths[-1].write_bytes(png(seed))
+    said = tellapart("predict", served.path, *paths, "--format", "jsonl").out.splitlines()
+    expected = [{**json.loads(line), "path": f"{place}.png"} for place, line in enumerate(said)]
+
+    async def scenario(app, service, lines):
+        body, headers = form(*(path.read_bytes() for path in paths))
+        together = await ask(app, "POST", "/predict", body, headers)
+        alone = await asyncio.gather(*(ask(app, "POST", "/predict", path.read_bytes()) for path in paths))
+        return together, alone
+
+    together, alone = during(scenario)
+    assert together.status == 200
+    assert together.json["model"] == "birds"
+    check_alike(together.json["answers"], expected)
+    check_alike([reply.json["answers"][0] | {"path": f"{place}.png"} for place, reply in enumerate(alone)], expected)
+
+
+def check_alike(given, expected):
+    """The same but for the last digits: what is looked at together is computed in another order."""
+    for one, other in zip(given, expected, strict=True):
+        np.testing.assert_allclose(*(list(each["probabilities"].values()) for each in (one, other)), atol=1e-4)
+        first, second = ({**each, "probabilities": 0, "probability": 0} for each in (one, other))
+        assert first == second
+
+
+def test_predict__one_unreadable_picture_of_several_has_its_reason(during):
+    async def scenario(app, service, lines):
+        return await ask(app, "POST", "/predict", *form(png(), b"no picture"))
+
+    answers = during(scenario).json["answers"]
+    assert answers[0]["predicted"] in NAMES
+    assert "format" in answers[1]["error"]
+
+
+REFUSED = {
+    "no_picture": ("POST", "/predict", b"", {}),
+    "unreadable": ("POST", "/predict", b"no picture", {}),
+    "malformed": ("POST", "/predict", b"--x\r\nnonsense", {"content-type": "multipart/form-data; boundary=edge"}),
+    "malformed 2": ("POST", "/predict", png(), {"content-type": "multipart/form-data"}),
+    "too_many_bytes": ("POST", "/predict", b"x" * 1_000_001, {}),
+    "too_many_bytes 2": ("POST", "/predict", b"x" * 1_000_001, {"content-length": "5"}),
+    "too_many_bytes 3": ("POST", "/predict", b"", {"content-length": "-1"}),
+    "too_many_pictures": ("POST", "/predict", *form(*[png()] * 4)),
+    "too_many_pixels": ("POST", "/predict", png(width=500, height=500), {}),
+    "not_found": ("GET", "/../model", b"", {}),
+    "wrong_method": ("GET", "/predict", b"", {}),
+    "too_many_pictures 2": ("POST", "/explain", *form(png(), png())),
+    "unreadable 2": ("POST", "/explain", b"no picture", {}),
+    "not_found 2": ("POST", "/v2/models/other/infer", b"{}", {}),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refusals__each_has_its_status_and_code(during, name):
+    method, path, body, headers = REFUSED[name]
+    reply = during(lambda app, service, lines: ask(app, method, path, body, headers))
+    code = name.split()[0]
+    assert (reply.status, reply.json["code"]) == (REFUSALS[code][0], code)
+    assert reply.json["request"] == reply.headers["x-request-id"]
+
+
+def tensor(**changes):
+    pixels = make_pixels(1, width=8, height=6)
+    one = {"name": "images", "datatype": "UINT8", "shape": [1, 6, 8, 3], "data": pixels.ravel().tolist(), **changes}
+    return json.dumps({"id": "seven", "inputs": [one]}).encode()
+
+
+def test_infer__says_what_predict_says(during, served):
+    pixels = make_pixels(1, width=8, height=6)
+    nested = tensor(data=pixels[np.newaxis].tolist())
+
+    async def scenario(app, service, lines):
+        replies = [await ask(app, "POST", "/v2/models/birds/infer", body) for body in (tensor(), nested)]
+        return *replies, await ask(app, "GET", "/v2/models/birds"), await ask(app, "GET", "/v2/models/birds/ready")
+
+    flat, other, metadata, ready = during(scenario)
+    (expected,) = served.answer([("0", pixels)])
+    outputs = {output["name"]: output for output in flat.json["outputs"]}
+    assert flat.json["id"] == "seven"
+    assert outputs["probabilities"]["data"] == list(expected["probabilities"].values())
+    assert outputs["class"]["data"] == [expected["predicted"]]
+    assert outputs["label"]["data"] == [NAMES.index(expected["predicted"])]
+    assert (outputs["unsure"]["data"], outputs["unlike"]["data"]) == ([expected["unsure"]], [expected["unlike"]])
+    assert other.json == flat.json
+    assert [output["name"] for output in metadata.json["outputs"]] == list(outputs)
+    assert ready.status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "malformed"),
+        (b"[" * 100_000, "malformed"),
+        (b"{}", "malformed"),
+        (json.dumps({"inputs": []}).encode(), "malformed"),
+        (tensor(name="other"), "malformed"),
+        (tensor(datatype="FP32"), "malformed"),
+        (tensor(shape=[1, 6, 8]), "malformed"),
+        (tensor(shape=[1, 6, 8, 4]), "malformed"),
+        (tensor(shape=[1, 6, -8, 3]), "malformed"),
+        (tensor(shape=[1, 6, 8.0, 3]), "malformed"),
+        (tensor(shape=[1, 10**9, 10**9, 3]), "too_many_pixels"),
+        (tensor(shape=[10**9, 1, 1, 3]), "too_many_pictures"),
+        (tensor(data=[1, 2, 3]), "malformed"),
+        (tensor(data=[300] * 144), "malformed"),
+        (tensor(data=[0.5] * 144), "malformed"),
+        (tensor(data=["1"] * 144), "malformed"),
+        (tensor(data=[[1], [1, 2]]), "malformed"),
+        (tensor(data={"a": 1}), "malformed"),
+        (tensor(data=[10**30] * 144), "malformed"),
+    ],
+)
+def test_infer__malformed_tensors_are_refused(during, body, code):
+    reply = during(lambda app, service, lines: ask(app, "POST", "/v2/models/birds/infer", body))
+    assert (reply.status, reply.json["code"]) == (REFUSALS[code][0], code)
+
+
+def test_explain__is_a_png(during):
+    reply = during(lambda app, service, lines: ask(app, "POST", "/explain", png(2)))
+    assert (reply.status, reply.headers["content-type"]) == (200, "image/png")
+    assert Image.open(io.BytesIO(reply.body)).width >= 640
+
+
+def test_body__that_comes_too_slowly(during):
+    reply = during(lambda app, service, lines: ask(app, "POST", "/predict", png(), pause=5))
+    assert (reply.status, reply.json["code"]) == (408, "slow_body")
+
+
+def test_queue__is_bounded_and_so_are_requests(during):
+    async def scenario(app, service, lines):
+        full = await ask(app, "POST", "/predict", *form(png(1), png(2)))
+        many = await asyncio.gather(*(ask(app, "POST", "/predict", png(seed)) for seed in range(9)))
+        return full, many
+
+    full, many = during(scenario, limits=replace(LIMITS, waiting=1))
+    assert (full.status, full.headers["retry-after"]) == (503, "1")
+    statuses = [reply.status for reply in many]
+    assert statuses.count(429) == 5
+    assert all(reply.headers["retry-after"] for reply in many if reply.status in (429, 503))
+    assert 200 in statuses
+
+
+def test_answer__that_takes_too_long(during, served, monkeypatch):
+    import time
+
+    monkeypatch.setattr(type(served), "answer", lambda self, pictures: time.sleep(0.3) or [{}])
+    reply = during(
+        lambda app, service, lines: ask(app, "POST", "/predict", png()), limits=replace(LIMITS, answer_seconds=0.05)
+    )
+    assert (reply.status, reply.json["code"]) == (504, "too_slow")
+
+
+def test_fault_of_ours__says_no_more_than_that(during, served, monkeypatch):
+    def broken(self, pictures):
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(type(served), "answer", broken)
+
+    async def scenario(app, service, lines):
+        try:
+            reply = await ask(app, "POST", "/predict", png())
+        except RuntimeError:  # starlette answers, and raises it once more for whoever runs it
+            reply = None
+        return reply, lines
+
+    _, lines = during(scenario)
+    assert any(json.loads(line)["event"] == "fault" for line in lines)
+    assert "secret" not in "".join(lines)
+
+
+def test_key__is_asked_for_everywhere_but_health(during):
+    async def scenario(app, service, lines):
+        right, wrong = ({"authorization": f"Bearer {word}"} for word in ("k" * 20, "k" * 19))
+        asked = [await ask(app, "GET", "/model", headers=headers) for headers in ({}, wrong, right)]
+        return [reply.status for reply in asked], (await ask(app, "GET", "/health/ready")).status
+
+    assert during(scenario, key="k" * 20) == ([401, 401, 200], 200)
+
+
+def test_origins__only_those_that_are_allowed(during):
+    async def scenario(app, service, lines):
+        asked = [
+            await ask(app, "GET", "/model", headers={"origin": site}) for site in ("http://a.test", "http://b.test")
+        ]
+        return ["access-control-allow-origin" in reply.headers for reply in asked]
+
+    assert during(scenario, origins=["http://a.test"]) == [True, False]
+
+
+def test_request_id__is_kept_where_it_is_one(during):
+    async def scenario(app, service, lines):
+        kept = await ask(app, "GET", "/model", headers={"x-request-id": "mine-7"})
+        made = await ask(app, "GET", "/model", headers={"x-request-id": 'a"\n{}'})
+        return kept.headers["x-request-id"], made.headers["x-request-id"], lines
+
+    kept, made, lines = during(scenario)
+    assert kept == "mine-7"
+    assert len(made) == 32
+    assert [json.loads(line)["event"] for line in lines] == ["ready", "request", "request", "stopped"]
+
+
+def test_metrics__count_answers_by_class_and_marks(during):
+    async def scenario(app, service, lines):
+        await ask(app, "POST", "/predict", *form(png(1), png(2), b"none"))
+        return (await ask(app, "GET", "/metrics")).body.decode()
+
+    text = during(scenario)
+    answers = [line for line in text.splitlines() if line.startswith("tellapart_answers_total")]
+    assert sum(float(line.split()[-1]) for line in answers) == 2
+    assert 'tellapart_marks_total{mark="unreadable"} 1.0' in text
+    assert 'tellapart_requests_total{route="/predict",status="200"} 1.0' in text
+    assert "tellapart_waiting_pictures 0.0" in text
+
+
+def test_description__has_every_address_and_loads_nothing(served):
+    service = Service(served, limits=LIMITS, measures=Measures(), log=print)
+    assert {(method.lower(), path) for method, path, _ in endpoints(service)} == set(ADDRESSES)
+    assert set(description()["paths"]) == {path for _, path in ADDRESSES}
+    text = page()
+    assert "http" not in text.replace("https", "http").split("<body>")[0]
+    assert "src=" not in text
+    assert all(words.zh in text for words in ADDRESSES.values())
+
+
+def test_reload__takes_only_what_proves_itself(served, tmp_path):
+    async def scenario():
+        path = write_model(tmp_path / "model.tellapart", small_classifier(3))
+        lines = []
+        service = Service(replace(served, path=path), limits=LIMITS, measures=Measures(), log=lines.append)
+        before = service.served
+        good = path.read_bytes()
+        path.write_bytes(good[:-1000])
+        await service.reload()
+        assert service.served is before
+        path.write_bytes(good)
+        await service.reload()
+        assert service.served is not before
+        return [json.loads(line)["event"] for line in lines]
+
+    assert asyncio.run(scenario()) == ["reload refused", "reload taken"]
+
+
+def test_batcher__work_of_one_model_is_done_together_and_close_answers_all(served):
+    from tellapart.serve.batcher import Batcher
+
+    sizes = []
+
+    def double(things):
+        sizes.append(len(things))
+        return [2 * thing for thing in things]
+
+    async def scenario():
+        batcher = Batcher(waiting=10)
+        batcher.start()
+        asked = [
+            asyncio.create_task(batcher.ask(work, [place])) for place, work in enumerate([double, double, abs_all])
+        ]
+        await asyncio.sleep(0)
+        await batcher.close()
+        return await asyncio.gather(*asked)
+
+    def abs_all(things):
+        return list(map(abs, things))
+
+    assert asyncio.run(scenario()) == [[0], [2], [2]]
+    assert sizes == [2]
