@@ -15,6 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from tellapart.backbones.catalogue import BACKBONES
+from tellapart.backbones.timm_nets import takes_side
 from tellapart.cli.tables import print_table, share
 from tellapart.commands.split import split
 from tellapart.errors import TellapartError, UsageError
@@ -84,9 +86,11 @@ def run_folder(options: argparse.Namespace, row: int, data: Path) -> Path:
 
 
 def base_size(options: argparse.Namespace) -> int | None:
-    """The side in pixels that a base looks at: the chapter's for its own bases, None for the own one of lite0."""
-    own = None if options.backbone == "lite0" else CHAPTER_SIDE
-    return SHORT_SIDE if options.short else own
+    """The side in pixels that a base looks at: the chapter's for other bases than lite0; None for a base's own."""
+    side = SHORT_SIDE if options.short else CHAPTER_SIDE
+    if options.backbone in BACKBONES:
+        return side if options.short else None
+    return side if takes_side(options.backbone, side) else None
 
 
 def run_of(row: int, options: argparse.Namespace, name: str = "cats_vs_dogs_small") -> Path:

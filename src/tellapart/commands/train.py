@@ -15,7 +15,7 @@ from typing import Any, Unpack
 from tellapart import files
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.catalogue import find_base
-from tellapart.backbones.pixels import small_pixels
+from tellapart.backbones.pixels import SIDE, small_pixels
 from tellapart.bundle.bundle import CARD, GRAPH, pack_bundle
 from tellapart.bundle.container import write_container
 from tellapart.bundle.model_card import model_card
@@ -23,6 +23,7 @@ from tellapart.bundle.parity import measure_parity
 from tellapart.data.groups import declare_groups
 from tellapart.data.ledger import write_ledger
 from tellapart.data.names import is_utf8, written
+from tellapart.data.preprocess import Preprocess
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
 from tellapart.data.split import write_splits
@@ -127,11 +128,13 @@ def base_of(request: Request, backbone: str, *, weights: Path | None) -> Backbon
         if module is not None:
             hint = "Choose scratch for that."
             raise UsageError("this recipe trains no net of your own", where=request.recipe, hint=hint)
-        return find_base(backbone, size=size, weights=weights)
+        return find_base(backbone, size=size, weights=weights, progress=request.progress)
     if weights is not None:
         raise UsageError("this recipe starts from nothing", where=request.recipe, hint="Leave --weights out.")
-    if size is not None and type(size) is not int:
-        raise UsageError("the size must be a whole number of pixels", where=f"{size!r}")
+    try:
+        Preprocess(size=SIDE if size is None else size)
+    except ValueError as error:
+        raise UsageError("no such size", where=f"{size!r}", hint=f"The {error}.") from error
     if module is not None and not isinstance(module, load_torch().nn.Module):
         raise UsageError("this is no net of torch", where=type(module).__name__, hint="Give a torch.nn.Module.")
     return small_pixels()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tellapart.errors import UsageError
+from tellapart.extras import load_torch
 from tellapart.nets.architectures import NETS, build_net, net_size
 from tellapart.recipes import scratch
 from tellapart.recipes.request import Request
@@ -37,7 +38,8 @@ def smallest_size(net: str) -> int:
 def takes(net: str, size: int) -> bool:
     """Whether a net by name can be built for pictures of that side."""
     try:
-        build_net(net, size=size, classes=2, seed=0)
+        with load_torch().device("meta"):  # shapes without numbers
+            build_net(net, size=size, classes=2, seed=0)
     except UsageError:
         return False
     return True
