@@ -28,6 +28,7 @@ HERE: Final = Path(__file__).resolve().parent
 SETS: Final = HERE.parents[2] / "shared" / "data"
 CHAPTER_SIDE: Final = 150  # pixels
 SHORT_SIDE: Final = 64
+BASED: Final = (11, 12, 13)  # the rows that train on a pretrained base
 FEW: Final[Mapping[SplitName, int]] = {"train": 8, "valid": 4, "test": 4}  # pictures a class for --short
 
 
@@ -80,8 +81,9 @@ def folder(options: argparse.Namespace, row: int) -> Path:
 
 
 def run_folder(options: argparse.Namespace, row: int, data: Path) -> Path:
-    """Where a row trains: a folder for each set, each base and each kind of settings."""
-    kinds = {"short": options.short, "as-chapter": options.as_chapter, options.backbone: options.backbone != "lite0"}
+    """Where a row trains: a folder for each set, each kind of settings and, if it starts from a base, each base."""
+    other_base = row in BASED and options.backbone != "lite0"
+    kinds = {"short": options.short, "as-chapter": options.as_chapter, options.backbone: other_base}
     return folder(options, row) / "-".join([data.resolve().name, *(kind for kind, asked in kinds.items() if asked)])
 
 
