@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import pairwise
@@ -73,27 +72,6 @@ def net_size(name: str) -> int:
     return NETS[name][1]
 
 
-def net_from_module(module: torch.nn.Module, *, name: str, size: int) -> Net:
-    """A copy of a module that takes float32 [N, 3, S, S], 0 to 1, and ends in a linear layer, as a net of ours.
-
-    Raises:
-        UsageError: it does not end in a linear layer.
-    """
-    torch = load_torch()
-    body = deepcopy(module)
-    linear = [place for place, layer in body.named_modules() if isinstance(layer, torch.nn.Linear)]
-    if not linear or isinstance(body, torch.nn.Linear):
-        raise UsageError("the net does not end in a linear layer", where=name, hint="Give it a last torch.nn.Linear.")
-    head = body.get_submodule(linear[-1])
-    body.set_submodule(linear[-1], torch.nn.Identity())
-    trunk = torch.nn.Sequential(
-        OrderedDict({"pixels": pixel_layer(channels=3, mean=(0.0,) * 3, std=(255.0,) * 3), "body": body})
-    )
-    net = Net(name=name, trunk=trunk, head=head, size=size)
-    _check_parts(net, module)
-    return net
-
-
 def feature_width(trunk: torch.nn.Module, *, size: int) -> int:
     """D, found by showing the trunk an empty picture of side size."""
     torch = load_torch()
@@ -102,18 +80,6 @@ def feature_width(trunk: torch.nn.Module, *, size: int) -> int:
         features = trunk.eval()(torch.zeros((1, size, size, 3), dtype=torch.uint8))
     trunk.train(training)
     return int(features[0].numel())
-
-
-def _check_parts(net: Net, module: torch.nn.Module) -> None:
-    torch = load_torch()
-    images = torch.arange(net.size * net.size * 3).reshape(1, net.size, net.size, 3).remainder(256).to(torch.uint8)
-    pixels = net.trunk[0]  # type: ignore[index,unused-ignore]
-    with torch.inference_mode():
-        whole = deepcopy(module).eval()(pixels(images))
-        parts = net.module().eval()(images)
-    net.trunk.train()
-    if parts.shape != whole.shape or not torch.allclose(parts, whole, atol=1e-4):
-        raise UsageError("the last linear layer of the net is not what gives its answer", where=net.name)
 
 
 def pooled_first(trunk: torch.nn.Module) -> torch.nn.Module:

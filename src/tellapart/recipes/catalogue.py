@@ -17,7 +17,7 @@ from tellapart.recipes.finetune import FineTuningPlan, train_finetune
 from tellapart.recipes.frozen import FrozenPlan, train_frozen
 from tellapart.recipes.request import Dataset, Request
 from tellapart.recipes.scratch import ScratchPlan, train_scratch
-from tellapart.recipes.smallest import check_scratch_size
+from tellapart.recipes.smallest import check_scratch_net
 from tellapart.types import Index
 
 
@@ -89,7 +89,7 @@ SCRATCH = Recipe(
     has_base=False,
     keeps=True,
     plan=ScratchPlan,
-    check_request=check_scratch_size,
+    check_request=check_scratch_net,
 )
 RECIPES: Mapping[str, Recipe] = {
     "auto": Recipe(train=train_auto, keeps=True, on_kept_features=tries_features_alone),
@@ -100,6 +100,6 @@ RECIPES: Mapping[str, Recipe] = {
     "scratch-augmented": replace(
         SCRATCH,
         train=partial(train_scratch, augmented=True),
-        check_request=partial(check_scratch_size, augmented=True),
+        check_request=partial(check_scratch_net, augmented=True),
     ),
 }

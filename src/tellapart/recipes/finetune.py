@@ -28,7 +28,7 @@ from tellapart.heads.dual_space import column_standard
 from tellapart.heads.linear import LinearHead
 from tellapart.nets.device import open_machine
 from tellapart.nets.images import prepare_square
-from tellapart.nets.schedule import Training
+from tellapart.nets.schedule import Training, check_kind, check_range
 from tellapart.recipes.cost import say_looking_cost
 from tellapart.recipes.features import chosen_on, head_search
 from tellapart.recipes.label_safety import suited_augmentation
@@ -73,6 +73,19 @@ class FineTuningPlan:
     )
     head_rate: float = 0.2
     dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse settings that no fine-tuning can have.
+
+        Raises:
+            UsageError: one is out of its range, or of another kind.
+        """
+        check_range("share", self.share, above=0, below=1)
+        check_range("views", self.views, least=1, whole=True)
+        check_range("head_rate", self.head_rate, least=0)
+        check_range("dropout", self.dropout, least=0, below=1)
+        check_kind("training", self.training, Training)
+        check_kind("augmentation", self.augmentation, Augmentation)
 
 
 def train_finetune(dataset: Dataset, base: Backbone, request: Request) -> Classifier:
