@@ -218,8 +218,9 @@ def test_fit_net__one_that_diverges_later_keeps_what_it_had(tmp_path, monkeypatc
     notes = Notes()
     _, fitted = fit(tmp_path / "c", progress=notes)
     assert len(fitted.history) == 2
+    assert [line.split(":")[0] for line in notes.notes[:2]] == ["Epoch 1 of 4", "Epoch 2 of 4"]
     diverged = f"the training diverged at the learning rate {SETTINGS.learning_rate:g}"
-    assert notes.notes == [f"In epoch 3 {diverged}: it ends here, and epoch {fitted.epoch} is kept."]
+    assert notes.notes[2:] == [f"In epoch 3 {diverged}: it ends here, and epoch {fitted.epoch} is kept."]
 
 
 @pytest.mark.parametrize("change", ["weights", "width", "layers", "nothing"])
@@ -234,5 +235,21 @@ def test_fit_net__another_net_begins_anew_and_says_so(tmp_path, change):
     notes = Notes()
     fit(tmp_path / "c", own=net(**changes[change]), progress=notes)
     anew = "What was trained here before had another net, data or settings: training begins anew."
-    assert notes.notes == (["Going on after epoch 2 of 4."] if change == "nothing" else [anew])
+    assert notes.notes[0] == ("Going on after epoch 2 of 4." if change == "nothing" else anew)
     assert notes.total == (10 if change == "nothing" else 20)  # steps that are left
+
+
+def test_fit_net__a_line_an_epoch_has_what_it_came_to_and_the_best(tmp_path, monkeypatch):
+    scores = iter((0.5, 0.3, 0.4, 0.35))
+    monkeypatch.setattr(module, "calibrated_losses", lambda *_: np.array([next(scores)]))
+    notes = Notes()
+    _, fitted = fit(tmp_path / "c", progress=notes)
+    row = fitted.history[2]
+    assert notes.notes[2] == (
+        f"Epoch 3 of 4: train loss {row['train_loss']:.3f}, accuracy {100 * row['train_accuracy']:.1f} %; "
+        f"valid loss {row['valid_loss']:.3f}, accuracy {100 * row['valid_accuracy']:.1f} %, calibrated 0.400: "
+        "best is epoch 2."
+    )
+    assert notes.notes[1].endswith("calibrated 0.300: the best so far.")
+    fit(tmp_path / "d", progress=(unjudged := Notes()), valid=0)
+    assert "valid" not in unjudged.notes[0]

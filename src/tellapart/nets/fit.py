@@ -31,6 +31,7 @@ from tellapart.nets.epoch import Batch, run_epoch
 from tellapart.nets.schedule import Training, build_optimiser, learning_rate, out_of_patience
 from tellapart.nets.steps import Learner, copy_for_average, judging_step, training_step
 from tellapart.progress import Progress, Silent
+from tellapart.text import percent
 from tellapart.types import Labels
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def fit_net(
         seed: of dropout, in each epoch anew.
         checkpoint: the file.
         scale: factor on the learning rate of a parameter, by its name.
-        progress: told of every step.
+        progress: told of every step, and of every epoch in a line.
         on_epoch: called after every epoch with all rows so far, also those from a checkpoint.
 
     Raises:
@@ -113,6 +114,7 @@ def fit_net(
             _say_diverged(course, training, progress)
             break
         course = course.after(row, score, learner)
+        progress.note(_line(course, training))
         document = {"fingerprint": fingerprint, "step": learner.step, "history": course.history}
         write_checkpoint(checkpoint, {**learner_tensors(learner), **course.best}, {**document, "scores": course.scores})
         on_epoch(course.history)
@@ -201,6 +203,20 @@ def _epoch(
         "pictures_per_s": round(trained["pictures_per_s"], 1),
     }
     return row, score
+
+
+def _line(course: _Course, training: Training) -> str:
+    """The last epoch as a student reads it, and which one is best so far."""
+    row = course.history[-1]
+    said = f"Epoch {row['epoch']} of {training.epochs}: {_result('train', row)}"
+    if not course.scores:
+        return f"{said}."
+    best = f"best is epoch {course.best_epoch + 1}" if course.best_epoch + 1 < row["epoch"] else "the best so far"
+    return f"{said}; {_result('valid', row)}, calibrated {course.scores[-1]:.3f}: {best}."
+
+
+def _result(part: str, row: Row) -> str:
+    return f"{part} loss {row[f'{part}_loss']:.3f}, accuracy {percent(row[f'{part}_accuracy'])}"
 
 
 def _is_finite(row: Row, score: float | None) -> bool:
