@@ -70,8 +70,8 @@ def train(
         reading: what is said of data that can be read in more than one way.
         command: how this run was asked for.
         progress: told of every stage.
-        options: recipe, seed, size, budget, module, plan, folds, max_error, costs, min_recall, drop_leaks and force,
-            as `Request` has them; with force a finished run is replaced too, and kept as RUN.previous.
+        options: recipe, seed, size, budget, module, plan, changes, folds, max_error, costs, min_recall, drop_leaks and
+            force, as `Request` has them; with force a finished run is replaced too, and kept as RUN.previous.
 
     Raises:
         UsageError, OutputError, DataError, MissingExtraError: as their messages say; see tellapart.errors.
@@ -128,6 +128,7 @@ def base_of(request: Request, backbone: str, *, weights: Path | None) -> Backbon
     """
     recipe, size, module = find_recipe(request.recipe, plan=request.plan), request.size, request.module
     check_folds(request)
+    request.changes.check(request.recipe, recipe.plan)
     if recipe.has_base:
         if module is not None:
             hint = "Choose scratch for that."

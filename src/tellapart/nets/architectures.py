@@ -7,6 +7,7 @@ Legend: N pictures, S side of the input, D features, K classes.
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ from tellapart.nets.device import seeded
 if TYPE_CHECKING:
     import torch
 
+# A net like the chapter's by its widths, the side of its input last.
+DESCRIBED: Final = re.compile(
+    r"convnet-(?P<widths>[1-9]\d{0,3}(x[1-9]\d{0,3}){0,9})-dense-(?P<dense>[1-9]\d{0,4})-at-(?P<size>[1-9]\d{0,3})"
+)
 MIDDLE: Final = (127.5,)  # grey levels
 SPREAD: Final = (63.75,)  # grey levels come in from -2 to 2, near unit variance for photographs
 
@@ -54,9 +59,7 @@ def build_net(name: str, *, size: int | None = None, classes: int, dropout: floa
     Raises:
         UsageError: no net has that name, or it cannot take so small a picture.
     """
-    if name not in NETS:
-        raise UsageError("no such net", where=name, hint=f"Choose one of: {', '.join(sorted(NETS))}.")
-    builder, own_size, channels = NETS[name]
+    builder, own_size, channels = _entry(name)
     side = own_size if size is None else size
     with seeded(seed, "weights"):
         try:
@@ -68,8 +71,34 @@ def build_net(name: str, *, size: int | None = None, classes: int, dropout: floa
 
 
 def net_size(name: str) -> int:
-    """The own input size of a net by name, in pixels."""
-    return NETS[name][1]
+    """The own input size of a net by name, in pixels; a UsageError where none has it."""
+    return _entry(name)[1]
+
+
+def net_of_widths(widths: Sequence[int], dense: int, *, size: int) -> str:
+    """The name of a net like the chapter's, with other widths: "convnet-32x64-dense-128-at-150"."""
+    return f"convnet-{'x'.join(map(str, widths))}-dense-{dense}-at-{size}"
+
+
+def is_net(name: str) -> bool:
+    """Whether a name is that of one of NETS, or says the widths of one like the chapter's."""
+    return name in NETS or DESCRIBED.fullmatch(name) is not None
+
+
+def _entry(name: str) -> tuple[Callable[[int, float, int], Any], int, int]:
+    """What builds the net of that name, its own size and its channels.
+
+    Raises:
+        UsageError: no net has that name.
+    """
+    if name in NETS:
+        return NETS[name]
+    if (found := DESCRIBED.fullmatch(name)) is None:
+        hint = f"Choose one of: {', '.join(sorted(NETS))}; or say its widths, as convnet-32x64-dense-128-at-150."
+        raise UsageError("no such net", where=name, hint=hint)
+    widths = [int(width) for width in found["widths"].split("x")]
+    builder = partial(chapter_net, widths=widths, pooled=len(widths), dense=int(found["dense"]))
+    return builder, int(found["size"]), 3
 
 
 def feature_width(trunk: torch.nn.Module, *, size: int) -> int:

@@ -14,7 +14,7 @@ from tellapart.backbones.catalogue import BACKBONES
 from tellapart.backbones.timm_nets import check_side, create_net, own_side, set_side
 from tellapart.errors import UsageError
 from tellapart.extras import load_timm, load_torch
-from tellapart.nets.architectures import NETS, build_net
+from tellapart.nets.architectures import NETS, build_net, is_net
 
 if TYPE_CHECKING:
     import torch
@@ -52,12 +52,12 @@ def summarise_net(name: str, *, size: int | None = None) -> list[Layer]:
         UsageError: no net has that name, or it cannot take that size; as when it is trained.
         MissingExtraError: PyTorch or timm is not installed.
     """
-    if name not in NETS and not load_timm().is_model(name):
+    if not is_net(name) and not load_timm().is_model(name):
         hint = f"Choose one of {', '.join(sorted({*NETS, *BACKBONES}))}, or any base of timm."
         raise UsageError("no such net", where=name, hint=hint)
     torch = load_torch()
     with torch.device("meta"), torch.no_grad():
-        module, run, side = _of_ours(name, size) if name in NETS else _of_timm(name, size)
+        module, run, side = _of_ours(name, size) if is_net(name) else _of_timm(name, size)
         images = torch.zeros((1, side, side, 3), dtype=torch.uint8)
         return trace_layers(module, lambda: run(images))
 

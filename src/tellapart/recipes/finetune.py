@@ -99,7 +99,7 @@ def train_finetune(dataset: Dataset, base: Backbone, request: Request) -> Classi
         OutputError: the work folder cannot be written to.
         DataError: as search_head, or a picture can no longer be read.
     """
-    progress, plan = request.progress, request.plan or FineTuningPlan()
+    progress, plan = request.progress, request.changes.applied(request.plan or FineTuningPlan())
     machine = request.machine or open_machine()
     if request.recipe == "finetune" and not (request.work / CHECKPOINT).exists():
         looks = plan.views + EPOCH_COST * plan.training.epochs

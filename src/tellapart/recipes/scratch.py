@@ -218,8 +218,8 @@ def largest_feature(net: Net, *seen: Squares) -> float:
 
 
 def plan_of(index: Index, request: Request, *, augmented: bool) -> ScratchPlan:
-    """The plan that is asked for, or that for such pictures."""
-    plan: ScratchPlan = request.plan or PLANS[small_and_grey(index), augmented]
+    """The plan that is asked for, or that for such pictures, with what the caller changes of it."""
+    plan: ScratchPlan = request.changes.applied(request.plan or PLANS[small_and_grey(index), augmented])
     return plan
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tellapart.errors import UsageError
 from tellapart.extras import load_torch
-from tellapart.nets.architectures import NETS, build_net, net_size
+from tellapart.nets.architectures import build_net, is_net, net_size
 from tellapart.recipes import scratch
 from tellapart.recipes.request import Request
 from tellapart.types import Index
@@ -19,7 +19,7 @@ def check_scratch_net(index: Index, request: Request, *, augmented: bool = False
     """
     plan, size = scratch.plan_of(index, request, augmented=augmented), request.size
     net = plan.net
-    if request.module is not None or net not in NETS or size is None or size >= net_size(net) or takes(net, size):
+    if request.module is not None or not is_net(net) or size is None or size >= net_size(net) or takes(net, size):
         with load_torch().device("meta" if request.module is None else "cpu"):
             scratch.net_of(plan, request, classes=len(index.classes))
         return
