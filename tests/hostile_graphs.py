@@ -176,6 +176,34 @@ def _pooled(maker, side):
     maker.then("MaxPool", kernel_shape=[side, side], pads=[side // 2] * 4)
 
 
+def _gathered(maker, kind, places, **attributes):
+    """Values from beside a tensor, or from where the picture says."""
+    maker.then("Cast", to=TensorProto.FLOAT)
+    source = maker.last
+    if places is None:
+        maker.then("Cast", to=TensorProto.INT64)
+        places = maker.last
+    else:
+        places = maker.constant(np.full(*places, np.int64))
+    maker.node(kind, [source, places], ["t"], **attributes)
+
+
+def _divided(maker, kind, value, by, **attributes):
+    values = [maker.constant(np.array([each], np.int64)) for each in (value, by)]
+    maker.node(kind, values, ["d"], **attributes)
+    maker.node("Cast", ["d"], ["e"], to=TensorProto.FLOAT)
+    maker.node("Add", [RESIZED, "e"], ["t"])
+
+
+def _divided_unseen(maker):
+    """By a whole number that is made in a way that is not followed."""
+    maker.node("ReduceSum", [maker.constant(np.array([-0.5, -0.5], np.float32))], ["f"], keepdims=1)
+    maker.node("Cast", ["f"], ["by"], to=TensorProto.INT64)
+    maker.node("Div", [maker.constant(np.array([-(2**63)], np.int64)), "by"], ["d"])
+    maker.node("Cast", ["d"], ["e"], to=TensorProto.FLOAT)
+    maker.node("Add", [RESIZED, "e"], ["t"])
+
+
 def _edit(change):
     """A change of the finished model."""
 
@@ -265,6 +293,23 @@ HOSTILE = {
     "convolution of a million channels": _made(lambda maker: _convolved(maker, channels=10**6)),
     "convolutions for hours": _made(lambda maker: _convolved(maker, channels=4000, kernel=1, count=50)),
     "convolution of a huge kernel": _made(lambda maker: _convolved(maker, channels=64, kernel=501, pads=[250] * 4)),
+    "convolutions of weights that the file does not hold": _made(
+        lambda maker: _convolved(maker, channels=1000, count=2)
+    ),
+    "rows from beside a tensor": _made(lambda maker: _gathered(maker, "GatherND", ((2, 4), 10**6))),
+    "rows from before a tensor": _made(lambda maker: _gathered(maker, "GatherND", ((2, 4), -(10**6)))),
+    "rows that the picture decides": _made(lambda maker: _gathered(maker, "GatherND", None)),
+    "values from beside a tensor": _made(
+        lambda maker: _gathered(maker, "GatherElements", ((1, 8, 8, 3), 10**6), axis=1)
+    ),
+    "values that the picture decides": _made(lambda maker: _gathered(maker, "GatherElements", None, axis=1)),
+    "a padding that cuts all": _made(lambda maker: maker.then("Pad", maker.whole(0, -3000, 0, 0, 0, 5000, 0, 0))),
+    "the least number by -1": _made(lambda maker: _divided(maker, "Div", -(2**63), -1)),
+    "the rest of a division by 0": _made(lambda maker: _divided(maker, "Mod", 7, 0, fmod=1)),
+    "a division by a number that is not followed": _made(_divided_unseen),
+    "a sum along an axis that is none": _made(lambda maker: maker.then("CumSum", maker.whole(77))),
+    "a thousand doublings": _made(lambda maker: [maker.then("Add", maker.last) for _ in range(1000)]),
+    "softmax again and again": _made(lambda maker: _chain(maker, 900, "Softmax", axis=3)),
     "convolution with a huge padding": _made(lambda maker: _convolved(maker, channels=1, pads=[10**6] * 4)),
     "pool of a huge window": _made(lambda maker: _pooled(maker, 3001)),
     "pool of a window beyond reach": _made(lambda maker: _pooled(maker, 2**40)),

@@ -188,16 +188,42 @@ def icons():
         "cur with a large bitmap": lambda: b"\0\0\2\0" + ico(dib + bytes(1 << 16))[4:],
         "icns with a large png": lambda: icns(b"ic10", big),
         "icns with a jpeg 2000": lambda: icns(b"ic10", with_size(j2k, 20000, 20000)),
+        "ico, the same png of many chunks again and again": lambda: ico(many_chunks(), times=65_535),
+        "ico with a large png behind one that is nowhere": lambda: ico(big, lost=True),
+        "icns, pngs that share their chunks": lambda: icns_sharing(900, 190_000),
+        "icns with a large png behind a jpeg 2000 cut short": lambda: icns(
+            b"icp5", j2k[:30] + b"ic10" + struct.pack(">I", len(big) + 8) + big, length=38
+        ),
         "icns of a million blocks": lambda: b"icns" + struct.pack(">I", 1 << 30) + b"abcd\0\0\0\1" * 1_000_000,
     }
 
 
-def ico(inner):
-    return struct.pack("<HHHBBBBHHII", 0, 1, 1, 32, 32, 0, 0, 1, 32, len(inner), 22) + inner
+def ico(inner, *, times=1, lost=False):
+    """An icon of one picture, so many times, perhaps behind one that lies beyond the end."""
+    count = times + lost
+    rows = [struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 8, 100, 0xFFFFFFF0)] if lost else []
+    rows += [struct.pack("<BBBBHHII", 32, 32, 0, 0, 1, 32, len(inner), 6 + 16 * count)] * times
+    return struct.pack("<HHH", 0, 1, count) + b"".join(rows) + inner
 
 
-def icns(kind, inner):
-    return b"icns" + struct.pack(">I", len(inner) + 16) + kind + struct.pack(">I", len(inner) + 8) + inner
+def many_chunks():
+    return png(8, 8, data=b"", after=[chunk(b"IDAT", b"")] * 190_000)
+
+
+def icns(kind, inner, *, length=None):
+    head = kind + struct.pack(">I", length or len(inner) + 8)
+    return b"icns" + struct.pack(">I", len(inner) + 16) + head + inner
+
+
+def icns_sharing(count, chunks):
+    """Blocks that are each the start of a PNG, of which one chunk leads to what follows the last block."""
+    head = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0))
+    block = 8 + len(head) + 8
+    body = b""
+    for left in range(count - 1, -1, -1):
+        body += b"ic08" + struct.pack(">I", block) + head + struct.pack(">I4s", block * left, b"IDAT")
+    body += bytes(4) + chunk(b"IDAT", b"") * chunks + chunk(b"IEND", b"")
+    return b"icns" + struct.pack(">I", 8 + count * block) + body
 
 
 def gifs():
@@ -329,8 +355,19 @@ def tiffs():
         "tiff, jpeg of many scans": lambda: strip(
             basic(4000, 4000, compression=7), flat_jpeg(4000, 4000)[:-2] + flat_scan(4000, 4000) * 90, height=4000
         ),
+        "tiff, lzma that looks like lzw": lambda: with_three_compressions(34925, xz(75_000_000), side=5000),
         "tiff, lzma": lambda: strip(basic(9000, 9000, compression=34925), xz(81_000_000), height=9000),
     }
+
+
+def with_three_compressions(compression, data, *, side):
+    """A TIFF that says its compression once for each colour, outside its directory, at a place that looks like LZW."""
+    entries = basic(side, side, samples=3) | {273: (4, [1 << 20]), 278: (4, [side]), 279: (4, [len(data)])}
+    content = bytearray(tiff(entries | {259: (3, [compression] * 3)}, data=b"").ljust(1 << 20, b"\0"))
+    place = content.index(struct.pack("<HHI", 259, 3, 3)) + 8
+    content[place : place + 4] = struct.pack("<I", 0x10005)
+    content[0x10005:0x1000B] = struct.pack("<3H", *[compression] * 3)
+    return bytes(content) + data
 
 
 def xz(length):
@@ -446,8 +483,20 @@ def avifs():
 
     return {
         "avif, 3000 x 3000": lambda: claiming(3000, 3000),
+        "avif, many tracks of the same bytes": lambda: tracks(19_000, 10 << 20),
         "avif, 7000 x 7000 said to be 64 x 64": lambda: claiming(7000, 64),
     }
+
+
+def tracks(count, length):
+    """A sequence of many tracks, the first picture of each being nearly the whole file."""
+
+    def box(kind, body):
+        return struct.pack(">I", len(body) + 8) + kind + body
+
+    places = box(b"stco", struct.pack(">3I", 0, 1, 1)) + box(b"stsz", struct.pack(">3I", 0, 2**32 - 1, 1))
+    track = box(b"trak", box(b"mdia", box(b"minf", box(b"stbl", places))))
+    return box(b"ftyp", b"avis" + bytes(4) + b"avifavis") + box(b"moov", track * count) + box(b"mdat", bytes(length))
 
 
 def heifs():

@@ -9,7 +9,7 @@ import pytest
 
 from pictures import make_pixels
 from tellapart.backbones.catalogue import load_backbone
-from tellapart.backbones.engine import Engine, between, native_precision, thread_count
+from tellapart.backbones.engine import Engine, between, native_precision
 from tellapart.backbones.openvino_runtime import load_openvino
 from tellapart.bundle.bundle import read_bundle
 
@@ -118,10 +118,6 @@ def test_engine__is_freed_with_what_it_was_given(backbone, squares):
     del engine
     gc.collect()
     assert watched[0]() is None
-
-
-def test_thread_count__is_at_least_one():
-    assert thread_count() >= 1
 
 
 def test_between__takes_the_graph_up_behind_a_resize_of_its_own(trained):

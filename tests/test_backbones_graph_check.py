@@ -24,7 +24,7 @@ SECONDS, BYTES = 12.0, 200_000_000
 
 
 def check(content, *, side=64):
-    return check_graph(content, side=side, pictures=pictures_per_request(side), entry=RESIZED, outputs=OUTPUTS)
+    return check_graph(content, squares={RESIZED: side}, pictures=pictures_per_request(side), outputs=OUTPUTS)
 
 
 def test_check_graph__a_sound_one_is_taken():
@@ -71,7 +71,7 @@ def test_check_graph__counts_what_the_engine_would_be_fed():
 @pytest.mark.parametrize("side", [8, 64, 224, 288, 512, 2048])
 def test_check_graph__the_base_that_ships_is_taken_at_every_size(side):
     base = load_backbone("lite0", size=side)
-    check_graph(base.graph, side=side, pictures=pictures_per_request(side), entry=base.entry, outputs=base.outputs)
+    check_graph(base.graph, squares={base.entry: side}, pictures=pictures_per_request(side), outputs=base.outputs)
 
 
 def test_check_graph__shapes_are_those_of_onnx():

@@ -1,6 +1,7 @@
 """The graph in a model file: its resize is Pillow's, and any ONNX runtime gets the answers that we give."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -13,6 +14,7 @@ from PIL import Image
 from pictures import make_pixels
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import native_precision
+from tellapart.backbones.pixels import small_pixels
 from tellapart.bundle.container import read_container
 from tellapart.bundle.graph import RESIZED, model_graph, used_depths
 from tellapart.data.resize import fast, squash
@@ -111,6 +113,22 @@ def test_model_graph__is_the_same_bytes_each_time_and_carries_no_unused_weights(
     assert {tensor.name for tensor in model.graph.initializer} <= used
     assert (model.ir_version, [opset.version for opset in model.opset_import]) == (8, [17])
     assert len(model_graph(backbone, every, temperature=1.0)) > len(graph)
+
+
+def test_model_graph__takes_the_outputs_that_the_base_names():
+    pixels = small_pixels()
+    graph = onnx.load_from_string(pixels.graph)
+    graph.graph.node[-1].output[0] = graph.graph.output[0].name = "seen"
+    renamed = replace(pixels, graph=graph.SerializeToString(), outputs=("seen",))
+    head = LinearHead(
+        weight=np.ones((pixels.width, 2), np.float32), bias=np.zeros(2, np.float32), start=0, stop=pixels.width
+    )
+    squares = np.full((1, 40, 30, 3), 255, np.uint8)
+    answers = [
+        session(model_graph(base, head, temperature=1.0)).run(["logits"], {"images": squares})[0]
+        for base in (pixels, renamed)
+    ]
+    np.testing.assert_array_equal(*answers)
 
 
 def test_used_depths__are_those_the_head_reads():

@@ -46,8 +46,8 @@ def test_on_known_base__a_file_that_sees_something_else_is_taken_at_its_graph(mo
     class Other:
         precision = engine.precision
 
-        def run(self, squares):
-            return engine.run(squares[:, ::-1])
+        def look(self, squares):
+            return engine.look([tuple(square[::-1] for square in picture) for picture in squares])
 
     assert on_known_base(bundle, Other())[0] is bundle.classifier
 

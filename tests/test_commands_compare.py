@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from metrics_documents import metrics_document
 from tellapart import files
+from tellapart.cli.tables import print_comparison
 from tellapart.commands.compare import compare_runs
 from tellapart.commands.train import train
 from tellapart.errors import DataError, UsageError
@@ -83,6 +84,24 @@ def test_compare_runs__pictures_of_one_content_are_matched_one_by_one(tmp_path):
     for run in runs:
         with_content(run, names, ["aa", "aa", "bb"])
     assert compare_runs(*runs)["n"] == 3
+
+
+def test_compare_runs__what_either_run_has_together_counts_as_one(tmp_path, capsys):
+    """Ten pictures of each of six patients; A declares the patients, B alone found a copy."""
+    names = [f"{number:02}.png" for number in range(60)]
+    a = write_run(tmp_path / "a", [(name, "path", "path") for name in names])
+    b = write_run(tmp_path / "b", [(name, "path", "unsure" if n < 20 else "path") for n, name in enumerate(names)])
+    plain = compare_runs(a, b)
+    assert (plain["groups"], plain["told_apart"]) == (0, True)
+    for run, patient in ((a, lambda n: n // 10), (b, lambda n: n // 20 if n in (19, 20) else "")):
+        rows = [[name, "path", "test", patient(n), f"{n:064x}"] for n, name in enumerate(names)]
+        files.write_csv(run / "split.csv", ["path", "label", "split", "group", "sha256"], rows)
+    found = compare_runs(a, b)
+    assert (found["groups"], found["told_apart"], found["only_a"]) == (6, False, 20)
+    assert found["p_value"] == pytest.approx(0.5)
+    assert found["b"]["accuracy"]["low"] < plain["b"]["accuracy"]["low"]
+    print_comparison(found)
+    assert "6 groups of pictures that belong together" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("margin", [0, -1, 100, float("nan")])

@@ -1,5 +1,7 @@
 """A model is scored by whatever of its classes there is."""
 
+import shutil
+
 import pytest
 
 from pictures import write_classes
@@ -43,3 +45,19 @@ def test_evaluate__nothing_but_empty_class_folders_stop(trained, tellapart, tmp_
     data = only([], tmp_path, empty=[first, second])
     outcome = tellapart(command, *([trained.model] if command == "evaluate" else []), data)
     assert (outcome.code, f"no picture in the class '{first}'" in outcome.err) == (3, True)
+
+
+def test_evaluate__pictures_of_a_group_and_copies_count_once(trained, tellapart, tmp_path):
+    first, second, *_ = load(trained.model).classes_
+    data = only([first, second], tmp_path)
+    alone = tellapart("evaluate", trained.model, data, "--json").json
+    assert alone["together"]["largest"] < 4
+    declared = tellapart("evaluate", trained.model, data, "--group-by", "parent", "--json").json
+    assert (declared["together"]["groups"], declared["together"]["largest"]) == (2, 4)
+    assert declared["accuracy"]["low"] < alone["accuracy"]["low"]
+    for number in range(4):
+        shutil.copy(data / first / "000.png", data / first / f"again{number}.png")
+    assert tellapart("evaluate", trained.model, data, "--json").json["together"]["largest"] >= 5
+    assert "of pictures that belong together: each picture counts" in tellapart("evaluate", trained.model, data).out
+    refused = tellapart("evaluate", trained.model, data, "--group-by", "patient")
+    assert (refused.code, "matches no picture" in refused.complaint) == (2, True)

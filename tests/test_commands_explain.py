@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from pictures import write_picture
-from tellapart.commands.explain import explain, safe_stem, sheet_names
+from tellapart.commands.explain import explain, sheet_names
 from tellapart.data.scan import index_of_paths
 from tellapart.errors import DataError, OutputError, UsageError
 
@@ -111,24 +111,3 @@ def test_sheet_names__are_unlike_each_other_without_regard_to_case(tmp_path):
     names = list(sheet_names(index_of_paths(paths)))
     assert names[0] == "cat-explained.png"
     assert len({name.casefold() for name in names}) == 4
-
-
-@pytest.mark.parametrize(
-    ("stem", "safe"),
-    [
-        ("cat", "cat"),
-        ("..", "picture"),
-        (".hidden", "hidden"),
-        ('a<b>:"c', "a_b___c"),
-        ("a\nb", "a_b"),
-        ("", "picture"),
-    ],
-)
-def test_safe_stem__holds_nothing_a_file_name_may_not(stem, safe):
-    assert safe_stem(stem) == safe
-
-
-def test_safe_stem__is_bounded_in_bytes_and_may_be_chinese():
-    assert safe_stem("猫") == "猫"
-    assert 90 < len(safe_stem("猫" * 300).encode()) <= 100
-    assert safe_stem("caf\udce9") == "caf_"

@@ -36,6 +36,8 @@ def test_read_costs__rows_and_columns_in_any_order(written):
         ("true,cat,dog\ncat,0,-1\ndog,1,0\n", DataError, "no number from 0 up"),
         ("true,cat,dog\ncat,0,nan\ndog,1,0\n", DataError, "no number from 0 up"),
         ("true,cat,dog\ncat,0\ndog,1,0\n", DataError, "1 cells"),
+        (f'true,cat,dog\ncat,0,"{"1" * 200_000}"\n', DataError, "field larger than field limit"),
+        ("true" + "," * 17_000_000, DataError, "larger than 16,000,000 bytes"),
         ("true,cat,dog\ncat,0,1\ncat,1,0\n", DataError, "twice"),
         ("true,cat,dgo\ncat,0,1\ndog,1,0\n", UsageError, "no column for the class 'dog'"),
         ("true,cat,dog\ncat,0,1\n", UsageError, "no row for the class 'dog'"),

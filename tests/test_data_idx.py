@@ -1,5 +1,6 @@
 import gzip
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,16 @@ def test_read_idx__wrong_content(tmp_path, content, message, compressed):
     path.write_bytes(gzip.compress(content) if compressed else content)
     with pytest.raises(DataError, match=message):
         read_idx(path, dimensions=3)
+
+
+def test_read_idx__sets_nothing_aside_for_a_short_file_that_promises_much(tmp_path):
+    (tmp_path / "x").write_bytes(b"\0\0\x08\x03" + struct.pack(">III", 3, 4, 300_000_000) + bytes(97))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="97 bytes of pixels, the header promises 3,600,000,000"):
+        read_idx(tmp_path / "x", dimensions=3)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
 
 
 def test_read_idx__truncated_gzip_and_no_gzip(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from pictures import encode, make_pixels, write_classes, write_picture, write_splits_and_classes
 from tellapart.data.formats import has_picture_ending, looks_like_picture
 from tellapart.data.scan import index_of_paths, scan
-from tellapart.errors import DataError, UsageError
+from tellapart.errors import DataError
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 posix_only = pytest.mark.skipif(
@@ -260,15 +260,6 @@ def test_index_of_paths__folder_stands_for_the_pictures_below(tmp_path):
     assert index.name == "in"
     assert reasons(index) == {f"{tmp_path}/in/notes.txt": "not a picture"}
     assert len(index_of_paths([tmp_path / "in", tmp_path / "in"]).pictures) == 6
-
-
-def test_index_of_paths__labels(tmp_path):
-    files = [write_picture(tmp_path / f"{number}.png") for number in range(3)]
-    index = index_of_paths(files, labels=["b", "a", "b"])
-    assert [picture.label for picture in index.pictures] == ["b", "a", "b"]
-    assert index.classes == ("a", "b")
-    with pytest.raises(UsageError, match="1 label for 3 paths"):
-        index_of_paths(files, labels=["b"])
 
 
 def test_index_of_paths__errors(tmp_path):

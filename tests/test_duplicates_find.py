@@ -1,6 +1,7 @@
 """What shows the same is found, by bytes, pixels and edits, and nothing else is."""
 
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from tellapart.backbones.engine import Engine
 from tellapart.data.scan import index_of_paths
 from tellapart.duplicates import find
 from tellapart.duplicates.find import find_duplicates
+from tellapart.duplicates.naming import named_alike, origin_of
 from tellapart.features.embed import embed
 from test_duplicates_register import EDITS, scene
 
@@ -55,6 +57,45 @@ def test_find_duplicates__bytes_pixels_and_edits(look, tmp_path):
     assert all(not pair.mirrored for pair in groups[2].pairs)
 
 
+def filled(pixels, *, degrees=0, zoom=1.0, mode="black", mirrored=False):
+    """Turned about the middle and zoomed; what is left is black or repeats the last pixels."""
+    pixels = pixels[:, ::-1] if mirrored else pixels
+    side = len(pixels)
+    wide = np.pad(pixels, ((side, side), (side, side), (0, 0)), mode="edge" if mode == "edge" else "constant")
+    picture = Image.fromarray(wide).rotate(degrees, Image.Resampling.BILINEAR)
+    margin = side * (3 - 1 / zoom) / 2
+    box = (margin, margin, 3 * side - margin, 3 * side - margin)
+    return np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR, box=box))
+
+
+COPIES = {
+    "turned": partial(filled, degrees=37),
+    "turned, repeated": partial(filled, degrees=141, mode="edge"),
+    "a quarter": partial(filled, degrees=90),
+    "turned and mirrored": partial(filled, degrees=200, mirrored=True),
+    "zoomed": partial(filled, zoom=1.3),
+    "turned and zoomed": partial(filled, degrees=15, zoom=1.25),
+    "upside down": lambda pixels: pixels[::-1],
+}
+
+
+def test_find_duplicates__copies_as_exporters_make_them(look, tmp_path):
+    pictures = {f"{seed}.jpg": scene(seed) for seed in range(20, 20 + len(COPIES))}
+    pictures |= {f"copy {name}.jpg": make(scene(20 + n)) for n, (name, make) in enumerate(COPIES.items())}
+    groups = find_duplicates(look(written(tmp_path, pictures)))
+    assert [group.rows for group in groups] == [(row, row + len(COPIES)) for row in range(len(COPIES))]
+
+
+def test_find_duplicates__another_part_of_a_scene_is_no_copy(look, tmp_path):
+    wide = [scene(seed, side=300) for seed in range(6)]
+    pictures = {
+        f"{n}{name}.jpg": each[:240, start : 240 + start]
+        for n, each in enumerate(wide)
+        for name, start in (("a", 0), ("b", 40))
+    }
+    assert find_duplicates(look(written(tmp_path, pictures))) == ()
+
+
 def test_find_duplicates__a_crowd_of_pictures_that_are_alike_is_no_group(look, tmp_path):
     part = scene(1)
 
@@ -93,3 +134,37 @@ def test_find_duplicates__what_is_too_much_to_compare_is_said(look, tmp_path, mo
 def test_find_duplicates__of_one_picture_or_none(look, tmp_path, count):
     embedded = look(written(tmp_path, {"a.jpg": scene(1), "b.jpg": b"broken" if count == 1 else scene(1)}))
     assert len(find_duplicates(embedded)) == (1 if count == 0 else 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "origin"),
+    [
+        ("dogs/rex_jpg.rf.0f3a9c0f3a9c0f3a9c0f3a9c0f3a9c0f.jpg", "rex_jpg"),
+        ("rex_aug_3.png", "rex"),
+        ("rex-augmented12.png", "rex"),
+        ("rex_0_1234.jpeg", "rex"),
+        ("august_7.png", None),
+        ("rex_12.png", None),
+    ],
+)
+def test_origin_of__names_of_exporters(path, origin):
+    stem = path.rpartition("/")[2].rpartition(".")[0]
+    assert origin_of(path) == ((origin, True) if origin else (stem, False))
+
+
+def test_named_alike__pairs_of_one_origin_that_are_not_too_many():
+    many = [f"all_0_{number}.png" for number in range(200)]
+    paths = ["a.png", "b/a_aug_1.png", "a_aug_2.png", "other.png", "c/other.png", *many]
+    assert named_alike(paths).tolist() == [[0, 1], [0, 2], [1, 2]]
+
+
+def test_find_duplicates__names_are_a_hint_that_pictures_confirm(look, tmp_path):
+    said = []
+    progress = SimpleNamespace(note=said.append, **dict.fromkeys(("start", "advance", "finish"), lambda *_, **__: None))
+    copies = {f"rex_aug_{n}.jpg": filled(scene(1), degrees=90 * n) for n in (1, 2)}
+    pictures = {"rex.jpg": scene(1), **copies, "ben.jpg": scene(5), "ben_aug_1.jpg": scene(8)}
+    groups = find_duplicates(look(written(tmp_path, pictures)), progress=progress)
+    assert [len(group.rows) for group in groups] == [3]
+    assert len(said) == 1
+    assert "5 pictures are named as augmented copies" in said[0]
+    assert "; 3 of them show the same" in said[0]

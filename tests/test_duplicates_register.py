@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from tellapart.data.thumbnail import SIDE
-from tellapart.duplicates.register import likeness
+from tellapart.duplicates.placement import inverse, offset, outside, slant, turn_and_strain
+from tellapart.duplicates.register import content_of, likeness
 
 
 def scene(seed, side=240):
@@ -17,6 +18,13 @@ def scene(seed, side=240):
         layer = Image.fromarray(noise.clip(0, 255).astype(np.uint8)).resize((side, side), Image.Resampling.BICUBIC)
         total += weight * (np.asarray(layer) / 255.0)
     return (total * 2).clip(0, 255).astype(np.uint8)
+
+
+AS_IT_IS = np.array([[[1, 0, 0], [0, 1, 0]]], np.float32)
+
+
+def laid(left, right, *, start=AS_IT_IS):
+    return likeness(left, right, np.repeat(start, len(left), axis=0), coarse=True)
 
 
 def small(pixels):
@@ -44,15 +52,16 @@ EDITS = {
 def test_likeness__an_edit_is_explained_and_lies_inside(edit):
     left = np.stack([small(scene(seed)) for seed in range(6)])
     right = np.stack([small(edit(scene(seed))) for seed in range(6)])
-    for found in (likeness(left, right), likeness(right, left)):
+    for found in (laid(left, right), laid(right, left)):
         assert found.detail.min() > 0.85
         assert found.whole.min() > 0.8
-        assert found.outside.max() <= 0.07
+        assert outside(found.place).max() <= 0.07
+        assert slant(found.place).max() <= 0.05
 
 
 def test_likeness__other_pictures_are_not_explained():
     left, right = (np.stack([small(scene(seed)) for seed in range(start, start + 20)]) for start in (0, 100))
-    assert likeness(left, right).detail.max() < 0.6
+    assert laid(left, right).detail.max() < 0.7
 
 
 def test_likeness__one_stripe_in_common_is_no_detail():
@@ -61,21 +70,59 @@ def test_likeness__one_stripe_in_common_is_no_detail():
         pixels[:, 100:120] += 150
         return small(pixels.clip(0, 255).astype(np.uint8))
 
-    found = likeness(*(np.stack([striped(seed)]) for seed in (1, 2)))
+    found = laid(*(np.stack([striped(seed)]) for seed in (1, 2)))
     assert found.whole[0] > 0.95
     assert found.detail[0] < 0.5
 
 
 def test_likeness__another_part_of_the_scene_sticks_out():
     whole = scene(3, side=300)
-    found = likeness(small(whole[:240, :240])[None], small(whole[24:264, :240])[None])
+    found = laid(small(whole[:240, :240])[None], small(whole[24:264, :240])[None])
     assert found.detail[0] > 0.9
-    assert found.outside[0] == pytest.approx(0.2, abs=0.04)
+    assert outside(found.place)[0] == pytest.approx(0.2, abs=0.04)
+    assert not found.filled[0]
+
+
+@pytest.mark.parametrize("filling", ["edge", "constant"])
+def test_likeness__what_was_filled_in_is_told_from_another_part_of_the_scene(filling):
+    pixels = scene(3)
+    moved = np.pad(pixels[24:], ((0, 24), (0, 0), (0, 0)), mode=filling)
+    found = laid(small(pixels)[None], small(moved)[None])
+    assert found.detail[0] > 0.85
+    assert outside(found.place)[0] == pytest.approx(0.2, abs=0.04)
+    assert found.filled[0]
+
+
+def test_content_of__a_filling_reaches_from_the_frame_and_is_not_most_of_it():
+    pictures = np.full((4, SIDE, SIDE, 3), 120, np.uint8)
+    pictures[0, :, :6] = 0
+    pictures[1, 8:12, 8:12] = 0
+    pictures[2, :, :16] = 255
+    content = content_of(pictures)
+    assert content[0, :, :7].max() == 0
+    assert content[0, :, 7:].min() == 1
+    assert content[1:].min() == 1
+
+
+def test_turn_and_strain__are_those_of_a_picture_that_was_squashed_after_its_turn():
+    turn, shape = np.radians(30), 4 / 3
+    cosine, sine = 0.8 * np.cos(turn), 0.8 * np.sin(turn)
+    place = np.array([[[cosine, -sine / shape, 0.1], [sine * shape, cosine, 0]]], np.float32)
+    mirrored = place * np.array([[[-1], [1]]], np.float32)
+    for each in (place, mirrored):
+        degrees, strain = turn_and_strain(each)
+        assert abs(degrees[0]) == pytest.approx(30, abs=0.1)
+        assert strain[0] == pytest.approx(0, abs=1e-3)
+    assert turn_and_strain(place * np.array([[[1.3], [1]]], np.float32))[1][0] > 0.1
+    assert offset(place)[0] == pytest.approx(0.1)
+    corners = np.array([[0.5], [0.2], [1]], np.float32)
+    there = np.concatenate([place[0] @ corners, [[1]]])
+    np.testing.assert_allclose(inverse(place)[0] @ there, corners[:2], atol=1e-5)
 
 
 def test_likeness__flat_pictures_and_none_at_all():
     flat = np.full((2, SIDE, SIDE, 3), 7, np.uint8)
-    found = likeness(flat, flat)
-    assert np.isfinite([found.detail, found.whole, found.outside]).all()
+    found = laid(flat, flat)
+    assert np.isfinite([found.detail, found.whole, outside(found.place)]).all()
     assert found.energy.max() < 1e-6
-    assert len(likeness(flat[:0], flat[:0]).detail) == 0
+    assert len(laid(flat[:0], flat[:0]).detail) == 0

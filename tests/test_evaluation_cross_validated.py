@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tellapart.evaluation.cross_validated import design_effect, fold_inflation
+from tellapart.evaluation.cross_validated import fold_inflation
 from tellapart.evaluation.intervals import wilson
 from tellapart.evaluation.metrics import evaluate
 from tellapart.heads.folds import stratified_folds
@@ -20,14 +20,11 @@ def test_fold_inflation__heads_that_agree_leave_no_room_for_luck():
     assert set(torn.to_json()) == {"design_effect", "luck", "weight"}
 
 
-def test_design_effect__groups_that_err_together_count_once():
-    groups = np.arange(200) // 5
-    whole = np.repeat(np.arange(40) % 4 > 0, 5)
-    mixed = np.random.default_rng(0).random(200) > 0.25
-    assert 4.5 < design_effect(whole, groups) < 6
-    assert 1 <= design_effect(mixed, groups) < 2
-    assert design_effect(np.ones(200, bool), groups) > 4  # nothing shows that they do not
-    assert design_effect(whole, np.arange(200)) == 1
+def test_fold_inflation__of_groups_that_are_all_alike_is_that_of_one_picture_each():
+    correct, other = np.arange(40) % 4 > 0, np.arange(40) % 5 > 0
+    one = fold_inflation(correct, np.stack([correct, other]), np.arange(40))
+    five = fold_inflation(*(each.repeat(5, axis=-1) for each in (correct, np.stack([correct, other]), np.arange(40))))
+    assert five.weight == pytest.approx(one.weight / 5, rel=0.1)
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.5])

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tellapart.evaluation.grouped import picture_weight
+from tellapart.evaluation.grouped import design_effect, picture_weight
 from tellapart.evaluation.intervals import wilson
 
 RIGHT = np.arange(60) % 6 > 0
@@ -50,5 +50,17 @@ def test_picture_weight__groups_that_are_all_alike_count_as_one_picture_each():
 
 def test_picture_weight__one_group_tells_next_to_nothing():
     interval = wilson(30, 60, weight=picture_weight(np.arange(60) % 2 > 0, np.zeros(60, np.int64)))
-    assert interval.low < 0.05
-    assert interval.high > 0.95
+    assert interval.low < 0.06
+    assert interval.high > 0.94
+
+
+def test_design_effect__of_few_groups_is_never_beyond_that_of_groups_that_are_all_alike():
+    groups = np.arange(50) // 10
+    assert design_effect(np.repeat(np.arange(5) > 0, 10), groups) == 10
+    assert design_effect(np.arange(50) % 7 > 0, groups) <= 10
+
+
+def test_design_effect__of_whole_numbers_takes_the_commonest_for_what_tells_nothing():
+    differences = np.repeat(np.array([0, 0, 0, 1, -1] * 20), 4)
+    assert design_effect(differences, np.arange(400) // 4) == pytest.approx(4, rel=0.05)
+    assert design_effect(np.random.default_rng(0).permutation(differences), np.arange(400) // 4) < 1.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from statistics import NormalDist
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
-from tellapart.evaluation.paired import compare_answers, mcnemar, mid_p, paired_difference, pictures_to_tell
+from tellapart.evaluation.paired import compare_answers, flip_test, mcnemar, paired_difference, pictures_to_tell
 
 Z = NormalDist().inv_cdf(0.975)
 
@@ -23,19 +24,63 @@ def test_mcnemar__is_the_exact_sign_test(only_a, only_b):
 
 
 @given(st.integers(0, 200), st.integers(0, 200))
-def test_mid_p__is_the_exact_one_less_half_of_what_was_seen_on_both_sides(only_a, only_b):
+def test_flip_test__of_pictures_alone_is_mcnemars_with_half_of_what_was_seen_on_both_sides_taken_off(only_a, only_b):
     thrown = only_a + only_b
     seen = binom.pmf(only_a, thrown, 0.5) if thrown else 0
     expected = 1 - seen / 2 if only_a == only_b else mcnemar(only_a, only_b) - seen
-    assert mid_p(only_a, only_b) == pytest.approx(expected if thrown else 1)
+    p_value, mid_p_value = flip_test(np.repeat([-1, 0, 1], [only_a, 3, only_b]))
+    assert p_value == mcnemar(only_a, only_b)
+    assert mid_p_value == pytest.approx(expected if thrown else 1)
+
+
+@given(st.lists(st.integers(-5, 5), max_size=8))
+def test_flip_test__counts_the_signs_that_are_as_far_from_nothing(sums):
+    ways = np.array([np.dot(signs, sums) for signs in itertools.product([-1, 1], repeat=len(sums))])
+    far = np.abs(ways) >= abs(sum(sums))
+    p_value, mid_p_value = flip_test(np.array(sums, np.int64))
+    assert p_value == pytest.approx(far.mean())
+    if any(sums):
+        assert mid_p_value == pytest.approx(far.mean() - (np.abs(ways) == abs(sum(sums))).mean() / 2)
+
+
+def alone(only_a, only_b, *, pictures):
+    """Differences of so many pictures, each of them alone, and their groups."""
+    return np.repeat([-1, 1, 0], [only_a, only_b, pictures - only_a - only_b]), np.arange(pictures)
+
+
+def test_compare_answers__of_groups_is_as_sure_as_one_picture_of_each_would_make_it():
+    differences, groups = alone(2, 12, pictures=60)
+    one, five = (compare_answers(differences.repeat(size), groups.repeat(size)) for size in (1, 5))
+    assert (one["groups"], one["weight"], five["groups"]) == (0, 1, 60)
+    assert five["weight"] == pytest.approx(1 / 5, rel=0.01)
+    for name in ("p_value", "mid_p_value"):
+        assert five[name] == pytest.approx(one[name])
+    for name in ("value", "low", "high"):
+        assert five["difference"][name] == pytest.approx(one["difference"][name], abs=2e-3)
+    assert five["needed"]["pictures"] == pytest.approx(5 * one["needed"]["pictures"], rel=0.02)
+    assert compare_answers(differences.repeat(5), np.arange(300))["p_value"] < five["p_value"]
+
+
+def test_compare_answers__equals_on_groups_are_rarely_told_apart():
+    """Two hundred times twenty patients with ten pictures each, of whom each classifier fails on a few."""
+    random, told, apart = np.random.default_rng(3), 0, 0
+    for _ in range(200):
+        shares = random.beta(0.3, 1.2, (2, 20)).repeat(10, axis=1)
+        right = random.random((2, 200)) > shares
+        differences = right[1].astype(np.int64) - right[0]
+        told += compare_answers(differences, np.arange(200) // 10)["told_apart"]
+        apart += compare_answers(differences, np.arange(200))["told_apart"]
+    assert told / 200 <= 0.09
+    assert apart / 200 > 0.3
 
 
 @pytest.mark.parametrize(("only_a", "only_b", "margin", "kept"), [(2, 2, 1, False), (2, 2, 3, True), (0, 9, 1, True)])
 def test_compare_answers__not_worse_by_more_than_a_margin(only_a, only_b, margin, kept):
-    found = compare_answers(only_a, only_b, pictures=200, margin=margin)["not_worse"]
+    differences, groups = alone(only_a, only_b, pictures=200)
+    found = compare_answers(differences, groups, margin=margin)["not_worse"]
     assert (found["margin"], found["kept"]) == (margin, kept)
     assert f"more than {margin} point" in found["sentence"]
-    assert compare_answers(only_a, only_b, pictures=200)["not_worse"] is None
+    assert compare_answers(differences, groups)["not_worse"] is None
 
 
 def constrained_score(gained, lost, pictures, difference):
@@ -109,7 +154,7 @@ def test_pictures_to_tell__that_many_do_tell_four_times_in_five():
     ],
 )
 def test_compare_answers__says_it_in_words(only_a, only_b, pictures, told, words):
-    found = compare_answers(only_a, only_b, pictures=pictures)
+    found = compare_answers(*alone(only_a, only_b, pictures=pictures))
     assert found["told_apart"] is told
     assert found["sentence"].startswith(words) or words in found["sentence"]
     assert found["needed"]["pictures"] > 0

@@ -18,6 +18,7 @@ pytest.importorskip("timm", reason="needs the extra: pip install 'tellapart[torc
 pytest.importorskip("matplotlib", reason="needs the extra: pip install 'tellapart[figures]'")
 
 FOLDER = Path(__file__).parents[1] / "examples" / "chapter"
+NOTEBOOKS = sorted((FOLDER.parent / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 EXAMPLES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
 COUNTS = {split: {"cats": count, "dogs": count} for split, count in (("train", 8), ("validation", 4), ("test", 4))}
 DRAWN = {
@@ -29,6 +30,7 @@ DRAWN = {
         *("heat-map-exact/*-explained.png", "heat-map-grad-cam/*-explained.png"),
     ],
 }
+WITH_PICTURES = {1, 5, 7, 8, 9, 13, 14, 17}
 
 
 class Workshop:
@@ -41,6 +43,11 @@ class Workshop:
         self.digits.mkdir()
         for split in ("train", "t10k"):
             self.write_idx(split, per_class=8)
+
+        self.before = self.contents()
+
+    def contents(self):
+        return {file: file.read_bytes() for file in self.cats.rglob("*") if file.is_file()}
 
     def write_idx(self, split, *, per_class):
         pixels = [
@@ -94,19 +101,75 @@ def test_examples__one_for_each_row():
     assert [int(path.name[:2]) for path in EXAMPLES] == list(range(1, 18))
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_examples__each_runs_and_has_the_chapter_s_facts(path, workshop, in_folder, capsys):
+@pytest.fixture(scope="module")
+def told(workshop):
+    """What the code cells of every notebook printed and drew, run one after another in one kernel: row -> outputs."""
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    whole, rows = nbformat.v4.new_notebook(), []
+    for place in NOTEBOOKS:
+        row = int(place.name[:2])
+        for cell in nbformat.read(place, as_version=4).cells:
+            cell.source = cell.source.replace('arguments = ["--short"]', f"arguments = {workshop.arguments(row)!r}")
+            cell.id = f"{row:02d}-{len(rows)}"
+            whole.cells.append(cell)
+            rows.append(row)
+    nbclient.NotebookClient(
+        whole, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOKS[0].parent)}}
+    ).execute()
+    outputs = {}
+    for row, cell in zip(rows, whole.cells, strict=True):
+        outputs.setdefault(row, []).extend(cell.get("outputs", []))
+    return outputs
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks__each_runs_has_the_chapter_s_facts_and_shows_its_pictures(path, told, workshop):
+    """A notebook has the code of the program, which is so run as well."""
     row = int(path.name[:2])
-    before = {file: file.read_bytes() for file in workshop.cats.rglob("*.png")}
-    load(path).main(workshop.arguments(row))
-    out = capsys.readouterr().out
-    assert re.match(r" +the chapter +here$", out.splitlines()[0])
-    assert all(both_columns(row, out)), out
+    printed = "".join(output.get("text", "") for output in told[row])
+    assert re.search(r"^ +the chapter +here$", printed, re.MULTILINE)
+    assert all(both_columns(row, printed)), printed
+    assert any("image/png" in output.get("data", {}) for output in told[row]) == (row in WITH_PICTURES)
     for name in DRAWN.get(row, []):
         (file,) = (workshop.out / f"{row:02d}").glob(name)
         levels = np.asarray(Image.open(file).convert("L"))
         assert levels.std() > 1, name
-    assert {file: file.read_bytes() for file in workshop.cats.rglob("*") if file.is_file()} == before
+    assert workshop.contents() == workshop.before
+
+
+def test_notebooks__are_what_the_programs_and_pages_make():
+    ran = subprocess.run(
+        [sys.executable, str(FOLDER.parents[1] / "tools" / "build_notebooks.py"), "--check"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout) == (0, "not as they would be made: none\n"), ran.stderr
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_ask__every_row_has_two_questions_and_something_to_try(language, in_folder, capsys):
+    common = importlib.import_module("common")
+    for path in EXAMPLES:
+        row = int(path.name[:2])
+        common.ask(row, common.parser("").parse_args(["--language", language]))
+        asked = capsys.readouterr().out.split("\n\n")
+        assert re.fullmatch(r"\n1\. .+\n2\. .+", asked[0]), asked
+        assert re.match(r"Try it\. \S" if language == "en" else r"试一试。 \S", asked[1])
+        assert f"ask({row}, options)" in path.read_text(encoding="utf-8")
+
+
+def test_run_of__trains_anew_only_the_row_that_is_asked(workshop, in_folder):
+    common = importlib.import_module("common")
+    options = common.parser("", net=True).parse_args([*workshop.arguments(5), "--anew"])
+    options.anew = False
+    run = common.run_of(5, options)
+    fitted = []
+    options.anew = True
+    assert common.run_of(5, options) == run
+    assert common.run_of(5, options, fit=lambda given: fitted.append(given) or run) == run
+    assert fitted == [options]
 
 
 def test_examples__as_a_process_with_and_without_pictures(workshop, tmp_path):

@@ -41,11 +41,11 @@ def test_exact_heat_map__adds_up_to_the_logit_in_float32(depths, size):
     classifier = small_classifier(depths=depths, size=size)
     reader = MapReader(classifier.base, precision="f32")
     square = make_pixels(3, width=size, height=size)
-    features, _ = reader.read(square)
+    features, _ = reader.read((square,))
     logits = classifier.head.logits(features[None])[0]
     for target, name in enumerate(CLASSES):
         heat = exact_heat_map(
-            *reader.read(square), side=len(square), head=classifier.head, target=target, class_name=name
+            *reader.read((square,)), side=len(square), head=classifier.head, target=target, class_name=name
         )
         assert heat.values.shape == (size, size)
         assert (heat.method, heat.target, heat.class_name) == ("exact", target, name)
@@ -62,7 +62,7 @@ def test_exact_heat_map__the_logit_is_that_of_the_graph_itself(classifier):
     reader = MapReader(classifier.base, precision="f32")
     for target in range(3):
         heat = exact_heat_map(
-            *reader.read(square), side=len(square), head=classifier.head, target=target, class_name=""
+            *reader.read((square,)), side=len(square), head=classifier.head, target=target, class_name=""
         )
         assert heat.values.sum(dtype=np.float64) + heat.bias == pytest.approx(expected[target], rel=1e-3)
 
@@ -73,7 +73,7 @@ def test_exact_heat_map__what_is_put_into_a_corner_shows_there(classifier):
     marked = plain.copy()
     marked[:24, 72:] = make_pixels(1, width=24, height=24)
     one, other = (
-        exact_heat_map(*reader.read(square), side=96, head=classifier.head, target=0, class_name="").values
+        exact_heat_map(*reader.read((square,)), side=96, head=classifier.head, target=0, class_name="").values
         for square in (plain, marked)
     )
     change = np.abs(other - one)
@@ -100,14 +100,16 @@ def changed(classifier, *, kind="GlobalAveragePool", maps="maps_"):
 def test_exact_heat_map__is_refused_where_the_features_are_not_the_means_of_the_maps(classifier):
     reader = MapReader(changed(classifier, kind="GlobalMaxPool"), precision="f32")
     square = make_pixels(3, width=96, height=96)
-    assert exact_heat_map(*reader.read(square), side=len(square), head=classifier.head, target=0, class_name="") is None
+    assert (
+        exact_heat_map(*reader.read((square,)), side=len(square), head=classifier.head, target=0, class_name="") is None
+    )
 
 
 def test_map_reader__maps_without_a_name_are_found_by_the_mean_that_is_taken_of_them(classifier):
     square = make_pixels(3, width=96, height=96)
     named, unnamed = (
         exact_heat_map(
-            *MapReader(base, precision="f32").read(square),
+            *MapReader(base, precision="f32").read((square,)),
             side=96,
             head=classifier.head,
             target=1,
@@ -128,7 +130,7 @@ def test_exact_heat_map__adds_up_on_photographs():
     classifier = small_classifier(size=224)
     reader = MapReader(classifier.base, precision="f32")
     for path in sorted((SHARED / "cats_vs_dogs_small" / "test" / "dogs").iterdir())[:3]:
-        seen = reader.read(classifier.base.preprocess.apply(path.read_bytes()).pixels)
+        seen = reader.read(classifier.base.squares(path.read_bytes()))
         for target in range(3):
             heat = exact_heat_map(*seen, side=224, head=classifier.head, target=target, class_name="")
             assert heat.values.sum(dtype=np.float64) + heat.bias == pytest.approx(heat.logit, rel=1e-3)

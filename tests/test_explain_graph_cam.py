@@ -42,7 +42,7 @@ def grad_cam_by_hook(module, pixels, *, stage, target):
 
 @pytest.mark.parametrize(("stage", "module"), [("conv1", "conv1"), ("relu3", "relu3"), ("maxpool4", "pool4")])
 def test_heat__from_the_file_is_what_the_net_itself_gives(net, saved, stage, module):
-    found, logit = saved.heat(SQUARE, stage=stage, target=2)
+    found, logit = saved.heat((SQUARE,), stage=stage, target=2)
     pixels = torch.from_numpy(SQUARE[None])
     expected = grad_cam_by_hook(net.module(), pixels, stage=f"trunk.{module}", target=2)
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
@@ -50,15 +50,17 @@ def test_heat__from_the_file_is_what_the_net_itself_gives(net, saved, stage, mod
 
 
 def test_heat__last_is_the_last_stage_with_maps(saved):
-    assert saved.stages(SQUARE)[-1] == "maxpool4"
-    for mine, named in zip(*(saved.heat(SQUARE, stage=stage, target=0) for stage in ("last", "maxpool4")), strict=True):
+    assert saved.stages((SQUARE,))[-1] == "maxpool4"
+    for mine, named in zip(
+        *(saved.heat((SQUARE,), stage=stage, target=0) for stage in ("last", "maxpool4")), strict=True
+    ):
         np.testing.assert_array_equal(mine, named)
 
 
 def test_heat__a_stage_that_is_not_there_or_has_no_maps_is_told(saved):
     for stage in ("conv9", "relu5"):
         with pytest.raises(UsageError, match="relu4, maxpool4"):
-            saved.heat(SQUARE, stage=stage, target=0)
+            saved.heat((SQUARE,), stage=stage, target=0)
 
 
 def test_heat__of_the_shipped_base_agrees_with_the_exact_map_where_that_is_defined():
@@ -69,8 +71,8 @@ def test_heat__of_the_shipped_base_agrees_with_the_exact_map_where_that_is_defin
     weight[: last.start] = 0  # only the last depth counts, so Grad-CAM on it is the exact map
     head = LinearHead(weight=weight, bias=np.zeros(2, np.float32), start=0, stop=backbone.width)
     cam = GraphCam(backbone, head)
-    found, logit = cam.heat(SQUARE, stage=cam.stages(SQUARE)[-1], target=1)
-    seen = MapReader(backbone, precision="f32").read(SQUARE)
+    found, logit = cam.heat((SQUARE,), stage=cam.stages((SQUARE,))[-1], target=1)
+    seen = MapReader(backbone, precision="f32").read((SQUARE,))
     exact = exact_heat_map(*seen, side=64, head=head, target=1, class_name="")
     assert found.sum() == pytest.approx(exact.logit, rel=1e-3)
     assert logit == pytest.approx(exact.logit, rel=1e-3)
@@ -81,7 +83,7 @@ def test_heat__an_early_depth_is_reached_past_the_later_ones():
     head = LinearHead(
         weight=np.ones((backbone.width, 2), np.float32), bias=np.zeros(2, np.float32), start=0, stop=backbone.width
     )
-    found, _ = GraphCam(backbone, head).heat(SQUARE, stage="conv9", target=0)
+    found, _ = GraphCam(backbone, head).heat((SQUARE,), stage="conv9", target=0)
     assert found.shape == (16, 16)
     assert np.isfinite(found).all()
     assert found.any()

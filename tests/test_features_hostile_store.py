@@ -4,6 +4,7 @@ import contextlib
 import os
 import sqlite3
 import stat
+import struct
 import time
 
 import pytest
@@ -122,3 +123,55 @@ def test_train__says_that_the_limit_is_junk(photos, monkeypatch, tellapart, tmp_
     outcome = tellapart("train", photos, "-o", tmp_path / "run")
     assert outcome.code == 2
     assert LIMIT_VARIABLE in outcome.err
+
+
+def test_open_cache__a_journal_that_names_another_file_removes_nothing(tmp_path):
+    """SQLite removes the file that the end of a journal names, once it has gone back by the journal."""
+    victim = tmp_path / "thesis.txt"
+    victim.write_text("years of work")
+    fill(tmp_path / "cache", range(3))
+    store = tmp_path / "cache" / FILE_NAME
+    page, magic = store.read_bytes()[:4096], bytes.fromhex("d9d505f920a163d7")
+    pages, name = store.stat().st_size // 4096, os.fsencode(victim)
+    head = (magic + struct.pack(">5I", 1, 0, pages, 512, 4096)).ljust(512, b"\0")
+    row = struct.pack(">I", 1) + page + struct.pack(">I", sum(page[place] for place in range(3896, 0, -200)))
+    end = struct.pack(">I", 0x40000000 // 4096 + 1) + name + struct.pack(">II", len(name), sum(name)) + magic
+    store.with_name(f"{FILE_NAME}-journal").write_bytes(head + row + end)
+    with open_cache(store.parent) as cache:
+        assert cache.trouble is None
+    assert victim.read_text() == "years of work"
+
+
+def test_cache_show__pages_that_lead_to_the_same_pages_again_and_again(tmp_path, monkeypatch):
+    """An index of 36 kB that takes some hundred million million steps to go through."""
+    monkeypatch.setattr("tellapart.features.cache.PATIENCE", 0.2)
+    pages_again_and_again(tmp_path / FILE_NAME)
+    assert cache_status(tmp_path).entries is None
+    monkeypatch.setenv(LIMIT_VARIABLE, "0")
+    with open_cache(tmp_path) as cache:
+        cache.put([(key_of(1), entry_of(1))])
+        assert cache.trouble is not None
+    assert not (tmp_path / FILE_NAME).exists()
+
+
+def pages_again_and_again(path):
+    with contextlib.closing(sqlite3.connect(path)) as made, made:
+        made.execute("pragma page_size = 4096")
+        made.execute(TABLE)
+    content = path.read_bytes()
+    first, levels = len(content) // 4096 + 1, 6
+    inner = [index_page(2, child=first + level + 1, count=300) for level in range(levels - 1)]
+    content = content[: 2 * 4096] + index_page(2, child=first, count=300) + content[3 * 4096 :]
+    content += b"".join([*inner, index_page(10, child=None, count=50)])
+    path.write_bytes(content[:28] + struct.pack(">I", len(content) // 4096) + content[32:])
+
+
+def index_page(kind, *, child, count):
+    """A page of an index with so many keys "a", each to the right of the same page."""
+    cell = (b"" if child is None else struct.pack(">I", child)) + bytes([5, 3, 14, 1]) + b"a\7"
+    head = 8 if child is None else 12
+    places = range(4096 - len(cell), 4096 - len(cell) * (count + 1), -len(cell))
+    page = struct.pack(">BHHHB", kind, 0, count, places[-1], 0)
+    page += (b"" if child is None else struct.pack(">I", child)) + struct.pack(f">{count}H", *places)
+    assert len(page) == head + 2 * count
+    return page.ljust(places[-1], b"\0") + cell * count

@@ -1,7 +1,9 @@
 """The layer rule: a module imports only from the layers above its own, never from below."""
 
 import ast
+import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from tellapart.heads.objective import Objective
 from tellapart.runs import analysis
 
 PACKAGE = Path(tellapart.__file__).parent
-BOTTOM = ("errors", "extras", "files", "seeds", "progress", "shape", "types", "text")
+BOTTOM = ("errors", "cores", "extras", "files", "seeds", "progress", "shape", "types", "text")
 LAYERS = (
     "data",
     "backbones",
@@ -119,11 +121,23 @@ def test_contributing__the_map_lists_every_layer_in_order():
     assert named == [layer for layer in LAYERS if layer != "__main__"]
 
 
+def test_contributing__the_themes_name_every_file_of_data_once():
+    text = (PACKAGE.parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    themes = text.split("`data/` by theme")[1].split("\n\n")[1]
+    files = [path.stem for path in (PACKAGE / "data").glob("*.py") if path.stem != "__init__"]
+    counts = Counter(re.findall(r"\w+", " ".join(theme.split(":")[1] for theme in themes.split("\n- "))))
+    assert {name: counts[name] for name in files if counts[name] != 1} == {}
+
+
 DEEPEST = 10  # frames of ours, the command's own included
 
 
 def test_train__is_no_deeper_than_ten_frames_to_the_mathematics_and_to_a_decoded_picture(tmp_path, monkeypatch):
-    """Counted on the main path; the longer look at a small run, which is another job, is left out."""
+    """Counted on the main path, a split that tests and the recipe features, in the thread that decodes or computes.
+
+    Where folds test, or classes are unequal, heads are searched inside of others; and the longer look at a small run,
+    which is another job, is left out.
+    """
     deepest = {}
 
     def counting(name, function):

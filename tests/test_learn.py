@@ -67,7 +67,10 @@ def test_learn__valid_that_train_has_shown_promises_nothing(data, leaking):
     assert clean.classifier.abstention.guarantee.pictures == 16
     assert found.classifier.abstention.guarantee.pictures == 2
     assert found.classifier.abstention.unsure is None
-    assert any("14 pictures of valid have their like in train, and are left out of the temperature" in n for n in notes)
+    assert any(
+        "14 pictures of valid have a near-duplicate, or one of the same group, in train, and are left out" in n
+        for n in notes
+    )
     materials = materials_of(found.dataset, found.classifier, base=base, seed=0)
     assert (materials.valid.stop - materials.valid.start, len(materials.labels)) == (2, 26)
     assert found.answered["valid"].figures["n"] == 16

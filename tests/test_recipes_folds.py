@@ -2,12 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.commands.train import base_of
 from tellapart.data.cost_table import costs_from
 from tellapart.data.split import SHARES
 from tellapart.errors import UsageError
 from tellapart.recipes import auto
-from tellapart.recipes.catalogue import RECIPES, check_folds
+from tellapart.recipes.catalogue import RECIPES, base_of, check_folds
 from tellapart.recipes.folds import fold_count
 from tellapart.recipes.request import Request
 from tellapart.types import Index, Picture

@@ -242,7 +242,7 @@ def test_told_upside_down__few_pictures_conclude_nothing():
     ask = partial(told_upside_down, asked_about(SEEN, CLASSES), head=SURE, embed_view=seen_as(CLASSES))
     assert ask(rows=[]) is None
     assert ask(rows=range(30, 129)) is None
-    assert "100 of 100 pictures are told right, and upright 100, so" in ask(rows=range(30, 130))
+    assert "100 of 100 pictures are classified correctly, and upright 100, so" in ask(rows=range(30, 130))
 
 
 def test_told_upside_down__a_head_that_knows_one_class_concludes_nothing():

@@ -97,6 +97,7 @@ def test_english_left__finds_a_word():
     "why",
     [
         analysis.NO_HEAD,
+        analysis.CLOSED_FORM,
         "some of its pictures can no longer be read",
         "1,200 of the 1,764 pictures of train and valid cannot be found any more",
         "1 of the 1 picture of train and valid cannot be found any more",

@@ -7,7 +7,7 @@ import pytest
 
 from audit_pictures import index_of, index_of_sizes, picture
 from tellapart.audit.balance import find_imbalance, find_tiny_classes
-from tellapart.audit.copies import find_copies
+from tellapart.audit.copies import copy_findings
 from tellapart.audit.finding import TITLES
 from tellapart.audit.labels import find_mislabelled, no_suspects
 from tellapart.audit.look import Measures, Properties
@@ -35,10 +35,11 @@ def groups(kind):
 
 
 def of_copies():
-    for pictures in (ALIKE, PARTED, [picture("a", "甲"), picture("b", "甲")]):
+    declared = [picture("a", "甲", "train", "组"), picture("b", "甲", "test", "组")]
+    for pictures in (ALIKE, PARTED, declared, [picture("a", "甲"), picture("b", "甲")]):
         for found in ((), groups("bytes"), groups("near")):
             if not found or len(pictures) == 4:
-                yield from find_copies(found, pictures)
+                yield from copy_findings(found, pictures)
 
 
 def of_pixels():
@@ -119,6 +120,11 @@ def test_case__pixels_are_told_in_chinese_by_the_figures_of_the_item():
             assert numbers <= set(re.findall(r"\d+\.?\d*", chinese_words)), said
             told.append(finding["code"])
     assert set(told) == {"near-empty", "dark", "blown-out", "blurred"}
+
+
+def test_case__a_declared_group_is_named_in_both_languages():
+    items = [item for found in of_copies() for item in found.to_json()["items"] if item["kind"] == "group"]
+    assert ["声明为同组" in case(item, "cross-split-leaks") for item in items] == [True]
 
 
 def test_chinese__every_code_has_a_title_and_a_sentence_for_what_is_found():

@@ -264,9 +264,9 @@ def test_render__what_matters_is_said_in_both_languages():
     ("error", "kept", "pictures", "english", "chinese"),
     [
         (0.01, True, 400, "at most <bdi>1 %</bdi> of these answers are wrong.", "错误至多 <bdi>1 %</bdi>。"),
-        (0.05, False, 80, "takes 299 valid pictures; there are 80.", "需要 299 张图片；现有 80 张。"),
-        (0.05, False, 400, "valid holds too many confident mistakes", "自信的错误太多"),
-        (None, False, 1, "1 valid picture is too few to promise", "验证集只有 1 张图片"),
+        (0.05, False, 80, "takes 299 held-out pictures; there are 80.", "需要 299 张未参与训练的图片；现有 80 张。"),
+        (0.05, False, 400, "there are too many confident mistakes", "自信的错误太多"),
+        (None, False, 1, "1 held-out picture is too few to promise", "未参与训练的图片只有 1 张"),
     ],
 )
 def test_promise__by_its_figures_in_both_languages(error, kept, pictures, english, chinese):

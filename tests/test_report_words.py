@@ -1,5 +1,7 @@
 """The texts of the pages: every code is said in both languages, and templates ask for no other."""
 
+import ast
+import importlib
 import re
 import string
 from pathlib import Path
@@ -15,6 +17,7 @@ from tellapart.report import labels
 from tellapart.report.audit_words import AUDIT
 from tellapart.report.charts import STEP_NAMES
 from tellapart.report.finding_words import ADVICE
+from tellapart.report.fold_words import FOLD_PAGE
 from tellapart.report.language import Words, both
 from tellapart.report.page_words import PAGE
 from tellapart.report.script_words import CHARTS, SWITCHES
@@ -93,11 +96,20 @@ def test_words__chinese_has_no_english_but_names():
         assert not re.search("[A-Za-z]{2,}", left), code
 
 
+PRIVATE = r"\btold (wrong|right)|(whose|its|their) like\b|answers? stands?\b|that stand\b|cannot be meant|算数"
+
+
 def test_words__the_fields_words():
-    for words in (PAGE, AUDIT, CHARTS):
+    for words in (PAGE, AUDIT, CHARTS, FOLD_PAGE, labels.PROMISES):
         for code, text in words.items():
-            assert not re.search(r"\btold (wrong|right)|whose like|that stand\b|cannot be meant", text.en), code
-            assert "算数" not in text.zh, code
+            assert not re.search(PRIVATE, f"{text.en} {text.zh}"), code
+    for path in sorted(FOLDER.parents[1].rglob("*.py")):
+        if path.name == "reason_words.py":  # it reads what older runs say too
+            continue
+        nodes_of = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        docstrings = {id(node.value) for node in nodes_of if isinstance(node, ast.Expr)}
+        texts = [node.value for node in nodes_of if isinstance(node, ast.Constant) and id(node) not in docstrings]
+        assert [text for text in texts if isinstance(text, str) and re.search(PRIVATE, text)] == [], path.name
 
 
 def test_words__no_code_is_left_that_nothing_asks_for():
@@ -138,14 +150,18 @@ def test_both__the_word_follows_the_count():
     assert "2,000 张图片" in both(text, n=2000)
 
 
-@pytest.mark.parametrize(
-    ("layout", "chinese"),
-    [
-        ("class folders with split folders inside", "类别文件夹内按子集分"),
-        ("folders, classes at the bottom", "文件夹，最内层为类别"),
-        ("split folders, in archive", "按子集分的文件夹，位于 archive"),
-        ("COCO", "COCO"),
-    ],
-)
-def test_named__every_layout_has_a_name_in_chinese(layout, chinese):
-    assert labels.named(layout) == Words(layout, chinese)
+def layouts():
+    """Every name of a layout in the code that reads data."""
+    for path in sorted((FOLDER.parent / "data").glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        yield from re.findall(r'\blayout(?:: str )? ?= ?"([^"]+)"', text)
+        names = re.findall(r"(?:\b_plan\(|\blayout=)(_?[A-Z][A-Z_]+)", text)
+        yield from (getattr(importlib.import_module(f"tellapart.data.{path.stem}"), name) for name in names)
+
+
+def test_named__every_layout_has_a_name_in_chinese():
+    found = set(layouts())
+    assert {"folders", "folders, classes at the bottom", "image folder", "manifest", "idx"} <= found
+    assert found - set(labels.VALUES) == {"COCO", "CVAT", "Label Studio", "MegaDetector"}  # names of tools
+    assert all(re.search("[一-鿿]", labels.VALUES[layout].zh) for layout in found & set(labels.VALUES) - {"idx"})
+    assert labels.named("split folders, in archive").zh == "按子集分的文件夹，位于 archive"

@@ -96,8 +96,8 @@ def test_train__leaks_of_given_splits_are_told_with_the_score_without_them(given
     rows = [row for row in table(tmp_path / "run" / "predictions.csv") if row["path"][5:] not in LEAKED]
     assert clean["n"] == len(rows) == 4
     assert clean["accuracy"]["value"] == sum(row["label"] == row["predicted"] for row in rows) / 4
-    assert "without the 2 pictures whose like is in train or valid: accuracy" in outcome.out
-    assert "2 pictures have their like in another split (2 of test)" in outcome.err
+    assert "without the 2 pictures with a near-duplicate in train or valid: accuracy" in outcome.out
+    assert "2 pictures have a near-duplicate, or one of the same group, in another split (2 of test)" in outcome.err
 
 
 def test_train__drop_leaks_leaves_them_out_of_test(given, tmp_path):
@@ -109,14 +109,17 @@ def test_train__drop_leaks_leaves_them_out_of_test(given, tmp_path):
     assert names.isdisjoint(row["path"] for name in ("split", "predictions") for row in table(folder / f"{name}.csv"))
     reasons = {row["path"]: row["reason"] for row in table(folder / "ledger.csv") if row["status"] == "skipped"}
     assert set(reasons) == names
-    assert reasons["test/ape/12.jpg"] == "left out of test: its like is train/ape/03.jpg, in train or valid"
+    assert (
+        reasons["test/ape/12.jpg"]
+        == "left out of test: near-duplicate of train/ape/03.jpg, or of its group, in train or valid"
+    )
 
 
 def test_train__drop_leaks_needs_a_test_picture_that_is_left(given, tmp_path):
     data = shutil.copytree(given, tmp_path / "data")
     for path in (data / "test").rglob("*.jpg"):
         shutil.copy(data / "train" / path.parent.name / "00.jpg", path)
-    with pytest.raises(DataError, match="every test picture has its like"):
+    with pytest.raises(DataError, match="every test picture has a near-duplicate"):
         train(data, out=tmp_path / "run", size=64, drop_leaks=True)
     _, metrics = train(data, out=tmp_path / "run", size=64)
     assert metrics["test"]["without_leaks"] is None

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from common import (
     accuracy,
+    ask,
     counted,
     facts,
     figures_of,
@@ -45,13 +46,15 @@ def fit(options: argparse.Namespace) -> Path:
     """Train it; the run folder."""
     data = find_data(options, "mnist")
     plan = shortened(CHAPTER if options.as_chapter else PLANS[True, False], options)
-    return train(data, out=run_folder(options, 1, data), recipe="scratch", plan=plan, progress=listener())[0]
+    return train(
+        data, out=run_folder(options, 1, data), recipe="scratch", plan=plan, force=options.anew, progress=listener()
+    )[0]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parser(__doc__, net=True).parse_args(arguments)
     layers = summarise("mnist-convnet")
-    run = run_of(1, options, "mnist")
+    run = run_of(1, options, "mnist", fit=fit)
     figures, history = figures_of(run), history_of(run)
     facts(
         [
@@ -65,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ]
     )
     print(f"run: {run}")
+    ask(1, options)
 
 
 if __name__ == "__main__":

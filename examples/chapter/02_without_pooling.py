@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from common import facts, parser, run_example, shapes, total
+from common import ask, facts, parser, run_example, shapes, total
 from tellapart.extras import load_torch
 from tellapart.nets.summary import trace_layers
 
@@ -21,7 +21,7 @@ WIDTHS = (32, 64, 64)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser(__doc__).parse_args(arguments)
+    options = parser(__doc__).parse_args(arguments)
     torch = load_torch()
     convolutions = [torch.nn.Conv2d(before, width, 3) for before, width in pairwise((1, *WIDTHS))]
     module = torch.nn.Sequential(*convolutions)
@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             ("pixels that a last place has seen", "7x7", "{0}x{0}".format(1 + 2 * len(layers))),
         ]
     )
+    ask(2, options)
 
 
 if __name__ == "__main__":

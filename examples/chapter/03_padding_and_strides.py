@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from common import facts, parser, run_example
+from common import ask, facts, parser, run_example
 from tellapart.extras import load_torch
 from tellapart.nets.summary import trace_layers
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser(__doc__).parse_args(arguments)
+    options = parser(__doc__).parse_args(arguments)
     convolution, pooling = load_torch().nn.Conv2d, load_torch().nn.MaxPool2d
     facts(
         [
@@ -28,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             ("26x26, pooling 2x2", "13x13", seen(pooling(2), side=26)),
         ]
     )
+    ask(3, options)
 
 
 def seen(layer: object, *, side: int) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from common import facts, find_data, folder, parser, run_example
+from common import ask, facts, find_data, folder, parser, run_example
 from tellapart.commands.split import split
 from tellapart.progress import listener
 
@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ]
     )
     print(f"the small set: {out}")
+    ask(4, options)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from common import (
     accuracy,
+    ask,
     counted,
     facts,
     figures_of,
@@ -48,13 +49,13 @@ def fit(options: argparse.Namespace) -> Path:
     plan = shortened(CHAPTER if options.as_chapter else PLANS[False, False], options)
     size = SHORT_SIDE if options.short else None
     out = run_folder(options, 5, data)
-    return train(data, out=out, recipe="scratch", plan=plan, size=size, progress=listener())[0]
+    return train(data, out=out, recipe="scratch", plan=plan, size=size, force=options.anew, progress=listener())[0]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parser(__doc__, net=True).parse_args(arguments)
     layers = summarise("chapter-convnet")
-    run = run_of(5, options)
+    run = run_of(5, options, fit=fit)
     figures, history = figures_of(run), history_of(run)
     last = history[-1]
     facts(
@@ -71,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ]
     )
     print(f"run: {run}")
+    ask(5, options)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from common import facts, find_data, folder, parser, run_example
+from common import ask, facts, find_data, folder, parser, run_example
 from tellapart.data.preprocess import Preprocess
 from tellapart.data.scan import scan
 from tellapart.extras import load_torch
@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             ("as the net gets them", "float32 from 0 to 1", f"float32 from {unit.min():.2f} to {unit.max():.2f}"),
         ]
     )
+    ask(6, options)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from common import facts, folder, history_of, parser, run_example, run_of
+from common import ask, facts, folder, history_of, parser, run_example, run_of
 from training_curves import draw_curves
 
 
@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ]
     )
     print(f"curves: {out}")
+    ask(7, options)
 
 
 if __name__ == "__main__":

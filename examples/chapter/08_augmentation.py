@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common import facts, find_data, folder, parser, run_example
+from common import ask, facts, find_data, folder, parser, run_example
 from tellapart.commands.augment import augment_grid
 from tellapart.data.augment import CHAPTER
 from tellapart.data.preprocess import Preprocess
@@ -61,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ]
     )
     print(f"the picture and {SHOWN} variants: {grid}")
+    ask(8, options)
 
 
 def alike(first: Iterable[Batch], second: Iterable[Batch], squares: Squares) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from common import (
     accuracy,
+    ask,
     facts,
     figures_of,
     find_data,
@@ -48,12 +49,14 @@ def fit(options: argparse.Namespace) -> Path:
     plan = shortened(CHAPTER if options.as_chapter else PLANS[False, True], options)
     size = SHORT_SIDE if options.short else None
     out = run_folder(options, 9, data)
-    return train(data, out=out, recipe="scratch-augmented", plan=plan, size=size, progress=listener())[0]
+    return train(
+        data, out=out, recipe="scratch-augmented", plan=plan, size=size, force=options.anew, progress=listener()
+    )[0]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parser(__doc__, net=True).parse_args(arguments)
-    run = run_of(9, options)
+    run = run_of(9, options, fit=fit)
     figures, history = figures_of(run), history_of(run)
     chosen, last = figures["selected"], history[-1]
     seen = len(history) * figures["counts"]["train"]
@@ -70,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ]
     )
     print(f"run: {run}")
+    ask(9, options)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from common import facts, parser, run_example, total
+from common import ask, facts, parser, run_example, total
 from tellapart.commands.summary import summarise
 from tellapart.extras import load_timm
 from tellapart.nets.summary import Layer
@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             ("its parameters", "", total(ours)),
         ]
     )
+    ask(10, options)
 
 
 def last_maps(layers: Sequence[Layer]) -> tuple[int, ...]:

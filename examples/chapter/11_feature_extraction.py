@@ -13,7 +13,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from common import accuracy, base_size, facts, figures_of, find_data, parser, run_example, run_folder, run_of
+from common import accuracy, ask, base_size, facts, figures_of, find_data, parser, run_example, run_folder, run_of
 from tellapart.commands.train import train
 from tellapart.progress import listener
 
@@ -29,14 +29,14 @@ def fit(options: argparse.Namespace, *, again: bool = False) -> Path:
         backbone=options.backbone,
         weights=options.weights,
         size=base_size(options),
-        force=again,
+        force=again or options.anew,
         progress=listener(),
     )[0]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parser(__doc__, base=True).parse_args(arguments)
-    run = run_of(11, options)
+    run = run_of(11, options, fit=fit)
     figures, again = figures_of(run), figures_of(fit(options, again=True))
     counts, timing = figures["counts"], figures["timing"]
     facts(
@@ -50,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ]
     )
     print(f"run: {run}")
+    ask(11, options)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,19 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from common import accuracy, base_size, facts, figures_of, find_data, parser, run_example, run_folder, run_of, total
+from common import (
+    accuracy,
+    ask,
+    base_size,
+    facts,
+    figures_of,
+    find_data,
+    parser,
+    run_example,
+    run_folder,
+    run_of,
+    total,
+)
 from tellapart.backbones.catalogue import find_base
 from tellapart.commands.train import train
 from tellapart.extras import load_timm, load_torch
@@ -34,6 +46,7 @@ def fit(options: argparse.Namespace) -> Path:
         backbone=options.backbone,
         weights=options.weights,
         size=base_size(options),
+        force=options.anew,
         progress=listener(),
     )[0]
 
@@ -55,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser(__doc__, base=True).parse_args(arguments)
     free, frozen = (chapter_net(frozen=fixed) for fixed in (False, True))
     tensors = [str(sum(layer.trainable for layer in layers)) for layers in (free, frozen)]
-    run = run_of(12, options)
+    run = run_of(12, options, fit=fit)
     figures = figures_of(run)
     base = find_base(options.backbone, size=base_size(options), weights=options.weights)
     moved = "no" if base.digest == figures["backbone"]["digest"] else "yes"
@@ -75,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ]
     )
     print(f"run: {run}")
+    ask(12, options)
 
 
 if __name__ == "__main__":

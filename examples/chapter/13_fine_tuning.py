@@ -16,6 +16,7 @@ from pathlib import Path
 
 from common import (
     accuracy,
+    ask,
     base_size,
     facts,
     figures_of,
@@ -45,13 +46,14 @@ def fit(options: argparse.Namespace) -> Path:
         weights=options.weights,
         size=base_size(options),
         plan=plan,
+        force=options.anew,
         progress=listener(),
     )[0]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parser(__doc__, base=True).parse_args(arguments)
-    run = run_of(13, options)
+    run = run_of(13, options, fit=fit)
     figures, epochs = figures_of(run), len(history_of(run))
     chosen = figures["selected"]
     facts(
@@ -67,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ]
     )
     print(f"run: {run}")
+    ask(13, options)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common import facts, folder, history_of, parser, run_example, run_of
+from common import ask, facts, folder, history_of, parser, run_example, run_of
 from training_curves import CHAPTER_SMOOTHING, draw_curves, smooth
 
 
@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ]
     )
     print(f"curves: {out}")
+    ask(14, options)
 
 
 def mean_step(values: Sequence[float]) -> str:

@@ -13,7 +13,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from common import accuracy, facts, figures_of, parser, run_example, run_of
+from common import accuracy, ask, facts, figures_of, parser, run_example, run_of
 from tellapart.cli.tables import share
 from tellapart.evaluation.intervals import wilson
 
@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ]
     )
     print(f"run: {run}")
+    ask(15, options)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from common import facts, figures_of, find_data, parser, run_example, run_of
+from common import ask, facts, figures_of, find_data, parser, run_example, run_of
 from tellapart import load
 from tellapart.bundle.container import read_container
 
@@ -46,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             ("answers again", "", f"{len(answers)} pictures, at most {max(differences):.6f} from before"),
         ]
     )
+    ask(16, options)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common import base_size, facts, find_data, folder, parser, run_example, run_of
+from common import ask, base_size, facts, find_data, folder, parser, run_example, run_of
 from mosaic import kernel_mosaic, map_mosaic, mosaic, titled
 from stage_maps import StageReader
 from tellapart.backbones.catalogue import find_base
@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     image = options.image or a_picture(find_data(options, "cats_vs_dogs_small"))
     facts([*draw_maps(options, image), *draw_filters(options), *draw_heat(options, image)])
     print(f"pictures: {folder(options, 17)}")
+    ask(17, options)
 
 
 def a_picture(data: Path) -> Path:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from tellapart.backbones.backbone import JOINT
 from tellapart.backbones.catalogue import BACKBONES
 from tellapart.backbones.timm_nets import takes_side
 from tellapart.cli.tables import print_table, share
@@ -25,10 +27,13 @@ from tellapart.recipes.scratch import ScratchPlan
 from tellapart.types import SplitName
 
 HERE: Final = Path(__file__).resolve().parent
+Fit = Callable[[argparse.Namespace], Path]
 SETS: Final = HERE.parents[2] / "shared" / "data"
 CHAPTER_SIDE: Final = 150  # pixels
 SHORT_SIDE: Final = 64
 BASED: Final = (11, 12, 13)  # the rows that train on a pretrained base
+PAGES: Final = {"en": "chapter.md", "zh": "chapter.zh-CN.md"}
+QUESTIONS: Final = re.compile(r"^\*\*(?:Questions|思考)\*\*$", re.MULTILINE)
 FEW: Final[Mapping[SplitName, int]] = {"train": 8, "valid": 4, "test": 4}  # pictures a class for --short
 
 
@@ -38,6 +43,10 @@ def parser(text: str | None, *, net: bool = False, base: bool = False) -> argpar
     made.add_argument("--data", type=Path, metavar="FOLDER", help="your pictures; else a set in ../shared/data")
     made.add_argument("--out", type=Path, default=Path("runs/chapter"), metavar="FOLDER", help="where results go")
     made.add_argument("--short", action="store_true", help="few pictures and an epoch: does it run at all?")
+    made.add_argument(
+        "--anew", action="store_true", help="train anew where there is a run already; the old one is kept"
+    )
+    made.add_argument("--language", choices=list(PAGES), default="en", help="of the questions at the end")
     made.set_defaults(as_chapter=False, backbone="lite0", weights=None)
     if net:
         made.add_argument("--as-chapter", action="store_true", help="the chapter's optimiser, batches and epochs")
@@ -90,20 +99,38 @@ def run_folder(options: argparse.Namespace, row: int, data: Path) -> Path:
 def base_size(options: argparse.Namespace) -> int | None:
     """The side in pixels that a base looks at: the chapter's for other bases than lite0; None for a base's own."""
     side = SHORT_SIDE if options.short else CHAPTER_SIDE
-    if options.backbone in BACKBONES:
+    others = [half for half in options.backbone.split(JOINT) if half not in BACKBONES]
+    if not others:
         return side if options.short else None
-    return side if takes_side(options.backbone, side) else None
+    return side if all(takes_side(half, side) for half in others) else None
 
 
-def run_of(row: int, options: argparse.Namespace, name: str = "cats_vs_dogs_small") -> Path:
-    """The run of a row: as it is kept, or trained now by that row's example."""
+def run_of(row: int, options: argparse.Namespace, name: str = "cats_vs_dogs_small", *, fit: Fit | None = None) -> Path:
+    """The run of a row: as it is kept, or trained now, by `fit` or by that row's example.
+
+    With --anew it is trained in any case, if `fit` says that this row is the one that trains it.
+    """
     run = run_folder(options, row, find_data(options, name))
-    if (run / "metrics.json").exists():
-        print(f"Using the run in {run}; remove it to train anew.", file=sys.stderr)
+    if (run / "metrics.json").exists() and not (fit and options.anew):
+        print(f"Using the run in {run}; --anew trains it anew.", file=sys.stderr)
     else:
-        print(f"No run of row {row} in {run} yet: it is trained now.", file=sys.stderr)
-        load_example(row).fit(options)
+        print(f"The run of row {row} in {run} is trained now.", file=sys.stderr)
+        (fit or load_example(row).fit)(options)
     return run
+
+
+def section(row: int, language: str) -> tuple[str, str]:
+    """What the page of the chapter has under a row: the text, and the questions at its end."""
+    page = (HERE.parents[1] / "docs" / PAGES[language]).read_text(encoding="utf-8")
+    found = next(part for part in re.split(r"^## ", page, flags=re.MULTILINE) if part.startswith(f"{row}. "))
+    text, questions = QUESTIONS.split(found)
+    return text.strip(), questions.strip()
+
+
+def ask(row: int, options: argparse.Namespace) -> None:
+    """Print the questions of a row and what to try, without the marks of the page."""
+    _, questions = section(row, options.language)
+    print("", questions.replace("**", ""), "", sep="\n")
 
 
 def load_example(row: int) -> Any:  # noqa: ANN401 - a module whose name no import statement can say

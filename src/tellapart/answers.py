@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import Engine
+from tellapart.backbones.engine import compiled
 from tellapart.classifier import Classifier
 from tellapart.features.embed import Embedded
 from tellapart.features.look import look_at
@@ -117,7 +117,7 @@ def exact_at(
     if not len(rows):
         return features
     again = replace(index, pictures=tuple(index.pictures[row] for row in rows), skipped=())
-    seen = look_at(again, base, progress, engine=Engine(base, precision=EXACT), keep=keep)
+    seen = look_at(again, base, progress, engine=compiled(base, precision=EXACT), keep=keep)
     exact = features.copy()
     readable = [entry.status != "skipped" for entry in seen.ledger]  # by place: a picture may be given twice
     exact[rows[readable]] = seen.features

@@ -29,12 +29,12 @@ def classifier_card(
         valid: the figures of the pictures that it was chosen and calibrated by, or with `folds`, their number, of the
             answers of folds about all pictures; None where they are not known.
     """
-    preprocess, promise = classifier.base.preprocess, classifier.abstention.guarantee
+    promise, sides = classifier.abstention.guarantee, [single.preprocess.size for single in classifier.base.singles]
     rows = {
         **accuracy_row(valid),
         "classes": f"{len(classes):,}: {names_line(classes)}",
         "recipe": recipe,
-        "base": f"{classifier.base.name}, {preprocess.size} x {preprocess.size} pixels",
+        "base": f"{classifier.base.name}, {' and '.join(f'{side} x {side}' for side in sides)} pixels",
         **({} if classifier.operating is None else {"answers": "the class of least expected cost, not the likeliest"}),
         "unsure": threshold_line(classifier.abstention.unsure),
         **({} if promise is None else {"promise": str(promise.to_json()["sentence"])}),

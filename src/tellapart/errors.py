@@ -1,7 +1,7 @@
 """The errors a caller may want to catch, and the exit code each becomes on the command line.
 
     TellapartError              1  a fault of ours
-    ├── UsageError              2  an argument that cannot be meant
+    ├── UsageError              2  an argument that makes no sense
     │   └── OutputError         2  the place to write to is taken, read-only or full
     ├── DataError               3  something in the data
     │   └── PictureError        3  one picture cannot be read

@@ -19,12 +19,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from tellapart.answers import Answers, answer
-from tellapart.backbones.engine import Engine, native_precision
+from tellapart.backbones.engine import AnyEngine, compiled, native_precision
 from tellapart.bundle.bundle import Bundle, pack_bundle, read_bundle
 from tellapart.bundle.container import write_container
 from tellapart.card import classifier_card
 from tellapart.classifier import Classifier
-from tellapart.commands.train import base_of
 from tellapart.data.cost_table import costs_from
 from tellapart.data.reading import Reading
 from tellapart.data.sample_labels import LABEL_KINDS, data_path, labelled, labels_like
@@ -37,7 +36,7 @@ from tellapart.features.look import look_at, with_white
 from tellapart.heads.abstention import MAX_ERROR
 from tellapart.learn import learn
 from tellapart.progress import Progress, Silent, listener
-from tellapart.recipes.catalogue import RECIPES, Recipe
+from tellapart.recipes.catalogue import RECIPES, Recipe, base_of
 from tellapart.recipes.request import BUDGET, Request
 from tellapart.text import counted
 from tellapart.types import Index, LedgerEntry, Probabilities, SplitName
@@ -63,8 +62,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     Parameters:
         recipe: what is trained, by name: features, frozen, finetune, scratch, scratch-augmented or auto, as for
             `tellapart train`; some need the extra torch.
-        backbone: the base that looks at the pictures, by name: one that ships, or with the extra torch one of timm. The
-            scratch recipes have none.
+        backbone: the base that looks at the pictures, by name: one that ships (lite0, lite2), with the extra torch one
+            of timm, or several joined, as lite0+lite2. The scratch recipes have none.
         weights: the path of a file with the weights of a base of timm; None for those timm downloads.
         size: the side in pixels of the square that the base, or the net that is trained, looks at; None for its own.
         module: for the scratch recipes, a torch.nn.Module of your own instead of theirs: it takes float32 [N, 3, size,
@@ -135,7 +134,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
                 columns' standardisation are those of the pictures as they are.
 
         Raises:
-            UsageError: a parameter cannot be meant.
+            UsageError: a parameter makes no sense.
             DataError: the data cannot be used.
             MissingExtraError: the recipe, or the base, needs what is not installed.
             OutputError: the recipe keeps files while it works, and they cannot be written.
@@ -168,7 +167,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             "folds": learned.folds.get("count", 0),
         }
         self._bundle: Bundle | None = None
-        self._engine: Engine | None = None
+        self._engine: AnyEngine | None = None
         return self
 
     def _progress(self) -> Progress:
@@ -253,7 +252,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     def _look_at(self, index: Index) -> tuple[Classifier, Embedded]:
         classifier, progress = self._fitted(), self._progress()
         if self._engine is None:
-            self._engine = Engine(classifier.base, precision=native_precision())
+            self._engine = compiled(classifier.base, precision=native_precision())
         classifier = replace(classifier, base=with_white(classifier.base, index, progress))
         return classifier, look_at(index, classifier.base, progress, engine=self._engine)
 
@@ -314,7 +313,8 @@ def load(path: str | Path) -> ImageClassifier:
     """
     bundle, engine = read_bundle(Path(path))
     base = bundle.classifier.base
-    estimator = ImageClassifier(size=base.preprocess.size)
+    sides = {single.preprocess.size for single in base.singles}
+    estimator = ImageClassifier(size=base.preprocess.size if len(sides) == 1 else None)
     made_by = str(bundle.manifest.get("recipe", estimator.recipe))
     estimator.set_params(recipe=made_by)
     if made_by not in RECIPES or RECIPES[made_by].has_base:  # a net from nothing has a name, but is no base

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from typing import Any, Final
 
 from tellapart.errors import MissingExtraError
 
+WAITING: Final = "OMP_WAIT_POLICY"  # OpenMP 5.2, section 21.2.7; read once, when its library is loaded
 HINT: Final = "Install it with: pip install 'tellapart[torch]'"
 
 
 def load_torch() -> Any:  # noqa: ANN401 - a module
-    """The module torch."""
+    """The module torch.
+
+    Its threads sleep where they wait for one another, unless the user has it otherwise. Threads that spin, as OpenMP
+    lets them, take the very cores that the one they wait for needs wherever other programs run (benchmarks/busy.py).
+    """
+    if "torch" not in sys.modules:
+        os.environ.setdefault(WAITING, "PASSIVE")
     return load("torch", "PyTorch")
 
 

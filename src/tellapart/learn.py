@@ -93,7 +93,7 @@ class About:
         findings: what an audit that costs nothing found.
         duplicates: how many groups there are of each kind of copy.
         together: how groups were kept on one side of the splits.
-        leaks: pictures whose like is in a split before theirs.
+        leaks: pictures with a near-duplicate, or one of their group, in a split before theirs.
     """
 
     ledger: tuple[LedgerEntry, ...]

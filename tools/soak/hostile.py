@@ -59,7 +59,7 @@ def graph(_place: Path, random: np.random.Generator) -> None:
     for _ in range(int(random.integers(0, 4))):
         change(content, random)
     try:
-        check_graph(bytes(content), side=int(random.integers(8, 512)), pictures=4, entry=RESIZED, outputs=OUTPUTS)
+        check_graph(bytes(content), squares={RESIZED: int(random.integers(8, 512))}, pictures=4, outputs=OUTPUTS)
     except ValueError as error:
         raise TellapartError(str(error)) from error
 

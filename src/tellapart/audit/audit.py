@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.audit.balance import find_imbalance, find_tiny_classes
-from tellapart.audit.copies import find_copies
+from tellapart.audit.copies import copy_findings
 from tellapart.audit.finding import Finding, in_order
 from tellapart.audit.labels import find_mislabelled, no_suspects
 from tellapart.audit.look import file_properties, look_shortly
@@ -49,7 +49,7 @@ def audit_pictures(
         [
             find_unreadable(skipped, looked_at=embedded.ledger),
             find_converted(embedded.ledger),
-            *find_copies(groups, index.pictures),
+            *copy_findings(groups, index.pictures),
             find_tiny_classes(index),
             find_imbalance(index),
             find_metadata([properties for properties, _ in seen], labels, classes=index.classes, seed=seed),

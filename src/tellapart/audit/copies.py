@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tellapart.audit.finding import Finding, Item, Severity, found, not_applicable, passed
 from tellapart.duplicates.groups import DuplicateGroup
+from tellapart.duplicates.leaks import Leak, find_conflicts, find_leaks
 from tellapart.text import counted, percent
 from tellapart.types import Picture
 
@@ -13,24 +15,24 @@ Groups = Sequence[DuplicateGroup]
 Pictures = Sequence[Picture]
 
 
-def find_copies(groups: Groups, pictures: Pictures) -> tuple[Finding, ...]:
+def copy_findings(groups: Groups, pictures: Pictures) -> tuple[Finding, ...]:
     """All findings of this family, about groups of rows that show the same and the picture of each row."""
     return (
-        find_conflicts(groups, pictures),
-        find_leaks(groups, pictures),
-        find_exact(groups, pictures),
-        find_near(groups, pictures),
+        conflict_finding(groups, pictures),
+        leak_finding(groups, pictures),
+        exact_finding(groups, pictures),
+        near_finding(groups, pictures),
     )
 
 
-def find_exact(groups: Groups, pictures: Pictures) -> Finding:
+def exact_finding(groups: Groups, pictures: Pictures) -> Finding:
     """Groups whose pictures are equal, byte by byte or pixel by pixel, and have one label."""
     chosen = [group for group in groups if group.kind != "near" and not _is_conflict(group, pictures)]
     advice = "Keep one of each, so that no picture counts twice."
     return _group_finding(chosen, pictures, code="exact-duplicates", severity="note", what="equal", advice=advice)
 
 
-def find_near(groups: Groups, pictures: Pictures) -> Finding:
+def near_finding(groups: Groups, pictures: Pictures) -> Finding:
     """Groups of one label in which at least one picture is an edit of another."""
     chosen = [group for group in groups if group.kind == "near" and not _is_conflict(group, pictures)]
     advice = "Look at them; one of each is enough to learn from. Training keeps each group on one side of its splits."
@@ -38,33 +40,39 @@ def find_near(groups: Groups, pictures: Pictures) -> Finding:
     return _group_finding(chosen, pictures, code="near-duplicates", severity="note", what=what, advice=advice)
 
 
-def find_leaks(groups: Groups, pictures: Pictures) -> Finding:
+def leak_finding(groups: Groups, pictures: Pictures) -> Finding:
     """Groups that are in more than one split: what is tested on was trained on."""
     if not any(picture.split for picture in pictures):
         reason = "The data has no splits; those that training draws keep copies together."
         return not_applicable("cross-split-leaks", "error", reason)
-    leaks = [group for group in groups if len({pictures[row].split for row in group.rows}) > 1]
-    tested = [row for group in leaks for row in group.rows if pictures[row].split != "train"]
+    leaks = find_leaks(pictures, groups)
     if not leaks:
         return passed("cross-split-leaks", "error", "No picture of one split is seen again in another.")
+    copies = {leak.row for leak in leaks if leak.kind != "group"}
+    declared: dict[str | None, list[Leak]] = {}
+    for leak in leaks:
+        if leak.kind == "group":
+            declared.setdefault(pictures[leak.row].group, []).append(leak)
+    items = [_item(group, pictures) for group in groups if not copies.isdisjoint(group.rows)]
+    items += [_declared_item(together, pictures) for together in declared.values()]
     return found(
         "cross-split-leaks",
         "error",
-        f"{counted(len(leaks), 'group')} of the same picture in more than one split; {counted(len(tested), 'picture')} "
-        "of valid and test concerned, and their score flatters.",
-        facts={"groups": len(leaks), "pictures": len(tested)},
+        f"{counted(len(items), 'group')} of copies or declared to belong together in more than one split; "
+        f"{counted(len(leaks), 'picture')} of valid and test concerned, and their score flatters.",
+        facts={"groups": len(items), "pictures": len(leaks)},
         advice="Put all pictures of a group into one split.",
-        items=[_item(group, pictures) for group in leaks],
+        items=items,
     )
 
 
-def find_conflicts(groups: Groups, pictures: Pictures) -> Finding:
+def conflict_finding(groups: Groups, pictures: Pictures) -> Finding:
     """Groups with more than one label: at least one of them is wrong."""
     conflicts = [group for group in groups if _is_conflict(group, pictures)]
-    # Equal pictures contradict each other for certain; of near ones the classes may be what differs.
-    surely = any(group.kind != "near" for group in conflicts)
     if not conflicts:
         return passed("conflicting-labels", "error", "No picture is found under two classes.")
+    # Equal pictures contradict each other for certain; of near ones the classes may be what differs.
+    surely = any(pair.kind != "near" for pair in find_conflicts(pictures, conflicts))
     return found(
         "conflicting-labels",
         "error" if surely else "warning",
@@ -77,7 +85,7 @@ def find_conflicts(groups: Groups, pictures: Pictures) -> Finding:
 
 def _is_conflict(group: DuplicateGroup, pictures: Pictures) -> bool:
     """Whether the pictures of a group have more than one label; what to do about them is not what copies need."""
-    return len({pictures[row].label for row in group.rows}) > 1
+    return bool(find_conflicts(pictures, [group]))
 
 
 def _group_finding(
@@ -94,19 +102,22 @@ def _group_finding(
 
 
 def _item(group: DuplicateGroup, pictures: Pictures) -> Item:
-    members = [pictures[row] for row in group.rows]
-    splits = sorted({member.split for member in members if member.split})
-    labels = sorted({member.label for member in members if member.label is not None})
     likeness = min(pair.similarity for pair in group.pairs)
     mirrored = any(pair.mirrored for pair in group.pairs)
-    parts = [" and ".join(labels), " and ".join(splits)]
-    if group.kind == "near":
-        parts.append(f"{percent(likeness)} alike{', mirrored' if mirrored else ''}")
-    details = {
-        "kind": group.kind,
-        "mirrored": mirrored,
-        "similarity": round(likeness, 4),
-        "labels": labels,
-        "splits": splits,
-    }
-    return Item(paths=tuple(member.path for member in members), text=" · ".join(filter(None, parts)), details=details)
+    how = f"{percent(likeness)} alike{', mirrored' if mirrored else ''}" if group.kind == "near" else ""
+    details = {"kind": group.kind, "mirrored": mirrored, "similarity": round(likeness, 4)}
+    return _described([pictures[row] for row in group.rows], how, details)
+
+
+def _declared_item(leaks: Sequence[Leak], pictures: Pictures) -> Item:
+    """The leaked pictures of one declared group, behind the one of an earlier split."""
+    members = [pictures[leaks[0].other], *(pictures[leak.row] for leak in leaks)]
+    return _described(members, "declared to belong together", {"kind": "group"})
+
+
+def _described(members: Pictures, how: str, details: Mapping[str, Any]) -> Item:
+    splits = sorted({member.split for member in members if member.split})
+    labels = sorted({member.label for member in members if member.label is not None})
+    text = " · ".join(filter(None, [" and ".join(labels), " and ".join(splits), how]))
+    paths = tuple(member.path for member in members)
+    return Item(paths=paths, text=text, details={**details, "labels": labels, "splits": splits})

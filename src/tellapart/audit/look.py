@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.backbones.engine import thread_count
+from tellapart.cores import thread_count
 from tellapart.data.boxes import Boxed
 from tellapart.data.decode import decode
 from tellapart.data.pillow import open_picture

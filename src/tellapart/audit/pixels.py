@@ -19,7 +19,7 @@ SOFT = 0.25  # of the detail that is usual in these pictures; a Gaussian blur of
 FEWEST = 10  # pictures that "usual" can be said of
 COMMON = 0.1  # of the pictures; what so many have in common is how they are, not a mishap
 
-Seen = Sequence[tuple[Picture, Measures]]
+Measured = Sequence[tuple[Picture, Measures]]
 
 
 def find_in_pixels(pictures: Sequence[Picture], measures: Sequence[Measures | None]) -> tuple[Finding, ...]:
@@ -44,12 +44,12 @@ def nothing_on_them(miniatures: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return np.array(spread) < FLAT
 
 
-def _lit(seen: Seen) -> Seen:
+def _lit(seen: Measured) -> Measured:
     """Those on which there is anything at all."""
     return [(picture, one) for picture, one in seen if one.spread >= FLAT]
 
 
-def _find_extremes(seen: Seen) -> tuple[Finding, ...]:
+def _find_extremes(seen: Measured) -> tuple[Finding, ...]:
     lit = _lit(seen)
     return (
         _finding(
@@ -76,7 +76,7 @@ def _find_extremes(seen: Seen) -> tuple[Finding, ...]:
     )
 
 
-def _find_blurred(seen: Seen) -> Finding:
+def _find_blurred(seen: Measured) -> Finding:
     if len(seen) < FEWEST:
         reason = f"It takes {FEWEST} pictures to tell how sharp is usual; there are {len(seen)}."
         return not_applicable("blurred", "note", reason, facts={"fewest": FEWEST, "pictures": len(seen)})
@@ -91,7 +91,7 @@ def _find_blurred(seen: Seen) -> Finding:
 
 
 def _finding(
-    code: str, seen: Seen, badness: Callable[[Measures], float], *, what: str, told: Callable[[Measures], str]
+    code: str, seen: Measured, badness: Callable[[Measures], float], *, what: str, told: Callable[[Measures], str]
 ) -> Finding:
     """The pictures whose badness is below 1, the worst first."""
     if not seen:

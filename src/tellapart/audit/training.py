@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from tellapart.audit.audit import cheap_findings
-from tellapart.audit.copies import find_conflicts
+from tellapart.audit.copies import conflict_finding
 from tellapart.audit.finding import Finding, in_order
-from tellapart.duplicates.groups import DuplicateGroup
+from tellapart.duplicates.groups import DuplicateGroup, connect, equal_pairs
+from tellapart.duplicates.leaks import find_conflicts
 from tellapart.errors import DataError
 from tellapart.features.embed import Embedded
 from tellapart.progress import Progress
@@ -32,7 +33,7 @@ def with_conflicts(
     findings: Sequence[Finding], groups: Sequence[DuplicateGroup], pictures: Sequence[Picture]
 ) -> list[dict[str, Any]]:
     """All findings of a training, ready for JSON, with the one about pictures under two labels, known only now."""
-    return [finding.to_json() for finding in in_order([*findings, find_conflicts(groups, pictures)])]
+    return [finding.to_json() for finding in in_order([*findings, conflict_finding(groups, pictures)])]
 
 
 def check_labels(embedded: Embedded, *, force: bool, progress: Progress) -> None:
@@ -41,16 +42,11 @@ def check_labels(embedded: Embedded, *, force: bool, progress: Progress) -> None
     Raises:
         DataError: it is, and force is not given.
     """
-    first: dict[bytes, int] = {}
     pictures = embedded.index.pictures
-    conflicts = [
-        (pictures[earlier], picture)
-        for row, (digest, picture) in enumerate(zip(embedded.digests, pictures, strict=True))
-        if pictures[earlier := first.setdefault(digest, row)].label != picture.label
-    ]
+    conflicts = find_conflicts(pictures, connect(equal_pairs(embedded.digests, kind="bytes")))
     if not conflicts:
         return
-    left, right = conflicts[0]
+    left, right = pictures[conflicts[0].first], pictures[conflicts[0].second]
     what = f"the same picture is labelled {left.label} and {right.label} ({counted(len(conflicts), 'such pair')})"
     where = f"{left.path} and {right.path}"
     if not force:

@@ -1,15 +1,29 @@
-"""What a base is: a graph, how pictures are prepared for it, and the depths its features come from."""
+"""What a base is: a graph, how pictures are prepared for it, and the depths its features come from.
+
+A base may be several that look side by side: `A+B` has the features of A, then those of B. Each half prepares pictures
+its own way, and what it sees is kept under its own name; whoever holds the joined base asks for its halves.
+
+Legend: N pictures, S side of a square, D features.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
+from typing import Final, Self
 
+from tellapart.data.boxes import Content
 from tellapart.data.preprocess import Preprocess
-from tellapart.types import Depth
+from tellapart.types import Depth, Pixels
+
+JOINT: Final = "+"  # between the names of halves
+MOST_HALVES: Final = 4
+IMAGES: Final = "images"  # the input of a graph
+RESIZED: Final = "resized"  # what a model file makes of it for its base
+Squares = tuple[Pixels, ...]  # of one picture: uint8 [S, S, 3] for each half, in their order
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,32 +31,82 @@ class Backbone:
     """A frozen base. Its graph takes uint8 RGB [N, H, W, 3] and normalises by itself."""
 
     name: str  # what the user calls it
-    graph: bytes  # the ONNX file
-    preprocess: Preprocess  # how a picture becomes the square the graph is fed with
+    graph: bytes  # the ONNX file; b"" of a joined base whose halves have one each
+    preprocess: Preprocess  # how a picture becomes the square the graph is fed with; of a joined base, the larger one
     widths: Mapping[str, int]  # features of each depth, from early to late; the last is the base's last layer
-    # the graph's outputs float32 [N, width] to be joined into one feature row, in the order of widths; one output may
-    # hold all depths joined already
+    # the graph's tensors float32 [N, width] to be joined into one feature row, in the order of widths; one may hold
+    # all depths joined already
     outputs: tuple[str, ...]
     # the tensor that is fed with prepared squares [N, S, S, 3]: the graph's input, or one behind a resize of the
     # graph's own
-    entry: str = "images"
+    entry: str = IMAGES
+    halves: tuple[Self, ...] = ()  # of a joined base, two or more, none of them joined itself
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of the graph."""
-        return hashlib.sha256(self.graph).hexdigest()
+        """sha256 of the graph, with the entry where it is one of several in it; or of the halves and their squares."""
+        if self.halves:
+            halves = "\n".join(f"{half.digest} {half.preprocess.key}" for half in self.halves)
+            return hashlib.sha256(halves.encode()).hexdigest()
+        which = "" if self.entry in (IMAGES, RESIZED) else self.entry
+        return hashlib.sha256(self.graph + which.encode()).hexdigest()
+
+    @property
+    def singles(self) -> tuple[Self, ...]:
+        """The bases that look: its halves, or itself."""
+        return self.halves or (self,)
 
     @cached_property
     def depths(self) -> tuple[Depth, ...]:
         """The columns of each depth in a feature row."""
-        stops = list(accumulate(self.widths.values()))
-        starts = [0, *stops[:-1]]
         return tuple(
-            Depth(name=name, start=start, stop=stop)
-            for name, start, stop in zip(self.widths, starts, stops, strict=True)
+            Depth(name=name, start=columns.start, stop=columns.stop)
+            for name, columns in zip(self.widths, _side_by_side(tuple(self.widths.values())), strict=True)
+        )
+
+    @cached_property
+    def columns(self) -> tuple[slice, ...]:
+        """The columns of each of its singles in a feature row."""
+        return _side_by_side([single.width for single in self.singles])
+
+    @property
+    def last_depths(self) -> tuple[slice, ...]:
+        """The columns of the last depth of each of its singles."""
+        return tuple(
+            slice(columns.stop - list(single.widths.values())[-1], columns.stop)
+            for single, columns in zip(self.singles, self.columns, strict=True)
         )
 
     @property
     def width(self) -> int:
         """Features in a row, D."""
         return sum(self.widths.values())
+
+    def squares(self, content: Content) -> Squares:
+        """What each of its singles is shown of a file, or of pixels; errors as for `Preprocess.apply`."""
+        return tuple(single.preprocess.apply(content).pixels for single in self.singles)
+
+    def with_white(self, white: int | None) -> Self:
+        """The same, for pictures whose grey of 16 bit has that white."""
+        return replace(
+            self,
+            preprocess=replace(self.preprocess, white=white),
+            halves=tuple(half.with_white(white) for half in self.halves),
+        )
+
+
+def join(halves: Sequence[Backbone]) -> Backbone:
+    """The base of the features of several side by side; the names of two are not the same."""
+    return Backbone(
+        name=JOINT.join(half.name for half in halves),
+        graph=b"",
+        preprocess=max((half.preprocess for half in halves), key=lambda preprocess: preprocess.size),
+        widths={f"{half.name}.{depth}": width for half in halves for depth, width in half.widths.items()},
+        outputs=(),
+        halves=tuple(halves),
+    )
+
+
+def _side_by_side(widths: Sequence[int]) -> tuple[slice, ...]:
+    stops = list(accumulate(widths))
+    return tuple(slice(start, stop) for start, stop in zip([0, *stops[:-1]], stops, strict=True))

@@ -1,19 +1,19 @@
 """The engine for everything frozen: OpenVINO with asynchronous requests over all cores.
 
-Legend: B pictures in one request, S side of the input, D features.
+Legend: B pictures in one request, S side of the input, D features, n pictures.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.backbone import Backbone, Squares
 from tellapart.backbones.openvino_runtime import load_openvino
+from tellapart.cores import thread_count
 from tellapart.types import Features, Pixels
 
 # Measured on 2 Zen 4 cores in bf16: 313, 377, 326, 306 and 265 pictures/s for requests of 1, 4, 8, 16 and 32.
@@ -26,11 +26,6 @@ MIDDLE_SIDE, LARGE_SIDE = 288, 512  # px
 REQUESTS_PER_THREAD = 2  # one at work, one waiting, so that a core never waits for Python
 PRECISIONS = ("bf16", "f16", "f32")
 Deliver = Callable[[Features], None]
-
-
-def thread_count() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
 def pictures_per_request(side: int) -> int:
@@ -71,6 +66,7 @@ class Engine:
         # Not a method: the queue is invisible to Python's garbage collector, and a way back from it to this engine
         # would keep both, and the compiled base, for ever.
         self._queue.set_callback(partial(_deliver, outputs=range(len(backbone.outputs)), failures=self._failures))
+        self.engines = (self,)
         self.pictures = pictures
         self.width = backbone.width
         self.precision = precision
@@ -99,6 +95,10 @@ class Engine:
         self.wait()
         return rows
 
+    def look(self, squares: Sequence[Squares]) -> Features:
+        """Features float32 [n, D] of what the base is shown of a few pictures, as `Backbone.squares` gives it."""
+        return self.run(np.stack([square for (square,) in squares]))
+
     def wait(self) -> None:
         """Wait for everything submitted; an error of a deliver function is raised here or at the next `submit`."""
         self._queue.wait_all()
@@ -114,6 +114,28 @@ class Engine:
             failure = self._failures[0]
             self._failures.clear()
             raise failure
+
+
+class JoinedEngine:
+    """The engines of a joined base, one for each half. Whatever looks at many pictures asks them one after another."""
+
+    def __init__(self, backbone: Backbone, *, precision: str) -> None:
+        """Compile each half."""
+        self.engines = tuple(Engine(half, precision=precision) for half in backbone.halves)
+        self.precision = precision
+
+    def look(self, squares: Sequence[Squares]) -> Features:
+        """Features float32 [n, D] of what the halves are shown of a few pictures, as `Backbone.squares` gives it."""
+        halves = zip(self.engines, zip(*squares, strict=True), strict=True)
+        return np.concatenate([engine.run(np.stack(shown)) for engine, shown in halves], axis=1)
+
+
+AnyEngine = Engine | JoinedEngine
+
+
+def compiled(backbone: Backbone, *, precision: str) -> AnyEngine:
+    """A base, joined or not, compiled in one of PRECISIONS."""
+    return (JoinedEngine if backbone.halves else Engine)(backbone, precision=precision)
 
 
 def _deliver(
@@ -138,18 +160,19 @@ def named_tensors(model: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 def between(model: Any, *, entry: str, outputs: Sequence[str], tensors: Sequence[Any] = ()) -> Any:  # noqa: ANN401
-    """The part of a model from one tensor, fed with uint8 [N, S, S, 3], to the named outputs and then other tensors.
+    """The part of a model from one tensor, fed with uint8 [N, S, S, 3], to named tensors and then others.
 
     Raises:
         KeyError: the model has no such tensor.
     """
     openvino = load_openvino()
     results = {name: result for result in model.get_results() for name in result.input_value(0).names}
+    named = named_tensors(model)
     squares = openvino.opset13.parameter([-1, -1, -1, 3], np.uint8, name="squares")
-    more = [
+    asked = [
         next((results[name] for name in tensor.names if name in results), None) or openvino.opset13.result(tensor)
-        for tensor in tensors
+        for tensor in (*(named[name] for name in outputs), *tensors)
     ]
-    for consumer in named_tensors(model)[entry].get_target_inputs():
+    for consumer in named[entry].get_target_inputs():
         consumer.replace_source_output(squares.output(0))
-    return openvino.Model([*(results[name] for name in outputs), *more], [squares], model.get_friendly_name())
+    return openvino.Model(asked, [squares], model.get_friendly_name())

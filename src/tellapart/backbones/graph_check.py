@@ -4,12 +4,12 @@ The engine believes a graph: it would fold constants of many gigabytes, or work 
 is read strictly (`graph_file`), every shape in it is worked out without running anything (`graph_shapes`), and what it
 would take is added up. What cannot be worked out is refused: no net of ours needs it.
 
-Legend: B pictures in one request, S side of the input.
+Legend: B pictures in one request, S side of a square.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tellapart.backbones.graph_file import BFLOAT16, GraphFile, Node, Tensor, read_graph_file
 from tellapart.backbones.graph_shapes import Known, Operation
-from tellapart.backbones.graph_values import outcome
+from tellapart.backbones.graph_values import gives_whole_numbers, outcome
 
 UINT8: Final = 2  # as onnx.proto numbers it
 USUAL_SIDE: Final = 224  # px; what the bounds below are for, with other squares they change with the area
@@ -28,30 +28,45 @@ MOST_MADE: Final = 400_000_000  # values made on the way for a picture (14, 29 a
 MOST_ALIVE: Final = 16_000_000  # values for a picture that are needed at one time (2.4, 6.4 and 2 million)
 # The least and the most that bounds change, of memory and of work: what 79, 838 and 448 px ask for.
 LEAST_GROWTH, MOST_GROWTH, MOST_WORK_GROWTH = 0.125, 14.0, 4.0
+# What a small file may ask for of these, and what it may ask for more with each weight: lite0 has 117 multiply-adds and
+# 4 values for a weight, VGG16 without its head 1,040 and 2, ViT-L/16 200 and 0.4.
+LEAST_WORK, WORK_OF_A_WEIGHT = 4e9, 4_000
+LEAST_MADE, MADE_OF_A_WEIGHT = 50_000_000, 100
+LEAST_NODES, WEIGHTS_OF_A_NODE = 1_000, 4_000  # lite0 has 159 nodes, and 21,000 weights for each
+# Nodes that follow one another with no convolution or product between them: an engine makes one program of them, in
+# time that grows with their square. A net of 150 layers has a hundred, the sums beside its layers.
+MOST_IN_A_ROW: Final = 300
+MIXING: Final = frozenset({"Conv", "Einsum", "Gemm", "MatMul"})
 MOST_FIXED: Final = 32_000_000  # values made from constants alone, beyond eight for each constant
 MOST_WEIGHTS: Final = 1_500_000_000  # bytes of all constants
 HALF_INFINITE: Final = {10: 0x7C00, BFLOAT16: 0x7F80}  # the exponent bits of halves that are no finite number
 
 
-def check_graph(content: bytes, *, side: int, pictures: int, entry: str, outputs: Iterable[str]) -> GraphFile:
+def check_graph(content: bytes, *, squares: Mapping[str, int], pictures: int, outputs: Iterable[str]) -> GraphFile:
     """What an ONNX file says, if it may be run.
 
     Args:
         content: the ONNX file.
-        side: S, of the squares it is fed with, in pixels.
+        squares: S in pixels of each tensor that is fed with squares [B, S, S, 3]: its input, or those behind its own
+            resizes.
         pictures: B.
-        entry: the tensor that is fed with squares [B, S, S, 3]: its input, or one behind a resize of its own.
         outputs: tensors that must come out of it.
 
     Raises:
         ValueError: it is damaged, holds something that no net of ours does, or takes too much; the message is a clause.
     """
     graph = read_graph_file(content)
+    if len(graph.nodes) > LEAST_NODES + _weights(graph) // WEIGHTS_OF_A_NODE:
+        raise ValueError("it has too many parts")
     if list(graph.inputs.values()) != [UINT8] or not set(outputs) <= set(graph.outputs):
         raise ValueError("it has other inputs or outputs than a model of ours")
     _check_constants(graph)
-    _Costs(graph=graph, side=side, pictures=pictures, entry=entry).add_up()
+    _Costs(graph=graph, squares=squares, pictures=pictures).add_up()
     return graph
+
+
+def _weights(graph: GraphFile) -> int:
+    return sum(tensor.values.size for tensor in graph.tensors.values())
 
 
 def _check_constants(graph: GraphFile) -> None:
@@ -82,9 +97,11 @@ class _Costs:
 
     Attributes:
         graph: what was read.
-        side, pictures, entry: as `check_graph` has them.
+        squares, pictures: as `check_graph` has them.
         known: what is known of each tensor met so far.
         moving: the tensors that depend on the pictures.
+        whole: the tensors of whole numbers.
+        row: how many nodes in a row each tensor is the end of.
         alive: values that are needed at this place.
         made: values made from pictures so far.
         work: multiply-adds so far.
@@ -92,11 +109,12 @@ class _Costs:
     """
 
     graph: GraphFile
-    side: int
+    squares: Mapping[str, int]
     pictures: int
-    entry: str
     known: dict[str, Known | None] = field(default_factory=dict)
     moving: set[str] = field(default_factory=set)
+    whole: set[str] = field(default_factory=set)
+    row: dict[str, int] = field(default_factory=dict)
     alive: int = 0
     made: int = 0
     work: int = 0
@@ -105,37 +123,57 @@ class _Costs:
     def add_up(self) -> None:
         graph = self.graph
         self.known = {"": None, **{name: Known(each.values.shape, each.values) for name, each in graph.tensors.items()}}
-        area = max(LEAST_GROWTH, (self.side / USUAL_SIDE) ** 2)
-        most_work = min(area, MOST_WORK_GROWTH) * self.pictures
-        fixed = MOST_FIXED + 8 * sum(tensor.values.size for tensor in graph.tensors.values())
-        self._keep(tuple(graph.inputs), [self.squares], moves=True)
+        area = max(LEAST_GROWTH, sum((side / USUAL_SIDE) ** 2 for side in self.squares.values()))
+        self.whole = {name for name, each in graph.tensors.items() if each.values.dtype.kind in "iu"}
+        small, large = (min(area, growth) * self.pictures for growth in (MOST_WORK_GROWTH, MOST_GROWTH))
+        weights = _weights(graph)
+        most_work = min(small * MOST_WORK, large * LEAST_WORK + small * WORK_OF_A_WEIGHT * weights)
+        most_made = min(small * MOST_MADE, large * LEAST_MADE + small * MADE_OF_A_WEIGHT * weights)
+        fixed = MOST_FIXED + 8 * weights
+        self._keep(tuple(graph.inputs), [self.fed(max(self.squares.values()))], moves=True)
         last = self._last_uses()
         for place, node in enumerate(graph.nodes):
             self._take(node)
-            if self.work > MOST_WORK * most_work or self.made > MOST_MADE * most_work or self.fixed > fixed:
+            if self.work > most_work or self.made > most_made or self.fixed > fixed:
                 raise ValueError("it would take too long, or too much memory")
             if self.alive > MOST_ALIVE * min(area, MOST_GROWTH) * self.pictures:
                 raise ValueError("it would take too much memory")
             self.alive -= sum(found.size for name in last.get(place, ()) if (found := self.known[name]))
-        if self.entry not in self.moving:
+        if not self.moving.issuperset(self.squares):
             raise ValueError("the tensor that is to be fed is missing")
         if missing := [name for name in graph.outputs if name not in self.known]:
             raise ValueError(f"an output is made by nothing in it ({missing[0]})")
 
-    @property
-    def squares(self) -> Known:
-        return Known((self.pictures, self.side, self.side, 3))
+    def fed(self, side: int) -> Known:
+        return Known((self.pictures, side, side, 3))
 
     def _take(self, node: Node) -> None:
         """Add one node to what is known and to what it costs."""
         if unknown := [name for name in node.inputs if name not in self.known]:
             raise ValueError(f"a tensor is read before it is made ({unknown[0]})")
         inputs = [self.known[name] for name in node.inputs]
+        self._follow(node)
         found, work = outcome(Operation(node=node, inputs=inputs, opset=self.graph.opset))
-        if self.entry in node.outputs:  # the engine cuts it off here, and feeds squares
-            found = [self.squares]
+        found = [  # the engine cuts it off where squares are fed
+            self.fed(self.squares[name]) if name in self.squares else made
+            for name, made in zip(node.outputs, found, strict=True)
+        ]
         self.work += work
         self._keep(node.outputs, found, moves=not self.moving.isdisjoint(node.inputs))
+
+    def _follow(self, node: Node) -> None:
+        """Whether a node gives whole numbers, and how many there are in a row."""
+        row = 0 if node.kind in MIXING else 1 + max((self.row.get(name, 0) for name in node.inputs), default=0)
+        if row > MOST_IN_A_ROW:
+            raise ValueError("it has too many operations in a row")
+        self.row.update(dict.fromkeys(node.outputs, row))
+        if gives_whole_numbers(node, self.whole):
+            self.whole.update(node.outputs)
+        if node.kind in ("Div", "Mod") and not self.whole.isdisjoint(node.inputs):
+            by = self.known[node.inputs[-1]]
+            # By 0, and the least number by -1, end the process where a processor does it.
+            if by is None or by.values is None or np.isin(by.values, (0, -1)).any():
+                raise ValueError("whole numbers in it are divided by what is not known, or cannot divide them")
 
     def _keep(self, names: tuple[str, ...], found: list[Known], *, moves: bool) -> None:
         for name, known in zip(names, found, strict=True):

@@ -124,9 +124,24 @@ def _gather(op: Operation) -> Made:
     return [(*shape[:axis], *places, *shape[axis + 1 :])], 0
 
 
+def _places(op: Operation, sides: tuple[int, ...]) -> None:
+    """See that the places a gather takes values from are known, and all of them inside: engines do not look.
+
+    sides: of what they count along, for each of the last axis of the places; or one for all of them.
+    """
+    places = op.input(1).values
+    if places is None or places.dtype.kind not in "iu":
+        raise ValueError("a place in it depends on the pictures")
+    most = np.array(sides, np.int64)
+    if not ((-most <= places) & (places < most)).all():
+        raise ValueError("a place in it is outside a tensor")
+
+
 def _gather_elements(op: Operation) -> Made:
-    if len(op.input(0).shape) != len(op.input(1).shape):
+    shape = op.input(0).shape
+    if len(shape) != len(op.input(1).shape):
         raise ValueError("shapes do not fit together")
+    _places(op, (shape[op.axis(default=0, rank=len(shape))],))
     return [op.input(1).shape], 0
 
 
@@ -135,7 +150,16 @@ def _gather_rows(op: Operation) -> Made:
     deep = places[-1] if places else 0
     if not 0 <= batch < len(places) or shape[:batch] != places[:batch] or not 1 <= deep <= len(shape) - batch:
         raise ValueError("shapes do not fit together")
+    _places(op, shape[batch : batch + deep])
     return [(*places[:-1], *shape[batch + deep :])], 0
+
+
+def _summed(op: Operation) -> Made:
+    shape = op.input(0).shape
+    axes = op.whole(1)
+    if axes is None or len(axes) != 1 or not -len(shape) <= axes[0] < len(shape):
+        raise ValueError("an axis is none of a tensor's")
+    return [shape], op.input(0).size
 
 
 def _expand(op: Operation) -> Made:
@@ -157,6 +181,8 @@ def _pad(op: Operation) -> Made:
     axes = list(range(len(shape))) if axes is None else axes
     if pads is None or len(pads) != 2 * len(axes) or any(not -len(shape) <= axis < len(shape) for axis in axes):
         raise ValueError("a padding that does not fit")
+    if any(min(pads[place], pads[place + len(axes)]) <= -shape[axis] for place, axis in enumerate(axes)):
+        raise ValueError("a padding that cuts more than there is")
     sides = list(shape)
     for place, axis in enumerate(axes):
         sides[axis] += pads[place] + pads[place + len(axes)]
@@ -257,6 +283,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "Concat": _concat,
     "Constant": _constant,
     "ConstantOfShape": _constant_of_shape,
+    "CumSum": _summed,
     "DepthToSpace": _blocks,
     "Expand": _expand,
     "Flatten": _flatten,

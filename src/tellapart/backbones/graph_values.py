@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.backbones.graph_file import KINDS, Tensor
+from tellapart.backbones.graph_file import KINDS, Node, Tensor
 from tellapart.backbones.graph_moves import RULES, constant_values, shape_values, slices
 from tellapart.backbones.graph_shapes import BOUND, MOST_FOLLOWED, Known, Operation
 
@@ -96,3 +97,19 @@ def _followed(op: Operation, shape: tuple[int, ...]) -> NDArray[Any] | None:
         except (TypeError, IndexError, OverflowError) as error:
             raise ValueError("values do not fit together") from error
     return found if found.shape == shape else None
+
+
+def gives_whole_numbers(node: Node, whole: AbstractSet[str]) -> bool:
+    """Whether what a node makes are whole numbers, by which of its inputs are."""
+    if node.kind in ("ArgMax", "ArgMin", "QuantizeLinear", "Shape", "Size"):
+        return True
+    value = node.attributes.get("value")
+    if node.kind == "Cast":
+        kind = KINDS.get(node.attributes.get("to", 0))
+        return kind is None or kind.kind != "f"
+    if isinstance(value, Tensor):
+        return value.values.dtype.kind in "iu"
+    if node.kind == "Constant":
+        return not {"value_int", "value_ints"}.isdisjoint(node.attributes)
+    place = 1 if node.kind == "Where" else 0
+    return node.kind != "DequantizeLinear" and len(node.inputs) > place and node.inputs[place] in whole

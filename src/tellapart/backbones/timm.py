@@ -114,7 +114,7 @@ def _checked(found: Description, path: Path) -> Backbone:
         raise ValueError("it was changed")
     backbone, side = _backbone(found, graph), found.size
     pictures = pictures_per_request(side)
-    check_graph(graph, side=side, pictures=pictures, entry=backbone.entry, outputs=backbone.outputs)
+    check_graph(graph, squares={backbone.entry: side}, pictures=pictures, outputs=backbone.outputs)
     return backbone
 
 

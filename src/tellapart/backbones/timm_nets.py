@@ -34,7 +34,9 @@ def create_net(name: str, *, pretrained: bool = False) -> Any:  # noqa: ANN401 -
     """
     timm = load_timm()
     if not timm.is_model(name):
-        raise UsageError("no such base", where=name, hint="Choose lite0 or a name that timm.list_models() gives.")
+        raise UsageError(
+            "no such base", where=name, hint="Choose lite0, lite2 or a name that timm.list_models() gives."
+        )
     try:
         return timm.create_model(name, pretrained=pretrained).eval()
     except Exception as error:  # what the hub and its transports raise derives from OSError; timm has its own

@@ -9,19 +9,28 @@ import base64
 import math
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import MIDDLE_SIDE, Engine, native_precision, pictures_per_request
+from tellapart.backbones.backbone import MOST_HALVES, RESIZED, Backbone, Squares, join
+from tellapart.backbones.engine import MIDDLE_SIDE, AnyEngine, compiled, native_precision, pictures_per_request
 from tellapart.backbones.graph_check import check_graph
 from tellapart.bundle.abstention import pack_abstention, read_abstention
 from tellapart.bundle.container import RETRAIN, parse_json, read_container
-from tellapart.bundle.graph import HEAD_BIAS, HEAD_WEIGHT, OUTPUTS, RESIZED, model_graph, used_depths
+from tellapart.bundle.graph import (
+    FEATURES,
+    HEAD_BIAS,
+    HEAD_WEIGHT,
+    OUTPUTS,
+    half_names,
+    model_graph,
+    narrowed,
+    used_depths,
+)
 from tellapart.bundle.operating_point import read_operating_point
 from tellapart.bundle.self_test import draw_cards, to_png
 from tellapart.classifier import Classifier
@@ -30,14 +39,14 @@ from tellapart.data.preprocess import Preprocess
 from tellapart.errors import ModelFileError, PictureError
 from tellapart.files import to_json
 from tellapart.heads.linear import LinearHead
-from tellapart.types import Features, Pixels, Probabilities
+from tellapart.types import Features, Probabilities
 
 # How far the last depth's features of the test cards may be from those written down, relative to their size. They are
 # computed in float32, and the engine that loads the file may compute in bfloat16. Measured over sides from 64 to 320:
-# 0.046 to 0.064 for bfloat16; at least 0.155 for pictures upside down, mirrored, or with red and blue exchanged.
+# 0.040 to 0.064 for bfloat16; at least 0.123 for pictures upside down, mirrored, or with red and blue exchanged.
 TOLERANCE: Mapping[str, float] = {"f32": 0.005, "f16": 0.02, "bf16": 0.09}
 HEAD_TOLERANCE = 1e-4  # of logits (relative to the largest) and probabilities from given features: only rounding
-FEATURES = np.dtype("<f2")  # how features stand in check.json
+KEPT = np.dtype("<f2")  # how features stand in check.json
 GRAPH, CARD, WEIGHTS = "model.onnx", "README.md", "weights.safetensors"
 LARGEST_CARD = 1024  # pixels; the largest of ours has 450
 TEMPERATURES = (1e-3, 1e3)  # calibration stays within 1/20 and 20
@@ -69,14 +78,14 @@ def pack_bundle(
         manifest: what else model.json says (recipe, versions, what was selected).
         card: the model card, Markdown.
     """
-    base, head = classifier.base, classifier.head
+    base, head = narrowed(classifier.base, classifier.head)
     depths = {depth.name: depth.stop - depth.start for depth in used_depths(base, head)}
     thresholds, directions = pack_abstention(classifier.abstention)
     document = {
         **manifest,
         "classes": list(classifier.classes),
         "preprocess": base.preprocess.to_json(),
-        "backbone": {"name": base.name, "digest": base.digest, "depths": depths},
+        "backbone": {"name": base.name, "digest": base.digest, "depths": depths, **pack_halves(base, depths)},
         "temperature": classifier.temperature,
         "operating_point": None if classifier.operating is None else classifier.operating.to_json(),
         **thresholds,
@@ -89,7 +98,19 @@ def pack_bundle(
     return document, {**members, "check.json": (to_json(check) + "\n").encode()}
 
 
-def read_bundle(path: Path, *, precision: str | None = None) -> tuple[Bundle, Engine]:
+def pack_halves(base: Backbone, depths: Mapping[str, int]) -> dict[str, Any]:
+    """What model.json says of the halves of a joined base: name, preprocess, and which depths are whose."""
+    if not base.halves:
+        return {}
+    halves = []
+    for half in base.halves:
+        own = {f"{half.name}.{depth}" for depth in half.widths}
+        named = [depth for depth in depths if depth in own]
+        halves.append({"name": half.name, "preprocess": half.preprocess.to_json(), "depths": named})
+    return {"halves": halves}
+
+
+def read_bundle(path: Path, *, precision: str | None = None) -> tuple[Bundle, AnyEngine]:
     """Read a model file and let it prove itself on its test cards; the bundle and the engine it was proved with.
 
     Args:
@@ -104,7 +125,7 @@ def read_bundle(path: Path, *, precision: str | None = None) -> tuple[Bundle, En
         raise ModelFileError("members are missing from the model file", where=path, hint=RETRAIN)
     bundle = assemble(manifest, members, path)
     try:
-        engine = Engine(bundle.classifier.base, precision=precision or native_precision())
+        engine = compiled(bundle.classifier.base, precision=precision or native_precision())
     except (RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
         raise ModelFileError("model.onnx cannot be run", where=path, hint=RETRAIN) from error
     self_check(bundle, engine, path=path)
@@ -116,14 +137,7 @@ def assemble(manifest: Mapping[str, Any], members: Mapping[str, bytes], path: Pa
     graph = members["model.onnx"]
     try:
         classes = _class_names(manifest["classes"])
-        base = Backbone(
-            name=_text(manifest["backbone"]["name"]),
-            graph=graph,
-            preprocess=Preprocess.from_json(manifest["preprocess"]),
-            widths={name: _width(width) for name, width in manifest["backbone"]["depths"].items()},
-            outputs=("features",),
-            entry=RESIZED,
-        )
+        base = read_base(manifest, graph)
         temperature = _number(manifest["temperature"])
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ModelFileError(
@@ -148,6 +162,47 @@ def assemble(manifest: Mapping[str, Any], members: Mapping[str, bytes], path: Pa
     return Bundle(classifier=classifier, manifest=manifest, members=members)
 
 
+def read_base(manifest: Mapping[str, Any], graph: bytes) -> Backbone:
+    """The base that a manifest tells of, in the graph of its file, joined where it has halves.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: something in it is missing, or makes no sense.
+    """
+    told = manifest["backbone"]
+    widths = {name: _width(width) for name, width in told["depths"].items()}
+    base = Backbone(
+        name=_text(told["name"]),
+        graph=graph,
+        preprocess=Preprocess.from_json(manifest["preprocess"]),
+        widths=widths,
+        outputs=(FEATURES,),
+        entry=RESIZED,
+    )
+    if "halves" not in told:
+        return base
+    if not 2 <= len(told["halves"]) <= MOST_HALVES:
+        raise ValueError("it has no number of halves that is known")
+    read = []
+    for half in told["halves"]:
+        single = replace(base, name=_text(half["name"]), preprocess=Preprocess.from_json(half["preprocess"]))
+        called = half_names(single)
+        read.append(
+            replace(
+                single,
+                widths={name: widths[name] for name in half["depths"]},
+                outputs=(called(FEATURES),),
+                entry=called(RESIZED),
+            )
+        )
+    joined, named = replace(join(read), graph=graph, widths=widths, outputs=base.outputs), [half.name for half in read]
+    apart = [name for half in read for name in half.widths]
+    if len(set(named)) < len(named) or joined.name != base.name or apart != list(widths):
+        raise ValueError("the halves are not those of the base")
+    if joined.preprocess != base.preprocess:
+        raise ValueError("the larger square is another one")
+    return joined
+
+
 def read_head(base: Backbone, *, class_count: int, path: Path) -> LinearHead:
     """The linear head inside the graph of a model file, which is looked at here before any engine does.
 
@@ -155,11 +210,10 @@ def read_head(base: Backbone, *, class_count: int, path: Path) -> LinearHead:
         ModelFileError: the graph is damaged, holds what no net of ours does, would take too much time or memory, or has
             a head of another shape than the manifest says.
     """
-    size = base.preprocess.size
+    squares = {single.entry: single.preprocess.size for single in base.singles}
+    pictures = max(map(pictures_per_request, squares.values()))
     try:
-        graph = check_graph(
-            base.graph, side=size, pictures=pictures_per_request(size), entry=base.entry, outputs=OUTPUTS
-        )
+        graph = check_graph(base.graph, squares=squares, pictures=pictures, outputs=OUTPUTS)
         weight, bias = (np.array(graph.tensors[name].values, np.float32) for name in (HEAD_WEIGHT, HEAD_BIAS))
         if weight.shape != (base.width, class_count) or bias.shape != (class_count,):
             raise ValueError(f"the head is {weight.shape}, not {(base.width, class_count)}")  # noqa: TRY301
@@ -178,7 +232,7 @@ def check_cards(classifier: Classifier) -> dict[str, Any]:
     follow from the features as they stand here, prove the head and the temperature; the classes prove their order.
     """
     cards = [to_png(card) for card in draw_cards()]
-    features = Engine(classifier.base, precision="f32").run(prepare_cards(classifier, cards)).astype(FEATURES)
+    features = compiled(classifier.base, precision="f32").look(prepare_cards(classifier, cards)).astype(KEPT)
     logits, shares = answers_of(classifier, features)
     labels = classifier.predicted(shares)
     return {
@@ -196,7 +250,7 @@ def check_cards(classifier: Classifier) -> dict[str, Any]:
     }
 
 
-def self_check(bundle: Bundle, engine: Engine, *, path: Path) -> float:
+def self_check(bundle: Bundle, engine: AnyEngine, *, path: Path) -> float:
     """Let a bundle answer for its test cards, all the way from bytes; how far its features are off, relatively.
 
     Raises:
@@ -209,8 +263,8 @@ def self_check(bundle: Bundle, engine: Engine, *, path: Path) -> float:
         cards = check["cards"][: MOST_CARDS if classifier.base.preprocess.size <= MIDDLE_SIDE else 1]
         pictures = [card_bytes(card["png"]) for card in cards]
         kept = [base64.b64decode(card["features"], validate=True) for card in cards]
-        features = np.stack([np.frombuffer(row, FEATURES) for row in kept])
-        apart = feature_distance(classifier, engine.run(prepare_cards(classifier, pictures)), features)
+        features = np.stack([np.frombuffer(row, KEPT) for row in kept])
+        apart = feature_distance(classifier, engine.look(prepare_cards(classifier, pictures)), features)
         stated = [np.array([card[name] for card in cards], np.float64) for name in ("logits", "probabilities")]
         answers = answers_of(classifier, features)
         head = max(map(largest_difference, answers, stated))
@@ -252,19 +306,23 @@ def answers_of(classifier: Classifier, features: NDArray[np.float16]) -> tuple[N
 def feature_distance(classifier: Classifier, given: Features, expected: NDArray[np.float16]) -> float:
     """The distance between features [N, D] in the last depth, relative to the size of the expected ones.
 
+    Of a joined base it is that of the half which is further off.
+
     Raises:
         ValueError: they are of different shapes, or nothing finite is expected.
     """
-    last = classifier.base.depths[-1]
-    reference = expected[:, last.start : last.stop].astype(np.float64)
-    if given.shape != expected.shape or not reference.any() or not np.isfinite(reference).all():
-        raise ValueError(f"features of shape {expected.shape}, not {given.shape}, or not finite")
-    return float(np.linalg.norm(given[:, last.start : last.stop] - reference) / np.linalg.norm(reference))
+    distances = []
+    for last in classifier.base.last_depths:
+        reference = expected[:, last].astype(np.float64)
+        if given.shape != expected.shape or not reference.any() or not np.isfinite(reference).all():
+            raise ValueError(f"features of shape {expected.shape}, not {given.shape}, or not finite")
+        distances.append(float(np.linalg.norm(given[:, last] - reference) / np.linalg.norm(reference)))
+    return max(distances)
 
 
-def prepare_cards(classifier: Classifier, cards: Sequence[bytes]) -> Pixels:
-    """Squares uint8 [N, S, S, 3] of pictures given as the bytes of their files."""
-    return np.stack([classifier.base.preprocess.apply(card).pixels for card in cards])
+def prepare_cards(classifier: Classifier, cards: Sequence[bytes]) -> list[Squares]:
+    """What the base is shown of pictures given as the bytes of their files."""
+    return list(map(classifier.base.squares, cards))
 
 
 def largest_difference(given: NDArray[np.float64], expected: NDArray[np.float64]) -> float:

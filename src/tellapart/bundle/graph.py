@@ -3,6 +3,9 @@
     images uint8 [N, H, W, 3] → resized float32 [N, S, S, 3] → features [N, D] → logits [N, K] → probabilities [N, K]
     and where mistakes do not all cost the same → label int64 [N], the class of least expected cost
 
+A joined base has both of its halves behind the one input, each with a resize of its own: resized_A → features_A,
+resized_B → features_B, and features is both side by side. Whatever else is A's has "A." before its name.
+
 The resize is the one that training used, Pillow's antialiased triangle filter, written as two matrix products whose
 matrices the graph computes from H and W, with the same rounding to whole grey levels after each. A picture that already
 has side S passes through unchanged.
@@ -12,20 +15,20 @@ Opset 17 and IR 8, so that any runtime since 2022 can load it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.backbone import IMAGES, RESIZED, Backbone, join
 from tellapart.heads.linear import LinearHead
 from tellapart.heads.operating_point import Matrix
 from tellapart.types import Depth
 
-RESIZED = "resized"
 HEAD_WEIGHT, HEAD_BIAS = "classifier_weight", "classifier_bias"
-OUTPUTS = ("probabilities", "logits", "features")
+FEATURES = "features"
+OUTPUTS = ("probabilities", "logits", FEATURES)
 LABEL = "label"  # an output too where the answer is not always the likeliest class
 
 
@@ -35,6 +38,8 @@ class _Graph:
 
     nodes: list[Any] = field(default_factory=list)
     constants: list[Any] = field(default_factory=list)
+    opset: int = 0  # of the base among them
+    version: int = 0  # of its IR
 
     def add(self, kind: str, *inputs: str, name: str, **attributes: Any) -> str:  # noqa: ANN401
         from onnx import helper
@@ -54,33 +59,107 @@ def model_graph(backbone: Backbone, head: LinearHead, *, temperature: float, cos
     import onnx
     from onnx import TensorProto, helper
 
-    base = onnx.load_from_string(backbone.graph)
-    used = [f"pooled_{depth.name}" for depth in used_depths(backbone, head)]
-    resize, top = _Graph(), _Graph()
-    add_resize(resize, side=backbone.preprocess.size)
-    add_head(top, used, head, temperature=temperature)
+    outputs = _outputs_in_use(backbone, head)
+    naming: list[Callable[[str], str]] = [half_names(half) for half in backbone.halves] or [str]
+    singles = [
+        _single_graph(single, own, named=named)
+        for single, own, named in zip(backbone.singles, outputs, naming, strict=True)
+    ]
+    top = _Graph()
+    add_head(top, _features(top, backbone, outputs), head, temperature=temperature)
     if costs is not None:
         add_label(top, costs)
-    body = reachable_nodes(base.graph.node, used)
-    for node in body:
-        node.input[:] = [RESIZED if name == base.graph.input[0].name else name for name in node.input]
-    needed = {name for node in body for name in node.input}
-    weights = [tensor for tensor in base.graph.initializer if tensor.name in needed]
-    widths = {"probabilities": head.bias.size, "logits": head.bias.size, "features": head.weight.shape[0]}
+    widths = {"probabilities": head.bias.size, "logits": head.bias.size, FEATURES: head.weight.shape[0]}
     graph = helper.make_graph(
-        [*resize.nodes, *body, *top.nodes],
+        [*(node for single in singles for node in single.nodes), *top.nodes],
         "tellapart",
-        [helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", "H", "W", 3])],
+        [helper.make_tensor_value_info(IMAGES, TensorProto.UINT8, ["N", "H", "W", 3])],
         [
             *(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", widths[name]]) for name in OUTPUTS),
             *(() if costs is None else [helper.make_tensor_value_info(LABEL, TensorProto.INT64, ["N"])]),
         ],
-        [*resize.constants, *weights, *top.constants],
+        [*(constant for single in singles for constant in single.constants), *top.constants],
     )
-    model = helper.make_model(graph, producer_name="tellapart", opset_imports=base.opset_import)
-    model.ir_version = base.ir_version
+    # Nothing that the bases which ship are made of was changed between their operator set and a later one.
+    opset = [helper.make_opsetid("", max(single.opset for single in singles))]
+    model = helper.make_model(graph, producer_name="tellapart", opset_imports=opset)
+    model.ir_version = max(single.version for single in singles)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def half_names(half: Backbone) -> Callable[[str], str]:
+    """What the tensors of one of several bases are called in the graph that holds all of them."""
+
+    def named(name: str) -> str:
+        if name in ("", IMAGES):
+            return name
+        if name in (RESIZED, FEATURES):
+            return f"{name}_{half.name}"
+        kind, _, depth = name.partition("_")
+        return f"{kind}_{half.name}.{depth}" if kind in ("pooled", "maps") else f"{half.name}.{name}"
+
+    return named
+
+
+def _outputs_in_use(backbone: Backbone, head: LinearHead) -> list[list[str]]:
+    """For each single base the outputs of its own graph that hold the depths in use."""
+    used = {depth.name for depth in used_depths(backbone, head)}
+    return [
+        [
+            output
+            for depth, output in zip(single.widths, single.outputs, strict=True)
+            if (f"{single.name}.{depth}" if backbone.halves else depth) in used
+        ]
+        for single in backbone.singles
+    ]
+
+
+def _single_graph(single: Backbone, outputs: Sequence[str], *, named: Callable[[str], str]) -> _Graph:
+    """The resize of one base and of its graph what these outputs depend on, all of it renamed."""
+    import onnx
+
+    base, graph = onnx.load_from_string(single.graph), _Graph()
+    add_resize(graph, side=single.preprocess.size)
+    body = reachable_nodes(base.graph.node, outputs)
+    for node in body:
+        node.input[:] = [RESIZED if name == base.graph.input[0].name else name for name in node.input]
+    needed = {name for node in body for name in node.input}
+    graph.nodes.extend(body)
+    graph.constants.extend(tensor for tensor in base.graph.initializer if tensor.name in needed)
+    for node in graph.nodes:
+        node.name = named(node.name)
+        node.input[:], node.output[:] = map(named, node.input), map(named, node.output)
+    for constant in graph.constants:
+        constant.name = named(constant.name)
+    graph.opset = max(each.version for each in base.opset_import)
+    graph.version = base.ir_version
+    return graph
+
+
+def _features(graph: _Graph, backbone: Backbone, outputs: Sequence[Sequence[str]]) -> Sequence[str]:
+    """The tensors that side by side are the features: the depths in use, or of a joined base those of each half."""
+    if not backbone.halves:
+        return outputs[0]
+    parts = []
+    for half, own in zip(backbone.halves, outputs, strict=True):
+        named = half_names(half)
+        parts.append(graph.add("Concat", *map(named, own), name=named(FEATURES), axis=1))
+    return parts
+
+
+def narrowed(backbone: Backbone, head: LinearHead) -> tuple[Backbone, LinearHead]:
+    """A base and a head on it without the halves that the head does not read; the half itself where one is left."""
+    read = [
+        place
+        for place, columns in enumerate(backbone.columns)
+        if columns.start < head.stop and head.start < columns.stop
+    ]
+    if len(read) == len(backbone.singles):
+        return backbone, head
+    kept, before = [backbone.singles[place] for place in read], backbone.columns[read[0]].start
+    head = replace(head, start=head.start - before, stop=head.stop - before)
+    return (kept[0] if len(kept) == 1 else join(kept)), head
 
 
 def used_depths(backbone: Backbone, head: LinearHead) -> list[Depth]:
@@ -142,10 +221,10 @@ def add_rounding(graph: _Graph, tensor: str, *, name: str) -> str:
 
 def add_head(graph: _Graph, pooled: Sequence[str], head: LinearHead, *, temperature: float) -> None:
     """From the pooled depths to features, logits and probabilities. Logits are before the temperature."""
-    graph.add("Concat", *pooled, name="features", axis=1)
+    graph.add("Concat", *pooled, name=FEATURES, axis=1)
     weight = graph.constant(HEAD_WEIGHT, head.weight)
     bias = graph.constant(HEAD_BIAS, head.bias)
-    graph.add("Gemm", "features", weight, bias, name="logits")
+    graph.add("Gemm", FEATURES, weight, bias, name="logits")
     cooled = graph.add(
         "Div", "logits", graph.constant("temperature", np.array(temperature, np.float32)), name="logits_cooled"
     )

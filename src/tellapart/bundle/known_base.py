@@ -6,14 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 
+from tellapart.backbones.backbone import JOINT, join
 from tellapart.backbones.catalogue import BACKBONES, load_backbone
-from tellapart.backbones.engine import Engine
+from tellapart.backbones.engine import AnyEngine, compiled
 from tellapart.bundle.bundle import TOLERANCE, Bundle, prepare_cards
 from tellapart.bundle.self_test import draw_cards, to_png
 from tellapart.classifier import Classifier
 
 
-def on_known_base(bundle: Bundle, engine: Engine) -> tuple[Classifier, Engine]:
+def on_known_base(bundle: Bundle, engine: AnyEngine) -> tuple[Classifier, AnyEngine]:
     """The classifier of a model file on the very base it was trained on, where that ships; else as the file has it.
 
     The file's own graph holds only the depths that its head reads, and goes by another digest, so that nothing that
@@ -25,19 +26,20 @@ def on_known_base(bundle: Bundle, engine: Engine) -> tuple[Classifier, Engine]:
         engine: that which it was proved with.
     """
     classifier, stated = bundle.classifier, bundle.manifest["backbone"]
-    if stated["name"] not in BACKBONES or classifier.weights is not None:
+    own, names = [single.preprocess for single in classifier.base.singles], stated["name"].split(JOINT)
+    if not set(names) <= set(BACKBONES) or len(names) != len(own) or classifier.weights is not None:
         return classifier, engine
-    base = load_backbone(stated["name"], size=classifier.base.preprocess.size)
-    base = replace(base, preprocess=replace(base.preprocess, white=classifier.base.preprocess.white))
+    bases = [load_backbone(name, size=preprocess.size) for name, preprocess in zip(names, own, strict=True)]
+    base = (bases[0] if len(bases) == 1 else join(bases)).with_white(classifier.base.preprocess.white)
     widths = classifier.base.widths
-    alike = base.digest == stated.get("digest") and base.preprocess == classifier.base.preprocess
+    alike = base.digest == stated.get("digest") and [single.preprocess for single in base.singles] == own
     if not alike or {name: base.widths.get(name) for name in widths} != widths:
         return classifier, engine
     start = next(depth.start for depth in base.depths if depth.name == next(iter(widths)))
     columns = slice(start, start + classifier.base.width)
-    known = Engine(base, precision=engine.precision)
+    known = compiled(base, precision=engine.precision)
     squares = prepare_cards(classifier, [to_png(card) for card in draw_cards()])
-    expected, given = engine.run(squares), known.run(squares)[:, columns]
+    expected, given = engine.look(squares), known.look(squares)[:, columns]
     if not np.linalg.norm(given - expected) <= TOLERANCE[engine.precision] * np.linalg.norm(expected):
         return classifier, engine
     head = replace(classifier.head, start=columns.start, stop=columns.stop)

@@ -15,7 +15,8 @@ from tellapart.text import counted
 def model_card(metrics: RunMetrics) -> str:
     """Markdown from the document that becomes metrics.json (Mitchell et al. 2019, arXiv:1810.03993, in short form)."""
     test = metrics.test
-    size = metrics.backbone["size"]
+    sides = metrics.backbone.get("sizes", [metrics.backbone["size"]])
+    squares = " and to ".join(f"{side} x {side}" for side in sides)
     lines = [
         f"# {plain(metrics.data['name'])}: a picture classifier",
         "",
@@ -42,7 +43,7 @@ def model_card(metrics: RunMetrics) -> str:
         "",
         "`tellapart predict MODEL PICTURE` does everything. From any other language, take `model.onnx`: its input",
         "`images` is uint8 RGB of shape [N, H, W, 3] with any H and W, upright; resizing and normalisation are inside.",
-        f"Its outputs are `probabilities`, `logits` and `features`. The picture is squashed to {size} x {size} pixels.",
+        f"Its outputs are `probabilities`, `logits` and `features`. The picture is squashed to {squares} pixels.",
         "",
     ]
     return "\n".join(lines)

@@ -8,11 +8,9 @@ in these by a sixteenth (docs/log.md).
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
-from PIL import Image
 
+from tellapart.data.png import png_bytes
 from tellapart.types import Pixels
 
 SIZES = ((256, 320), (300, 200), (340, 450), (120, 96))  # height and width
@@ -45,6 +43,4 @@ def cloud(height: int, width: int, *, seed: int) -> Pixels:
 
 
 def to_png(pixels: Pixels) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
+    return png_bytes(pixels, optimize=True)

@@ -12,7 +12,7 @@ import tellapart
 from tellapart.cli import embedding, trained, training
 from tellapart.cli.errors import own_fault, system_fault, usage_fault
 from tellapart.cli.options import Json
-from tellapart.cli.output import Answer, complain, line, occupy_closed_descriptors
+from tellapart.cli.output import BufferedOutput, complain, line, occupy_closed_descriptors
 from tellapart.cli.tables import print_cache, print_json, print_version
 from tellapart.errors import DataError, TellapartError
 from tellapart.progress import Unminded
@@ -96,13 +96,13 @@ def main() -> None:
     """Run the command line and exit; exit code 0 means that all that was asked for is written."""
     occupy_closed_descriptors()
     sys.setrecursionlimit(max(sys.getrecursionlimit(), DEEPEST))
-    answer, stdout = Answer(), sys.stdout
+    answer, stdout = BufferedOutput(), sys.stdout
     with contextlib.redirect_stdout(answer), contextlib.redirect_stderr(Unminded(sys.stderr)):
         code = run(answer, stdout)
     raise SystemExit(code)
 
 
-def run(answer: Answer, stdout: TextIO | None) -> int:
+def run(answer: BufferedOutput, stdout: TextIO | None) -> int:
     """The one place where errors become exit codes."""
     try:
         code = app(standalone_mode=False) or 0

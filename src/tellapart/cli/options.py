@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tellapart.recipes.changes import Changes
 
 
-class Asked(TypedDict):
+class OperatingOptions(TypedDict):
     """What is asked of the answers beside being right."""
 
     costs: CostTable | None
@@ -76,7 +76,11 @@ Recipe = Annotated[
     str, typer.Option(help="What is trained: features, frozen, finetune, scratch, scratch-augmented, or auto.")
 ]
 Backbone = Annotated[
-    str, typer.Option(metavar="NAME", help="The base that looks at the pictures: lite0, or any base of timm.")
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="The base that looks at the pictures: lite0, lite2, lite0+lite2, or any base of timm.",
+    ),
 ]
 Weights = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Weights of a base of timm; else it downloads them.")
@@ -85,7 +89,10 @@ Side = Annotated[
     int | None, typer.Option(metavar="PX", help="Side of the square the base, or the net trained, looks at.")
 ]
 DropLeaks = Annotated[
-    bool, typer.Option("--drop-leaks", help="Leave test pictures out whose like is in train or valid.")
+    bool,
+    typer.Option(
+        "--drop-leaks", help="Leave out test pictures with a near-duplicate, or one of their group, in train or valid."
+    ),
 ]
 Budget = Annotated[float, typer.Option(metavar="MINUTES", help="What the recipe auto may take.")]
 MaxError = Annotated[
@@ -131,7 +138,7 @@ def reading(
     """What the options say of the data.
 
     Raises:
-        UsageError: one of them cannot be meant.
+        UsageError: one of them makes no sense.
     """
     from tellapart.data.reading import Reading
 
@@ -145,7 +152,7 @@ def reading(
     )
 
 
-def operating(costs: Path | None, recalls: list[str] | None) -> Asked:
+def operating(costs: Path | None, recalls: list[str] | None) -> OperatingOptions:
     """What --costs and --min-recall ask for, the latter by class.
 
     Raises:

@@ -15,7 +15,7 @@ from tellapart.progress import to_nowhere
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class Answer(io.StringIO):
+class BufferedOutput(io.StringIO):
     """What a command prints. Nothing of it is on its way before the command has ended well.
 
     Attributes:
@@ -89,7 +89,7 @@ def complain(text: object) -> None:
 
 def print_for_programs(text: str) -> None:
     """Print JSON, JSON Lines or CSV: UTF-8 on every system, and nothing else beside it."""
-    if isinstance(sys.stdout, Answer):
+    if isinstance(sys.stdout, BufferedOutput):
         sys.stdout.for_programs = True
     sys.stdout.write(text)
 

@@ -72,10 +72,10 @@ def print_leaks(test: Mapping[str, Any]) -> None:
         return
     clean = test["without_leaks"]
     if clean is None:
-        line("every test picture has its like in train or valid: this accuracy says little")
+        line("every test picture has a near-duplicate in train or valid: this accuracy says little")
         return
     line(
-        f"without the {counted(test['n'] - clean['n'], 'picture')} whose like is in train or valid: "
+        f"without the {counted(test['n'] - clean['n'], 'picture')} with a near-duplicate in train or valid: "
         f"accuracy {share(clean['accuracy'])} on {counted(clean['n'], 'picture')}"
     )
 
@@ -105,6 +105,13 @@ def print_figures(figures: Mapping[str, Any], *, title: str) -> None:
     print_table(["class", "pictures", "found (recall)", "right when named (precision)"], rows)
     if len(figures["per_class"]) > MOST_CLASSES:
         line(f"… and {counted(len(figures['per_class']) - MOST_CLASSES, 'more class', 'more classes')}")
+
+
+def print_together(together: Mapping[str, Any]) -> None:
+    """What pictures of groups count as; nothing where every picture is alone."""
+    if together["groups"]:
+        groups = counted(together["groups"], "group")
+        line(f"{groups} of pictures that belong together: each picture counts {together['weight']:.2f} in intervals")
 
 
 def print_operating(figures: Mapping[str, Any]) -> None:
@@ -155,6 +162,8 @@ def print_comparison(found: Mapping[str, Any]) -> None:
         apart = found["left_out"]
         line(f"left out, tested in only one of the runs: {apart['a']} of A, {apart['b']} of B")
     line(f"only A is right on {found['only_a']}, only B on {counted(found['only_b'], 'picture')}")
+    if found["groups"]:
+        line(f"{counted(found['groups'], 'group')} of pictures that belong together: the test counts each as one")
     difference = found["difference"]
     low, high = difference["low"], difference["high"]
     value = f"{100 * difference['value']:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f})"

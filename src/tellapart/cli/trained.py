@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tellapart.cli.options import Boxes, Classes, Data, Encoding, Json, LabelColumn, Model, PathColumn, reading
+from tellapart.cli.options import Boxes, Classes, Data, Encoding, GroupBy, Json, LabelColumn, Model, PathColumn, reading
 from tellapart.cli.output import complain, line, print_for_programs, to_utf8
 from tellapart.cli.tables import (
     print_abstention,
@@ -17,6 +17,7 @@ from tellapart.cli.tables import (
     print_figures,
     print_json,
     print_sorted,
+    print_together,
     table_text,
 )
 from tellapart.errors import OutputError, UsageError
@@ -113,7 +114,7 @@ def complain_of_unread(answers: Answers) -> None:
 
 
 def check_sorting(into: Path | None, paths: list[Path], *, link: bool, out: Path | None) -> None:
-    """Refuse, before any work, to sort where that cannot be meant.
+    """Refuse, before any work, to sort where that makes no sense.
 
     Raises:
         UsageError: the options do not go together.
@@ -188,6 +189,7 @@ def evaluate(
     label_column: LabelColumn = None,
     encoding: Encoding = None,
     boxes: Boxes = None,
+    group_by: GroupBy = None,
     as_json: Json = False,
 ) -> None:
     """Score a model file on labelled pictures.
@@ -202,11 +204,12 @@ def evaluate(
     read_as = reading(
         classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
     )
-    figures = evaluate_model(model, data, reading=read_as, progress=listener())
+    figures = evaluate_model(model, data, reading=read_as, group_by=group_by, progress=listener())
     if as_json:
         print_json(figures)
     else:
         print_figures(figures, title=f"{data} ({figures['split']} pictures)")
+        print_together(figures["together"])
         print_abstention(figures["selective"], figures["thresholds"], classes=figures["classes"])
 
 

@@ -113,7 +113,7 @@ def audit(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="DIR", help="The folder to write; else audits/NAME OF DATA.")
     ] = None,
-    backbone: Annotated[str, typer.Option(help="The base whose features are used: lite0, or a timm name.")] = "lite0",
+    backbone: Annotated[str, typer.Option(help="The base whose features are used, as for train.")] = "lite0",
     seed: Seed = 0,
     classes: Classes = None,
     path_column: PathColumn = None,
@@ -196,7 +196,8 @@ def summary(
     net: Annotated[
         str | None,
         typer.Argument(
-            metavar="NET", help="lite0; with tellapart[torch] also mnist-convnet, chapter-convnet, any timm name."
+            metavar="NET",
+            help="lite0, lite2; with the extra torch also mnist-convnet, chapter-convnet, any timm name.",
         ),
     ] = None,
     layers: Layers = None,

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.data.groups import join
 from tellapart.errors import DataError, UsageError
+from tellapart.evaluation.grouped import picture_weight
 from tellapart.evaluation.intervals import wilson
 from tellapart.evaluation.paired import compare_answers
 from tellapart.runs import folder as run_folder
@@ -26,6 +31,7 @@ class Tested:
     path: str
     label: str
     predicted: str
+    group: str  # "" where it is alone
 
     @property
     def right(self) -> bool:
@@ -35,8 +41,9 @@ class Tested:
 def compare_runs(first: Path, second: Path, *, margin: float | None = None) -> dict[str, Any]:
     """Compare run A with run B by McNemar's test on their test pictures, matched by content; JSON-ready.
 
-    Pictures are the same where the sha256 of their content is, wherever they lie and whatever they are called; two of
-    one content are matched in the order of their paths. Runs of a version that kept no sha256 are matched by path.
+    Pictures that belong together in either run, as declared or as copies, count as one. Pictures are the same where the
+    sha256 of their content is, wherever they lie and whatever they are called; two of one content are matched in the
+    order of their paths. Runs of a version that kept no sha256 are matched by path.
 
     Args:
         first: the run folder A.
@@ -55,17 +62,17 @@ def compare_runs(first: Path, second: Path, *, margin: float | None = None) -> d
     check_same(a, b, by_folds=by_folds, where=f"{first} and {second}")
     left_out = {"a": len(a.keys() - b.keys()), "b": len(b.keys() - a.keys())}
     shared = a.keys() & b.keys()
-    a, b = ({key: tested[key] for key in tested if key in shared} for tested in (a, b))
-    only_a = sum(a[key].right and not b[key].right for key in a)
-    only_b = sum(b[key].right and not a[key].right for key in a)
+    a, b = ({key: tested[key] for key in sorted(shared)} for tested in (a, b))
+    groups = groups_of(a, b)
+    right = {name: np.array([each.right for each in tested.values()]) for name, tested in (("a", a), ("b", b))}
     return {
         "schema": SCHEMA,
         "n": len(a),
         "left_out": left_out,
-        "a": {"run": str(first), "accuracy": accuracy_of(a)},
-        "b": {"run": str(second), "accuracy": accuracy_of(b)},
+        "a": {"run": str(first), "accuracy": accuracy_of(right["a"], groups)},
+        "b": {"run": str(second), "accuracy": accuracy_of(right["b"], groups)},
         "matched_by": "content" if by_content else "path",
-        **compare_answers(only_a, only_b, pictures=len(a), margin=margin),
+        **compare_answers(right["b"].astype(np.int64) - right["a"], groups, margin=margin),
     }
 
 
@@ -92,8 +99,21 @@ def check_same(a: Mapping[Key, Tested], b: Mapping[Key, Tested], *, by_folds: bo
         raise DataError(what, where=where, hint="Train both on the same labels.")
 
 
-def accuracy_of(tested: Mapping[Key, Tested]) -> dict[str, float | None]:
-    return wilson(sum(each.right for each in tested.values()), len(tested)).to_json()
+def groups_of(a: Mapping[Key, Tested], b: Mapping[Key, Tested]) -> NDArray[np.int64]:
+    """A number for each of the same pictures in the same order, int64 [N], equal where either run has them together."""
+    rows: dict[tuple[str, str], list[int]] = {}
+    for run, tested in (("a", a), ("b", b)):
+        for row, each in enumerate(tested.values()):
+            if each.group:
+                rows.setdefault((run, each.group), []).append(row)
+    numbers = np.arange(len(a))
+    for together in join(list(rows.values())):
+        numbers[list(together)] = together[0]
+    return numbers
+
+
+def accuracy_of(right: NDArray[np.bool_], groups: NDArray[np.int64]) -> dict[str, float | None]:
+    return wilson(int(right.sum()), len(right), weight=picture_weight(right, groups)).to_json()
 
 
 def has_digests(run: Path) -> bool:
@@ -117,11 +137,14 @@ def read_tested(run: Path, *, by_content: bool) -> dict[Key, Tested]:
     if not answers:
         hint = "`tellapart train DATA -o RUN` makes a run."
         raise DataError("the run's predictions cannot be read", where=run / run_folder.PREDICTIONS, hint=hint)
-    content = {row.path: row.sha256 for row in read_splits(run)} if by_content else {}
+    rows = {row.path: row for row in read_splits(run)}
     tested: dict[Key, Tested] = {}
     times: Counter[str] = Counter()
     for each in sorted(answers, key=lambda answer: answer.path):
-        name = content.get(each.path, each.path)
-        tested[name, times[name]] = Tested(path=each.path, label=classes[each.label], predicted=classes[each.predicted])
+        row = rows.get(each.path)
+        name = row.sha256 if row and by_content else each.path
+        label, predicted = classes[each.label], classes[each.predicted]
+        group = row.group if row else ""
+        tested[name, times[name]] = Tested(path=each.path, label=label, predicted=predicted, group=group)
         times[name] += 1
     return tested

@@ -75,7 +75,7 @@ def embed(
 
     Args:
         pictures: one or many, as `ImageClassifier` takes them: paths, uint8 arrays, PIL pictures, a column.
-        backbone: the base by name: one that ships, or with the extra torch one of timm.
+        backbone: the base by name: one that ships, with the extra torch one of timm, or several joined.
         size: the side in pixels of the square it looks at; None for its own.
         weights: the path of a file with the weights of a base of timm; None for those timm downloads.
         return_depths: whether to say as well which columns each depth has: features[:, depths["last"]] is the last.

@@ -6,37 +6,53 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tellapart.answers import answer
 from tellapart.bundle.bundle import read_bundle
 from tellapart.bundle.known_base import on_known_base
-from tellapart.data.groups import label_numbers
+from tellapart.data.groups import declare_groups, group_numbers, label_numbers
 from tellapart.data.ledger import check_skips
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
 from tellapart.data.split import part_to_score
+from tellapart.duplicates.find import find_duplicates
 from tellapart.errors import DataError
 from tellapart.evaluation.costs import operating_figures
+from tellapart.evaluation.grouped import picture_weight
 from tellapart.evaluation.metrics import evaluate
+from tellapart.features.embed import Embedded
 from tellapart.features.look import look_at, with_white
 from tellapart.progress import Progress, Silent
+from tellapart.runs.leakage import Known, united
 from tellapart.runs.overlap import seen_before
+from tellapart.types import Depth
 
 
 def evaluate_model(
-    model: Path, data: Path, *, reading: Reading = AS_IT_IS, progress: Progress | None = None
+    model: Path,
+    data: Path,
+    *,
+    reading: Reading = AS_IT_IS,
+    group_by: str | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """The figures of a model file on labelled pictures: the test split where the data has one, else all of them.
 
-    Under trained_on stands how many of them the model learned from, or None where that is not known.
+    Under trained_on stands how many of them the model learned from, or None where that is not known; under together
+    the groups that the data or `group_by` declare and those of copies, and what each picture counts as in intervals.
 
     Raises:
+        UsageError: the pattern cannot be used.
         ModelFileError: the model file is damaged or gives other answers than it must.
         DataError: the data cannot be used, or has a class that the model does not know.
     """
     progress = progress or Silent()
     bundle, engine = read_bundle(model)
     classifier, engine = on_known_base(bundle, engine)
-    index = part_to_score(scan(data, reading=replace(reading, scoring=True), progress=progress))
+    index = scan(data, reading=replace(reading, scoring=True, grouped=group_by is not None), progress=progress)
+    index = part_to_score(index if group_by is None else declare_groups(index, group_by))
     unknown = sorted({picture.label or "" for picture in index.pictures} - set(classifier.classes))
     if unknown:
         hint = f"The model knows: {', '.join(classifier.classes)}."
@@ -48,6 +64,8 @@ def evaluate_model(
     answers = answer(classifier, embedded, progress=progress)
     labels = label_numbers(answers.pictures, classifier.classes)
     predicted = answers.predicted
+    groups = groups_of(embedded, last=classifier.base.depths[-1], progress=progress)
+    weight = picture_weight(predicted == labels, groups)
     statuses = [entry.status for entry in [*index.skipped, *embedded.ledger]]
     return {
         "schema": 1,
@@ -57,8 +75,16 @@ def evaluate_model(
         "classes": list(classifier.classes),
         "ledger": {status: statuses.count(status) for status in ("used", "converted", "skipped")},
         "trained_on": trained_on,
+        "together": told(groups, weight=weight),
         "thresholds": classifier.abstention.to_json(),
-        **evaluate(answers.probabilities, labels, classes=classifier.classes, flags=answers.flags, predicted=predicted),
+        **evaluate(
+            answers.probabilities,
+            labels,
+            classes=classifier.classes,
+            flags=answers.flags,
+            predicted=predicted,
+            weight=weight,
+        ),
         **operating_figures(
             answers.probabilities,
             labels,
@@ -68,3 +94,15 @@ def evaluate_model(
             classes=classifier.classes,
         ),
     }
+
+
+def groups_of(embedded: Embedded, *, last: Depth, progress: Progress) -> NDArray[np.int64]:
+    """A number for each picture, int64 [N], equal for those of one declared group and for copies of each other."""
+    copies = find_duplicates(embedded, last=last, progress=progress)
+    return group_numbers(united(Known(index=embedded.index, groups=copies), copies).pictures)
+
+
+def told(groups: NDArray[np.int64], *, weight: float) -> dict[str, Any]:
+    """How many groups int64 [N] hold more than one picture, the largest, and what each picture counts as."""
+    sizes = np.bincount(groups)
+    return {"groups": int((sizes > 1).sum()), "largest": int(sizes.max()), "weight": round(weight, 4)}

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, PngImagePlugin
+from PIL import PngImagePlugin
 
 from tellapart import files
 from tellapart.answers import EXACT
 from tellapart.bundle.bundle import read_bundle
+from tellapart.commands.folder_names import Taken, safe_name
 from tellapart.data.boxes import file_path
 from tellapart.data.pillow import open_picture
+from tellapart.data.png import png_bytes
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import index_of_paths
 from tellapart.errors import DataError, OutputError, PictureError, UsageError
@@ -28,9 +29,7 @@ from tellapart.types import Index, Pixels
 ENDING = "-explained.png"
 MARK = "tellapart explain"  # in the file, so that only files of ours are ever written over
 LARGEST_SHEET = 64_000_000  # bytes; ours have a few million
-LONGEST_NAME = 100  # characters of a picture's own name that are kept
 QUICK = 3  # of 9: a third of the time of 6 for a twentieth more bytes
-FORBIDDEN = frozenset('<>:"/\\|?*')  # in file names, on one system or another
 
 
 def explain(
@@ -119,23 +118,9 @@ def without_sheets(index: Index, out: Path) -> Index:
 
 def sheet_names(index: Index) -> Iterator[str]:
     """A file name for each picture, after its own: safe on every system, and no two alike where case does not count."""
-    taken: set[str] = set()
+    taken = Taken(between="-")
     for picture in index.pictures:
-        stem = safe_stem(Path(file_path(picture)).stem)
-        name, number = stem, 1
-        while name.casefold() in taken:
-            number += 1
-            name = f"{stem}-{number}"
-        taken.add(name.casefold())
-        yield f"{name}{ENDING}"
-
-
-def safe_stem(stem: str) -> str:
-    """A picture's name with what a file name may not hold replaced, and neither hidden nor endless."""
-    clean = "".join("_" if letter in FORBIDDEN or not letter.isprintable() else letter for letter in stem)
-    while len(clean.encode()) > LONGEST_NAME:
-        clean = clean[:-1]
-    return clean.strip(" .") or "picture"
+        yield f"{taken.take(safe_name(Path(file_path(picture)).stem))}{ENDING}"
 
 
 def check_replaceable(path: Path) -> None:
@@ -160,6 +145,4 @@ def marked_png(pixels: Pixels) -> bytes:
     """A PNG file of uint8 [H, W, 3] that says who wrote it."""
     marks = PngImagePlugin.PngInfo()
     marks.add_text("Software", MARK)
-    content = io.BytesIO()
-    Image.fromarray(pixels).save(content, "PNG", pnginfo=marks, compress_level=QUICK)
-    return content.getvalue()
+    return png_bytes(pixels, pnginfo=marks, compress_level=QUICK)

@@ -27,8 +27,9 @@ LONGEST = 120  # bytes; 255 is what file systems take, and some of them count ot
 class Taken:
     """The names that a folder holds; names that differ only in case are one on some systems."""
 
-    def __init__(self, names: Iterable[str] = ()) -> None:
-        """Begin with some."""
+    def __init__(self, names: Iterable[str] = (), *, between: str = "_") -> None:
+        """Begin with some; `between` stands between a name that is taken and its number."""
+        self._between = between
         self._names = {folded(name) for name in names}
         self._last: dict[str, int] = {}
 
@@ -38,7 +39,7 @@ class Taken:
         number, free = self._last.get(folded(name), 1), name
         while folded(free) in self._names:
             number += 1
-            free = f"{stem}_{number}{suffix}"
+            free = f"{stem}{self._between}{number}{suffix}"
         self._last[folded(name)] = number
         self._names.add(folded(free))
         return free

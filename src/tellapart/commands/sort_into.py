@@ -51,7 +51,7 @@ class Placement:
 
 
 @dataclass(slots=True, kw_only=True)
-class Plan:
+class SortingPlan:
     """The rows of the table, those of former calls first, and what is still to be made."""
 
     rows: list[list[str]]
@@ -114,7 +114,7 @@ def sort_into(
     with alone_in(folder, lambda: check_into(folder, sources)):
         folders = class_folders(answers.classes, reserved=(UNSURE, UNLIKE, EMPTY, TABLE, MARK))
         tell_renamed(folders, progress)
-        plan = Plan(rows=former_rows(folder, columns(answers)))
+        plan = SortingPlan(rows=former_rows(folder, columns(answers)))
         make_plan(plan, folder, answers, folders)
         check_room(folder, plan.missing if not link else [])
         sweep(folder)
@@ -157,7 +157,7 @@ def former_rows(folder: Path, names: Sequence[str]) -> list[list[str]]:
     return rows
 
 
-def make_plan(plan: Plan, folder: Path, answers: Answers, folders: Mapping[str, str]) -> None:
+def make_plan(plan: SortingPlan, folder: Path, answers: Answers, folders: Mapping[str, str]) -> None:
     """Find the place of every picture: where a former call has put it, else under a name that is free."""
     here: dict[tuple[Path, str], str] = {}  # where a picture of several boxes is to be
     for former, row in enumerate(plan.rows):
@@ -185,7 +185,7 @@ def make_plan(plan: Plan, folder: Path, answers: Answers, folders: Mapping[str, 
             plan.missing.append(Placement(picture=picture, file=file))
 
 
-def replace_or_add(plan: Plan, row: list[str], there: int | None) -> None:
+def replace_or_add(plan: SortingPlan, row: list[str], there: int | None) -> None:
     if there is None:
         plan.rows.append(row)
     else:
@@ -209,7 +209,7 @@ def places(answers: Answers, folders: Mapping[str, str]) -> Iterator[str]:
             yield f"{UNSURE}/{name}" if unsure else name
 
 
-def free_names(plan: Plan, folder: Path, place: str) -> Taken:
+def free_names(plan: SortingPlan, folder: Path, place: str) -> Taken:
     """The names taken in a folder, on disk or in the table.
 
     Raises:

@@ -20,6 +20,7 @@ import numpy as np
 
 from tellapart import files
 from tellapart.backbones.catalogue import load_backbone
+from tellapart.commands.folder_names import Taken
 from tellapart.data.boxes import fragment
 from tellapart.data.decode import decode, upright
 from tellapart.data.groups import declare_groups
@@ -38,7 +39,7 @@ WHOLE = 100_000  # a side that nothing is reduced for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
+class PlacedPicture:
     """One picture and the file it is to become."""
 
     picture: Picture
@@ -164,7 +165,7 @@ def sweep(out: Path) -> None:
                 raise files.output_error(error, leftover) from error
 
 
-def place(index: Index, out: Path, chosen: Sequence[Choice]) -> Iterator[Placement]:
+def place(index: Index, out: Path, chosen: Sequence[Choice]) -> Iterator[PlacedPicture]:
     """The file that each chosen picture is to become."""
     by_class: dict[str, list[int]] = defaultdict(list)
     for row, picture in enumerate(index.pictures):
@@ -175,28 +176,21 @@ def place(index: Index, out: Path, chosen: Sequence[Choice]) -> Iterator[Placeme
     for choice in chosen:
         picture = index.pictures[choice.row]
         target = out / choice.split / (picture.label or "") / names[choice.row]
-        yield Placement(picture=picture, split=choice.split, target=target)
+        yield PlacedPicture(picture=picture, split=choice.split, target=target)
 
 
 def target_names(pictures: list[Picture]) -> list[str]:
     """A file name for each picture: its own, with a number where two would share one."""
-    taken: set[str] = set()
-    names = []
+    taken, names = Taken(), []
     for picture in pictures:
         name = picture.file.name if picture.row is None else f"{picture.row:06d}.png"
         if picture.box is not None:
             name = f"{picture.file.stem}{re.sub('[^0-9.]+', '-', fragment(picture.box))}.png"
-        stem, suffix = os.path.splitext(name)  # noqa: PTH122  pathlib trips over undecodable names less well
-        number = 1
-        while name.casefold() in taken:
-            number += 1
-            name = f"{stem}_{number}{suffix}"
-        taken.add(name.casefold())
-        names.append(name)
+        names.append(taken.take(name))
     return names
 
 
-def put(placement: Placement, index: Index, *, link: bool) -> None:
+def put(placement: PlacedPicture, index: Index, *, link: bool) -> None:
     """Make one file, unless it is there already and is the same.
 
     Raises:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.catalogue import BACKBONES, load_backbone
+from tellapart.backbones.backbone import JOINT, Backbone
+from tellapart.backbones.catalogue import BACKBONES, find_base, load_backbone
 from tellapart.errors import UsageError
 from tellapart.nets.summary import Layer, summarise_net
 from tellapart.recipes.changes import Changes
@@ -18,8 +19,8 @@ def summarise(net: str, *, size: int | None = None) -> list[Layer]:
     """The layers of a net by name, for an input square of side size (None: the net's own).
 
     Args:
-        net: a base that ships with the package; or, with the extra torch, one of the chapter's convnets or any base of
-            timm.
+        net: a base that ships with the package, or several joined; or, with the extra torch, one of the chapter's
+            convnets or any base of timm.
         size: the side of the input square in pixels.
 
     Raises:
@@ -28,6 +29,12 @@ def summarise(net: str, *, size: int | None = None) -> list[Layer]:
     """
     if net in BACKBONES:
         return summarise_graph(load_backbone(net, size=size))
+    if JOINT in net:
+        return [
+            replace(layer, name=f"{half.name}.{layer.name}")
+            for half in find_base(net, size=size).halves
+            for layer in summarise_graph(half)
+        ]
     return summarise_net(net, size=size)
 
 

@@ -14,8 +14,6 @@ from typing import Any, Unpack
 
 from tellapart import files
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.catalogue import find_base
-from tellapart.backbones.pixels import SIDE, small_pixels
 from tellapart.bundle.bundle import CARD, GRAPH, pack_bundle
 from tellapart.bundle.container import write_container
 from tellapart.bundle.model_card import model_card
@@ -23,17 +21,14 @@ from tellapart.bundle.parity import measure_parity
 from tellapart.data.groups import declare_groups
 from tellapart.data.ledger import write_ledger
 from tellapart.data.names import is_utf8, written
-from tellapart.data.preprocess import Preprocess
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
 from tellapart.data.split import write_splits
-from tellapart.errors import UsageError
 from tellapart.evaluation.metrics import leading_figure
 from tellapart.evaluation.run_metrics import RunMetrics
-from tellapart.extras import load_torch
 from tellapart.learn import Learned, learn
 from tellapart.progress import Progress, Silent, Stopwatch
-from tellapart.recipes.catalogue import check_folds, find_recipe
+from tellapart.recipes.catalogue import base_of
 from tellapart.recipes.request import BUDGET, Options, Request
 from tellapart.runs import folder as run_folder
 from tellapart.runs.analysis import first_look, materials_of
@@ -42,7 +37,7 @@ from tellapart.runs.lock import only_run
 from tellapart.runs.page import write_page
 from tellapart.runs.previous import hold_finished, keep_held
 from tellapart.runs.test_uses import count_test_uses
-from tellapart.runs.write import write_predictions
+from tellapart.runs.write import write_history, write_predictions
 from tellapart.text import counted
 from tellapart.types import Index
 
@@ -64,7 +59,7 @@ def train(
     Args:
         data: a folder of class folders, the same below train, valid and test, a manifest, or a folder of IDX files.
         out: the run folder; None for runs/<name of the data>.
-        backbone: the base, by name: one that ships, or with the extra torch one of timm.
+        backbone: the base, by name: one that ships, with the extra torch one of timm, or several joined.
         weights: a file with the weights of a base of timm.
         group_by: declares groups of pictures that are kept on one side of a split, see `declare_groups`.
         reading: what is said of data that can be read in more than one way.
@@ -119,32 +114,6 @@ def what_is_there(index: Index, data: Path) -> str:
     return f"{pictures} of {classes} in {data} ({index.layout})"
 
 
-def base_of(request: Request, backbone: str, *, weights: Path | None) -> Backbone:
-    """The base that first looks at the pictures of a request that can be met.
-
-    Raises:
-        UsageError: there is no such recipe or base, or the recipe has no use for what was given.
-        DataError, MissingExtraError: as find_base.
-    """
-    recipe, size, module = find_recipe(request.recipe, plan=request.plan), request.size, request.module
-    check_folds(request)
-    request.changes.check(request.recipe, recipe.plan)
-    if recipe.has_base:
-        if module is not None:
-            hint = "Choose scratch for that."
-            raise UsageError("this recipe trains no net of your own", where=request.recipe, hint=hint)
-        return find_base(backbone, size=size, weights=weights, progress=request.progress)
-    if weights is not None:
-        raise UsageError("this recipe starts from nothing", where=request.recipe, hint="Leave --weights out.")
-    try:
-        Preprocess(size=SIDE if size is None else size)
-    except ValueError as error:
-        raise UsageError("no such size", where=f"{size!r}", hint=f"The {error}.") from error
-    if module is not None and not isinstance(module, load_torch().nn.Module):
-        raise UsageError("this is no net of torch", where=type(module).__name__, hint="Give a torch.nn.Module.")
-    return small_pixels()
-
-
 class HistoryWriter:
     """Writes the history after every epoch, and counts the seconds of epochs that were trained before this run.
 
@@ -161,8 +130,7 @@ class HistoryWriter:
         fresh = history[self._known :] if len(history) > self._known else history  # else another training began
         self.earlier_s += sum(row["seconds"] for row in fresh[:-1])  # all but the one that has just ended
         self._known = len(history)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_text(self._path, "".join(map(files.to_json_line, history)))
+        write_history(self._path, history)
 
 
 def write_files(
@@ -213,6 +181,7 @@ def metrics_of(index: Index, learned: Learned, request: Request, *, about: Mappi
             "name": base.name,
             "digest": base.digest,
             "size": base.preprocess.size,
+            **({"sizes": [half.preprocess.size for half in base.halves]} if base.halves else {}),
             "precision": learned.about.precision,
         },
         classes=index.classes,
@@ -263,8 +232,7 @@ def write_evidence(folder: Path, learned: Learned) -> None:
         predicted=tested.predicted,
         columns=index.columns,
     )
-    history = "".join(map(files.to_json_line, learned.classifier.history))
-    files.write_text(folder / run_folder.HISTORY, history)
+    write_history(folder / run_folder.HISTORY, learned.classifier.history)
 
 
 def write_model(path: Path, learned: Learned, metrics: RunMetrics) -> RunMetrics:

@@ -33,7 +33,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Annotation:
     """What is said of one picture.
 
     Attributes:
@@ -52,7 +52,7 @@ class Answer:
 
 
 def table_of(
-    answers: Iterable[Answer],
+    answers: Iterable[Annotation],
     path: Path,
     *,
     layout: str,
@@ -77,7 +77,7 @@ def table_of(
     Raises:
         DataError: no picture has a label, one has several, or a box cannot be one.
     """
-    rows, lacking, torn = list[Row](), list[str](), list[tuple[Answer, list[str]]]()
+    rows, lacking, torn = list[Row](), list[str](), list[tuple[Annotation, list[str]]]()
     for answer in answers:
         for part in answer.parts:
             check_numbers(part.box, where=path)
@@ -114,7 +114,7 @@ def _label(label: str) -> str:
     return unicodedata.normalize("NFC", label.strip())
 
 
-def _row(answer: Answer, label: str, *, box: Box | None = None, given: tuple[str, ...]) -> Row:
+def _row(answer: Annotation, label: str, *, box: Box | None = None, given: tuple[str, ...]) -> Row:
     return Row(number=answer.number, path=answer.path, label=label, split=answer.split, group="", box=box, given=given)
 
 

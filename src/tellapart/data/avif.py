@@ -121,7 +121,12 @@ class _Bits:
 
 
 def _first_samples(content: bytes) -> Iterator[bytes]:
-    """The first picture of each track of a sequence."""
+    """The first picture of each track of a sequence.
+
+    Raises:
+        PictureError: together they are larger than the file, of which they may be the same part again and again.
+    """
+    taken = 0
     for start, end in _inside(content, 0, len(content), _PATH):
         found = {kind: first for kind, first, _ in boxes(content, start, end)}
         place = 0
@@ -131,7 +136,11 @@ def _first_samples(content: bytes) -> Iterator[bytes]:
             (place,) = struct.unpack_from(">Q", content, found[b"co64"] + 8)
         if b"stsz" in found:
             size, _, first = struct.unpack_from(">3I", content, found[b"stsz"] + 4)
-            yield content[place : place + (size or first)]
+            stop = min(place + (size or first), len(content))
+            taken += max(0, stop - place)
+            if taken > 2 * len(content):
+                raise PictureError("a picture whose parts are larger than its file")
+            yield content[place:stop]
 
 
 def _inside(content: bytes, start: int, end: int, path: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:

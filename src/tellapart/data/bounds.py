@@ -7,6 +7,7 @@ What decoding itself costs is told from the size that the header states, in `dat
 
 from __future__ import annotations
 
+import contextlib
 import re
 import struct
 from collections.abc import Callable, Mapping
@@ -59,7 +60,8 @@ def _check_jpeg(content: bytes) -> None:
         raise PictureError("JPEG with rubbish before its pixels; save it anew")
 
 
-def _check_png(content: bytes, place: int = 0) -> None:
+def _check_png(content: bytes, place: int = 0, *, most: int = MOST_CHUNKS) -> int:
+    """Look at each chunk of a PNG that begins at a place; how many there are."""
     chunks = extras = extra_bytes = headers = 0
     place += len(PNG_START)
     while place + 8 <= len(content):
@@ -71,9 +73,10 @@ def _check_png(content: bytes, place: int = 0) -> None:
         if kind not in _PIXEL_CHUNKS:
             extras += 1
             extra_bytes += length
-        if chunks > MOST_CHUNKS or extras > MOST_EXTRAS or extra_bytes > MOST_EXTRA_BYTES or headers > 1:
+        if chunks > most or extras > MOST_EXTRAS or extra_bytes > MOST_EXTRA_BYTES or headers > 1:
             raise PictureError("PNG with more beside its pixels than decoders are made for; save it anew")
         place += 12 + length
+    return chunks
 
 
 def _check_gif(content: bytes) -> None:
@@ -142,15 +145,22 @@ def _webp_size(content: bytes) -> tuple[int, int]:
 def _check_icon(content: bytes) -> None:
     """The pictures in an ICO or a CUR file."""
     (count,) = struct.unpack_from("<H", content, 4)
+    most = MOST_CHUNKS  # of all of them, which may be the same picture again and again
     for number in range(count):
         (place,) = struct.unpack_from("<I", content, 6 + 16 * number + 12)
-        if content[place : place + 8] == PNG_START:
-            _check_png_icon(content, place)
-            continue
-        width, height, runs = _dib_header(content, place)
-        _check_icon_size(width, height // 2)
-        if runs in _DIB_RUNS:
-            raise PictureError("an icon that is stored in runs; save it as PNG")
+        with contextlib.suppress(struct.error):  # it lies behind the end, and the next one may not
+            most -= _check_icon_picture(content, place, most=most)
+
+
+def _check_icon_picture(content: bytes, place: int, *, most: int) -> int:
+    """Look at one picture of an icon; how many chunks it has, 0 for a bitmap."""
+    if content[place : place + 8] == PNG_START:
+        return _check_png_icon(content, place, most=most)
+    width, height, runs = _dib_header(content, place)
+    _check_icon_size(width, height // 2)
+    if runs in _DIB_RUNS:
+        raise PictureError("an icon that is stored in runs; save it as PNG")
+    return 0
 
 
 def _dib_header(content: bytes, place: int) -> tuple[int, int, int]:
@@ -163,26 +173,25 @@ def _dib_header(content: bytes, place: int) -> tuple[int, int, int]:
 
 
 def _check_icns(content: bytes) -> None:
-    place, blocks = 8, 0
+    place, blocks, most = 8, 0, MOST_CHUNKS
     (end,) = struct.unpack_from(">I", content, 4)
     while place < min(end, len(content)):
         (length,) = struct.unpack_from(">I", content, place + 4)
         blocks += 1
         if blocks > MOST_EXTRAS or length < 8:
             raise PictureError("ICNS that is damaged or has more blocks than an icon; save it as PNG")
-        if content[place + 8 : place + 16] == PNG_START:
-            _check_png_icon(content, place + 8)
-        else:
-            inner = content[place + 8 : place + length]
-            if format_of(inner) == "JPEG2000":
+        with contextlib.suppress(struct.error, IndexError):  # it ends in the midst of its header
+            if content[place + 8 : place + 16] == PNG_START:
+                most -= _check_png_icon(content, place + 8, most=most)
+            elif format_of(inner := content[place + 8 : place + length]) == "JPEG2000":
                 _check_icon_size(*check_jpeg_2000(inner))
         place += length
 
 
-def _check_png_icon(content: bytes, place: int) -> None:
+def _check_png_icon(content: bytes, place: int, *, most: int) -> int:
     width, height = struct.unpack_from(">II", content, place + 16)
     _check_icon_size(width, height)
-    _check_png(content, place)
+    return _check_png(content, place, most=most)
 
 
 def _check_icon_size(width: int, height: int) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from tellapart.data.answers import Answer, Part, table_of
+from tellapart.data.answers import Annotation, Part, table_of
 from tellapart.data.box_columns import left_top_size, numbers_of
 from tellapart.data.columns import listed
 from tellapart.data.reading import Reading
@@ -55,7 +55,7 @@ def rows_of_coco(document: Mapping[str, Any], path: Path, *, reading: Reading) -
             given = text_of(annotation.get("id"))
             parts[_key(image)].append(Part(label=label, box=found, given=(given,)))
     answers = [
-        Answer(
+        Annotation(
             number=number,
             path=places[_key(image.get("id"))],
             labels=labels[_key(image.get("id"))],

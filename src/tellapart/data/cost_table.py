@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tellapart import files
 from tellapart.errors import DataError, UsageError
 
-LARGEST_FILE: Final = 64_000_000  # bytes
+LARGEST_FILE: Final = 16_000_000  # bytes; the costs of two thousand classes, four characters each
 MOST: Final = 1e9
 SEPARATORS: Final = ",;\t"
 FORM: Final = "A row a class that is shown, a column a class that is answered, and one more column for a person."
@@ -77,10 +77,11 @@ def read_costs(path: Path) -> CostTable:
     except (OSError, ValueError) as error:
         raise DataError(f"the costs cannot be read ({error})", where=path, hint=FORM) from error
     first = text.split("\n", 1)[0]
-    separator = max(SEPARATORS, key=first.count)
-    records = [
-        record for record in csv.reader(io.StringIO(text), delimiter=separator) if any(cell.strip() for cell in record)
-    ]
+    reader = csv.reader(io.StringIO(text), delimiter=max(SEPARATORS, key=first.count))
+    try:
+        records = [record for record in reader if any(map(str.strip, record))]
+    except csv.Error as error:
+        raise DataError(f"the costs cannot be read ({error})", where=path, hint=FORM) from error
     if len(records) < 2:
         raise DataError("the costs have no rows", where=path, hint=FORM)
     header = [_name(cell) for cell in records[0][1:]]

@@ -14,7 +14,7 @@ from typing import Final
 from xml.parsers import expat
 
 from tellapart import files
-from tellapart.data.answers import Answer, Part, table_of
+from tellapart.data.answers import Annotation, Part, table_of
 from tellapart.data.columns import listed
 from tellapart.data.limits import LARGEST_DOCUMENT
 from tellapart.data.reading import Reading
@@ -131,9 +131,9 @@ def read_cvat(path: Path, *, reading: Reading) -> Table:
     return table_of(answers, path, layout="CVAT", how=_HOW, unlabelled=reading.unlabelled, shapes=shapes)
 
 
-def _answer(number: int, image: _Image, wanted: str | None, *, tags: bool, boxes: bool) -> Answer:
+def _answer(number: int, image: _Image, wanted: str | None, *, tags: bool, boxes: bool) -> Annotation:
     said = [(value, each.box) for each in (image.tags if tags else image.shapes) if (value := each.value(wanted))]
-    return Answer(
+    return Annotation(
         number=number,
         path=image.path,
         labels=[label for label, box in said if box is None or not boxes],

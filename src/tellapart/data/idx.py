@@ -144,6 +144,8 @@ def _check_size(shape: tuple[int, ...], size: int, *, packed: bool) -> None:
         ValueError: it does.
     """
     values, dimensions = math.prod(shape), " x ".join(map(str, shape))
+    if not packed and (there := size - 4 - 4 * len(shape)) < values:
+        raise ValueError(f"{there:,} bytes of pixels, the header promises {values:,}")
     if packed and values > UNPACKED + UNPACKED_TIMES * size:
         raise ValueError(f"{dimensions} values out of {size:,} bytes; unpack it first if that is right")
     if shape[0] > MOST_PICTURES + size // BYTES_A_PICTURE:

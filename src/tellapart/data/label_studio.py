@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from tellapart.data.answers import Answer, Part, table_of
+from tellapart.data.answers import Annotation, Part, table_of
 from tellapart.data.columns import find_path, listed
 from tellapart.data.formats import has_picture_ending
 from tellapart.data.reading import Reading
@@ -47,9 +47,9 @@ def rows_of_tasks(tasks: _Tasks, path: Path, *, reading: Reading) -> Table:
 
 def _answer(
     number: int, task: Mapping[str, Any], said: Sequence[tuple[str, Box | None]], *, field: str, boxes: bool
-) -> Answer:
+) -> Annotation:
     data = task["data"] if isinstance(task.get("data"), Mapping) else {}
-    return Answer(
+    return Annotation(
         number=number,
         path=text_of(data.get(field)),
         labels=[label for label, box in said if box is None or not boxes],

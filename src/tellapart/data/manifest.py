@@ -61,7 +61,7 @@ def read_manifest(path: Path, *, reading: Reading = AS_IT_IS) -> Index:
 
     Raises:
         UsageError: what is said of it is for folders, or names a column that is not there.
-        DataError: it cannot be read, lacks a column, or has a row that cannot be meant (with the number of the row).
+        DataError: it cannot be read, lacks a column, or has a row that makes no sense (with the number of the row).
     """
     return index_of(read_listed(path, reading=reading), name=path.stem, where=path, scoring=reading.scoring)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,8 @@ def write_png(path: Path, pixels: NDArray[np.uint8], *, follow: bool = False) ->
     files.write_bytes(path, png_bytes(pixels), follow=follow)
 
 
-def png_bytes(pixels: NDArray[np.uint8]) -> bytes:
-    """A PNG file of uint8 [H, W] (grey) or [H, W, 3] (RGB)."""
+def png_bytes(pixels: NDArray[np.uint8], **options: Any) -> bytes:  # noqa: ANN401
+    """A PNG file of uint8 [H, W] (grey), [H, W, 3] (RGB) or [H, W, 4]; options are those of Pillow's writer."""
     content = io.BytesIO()
-    Image.fromarray(pixels).save(content, "PNG")
+    Image.fromarray(pixels).save(content, "PNG", **options)
     return content.getvalue()

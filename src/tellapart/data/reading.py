@@ -41,7 +41,7 @@ class Reading:
     grouped: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant.
+        """Refuse what makes no sense.
 
         Raises:
             UsageError: classes or boxes are none of their words, or there is no such encoding or confidence.

@@ -82,31 +82,30 @@ def data_path(samples: Samples) -> Path:
     raise DataError("pictures without labels", where=SAMPLES, hint=hint)
 
 
-def label_values(labels: Any, *, name: str = NAME) -> NDArray[Any]:  # noqa: ANN401  whatever a user gives
+def label_values(labels: Any) -> NDArray[Any]:  # noqa: ANN401  whatever a user gives
     """The labels [N] as an array of texts, numbers or truth values; of an array or a column the dtype stays.
 
     Args:
         labels: a list, an array or a column of pandas or polars.
-        name: what errors call it: the fourth is y[3].
 
     Raises:
         DataError: it is no list of labels, or one of them is missing, empty, or of another kind than the others.
     """
-    labels = one_column(labels, name)
+    labels = one_column(labels, NAME)
     if isinstance(labels, str | bytes | Mapping | set | frozenset) or not isinstance(labels, Iterable):
-        raise DataError(f"{with_article(labels)} is no list of labels", where=name, hint=EXPECTED)
+        raise DataError(f"{with_article(labels)} is no list of labels", where=NAME, hint=EXPECTED)
     if hasattr(labels, "__array__"):
         values = np.asarray(labels)
         if values.ndim == 2 and values.shape[1] == 1:
             values = values[:, 0]
         if values.ndim != 1:
             what = f"labels of shape [{', '.join(map(str, values.shape))}]"
-            raise DataError(what, where=name, hint=EXPECTED)
+            raise DataError(what, where=NAME, hint=EXPECTED)
         if values.dtype.kind not in "biu":  # of which none can be missing, nor of another kind
-            _check(values.tolist() if values.dtype.kind in "fUS" else list(values), name)
+            _check(values.tolist() if values.dtype.kind in "fUS" else list(values))
         return values if values.dtype.kind != "O" else np.asarray(values.tolist())
     listed = list(labels)
-    _check(listed, name)
+    _check(listed)
     return np.asarray(listed)
 
 
@@ -160,30 +159,29 @@ def shown(label: object) -> str:
     return repr(label.item() if isinstance(label, np.generic) else label)
 
 
-def check_counts(classes: NDArray[Any], counts: Sequence[int], *, name: str = NAME) -> None:
+def check_counts(classes: NDArray[Any], counts: Sequence[int]) -> None:
     """Stop where there are not two classes of two pictures or more.
 
     Args:
         classes: the labels [K] that occur, sorted.
         counts: pictures of each.
-        name: what errors call the labels.
 
     Raises:
         DataError: it is so.
     """
     if len(classes) < 2:
         what = f"only one class, {shown(classes[0])}" if len(classes) else "no pictures"
-        raise DataError(what, where=name, hint="Give pictures of two or more classes.")
+        raise DataError(what, where=NAME, hint="Give pictures of two or more classes.")
     single = [shown(label) for label, count in zip(classes, counts, strict=True) if count < 2]
     if single:
         more = f" and {len(single) - _SHOWN:,} more" if len(single) > _SHOWN else ""
         have = "the class" if len(single) == 1 else f"{counted(len(single), 'class', 'classes')},"
         what = f"{have} {', '.join(single[:_SHOWN])}{more} {'has' if len(single) == 1 else 'have'} one picture"
         hint = "Give two or more of each class, one to train on and one to choose by; or leave it out."
-        raise DataError(f"{what}{'' if len(single) == 1 else ' each'}", where=name, hint=hint)
+        raise DataError(f"{what}{'' if len(single) == 1 else ' each'}", where=NAME, hint=hint)
 
 
-def _check(values: Sequence[object], name: str) -> None:
+def _check(values: Sequence[object]) -> None:
     """Stop at the first label that is missing, empty, or of another kind than the first.
 
     Raises:
@@ -191,7 +189,7 @@ def _check(values: Sequence[object], name: str) -> None:
     """
     first = ""
     for place, value in enumerate(values):
-        where = f"{name}[{place}]"
+        where = f"{NAME}[{place}]"
         if is_missing(value):
             raise DataError(f"a label is missing ({value})", where=where, hint=EXPECTED)
         kind = next((kind for kind, types in _KINDS.items() if isinstance(value, types)), None)

@@ -19,9 +19,8 @@ from tellapart.data.manifest import is_manifest, read_manifest, unlabelled_index
 from tellapart.data.names import is_utf8, written
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.walk import Walk
-from tellapart.errors import DataError, UsageError
+from tellapart.errors import DataError
 from tellapart.progress import Progress
-from tellapart.text import counted
 from tellapart.types import Index, Picture
 
 
@@ -64,45 +63,33 @@ def _scan(data: Path, reading: Reading) -> Index:
     return read_imagefolder(data, reading=reading) or scan_folders(data, reading=reading)
 
 
-def index_of_paths(
-    paths: Sequence[str | Path], *, labels: Sequence[str] | None = None, reading: Reading = AS_IT_IS
-) -> Index:
-    """Index pictures as they are given, for prediction and for the estimator.
+def index_of_paths(paths: Sequence[str | Path], *, reading: Reading = AS_IT_IS) -> Index:
+    """Index pictures as they are given, without labels.
 
     Args:
         paths: picture files, kept in the order given and as often as given; a folder stands for all pictures below it.
             Or one table or annotation file, which stands for the pictures and boxes that it lists.
-        labels: one for each path, or None.
         reading: what is said of a table.
 
     Raises:
-        UsageError: labels and paths are not of the same number.
+        UsageError: something is said of a table, and there is none.
         DataError: a path does not exist, a folder has no picture, or nothing was given.
     """
-    if labels is not None and len(labels) != len(paths):
-        raise UsageError(
-            f"{counted(len(labels), 'label')} for {counted(len(paths), 'path')}", hint="Give one label for each path."
-        )
     if not paths:
         raise DataError("no pictures were given", hint="Name at least one picture or folder.")
-    if labels is None and len(paths) == 1 and is_manifest(Path(paths[0])):
+    if len(paths) == 1 and is_manifest(Path(paths[0])):
         return unlabelled_index(Path(paths[0]), reading=reading)
     reading.only_for_folders()
     if all(of_another_kind(path) for path in paths):
         raise cast("DataError", of_another_kind(paths[0]))
     walk = Walk()
-    given = labels if labels is not None else [None] * len(paths)
-    pictures = tuple(
-        picture
-        for path, label in zip(paths, given, strict=True)
-        for picture in pictures_below(path, label=label, walk=walk)
-    )
+    pictures = tuple(picture for path in paths for picture in pictures_below(path, label=None, walk=walk))
     folders = [Path(path) for path in paths if Path(path).is_dir()]
     return Index(
         name=folders[0].resolve().name if len(paths) == len(folders) == 1 else "pictures",
         root=Path(),
         layout="paths",
-        classes=tuple(sorted({picture.label for picture in pictures if picture.label is not None})),
+        classes=(),
         pictures=pictures,
         skipped=tuple(walk.skipped),
     )

@@ -210,7 +210,7 @@ def table_of_values(records: Iterable[tuple[int, Mapping[int, Any]]], columns: C
     for number, record in records:
         fields = {name: record.get(place) for name, place in said}
         given = tuple([_kept(record.get(place), seen) for place in others])
-        rows += [replace(row, given=given) for row in _rows_of(number, fields, path, whole=columns.whole)]
+        rows += _rows_of(number, fields, path, whole=columns.whole, given=given)
         if boxes is not None:
             values = [record.get(place) for place in boxes.places]
             found = numbers_of(values, source=f"row {number:,}", where=path)
@@ -224,11 +224,11 @@ def table_of_values(records: Iterable[tuple[int, Mapping[int, Any]]], columns: C
     if boxes is not None:
         sources = [f"row {row.number:,}" for row in rows]
         found_boxes, notes = boxes_of(numbers, boxes, sources=sources, where=path)
-        rows = [replace(row, box=box) for row, box in zip(rows, found_boxes, strict=True)]
+        rows = [row if box is None else replace(row, box=box) for row, box in zip(rows, found_boxes, strict=True)]
     return Table(rows=rows, sure=ours.sure, notes=tuple(notes), columns=tuple(columns.others))
 
 
-def _rows_of(number: int, fields: dict[str, Any], path: Path, *, whole: bool) -> list[Row]:
+def _rows_of(number: int, fields: dict[str, Any], path: Path, *, whole: bool, given: tuple[str, ...]) -> list[Row]:
     """The row of a record; a row for each box where its label is a list of them, as Label Studio has it in tables.
 
     Raises:
@@ -236,10 +236,10 @@ def _rows_of(number: int, fields: dict[str, Any], path: Path, *, whole: bool) ->
     """
     regions = regions_of(fields.get("label"), source=f"row {number:,}")
     if not regions:
-        return [row_of(number, fields, path)]
+        return [row_of(number, fields, path, given=given)]
     if whole or any(box is None for _, box in regions):
-        return [row_of(number, {**fields, "label": [label for label, _ in regions]}, path)]
-    rows = [replace(row_of(number, {**fields, "label": label}, path), box=box) for label, box in regions]
+        return [row_of(number, {**fields, "label": [label for label, _ in regions]}, path, given=given)]
+    rows = [replace(row_of(number, {**fields, "label": label}, path, given=given), box=box) for label, box in regions]
     for row in rows:
         if row.box is not None:
             check_numbers(row.box, where=path)

@@ -71,7 +71,7 @@ def _check_directory(numbers: dict[int, tuple[int, int]], content: bytes) -> Non
 
 
 def _directories(content: bytes) -> Iterator[dict[int, tuple[int, int]]]:
-    """Of each page how many values each entry of its directory has, and the first of them where that stands in it."""
+    """Of each page how many values each entry of its directory has, and the first of them; 0 where that is nowhere."""
     order = "<" if content[:2] == b"II" else ">"
     big = content[2:4] in (b"+\0", b"\0+")
     offset, count = (f"{order}Q", f"{order}Q") if big else (f"{order}I", f"{order}H")
@@ -91,8 +91,11 @@ def _directories(content: bytes) -> Iterator[dict[int, tuple[int, int]]]:
             many += 0 if kind in _BYTES else values
             if total > len(content) + MOST_ENTRIES * 8 or many > MOST_NUMBERS:
                 raise PictureError("TIFF whose tags ask for more than the file has; save it anew")
-            value = order + {2: "H", 4: "I", 8: "Q"}.get(unit, "B")
-            (first,) = struct.unpack_from(value, content, place + struct.calcsize(form))
+            at, first = place + struct.calcsize(form), 0
+            with contextlib.suppress(struct.error):  # a tag that points outside is none, and the others are
+                if unit * values > struct.calcsize(offset):  # the values stand elsewhere, and here where
+                    (at,) = struct.unpack_from(offset, content, at)
+                (first,) = struct.unpack_from(order + {2: "H", 4: "I", 8: "Q"}.get(unit, "B"), content, at)
             found.setdefault(tag, (values, first))
             place += step
         yield found

@@ -1,18 +1,21 @@
 """Find the pictures that show the same: equal files, equal pixels, and edits of each other.
 
-Edits are first suspected and then confirmed. Suspects are each picture's nearest in what the base saw, and its nearest
-in a few pixels of luminance, of which the mirror image is tried too. A pair is confirmed by laying one miniature over
-the other (see `register`). No picture is decoded again.
+Edits are first suspected and then confirmed. Suspects are each picture's nearest in what the base saw, in a few pixels
+of luminance, of which the mirror image is tried too, and in what no turn changes. Where parts of a pair are alike (see
+`windows`), or rings about the middle at some turn (see `turned`), one miniature is laid over the other there (see
+`register`), and a pair is confirmed where they fit as an edit does. No picture is decoded again.
 
 The limits were chosen on the train and valid splits of cats_vs_dogs_small, trashnet and neu_surface and edits of them;
 docs/log.md has the figures.
 
-Legend: N pictures, d coordinates.
+Legend: N pictures, P pairs, d coordinates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -20,26 +23,37 @@ from numpy.typing import NDArray
 
 from tellapart.data.rgb import LUMA
 from tellapart.duplicates.groups import DuplicateGroup, DuplicatePair, connect, equal_pairs
+from tellapart.duplicates.naming import named_alike
 from tellapart.duplicates.neighbours import Points, Rows, near_rows, principal, unit
-from tellapart.duplicates.register import blurred, likeness
+from tellapart.duplicates.placement import Place, is_mirrored, offset, outside, slant, turn_and_strain
+from tellapart.duplicates.register import Likeness, blurred, likeness
+from tellapart.duplicates.turned import NOT_ZOOMED, SHAPES, ZOOMED, spectrum, turned
+from tellapart.duplicates.windows import shifted
 from tellapart.features.embed import Embedded
 from tellapart.progress import Progress, Silent
 from tellapart.text import counted
-from tellapart.types import Depth, Features
+from tellapart.types import Depth, Features, Picture
 
 WIDTH: Final = 96  # coordinates that features are compared in
 MOST: Final = 4  # others of each picture that are suspected, by each of the two ways
 LEAST_SEEN: Final = 0.4  # cosine of what the base saw, less its mean
 LEAST_ALIKE: Final = 0.9  # correlation of small luminance, where it alone suspects
-LEAST_SCREENED: Final = 0.75  # the same, where the base suspects: a crop moves it further
+MOST_TURNED, LEAST_TURNED = 2, 0.6  # others that are suspected by what no turn changes of one shape, and their cosine
+LEAST_SCREENED: Final = 0.8  # correlation of windows or rings, of those that are laid over each other
 GRAIN: Final = 8  # pixels a side of the small luminance
 SHIFT: Final = 0.7  # pixels that it is blurred by
 WHOLE, DETAIL = 0.8, 0.85  # shares that must be explained
+COVER: Final = 0.4  # share of a picture that must lie over the other
 # Where more than this many pictures are alike in small luminance (digits, parts before one camera), some come close by
 # chance, the closer the more there are; what may be left unexplained shrinks in the same measure.
 CROWD: Final = 10
 ENERGY: Final = 1.0  # squared grey levels; with less detail than that everything looks alike
-OUTSIDE: Final = 0.07  # half sides; more is another part of one scene, and no crop of one picture
+OUTSIDE: Final = 0.07  # half sides; more is another part of one scene and no crop, unless what is beyond was filled in
+# Of pictures that were turned the middle stays and every length changes alike; a thing that was turned before the
+# camera does neither to that degree.
+CENTRED, STRAIN = 0.035, 0.05  # half sides, share of the zoom
+STRETCHED: Final = 0.15  # share of the zoom; where a picture is level, its axes may have been stretched apart
+SLANT, QUARTER = 0.055, 45.0  # share of a length, degrees; more is not level
 MOST_CONFIRMED: Final = 100_000  # pairs; about half a minute
 HALF: Final = np.float32(0.5)
 STEP: Final = 1024  # pairs between two signs of progress
@@ -57,8 +71,29 @@ def find_duplicates(
     repeated = {pair.second for pair in pairs}
     rows = np.array([row for row in range(len(embedded.digests)) if row not in repeated], np.int64)
     columns = slice(last.start, last.stop) if last else slice(None)
-    pairs += _edits(embedded.features, embedded.miniatures, rows=rows, columns=columns, progress=progress)
-    return connect(pairs)
+    place = np.full(len(embedded.digests), -1)
+    place[rows] = np.arange(len(rows))
+    named = place[named_alike([picture.path for picture in embedded.index.pictures])]
+    named = named[(named >= 0).all(axis=1)]
+    edits = _edits(embedded.features, embedded.miniatures, rows=rows, columns=columns, named=named, progress=progress)
+    groups = connect([*pairs, *edits])
+    _say_named(rows[named], groups, embedded.index.pictures, progress=progress)
+    return groups
+
+
+def _say_named(
+    named: Rows, groups: Sequence[DuplicateGroup], pictures: Sequence[Picture], *, progress: Progress
+) -> None:
+    """Say how many of the pairs [P, 2] of rows that are copies by their names are so by what they show, if any are."""
+    home = {row: number for number, group in enumerate(groups) for row in group.rows}
+    shown = [pair for pair in named.tolist() if home.get(pair[0], -1) == home.get(pair[1], -2)]
+    if shown:
+        first, second = (pictures[row].path for row in shown[0])
+        many = counted(len(np.unique(named)), "picture is", "pictures are")
+        progress.note(
+            f"{many} named as augmented copies (for example {first} and {second}); {len(np.unique(shown))} of them "
+            "show the same and count as one. --group-by keeps the others together too."
+        )
 
 
 def _equal(embedded: Embedded) -> Iterator[DuplicatePair]:
@@ -70,45 +105,106 @@ def _equal(embedded: Embedded) -> Iterator[DuplicatePair]:
             yield pair
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tried:
+    """Pairs that are to be laid over each other."""
+
+    pairs: Rows  # [P, 2], places in the rows that are compared
+    start: Place  # about where they lie
+    alike: NDArray[np.float32]  # [P], how alike they are there
+    coarse: bool  # whether that is no closer than a pixel or two
+
+
 def _edits(
-    features: Features, miniatures: NDArray[np.uint8], *, rows: Rows, columns: slice, progress: Progress
+    features: Features,
+    miniatures: NDArray[np.uint8],
+    *,
+    rows: Rows,
+    columns: slice,
+    named: Rows,
+    progress: Progress,
 ) -> Iterator[DuplicatePair]:
-    """Pairs of the given rows that are edits of each other."""
-    even, odd = _halves(miniatures, rows)
-    suspects, crowd = _suspects(features, even, odd, rows=rows, columns=columns)
-    allowed = 1 / np.maximum(1, crowd[suspects].max(axis=1) / CROWD)
-    needed = 1 - (1 - DETAIL) * allowed
-    upright = np.einsum("pd,pd->p", even[suspects[:, 0]], even[suspects[:, 1]])
-    turned = np.einsum("pd,pd->p", odd[suspects[:, 0]], odd[suspects[:, 1]])
-    alike = upright + np.abs(turned)
-    order = np.argsort(-alike, kind="stable")
-    order = order[alike[order] >= 1 - (1 - LEAST_SCREENED) * allowed[order]]
-    if len(order) > MOST_CONFIRMED:
-        left_out, many = len(order) - MOST_CONFIRMED, "pairs of pictures that may show the same were"
-        progress.note(
-            f"{counted(left_out, 'pair of pictures that may show the same was', many)} not compared: "
-            f"there are more than {MOST_CONFIRMED:,} of them."
-        )
-        order = order[:MOST_CONFIRMED]
-    progress.start("Comparing pictures", total=len(order), unit="pairs")
-    for start in range(0, len(order), STEP):
-        chosen = order[start : start + STEP]
-        pairs = rows[suspects[chosen]]
-        alike_as = {False: upright[chosen] + turned[chosen], True: upright[chosen] - turned[chosen]}
-        yield from _confirmed(miniatures, pairs, alike_as=alike_as, needed=needed[chosen])
-        progress.advance(len(chosen))
+    """Pairs of the given rows that are edits of each other; `named` [P, 2] are suspected by their names."""
+    suspects, turning, crowd = _suspects(features, miniatures, rows=rows, columns=columns)
+    suspects = np.unique(np.concatenate([suspects, named]), axis=0)
+    allowed = 1 / np.maximum(1, crowd / CROWD)
+    tried = _most_alike(list(_tried(miniatures, rows, suspects, turning, allowed=allowed)), progress=progress)
+    best: dict[tuple[int, int], DuplicatePair] = {}
+    progress.start("Comparing pictures", total=sum(len(each.alike) for each in tried), unit="pairs")
+    for each in tried:
+        for start in range(0, len(each.alike), STEP):
+            some = slice(start, start + STEP)
+            pairs = rows[each.pairs[some]]
+            # What lies over each other as it is needs no turn.
+            new = [place for place, pair in enumerate(pairs.tolist()) if each.coarse or tuple(pair) not in best]
+            needed = 1 - (1 - DETAIL) * allowed[each.pairs[some][new]].min(axis=1, initial=1)
+            left, right = miniatures[pairs[new].T]
+            found = likeness(left, right, each.start[some][new], coarse=each.coarse)
+            for pair in _confirmed(pairs[new], found, needed=needed):
+                key = pair.first, pair.second
+                best[key] = max(best.get(key, pair), pair, key=lambda one: one.similarity)
+            progress.advance(len(pairs))
     progress.finish()
+    yield from best.values()
+
+
+def _most_alike(tried: Sequence[_Tried], *, progress: Progress) -> list[_Tried]:
+    """The MOST_CONFIRMED pairs that are most alike anywhere, with a note where there are more."""
+    alike = np.concatenate([each.alike for each in tried])
+    _, pair = np.unique(np.concatenate([each.pairs for each in tried]), axis=0, return_inverse=True)
+    most = np.zeros(pair.max(initial=-1) + 1, np.float32)
+    np.maximum.at(most, pair.ravel(), alike)
+    if len(most) <= MOST_CONFIRMED:
+        return list(tried)
+    left_out, many = len(most) - MOST_CONFIRMED, "pairs of pictures that may show the same were"
+    progress.note(
+        f"{counted(left_out, 'pair of pictures that may show the same was', many)} not compared: "
+        f"there are more than {MOST_CONFIRMED:,} of them."
+    )
+    kept = np.isin(pair.ravel(), np.argsort(-most, kind="stable")[:MOST_CONFIRMED])
+    ends = np.cumsum([len(each.alike) for each in tried])[:-1]
+    return [
+        replace(each, pairs=each.pairs[some], start=each.start[some], alike=each.alike[some])
+        for each, some in zip(tried, np.split(kept, ends), strict=True)
+    ]
 
 
 def _suspects(
-    features: Features, even: Points, odd: Points, *, rows: Rows, columns: slice
-) -> tuple[Rows, NDArray[np.int64]]:
-    """Pairs [P, 2] of places in rows that either way of looking holds for alike, and how many are alike to each [n]."""
+    features: Features, miniatures: NDArray[np.uint8], *, rows: Rows, columns: slice
+) -> tuple[Rows, dict[float, Rows], NDArray[np.int64]]:
+    """Pairs [P, 2] of places in rows held for alike; by shape, for alike but turned; and how many each is like [n]."""
     if len(rows) < 2:
-        return np.empty((0, 2), np.int64), np.zeros(len(rows), np.int64)
+        return np.empty((0, 2), np.int64), {}, np.zeros(len(rows), np.int64)
     seen, _ = near_rows(principal(features[:, columns], rows=rows, width=WIDTH), most=MOST, least=LEAST_SEEN)
-    alike, crowd = near_rows(even, odd, most=MOST, least=LEAST_ALIKE)
-    return np.unique(np.concatenate([seen, alike]), axis=0), crowd
+    alike, crowd = near_rows(*_halves(miniatures, rows), most=MOST, least=LEAST_ALIKE)
+    suspects = np.unique(np.concatenate([seen, alike]), axis=0)
+    turning = {
+        shape: near_rows(spectrum(miniatures, rows, shape=shape), most=MOST_TURNED, least=LEAST_TURNED)[0]
+        for shape in SHAPES
+    }
+    return suspects, turning, crowd
+
+
+def _tried(
+    miniatures: NDArray[np.uint8],
+    rows: Rows,
+    suspects: Rows,
+    turning: Mapping[float, Rows],
+    *,
+    allowed: NDArray[np.float64],
+) -> Iterator[_Tried]:
+    """Those of the suspects [P, 2] of which windows or rings are alike, and where; allowed [n] as in `_edits`."""
+    looks: list[tuple[Callable[..., tuple[NDArray[np.float32], Place]], Rows, bool]] = [
+        (shifted, suspects, True),
+        (partial(turned, shape=1.0, zooms=ZOOMED), suspects, False),
+    ]
+    looks += [(partial(turned, shape=shape, zooms=NOT_ZOOMED), pairs, False) for shape, pairs in turning.items()]
+    for look, pairs, coarse in looks:
+        least = 1 - (1 - LEAST_SCREENED) * allowed[pairs].min(axis=1, initial=1)
+        for mirrored in (False, True):
+            alike, start = look(miniatures, rows[pairs], mirrored=mirrored)
+            kept = np.flatnonzero(alike >= least)
+            yield _Tried(pairs=pairs[kept], start=start[kept], alike=alike[kept], coarse=coarse)
 
 
 def _halves(miniatures: NDArray[np.uint8], rows: Rows) -> tuple[Points, Points]:
@@ -126,27 +222,18 @@ def _halves(miniatures: NDArray[np.uint8], rows: Rows) -> tuple[Points, Points]:
     return even.reshape(len(small), -1), odd.reshape(len(small), -1)
 
 
-def _confirmed(
-    miniatures: NDArray[np.uint8],
-    pairs: Rows,
-    *,
-    alike_as: Mapping[bool, NDArray[np.float32]],
-    needed: NDArray[np.float64],
-) -> Iterator[DuplicatePair]:
-    """Those of the pairs [P, 2] of rows that lie over each other, as they are (False) or mirrored (True)."""
-    best = np.zeros(len(pairs), np.float32)
-    turned = np.zeros(len(pairs), np.bool_)
-    for mirror, alike in alike_as.items():
-        tried = np.flatnonzero(alike >= LEAST_SCREENED)
-        left, right = miniatures[pairs[tried, 0]], miniatures[pairs[tried, 1]]
-        found = likeness(left[:, :, ::-1] if mirror else left, right)
-        fits = (found.whole >= WHOLE) & (found.energy >= ENERGY) & (found.outside <= OUTSIDE)
-        detail = np.where(fits, found.detail, 0)
-        better = detail > best[tried]
-        best[tried[better]], turned[tried[better]] = detail[better], mirror
-    for place in np.flatnonzero(best >= needed):
+def _confirmed(pairs: Rows, found: Likeness, *, needed: NDArray[np.float64]) -> Iterator[DuplicatePair]:
+    """Those of the pairs [P, 2] of rows that lie over each other as edits do."""
+    degrees, strain = turn_and_strain(found.place)
+    mirrored, centred = is_mirrored(found.place), offset(found.place) <= CENTRED
+    level = (slant(found.place) <= SLANT) & (np.abs((degrees + 90) % 180 - 90) < QUARTER)
+    crop = level & (outside(found.place) <= OUTSIDE) & (strain <= STRETCHED)
+    moved = level & found.filled & (strain <= STRAIN)
+    lies = crop | moved | (centred & (strain <= STRAIN))
+    fits = (found.whole >= WHOLE) & (found.energy >= ENERGY) & (found.cover >= COVER) & (found.detail >= needed)
+    for place in np.flatnonzero(lies & fits):
         first, second = pairs[place].tolist()
-        similarity = round(float(best[place]), 4)
+        similarity = round(float(found.detail[place]), 4)
         yield DuplicatePair(
-            first=first, second=second, kind="near", similarity=similarity, mirrored=bool(turned[place])
+            first=first, second=second, kind="near", similarity=similarity, mirrored=bool(mirrored[place])
         )

@@ -16,10 +16,10 @@ from tellapart.types import Picture
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leak:
-    """A picture whose like is in an earlier split."""
+    """A picture with a near-duplicate, or one of its group, in an earlier split."""
 
     row: int  # the picture, of valid or test
-    other: int  # its like, of train or valid: its copy where there is one, else another of its group
+    other: int  # the other, of train or valid: its copy where there is one, else another of its group
     kind: Kind | Literal["group"]  # how they are alike; "group" where only a declared group joins them
     similarity: float | None = None  # as of a DuplicatePair; None where no pair joins the two directly
     mirrored: bool = False  # whether one is the mirror image of the other
@@ -38,9 +38,9 @@ class Leak:
 
 
 def find_leaks(pictures: Sequence[Picture], groups: Sequence[DuplicateGroup]) -> tuple[Leak, ...]:
-    """Every picture of valid or test whose like is in a split before its own, once, in the order of the rows.
+    """Every picture of valid or test that a split before its own has shown, once, in the order of the rows.
 
-    Alike are those of one of the groups, and those of one declared group; no split counts as no split.
+    Shown by one of its group, of those that are given or declared; no split counts as no split.
     """
     leaks: dict[int, Leak] = {}
     for group in groups:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from tellapart.backbones.engine import thread_count
+from tellapart.cores import thread_count
 
 LEAF: Final = 4096  # pictures compared all with all
 BLOCK: Final = 256  # of them at a time: 4 MB, which stay in the cache while they are gone through again and again

@@ -1,10 +1,12 @@
 """Lay one miniature over another and measure how much of its detail the other explains.
 
-One picture is fitted onto the other by a stretch and a shift along each axis (resizing and cropping), and by a gain and
+One picture is fitted onto the other by a stretch, a turn and a shift (resizing, cropping, turning), and by a gain and
 an offset (brightness and contrast), in Gauss-Newton steps from coarse to fine. What then counts is detail: a band of
 spatial frequencies, without what is the same along a whole row or column, so that neither the lighting nor a lone
 stripe makes two pictures alike. The detail of one is explained by a linear combination of the other's channels and
 its squared luminance, which turns colour into grey or sepia, moves hues and follows clipped highlights.
+
+Pixels count that lie inside both pictures, and not in corners or borders that were filled with black or white.
 
 Source of the fit: Lucas and Kanade (1981); Baker and Matthews (2004), forwards additive.
 
@@ -13,24 +15,34 @@ Legend: P pairs, s the side of a miniature, C channels. Coordinates run from -1 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.backbones.engine import thread_count
+from tellapart.cores import thread_count
 from tellapart.data.rgb import LUMA
+from tellapart.duplicates.placement import Place, inverse
 
 Stack = NDArray[np.float32]  # [P, s, s] or [P, s, s, C]
 Vector = NDArray[np.float32]  # [P]
 
-REACH: Final = 0.2  # how far a stretch may be from 1 and a shift from 0
+REACH: Final = 0.7  # how far a shift may be from 0, in half sides
+SMALLEST, LARGEST = 0.35, 2.8  # of the share of one picture's area that the other has
 STEPS: Final = (5, 4)  # coarse and fine
+FARTHEST: Final = 0.12  # that one step goes
 COARSE, FINE = 2.0, 0.7  # widths of the blur in pixels
 BAND: Final = (0.6, 2.5)  # widths in pixels of the two blurs whose difference is the detail
+BLACK, WHITE = 8, 247  # grey levels, up to which and from which pixels may be a filling
+MOST_FILLED: Final = 0.55  # of a picture; more is the background of what it shows
+WHOLE_PIXEL: Final = 0.9  # of what is sampled must be no filling
+MOST_PLAIN: Final = 0.9  # of what is beyond the other picture that must be black or white
+EVEN, FEWEST = 0.006, 8  # share of the usual change, pixels that it is told by, of a last row that is repeated
+NEAR_END: Final = 0.4  # half sides, from which change counts as usual
 CHUNK: Final = 128  # pairs laid over each other at once: what they need stays in the processor's cache
 
 
@@ -38,101 +50,167 @@ CHUNK: Final = 128  # pairs laid over each other at once: what they need stays i
 class Likeness:
     """How pairs lie over each other."""
 
+    place: Place  # where
     whole: Vector  # the share of one picture's luminance that the other explains, the smaller of both ways
     detail: Vector  # the same of the detail
     energy: Vector  # the variance of the detail in squared grey levels, the smaller of both
-    outside: Vector  # how far the smaller frame sticks out of the larger, in half sides; 0 or less where one is a crop
+    cover: Vector  # the share of the right picture that is compared
+    filled: NDArray[np.bool_]  # whether what one shows beyond the other was filled with black, white or its last row
 
 
-def likeness(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> Likeness:
-    """Lay each left miniature uint8 [P, s, s, 3] over the right one and compare; a mirror is not tried."""
+def likeness(left: NDArray[np.uint8], right: NDArray[np.uint8], start: Place, *, coarse: bool) -> Likeness:
+    """Lay each left miniature uint8 [P, s, s, 3] over the right one and compare.
 
-    def chunk(start: int) -> Likeness:
-        pairs = slice(start, start + CHUNK)
-        return _likeness(left[pairs].astype(np.float32), right[pairs].astype(np.float32))
+    `start` is about where they lie; `coarse` says that it is off by more than a pixel or two.
+    """
+
+    def chunk(first: int) -> Likeness:
+        pairs = slice(first, first + CHUNK)
+        return _likeness(left[pairs], right[pairs], start[pairs], coarse=coarse)
 
     with ThreadPoolExecutor(thread_count(), thread_name_prefix="compare") as pool:
         parts = list(pool.map(chunk, range(0, len(left), CHUNK)))
-    names = ("whole", "detail", "energy", "outside")
-    empty = np.empty(0, np.float32)
-    return Likeness(**{name: np.concatenate([empty, *(getattr(part, name) for part in parts)]) for name in names})
-
-
-def _likeness(left: Stack, right: Stack) -> Likeness:
-    place = _fit(_standard(left @ LUMA), _standard(right @ LUMA))
-    moved, seen = _resample(left, place)
-    whole, _ = _explained(_channels(moved), _channels(right), seen, stripes=True)
-    detail, energy = _explained(_detail(_channels(moved)), _detail(_channels(right)), seen, stripes=False)
-    return Likeness(whole=whole, detail=detail, energy=energy, outside=_outside(place))
-
-
-def _fit(left: Stack, right: Stack) -> Stack:
-    """Stretch and shift across, stretch and shift down [P, 4] that lay left over right."""
-    place = np.tile(np.array([1, 0, 1, 0], np.float32), (len(left), 1))
-    place = _descend(_halved(blurred(left, COARSE)), _halved(blurred(right, COARSE)), place, steps=STEPS[0])
-    return _descend(blurred(left, FINE), blurred(right, FINE), place, steps=STEPS[1])
-
-
-def _descend(left: Stack, right: Stack, place: Stack, *, steps: int) -> Stack:
-    count, side = left.shape[:2]
-    axis = _axis(side)
-    target = right.reshape(count, -1, 1)
-    slopes = np.empty((6, count, side, side), np.float32)
-    for _ in range(steps):
-        moved, seen = _resample(left, place)
-        down, across = np.gradient(moved, axis=(1, 2))
-        slopes[1] = across * (side / 2) / place[:, 0, None, None]
-        slopes[0] = slopes[1] * axis
-        slopes[3] = down * (side / 2) / place[:, 2, None, None]
-        slopes[2] = slopes[3] * axis[:, None]
-        slopes[4], slopes[5] = moved, 1
-        by_pair = (slopes * seen).transpose(1, 0, 2, 3).reshape(count, 6, -1)
-        solution = np.linalg.solve(_damped(by_pair @ by_pair.transpose(0, 2, 1)), by_pair @ target)[:, :, 0]
-        gain = solution[:, 4]
-        gain = np.where(np.abs(gain) < 0.3, np.copysign(0.3, gain), gain)
-        place = place + np.clip(solution[:, :4] / gain[:, None], -0.12, 0.12)
-        place[:, ::2] = place[:, ::2].clip(1 - REACH, 1 / (1 - REACH))
-        place[:, 1::2] = place[:, 1::2].clip(-REACH, REACH)
-    return place
-
-
-def _damped(normal: Stack) -> Stack:
-    """The normal matrices [P, 6, 6] with a little on the diagonal, so that a flat picture has a solution too."""
-    movement = np.trace(normal[:, :4, :4], axis1=1, axis2=2) / 4
-    normal[:, range(4), range(4)] += (0.01 * movement + 1e-3)[:, None]
-    normal[:, range(4, 6), range(4, 6)] += 1e-2
-    return normal
-
-
-def _resample(stack: Stack, place: Stack) -> tuple[Stack, Stack]:
-    """Each picture at its place, bilinearly, and where [P, s, s] that lies inside it."""
-    side = stack.shape[1]
-    across, inside_across = _sampler(place[:, 0], place[:, 1], side)
-    down, inside_down = _sampler(place[:, 2], place[:, 3], side)
-    across = across.transpose(0, 2, 1)
-    if stack.ndim == 3:
-        moved = down @ stack @ across
-    else:
-        moved = np.stack([down @ stack[..., channel] @ across for channel in range(stack.shape[3])], axis=-1)
-    return moved.astype(np.float32, copy=False), (inside_down[:, :, None] & inside_across[:, None, :]).astype(
-        np.float32, copy=False
+    names = [field.name for field in fields(Likeness)]
+    empty = {"place": np.empty((0, 2, 3), np.float32), "filled": np.empty(0, np.bool_)}
+    return Likeness(
+        **{
+            name: np.concatenate([empty.get(name, np.empty(0, np.float32)), *(getattr(part, name) for part in parts)])
+            for name in names
+        }
     )
 
 
-def _sampler(stretch: Vector, shift: Vector, side: int) -> tuple[Stack, NDArray[np.bool_]]:
-    """Matrices [P, s, s] that take samples along one axis, and whether [P, s] each lies inside."""
-    at = stretch[:, None] * _axis(side) + shift[:, None]
+def _likeness(left: NDArray[np.uint8], right: NDArray[np.uint8], start: Place, *, coarse: bool) -> Likeness:
+    contents = content_of(left), content_of(right)
+    seen = [_standard(luminance(each), content) for each, content in zip((left, right), contents, strict=True)]
+    place = start
+    if coarse:
+        small = [_halved(blurred_within(each, content, COARSE)) for each, content in zip(seen, contents, strict=True)]
+        place = _descend(small, [_halved(content) for content in contents], place, steps=STEPS[0])
+    fine = [blurred_within(each, content, FINE) for each, content in zip(seen, contents, strict=True)]
+    place = _descend(fine, contents, place, steps=STEPS[1])
+    moved, both = _laid_over(left.astype(np.float32), contents[0], place)
+    both = both * contents[1]
+    one, other = _channels(moved), _channels(right.astype(np.float32))
+    whole, _ = _explained(one, other, both, stripes=True)
+    detail, energy = _explained(_detail(one, both), _detail(other, both), both, stripes=False)
+    filled = _filled(luminance(right), contents[1], place) | _filled(luminance(left), contents[0], inverse(place))
+    cover = both.mean(axis=(1, 2))
+    return Likeness(place=place, whole=whole, detail=detail, energy=energy, cover=cover, filled=filled)
+
+
+def content_of(miniatures: NDArray[np.uint8]) -> Stack:
+    """1 where pixels of miniatures uint8 [N, s, s, 3] show something, 0 where they are a filling or beside one.
+
+    A filling is as good as black or white and reaches from the frame; a picture that is mostly so has a background.
+    """
+    content = np.ones(miniatures.shape[:3], np.bool_)
+    red, green, blue = (miniatures[..., channel] for channel in range(3))
+    black = np.maximum(np.maximum(red, green), blue) <= BLACK
+    white = np.minimum(np.minimum(red, green), blue) >= WHITE
+    for flat in (black, white):
+        some = flat.any(axis=(1, 2))
+        if not some.any():
+            continue
+        reached = np.zeros_like(flat[some])
+        for axis in (1, 2):
+            reached |= np.logical_and.accumulate(flat[some], axis=axis)
+            reached |= np.flip(np.logical_and.accumulate(np.flip(flat[some], axis), axis=axis), axis)
+        reached[reached.mean(axis=(1, 2)) > MOST_FILLED] = False
+        wide = np.pad(reached, ((0, 0), (1, 1), (1, 1)))
+        wide = wide[:, :-2] | wide[:, 1:-1] | wide[:, 2:]
+        content[some] &= ~(wide[:, :, :-2] | wide[:, :, 1:-1] | wide[:, :, 2:])
+    return content.astype(np.float32)
+
+
+def _descend(stacks: Sequence[Stack], contents: Sequence[Stack], place: Place, *, steps: int) -> Place:
+    """A better place of left over right, two stacks [P, s, s], by pixels that are content of both."""
+    (left, right), (content, other) = stacks, contents
+    count, side = left.shape[:2]
+    across, down = _grid(side)
+    target, inside_right = right.reshape(count, -1, 1), other.reshape(count, -1)
+    slopes = np.empty((8, count, side * side), np.float32)
+    for _ in range(steps):
+        moved, seen = _laid_over(left[..., None], content, place)
+        seen = seen.reshape(count, -1) * inside_right
+        fall, run = (each.reshape(count, -1) for each in np.gradient(moved[..., 0], axis=(1, 2)))
+        turn = np.linalg.inv(place[:, :, :2]) * (side / 2)
+        slopes[2] = (turn[:, 0, 0, None] * run + turn[:, 1, 0, None] * fall) * seen
+        slopes[5] = (turn[:, 0, 1, None] * run + turn[:, 1, 1, None] * fall) * seen
+        slopes[0], slopes[1], slopes[3], slopes[4] = (
+            slopes[of] * axis for of, axis in ((2, across), (2, down), (5, across), (5, down))
+        )
+        slopes[6], slopes[7] = moved.reshape(count, -1) * seen, seen
+        by_pair = slopes.transpose(1, 0, 2)
+        solution = np.linalg.solve(_damped(by_pair @ by_pair.transpose(0, 2, 1)), by_pair @ target)[:, :, 0]
+        gain = solution[:, 6]
+        gain = np.where(np.abs(gain) < 0.3, np.copysign(0.3, gain), gain)
+        step = np.clip(solution[:, :6] / gain[:, None], -FARTHEST, FARTHEST).reshape(count, 2, 3)
+        place = _possible(place + step, place)
+    return place
+
+
+def _possible(place: Place, before: Place) -> Place:
+    """Places without what no copy has: nearly nothing in common, or another scale altogether."""
+    area = np.abs(np.linalg.det(place[:, :, :2]))
+    off = (area < SMALLEST) | (area > LARGEST) | (np.abs(place[:, :, 2]).max(axis=1) > REACH)
+    return np.where(off[:, None, None], before, place)
+
+
+def _damped(normal: Stack) -> Stack:
+    """The normal matrices [P, 8, 8] with a little on the diagonal, so that a flat picture has a solution too."""
+    movement = np.trace(normal[:, :6, :6], axis1=1, axis2=2) / 6
+    normal[:, range(6), range(6)] += (0.01 * movement + 1e-3)[:, None]
+    normal[:, range(6, 8), range(6, 8)] += 1e-2
+    return normal
+
+
+def _laid_over(stack: Stack, content: Stack, place: Place) -> tuple[Stack, Stack]:
+    """Each picture [P, s, s, C] at its place, bilinearly, and where [P, s, s] that lies inside it and is content."""
+    count, side = stack.shape[:2]
+    at = place[:, :, :2] @ _grid(side) + place[:, :, 2:]
     pixel = ((at + 1) * (side / 2) - 0.5).clip(0, side - 1)
-    weights = np.maximum(0, 1 - np.abs(pixel[:, :, None] - np.arange(side, dtype=np.float32)))
-    return weights.astype(np.float32, copy=False), np.abs(at) <= 1
+    corner = np.minimum(pixel.astype(np.int32), side - 2)
+    across, down = (pixel - corner).transpose(1, 0, 2)
+    first = corner[:, 1] * side + corner[:, 0] + (np.arange(count, dtype=np.int32) * (side * side))[:, None]
+
+    def sampled(pixels: Stack) -> Stack:
+        flat = pixels.reshape(-1)  # one channel after the other: four times as fast as all of a pixel together
+        left, below = flat.take(first), flat.take(first + side)
+        above = left + across * (flat.take(first + 1) - left)
+        under = below + across * (flat.take(first + side + 1) - below)
+        taken: Stack = above + down * (under - above)
+        return taken.reshape(count, side, side)
+
+    moved = np.stack([sampled(np.ascontiguousarray(stack[..., channel])) for channel in range(stack.shape[3])], axis=-1)
+    inside = (np.abs(at) <= 1).all(axis=1).reshape(count, side, side)
+    if not content.all():
+        inside &= sampled(content) > WHOLE_PIXEL
+    return moved, inside.astype(np.float32)
 
 
-def _outside(place: Stack) -> Vector:
-    stretch, shift = place[:, ::2], np.abs(place[:, 1::2])
-    left_is_larger = (shift + stretch - 1).max(axis=1)
-    right_is_larger = (shift - stretch + 1).max(axis=1)
-    result: Vector = np.minimum(left_is_larger, right_is_larger)
-    return result
+def _filled(seen: Stack, content: Stack, place: Place) -> NDArray[np.bool_]:
+    """Whether what luminance [P, s, s] shows beyond the other picture was filled in, with one colour or its last row.
+
+    The other picture lies at the place; of one that is turned nothing is told by this. What repeats the last row does
+    not change away from it, where the picture itself, near its end, does.
+    """
+    count, side = seen.shape[:2]
+    at = np.abs(place[:, :, :2] @ _grid(side) + place[:, :, 2:]).reshape(count, 2, side, side)
+    beyond = (at > 1 + 1 / side).any(axis=1)
+    plain = (beyond & (content == 0)).sum(axis=(1, 2)) >= np.maximum(MOST_PLAIN * beyond.sum(axis=(1, 2)), 1)
+    rises, usual, pixels = np.zeros(count), np.zeros(count), np.zeros(count)
+    for axis, away in ((2, at[:, 0]), (1, at[:, 1])):
+        change = np.square(np.diff(seen, axis=axis))
+        nearer, farther = (np.delete(away, end, axis=axis) for end in (-1, 0))
+        past = np.minimum(nearer, farther) > 1 + 1 / side
+        inside = (np.maximum(nearer, farther) <= 1) & (np.minimum(nearer, farther) > NEAR_END)
+        level = (change * inside).sum(axis=(1, 2)) / np.maximum(inside.sum(axis=(1, 2)), 1)
+        rises += (change * past).sum(axis=(1, 2))
+        pixels += past.sum(axis=(1, 2))
+        usual += past.sum(axis=(1, 2)) * level
+    filled: NDArray[np.bool_] = plain | ((pixels >= FEWEST) & (rises <= EVEN * usual))
+    return filled
 
 
 def _explained(left: Stack, right: Stack, seen: Stack, *, stripes: bool) -> tuple[Vector, Vector]:
@@ -170,24 +248,31 @@ def _centred(stack: Stack, seen: Stack, *, stripes: bool) -> Stack:
 
 def _channels(stack: Stack) -> Stack:
     """Red, green, blue and the squared luminance, all 0 to 255."""
-    luminance = stack @ LUMA
-    return np.concatenate([stack, (luminance * luminance / 255)[..., None]], axis=-1)
+    seen = stack @ LUMA
+    return np.concatenate([stack, (seen * seen / 255)[..., None]], axis=-1)
 
 
-def _detail(stack: Stack) -> Stack:
-    fine, coarse = BAND
-    return np.stack(
-        [
-            blurred(stack[..., channel], fine) - blurred(stack[..., channel], coarse)
-            for channel in range(stack.shape[3])
-        ],
-        axis=-1,
-    )
+def _detail(stack: Stack, seen: Stack) -> Stack:
+    """The detail [P, s, s, C] of what is seen [P, s, s], and of nothing beside it."""
+    fine, coarse = (np.maximum(blurred(seen, width), 1e-3) for width in BAND)
+    detail = np.empty_like(stack)
+    for channel in range(stack.shape[3]):
+        inside = stack[..., channel] * seen
+        detail[..., channel] = blurred(inside, BAND[0]) / fine - blurred(inside, BAND[1]) / coarse
+    return detail
 
 
-def _standard(stack: Stack) -> Stack:
-    stack = stack - stack.mean(axis=(1, 2), keepdims=True)
-    deviation = np.sqrt(np.square(stack).mean(axis=(1, 2), keepdims=True))
+def luminance(miniatures: NDArray[np.uint8]) -> Stack:
+    """Luminance float32 [N, s, s], 0 to 255, of miniatures uint8 [N, s, s, 3]."""
+    seen: Stack = miniatures.astype(np.float32) @ LUMA
+    return seen
+
+
+def _standard(stack: Stack, content: Stack) -> Stack:
+    """Each picture [P, s, s] with a mean of 0 and a deviation of 1 over its content, 0 elsewhere."""
+    pixels = np.maximum(content.sum(axis=(1, 2), keepdims=True), 1)
+    stack = (stack - (stack * content).sum(axis=(1, 2), keepdims=True) / pixels) * content
+    deviation = np.sqrt(np.square(stack).sum(axis=(1, 2), keepdims=True) / pixels)
     standard: Stack = (stack / np.maximum(deviation, 1e-6)).astype(np.float32, copy=False)
     return standard
 
@@ -205,6 +290,14 @@ def blurred(stack: Stack, width: float) -> Stack:
     return blurred
 
 
+def blurred_within(stack: Stack, seen: Stack, width: float) -> Stack:
+    """The same of what is seen alone [P, s, s]: what is beside it does not bleed in (Knutsson and Westin, 1993)."""
+    within: Stack = (blurred(stack * seen, width) / np.maximum(blurred(seen, width), 1e-3)).astype(
+        np.float32, copy=False
+    )
+    return within
+
+
 @cache
 def _blur(side: int, width: float) -> NDArray[np.float32]:
     distance = np.arange(side)[:, None] - np.arange(side)
@@ -214,5 +307,17 @@ def _blur(side: int, width: float) -> NDArray[np.float32]:
 
 
 @cache
-def _axis(side: int) -> NDArray[np.float32]:
-    return ((np.arange(side) + 0.5) / side * 2 - 1).astype(np.float32, copy=False)
+def _grid(side: int) -> NDArray[np.float32]:
+    """How far each pixel lies across and down, float32 [2, s * s]."""
+    axis = ((np.arange(side) + 0.5) / side * 2 - 1).astype(np.float32, copy=False)
+    grid = np.empty((2, side, side), np.float32)
+    grid[0], grid[1] = axis, axis[:, None]
+    return grid.reshape(2, -1)
+
+
+def weights_at(places: NDArray[np.float64], *, side: int) -> NDArray[np.float32]:
+    """Weights [..., s] of the pixels along one axis in what is sampled bilinearly at places [...] of it."""
+    pixel = ((places + 1) * (side / 2) - 0.5).clip(0, side - 1)
+    weights = np.maximum(0, 1 - np.abs(pixel[..., None] - np.arange(side)))
+    result: NDArray[np.float32] = weights.astype(np.float32)
+    return result

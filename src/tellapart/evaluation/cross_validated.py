@@ -7,7 +7,7 @@ measured and the true accuracy was 1.1 to 1.9 times that of coins. And pictures 
 
 Both are told as a variance inflation, the number by which the pictures are divided before an interval is made:
 
-    inflation = design effect + LUCK * q / (p (1 - p))
+    inflation = design effect * (1 + LUCK * q / (p (1 - p)))
 
 p is the accuracy; q the share of pictures on which two heads, each from one half of the training pictures, are not
 right or wrong alike. Heads that agree whatever they learned from leave no room for luck. The nested estimate of that
@@ -25,11 +25,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.evaluation.intervals import CONFIDENCE
+from tellapart.evaluation.grouped import design_effect
 
 LUCK = 0.45
 MOST_UNLIKE = 4.0  # q / (p (1 - p)) of heads that have nothing in common is 2, of weak ones it can be more
-PRIOR_ERRORS = 4.0  # that the widest design effect there may be counts as: few errors cannot show that groups err apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +41,7 @@ class Inflation:
     @property
     def weight(self) -> float:
         """How much a picture counts in an interval, in (0, 1]."""
-        return 1 / (self.design_effect + self.luck)
+        return 1 / (self.design_effect * (1 + self.luck))
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -64,23 +63,3 @@ def fold_inflation(correct: NDArray[np.bool_], halves: NDArray[np.bool_], groups
     share = (right + 1) / (count + 2)
     unlike = float((halves[0] != halves[1]).mean()) / (share * (1 - share))
     return Inflation(design_effect=design_effect(correct, groups), luck=LUCK * min(unlike, MOST_UNLIKE))
-
-
-def design_effect(correct: NDArray[np.bool_], groups: NDArray[np.int64]) -> float:
-    """By how much groups widen the variance of a share: that of the sums of groups over that of single pictures.
-
-    Few errors cannot show whether groups err together, so PRIOR_ERRORS more are taken to, whole groups at a time; and
-    as many degrees of freedom as groups less one make the interval that of Student's t.
-    """
-    from scipy.special import stdtrit
-
-    _, number, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    if len(sizes) == len(correct) or len(sizes) < 2:
-        return 1.0 if len(sizes) == len(correct) else float(len(correct))
-    residual = correct - correct.mean()
-    sums = np.bincount(number, weights=residual)
-    of_groups = len(sizes) / (len(sizes) - 1) * float(sums @ sums)
-    widest = float(sizes @ sizes) / len(correct)
-    effect = (of_groups + PRIOR_ERRORS * widest) / (float(residual @ residual) + PRIOR_ERRORS)
-    tail = (1 + CONFIDENCE) / 2
-    return max(1.0, effect) * float(stdtrit(len(sizes) - 1, tail) / stdtrit(1e9, tail)) ** 2

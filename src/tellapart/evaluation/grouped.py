@@ -1,8 +1,9 @@
 """What a picture counts as where pictures of a group err together.
 
 Thirty pictures of one patient tell less than thirty patients. How much less is told by the design effect: the variance
-of the share over whole groups, divided by what it would be if pictures erred apart (Kish, 1965; for shares, Rao and
-Scott, 1992, doi:10.2307/2532311). An interval of a share then counts each picture as one divided by that.
+of the mean over whole groups, divided by what it would be if pictures erred apart (Kish, 1965; for shares, Rao and
+Scott, 1992, doi:10.2307/2532311). An interval of a share, or of a difference of two shares, then counts each picture as
+one divided by that.
 
 Legend: N pictures, m groups.
 """
@@ -18,29 +19,36 @@ from tellapart.evaluation.intervals import CONFIDENCE
 PRIOR_GROUPS = 0.5
 
 
-def picture_weight(right: NDArray[np.bool_], groups: NDArray[np.int64]) -> float:
-    """What each of the pictures, right or not bool [N], counts as by the groups int64 [N] they belong to; in (0, 1].
+def picture_weight(scores: NDArray[np.bool_] | NDArray[np.int64], groups: NDArray[np.int64]) -> float:
+    """What each picture counts as by the groups int64 [N] the pictures belong to, see `design_effect`; in (0, 1]."""
+    return 1 / design_effect(scores, groups)
 
-    The design effect lies between 1 and what it is where pictures of a group are all alike. It is drawn towards the
-    latter by as much as half a group weighs among those that hold a mistake (or something right, if those are fewer):
-    where few do, it is known badly. That so few groups say how much shares vary is what Student's t with m - 1 degrees
-    of freedom is for, whose quantile takes the place of the normal one.
+
+def design_effect(scores: NDArray[np.bool_] | NDArray[np.int64], groups: NDArray[np.int64]) -> float:
+    """By how much groups int64 [N] widen the variance of the mean of scores [N], right or not, or a few whole numbers.
+
+    It lies between 1 and what it is where pictures of a group are all alike, which is exactly as many independent
+    answers as there are groups of one size. It is drawn towards the latter by as much as half a group weighs among
+    those that hold another score than the rest: where few do, it is known badly. That so few groups say how much means
+    vary is what Student's t with m - 1 degrees of freedom is for, whose quantile takes the place of the normal one; but
+    groups that are all alike need no such estimate, so nothing goes beyond them.
     """
     from scipy.special import ndtri, stdtrit
 
     _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    count, many = len(right), len(sizes)
+    count, many = len(scores), len(sizes)
     if many == count:
         return 1.0
     alike = float((sizes**2).sum()) / count
-    share = float(right.mean())
-    informed, effect = 0, alike
-    if 0 < share < 1 and many > 1:
-        sums = np.bincount(group, weights=right - share)
-        measured = many / (many - 1) * float((sums**2).sum()) / (count * share * (1 - share))
-        informed = int(min(np.count_nonzero(np.bincount(group, weights=each)) for each in (right, ~right)))
-        effect = min(max(measured, 1.0), alike)
-    effect = (informed * effect + PRIOR_GROUPS * alike) / (informed + PRIOR_GROUPS)
+    residual = scores - scores.mean()
+    total = float((residual**2).sum())
+    if total == 0 or many == 1:
+        return alike
+    sums = np.bincount(group, weights=residual)
+    measured = many / (many - 1) * float((sums**2).sum()) / total
+    others = [np.count_nonzero(np.bincount(group, weights=scores != score)) for score in np.unique(scores)]
+    informed = int(min(others))
+    effect = (informed * min(max(measured, 1.0), alike) + PRIOR_GROUPS * alike) / (informed + PRIOR_GROUPS)
     tail = (1 + CONFIDENCE) / 2
-    wider = float(stdtrit(max(many - 1, 1), tail) / ndtri(tail))
-    return 1 / (effect * wider**2)
+    wider = float(stdtrit(many - 1, tail) / ndtri(tail))
+    return min(effect * wider**2, alike)

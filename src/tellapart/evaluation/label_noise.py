@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.heads.calibration import SMALLEST_PROBABILITY
 from tellapart.types import Labels, Probabilities
 
 FIRST_RATE = 0.05  # where the estimate of the share of wrong labels begins
@@ -32,7 +33,6 @@ TRIED = 8  # directions that are tried before the best of them is added
 MOST_DIRECTIONS = 20
 ROUNDS = 100
 STILL = 1e-6  # a round that changes no rate by more ends the estimate
-SMALLEST = 1e-15  # a probability that a logarithm sees
 
 Direction = tuple[int, int]  # the class that is meant, and the one that it is called
 
@@ -69,7 +69,7 @@ class LabelNoise:
     def meant(self, probabilities: Probabilities, labels: Labels) -> NDArray[np.int64]:
         """The most probable other class int64 [n] of pictures with probabilities float64 [n, K] and labels [n]."""
         # Chance alone reaches every class alike, however seldom: the most probable one is meant then.
-        reach = np.full((self.classes, self.classes), max(self.rate, SMALLEST) / max(self.classes - 1, 1))
+        reach = np.full((self.classes, self.classes), max(self.rate, SMALLEST_PROBABILITY) / max(self.classes - 1, 1))
         for (meant, called), share in self.directions.items():
             reach[meant, called] += (1 - self.rate) * share
         weights = probabilities * reach.T[labels]
@@ -98,7 +98,7 @@ def fit_label_noise(
 ) -> LabelNoise:
     """The rates of random errors and of the given directions, from their first shares on, by EM; see `LabelNoise`."""
     count, classes = probabilities.shape
-    own = probabilities[np.arange(count), labels].clip(SMALLEST, 1.0)
+    own = probabilities[np.arange(count), labels].clip(SMALLEST_PROBABILITY, 1.0)
     others = (1.0 - own) / max(classes - 1, 1)
     shares, rate = dict(directions or {}), FIRST_RATE
     called = {pair: np.flatnonzero(labels == pair[1]) for pair in shares}
@@ -106,7 +106,7 @@ def fit_label_noise(
         kept = np.ones(classes)
         for (meant, _other), share in shares.items():
             kept[meant] -= share
-        right, random = (1 - rate) * np.maximum(kept, SMALLEST)[labels] * own, rate * others
+        right, random = (1 - rate) * np.maximum(kept, SMALLEST_PROBABILITY)[labels] * own, rate * others
         confused = {pair: (1 - rate) * share * probabilities[called[pair], pair[0]] for pair, share in shares.items()}
         observed = right + random
         for pair, term in confused.items():
@@ -148,10 +148,10 @@ def _gain(pair: Direction, found: LabelNoise, probabilities: Probabilities, labe
     """The most that a direction gains with one of the first shares, in nats, and that share."""
     meant, called = pair
     gained, lost = ((1 - found.rate) * _ratio(place, meant, found, probabilities, labels) for place in (called, meant))
-    gains = [
-        (float(np.log1p(share * gained).sum() + np.log(np.maximum(1 - share * lost, SMALLEST)).sum()), share)
-        for share in FIRST_SHARES
-    ]
+    gains = []
+    for share in FIRST_SHARES:
+        kept = np.maximum(1 - share * lost, SMALLEST_PROBABILITY)
+        gains.append((float(np.log1p(share * gained).sum() + np.log(kept).sum()), share))
     return max(gains)
 
 
@@ -180,4 +180,4 @@ def _confused_shares(
         survive[meant] = float((right[mine] / observed[mine]).sum())
     for (meant, _), count in taken.items():
         survive[meant] += count
-    return {pair: min(taken[pair] / max(survive[pair[0]], SMALLEST), HIGHEST_RATE) for pair in shares}
+    return {pair: min(taken[pair] / max(survive[pair[0]], SMALLEST_PROBABILITY), HIGHEST_RATE) for pair in shares}

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from tellapart import seeds
 from tellapart.evaluation.advice import Suspicion, advise
 from tellapart.evaluation.intervals import wilson
+from tellapart.evaluation.metrics import LARGEST_LOG_LOSS
 from tellapart.heads.linear import LinearHead
 from tellapart.heads.objective import softmax_loss
 from tellapart.heads.prior import without_shares
@@ -257,10 +258,9 @@ def _score_folds(
 
 def _scored(size: int, logits: NDArray[np.float64], labels: Labels) -> CurveHead:
     losses, _ = softmax_loss(logits[:, None, :], labels)
-    # A class that train lacks has no finite share in the loss; what is told wrong for certain costs 34.5 nats at most.
-    return CurveHead(
-        size=size, correct=logits.argmax(axis=1) == labels, log_loss=float(np.minimum(losses, 34.5).mean())
-    )
+    # A class that train lacks has no finite share in the loss; what is wrong for certain costs as much as elsewhere.
+    log_loss = float(np.minimum(losses, LARGEST_LOG_LOSS).mean())
+    return CurveHead(size=size, correct=logits.argmax(axis=1) == labels, log_loss=log_loss)
 
 
 def _by_size(scored: Sequence[CurveHead]) -> Iterator[list[CurveHead]]:

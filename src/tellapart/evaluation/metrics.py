@@ -18,12 +18,10 @@ from tellapart.evaluation.reliability import calibration_error, reliability
 from tellapart.evaluation.resampling import calibration_noise, figure_intervals
 from tellapart.evaluation.selective import risk_coverage, selective_figures
 from tellapart.heads.abstention import Flags
-from tellapart.heads.calibration import answer_probability
+from tellapart.heads.calibration import SMALLEST_PROBABILITY, answer_probability
 from tellapart.heads.prior import are_unequal
 from tellapart.types import Labels, Probabilities
 
-# The smallest probability a logarithm sees: one picture can cost at most 34.5 nats, and the mean stays finite.
-SMALLEST_PROBABILITY = 1e-15
 LARGEST_LOG_LOSS = -math.log(SMALLEST_PROBABILITY)
 # Softmax in single precision over a thousand classes sums to one within 1e-6; logits or raw scores are far off.
 SUM_TOLERANCE = 1e-4

@@ -1,7 +1,7 @@
 """Two classifiers on the same pictures: is the difference more than chance, how large may it be, how much would tell.
 
-Only pictures on which one is right and the other wrong say anything. Legend: n pictures, `only_a` on which A alone is
-right, `only_b` on which B alone is.
+Only pictures on which one is right and the other wrong say anything, and those of one group, which err together, count
+as one. Legend: N pictures, `only_a` on which A alone is right, `only_b` on which B alone is; m groups.
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ import math
 from statistics import NormalDist
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.evaluation.grouped import picture_weight
 from tellapart.evaluation.intervals import CONFIDENCE, Interval
 from tellapart.text import counted
 
@@ -20,17 +24,36 @@ PRECISION = 1e-9  # of the ends of the interval
 
 def mcnemar(only_a: int, only_b: int) -> float:
     """The exact two-sided p-value of McNemar's test (1947, doi:10.1007/BF02295996): a fair coin, thrown a + b times."""
-    from scipy.special import bdtr
-
-    thrown = only_a + only_b
-    return min(1.0, 2 * float(bdtr(min(only_a, only_b), thrown, 0.5))) if thrown else 1.0
+    return flip_test(np.repeat(np.array([-1, 1], np.int64), [only_a, only_b]))[0]
 
 
-def paired_difference(only_a: int, only_b: int, *, pictures: int) -> Interval:
+def flip_test(sums: NDArray[np.int64]) -> tuple[float, float]:
+    """The exact two-sided p-value of sums int64 [m], one of each group, and the mid-p value, which is less cautious.
+
+    Of two classifiers that are equally good either could have given the answers of a group that the other gave: each
+    sum could as well have the other sign (Fisher's randomisation test). Where every picture is alone this is McNemar's
+    exact test, with the mid-p value of Fagerland, Lydersen and Laake (2013, doi:10.1186/1471-2288-13-91).
+    """
+    from scipy.special import gammaln
+
+    chance = np.ones(1)  # that the sums which point to B add up to each number
+    for size, count in zip(*np.unique(np.abs(sums[sums != 0]), return_counts=True), strict=True):
+        number = np.arange(count + 1)
+        logarithm = gammaln(count + 1) - gammaln(number + 1) - gammaln(count - number + 1) - count * math.log(2)
+        spread = np.zeros(size * count + 1)
+        spread[::size] = np.exp(logarithm)
+        chance = np.convolve(chance, spread)
+    distance = np.abs(2 * np.arange(len(chance)) - (len(chance) - 1)) - abs(int(sums.sum()))
+    p_value = min(1.0, float(chance[distance >= 0].sum()))
+    return p_value, p_value - float(chance[distance == 0].sum()) / 2 if len(chance) > 1 else 1.0
+
+
+def paired_difference(only_a: int, only_b: int, *, pictures: int, weight: float = 1.0) -> Interval:
     """Accuracy of B less that of A, with Tango's score interval (1998, Statistics in Medicine 17:891-908).
 
     It holds every difference that the score test does not reject, so it keeps its coverage where few pictures differ
-    and ends neither outside -1 and 1 nor at nothing wide.
+    and ends neither outside -1 and 1 nor at nothing wide. The weight, above 0, is what each picture counts as where
+    they do not err apart.
 
     Raises:
         ValueError: fewer pictures than differ, or none.
@@ -39,8 +62,9 @@ def paired_difference(only_a: int, only_b: int, *, pictures: int) -> Interval:
         raise ValueError(f"{only_a} and {only_b} of {pictures} pictures")
     value = (only_b - only_a) / pictures
     z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
-    low = _crossing(only_b, only_a, pictures, inside=value, outside=-1.0, level=z)
-    high = _crossing(only_b, only_a, pictures, inside=value, outside=1.0, level=-z)
+    counts = only_b * weight, only_a * weight, pictures * weight
+    low = _crossing(*counts, inside=value, outside=-1.0, level=z)
+    high = _crossing(*counts, inside=value, outside=1.0, level=-z)
     return Interval(value=value, low=low, high=high)
 
 
@@ -55,43 +79,44 @@ def pictures_to_tell(difference: float, *, differing: float) -> int:
     return math.ceil((spread / difference) ** 2)
 
 
-def compare_answers(only_a: int, only_b: int, *, pictures: int, margin: float | None = None) -> dict[str, Any]:
+def compare_answers(
+    differences: NDArray[np.int64], groups: NDArray[np.int64], *, margin: float | None = None
+) -> dict[str, Any]:
     """Everything there is to say of two classifiers; JSON-ready.
 
+    Args:
+        differences: int64 [N], at least one; 1 where B alone is right, -1 where A alone is, else 0.
+        groups: int64 [N], the same for pictures that belong together.
+        margin: in points; whether B is not worse by more than this is said too. None to leave it.
+
     Returns:
-        `only_a`, `only_b`; `p_value` of McNemar's exact test, and `mid_p_value`, which is less cautious (Fagerland,
-        Lydersen and Laake 2013, doi:10.1186/1471-2288-13-91); `difference` {value, low, high, method}, accuracy of B
-        less that of A; `told_apart`, whether p is below 0.05; `needed` {pictures, difference}, the test pictures it
-        would take to tell that difference apart four times in five: the one seen, or one point where none was seen;
-        `sentence`.
+        `only_a`, `only_b`; `groups`, how many hold more than one picture, and `weight`, what each picture counts as in
+        the interval; `p_value` and `mid_p_value`, see `flip_test`; `difference` {value, low, high, method}, accuracy of
+        B less that of A; `told_apart`, whether p is below 0.05; `needed` {pictures, difference}, the test pictures, in
+        groups as large as these, that it would take to tell that difference apart four times in five: the one seen, or
+        one point where none was seen; `sentence`.
     """
-    difference = paired_difference(only_a, only_b, pictures=pictures)
-    p_value = mcnemar(only_a, only_b)
+    pictures, only_a, only_b = len(differences), *(int((differences == sign).sum()) for sign in (-1, 1))
+    _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    p_value, mid_p_value = flip_test(np.bincount(group, weights=differences).astype(np.int64))
+    weight = picture_weight(differences, groups)
+    difference = paired_difference(only_a, only_b, pictures=pictures, weight=weight)
     asked = abs(only_b - only_a) / pictures or ONE_POINT
-    needed = pictures_to_tell(asked, differing=max((only_a + only_b) / pictures, asked))
+    needed = math.ceil(pictures_to_tell(asked, differing=max((only_a + only_b) / pictures, asked)) / weight)
     told = p_value < 1 - CONFIDENCE
     return {
         "only_a": only_a,
         "only_b": only_b,
+        "groups": int((sizes > 1).sum()),
+        "weight": weight,
         "p_value": p_value,
-        "mid_p_value": mid_p(only_a, only_b),
+        "mid_p_value": mid_p_value,
         "difference": {**difference.to_json(), "method": "Tango's score interval"},
         "told_apart": told,
         "needed": {"pictures": needed, "difference": asked, "power": POWER},
         "not_worse": None if margin is None else not_worse(difference, margin=margin),
         "sentence": _sentence(only_a, only_b, pictures=pictures, told=told, needed=needed),
     }
-
-
-def mid_p(only_a: int, only_b: int) -> float:
-    """McNemar's mid-p value: the exact one less half of the probability of what was seen, on both sides."""
-    from scipy.special import bdtr
-
-    thrown, least = only_a + only_b, min(only_a, only_b)
-    if not thrown:
-        return 1.0
-    seen = float(bdtr(least, thrown, 0.5) - (bdtr(least - 1, thrown, 0.5) if least else 0.0))
-    return 1 - seen / 2 if only_a == only_b else mcnemar(only_a, only_b) - seen
 
 
 def not_worse(difference: Interval, *, margin: float) -> dict[str, Any]:
@@ -117,7 +142,7 @@ def _sentence(only_a: int, only_b: int, *, pictures: int, told: bool, needed: in
     return f"{cannot}, though a set of this size usually tells such a difference: test on more pictures."
 
 
-def _crossing(gained: int, lost: int, pictures: int, *, inside: float, outside: float, level: float) -> float:
+def _crossing(gained: float, lost: float, pictures: float, *, inside: float, outside: float, level: float) -> float:
     """Where the score, which falls as the difference rises, crosses level between inside and outside; by halving."""
     if abs(_score(gained, lost, pictures, outside)) <= abs(level):
         return outside
@@ -130,7 +155,7 @@ def _crossing(gained: int, lost: int, pictures: int, *, inside: float, outside: 
     return inside
 
 
-def _score(gained: int, lost: int, pictures: int, difference: float) -> float:
+def _score(gained: float, lost: float, pictures: float, difference: float) -> float:
     """Tango's score of a difference of the accuracies; 0 at the measured one.
 
     The chance of a loss is estimated under that difference: the larger root of Tango's quadratic.

@@ -85,7 +85,7 @@ SHAPE: dict[str, Any] = {
     "recipe": str,
     "max_error?": NUMBER,
     "data_path?": (str, NULL),
-    "backbone": {"name": str, "digest": str, "size": COUNT, "precision": str},
+    "backbone": {"name": str, "digest": str, "size": COUNT, "sizes?": [COUNT], "precision": str},
     "classes": [str],
     "ledger": {"used": COUNT, "converted": COUNT, "skipped": COUNT},
     "counts": {"train": COUNT, "valid": COUNT, "test": COUNT},
@@ -134,7 +134,8 @@ class RunMetrics:
     recipe: str  # what was trained, by name
     max_error: float | None = None  # of wrong answers, the largest share asked for; None in a run of an older version
     data_path: str | None = None  # where the data was; None in a run of an older version
-    backbone: Mapping[str, Any]  # `name`, `digest`, `size` in pixels and `precision` of the base that answers
+    # `name`, `digest`, `size` in pixels and `precision` of the base that answers; of a joined one `sizes`, its halves'
+    backbone: Mapping[str, Any]
     classes: tuple[str, ...]  # K names, in the order of every column
     ledger: Mapping[str, int]  # how many files were `used`, `converted` and `skipped`
     counts: Mapping[str, int]  # how many pictures are in each split
@@ -142,7 +143,9 @@ class RunMetrics:
     test: Mapping[str, Any]  # those of test, with `without_leaks` where pictures leak
     leads: str = "accuracy"  # the figure that says more, or balanced_accuracy: where test classes are unequal
     folds: Mapping[str, Any] = field(default_factory=dict)  # how folds tested every picture; {} where a split did
-    leaks: tuple[Mapping[str, Any], ...] = ()  # pictures whose like is in a split before theirs
+    leaks: tuple[
+        Mapping[str, Any], ...
+    ] = ()  # pictures with a near-duplicate, or one of their group, in a split before theirs
     duplicates: Mapping[str, int] = field(default_factory=dict)  # how many groups of each kind of copy there are
     together: Mapping[str, Any] = field(default_factory=dict)  # how groups were kept on one side of the splits
     thresholds: Mapping[str, Any] = field(default_factory=dict)  # of unsure and unlike, and the promise

@@ -49,8 +49,13 @@ def evidence_colours(strength: NDArray[np.floating[Any]], *, grey: NDArray[np.ui
     below = np.zeros((*grey.shape, 3), np.float32)
     below[..., 0] = _pressed_lightness()[grey]
     share = (OPAQUE * np.abs(strength).clip(0, 1))[..., np.newaxis].astype(np.float32)
-    ends = np.where((strength < 0)[..., np.newaxis], _oklab(BLUE), _oklab(ORANGE))
-    return srgb(below + share * (ends - below))
+    return srgb(below + share * (end_colours(strength) - below))
+
+
+def end_colours(evidence: NDArray[Any]) -> NDArray[np.float32]:
+    """The Oklab colour float32 [*V, 3] that evidence [*V] moves a pixel towards: orange for, blue against."""
+    colours: NDArray[np.float32] = np.where((evidence < 0)[..., np.newaxis], _oklab(BLUE), _oklab(ORANGE))
+    return colours
 
 
 def grey_levels(pixels: Pixels) -> NDArray[np.uint8]:

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import between, named_tensors, thread_count
+from tellapart.backbones.backbone import Backbone, Squares
+from tellapart.backbones.engine import between, named_tensors
 from tellapart.backbones.openvino_runtime import load_openvino
+from tellapart.cores import thread_count
 from tellapart.explain.heat_map import EXACT, HeatMap
 from tellapart.explain.spread import spread
 from tellapart.heads.linear import LinearHead
-from tellapart.types import Pixels
 
 AGREEMENT = 1e-3  # of the logit, or of 1: how far a map may be from adding up; 4e-5 at worst on 30 photographs
 Seen = tuple[NDArray[np.float32], Mapping[str, NDArray[np.float32]]]  # features [D], maps [C, h, w] of each depth
@@ -33,30 +33,37 @@ class MapReader:
 
     def __init__(self, backbone: Backbone, *, precision: str) -> None:
         """Compile the base; a KeyError where a depth has no maps of its width, so no exact heat map can be had."""
-        core = load_openvino().Core()
-        side = backbone.preprocess.size
-        model = core.read_model(backbone.graph)
-        tensors = named_tensors(model)
-        maps = [_maps_of(tensors, depth, width=width) for depth, width in backbone.widths.items()]
-        model = between(model, entry=backbone.entry, outputs=backbone.outputs, tensors=maps)
-        model.reshape([1, side, side, 3])
-        settings = {
-            "INFERENCE_PRECISION_HINT": precision,
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": str(thread_count()),
-        }
-        self._compiled = core.compile_model(model, "CPU", settings)
-        self._request = self._compiled.create_infer_request()
+        self._requests = [_compile(single, precision=precision) for single in backbone.singles]
         self._backbone = backbone
 
-    def read(self, square: Pixels) -> Seen:
-        """Features float32 [D] and the maps float32 [C, h, w] of each depth, of one prepared square [S, S, 3]."""
-        self._request.infer({0: square[np.newaxis]})
-        parts = [self._request.get_output_tensor(place).data[0] for place in range(len(self._compiled.outputs))]
-        count = len(self._backbone.outputs)
-        features = np.concatenate(parts[:count], dtype=np.float32)
-        maps = {depth: part.copy() for depth, part in zip(self._backbone.widths, parts[count:], strict=True)}
-        return features, maps
+    def read(self, squares: Squares) -> Seen:
+        """Features float32 [D] and the maps float32 [C, h, w] of each depth, of one picture: `Backbone.squares`."""
+        features: list[NDArray[np.float32]] = []
+        maps: list[NDArray[np.float32]] = []
+        for single, request, square in zip(self._backbone.singles, self._requests, squares, strict=True):
+            request.infer({0: square[np.newaxis]})
+            count = len(single.outputs)
+            parts = [request.get_output_tensor(place).data[0] for place in range(count + len(single.widths))]
+            features += [part.copy() for part in parts[:count]]
+            maps += [part.copy() for part in parts[count:]]
+        return np.concatenate(features, dtype=np.float32), dict(zip(self._backbone.widths, maps, strict=True))
+
+
+def _compile(backbone: Backbone, *, precision: str) -> Any:  # noqa: ANN401
+    """A request for the outputs of one base, then for the maps of its depths."""
+    core = load_openvino().Core()
+    side = backbone.preprocess.size
+    model = core.read_model(backbone.graph)
+    tensors = named_tensors(model)
+    maps = [_maps_of(tensors, depth, width=width) for depth, width in backbone.widths.items()]
+    model = between(model, entry=backbone.entry, outputs=backbone.outputs, tensors=maps)
+    model.reshape([1, side, side, 3])
+    settings = {
+        "INFERENCE_PRECISION_HINT": precision,
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": str(thread_count()),
+    }
+    return core.compile_model(model, "CPU", settings).create_infer_request()
 
 
 def _maps_of(tensors: Mapping[str, Any], depth: str, *, width: int) -> Any:  # noqa: ANN401

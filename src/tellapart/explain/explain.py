@@ -11,7 +11,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.backbones.engine import Engine
+from tellapart.backbones.backbone import Squares
+from tellapart.backbones.engine import AnyEngine
 from tellapart.classifier import Classifier
 from tellapart.data.thumbnail import small_picture
 from tellapart.errors import PictureError
@@ -31,7 +32,7 @@ def explain_pictures(
     classifier: Classifier,
     index: Index,
     *,
-    engine: Engine,
+    engine: AnyEngine,
     targets: Targets | int | None = None,
     stage: str | None = None,
     longest: int = LONGEST,
@@ -70,7 +71,7 @@ def explain_pictures(
 class Explainer:
     """A model file ready to explain; the maps are compiled when the first picture needs them."""
 
-    def __init__(self, classifier: Classifier, *, engine: Engine, stage: str | None = None) -> None:
+    def __init__(self, classifier: Classifier, *, engine: AnyEngine, stage: str | None = None) -> None:
         self._classifier = classifier
         self._engine = engine
         self._stage = stage
@@ -92,27 +93,30 @@ class Explainer:
         """Explain one picture of an index."""
         try:
             content = picture_content(index, picture)
-            square = self._classifier.base.preprocess.apply(content).pixels
+            squares = self._classifier.base.squares(content)
             shown = np.asarray(small_picture(content, longest=longest))
         except PictureError as error:
             return Explanation(picture=picture, failure=error.what)
-        seen = self.reader.read(square) if self.reader is not None else None
-        features = seen[0][np.newaxis] if seen is not None else self._engine.run(square[np.newaxis])
+        seen = self.reader.read(squares) if self.reader is not None else None
+        features = seen[0][np.newaxis] if seen is not None else self._engine.look([squares])
         # Rounded as `embed` rounds them, so that the probabilities are those of `predict`.
         features = features.astype(np.float16).astype(np.float32)
         answer = self._classifier.probabilities(features)
         best = int(self._classifier.predicted(answer)[0])
-        heat = self.heat_map(square, seen, target=best if target is None else target)
+        heat = self.heat_map(squares, seen, target=best if target is None else target)
         flags = self._classifier.flags(answer, features)
         return Explanation(
             picture=picture, pixels=shown, probabilities=answer[0], predicted=best, flags=flags, heat=heat
         )
 
-    def heat_map(self, square: Pixels, seen: Seen | None, *, target: int) -> HeatMap:
-        """The map of a prepared square [S, S, 3] for a class: Grad-CAM if asked for, else exact, else by occlusion."""
-        name = self._classifier.classes[target]
+    def heat_map(self, squares: Squares, seen: Seen | None, *, target: int) -> HeatMap:
+        """The map of a prepared picture for a class: Grad-CAM if asked for, else exact, else by occlusion.
+
+        A joined base has that of its largest square: parts are covered there, and its other squares made of it.
+        """
+        name, square = self._classifier.classes[target], max(squares, key=len)
         if self._stage is not None:
-            values, logit = self.graph_cam.heat(square, stage=self._stage, target=target)
+            values, logit = self.graph_cam.heat(squares, stage=self._stage, target=target)
             return HeatMap(values=values, method=GRAD_CAM, target=target, class_name=name, logit=logit)
         if seen is not None:
             exact = exact_heat_map(*seen, side=len(square), head=self._classifier.head, target=target, class_name=name)
@@ -122,7 +126,8 @@ class Explainer:
 
     def _score(self, target: int) -> Callable[[Pixels], NDArray[np.float64]]:
         def score(squares: Pixels) -> NDArray[np.float64]:
-            logits: NDArray[np.float64] = self._classifier.head.logits(self._engine.run(squares))[:, target]
+            shown = list(map(self._classifier.base.squares, squares))
+            logits: NDArray[np.float64] = self._classifier.head.logits(self._engine.look(shown))[:, target]
             return logits
 
         return score

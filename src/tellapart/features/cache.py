@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import OutputError, UsageError
-from tellapart.files import FOLDER_VARIABLE, cache_folder, make_private, output_error, real
+from tellapart.files import FOLDER_VARIABLE, cache_folder, make_private, open_regular, output_error, real
 
 LIMIT_VARIABLE = "TELLAPART_CACHE_LIMIT_MB"
 DEFAULT_LIMIT = 5_000_000_000  # bytes; about 800,000 pictures of lite0
@@ -35,7 +35,9 @@ LIMIT, SHOWN = re.compile(r"-?[0-9]{1,9}"), 40
 FILE_NAME = "features.sqlite"
 SUFFIXES = ("", "-wal", "-shm", "-journal")  # of the files of one store
 LONGEST = 16_000_000  # bytes of a value; a row and all that is kept with it take some 40,000
-PATIENCE = 2.0  # seconds in which a store must have said what tables it has
+# Seconds of work in which a store must have said what tables it has or how many entries, and one more for as many bytes
+# where it is gone through: its pages may lead back to one another.
+PATIENCE, BYTES_A_SECOND = 2.0, 50_000_000
 STEPS = 10_000  # of SQLite between two looks at the clock
 EVICTED_SHARE = 0.25
 REFRESH_AFTER = 86_400  # seconds; how stale a "last used" time may be
@@ -54,14 +56,20 @@ TABLE = """
 """
 EVICTION = """
     delete from entry where key in (
-        select key from entry order by used limit 1 + cast(? * (select count(*) from entry) as integer)
+        select key from entry order by used limit 1 + cast(? * (select count(key) from entry) as integer)
     )
 """
+# A count of keys, not of rows, is made row by row, and so can be stopped.
+COUNT = "select count(key) from entry"
+# A journal that ends so names another file, which SQLite removes once it has gone back by this one ("super-journal",
+# https://www.sqlite.org/fileformat2.html, section 3). Ours never name any.
+JOURNAL, NAMES_ANOTHER = "-journal", bytes.fromhex("d9d505f920a163d7")
 # All that SQLite's own table of contents may list, each white space a blank.
 CONTENTS = {
     ("table", "entry", " ".join(TABLE.split()).replace("create table if not exists", "CREATE TABLE")),
     ("index", "sqlite_autoindex_entry_1", None),
 }
+NO_TEXT = "what stands in it is no text"
 HalfRow = NDArray[np.float16]  # [D]
 
 
@@ -158,6 +166,8 @@ class FeatureCache:
                 yield
             except sqlite3.Error as error:
                 self.trouble = error
+            except UnicodeDecodeError:  # SQLite tells of damage in the words that it finds there
+                self.trouble = ForeignStoreError(NO_TEXT)
 
     def _make_room(self) -> None:
         pages, free, page_size = (
@@ -165,7 +175,8 @@ class FeatureCache:
             for name in ("page_count", "freelist_count", "page_size")
         )
         if (pages - free) * page_size >= self.limit:
-            self._connection.execute(EVICTION, (EVICTED_SHARE,))
+            with _within(self._connection, seconds=PATIENCE + pages * page_size / BYTES_A_SECOND):
+                self._connection.execute(EVICTION, (EVICTED_SHARE,))
 
 
 @contextlib.contextmanager
@@ -199,7 +210,9 @@ def remove_store(path: Path) -> None:
 
 
 def _drop_strange(path: Path) -> None:
-    """Remove links, pipes and devices from where the files of a store belong: SQLite would wait for or write to them.
+    """Remove what SQLite would wait for or write to where the files of a store belong: links, pipes and devices.
+
+    And a journal that names another file, which SQLite would remove.
 
     Raises:
         OSError: one cannot be removed.
@@ -208,6 +221,18 @@ def _drop_strange(path: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             if not stat.S_ISREG(mode := file.lstat().st_mode) and not stat.S_ISDIR(mode):
                 file.unlink()
+    journal = path.with_name(path.name + JOURNAL)
+    if _ends_with(journal, NAMES_ANOTHER):
+        journal.unlink()
+
+
+def _ends_with(path: Path, end: bytes) -> bool:
+    try:
+        with open_regular(path) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - len(end)))
+            return file.read(len(end)) == end
+    except OSError:
+        return False
 
 
 def cache_status(folder: Path | None = None) -> CacheStatus:
@@ -241,7 +266,8 @@ def _count(path: Path) -> int | None:
     try:
         with contextlib.closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS)) as connection:
             _check_contents(connection)
-            return int(connection.execute("select count(*) from entry").fetchone()[0])
+            with _within(connection, seconds=PATIENCE):
+                return int(connection.execute(COUNT).fetchone()[0])
     except sqlite3.Error as error:
         if not _is_damage(error):
             raise
@@ -281,21 +307,35 @@ def _check_contents(connection: sqlite3.Connection) -> None:
     Raises:
         sqlite3.Error: it has something else, or is damaged.
     """
-    until = time.monotonic() + PATIENCE
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
     connection.execute("pragma trusted_schema = off")
-    connection.set_progress_handler(lambda: int(time.monotonic() > until), STEPS)
-    try:
+    connection.text_factory = lambda text: text.decode("utf-8", "replace")
+    with _within(connection, seconds=PATIENCE):
         found = connection.execute("select type, name, sql from sqlite_master limit 3").fetchall()
-    except sqlite3.OperationalError as error:
-        if getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE == sqlite3.SQLITE_INTERRUPT:
-            raise ForeignStoreError("its table of contents does not end") from error
-        raise
-    finally:
-        connection.set_progress_handler(None, 0)
     listed = {(kind, name, None if sql is None else " ".join(str(sql).split())) for kind, name, sql in found}
     if found and listed != CONTENTS:
         raise ForeignStoreError("it has other tables than ours")
+
+
+@contextlib.contextmanager
+def _within(connection: sqlite3.Connection, *, seconds: float) -> Iterator[None]:
+    """Stop what is asked of a store meanwhile after so many seconds of work: there is no end to it.
+
+    Raises:
+        ForeignStoreError: it was stopped, or is damaged in a way that cannot be told.
+    """
+    until = time.thread_time() + seconds
+    connection.set_progress_handler(lambda: int(time.thread_time() > until), STEPS)
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE == sqlite3.SQLITE_INTERRUPT:
+            raise ForeignStoreError("there is no end to it") from error
+        raise
+    except UnicodeDecodeError as error:  # SQLite tells of damage in the words that it finds there
+        raise ForeignStoreError(NO_TEXT) from error
+    finally:
+        connection.set_progress_handler(None, 0)
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import Engine, native_precision, thread_count
+from tellapart.backbones.engine import AnyEngine, Engine, native_precision
+from tellapart.cores import thread_count
 from tellapart.data.boxes import Boxed, Content, place_of
 from tellapart.data.prefetch import look_ahead
 from tellapart.data.thumbnail import SIDE, Miniature
@@ -118,9 +119,11 @@ def embed(
     into: Features | None = None,
     cache: FeatureCache | None = None,
     progress: Progress | None = None,
-    engine: Engine | None = None,
+    engine: AnyEngine | None = None,
 ) -> Embedded:
     """Features of every readable picture of the index, as the base sees that view of each.
+
+    The halves of a joined base look one after another, each at its own squares and with its own rows in the cache.
 
     Args:
         index: the pictures.
@@ -131,32 +134,59 @@ def embed(
         progress: told of every picture.
         engine: the base compiled already; None compiles it when the first picture needs it, in the CPU's own precision.
     """
-    precision = engine.precision if engine else native_precision()
     progress = progress or Silent()
-    started = time.perf_counter()
     matrix = np.empty((len(index.pictures), backbone.width), np.float32) if into is None else into
-    run = _Run(
-        index=index,
-        backbone=backbone,
-        view=view,
-        features=matrix,
-        cache=cache,
-        progress=progress,
-        precision=precision,
-        engine=engine,
+    found: Embedded | None = None
+    for place, (single, columns) in enumerate(zip(backbone.singles, backbone.columns, strict=True)):
+        started, shown = time.perf_counter(), index if found is None else found.index
+        own = engine.engines[place] if engine else None
+        rows = range(len(shown.pictures))
+        run = _Run(
+            index=shown,
+            backbone=single,
+            view=view,
+            features=matrix[: len(rows), columns],
+            cache=cache,
+            progress=progress,
+            precision=own.precision if own else native_precision(),
+            engine=own,
+        )
+        progress.start("Looking at pictures", total=len(rows), unit="pictures")
+        try:
+            ahead = look_ahead(run.prepare, rows, threads=thread_count(), most=LOOK_AHEAD, handful=HANDFUL)
+            with contextlib.closing(ahead):
+                for ready in ahead:
+                    run.take(ready)
+            run.end()
+        finally:
+            run.keep()
+            progress.finish()
+        seen = run.result(seconds=time.perf_counter() - started)
+        found = seen if found is None else _beside(found, seen, matrix, columns=slice(0, columns.stop))
+    if found is None:
+        raise ValueError("a base that has no singles")
+    return found
+
+
+def _beside(found: Embedded, seen: Embedded, matrix: Features, *, columns: slice) -> Embedded:
+    """What halves have seen so far, and the next one in the pictures they could read: columns of the matrix [N, D]."""
+    readable = [entry.status != "skipped" for entry in seen.ledger]
+    if not all(readable):  # a file was changed between two looks
+        compact_rows(matrix[:, : columns.stop - seen.features.shape[1]], np.flatnonzero(readable).tolist())
+    later = iter(seen.ledger)
+    return replace(
+        seen,
+        features=matrix[: len(seen.index.pictures), columns],
+        ledger=tuple(entry if entry.status == "skipped" else _worse(entry, next(later)) for entry in found.ledger),
+        fresh=max(found.fresh, seen.fresh),
+        decode_s=found.decode_s + seen.decode_s,
+        embed_s=found.embed_s + seen.embed_s,
     )
-    progress.start("Looking at pictures", total=len(index.pictures), unit="pictures")
-    try:
-        rows, threads = range(len(index.pictures)), thread_count()
-        ahead = look_ahead(run.prepare, rows, threads=threads, most=LOOK_AHEAD, handful=HANDFUL)
-        with contextlib.closing(ahead):
-            for ready in ahead:
-                run.take(ready)
-        run.end()
-    finally:
-        run.keep()
-        progress.finish()
-    return run.result(seconds=time.perf_counter() - started)
+
+
+def _worse(first: LedgerEntry, then: LedgerEntry) -> LedgerEntry:
+    """What became of a picture that was read twice."""
+    return then if then.status == "skipped" or first.status == "used" else first
 
 
 @dataclass(slots=True, kw_only=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import replace
 
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import Engine, thread_count
+from tellapart.backbones.engine import AnyEngine
+from tellapart.cores import thread_count
 from tellapart.data.depth import white_of
 from tellapart.features.cache import FeatureCache, open_cache
 from tellapart.features.embed import PLAIN, Embedded, View, embed
@@ -23,7 +23,7 @@ def look_at(
     base: Backbone,
     progress: Progress,
     *,
-    engine: Engine | None = None,
+    engine: AnyEngine | None = None,
     view: View = PLAIN,
     into: Features | None = None,
     keep: bool = True,
@@ -55,7 +55,7 @@ def with_white(base: Backbone, index: Index, progress: Progress) -> Backbone:
     if base.preprocess.white is not None:
         return base
     white = white_of(index, threads=thread_count(), progress=progress)
-    return base if white is None else replace(base, preprocess=replace(base.preprocess, white=white))
+    return base if white is None else base.with_white(white)
 
 
 @contextlib.contextmanager

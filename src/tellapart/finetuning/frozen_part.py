@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import Engine, native_precision, thread_count
+from tellapart.backbones.engine import Engine, native_precision
+from tellapart.cores import thread_count
 from tellapart.data.prefetch import look_ahead
 from tellapart.finetuning.split_point import Cut
 from tellapart.nets.mapped_file import kept_array, reserved_array

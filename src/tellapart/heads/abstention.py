@@ -95,7 +95,7 @@ class SelectiveGuarantee:
         """One sentence about what is promised, and why it is not what was asked where it is not."""
         asked = f"{100 * self.asked:.3g} %"
         if self.error is None and self.by_costs:
-            return "By these costs no answer stands: a person costs less."
+            return "By these costs no answer can be relied on: a person costs less."
         where = "answered out of fold" if self.by_folds else "in valid"
         pictures = counted(self.pictures, f"picture {where} is", f"pictures {where} are")
         if self.error is None:
@@ -123,16 +123,6 @@ class ClassPromise:
     missed: float  # of the pictures that show it, at most this share is answered with another class
     shown: int  # pictures of valid that show it, one of each group
     learned: int  # pictures of train
-
-    @property
-    def stands(self) -> bool:
-        """Whether any answer that names it can stand."""
-        return self.threshold < NEVER
-
-    @property
-    def found(self) -> bool:
-        """Whether it can be relied on to find the class."""
-        return self.missed <= TOO_LARGE
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -16,7 +16,7 @@ PRIOR_PICTURES = 10.0  # a log temperature of 1 away from 0 costs as much as 1 n
 MOST_PULL = 3.0  # of one picture on the log temperature: what it cannot exceed however wrong and sure it is
 BOUND = math.log(20.0)  # temperatures stay within 1/20 and 20
 ACCURACY = 1e-6  # of the log temperature
-LEAST = 1e-15  # a probability that counts in a loss
+SMALLEST_PROBABILITY = 1e-15  # that a logarithm sees: one picture costs 34.5 nats at most
 
 
 def probabilities(logits: NDArray[np.float64], *, temperature: float) -> Probabilities:
@@ -75,10 +75,15 @@ def fit_temperature(
     return math.exp((low + high) / 2)
 
 
-def calibrated_losses(logits: NDArray[np.float64], labels: Labels) -> NDArray[np.float64]:
-    """The log loss float64 [N] of each picture, from logits float64 [N, K] at the temperature that suits them best."""
-    calibrated = probabilities(logits, temperature=fit_temperature(logits, labels))
-    losses: NDArray[np.float64] = -np.log(np.maximum(calibrated[np.arange(len(labels)), labels], LEAST))
+def calibrated_losses(
+    logits: NDArray[np.float64], labels: Labels, *, weights: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """The log loss float64 [N] of each picture, from logits float64 [N, K] at the temperature that suits them best.
+
+    Weights float64 [N] say how much each picture counts in that temperature; None is for all alike.
+    """
+    calibrated = probabilities(logits, temperature=fit_temperature(logits, labels, weights=weights))
+    losses: NDArray[np.float64] = -np.log(np.maximum(calibrated[np.arange(len(labels)), labels], SMALLEST_PROBABILITY))
     return losses
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.folds import Folds
 from tellapart.heads.lbfgs import minimise
-from tellapart.heads.linear import row_blocks
+from tellapart.heads.linear import LinearHead, row_blocks
 from tellapart.heads.objective import Objective, Parameters, scaled, softmax_loss
 from tellapart.heads.products import one_thread_if_small, product
 from tellapart.heads.regularization_path import TOLERANCE, Fit, Path, Score
@@ -34,7 +34,10 @@ class ValidationScorer:
 
     def score(self, path: Path, fit: Fit) -> Score:
         parameters = fit.parameters[0]
-        head = path.space.head(parameters[:, :-1], parameters[:, -1], start=0)
+        return self.score_head(path.space.head(parameters[:, :-1], parameters[:, -1], start=0))
+
+    def score_head(self, head: LinearHead) -> Score:
+        """The score of a head on these columns."""
         known = self.labels >= 0
         weights = None if self.weights is None else self.weights[known]
         return _score(head.logits(self.features)[known], self.labels[known], weights)

@@ -159,8 +159,8 @@ def _fold_head(
 ) -> FoldHead:
     """The head of one fold, and what it is calibrated by."""
     held, rest = np.flatnonzero(folds == number), np.flatnonzero(folds != number)
-    mine, own, together = features[rest], labels[rest], groups[rest]
-    found = search_inside(mine, own, groups=together, plan=plan, most=INNER_FOLDS_AT_MOST)
+    mine, own, own_groups = features[rest], labels[rest], groups[rest]
+    found = search_inside(mine, own, groups=own_groups, plan=plan, most=INNER_FOLDS_AT_MOST)
     logits = np.zeros((0, plan.class_count)) if found.held_out is None else found.held_out
     judged = np.flatnonzero(~np.isnan(logits).any(axis=1))
     counts = np.bincount(own, minlength=plan.class_count)
@@ -171,20 +171,20 @@ def _fold_head(
     temperature = weighted_temperature(
         moved[judged], own[judged], weights=weights_of_classes(counts, fraction=fraction)
     )
-    apart = one_of_each_group(judged, together, seed=plan.seed)
+    apart = one_of_each_group(judged, own_groups, seed=plan.seed)
     last = mine[:, plan.depths[-1].start : plan.depths[-1].stop]
-    part = stratified_folds(own, groups=together, seed=plan.seed).fold == 0
-    typical, judges = likeness(last, own, together, part=part, plan=plan)
-    known = learn_out_of_distribution(typical, last[judges], class_count=plan.class_count, seed=plan.seed)
+    part = stratified_folds(own, groups=own_groups, seed=plan.seed).fold == 0
+    typical, held_out = typical_rows(last, own, own_groups, part=part, plan=plan)
+    known = learn_out_of_distribution(typical, last[held_out], class_count=plan.class_count, seed=plan.seed)
     answers = probabilities(moved[apart], temperature=temperature)
-    promises = promised(answers, own[apart], learned=counts, max_error=plan.max_error)
+    promises = fold_promises(answers, own[apart], learned=counts, max_error=plan.max_error)
     return FoldHead(
         fitted=found.head,
         head=without_shares(found.head, counts, fraction=fraction),
         temperature=temperature,
         abstention=abstaining(promises, known),
         halves=_halves(
-            mine, own, together, found=found, held=features[held], truth=labels[held], fraction=fraction, plan=plan
+            mine, own, own_groups, found=found, held=features[held], truth=labels[held], fraction=fraction, plan=plan
         ),
     )
 
@@ -194,7 +194,7 @@ def weighted_temperature(logits: NDArray[np.float64], labels: Labels, *, weights
     return fit_temperature(logits, labels, weights=None if weights is None else weights[labels])
 
 
-def promised(answers: Probabilities, labels: Labels, *, learned: NDArray[np.int64], max_error: float) -> Promises:
+def fold_promises(answers: Probabilities, labels: Labels, *, learned: NDArray[np.int64], max_error: float) -> Promises:
     """The thresholds of unsure, from answers float64 [N, K] about pictures that the heads had not seen.
 
     `learned` int64 [K] are the pictures of each class that were trained on.
@@ -205,7 +205,7 @@ def promised(answers: Probabilities, labels: Labels, *, learned: NDArray[np.int6
     return replace(found, overall=replace(found.overall, by_folds=True))
 
 
-def likeness(
+def typical_rows(
     last: Features, labels: Labels, groups: NDArray[np.int64], *, part: NDArray[np.bool_], plan: NestedPlan
 ) -> tuple[Seen, NDArray[np.int64]]:
     """What unlike is learned from: typical rows outside a part of the last depth, and one row of each group of it."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.heads.calibration import LEAST, fit_temperature, probabilities
+from tellapart.heads.calibration import calibrated_losses
 from tellapart.heads.linear import LinearHead
 from tellapart.types import Labels
 
@@ -82,8 +82,6 @@ def choose_fraction(logits: NDArray[np.float64], labels: Labels, counts: NDArray
     losses = {}
     for fraction in FRACTIONS:
         moved = logits + prior_shift(counts, fraction=fraction)
-        shares = probabilities(moved, temperature=fit_temperature(moved, labels, weights=weights))
-        own = -np.log(np.maximum(shares[np.arange(len(labels)), labels], LEAST))
-        losses[fraction] = float(np.average(own, weights=weights))
+        losses[fraction] = float(np.average(calibrated_losses(moved, labels, weights=weights), weights=weights))
     best = min(FRACTIONS, key=lambda fraction: losses[fraction])
     return PriorChoice(fraction=best, losses={f"{fraction:g}": loss for fraction, loss in losses.items()})

@@ -5,6 +5,7 @@ Legend: N pictures, P problems, K classes, d coordinates; parameters float64 [P,
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -140,34 +141,66 @@ def strength(step: int) -> float:
 def regularization_path(
     space: Space, labels: Labels, *, scorer: HeldOutScorer | None, weights: NDArray[np.float64] | None = None
 ) -> Iterator[PathPoint]:
-    """Fit labels int64 [N] below K at strengths from 0.1 down while they get better; where 0.1 was best, also up.
+    """Fit labels int64 [N] below K along the strengths of a `Walk`; without a scorer at 0.1 alone.
 
-    Weights float64 [N] say how much each row counts; None is for all alike.
-
-    A path ends after PATIENCE points in a row that gained nothing worth it. Without a scorer it is 0.1 alone: the
-    strong end of what was best on real pictures.
+    Weights float64 [N] say how much each row counts; None is for all alike. 0.1 is the strong end of what was best on
+    real pictures.
     """
+    walk = Walk()
     best: PathPoint | None = None
-    for steps in (range(FIRST, WEAKEST + 1), range(FIRST - 1, STRONGEST - 1, -1)):
-        nothing = np.zeros((1, int(labels.max()) + 1, space.matrix.shape[1] + 1))
-        start = nothing if best is None else best.fit.parameters
-        path, idle = Path(space, labels, start=start, weights=weights), 0
-        for step in steps:
-            begun = time.perf_counter()
-            fit = path.fit(strength(step))
-            score = scorer.score(path, fit) if scorer else None
-            seconds = time.perf_counter() - begun
-            point = PathPoint(space=space, fit=fit, score=score, seconds=seconds, weights=weights)
-            yield point
-            if scorer is None:
-                return
-            if best is not None:
-                idle = 0 if point.loss < best.loss - GAIN else idle + 1
-            best = point if best is None or point.loss < best.loss else best
-            if idle == PATIENCE:
-                break
-        if best is None or best.fit.l2 != strength(FIRST):
+    path = Path(space, labels, start=np.zeros((1, int(labels.max()) + 1, space.matrix.shape[1] + 1)), weights=weights)
+    for l2 in walk:
+        begun = time.perf_counter()
+        if walk.turned and best is not None:
+            path = Path(space, labels, start=best.fit.parameters, weights=weights)
+        fit = path.fit(l2)
+        score = scorer.score(path, fit) if scorer else None
+        seconds = time.perf_counter() - begun
+        point = PathPoint(space=space, fit=fit, score=score, seconds=seconds, weights=weights)
+        yield point
+        if scorer is None:
             return
+        best = point if best is None or point.loss < best.loss else best
+        walk.tell(point.loss)
+
+
+class Walk:
+    """Strengths from the first down while they get better; where the first was best, also up.
+
+    Either way ends after PATIENCE in a row that gained nothing worth it. Whoever walks tells the loss at each strength
+    before asking for the next one.
+    """
+
+    __slots__ = ("_best", "_first", "_idle", "turned")
+
+    def __init__(self, *, first: int = FIRST) -> None:
+        """Begin at so many half decades below 1."""
+        self._first = first
+        self._best = math.inf
+        self._idle = 0
+        self.turned = False  # whether the strength just given is the first on the way up
+
+    def __iter__(self) -> Iterator[float]:
+        yield strength(self._first)
+        start = self._best
+        for step in range(self._first + 1, WEAKEST + 1):
+            yield strength(step)
+            if self._idle == PATIENCE:
+                break
+        if self._best < start:
+            return
+        self._idle, self.turned = 0, True
+        for step in range(self._first - 1, STRONGEST - 1, -1):
+            yield strength(step)
+            self.turned = False
+            if self._idle == PATIENCE:
+                return
+
+    def tell(self, loss: float) -> None:
+        """The loss at the strength just given."""
+        if math.isfinite(self._best):
+            self._idle = 0 if loss < self._best - GAIN else self._idle + 1
+        self._best = min(self._best, loss)
 
 
 def fit_head(

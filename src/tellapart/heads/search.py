@@ -8,7 +8,7 @@ Legend: N pictures, D features, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,14 @@ from tellapart.errors import DataError
 from tellapart.heads.cross_validation import FoldScorer, ValidationScorer
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.folds import stratified_folds
+from tellapart.heads.large import Candidate, Rows, is_large, search_large
 from tellapart.heads.linear import ABSENT_LOGIT, LinearHead, widen_head
 from tellapart.heads.products import one_thread_if_small
 from tellapart.heads.regularization_path import POLISHED, WEAKEST, HeldOutScorer, Path, PathPoint, regularization_path
 from tellapart.progress import Progress, Silent
 from tellapart.types import Depth, Features, Labels
+
+LEFT_OUT = "leave-one-out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,7 @@ class _Plan:
     scorer: Callable[[slice], HeldOutScorer] | None
     chosen_by: str
     always_trained: int = 0
+    valid_scorer: Callable[[slice], ValidationScorer] | None = None  # the same, where valid pictures score
 
 
 def search_head(
@@ -65,6 +69,7 @@ def search_head(
     copies: int = 1,
     groups: NDArray[np.int64] | None = None,
     weights: NDArray[np.float64] | None = None,
+    closed_form: bool = False,
     seed: int,
     progress: Progress = Silent(),  # noqa: B008 - it has no state
 ) -> HeadSearch:
@@ -85,6 +90,8 @@ def search_head(
             hold out all views of a picture together, and score it as it is.
         groups: int64 [n], equal for training pictures that folds hold out together; None for none.
         weights: float64 [N], above 0, how much each picture counts in losses and scores; None for all alike.
+        closed_form: whether a ridge head may be taken where a search would take long, see `heads.large`; it is never
+            for pictures in several views, which a head that leaves out one of them has seen.
         seed: of the folds.
         progress: told of each strength.
 
@@ -95,6 +102,10 @@ def search_head(
     plan = None if valid is None else _by_valid(features, labels, valid, present=present, weights=weights)
     plan = plan or _by_folds(known[: len(known) // copies], copies=copies, groups=groups, seed=seed)
     choices = _choices(depths, judged=plan.scorer is not None)
+    if closed_form and copies == 1 and is_large(known):
+        rows = Rows(features[train], known, choices=choices, scorer=plan.valid_scorer, weights=_of(weights, train))
+        tried = search_large(rows, seed=seed, progress=progress)
+        return _taken(tried, plan=plan, present=present, class_count=class_count)
     found: dict[str, PathPoint] = {}  # the best of each choice
     history: list[dict[str, Any]] = []
     progress.start("Searching a head", total=len(choices) * (WEAKEST + 1), unit="settings")
@@ -106,13 +117,7 @@ def search_head(
                 found[depth] = min(found.get(depth, point), point, key=lambda one: one.loss)
                 progress.advance()
     progress.finish()
-    depth = min(found, key=lambda name: found[name].loss)
-    return HeadSearch(
-        head=_head(found[depth], known, present=present, class_count=class_count, start=choices[depth].start),
-        selected=_selected(depth, found[depth], history, plan=plan),
-        history=tuple(history),
-        held_out=_held_out(found[depth], present=present, class_count=class_count),
-    )
+    return _chosen(found, choices, history, known, plan=plan, present=present, class_count=class_count)
 
 
 def _present(labels: Labels) -> tuple[NDArray[np.int64], Labels]:
@@ -140,12 +145,11 @@ def _by_valid(
     positions[present[positions] != labels[valid]] = -1
     if not (positions >= 0).any():
         return None
-    return _Plan(
-        scorer=lambda columns: ValidationScorer(
-            features=features[valid, columns], labels=positions, weights=_of(weights, valid)
-        ),
-        chosen_by="valid",
-    )
+
+    def scorer(columns: slice) -> ValidationScorer:
+        return ValidationScorer(features=features[valid, columns], labels=positions, weights=_of(weights, valid))
+
+    return _Plan(scorer=scorer, chosen_by="valid", valid_scorer=scorer)
 
 
 def _by_folds(known: Labels, *, copies: int, groups: NDArray[np.int64] | None, seed: int) -> _Plan:
@@ -165,12 +169,54 @@ def _choices(depths: Sequence[Depth], *, judged: bool) -> dict[str, slice]:
     return {"last": last, "all": every} if judged and len(depths) > 1 else {"last": last}
 
 
+def _chosen(
+    found: Mapping[str, PathPoint],
+    choices: Mapping[str, slice],
+    history: list[dict[str, Any]],
+    labels: Labels,
+    *,
+    plan: _Plan,
+    present: NDArray[np.int64],
+    class_count: int,
+) -> HeadSearch:
+    """The best point of a search, as a head."""
+    depth = min(found, key=lambda name: found[name].loss)
+    return HeadSearch(
+        head=_head(found[depth], labels, present=present, class_count=class_count, start=choices[depth].start),
+        selected=_selected(depth, found[depth], history, plan=plan),
+        history=tuple(history),
+        held_out=_held_out(found[depth], present=present, class_count=class_count),
+    )
+
+
 def _head(point: PathPoint, labels: Labels, *, present: NDArray[np.int64], class_count: int, start: int) -> LinearHead:
     """The head of a point, minimised to the last digit that counts, with a column for each of K classes."""
     path = Path(point.space, labels, start=point.fit.parameters, weights=point.weights)
     parameters = path.fit(point.fit.l2, tolerance=POLISHED).parameters[0]
     trained = point.space.head(parameters[:, :-1], parameters[:, -1], start=start)
     return widen_head(trained, present, class_count=class_count)
+
+
+def _taken(tried: Sequence[Candidate], *, plan: _Plan, present: NDArray[np.int64], class_count: int) -> HeadSearch:
+    """The best of the heads that were tried for many pictures or classes."""
+    best = min(tried, key=lambda candidate: candidate.loss)
+    selected = {
+        "head": best.kind,
+        "depths": best.depths,
+        "l2": best.l2,
+        "criterion": "log loss",
+        "score": best.score.log_loss,
+        "accuracy": best.score.accuracy,
+        "chosen_by": plan.chosen_by if plan.valid_scorer else LEFT_OUT,
+        "out_of": {
+            "head": list(dict.fromkeys(candidate.kind for candidate in tried)),
+            "depths": list(dict.fromkeys(candidate.depths for candidate in tried)),
+            "l2": sorted({candidate.l2 for candidate in tried}, reverse=True),
+        },
+        "always_trained": None,
+    }
+    head = widen_head(best.head, present, class_count=class_count)
+    return HeadSearch(head=head, selected=selected, history=tuple(candidate.row() for candidate in tried))
 
 
 def _held_out(point: PathPoint, *, present: NDArray[np.int64], class_count: int) -> NDArray[np.float64] | None:

@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tellapart.backbones.engine import native_precision, thread_count
+from tellapart.backbones.engine import native_precision
+from tellapart.cores import thread_count
 from tellapart.extras import load_torch
 from tellapart.seeds import generator
 

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.backbones.engine import thread_count
+from tellapart.cores import thread_count
 from tellapart.data.augment import Augmentation, augment
 from tellapart.data.prefetch import look_ahead
 from tellapart.data.preprocess import Preprocess
@@ -29,7 +29,6 @@ from tellapart.seeds import generator
 from tellapart.types import Index, Labels, LedgerEntry, Pixels
 
 IN_MEMORY: Final = 1_000_000_000  # bytes; more goes to a file in the work folder
-FILE: Final = "squares.npy"
 TOGETHER: Final = 32  # pictures decoded in one task
 AHEAD: Final = 4  # batches
 

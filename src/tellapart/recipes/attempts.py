@@ -35,6 +35,12 @@ def no_budget(recipe: str) -> Sentence:
     return not_tried(recipe, "the budget is 0", "时间预算为 0")
 
 
+def joined_bases(recipe: str) -> Sentence:
+    return not_tried(
+        recipe, "it trains one base, and here several are joined", "它只训练一个基础网络，而这里连接了多个"
+    )
+
+
 def no_gain_in_sight(recipe: str) -> Sentence:
     english = "no valid picture is misclassified, so no gain could be seen"
     return not_tried(recipe, english, "验证集没有判断错误的图片，看不出改进")

@@ -48,11 +48,13 @@ class Candidate:
         recipe: its name.
         seconds: how long it is thought to take.
         train: makes the classifier.
+        against: why it cannot be tried here at all.
     """
 
     recipe: str
     seconds: float
     train: Callable[[], Classifier]
+    against: attempts.Sentence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +99,12 @@ def train_auto(dataset: Dataset, base: Backbone, request: Request) -> Classifier
             recipe="finetune",
             seconds=pictures * each * looks + head_s,
             train=lambda: train_finetune(dataset, base, request),
+            against=attempts.joined_bases("finetune") if base.halves else None,
         ),
     ]
 
-    seconds = min(60 * request.budget, sum(candidate.seconds for candidate in candidates))
+    likely = sum(candidate.seconds for candidate in candidates if candidate.against is None)
+    seconds = min(60 * request.budget, likely)
     say_cost(request, seconds, what=f"--budget allows {request.budget:g} minutes, and there is enough to try")
 
     def answers(classifier: Classifier) -> ValidAnswers:
@@ -171,6 +175,8 @@ def reason_against(candidate: Candidate, *, errors: int, deadline: float) -> att
     missing = missing_module()
     if missing is not None:
         return attempts.not_installed(candidate.recipe, missing)
+    if candidate.against is not None:
+        return candidate.against
     if not errors:
         return attempts.no_gain_in_sight(candidate.recipe)
     left = max(0.0, deadline - time.perf_counter())

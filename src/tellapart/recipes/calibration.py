@@ -84,6 +84,7 @@ def say_left_out(count: int, *, progress: Progress) -> None:
     """Say that valid pictures which train has shown set no threshold; nothing where there are none."""
     if count:
         progress.note(
-            f"{counted(count, 'picture of valid has its like', 'pictures of valid have their like')} in train, and "
-            f"{'is' if count == 1 else 'are'} left out of the temperature, the thresholds and the learning curve."
+            f"{counted(count, 'picture of valid has', 'pictures of valid have')} a near-duplicate, or one of the same "
+            f"group, in train, and {'is' if count == 1 else 'are'} left out of the "
+            "temperature, the thresholds and the learning curve."
         )

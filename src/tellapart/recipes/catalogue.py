@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
-from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.backbone import JOINT, Backbone
+from tellapart.backbones.catalogue import find_base
+from tellapart.backbones.pixels import SIDE, small_pixels
 from tellapart.classifier import Classifier
+from tellapart.data.preprocess import Preprocess
 from tellapart.data.warp import load_cv2
 from tellapart.errors import UsageError
 from tellapart.extras import load_safetensors, load_torch
@@ -35,6 +39,7 @@ class Recipe:
             what was asked for cannot be done with it.
         on_kept_features: whether all that a request trains is a head on features that are kept, so that folds can test.
         weighs: whether it has a use for weights of pictures.
+        one_base: whether it trains layers of the base, which then cannot be several joined.
     """
 
     train: Callable[[Dataset, Backbone, Request], Classifier]
@@ -45,6 +50,7 @@ class Recipe:
     check_request: Callable[[Index, Request], object] = lambda _index, _request: None
     on_kept_features: Callable[[Request], bool] = lambda _request: False
     weighs: bool = False
+    one_base: bool = False
 
 
 def find_recipe(name: str, *, plan: object = None) -> Recipe:
@@ -76,6 +82,35 @@ def check_folds(request: Request) -> None:
         raise UsageError("folds are for recipes on kept features", where=request.recipe, hint=hint)
 
 
+def base_of(request: Request, backbone: str, *, weights: Path | None) -> Backbone:
+    """The base that first looks at the pictures of a request that can be met.
+
+    Raises:
+        UsageError: there is no such recipe or base, or the recipe has no use for what was given.
+        DataError, MissingExtraError: as find_base.
+    """
+    recipe, size, module = find_recipe(request.recipe, plan=request.plan), request.size, request.module
+    check_folds(request)
+    request.changes.check(request.recipe, recipe.plan)
+    if recipe.has_base:
+        if module is not None:
+            hint = "Choose scratch for that."
+            raise UsageError("this recipe trains no net of your own", where=request.recipe, hint=hint)
+        if recipe.one_base and JOINT in backbone:
+            hint = "Name one base, or choose frozen or features."
+            raise UsageError("this recipe trains one base, and several are joined", where=backbone, hint=hint)
+        return find_base(backbone, size=size, weights=weights, progress=request.progress)
+    if weights is not None:
+        raise UsageError("this recipe starts from nothing", where=request.recipe, hint="Leave --weights out.")
+    try:
+        Preprocess(size=SIDE if size is None else size)
+    except ValueError as error:
+        raise UsageError("no such size", where=f"{size!r}", hint=f"The {error}.") from error
+    if module is not None and not isinstance(module, load_torch().nn.Module):
+        raise UsageError("this is no net of torch", where=type(module).__name__, hint="Give a torch.nn.Module.")
+    return small_pixels()
+
+
 def needs_torch() -> None:
     """Everything that a recipe with torch imports, found before any work."""
     load_torch()
@@ -95,7 +130,7 @@ RECIPES: Mapping[str, Recipe] = {
     "auto": Recipe(train=train_auto, keeps=True, on_kept_features=tries_features_alone),
     "features": Recipe(train=train_features, weighs=True, on_kept_features=lambda _request: True),
     "frozen": Recipe(train=train_frozen, check=load_cv2, plan=FrozenPlan, weighs=True),
-    "finetune": Recipe(train=train_finetune, check=needs_torch, keeps=True, plan=FineTuningPlan),
+    "finetune": Recipe(train=train_finetune, check=needs_torch, keeps=True, plan=FineTuningPlan, one_base=True),
     "scratch": SCRATCH,
     "scratch-augmented": replace(
         SCRATCH,

@@ -71,6 +71,7 @@ def head_search(dataset: Dataset, base: Backbone, request: Request) -> partial[H
         class_count=len(dataset.classes),
         depths=base.depths,
         groups=dataset.groups[dataset.train],
+        closed_form=True,
         seed=request.seed,
         progress=request.progress,
     )

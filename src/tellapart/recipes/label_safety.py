@@ -136,8 +136,8 @@ def told_upside_down(
     if len(after) < NEARLY * len(before) or (down < (1 - MOVED) * upright).any():
         return None
     return (
-        f"Upside down, {len(after):,} of {counted(len(asked), 'picture')} are told right, and upright {len(before):,}, "
-        "so views are turned upside down too."
+        f"Upside down, {len(after):,} of {counted(len(asked), 'picture')} are classified correctly, and upright "
+        f"{len(before):,}, so views are turned upside down too."
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import Engine, native_precision
+from tellapart.backbones.engine import AnyEngine, compiled, native_precision
 from tellapart.errors import DataError
 from tellapart.features.embed import PLAIN, View
 from tellapart.features.look import look_at
@@ -22,7 +22,7 @@ ViewEmbedder = Callable[[View, Sequence[int], Features], None]  # fills float32 
 
 def view_embedder(dataset: Dataset, base: Backbone, progress: Progress, *, keep: bool = True) -> ViewEmbedder:
     """A function that fills features with what the base sees in a view of some rows; one engine serves all calls."""
-    engine = Engine(base, precision=native_precision())
+    engine = compiled(base, precision=native_precision())
 
     def embed_view(view: View, rows: Sequence[int], into: Features) -> None:
         look_again(dataset, base, rows, progress, engine=engine, view=view, into=into, keep=keep)
@@ -36,7 +36,7 @@ def look_again(
     rows: Sequence[int],
     progress: Progress,
     *,
-    engine: Engine | None = None,
+    engine: AnyEngine | None = None,
     view: View = PLAIN,
     into: Features | None = None,
     keep: bool = False,

@@ -19,7 +19,7 @@ from tellapart.evaluation.cross_validated import Inflation, fold_inflation
 from tellapart.heads.abstention import Flags, abstaining, one_of_each_group
 from tellapart.heads.calibration import answer_probability, probabilities
 from tellapart.heads.linear import LinearHead
-from tellapart.heads.nested import likeness, nested_heads, promised, weighted_temperature
+from tellapart.heads.nested import fold_promises, nested_heads, typical_rows, weighted_temperature
 from tellapart.heads.out_of_distribution import learn_out_of_distribution
 from tellapart.heads.prior import prior_shift
 from tellapart.heads.unknown_kinds import measure_unknown_kinds
@@ -67,17 +67,17 @@ def answer_by_folds(
     halves = np.empty((2, len(labels)), np.bool_)
     for number, head in enumerate(heads):
         halves[:, folds == number] = head.halves
-    logits = out_of_fold([each.fitted for each in heads], features, folds)
-    classifier, leaving = calibrated(trained, logits, dataset=dataset, request=request)
+    logits = logits_by_folds([each.fitted for each in heads], features, folds)
+    classifier, leaving = calibrated_by_folds(trained, logits, dataset=dataset, request=request)
     apart = one_of_each_group(np.arange(len(labels)), groups, seed=request.seed)
-    promises = promised(leaving[apart], labels[apart], learned=train_counts(dataset), max_error=request.max_error)
+    promises = fold_promises(leaving[apart], labels[apart], learned=train_counts(dataset), max_error=request.max_error)
     last = features[:, base.depths[-1].start : base.depths[-1].stop]
-    typical, judges = likeness(last, labels, groups, part=folds == 0, plan=plan)
+    typical, held_out = typical_rows(last, labels, groups, part=folds == 0, plan=plan)
     about = {"class_count": plan.class_count, "seed": plan.seed}
     abstention = abstaining(
         promises,
-        learn_out_of_distribution(typical, last[judges], **about),
-        unknown_kinds=measure_unknown_kinds(typical, last[judges], labels[judges], **about),
+        learn_out_of_distribution(typical, last[held_out], **about),
+        unknown_kinds=measure_unknown_kinds(typical, last[held_out], labels[held_out], **about),
     )
     predicted = classifier.predicted(leaving)
     least = abstention.thresholds(predicted)
@@ -95,7 +95,7 @@ def answer_by_folds(
     )
 
 
-def calibrated(
+def calibrated_by_folds(
     trained: Classifier, logits: NDArray[np.float64], *, dataset: Dataset, request: Request
 ) -> tuple[Classifier, Probabilities]:
     """The classifier without the shares of unequal classes and with its temperature, and answers float64 [N, K] so.
@@ -123,7 +123,7 @@ def exact_by_folds(
     return exact_at(np.flatnonzero(close), base, dataset.index, dataset.features, keep=True, progress=progress)
 
 
-def out_of_fold(heads: Sequence[LinearHead], features: Features, folds: NDArray[np.int64]) -> NDArray[np.float64]:
+def logits_by_folds(heads: Sequence[LinearHead], features: Features, folds: NDArray[np.int64]) -> NDArray[np.float64]:
     """Logits float64 [N, K] of each picture by the head of its fold."""
     logits = np.empty((len(folds), len(heads[0].bias)))
     for number, head in enumerate(heads):

@@ -40,7 +40,7 @@ class Dataset:
         rows: the rows of each split.
         valid_is_given: whether the data itself set valid apart.
         groups: int64 [N], equal for pictures that belong together.
-        leaked: the paths of pictures whose like is in a split before theirs.
+        leaked: the paths of pictures with a near-duplicate, or one of their group, in a split before theirs.
         folds: int64 [N], the fold from 0 up in which each picture is held out and tested; None where a split tests.
         weights: float64 [N], how much each picture counts; None where all count the same.
     """
@@ -179,7 +179,7 @@ class Request:
     progress: Progress = field(default_factory=Silent)
 
     def __post_init__(self) -> None:
-        """Refuse numbers that cannot be meant.
+        """Refuse numbers that make no sense.
 
         Raises:
             UsageError: the budget is no time, max_error or a recall no share, or folds no number of folds.

@@ -96,7 +96,8 @@ MESSAGES: Final[Mapping[tuple[str, str], Callable[[Facts], str]]] = {
     ("conflicting-labels", "found"): lambda facts: f"有 {facts['groups']:,} 组相同的图片属于不止一个类别。",
     ("conflicting-labels", "passed"): lambda _: "没有图片属于两个类别。",
     ("cross-split-leaks", "found"): lambda facts: (
-        f"有 {facts['groups']:,} 组相同的图片出现在不止一个子集中，涉及验证集和测试集的 {facts['pictures']:,} 张图片，"
+        f"有 {facts['groups']:,} 组副本或声明为同组的图片出现在不止一个子集中，涉及验证集和测试集的 "
+        f"{facts['pictures']:,} 张图片，"
         "它们的得分偏高。"
     ),
     ("cross-split-leaks", "passed"): lambda _: "没有图片同时出现在两个子集中。",
@@ -191,6 +192,8 @@ def _copies(item: Facts) -> str:
     parts = ["、".join(item["labels"]), "、".join(item["splits"])]
     if item["kind"] == "near":
         parts.append(f"相似度 {percent(item['similarity'])}{'，镜像' if item['mirrored'] else ''}")
+    if item["kind"] == "group":
+        parts.append("声明为同组")
     return " · ".join(filter(None, parts))
 
 

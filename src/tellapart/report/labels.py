@@ -50,6 +50,7 @@ MEASURES: tuple[tuple[Label, Label, str, Callable[[float], str]], ...] = (
 )
 # Settings and choices of recipes, by their names in metrics.json.
 SETTINGS: Mapping[str, Words] = {
+    "head": Words("Kind of head", "分类头的类型"),
     "depths": Words("Depths of the base", "使用的基础网络层"),
     "l2": Words("L2 strength", "L2 强度"),
     "criterion": Words("Criterion", "选择标准"),
@@ -119,26 +120,26 @@ PROMISES = {
     ),
     "few": Words(
         "With 95 % confidence, at most {error} of these answers are wrong. {asked} was asked for, which takes {needed} "
-        "valid pictures; there {pictures:is|are} {pictures}.",
-        "以 95 % 的置信度，这些回答中错误至多 {error}。要求的是 {asked}，为此验证集需要 {needed} 张图片；"
+        "held-out pictures; there {pictures:is|are} {pictures}.",
+        "以 95 % 的置信度，这些回答中错误至多 {error}。要求的是 {asked}，为此需要 {needed} 张未参与训练的图片；"
         "现有 {pictures} 张。",
     ),
     "mistakes": Words(
-        "With 95 % confidence, at most {error} of these answers are wrong. {asked} was asked for; valid holds too many "
+        "With 95 % confidence, at most {error} of these answers are wrong. {asked} was asked for; there are too many "
         "confident mistakes for that.",
-        "以 95 % 的置信度，这些回答中错误至多 {error}。要求的是 {asked}；验证集中自信的错误太多，无法承诺。",
+        "以 95 % 的置信度，这些回答中错误至多 {error}。要求的是 {asked}；自信的错误太多，无法承诺。",
     ),
     "costs": Words(
         "The costs set when a person is asked. With 95 % confidence, at most {error} of these answers are wrong.",
         "何时交给人由代价决定。以 95 % 的置信度，这些回答中错误至多 {error}。",
     ),
     "costless": Words(
-        "By these costs no answer stands: a person costs less.",
+        "By these costs no answer can be relied on: a person costs less.",
         "按这些代价，没有回答可以采信：交给人代价更小。",
     ),
     "none": Words(
-        "{pictures} valid {pictures:picture is|pictures are} too few to promise anything about these answers.",
-        "验证集只有 {pictures} 张图片，太少，无法对这些回答作出承诺。",
+        "{pictures} held-out {pictures:picture is|pictures are} too few to promise anything about these answers.",
+        "未参与训练的图片只有 {pictures} 张，太少，无法对这些回答作出承诺。",
     ),
 }
 # What a probability means where the log shares of the classes were taken out of the scores, by how much of them.
@@ -206,6 +207,9 @@ VALUES: Mapping[str, Words] = {
     "log loss": Words("log loss", "对数损失"),
     "log loss after calibration": Words("log loss after calibration", "校准后的对数损失"),
     "valid": Words("valid", "验证集"),
+    "leave-one-out": Words("training pictures left out one at a time", "逐一留出的训练图片"),
+    "ridge": Words("ridge regression in closed form", "闭式岭回归"),
+    "logistic": Words("logistic regression", "逻辑回归"),
     "default": Words("default", "默认"),
     "all": Words("all", "全部"),
     "last": Words("last", "最后一层"),

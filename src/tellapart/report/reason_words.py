@@ -43,7 +43,10 @@ CLAUSES: Final = tuple(
         (r"cannot be opened \(.*\)", "无法打开"),
         (r"no label in (.+)", "{0} 中没有标签"),
         (r"not an IDX file that belongs to a pair", "不是成对的 IDX 文件"),
-        (r"left out of test: its like is (.+), in train or valid", "不计入测试集：{0} 与其相似，且在训练集或验证集中"),
+        (
+            r"left out of test: (?:its like is|near-duplicate of) (.+?)(?:, or of its group)?, in train or valid",
+            "不计入测试集：{0} 与其相似，且在训练集或验证集中",
+        ),
         (
             r"its name is not UTF-8, and written with escapes it is another picture's: rename it",
             "文件名不是 UTF-8，转义后与另一张图片同名，请重命名",
@@ -125,6 +128,10 @@ CLAUSES: Final = tuple(
         (
             r"the net itself was trained, and would have to be trained again for every point",
             "训练的是网络本身，每个点都得重新训练",
+        ),
+        (
+            r"the head was found in closed form, and the points would be those of logistic heads",
+            "分类头由闭式解得到，而曲线上的点将是逻辑回归分类头的",
         ),
         (r"some of its pictures can no longer be read", "有些图片已无法读取"),
         (

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from tellapart.data.png import png_bytes
 from tellapart.data.thumbnail import small_picture
 from tellapart.errors import PictureError
+from tellapart.explain.colours import end_colours, srgb
 from tellapart.features.embed import picture_content
 from tellapart.report.evidence import Shot
 from tellapart.types import Index, Picture
@@ -22,8 +23,7 @@ LONGEST = 192  # pixels of the longer side: sharp in a card on a screen with two
 QUALITY = 62
 # Bytes of the page for all pictures. With the charting library and some thousand rows it stays under 5 MB.
 ROOM = 3_600_000
-FOR, AGAINST = (214, 94, 0), (0, 100, 190)  # orange and blue, which every common kind of colour blindness tells apart
-OPAQUE = 0.72  # of the strongest evidence
+OPAQUE = 0.72  # of the strongest evidence: less than on a sheet of its own, for here the picture is small
 
 
 def take_shots(
@@ -64,8 +64,5 @@ def heat_png(heat: NDArray[np.int8]) -> bytes:
     The colour says which side, and the transparency how much, so that the picture shows where nothing decided.
     """
     strength = np.abs(heat.astype(np.float32)) / 127
-    colours = np.where((heat < 0)[..., np.newaxis], np.array(AGAINST), np.array(FOR))
     alpha = np.rint(255 * OPAQUE * strength**1.25).astype(np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(np.dstack([colours, alpha]).astype(np.uint8)).save(file, "PNG", optimize=True)
-    return file.getvalue()
+    return png_bytes(np.dstack([srgb(end_colours(heat)), alpha]), optimize=True)

@@ -20,7 +20,7 @@ from PIL import Image
 
 from tellapart import seeds
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import Engine
+from tellapart.backbones.engine import AnyEngine
 from tellapart.bundle.bundle import Bundle, read_bundle
 from tellapart.bundle.known_base import on_known_base
 from tellapart.classifier import Classifier
@@ -34,6 +34,7 @@ from tellapart.explain.explain import explain_pictures
 from tellapart.explain.heat_map import EXACT, HeatMap
 from tellapart.explain.overlay import evidence_limit
 from tellapart.features.look import look_at
+from tellapart.heads.large import RIDGE
 from tellapart.progress import Progress
 from tellapart.recipes.prior import taken_out
 from tellapart.recipes.request import Dataset, fold_numbers
@@ -46,6 +47,7 @@ from tellapart.types import Index, Labels, SplitName
 
 JUDGED: tuple[SplitName, ...] = ("train", "valid")
 NO_HEAD = "the net itself was trained, and would have to be trained again for every point"
+CLOSED_FORM = "the head was found in closed form, and the points would be those of logistic heads"
 # How many views of each picture a recipe trained on; `views` is how fine-tuning, and runs made before, say it.
 VIEWS = ("augmented_views", "views")
 # Training pictures times classes up to which `train` takes the longer look by itself: what curve and suspects cost
@@ -113,7 +115,7 @@ def materials_of(dataset: Dataset, classifier: Classifier, *, base: Backbone, se
     """What `train` has at hand; or why the longer look cannot be taken, as a clause."""
     l2, head = strength(classifier.selected), classifier.head
     if classifier.weights is not None or l2 is None:
-        return NO_HEAD
+        return without_strength(classifier.selected)
     features, labels, valid = dataset.features, dataset.labels, dataset.valid
     if dataset.leaked:  # what train has shown judges nothing
         kept = np.concatenate([np.arange(dataset.train.start, dataset.train.stop), dataset.clean_valid])
@@ -142,9 +144,16 @@ def trained_on_views(selected: Mapping[str, Any]) -> bool:
 
 
 def strength(selected: Mapping[str, Any]) -> float | None:
-    """The strength that was chosen for a linear head; None where there is none."""
+    """The strength that was chosen for a logistic head; None where there is none."""
     l2 = selected.get("l2")
-    return float(l2) if isinstance(l2, int | float) and not isinstance(l2, bool) else None
+    if selected.get("head") == RIDGE or isinstance(l2, bool):
+        return None
+    return float(l2) if isinstance(l2, int | float) else None
+
+
+def without_strength(selected: Mapping[str, Any]) -> str:
+    """Why there is none, as a clause."""
+    return CLOSED_FORM if selected.get("head") == RIDGE else NO_HEAD
 
 
 def look_at_labels(materials: Materials, progress: Progress) -> dict[str, Any]:
@@ -198,12 +207,12 @@ def suspect_row(suspect: LabelSuspect, materials: Materials) -> dict[str, Any]:
 
 
 def gather_materials(
-    folder: Path, metrics: RunMetrics, *, index: Index, bundle: Bundle, engine: Engine, progress: Progress
+    folder: Path, metrics: RunMetrics, *, index: Index, bundle: Bundle, engine: AnyEngine, progress: Progress
 ) -> Materials | str:
     """Train and valid as the head saw them, out of the cache where they are kept; or why not, as a clause."""
     classifier, l2 = bundle.classifier, strength(metrics.selected)
     if classifier.weights is not None or l2 is None:
-        return NO_HEAD
+        return without_strength(metrics.selected)
     wanted = split_index(folder, index)
     if isinstance(wanted, str):
         return wanted
@@ -260,7 +269,7 @@ def heat_maps(
     *,
     index: Index,
     classifier: Classifier,
-    engine: Engine,
+    engine: AnyEngine,
     most: int,
     progress: Progress,
 ) -> list[dict[str, Any]]:

@@ -8,7 +8,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tellapart.backbones.engine import native_precision, thread_count
+from tellapart.backbones.engine import native_precision
+from tellapart.cores import thread_count
 
 PACKAGES = (
     *("tellapart", "numpy", "scipy", "scikit-learn", "openvino", "simplejpeg", "pillow", "cykooz-resizer", "onnx"),

@@ -16,6 +16,7 @@ from tellapart.duplicates.find import find_duplicates
 from tellapart.duplicates.groups import KINDS, DuplicateGroup, among
 from tellapart.duplicates.leaks import Leak, find_conflicts, find_leaks
 from tellapart.errors import DataError
+from tellapart.evaluation.grouped import picture_weight
 from tellapart.evaluation.metrics import evaluate
 from tellapart.features.embed import Embedded
 from tellapart.progress import Progress
@@ -41,7 +42,7 @@ class Known:
     left_out: tuple[dict[str, Any], ...] = ()
 
     def leaks(self) -> tuple[Leak, ...]:
-        """Pictures whose like is in a split before theirs."""
+        """Pictures with a near-duplicate, or one of their group, in a split before theirs."""
         return find_leaks(self.index.pictures, self.groups)
 
 
@@ -86,9 +87,13 @@ def without_leaks(
     pictures = known.index.pictures
     tested = sum(picture.split == "test" for picture in pictures)
     if len(leaks) == tested:
-        raise DataError("every test picture has its like in train or valid", where=known.index.root)
+        raise DataError(
+            "every test picture has a near-duplicate, or one of its group, in train or valid", where=known.index.root
+        )
     reasons = {
-        pictures[leak.row].path: f"left out of test: its like is {pictures[leak.other].path}, in train or valid"
+        pictures[
+            leak.row
+        ].path: f"left out of test: near-duplicate of {pictures[leak.other].path}, or of its group, in train or valid"
         for leak in leaks
     }
     gone = {leak.row for leak in leaks}
@@ -97,7 +102,9 @@ def without_leaks(
         replace(entry, status="skipped", reason=reasons[entry.path]) if entry.path in reasons else entry
         for entry in embedded.ledger
     )
-    progress.note(f"{len(leaks):,} of {counted(tested, 'test picture')} left out: their like is in train or valid.")
+    progress.note(
+        f"{len(leaks):,} of {counted(tested, 'test picture')} left out: near-duplicates, or of the groups, of others."
+    )
     smaller = replace(embedded.take(kept), ledger=ledger)
     left_out = tuple({**leak.to_json(pictures), "left_out": True} for leak in leaks)
     return smaller, Known(index=smaller.index, groups=among(known.groups, kept), left_out=left_out)
@@ -171,8 +178,8 @@ def say_leaks(known: Known, after: Index, *, progress: Progress) -> list[dict[st
         first = max(leaks, key=lambda leak: (pictures[leak.row].split == "test", -leak.row))
         said = " and ".join(f"{counts[name]} of {name}" for name in ("valid", "test") if counts[name])
         progress.note(
-            f"{counted(len(leaks), 'picture has its like', 'pictures have their like')} in another split ({said}): "
-            f"{'its' if len(leaks) == 1 else 'their'} score flatters. "
+            f"{counted(len(leaks), 'picture has', 'pictures have')} a near-duplicate, or one of the same group, in "
+            f"another split ({said}): {'its' if len(leaks) == 1 else 'their'} score flatters. "
             f"For example {pictures[first.row].path} and {pictures[first.other].path}."
         )
     return [*(leak.to_json(pictures) for leak in leaks), *known.left_out]
@@ -208,5 +215,6 @@ def score_without(
     if not kept.any():
         return {"without_leaks": None}
     labels, classes = dataset.labels[rows][kept], dataset.index.classes
-    figures = evaluate(probabilities[kept], labels, classes=classes, predicted=predicted[kept])
+    weight = picture_weight(predicted[kept] == labels, dataset.groups[rows][kept])
+    figures = evaluate(probabilities[kept], labels, classes=classes, predicted=predicted[kept], weight=weight)
     return {"without_leaks": figures}

@@ -51,6 +51,12 @@ def prediction_rows(
         yield [picture.path, picture.label or "", classes[place], *shares, *flags.words(number)]
 
 
+def write_history(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
+    """history.jsonl, a row a line, in a folder that is made where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_text(path, "".join(map(files.to_json_line, history)))
+
+
 def write_analysis(run: Path, found: Mapping[str, Any]) -> dict[str, Any]:
     """Write RUN/analysis.json, and return what stands in it."""
     head = {"schema": ANALYSIS_SCHEMA, "tellapart": installed_version("tellapart"), "model_sha256": model_digest(run)}

