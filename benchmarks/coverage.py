@@ -25,7 +25,7 @@ import numpy as np
 
 from tellapart.evaluation.grouped import picture_weight
 from tellapart.evaluation.intervals import wilson
-from tellapart.evaluation.paired import paired_difference
+from tellapart.evaluation.paired import compare_answers
 from tellapart.heads.abstention import choose_threshold
 from tellapart.learn import one_of_each_group
 from tellapart.seeds import generator
@@ -70,12 +70,17 @@ def recall_held(random: np.random.Generator, pictures: int, size: int) -> bool:
     return bool(interval.low <= mean <= interval.high)
 
 
-def difference_held(random: np.random.Generator, pictures: int) -> bool:
-    """Two classifiers on the same pictures; differences are told for pictures that err apart."""
+def difference_held(random: np.random.Generator, pictures: int, size: int) -> bool:
+    """Two classifiers on the same pictures, of which those of a group are hard for one of them together."""
     only_a, only_b = random.choice([0.02, 0.05, 0.1], 2)
-    kind = random.random(pictures)
-    found = paired_difference(int((kind < only_a).sum()), int((kind > 1 - only_b).sum()), pictures=pictures)
-    return bool(found.low <= only_b - only_a <= found.high)
+    groups = np.arange(pictures) // size
+    whole = random.random(groups[-1] + 1)[groups]
+    kind = np.where(
+        random.random(pictures) < (0 if size == 1 else random.choice(CORRELATIONS)), whole, random.random(pictures)
+    )
+    differences = (kind > 1 - only_b).astype(np.int64) - (kind < only_a)
+    difference = compare_answers(differences, groups)["difference"]
+    return bool(difference["low"] <= only_b - only_a <= difference["high"])
 
 
 def answers(random: np.random.Generator, pictures: int, *, skill: float) -> tuple[np.ndarray, np.ndarray]:
@@ -133,9 +138,8 @@ def measure(*, draws: int, sizes: tuple[int, ...] = SIZES) -> list[dict[str, Any
     rows = []
     for pictures in sizes:
         for size in GROUPS:
-            for name, check in (("accuracy", accuracy_held), ("recall", recall_held)):
+            for name, check in (("accuracy", accuracy_held), ("recall", recall_held), ("difference", difference_held)):
                 rows.append(held(check, draws=draws, name=name, pictures=pictures, size=size))
-        rows.append(held(difference_held, draws=draws, name="difference", pictures=pictures))
         rows += [
             held(promise_broken, draws=draws, name="promise broken", pictures=pictures, kind=kind)
             for kind in (*CLAIMED, *NOT_CLAIMED)

@@ -24,7 +24,7 @@ def coverage():
 def test_coverage__of_intervals_and_promises_is_what_is_claimed():
     module = coverage()
     rows = module.measure(draws=60, sizes=(100,))
-    assert len(rows) == 14
+    assert len(rows) == 17
     assert [row for row in rows if not row["passes"] and row.get("kind") not in module.NOT_CLAIMED] == []
 
 

@@ -56,3 +56,9 @@ def test_reason__what_was_mended_is_said_in_chinese(clause):
 
 def test_reason__what_no_pattern_knows_stands_as_it_is():
     assert reason("eaten by the dog").zh == "eaten by the dog"
+
+
+@pytest.mark.parametrize("how", ["its like is a, b.png", "near-duplicate of a, b.png, or of its group"])
+def test_reason__leaks_left_out_of_test_now_and_in_older_runs(how):
+    said = reason(f"left out of test: {how}, in train or valid").zh
+    assert said == "不计入测试集：a, b.png 与其相似，且在训练集或验证集中"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from tellapart.features.look import look_at, with_white
 from tellapart.progress import Progress, Silent
 from tellapart.runs.leakage import Known, united
 from tellapart.runs.overlap import seen_before
-from tellapart.types import Depth
+from tellapart.types import Depth, Index
 
 
 def evaluate_model(
@@ -53,10 +54,7 @@ def evaluate_model(
     classifier, engine = on_known_base(bundle, engine)
     index = scan(data, reading=replace(reading, scoring=True, grouped=group_by is not None), progress=progress)
     index = part_to_score(index if group_by is None else declare_groups(index, group_by))
-    unknown = sorted({picture.label or "" for picture in index.pictures} - set(classifier.classes))
-    if unknown:
-        hint = f"The model knows: {', '.join(classifier.classes)}."
-        raise DataError(f"the model does not know the class {unknown[0]!r}", where=data, hint=hint)
+    check_known(index, classifier.classes, where=data)
     classifier = replace(classifier, base=with_white(classifier.base, index, progress))
     embedded = look_at(index, classifier.base, progress, engine=engine)
     check_skips(index, embedded.ledger, force=True)
@@ -67,6 +65,8 @@ def evaluate_model(
     groups = groups_of(embedded, last=classifier.base.depths[-1], progress=progress)
     weight = picture_weight(predicted == labels, groups)
     statuses = [entry.status for entry in [*index.skipped, *embedded.ledger]]
+    asked: dict[str, Any] = {"classes": classifier.classes, "predicted": predicted}
+    figures = evaluate(answers.probabilities, labels, **asked, flags=answers.flags, weight=weight)
     return {
         "schema": 1,
         "model": str(model),
@@ -77,23 +77,21 @@ def evaluate_model(
         "trained_on": trained_on,
         "together": told(groups, weight=weight),
         "thresholds": classifier.abstention.to_json(),
-        **evaluate(
-            answers.probabilities,
-            labels,
-            classes=classifier.classes,
-            flags=answers.flags,
-            predicted=predicted,
-            weight=weight,
-        ),
-        **operating_figures(
-            answers.probabilities,
-            labels,
-            predicted=predicted,
-            flags=answers.flags,
-            point=classifier.operating,
-            classes=classifier.classes,
-        ),
+        **figures,
+        **operating_figures(answers.probabilities, labels, **asked, flags=answers.flags, point=classifier.operating),
     }
+
+
+def check_known(index: Index, classes: Sequence[str], *, where: Path) -> None:
+    """Stop at a class that the model does not know.
+
+    Raises:
+        DataError: there is one.
+    """
+    unknown = sorted({picture.label or "" for picture in index.pictures} - set(classes))
+    if unknown:
+        hint = f"The model knows: {', '.join(classes)}."
+        raise DataError(f"the model does not know the class {unknown[0]!r}", where=where, hint=hint)
 
 
 def groups_of(embedded: Embedded, *, last: Depth, progress: Progress) -> NDArray[np.int64]:

@@ -25,7 +25,7 @@ from tellapart.data.rgb import LUMA
 from tellapart.duplicates.groups import DuplicateGroup, DuplicatePair, connect, equal_pairs
 from tellapart.duplicates.naming import named_alike
 from tellapart.duplicates.neighbours import Points, Rows, near_rows, principal, unit
-from tellapart.duplicates.placement import Place, is_mirrored, offset, outside, slant, turn_and_strain
+from tellapart.duplicates.placement import Place, edits_lie, is_mirrored
 from tellapart.duplicates.register import Likeness, blurred, likeness
 from tellapart.duplicates.turned import NOT_ZOOMED, SHAPES, ZOOMED, spectrum, turned
 from tellapart.duplicates.windows import shifted
@@ -46,14 +46,8 @@ WHOLE, DETAIL = 0.8, 0.85  # shares that must be explained
 COVER: Final = 0.4  # share of a picture that must lie over the other
 # Where more than this many pictures are alike in small luminance (digits, parts before one camera), some come close by
 # chance, the closer the more there are; what may be left unexplained shrinks in the same measure.
-CROWD: Final = 10
+CROWD, MOST_ALIKE = 10, 100
 ENERGY: Final = 1.0  # squared grey levels; with less detail than that everything looks alike
-OUTSIDE: Final = 0.07  # half sides; more is another part of one scene and no crop, unless what is beyond was filled in
-# Of pictures that were turned the middle stays and every length changes alike; a thing that was turned before the
-# camera does neither to that degree.
-CENTRED, STRAIN = 0.035, 0.05  # half sides, share of the zoom
-STRETCHED: Final = 0.15  # share of the zoom; where a picture is level, its axes may have been stretched apart
-SLANT, QUARTER = 0.055, 45.0  # share of a length, degrees; more is not level
 MOST_CONFIRMED: Final = 100_000  # pairs; about half a minute
 HALF: Final = np.float32(0.5)
 STEP: Final = 1024  # pairs between two signs of progress
@@ -176,13 +170,23 @@ def _suspects(
     if len(rows) < 2:
         return np.empty((0, 2), np.int64), {}, np.zeros(len(rows), np.int64)
     seen, _ = near_rows(principal(features[:, columns], rows=rows, width=WIDTH), most=MOST, least=LEAST_SEEN)
-    alike, crowd = near_rows(*_halves(miniatures, rows), most=MOST, least=LEAST_ALIKE)
+    even, odd = _halves(miniatures, rows)
+    alike, crowd = near_rows(even, odd, most=MOST, least=LEAST_ALIKE)
     suspects = np.unique(np.concatenate([seen, alike]), axis=0)
-    turning = {
-        shape: near_rows(spectrum(miniatures, rows, shape=shape), most=MOST_TURNED, least=LEAST_TURNED)[0]
-        for shape in SHAPES
-    }
+    one, other = suspects.T
+    near = np.einsum("pd,pd->p", even[one], even[other]) + np.abs(np.einsum("pd,pd->p", odd[one], odd[other]))
+    suspects = suspects[(near >= LEAST_ALIKE) | ~_crowded(crowd, suspects)]
+    turning = {}
+    for shape in SHAPES:
+        pairs, _ = near_rows(spectrum(miniatures, rows, shape=shape), most=MOST_TURNED, least=LEAST_TURNED)
+        turning[shape] = pairs[~_crowded(crowd, pairs)]
     return suspects, turning, crowd
+
+
+def _crowded(crowd: NDArray[np.int64], pairs: Rows) -> NDArray[np.bool_]:
+    """Whether so much is like one of the pairs [P, 2] that only what lies over each other as it is can be told."""
+    crowded: NDArray[np.bool_] = crowd[pairs].max(axis=1, initial=0) > MOST_ALIKE
+    return crowded
 
 
 def _tried(
@@ -224,12 +228,9 @@ def _halves(miniatures: NDArray[np.uint8], rows: Rows) -> tuple[Points, Points]:
 
 def _confirmed(pairs: Rows, found: Likeness, *, needed: NDArray[np.float64]) -> Iterator[DuplicatePair]:
     """Those of the pairs [P, 2] of rows that lie over each other as edits do."""
-    degrees, strain = turn_and_strain(found.place)
-    mirrored, centred = is_mirrored(found.place), offset(found.place) <= CENTRED
-    level = (slant(found.place) <= SLANT) & (np.abs((degrees + 90) % 180 - 90) < QUARTER)
-    crop = level & (outside(found.place) <= OUTSIDE) & (strain <= STRETCHED)
-    moved = level & found.filled & (strain <= STRAIN)
-    lies = crop | moved | (centred & (strain <= STRAIN))
+    mirrored = is_mirrored(found.place)
+    alone, if_filled = edits_lie(found.place)
+    lies = alone | (if_filled & found.filled)
     fits = (found.whole >= WHOLE) & (found.energy >= ENERGY) & (found.cover >= COVER) & (found.detail >= needed)
     for place in np.flatnonzero(lies & fits):
         first, second = pairs[place].tolist()

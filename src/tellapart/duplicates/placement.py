@@ -18,6 +18,21 @@ Place = NDArray[np.float32]  # [P, 2, 3]
 Numbers = NDArray[np.float64]  # [P]
 WIDEST: Final = 2.0  # width by height of a picture, or height by width
 FLAT: Final = 0.02  # of a stretch; less says nothing of the shape
+OUTSIDE: Final = 0.07  # half sides; more is another part of one scene and no crop, unless what is beyond was filled in
+# Of pictures that were turned the middle stays and every length changes alike; a thing that was turned before the
+# camera does neither to that degree.
+CENTRED, STRAIN = 0.035, 0.05  # half sides, share of the zoom
+STRETCHED: Final = 0.15  # share of the zoom; where a picture is level, its axes may have been stretched apart
+SLANT, QUARTER = 0.055, 45.0  # share of a length, degrees; more is not level
+
+
+def edits_lie(place: Place) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whether edits of one picture lie so, and whether they do where what is beyond the other picture was filled in."""
+    degrees, strain = turn_and_strain(place)
+    level = (slant(place) <= SLANT) & (np.abs((degrees + 90) % 180 - 90) < QUARTER)
+    crop = level & (outside(place) <= OUTSIDE) & (strain <= STRETCHED)
+    turned = (offset(place) <= CENTRED) & (strain <= STRAIN)
+    return crop | turned, level & (strain <= STRAIN)
 
 
 def inverse(place: Place) -> Place:

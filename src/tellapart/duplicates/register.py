@@ -19,14 +19,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.cores import thread_count
 from tellapart.data.rgb import LUMA
-from tellapart.duplicates.placement import Place, inverse
+from tellapart.duplicates.placement import Place, edits_lie, inverse
 
 Stack = NDArray[np.float32]  # [P, s, s] or [P, s, s, C]
 Vector = NDArray[np.float32]  # [P]
@@ -48,7 +48,7 @@ CHUNK: Final = 128  # pairs laid over each other at once: what they need stays i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Likeness:
-    """How pairs lie over each other."""
+    """How pairs lie over each other; where edits do not lie so, all but the place is 0."""
 
     place: Place  # where
     whole: Vector  # the share of one picture's luminance that the other explains, the smaller of both ways
@@ -89,14 +89,33 @@ def _likeness(left: NDArray[np.uint8], right: NDArray[np.uint8], start: Place, *
         place = _descend(small, [_halved(content) for content in contents], place, steps=STEPS[0])
     fine = [blurred_within(each, content, FINE) for each, content in zip(seen, contents, strict=True)]
     place = _descend(fine, contents, place, steps=STEPS[1])
+    # Most pairs that are alike at some turn do not lie as edits do, and are not worth the rest.
+    worth = np.flatnonzero(np.logical_or(*edits_lie(place)))
+    measured = _measured(left[worth], right[worth], [content[worth] for content in contents], place[worth])
+    count = len(left)
+    found = {name: np.zeros(count, values.dtype) for name, values in measured.items()}
+    for name, values in measured.items():
+        found[name][worth] = values
+    return Likeness(place=place, **found)
+
+
+def _measured(
+    left: NDArray[np.uint8], right: NDArray[np.uint8], contents: Sequence[Stack], place: Place
+) -> dict[str, NDArray[Any]]:
+    """Every field of a Likeness but the place, of pairs that lie so."""
     moved, both = _laid_over(left.astype(np.float32), contents[0], place)
     both = both * contents[1]
     one, other = _channels(moved), _channels(right.astype(np.float32))
     whole, _ = _explained(one, other, both, stripes=True)
     detail, energy = _explained(_detail(one, both), _detail(other, both), both, stripes=False)
     filled = _filled(luminance(right), contents[1], place) | _filled(luminance(left), contents[0], inverse(place))
-    cover = both.mean(axis=(1, 2))
-    return Likeness(place=place, whole=whole, detail=detail, energy=energy, cover=cover, filled=filled)
+    return {
+        "whole": whole,
+        "detail": detail,
+        "energy": energy,
+        "cover": both.mean(axis=(1, 2), dtype=np.float32),
+        "filled": filled,
+    }
 
 
 def content_of(miniatures: NDArray[np.uint8]) -> Stack:
@@ -171,7 +190,7 @@ def _laid_over(stack: Stack, content: Stack, place: Place) -> tuple[Stack, Stack
     at = place[:, :, :2] @ _grid(side) + place[:, :, 2:]
     pixel = ((at + 1) * (side / 2) - 0.5).clip(0, side - 1)
     corner = np.minimum(pixel.astype(np.int32), side - 2)
-    across, down = (pixel - corner).transpose(1, 0, 2)
+    across, down = (pixel - corner.astype(np.float32)).transpose(1, 0, 2)
     first = corner[:, 1] * side + corner[:, 0] + (np.arange(count, dtype=np.int32) * (side * side))[:, None]
 
     def sampled(pixels: Stack) -> Stack:
@@ -225,8 +244,9 @@ def _explained(left: Stack, right: Stack, seen: Stack, *, stripes: bool) -> tupl
 def _share(known: Stack, sought: Stack) -> Vector:
     """1 less the share of the luminance of sought that no combination of the channels of known gives."""
     count, channels = len(known), known.shape[-1]
-    columns = known.reshape(count, -1, channels)
-    target = (sought[..., :3] @ LUMA).reshape(count, -1, 1)
+    pixels = known.shape[1] * known.shape[2]
+    columns = known.reshape(count, pixels, channels)
+    target = (sought[..., :3] @ LUMA).reshape(count, pixels, 1)
     rows = columns.transpose(0, 2, 1)
     normal = rows @ columns
     strength = 1e-4 * np.trace(normal, axis1=1, axis2=2) + 1e-3
