@@ -6,12 +6,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import TensorProto
 
 from pictures import encode, make_pixels, write_classes, write_picture
+from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine
+from tellapart.backbones.onnx_writer import Writer
+from tellapart.data.preprocess import Preprocess
 from tellapart.data.scan import index_of_paths, scan
 from tellapart.data.thumbnail import SIDE
+from tellapart.errors import UsageError
 from tellapart.features.cache import Entry, entry_key, open_cache
 from tellapart.features.embed import (
     compact_rows,
@@ -207,3 +212,18 @@ def test_take__rows_of_everything_and_the_old_one_stays_as_it_is(mixed, backbone
     assert taken.index.pictures == tuple(embedded.index.pictures[row] for row in order)
     assert taken.digests == tuple(embedded.digests[row] for row in order)
     assert taken.pixel_digests == tuple(embedded.pixel_digests[row] for row in order)
+
+
+def test_embed__features_beyond_float16_are_an_error_and_are_not_kept(tmp_path, fresh_cache):
+    writer = Writer()
+    writer.add("Cast", to=TensorProto.FLOAT)
+    writer.add("Mul", np.array(1e6, np.float32))
+    writer.add("ReduceMean", np.array([1, 2], np.int64), keepdims=0)
+    graph = writer.graph(size=16, width=3, output="pooled_last")
+    base = Backbone(
+        name="loud", graph=graph, preprocess=Preprocess(size=16), widths={"last": 3}, outputs=("pooled_last",)
+    )
+    index = index_of_paths([write_picture(tmp_path / "picture.png")])
+    for _ in range(2):
+        with open_cache() as cache, pytest.raises(UsageError, match="beyond float16: loud"):
+            embed(index, base, cache=cache)
