@@ -13,8 +13,9 @@ from tellapart.bundle.container import write_container
 from tellapart.classifier import Classifier
 from tellapart.errors import TellapartError
 from tellapart.nets import export as nets_export
-from tellapart.nets.architectures import NETS, build_net, net_from_module
+from tellapart.nets.architectures import NETS, build_net
 from tellapart.nets.export import export_backbone, linear_head, module_weights, trunk_features
+from tellapart.nets.own_module import net_from_module
 
 torch = pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
 

@@ -1,8 +1,9 @@
 """Any base of timm becomes a graph that works without torch, from weights in a local file."""
 
-import hashlib
 import os
+import shutil
 import zipfile
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,10 +16,13 @@ timm = pytest.importorskip("timm", reason="needs the extra: pip install 'tellapa
 from tellapart.backbones import timm as timm_base  # noqa: E402
 from tellapart.backbones.engine import Engine  # noqa: E402
 from tellapart.backbones.timm import load_timm_backbone  # noqa: E402
+from tellapart.backbones.timm_nets import create_net  # noqa: E402
 from tellapart.backbones.weights import LARGEST_PICKLE, read_weights  # noqa: E402
 from tellapart.errors import DataError, UsageError  # noqa: E402
 from tellapart.finetuning.onnx_in_torch import trainable_stages  # noqa: E402
 from tellapart.finetuning.split_point import find_cut  # noqa: E402
+from tellapart.nets.summary import summarise_net  # noqa: E402
+from tellapart.progress import Silent  # noqa: E402
 
 NAME = "test_resnet"  # 0.5 million weights, made by timm for tests like these
 SIDE = 32
@@ -39,8 +43,18 @@ def weights(net, tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def made(weights, tmp_path_factory):
+    """The cache folder in which the base was made, once: it takes seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TELLAPART_CACHE", str(tmp_path_factory.mktemp("made")))
+        load_timm_backbone(NAME, size=SIDE, weights=weights)
+        return timm_base._folder()
+
+
 @pytest.fixture
-def backbone(weights, fresh_cache):
+def backbone(weights, made, fresh_cache):
+    shutil.copytree(made, timm_base._folder())
     return load_timm_backbone(NAME, size=SIDE, weights=weights)
 
 
@@ -104,12 +118,108 @@ def test_load_timm_backbone__offline_says_what_to_do(fresh_cache, monkeypatch):
         load_timm_backbone(NAME)
 
 
-def test_load_timm_backbone__a_state_dict_of_torch_with_another_classifier(net, tmp_path, weights, fresh_cache):
-    path = tmp_path / "net.pt"
-    state = {**net.state_dict(), "fc.weight": torch.zeros(3, 5), "fc.bias": torch.zeros(3)}
-    torch.save({"state_dict": state}, path)
-    graphs = [load_timm_backbone(NAME, size=SIDE, weights=one).graph for one in (path, weights)]
-    assert len({hashlib.sha256(graph).hexdigest() for graph in graphs}) == 1
+class Notes(Silent):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, message):
+        self.notes.append(message)
+
+
+WRAPPERS = ["state_dict", "model", "model_state_dict", "model_ema", "anything"]
+PREFIXES = ["module.", "_orig_mod.", "model.", "backbone.", "module.model."]
+
+
+@pytest.fixture
+def filled(monkeypatch, tmp_path):
+    """The net that `load_timm_backbone` would export, of weights saved like this, and what was said of them."""
+
+    def fill(state, name=NAME):
+        path, notes = tmp_path / "published.pth", Notes()
+        torch.save(state, path)
+        return timm_base._net(name, weights=path, size=None, progress=notes).state_dict(), notes.notes
+
+    return fill
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "prefix"), [*((name, "") for name in WRAPPERS), *(("", name) for name in PREFIXES)]
+)
+def test_load_timm_backbone__weights_as_others_save_them(net, filled, wrapper, prefix):
+    trunk = {key: value for key, value in net.state_dict().items() if not key.startswith("fc.")}
+    state = {f"{prefix}{key}": value for key, value in {**trunk, "fc.weight": torch.zeros(3, 5)}.items()}
+    found, notes = filled({wrapper: state, "epoch": 3} if wrapper else state)
+    assert all(torch.equal(found[key], value) for key, value in trunk.items())
+    assert notes == []
+
+
+def test_load_timm_backbone__vgg_as_torchvision_publishes_it(filled, monkeypatch):
+    def small(*_, **__):
+        net = timm.models.vgg.VGG([8, "M", 16, "M"])
+        net.pretrained_cfg = {"input_size": (3, 32, 32)}
+        return net
+
+    monkeypatch.setattr(timm, "create_model", small)
+    trunk = {key: value for key, value in small().state_dict().items() if key.startswith("features.")}
+    classifier = {f"classifier.{place}.{kind}": torch.zeros(3) for place in (0, 3, 6) for kind in ("weight", "bias")}
+    found, notes = filled({**trunk, **classifier}, "vgg16")
+    assert all(torch.equal(found[key], value) for key, value in trunk.items())
+    assert notes == ["6 tensors of published.pth left aside, of no use to this base: classifier.0.bias …"]
+
+
+def test_load_timm_backbone__weights_for_another_side_of_a_vit(filled):
+    other = timm.create_model("test_vit", img_size=96).state_dict()
+    found, _ = filled(other, "test_vit")
+    assert torch.equal(found["blocks.0.attn.qkv.weight"], other["blocks.0.attn.qkv.weight"])
+    assert found["pos_embed"].shape != other["pos_embed"].shape
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda state: {**state, "conv1.0.weight": state["conv1.0.weight"] * torch.nan}, "not finite.*conv1.0.weight"),
+        (lambda state: {key: state[key] for key in state if "conv1.0" not in key}, "1 of 75 tensors are missing, 0 "),
+        (lambda state: {**state, "conv1.0.weight": torch.zeros(3)}, "0 of 75 tensors are missing, 1 have another"),
+        (
+            lambda state: {f"{who}.{key}": value for who in ("a", "b") for key, value in state.items()},
+            r"several nets \(a\. and b\.\)",
+        ),
+    ],
+)
+def test_load_timm_backbone__weights_that_cannot_be_used(net, filled, change, said):
+    with pytest.raises(DataError, match=said):
+        filled(change(net.state_dict()))
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "hint"),
+    [
+        ("vgg11", 16, "It works at 32 px; its own is 224 px"),
+        ("test_vit", 150, "It works at 144 px; its own is 160 px"),
+        ("mixer_s32_224", 150, "It works at 224 px, its own"),
+        ("test_resnet", 5, "from 8 to 2048"),
+        ("test_resnet", 9999, "from 8 to 2048"),
+    ],
+)
+def test_load_timm_backbone__a_side_it_cannot_take_has_sides_that_it_can(fresh_cache, weights, name, size, hint):
+    """Told before weights are read, and by `summary` in the same words."""
+    for ask in (partial(load_timm_backbone, weights=weights), summarise_net):
+        with pytest.raises(UsageError, match=f"the net {name} cannot take this size.*{hint}"):
+            ask(name, size=size)
+
+
+def test_load_timm_backbone__a_base_that_gives_no_maps(net, fresh_cache, weights, monkeypatch):
+    monkeypatch.setattr(type(net), "forward_features", lambda _self, pixels: [pixels])
+    monkeypatch.setattr(type(net), "forward_intermediates", lambda _self, pixels, **_: ([pixels], []))
+    monkeypatch.setattr(timm_base, "tensors_read", lambda _name: frozenset())
+    with pytest.raises(UsageError, match=f"this base cannot be turned into ONNX: {NAME}"):
+        load_timm_backbone(NAME, weights=weights)
+
+
+def test_create_net__a_given_file_is_not_called_a_download(monkeypatch):
+    monkeypatch.setattr(timm, "create_model", lambda *_, **__: {}["tag"])
+    with pytest.raises(UsageError, match="timm cannot make this base"):
+        create_net(NAME)
 
 
 class Malice:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pictures import write_classes, write_picture, write_splits_and_classes
-from tellapart.commands.train import train
+from tellapart.commands.train import HistoryWriter, train
 from tellapart.errors import DataError, UsageError
 from tellapart.progress import Silent
 
@@ -299,3 +299,13 @@ def test_train__with_force_the_finished_run_stays_until_there_is_a_new_one(tmp_p
         train(bad, out=tmp_path / "run", size=64, force=True)
     assert (tmp_path / "run" / "metrics.json").read_bytes() == before
     assert "stopped: " in (tmp_path / "run" / "run.log").read_text()
+
+
+def test_history_writer__counts_the_seconds_of_epochs_of_an_earlier_run(tmp_path):
+    """Rows that come with the first call, but for the last of them, were in a checkpoint; so after another training."""
+    writer = HistoryWriter(tmp_path)
+    rows = [{"epoch": epoch, "seconds": 10.0**epoch} for epoch in range(5)]
+    for history in (rows[:3], rows[:4], rows[:1], rows[:2]):
+        writer(history)
+    assert writer.earlier_s == 11.0
+    assert len((tmp_path / "history.jsonl").read_text().splitlines()) == 2

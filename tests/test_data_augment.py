@@ -1,5 +1,6 @@
 """Augmentation: what is drawn depends on seed, epoch and index alone, and what is done is what Keras does."""
 
+import math
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -208,3 +209,7 @@ def test_load_cv2__missing_names_the_install_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'tellapart\[torch\]'"):
         load_cv2()
+
+
+def test_chapter__its_shear_is_in_radians_as_its_keras_took_it():
+    assert math.radians(CHAPTER.shear) == pytest.approx(0.2)

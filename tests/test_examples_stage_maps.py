@@ -2,13 +2,17 @@
 
 import numpy as np
 import pytest
+from onnx import TensorProto
 
 from pictures import make_pixels
 
 torch = pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
 
 from stage_maps import CONTRAST, MIDDLE, StageReader, evened  # noqa: E402
+from tellapart.backbones.backbone import Backbone  # noqa: E402
 from tellapart.backbones.catalogue import load_backbone  # noqa: E402
+from tellapart.backbones.onnx_writer import Writer  # noqa: E402
+from tellapart.data.preprocess import Preprocess  # noqa: E402
 from tellapart.errors import UsageError  # noqa: E402
 from tellapart.nets.architectures import build_net  # noqa: E402
 from tellapart.nets.export import export_backbone  # noqa: E402
@@ -34,6 +38,7 @@ def square():
 def test_names__stages_of_the_chapter_s_net_in_order(reader):
     assert reader.names[:6] == ("conv1", "relu1", "maxpool1", "conv2", "relu2", "maxpool2")
     assert [name for name in reader.names if name.startswith("conv")] == ["conv1", "conv2", "conv3", "conv4"]
+    assert "relu5" not in reader.names  # of the dense layer
 
 
 def test_maps__are_what_torch_computes(reader, net, square):
@@ -54,6 +59,26 @@ def test_maps__of_the_base_that_ships(square):
     found = reader.maps(square, stages=[reader.names[0], reader.names[-1]])
     assert found[reader.names[0]].shape == (32, SIDE // 2, SIDE // 2)
     assert found[reader.names[-1]].shape == (1280, 2, 2)
+
+
+@pytest.mark.parametrize("turned_first", [True, False])
+def test_maps__of_a_graph_that_turns_the_axes_before_it_casts(turned_first):
+    """As a base of timm does; the base that ships casts first."""
+    nodes = [("Transpose", {"perm": [0, 3, 1, 2]}), ("Cast", {"to": TensorProto.FLOAT})]
+    writer = Writer()
+    for kind, attributes in nodes if turned_first else reversed(nodes):
+        writer.add(kind, **attributes)
+    writer.add("Conv", np.full((2, 3, 1, 1), 1 / 3, np.float32), kernel_shape=[1, 1])
+    writer.add("ReduceMean", np.array([2, 3], np.int64), keepdims=0)
+    graph = writer.graph(size=8, width=2, output="pooled_last")
+    reader = StageReader(
+        Backbone(
+            name="turned", graph=graph, preprocess=Preprocess(size=8), widths={"last": 2}, outputs=("pooled_last",)
+        )
+    )
+    square = make_pixels(1, kind=1, width=8, height=8)
+    np.testing.assert_allclose(reader.maps(square, stages=["conv1"])["conv1"][0], square.mean(axis=2), rtol=1e-4)
+    assert reader.filter_pictures("conv1", filters=[0], steps=1).shape == (1, 8, 8, 3)
 
 
 def test_maps__an_unknown_stage(reader, square):

@@ -7,13 +7,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import TensorProto
 
 from pictures import encode, make_pixels, write_classes, write_picture
+from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine
+from tellapart.backbones.onnx_writer import Writer
 from tellapart.data import decode
+from tellapart.data.preprocess import Preprocess
 from tellapart.data.scan import index_of_paths, scan
 from tellapart.data.thumbnail import SIDE
+from tellapart.errors import UsageError
 from tellapart.features.cache import Entry, entry_key, open_cache
 from tellapart.features.content import handfuls
 from tellapart.features.embed import (
@@ -230,3 +235,18 @@ def test_embed__boxes_of_one_jpeg_are_decoded_once_and_are_as_alone(tmp_path, ba
         alone = embed(replace(index, pictures=(picture,)), backbone, engine=engine)
         np.testing.assert_array_equal(alone.features[0], together.features[row])
         assert alone.digests[0] == together.digests[row]
+
+
+def test_embed__features_beyond_float16_are_an_error_and_are_not_kept(tmp_path, fresh_cache):
+    writer = Writer()
+    writer.add("Cast", to=TensorProto.FLOAT)
+    writer.add("Mul", np.array(1e6, np.float32))
+    writer.add("ReduceMean", np.array([1, 2], np.int64), keepdims=0)
+    graph = writer.graph(size=16, width=3, output="pooled_last")
+    base = Backbone(
+        name="loud", graph=graph, preprocess=Preprocess(size=16), widths={"last": 3}, outputs=("pooled_last",)
+    )
+    index = index_of_paths([write_picture(tmp_path / "picture.png")])
+    for _ in range(2):
+        with open_cache() as cache, pytest.raises(UsageError, match="beyond float16: loud"):
+            embed(index, base, cache=cache)

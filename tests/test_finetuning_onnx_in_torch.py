@@ -10,6 +10,8 @@ torch = pytest.importorskip("torch", reason="needs the extra: pip install 'tella
 from tellapart.backbones.backbone import Backbone  # noqa: E402
 from tellapart.backbones.catalogue import load_backbone  # noqa: E402
 from tellapart.backbones.engine import Engine  # noqa: E402
+from tellapart.backbones.export import export_graph  # noqa: E402
+from tellapart.backbones.timm import build_trunk  # noqa: E402
 from tellapart.data.preprocess import Preprocess  # noqa: E402
 from tellapart.errors import UsageError  # noqa: E402
 from tellapart.finetuning.frozen_part import prefix_backbone  # noqa: E402
@@ -41,8 +43,10 @@ def run(stages, maps):
 def by_both(backbone, cut, squares):
     """The trained depths of squares by the engine, and by torch from what the frozen part gave."""
     rows = Engine(prefix_backbone(backbone, cut), precision="f32").run(squares)
-    channels, height, width = cut.shape
-    maps = torch.from_numpy(rows[:, -cut.values :].reshape(-1, height, width, channels)).permute(0, 3, 1, 2)
+    maps = torch.from_numpy(rows[:, -cut.values :])
+    if len(cut.shape) == 3:
+        maps = maps.reshape(-1, *cut.shape[1:], cut.shape[0]).permute(0, 3, 1, 2)
+    maps = maps.reshape(-1, *cut.shape)
     outputs = [f"pooled_{depth}" for depth in cut.trained]
     by_torch = run(trainable_stages(backbone.graph, entry=cut.tensor, outputs=outputs), maps)
     by_engine = Engine(backbone, precision="f32").run(squares)
@@ -55,6 +59,39 @@ def test_trainable_stages__equal_the_shipped_base(lite0, squares, tensor):
     (cut,) = [cut for cut in cuts(lite0) if cut.tensor == tensor]
     for given, expected in zip(*by_both(lite0, cut, squares), strict=True):
         np.testing.assert_allclose(given, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def vit():
+    """A transformer of two blocks on four patches and a token for the class, as timm makes one."""
+    timm = pytest.importorskip("timm", reason="needs the extra: pip install 'tellapart[torch]'")
+    torch.manual_seed(0)
+    net = timm.models.vision_transformer.VisionTransformer(
+        img_size=SIDE, patch_size=16, embed_dim=16, depth=2, num_heads=2
+    ).eval()
+    trunk, widths = build_trunk(net, mean=(0.5,) * 3, deviation=(0.5,) * 3, size=SIDE)
+    outputs = [f"{kind}_{depth}" for kind in ("pooled", "maps") for depth in widths]
+    graph = export_graph(trunk, size=SIDE, outputs=tuple(outputs))
+    pooled = tuple(outputs[: len(widths)])
+    return Backbone(name="vit", graph=graph, preprocess=Preprocess(size=SIDE), widths=widths, outputs=pooled)
+
+
+def test_trainable_stages__of_a_transformer_from_its_tokens_on(vit, squares):
+    cut = find_cut(vit, share=0.6)
+    assert cut.shape == (5, 16)
+    for given, expected in zip(*by_both(vit, cut, squares), strict=True):
+        np.testing.assert_allclose(given, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_trainable_stages__what_the_frozen_part_reads_too_is_not_trained(vit):
+    """An exporter keeps equal constants once: here every bias of 0 and every scale of 1 of both blocks."""
+    cut = find_cut(vit, share=0.6)
+    stages = trainable_stages(vit.graph, entry=cut.tensor, outputs=["pooled_last"])
+    changed = with_weights(vit.graph, {name: value + 1 for name, value in stages.weights.items()})
+    images = torch.zeros((1, SIDE, SIDE, 3))
+    before, after = (trainable_stages(graph, entry=vit.entry, outputs=[cut.tensor]) for graph in (vit.graph, changed))
+    np.testing.assert_array_equal(run(before, images)[0], run(after, images)[0])
+    assert stages.weights
 
 
 def test_trainable_stages__train_everything_but_depthwise_kernels(lite0):

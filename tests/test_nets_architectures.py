@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tellapart.errors import UsageError
-from tellapart.nets.architectures import NETS, build_net, net_from_module
+from tellapart.nets.architectures import NETS, build_net
 
 torch = pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
 
@@ -76,30 +76,3 @@ def test_build_net__unknown_name_lists_the_nets():
 def test_build_net__too_small_a_picture():
     with pytest.raises(UsageError, match="cannot take so small a picture: 8 px"):
         build_net("chapter-convnet", size=8, classes=2, seed=0)
-
-
-def own_module():
-    return torch.nn.Sequential(
-        torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(4 * 14 * 14, 5)
-    )
-
-
-def test_net_from_module__answers_as_the_module_does():
-    module = own_module()
-    net = net_from_module(module, name="mine", size=16)
-    shown = images(3, 16)
-    expected = module(shown.permute(0, 3, 1, 2) / 255)
-    assert torch.allclose(net.module()(shown), expected, atol=1e-5)
-    assert net.head.out_features == 5
-    assert isinstance(module[-1], torch.nn.Linear)
-
-
-@pytest.mark.parametrize("last", [torch.nn.Softmax(dim=1), torch.nn.Hardtanh(-0.01, 0.01)])
-def test_net_from_module__something_after_the_linear_layer(last):
-    with pytest.raises(UsageError, match="not what gives its answer"):
-        net_from_module(torch.nn.Sequential(own_module(), last), name="mine", size=16)
-
-
-def test_net_from_module__no_linear_layer():
-    with pytest.raises(UsageError, match="does not end in a linear layer"):
-        net_from_module(torch.nn.Sequential(torch.nn.Flatten()), name="mine", size=16)

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tellapart.errors import TellapartError
+from tellapart.errors import UsageError
 from tellapart.nets import fit as module
 from tellapart.nets.checkpoint import write_checkpoint
 from tellapart.nets.epoch import Batch
 from tellapart.nets.fit import Pictures, fit_net
+from tellapart.progress import Silent
 from test_nets_steps import CPU, settings, tiny
 
 torch = pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
@@ -37,12 +38,30 @@ def pictures(*, fingerprint="pictures", valid=24):
     return Pictures(train=train, steps=5, valid=lambda: judge, fingerprint=fingerprint)
 
 
-def fit(path, *, training=SETTINGS, own=None, seed=0, on_epoch=lambda _: None, **options):
+def fit(path, *, training=SETTINGS, own=None, seed=0, on_epoch=lambda _: None, progress=None, **options):
     net = own or dropping()
     fitted = fit_net(
-        net, pictures(**options), training=training, machine=CPU, seed=seed, checkpoint=path, on_epoch=on_epoch
+        net,
+        pictures(**options),
+        training=training,
+        machine=CPU,
+        seed=seed,
+        checkpoint=path,
+        on_epoch=on_epoch,
+        progress=progress,
     )
     return net.state_dict(), fitted
+
+
+class Notes(Silent):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, message):
+        self.notes.append(message)
+
+    def start(self, stage, *, total, unit):
+        self.total = total
 
 
 class KilledError(Exception):
@@ -182,6 +201,55 @@ def test_fit_net__nothing_to_judge_by_keeps_the_last_epoch(tmp_path):
     assert fitted.history[0]["valid_loss"] is None
 
 
-def test_fit_net__a_diverged_training_is_said_so(tmp_path):
-    with pytest.raises(TellapartError, match="diverged: epoch"):
+def test_fit_net__a_training_that_diverges_at_once_is_an_error_with_its_rate(tmp_path):
+    with pytest.raises(UsageError, match=r"diverged at the learning rate 1e\+30: epoch 1"):
         fit(tmp_path / "c", training=settings(learning_rate=1e30, optimiser="rmsprop", constant=True))
+
+
+def test_fit_net__one_that_diverges_later_keeps_what_it_had(tmp_path, monkeypatch):
+    trained, real = [], module.run_epoch
+
+    def run_epoch(step, batches, **options):
+        record = real(step, batches, **options)
+        trained.append("on_batch" in options)
+        return {**record, "loss": math.nan} if sum(trained) == 3 and trained[-1] else record
+
+    monkeypatch.setattr(module, "run_epoch", run_epoch)
+    notes = Notes()
+    _, fitted = fit(tmp_path / "c", progress=notes)
+    assert len(fitted.history) == 2
+    assert [line.split(":")[0] for line in notes.notes[:2]] == ["Epoch 1 of 4", "Epoch 2 of 4"]
+    diverged = f"the training diverged at the learning rate {SETTINGS.learning_rate:g}"
+    assert notes.notes[2:] == [f"In epoch 3 {diverged}: it ends here, and epoch {fitted.epoch} is kept."]
+
+
+@pytest.mark.parametrize("change", ["weights", "width", "layers", "nothing"])
+def test_fit_net__another_net_begins_anew_and_says_so(tmp_path, change):
+    def net(width=8, seed=0, layer=torch.nn.ReLU):
+        torch.manual_seed(seed)
+        return torch.nn.Sequential(torch.nn.Linear(4, width), layer(), torch.nn.Linear(width, 2))
+
+    with pytest.raises(KilledError):
+        fit(tmp_path / "c", own=net(), on_epoch=kill_after(2))
+    changes = {"weights": {"seed": 1}, "width": {"width": 9}, "layers": {"layer": torch.nn.Tanh}, "nothing": {}}
+    notes = Notes()
+    fit(tmp_path / "c", own=net(**changes[change]), progress=notes)
+    anew = "What was trained here before had another net, data or settings: training begins anew."
+    assert notes.notes[0] == ("Going on after epoch 2 of 4." if change == "nothing" else anew)
+    assert notes.total == (10 if change == "nothing" else 20)  # steps that are left
+
+
+def test_fit_net__a_line_an_epoch_has_what_it_came_to_and_the_best(tmp_path, monkeypatch):
+    scores = iter((0.5, 0.3, 0.4, 0.35))
+    monkeypatch.setattr(module, "calibrated_losses", lambda *_: np.array([next(scores)]))
+    notes = Notes()
+    _, fitted = fit(tmp_path / "c", progress=notes)
+    row = fitted.history[2]
+    assert notes.notes[2] == (
+        f"Epoch 3 of 4: train loss {row['train_loss']:.3f}, accuracy {100 * row['train_accuracy']:.1f} %; "
+        f"valid loss {row['valid_loss']:.3f}, accuracy {100 * row['valid_accuracy']:.1f} %, calibrated 0.400: "
+        "best is epoch 2."
+    )
+    assert notes.notes[1].endswith("calibrated 0.300: the best so far.")
+    fit(tmp_path / "d", progress=(unjudged := Notes()), valid=0)
+    assert "valid" not in unjudged.notes[0]

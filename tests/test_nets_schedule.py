@@ -1,6 +1,9 @@
+import math
+
 import numpy as np
 import pytest
 
+from tellapart.errors import UsageError
 from tellapart.nets.schedule import (
     OPTIMISERS,
     Training,
@@ -80,3 +83,25 @@ def test_build_optimiser__no_decay_on_biases_and_rates_by_name(name):
         id(module["head"].weight): (0.3, 1.0),
         id(module["head"].bias): (0.0, 1.0),
     }
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"epochs": 0}, "epochs cannot be 0. It must be a whole number at least 1"),
+        ({"epochs": 1.5}, "epochs cannot be 1.5"),
+        ({"batch": 0}, "batch cannot be 0"),
+        ({"batch": True}, "batch cannot be True"),
+        ({"learning_rate": 0}, "learning_rate cannot be 0. It must be a number above 0"),
+        ({"learning_rate": math.nan}, "learning_rate cannot be nan"),
+        ({"learning_rate": "fast"}, "learning_rate cannot be 'fast'"),
+        ({"label_smoothing": 1}, "label_smoothing cannot be 1. It must be a number at least 0 and below 1"),
+        ({"average": 1.0}, "average cannot be 1.0"),
+        ({"clip": 0}, "clip cannot be 0"),
+        ({"patience": 0}, "patience cannot be 0"),
+        ({"optimiser": "sgdx"}, "no such optimiser: sgdx. Choose one of: adamw, rmsprop"),
+    ],
+)
+def test_training__settings_that_cannot_be_meant(change, said):
+    with pytest.raises(UsageError, match=said):
+        Training(**{"epochs": 1, "batch": 8, "learning_rate": 1e-3} | change)

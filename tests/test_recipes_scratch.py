@@ -16,8 +16,9 @@ from tellapart.backbones.pixels import small_pixels
 from tellapart.data import augment as augmentation_module
 from tellapart.data.augment import Augmentation
 from tellapart.data.scan import scan
-from tellapart.errors import DataError, UsageError
+from tellapart.errors import DataError, TellapartError, UsageError
 from tellapart.heads.calibration import probabilities
+from tellapart.nets import export
 from tellapart.nets.device import Machine
 from tellapart.nets.schedule import Training
 from tellapart.recipes import scratch
@@ -86,7 +87,7 @@ def test_train_scratch__never_opens_test_pictures(data, trained, tmp_path):
     noted = []
     found = run(replace(data, pictures=gone), tmp_path, progress=Notes(noted))
     assert found.weights == trained.weights
-    assert noted == []
+    assert [note for note in noted if not note.startswith("Epoch ")] == []
 
 
 def test_train_scratch__only_train_is_augmented(data, tmp_path, monkeypatch):
@@ -145,7 +146,9 @@ def test_train_scratch__an_unreadable_picture_is_left_out_with_a_note(data, tmp_
     noted = []
     plan = replace(PLAN, training=replace(SHORT, epochs=1))
     run(replace(data, pictures=pictures), tmp_path / "work", plan=plan, progress=Notes(noted))
-    assert noted == ["Left out of train: train/a/000.png (not a picture in any format known here)"]
+    left_out, *epochs = noted
+    assert left_out == "Left out of train: train/a/000.png (not a picture in any format known here)"
+    assert all(note.startswith("Epoch ") for note in epochs)
 
 
 def test_train_scratch__nothing_to_learn_from(data, tmp_path):
@@ -191,3 +194,61 @@ def test_plans__digits_are_never_mirrored_and_scratch_is_never_augmented():
     assert not PLANS[True, True].augmentation.horizontal_flip
     assert PLANS[True, False].augmentation is PLANS[False, False].augmentation is None
     assert PLANS[False, True].dropout == 0.5
+
+
+class OfOnesOwn(torch.nn.Module):
+    """A small net, and what is done with its features."""
+
+    def __init__(self, change):
+        super().__init__()
+        self.body = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, stride=4), torch.nn.Flatten())
+        self.change = change
+        self.last = torch.nn.Linear(4 * 36, 2)
+
+    def forward(self, pixels):
+        return self.last(self.change(self.body(pixels)))
+
+
+def test_train_scratch__a_net_that_cannot_be_saved_stops_before_the_first_epoch(data, tmp_path, monkeypatch):
+    def refuse(*_, **__):  # as torch does with this net, after seconds
+        raise RuntimeError("Could not guard on data-dependent expression")
+
+    monkeypatch.setattr(export, "export_graph", refuse)
+    monkeypatch.setattr(scratch, "fit_net", lambda *_, **__: pytest.fail("it was trained"))
+    net = OfOnesOwn(lambda features: features if features.sum() > 0 else 2 * features)
+    with pytest.raises(UsageError, match=r"cannot be saved as ONNX.*: OfOnesOwn\. Its forward must do the same"):
+        run(data, tmp_path, module=net)
+
+
+def test_train_scratch__features_beyond_float16_are_scaled_and_answer_the_same(data, tmp_path):
+    torch.manual_seed(0)
+    layers = torch.nn.Conv2d(3, 4, 3, stride=4), torch.nn.Flatten(), torch.nn.Linear(4 * 36, 8), torch.nn.Linear(8, 2)
+    with torch.no_grad():
+        layers[2].weight.mul_(1e6)
+        layers[3].weight.mul_(1e-6)
+    plan = replace(PLAN, training=replace(SHORT, epochs=1, learning_rate=1e-12))
+    classifier = run(data, tmp_path, plan=plan, module=torch.nn.Sequential(*layers))
+    squares = np.random.default_rng(0).integers(0, 256, (8, 24, 24, 3), np.uint8)
+    features = Engine(classifier.base, precision="f32").run(squares)
+    assert 100 < np.abs(features).max() < 65504
+    logits = torch.nn.Sequential(*layers)(torch.from_numpy(squares).permute(0, 3, 1, 2) / 255)
+    np.testing.assert_allclose(classifier.head.logits(features), logits.detach().numpy(), atol=0.05)
+    assert classifier.selected["dropout"] is None
+
+
+def test_train_scratch__what_fails_after_training_says_how_to_go_on(data, tmp_path, monkeypatch):
+    def fail(_net, **_):
+        raise RuntimeError("no\nroom")
+
+    monkeypatch.setattr(scratch, "export_backbone", fail)
+    with pytest.raises(TellapartError, match=r"trained, but cannot be saved \(no room\): .*goes on from it"):
+        run(data, tmp_path, plan=replace(PLAN, training=replace(SHORT, epochs=1)))
+    assert (tmp_path / "checkpoint.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    "change", [{"dropout": 1.5}, {"pictures": 0}, {"training": {"epochs": 3}}, {"augmentation": "some"}]
+)
+def test_scratch_plan__settings_that_cannot_be_meant(change):
+    with pytest.raises(UsageError, match=f"{next(iter(change))} cannot be"):
+        replace(PLAN, **change)

@@ -40,7 +40,7 @@ RANGES: Final[Mapping[str, Any]] = {
     "rotation_range": 40,
     "width_shift_range": 0.2,
     "height_shift_range": 0.2,
-    "shear_range": 0.2,
+    "shear_range": 11.459,  # degrees, 0.2 radians: what the chapter's Keras took
     "zoom_range": 0.2,
     "horizontal_flip": True,
 }

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         [
             ("rotation", "40 degrees", f"{CHAPTER.rotation} degrees"),
             ("shift, across and down", "0.2 0.2", f"{CHAPTER.width_shift} {CHAPTER.height_shift}"),
-            ("shear", "0.2 (degrees, in Keras)", f"{CHAPTER.shear} degrees"),
+            ("shear", "0.2 (radians, in its Keras)", f"{CHAPTER.shear:.1f} degrees"),
             ("zoom", "0.2", str(CHAPTER.zoom)),
             ("mirrored left and right", "yes", "yes" if CHAPTER.horizontal_flip else "no"),
             ("new pixels", "nearest", CHAPTER.fill),

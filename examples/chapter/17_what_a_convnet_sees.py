@@ -84,7 +84,7 @@ def draw_filters(options: argparse.Namespace) -> list[tuple[str, str, str]]:
     drawn = titled(kernel_mosaic(kernels), title, f"{IN_ROWS}. Grey is a weight of 0")
     write_png(folder(options, 17) / f"kernels-{stages[0]}.png", drawn)
     steps = 2 if options.short else STEPS
-    shown = [stages[place * (len(stages) - 1) // 4] for place in range(4)]
+    shown = list(dict.fromkeys(stages[place * (len(stages) - 1) // 4] for place in range(4)))  # a ViT has but one
     for name in shown[:1] if options.short else shown:
         pictures = reader.filter_pictures(
             name,
@@ -98,7 +98,7 @@ def draw_filters(options: argparse.Namespace) -> list[tuple[str, str, str]]:
         write_png(folder(options, 17) / f"filters-{name}.png", drawn)
     return [
         ("filters climbed, of stages", "block1 to block4 of VGG16", f"{' '.join(shown)} of {options.backbone}"),
-        ("steps of gradient ascent", "40", str(STEPS)),
+        ("steps of gradient ascent", "40", str(steps)),
     ]
 
 

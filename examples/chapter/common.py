@@ -16,6 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from tellapart.backbones.backbone import JOINT
+from tellapart.backbones.catalogue import BACKBONES
+from tellapart.backbones.timm_nets import takes_side
 from tellapart.cli.tables import print_table, share
 from tellapart.commands.split import split
 from tellapart.errors import TellapartError, UsageError
@@ -28,6 +31,7 @@ Fit = Callable[[argparse.Namespace], Path]
 SETS: Final = HERE.parents[2] / "shared" / "data"
 CHAPTER_SIDE: Final = 150  # pixels
 SHORT_SIDE: Final = 64
+BASED: Final = (11, 12, 13)  # the rows that train on a pretrained base
 PAGES: Final = {"en": "chapter.md", "zh": "chapter.zh-CN.md"}
 QUESTIONS: Final = re.compile(r"^\*\*(?:Questions|思考)\*\*$", re.MULTILINE)
 FEW: Final[Mapping[SplitName, int]] = {"train": 8, "valid": 4, "test": 4}  # pictures a class for --short
@@ -86,15 +90,19 @@ def folder(options: argparse.Namespace, row: int) -> Path:
 
 
 def run_folder(options: argparse.Namespace, row: int, data: Path) -> Path:
-    """Where a row trains: a folder for each set, each base and each kind of settings."""
-    kinds = {"short": options.short, "as-chapter": options.as_chapter, options.backbone: options.backbone != "lite0"}
+    """Where a row trains: a folder for each set, each kind of settings and, if it starts from a base, each base."""
+    other_base = row in BASED and options.backbone != "lite0"
+    kinds = {"short": options.short, "as-chapter": options.as_chapter, options.backbone: other_base}
     return folder(options, row) / "-".join([data.resolve().name, *(kind for kind, asked in kinds.items() if asked)])
 
 
 def base_size(options: argparse.Namespace) -> int | None:
-    """The side in pixels that a base looks at: the chapter's for its own bases, None for the own one of lite0."""
-    own = None if options.backbone == "lite0" else CHAPTER_SIDE
-    return SHORT_SIDE if options.short else own
+    """The side in pixels that a base looks at: the chapter's for other bases than lite0; None for a base's own."""
+    side = SHORT_SIDE if options.short else CHAPTER_SIDE
+    others = [half for half in options.backbone.split(JOINT) if half not in BACKBONES]
+    if not others:
+        return side if options.short else None
+    return side if all(takes_side(half, side) for half in others) else None
 
 
 def run_of(row: int, options: argparse.Namespace, name: str = "cats_vs_dogs_small", *, fit: Fit | None = None) -> Path:

@@ -46,8 +46,8 @@ class StageReader:
         load_torch()
         self._graph = backbone.graph
         self._side = backbone.preprocess.size
-        self._entry = _float_pixels(backbone)
-        self._tensors = map_stages(self._graph, entry=self._entry, outputs=backbone.outputs)
+        self._entry = backbone.entry  # fed with float32, which its Cast lets pass
+        self._tensors = map_stages(backbone)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -131,11 +131,19 @@ class StageReader:
         return trainable_stages(self._graph, entry=self._entry, outputs=[self._tensors[name] for name in stages])
 
 
-def map_stages(graph: bytes, *, entry: str, outputs: Sequence[str]) -> dict[str, str]:
-    """The tensor of each stage that gives maps, between entry and outputs, by its name, in the order they are run."""
-    operations = trainable_stages(graph, entry=entry, outputs=outputs).operations
-    mapped = {operation.output for operation in operations if operation.kind in MAPPED}
-    return {name: tensor for name, tensor in stage_names(operations).items() if tensor in mapped}
+def map_stages(backbone: Backbone) -> dict[str, str]:
+    """The tensor of each stage that gives maps, by its name, in the order they are run; a dense layer gives none."""
+    torch = load_torch()
+    stages = trainable_stages(backbone.graph, entry=backbone.entry, outputs=backbone.outputs)
+    side = backbone.preprocess.size
+    with torch.no_grad():
+        known = stages.tensors(torch.zeros((1, side, side, 3)), _as_tensors(stages))
+    mapped = {operation.output for operation in stages.operations if operation.kind in MAPPED}
+    return {
+        name: tensor
+        for name, tensor in stage_names(stages.operations).items()
+        if tensor in mapped and known[tensor].ndim == 4
+    }
 
 
 def evened(pictures: NDArray[np.floating[Any]]) -> Pixels:
@@ -145,16 +153,6 @@ def evened(pictures: NDArray[np.floating[Any]]) -> Pixels:
     deviation = np.maximum(centred.std(axis=axes, keepdims=True), 1e-6)
     shown: Pixels = np.rint(MIDDLE + CONTRAST * centred / deviation).clip(0, 255).astype(np.uint8)
     return shown
-
-
-def _float_pixels(backbone: Backbone) -> str:
-    """The tensor of the pixels in float32, behind the Cast that the prepared squares go through first."""
-    import onnx
-
-    for node in onnx.load_from_string(backbone.graph).graph.node:
-        if node.op_type == "Cast" and node.input[0] == backbone.entry:
-            return str(node.output[0])
-    raise UsageError("the base does not start from whole grey levels", where=backbone.name)
 
 
 def _answers(maps: Tensor, filters: Sequence[int], *, stage: str) -> Tensor:

@@ -9,6 +9,7 @@ from pathlib import Path
 from tellapart.backbones.backbone import JOINT, MOST_HALVES, Backbone, join
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import UsageError
+from tellapart.progress import Progress
 
 LITE0_WIDTHS = {"stage3": 240, "stage4": 480, "stage5": 672, "stage7": 320, "last": 1280}
 LITE0_SIZE = 224
@@ -61,11 +62,14 @@ def load_backbone(name: str, *, size: int | None = None) -> Backbone:
         raise UsageError(f"the base {name} cannot take this size ({error})", where=f"{size} px") from error
 
 
-def find_base(name: str, *, size: int | None = None, weights: Path | None = None) -> Backbone:
+def find_base(
+    name: str, *, size: int | None = None, weights: Path | None = None, progress: Progress | None = None
+) -> Backbone:
     """The base of that name, one of BACKBONES, whatever timm calls one, or several joined by a plus sign.
 
     It looks at squares of that size in pixels, None for its own; where several are joined, each of them does.
-    `weights` is a file with the weights of a base of timm; None for those timm downloads.
+    `weights` is a file with the weights of a base of timm; None for those timm downloads. `progress` is told what of
+    such a file is left aside.
 
     Raises:
         UsageError: no base has that name, one is joined with itself, its weights cannot be had, or it cannot take that
@@ -81,7 +85,7 @@ def find_base(name: str, *, size: int | None = None, weights: Path | None = None
     if name not in BACKBONES:
         from tellapart.backbones.timm import load_timm_backbone
 
-        return load_timm_backbone(name, size=size, weights=weights)
+        return load_timm_backbone(name, size=size, weights=weights, progress=progress)
     if weights is not None:
         raise UsageError("this base has its weights", where=name, hint="Leave --weights out, or name a base of timm.")
     return load_backbone(name, size=size)

@@ -61,6 +61,20 @@ def export_graph(trunk: torch.nn.Module, *, size: int, outputs: tuple[str, ...] 
     return bare_model(program.model_proto)
 
 
+def scaled_output(graph: bytes, *, output: str, factor: float) -> bytes:
+    """The same graph with an output multiplied by a factor."""
+    import onnx
+    from onnx import helper, numpy_helper
+
+    model = onnx.load_from_string(graph)
+    (node,) = (node for node in model.graph.node if output in node.output)
+    whole = f"{output}_whole"
+    node.output[list(node.output).index(output)] = whole
+    model.graph.initializer.append(numpy_helper.from_array(np.array(factor, np.float32), f"{output}_factor"))
+    model.graph.node.append(helper.make_node("Mul", [whole, f"{output}_factor"], [output]))
+    return bytes(model.SerializeToString(deterministic=True))
+
+
 def bare_model(model: Any) -> bytes:  # noqa: ANN401 - an onnx.ModelProto
     """The bytes of an exported model, with everything but the computation taken out.
 
@@ -120,10 +134,14 @@ def check_against_torch(backbone: Backbone, run: Callable[[NDArray[np.uint8]], S
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter talks of its own steps, on standard output, as log lines and as warnings: nothing for a user."""
+    """The exporter talks of its own steps, on both outputs, as log lines and as warnings: nothing for a user."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
         warnings.simplefilter("ignore")
         try:
             yield

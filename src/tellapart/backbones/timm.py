@@ -11,7 +11,8 @@ Legend: N pictures, S side of the input, C channels, h w sides of a map.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -22,11 +23,23 @@ from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import pictures_per_request
 from tellapart.backbones.export import check_against_torch, export_graph
 from tellapart.backbones.graph_check import check_graph
+from tellapart.backbones.published import fill_net
+from tellapart.backbones.timm_nets import (
+    all_stages,
+    check_side,
+    create_net,
+    look,
+    own_side,
+    pooled,
+    set_side,
+    tensors_read,
+)
 from tellapart.backbones.weights import read_weights
 from tellapart.data.preprocess import Preprocess
-from tellapart.errors import DataError, UsageError
+from tellapart.errors import DataError, MissingExtraError, UsageError
 from tellapart.extras import load_timm, load_torch
 from tellapart.files import cache_folder
+from tellapart.progress import Progress, Silent
 
 if TYPE_CHECKING:
     import torch
@@ -52,7 +65,9 @@ class Description:
     sha256: str  # of the graph
 
 
-def load_timm_backbone(name: str, *, size: int | None = None, weights: Path | None = None) -> Backbone:
+def load_timm_backbone(
+    name: str, *, size: int | None = None, weights: Path | None = None, progress: Progress | None = None
+) -> Backbone:
     """A base of timm, from the cache folder or made by timm and kept there; arguments and errors as for `find_base`.
 
     Raises:
@@ -60,7 +75,9 @@ def load_timm_backbone(name: str, *, size: int | None = None, weights: Path | No
     """
     source = FROM_HUB if weights is None else _digest(weights)
     kept = _kept(name, weights=source, size=size)
-    return kept if kept is not None else _made(name, size=size, weights=weights, source=source)
+    if kept is not None:
+        return kept
+    return _made(name, size=size, weights=weights, source=source, progress=progress or Silent())
 
 
 def _digest(path: Path) -> str:
@@ -101,18 +118,16 @@ def _checked(found: Description, path: Path) -> Backbone:
     return backbone
 
 
-def _made(name: str, *, size: int | None, weights: Path | None, source: str) -> Backbone:
+def _made(name: str, *, size: int | None, weights: Path | None, source: str, progress: Progress) -> Backbone:
     """Make the base with timm, check it against torch, and keep it."""
     timm = load_timm()
-    net = _net(name, weights=weights, size=size)
-    config = timm.data.resolve_data_config({}, model=net)
-    side = size or config["input_size"][-1]
-    trunk, widths = build_trunk(net, mean=config["mean"], deviation=config["std"], size=side)
-    outputs = [f"{kind}_{depth}" for kind in ("pooled", "maps") for depth in widths]
-    try:
+    net = _net(name, weights=weights, size=size, progress=progress)
+    side = size or own_side(net)
+    with _told_as_unfit(name, side):
+        config = timm.data.resolve_data_config({}, model=net)
+        trunk, widths = build_trunk(net, mean=config["mean"], deviation=config["std"], size=side)
+        outputs = [f"{kind}_{depth}" for kind in ("pooled", "maps") for depth in widths]
         graph = export_graph(trunk, size=side, outputs=tuple(outputs))
-    except RuntimeError as error:
-        raise UsageError("this base cannot be turned into ONNX", where=f"{name}, {side} px") from error
     description = Description(
         name=name,
         weights=source,
@@ -124,7 +139,7 @@ def _made(name: str, *, size: int | None, weights: Path | None, source: str) -> 
     )
     backbone = _backbone(description, graph)
     torch = load_torch()
-    with torch.inference_mode():
+    with _told_as_unfit(name, side), torch.inference_mode():
         check_against_torch(
             backbone, lambda images: [part.numpy() for part in trunk(torch.from_numpy(images))[: len(widths)]]
         )
@@ -138,40 +153,26 @@ def _made(name: str, *, size: int | None, weights: Path | None, source: str) -> 
     return backbone
 
 
-def _net(name: str, *, weights: Path | None, size: int | None) -> Any:  # noqa: ANN401 - a net of timm's
-    timm = load_timm()
-    if not timm.is_model(name):
-        raise UsageError(
-            "no such base", where=name, hint="Choose lite0, lite2 or a name that timm.list_models() gives."
-        )
+@contextmanager
+def _told_as_unfit(name: str, side: int) -> Iterator[None]:
+    """Whatever a net of others trips over becomes one line: a base to leave, not a fault of ours to report."""
     try:
-        net = timm.create_model(name, pretrained=weights is None)
-    except (OSError, RuntimeError) as error:  # what the hub and its transports raise derives from OSError
-        hint = "Connect to the network once, or give the weights with --weights FILE."
-        raise UsageError("the weights cannot be downloaded", where=name, hint=hint) from error
+        yield
+    except MissingExtraError:
+        raise
+    except Exception as error:
+        hint = "Choose another base, such as resnet50."
+        raise UsageError("this base cannot be turned into ONNX", where=f"{name}, {side} px", hint=hint) from error
+
+
+def _net(name: str, *, weights: Path | None, size: int | None, progress: Progress) -> Any:  # noqa: ANN401 - of timm's
+    check_side(name, size)
+    net = create_net(name, pretrained=weights is None)
     if weights is not None:
-        _fill(net, weights, name=name)
-    if size is not None and hasattr(net, "set_input_size"):
-        net.set_input_size(img_size=size)
-    return net.eval().requires_grad_(requires_grad=False)
-
-
-def _fill(net: torch.nn.Module, path: Path, *, name: str) -> None:
-    """Load weights into a net. Those of its classifier may be missing, or be for other classes: they are not used."""
-    own = net.state_dict()
-    given = read_weights(path)
-    classifier = tuple(f"{layer}." for layer in _classifiers(net))
-    wanted = {key for key in own if not key.startswith(classifier)}
-    fitting = {key: value for key, value in given.items() if key in wanted and value.shape == own[key].shape}
-    if missing := sorted(wanted - fitting.keys()):
-        what = f"these are not the weights of {name} ({len(missing)} of {len(wanted)} missing or of another shape)"
-        raise DataError(what, where=f"{path}, {missing[0]}", hint="Give a file that timm's own net of that name saved.")
-    net.load_state_dict(own | fitting)
-
-
-def _classifiers(net: Any) -> Sequence[str]:  # noqa: ANN401 - a net of timm's
-    named = net.pretrained_cfg.get("classifier") or "fc"
-    return (named,) if isinstance(named, str) else named
+        given, wanted = read_weights(weights), tensors_read(name)
+        fill_net(net, given, name=name, wanted=wanted, path=weights, progress=progress)
+    set_side(net, size)
+    return net.requires_grad_(requires_grad=False)
 
 
 def build_trunk(
@@ -195,17 +196,11 @@ def build_trunk(
             self.stages: tuple[int, ...] = ()
 
         def maps(self, images: Any) -> tuple[Any, list[Any]]:  # noqa: ANN401 - tensors
-            pixels = (images.permute(0, 3, 1, 2).float() - centre) / scale
-            if not self.stages:
-                return self.net.forward_features(pixels), []
-            last, earlier = self.net.forward_intermediates(pixels, indices=list(self.stages))
-            return last, earlier
+            return look(self.net, (images.permute(0, 3, 1, 2).float() - centre) / scale, self.stages)
 
         def forward(self, images: Any) -> tuple[Any, ...]:  # noqa: ANN401 - tensors
             last, earlier = self.maps(images)
-            pooled = [maps.mean((2, 3)) for maps in earlier]
-            final = last.mean((2, 3)) if _is_map(last, net) else net.forward_head(last, pre_logits=True)
-            return (*pooled, final, *earlier, last)
+            return (*(maps.mean((2, 3)) for maps in earlier), pooled(self.net, last), *earlier, last)
 
     trunk = Trunk().eval()
     images = torch.zeros((1, size, size, 3), dtype=torch.uint8)
@@ -216,16 +211,11 @@ def build_trunk(
     return trunk, {depth: part.shape[1] for depth, part in zip(depths, results, strict=False)}
 
 
-def _is_map(values: Any, net: Any) -> bool:  # noqa: ANN401 - a tensor, and a net of timm's
-    return bool(values.ndim == 4 and values.shape[1] == net.num_features)
-
-
 def _later_stages(trunk: Any, images: Any) -> tuple[int, ...]:  # noqa: ANN401 - a module and a tensor
     """The stages before the last layer; the last stage itself is left out where the last layer is nothing but it."""
-    if not hasattr(trunk.net, "forward_intermediates"):
+    torch, everything = load_torch(), all_stages(trunk.net)
+    if not everything:
         return ()
-    torch = load_torch()
-    everything = range(len(trunk.net.feature_info))
     trunk.stages = tuple(everything)
     last, earlier = trunk.maps(images)
     same = last.shape == earlier[-1].shape and torch.equal(last, earlier[-1])

@@ -19,6 +19,12 @@ from tellapart.extras import load_safetensors, load_torch
 LARGEST: Final = 8_000_000_000  # bytes
 LARGEST_PICKLE: Final = 4_000_000  # bytes of names and shapes; a net of 2,000 tensors takes some 300,000
 LONGEST_DIRECTORY: Final = 32_000_000  # bytes of the zip's table of contents
+# Under what weights are saved together with other things, averages of a training first: those are what was published.
+WRAPPERS: Final = (
+    *("state_dict_ema", "model_ema", "ema_state_dict", "ema"),
+    *("state_dict", "model_state_dict", "model", "module", "net", "weights", "teacher"),
+)
+DEEPEST: Final = 3  # dictionaries inside each other
 HINT: Final = "Give a .safetensors file or a state dict that torch.save wrote."
 
 
@@ -38,11 +44,22 @@ def read_weights(path: Path) -> dict[str, Any]:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise DataError("the weights cannot be read", where=path, hint=HINT) from error
-    for key in ("state_dict", "model"):
-        state = state.get(key, state) if isinstance(state, dict) else state
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise DataError("the file holds no state dict", where=path, hint="Save net.state_dict() with torch.save.")
-    return state
+    return _state_dict(state, path)
+
+
+def _state_dict(found: object, path: Path) -> dict[str, Any]:
+    """The tensors by name, out of whatever dictionaries they were saved in."""
+    torch = load_torch()
+    for _ in range(DEEPEST):
+        entries = found if isinstance(found, dict) else {}
+        if state := {key: value for key, value in entries.items() if isinstance(value, torch.Tensor)}:
+            return {str(key): value for key, value in state.items()}
+        inner = [key for key, value in entries.items() if isinstance(value, dict) and value]
+        known = [key for key in WRAPPERS if key in inner]
+        if not known and len(inner) != 1:
+            break
+        found = entries[(known or inner)[0]]
+    raise DataError("the file holds no state dict", where=path, hint="Save net.state_dict() with torch.save.")
 
 
 def _check_file(path: Path) -> None:

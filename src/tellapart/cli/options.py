@@ -13,6 +13,7 @@ import typer
 if TYPE_CHECKING:
     from tellapart.data.cost_table import CostTable
     from tellapart.data.reading import Reading
+    from tellapart.recipes.changes import Changes
 
 
 class OperatingOptions(TypedDict):
@@ -57,6 +58,18 @@ GroupBy = Annotated[
         help="Pictures that must stay together: a regular expression on the path, or parent for the folder.",
     ),
 ]
+Epochs = Annotated[int | None, typer.Option(metavar="N", help="Epochs of scratch, scratch-augmented or finetune.")]
+Batch = Annotated[int | None, typer.Option(metavar="N", help="Pictures in a step of these.")]
+Rate = Annotated[float | None, typer.Option(metavar="R", help="The peak of their learning rate.")]
+Optimiser = Annotated[str | None, typer.Option(metavar="NAME", help="Their optimiser: adamw or rmsprop.")]
+Dropout = Annotated[float | None, typer.Option(metavar="SHARE", help="The share of features hidden in training.")]
+Layers = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N,N,…", help="Filters of the convolutions of a net of scratch, each with pooling; with --dense."
+    ),
+]
+Dense = Annotated[int | None, typer.Option(metavar="N", help="Features of the dense layer of such a net.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn.")]
 Run = Annotated[Path | None, typer.Option("-o", "--out", metavar="RUN", help="The run folder; else runs/NAME OF DATA.")]
 Recipe = Annotated[
@@ -157,6 +170,48 @@ def operating(costs: Path | None, recalls: list[str] | None) -> OperatingOptions
         except ValueError as error:
             raise UsageError("no such recall", where=text, hint="Write it as CLASS=0.99.") from error
     return {"costs": costs_from(costs), "min_recall": found}
+
+
+def changed(
+    *,
+    epochs: int | None,
+    batch: int | None,
+    rate: float | None,
+    optimiser: str | None,
+    dropout: float | None,
+    layers: str | None,
+    dense: int | None,
+) -> Changes:
+    """What the options change of a recipe's own settings.
+
+    Raises:
+        UsageError: one of them cannot be meant.
+    """
+    from tellapart.recipes.changes import Changes
+
+    return Changes(
+        epochs=epochs,
+        batch=batch,
+        learning_rate=rate,
+        optimiser=optimiser,
+        dropout=dropout,
+        layers=widths(layers),
+        dense=dense,
+    )
+
+
+def widths(text: str | None) -> tuple[int, ...] | None:
+    """What --layers says: whole numbers with commas between them.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    from tellapart.errors import UsageError
+
+    try:
+        return None if text is None else tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError("no such layers", where=text, hint="Write them as 32,64,128,128.") from error
 
 
 def spoken() -> str:

@@ -9,29 +9,38 @@ import typer
 
 from tellapart.cli.options import (
     Backbone,
+    Batch,
     Boxes,
     Budget,
     Classes,
     Costs,
     Data,
+    Dense,
     DropLeaks,
+    Dropout,
     Encoding,
+    Epochs,
     Folds,
     Force,
     GroupBy,
     Json,
     LabelColumn,
+    Layers,
     MaxError,
     MinRecall,
+    Optimiser,
     PathColumn,
+    Rate,
     Recipe,
     Run,
     Seed,
     Side,
     Weights,
+    changed,
     operating,
     reading,
     spoken,
+    widths,
 )
 from tellapart.cli.output import line
 from tellapart.cli.tables import print_audit, print_json, print_layers, print_run, print_split
@@ -45,6 +54,13 @@ def train(
     backbone: Backbone = "lite0",
     weights: Weights = None,
     size: Side = None,
+    epochs: Epochs = None,
+    batch: Batch = None,
+    rate: Rate = None,
+    optimiser: Optimiser = None,
+    dropout: Dropout = None,
+    layers: Layers = None,
+    dense: Dense = None,
     seed: Seed = 0,
     classes: Classes = None,
     path_column: PathColumn = None,
@@ -68,31 +84,23 @@ def train(
     \b
     tellapart train pictures/
     tellapart train pictures/ --recipe finetune --max-error 0.05
+    tellapart train pictures/ --recipe scratch --layers 32,64,128 --dense 256 --epochs 30 --rate 1e-3
     tellapart train castings/ --costs costs.csv --min-recall crack=0.99
     tellapart train scans.csv --group-by 'patient-[0-9]+'
     """
     from tellapart.commands.train import train as run
 
+    read_as = reading(
+        classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
+    )
+    about: dict[str, Any] = {"recipe": recipe, "backbone": backbone, "weights": weights, "size": size, "seed": seed}
+    about |= {"folds": folds, "budget": budget, "max_error": max_error, "drop_leaks": drop_leaks, "force": force}
+    about["changes"] = changed(
+        epochs=epochs, batch=batch, rate=rate, optimiser=optimiser, dropout=dropout, layers=layers, dense=dense
+    )
+    about |= operating(costs, min_recall)
     folder, metrics = run(
-        data,
-        out=out,
-        recipe=recipe,
-        backbone=backbone,
-        weights=weights,
-        size=size,
-        seed=seed,
-        budget=budget,
-        max_error=max_error,
-        **operating(costs, min_recall),
-        group_by=group_by,
-        reading=reading(
-            classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
-        ),
-        folds=folds,
-        drop_leaks=drop_leaks,
-        force=force,
-        command=spoken(),
-        progress=listener(),
+        data, out=out, group_by=group_by, reading=read_as, command=spoken(), progress=listener(), **about
     )
     if as_json:
         print_json({**metrics, "run": str(folder)})
@@ -186,22 +194,26 @@ def split(
 
 def summary(
     net: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="NET",
             help="lite0, lite2; with the extra torch also mnist-convnet, chapter-convnet, any timm name.",
         ),
-    ],
+    ] = None,
+    layers: Layers = None,
+    dense: Dense = None,
     size: Annotated[int | None, typer.Option(metavar="PX", help="Side of the input square.")] = None,
 ) -> None:
     """Show the layers of a net and their parameters.
 
     \b
     tellapart summary lite0
+    tellapart summary --layers 32,64,128,128 --dense 512
     """
-    from tellapart.commands.summary import summarise
+    from tellapart.commands.summary import net_named, summarise
 
-    print_layers(net, summarise(net, size=size))
+    name = net_named(net, layers=widths(layers), dense=dense)
+    print_layers(name, summarise(name, size=size))
 
 
 def augment(

@@ -127,8 +127,8 @@ def embed_data(
         OutputError: the file cannot be written.
     """
     write = writer_of(out)
-    base = find_base(backbone, size=size, weights=weights)
     progress = progress or Silent()
+    base = find_base(backbone, size=size, weights=weights, progress=progress)
     index = index_of_data(data, reading, progress)
     embedded = look_at(index, with_white(base, index, progress), progress)
     skipped = [entry for entry in embedded.ledger if entry.status == "skipped"]

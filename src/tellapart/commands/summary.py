@@ -7,7 +7,10 @@ from typing import Any
 
 from tellapart.backbones.backbone import JOINT, Backbone
 from tellapart.backbones.catalogue import BACKBONES, find_base, load_backbone
+from tellapart.errors import UsageError
 from tellapart.nets.summary import Layer, summarise_net
+from tellapart.recipes.changes import Changes
+from tellapart.recipes.scratch import PLANS
 
 SHOWN = {"Conv": "convolution", "Add": "residual sum", "GlobalAveragePool": "global average pooling"}
 
@@ -33,6 +36,18 @@ def summarise(net: str, *, size: int | None = None) -> list[Layer]:
             for layer in summarise_graph(half)
         ]
     return summarise_net(net, size=size)
+
+
+def net_named(net: str | None, *, layers: tuple[int, ...] | None, dense: int | None) -> str:
+    """The name of the net that is asked for by its name, or by its widths as `tellapart train` takes them.
+
+    Raises:
+        UsageError: it is asked for in both ways or in neither, or the widths cannot be meant.
+    """
+    changes = Changes(layers=layers, dense=dense)
+    if (net is None) == (layers is None):
+        raise UsageError("say which net", hint="Give its name, or --layers 32,64,128,128 --dense 512.")
+    return net if net is not None else changes.applied(PLANS[False, False]).net
 
 
 def summarise_graph(backbone: Backbone) -> list[Layer]:

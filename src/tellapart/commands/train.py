@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -66,8 +65,8 @@ def train(
         reading: what is said of data that can be read in more than one way.
         command: how this run was asked for.
         progress: told of every stage.
-        options: recipe, seed, size, budget, module, plan, folds, max_error, costs, min_recall, drop_leaks and force,
-            as `Request` has them; with force a finished run is replaced too, and kept as RUN.previous.
+        options: recipe, seed, size, budget, module, plan, changes, folds, max_error, costs, min_recall, drop_leaks and
+            force, as `Request` has them; with force a finished run is replaced too, and kept as RUN.previous.
 
     Raises:
         UsageError, OutputError, DataError, MissingExtraError: as their messages say; see tellapart.errors.
@@ -87,13 +86,15 @@ def train(
     about = {"command": command, "data_path": place_of(data), "reading": reading.to_json()}
     with only_run(folder, force=request.force):
         run_folder.claim_run(folder, force=request.force)
-        request = replace(
-            request, work=folder / run_folder.WORK, on_epoch=partial(write_history, place_of_history(folder))
-        )
+        writer = HistoryWriter(folder)
+        request = replace(request, work=folder / run_folder.WORK, on_epoch=writer)
         with log.kept_in(folder / run_folder.LOG):
             learned = learn(index, base, request)
             metrics = metrics_of(index, learned, request, about=about)
-            metrics = write_files(folder, learned, metrics, base=base, request=request, watch=watch)
+            earlier_s = writer.earlier_s
+            metrics = write_files(
+                folder, learned, metrics, base=base, request=request, watch=watch, earlier_s=earlier_s
+            )
             log.record(f"test accuracy {metrics.test['accuracy']['value']:.4f}")
         files.write_json(folder / run_folder.METRICS, metrics.to_json())
         keep_held(folder)
@@ -113,16 +114,36 @@ def what_is_there(index: Index, data: Path) -> str:
     return f"{pictures} of {classes} in {data} ({index.layout})"
 
 
-def place_of_history(folder: Path) -> Path:
-    """Where the history is written after every epoch: in the work folder while a finished run is in place."""
-    finished = os.path.exists(folder / run_folder.METRICS)  # noqa: PTH110  pathlib's raises where a name is too long
-    return (folder / run_folder.WORK if finished else folder) / run_folder.HISTORY
+class HistoryWriter:
+    """Writes the history after every epoch, and counts the seconds of epochs that were trained before this run.
+
+    While the files of a finished run are in place, the history goes into the work folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        finished = os.path.exists(folder / run_folder.METRICS)  # noqa: PTH110  pathlib's raises where a name is too long
+        self._path = (folder / run_folder.WORK if finished else folder) / run_folder.HISTORY
+        self._known = 0  # epochs of the training that is under way
+        self.earlier_s = 0.0
+
+    def __call__(self, history: Sequence[Mapping[str, Any]]) -> None:
+        fresh = history[self._known :] if len(history) > self._known else history  # else another training began
+        self.earlier_s += sum(row["seconds"] for row in fresh[:-1])  # all but the one that has just ended
+        self._known = len(history)
+        write_history(self._path, history)
 
 
 def write_files(
-    folder: Path, learned: Learned, metrics: RunMetrics, *, base: Backbone, request: Request, watch: Stopwatch
+    folder: Path,
+    learned: Learned,
+    metrics: RunMetrics,
+    *,
+    base: Backbone,
+    request: Request,
+    watch: Stopwatch,
+    earlier_s: float,
 ) -> RunMetrics:
-    """Write every file of the run but metrics.json and run.log; the metrics with what it cost."""
+    """Write every file of the run but metrics.json and run.log; the metrics with what it cost, see `with_costs`."""
     with watch.part("write_s"):
         hold_finished(folder)
         run_folder.open_run(folder)
@@ -132,7 +153,7 @@ def write_files(
         index = learned.dataset.index
         materials = materials_of(learned.dataset, learned.classifier, base=base, seed=request.seed)
         analysis = first_look(folder, metrics, materials=materials, index=index, progress=request.progress)
-    metrics = with_costs(metrics, learned, watch)
+    metrics = with_costs(metrics, learned, watch, earlier_s=earlier_s)
     write_page(folder, metrics, index=index, analysis=analysis)
     return metrics
 
@@ -181,13 +202,16 @@ def metrics_of(index: Index, learned: Learned, request: Request, *, about: Mappi
     )
 
 
-def with_costs(metrics: RunMetrics, learned: Learned, watch: Stopwatch) -> RunMetrics:
-    """The same with timing, environment and memory."""
+def with_costs(metrics: RunMetrics, learned: Learned, watch: Stopwatch, *, earlier_s: float) -> RunMetrics:
+    """The same with timing, environment and memory; epochs that an earlier run of the command trained count too."""
     seconds, fresh = {**watch.parts, **learned.seconds}, learned.about.fresh
     rate = round(fresh / seconds["embed_s"], 1) if fresh else None
+    if earlier_s:
+        seconds["earlier_s"] = round(earlier_s, 3)
+    total = round(watch.elapsed() + earlier_s, 3)
     return replace(
         metrics,
-        timing={**seconds, "total_s": round(watch.elapsed(), 3), "images_per_s": rate, "fresh": fresh},
+        timing={**seconds, "total_s": total, "images_per_s": rate, "fresh": fresh},
         environment=environment(),
         peak_rss_mb=peak_rss_mb(),
         features_mb=round(learned.dataset.features.nbytes / 1e6, 1),

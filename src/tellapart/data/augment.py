@@ -8,7 +8,7 @@ uniform in [-1, 1] and drawn anew for each:
 
 - rotation: u * rotation degrees about the middle;
 - width_shift and height_shift: u * shift of the side, before the rotation (Keras 3 exchanges the two by mistake);
-- shear: u * shear DEGREES, so that the usual 0.2 is next to nothing;
+- shear: u * shear DEGREES; older ones of Keras, such as the chapter's, took radians, so that its 0.2 is 11.5 degrees;
 - zoom: factors 1 + u * zoom, one for the width and one for the height;
 - horizontal_flip and vertical_flip: every other picture, by chance;
 - fill "nearest": what comes into view shows the nearest pixel of the border.
@@ -67,7 +67,9 @@ class Augmentation:
 
 
 NOTHING: Final = Augmentation()
-CHAPTER: Final = Augmentation(rotation=40, width_shift=0.2, height_shift=0.2, shear=0.2, zoom=0.2, horizontal_flip=True)
+CHAPTER: Final = Augmentation(
+    rotation=40, width_shift=0.2, height_shift=0.2, shear=math.degrees(0.2), zoom=0.2, horizontal_flip=True
+)
 
 
 def augment(pixels: Pixels, *, augmentation: Augmentation, seed: int, epoch: int, index: int) -> Pixels:

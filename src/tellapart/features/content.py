@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 
 from tellapart.data.boxes import Boxed, Content, place_of
 from tellapart.errors import PictureError

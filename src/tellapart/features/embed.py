@@ -24,7 +24,7 @@ from tellapart.backbones.engine import AnyEngine, Engine, native_precision
 from tellapart.cores import thread_count
 from tellapart.data.prefetch import look_ahead
 from tellapart.data.thumbnail import SIDE, Miniature
-from tellapart.errors import PictureError
+from tellapart.errors import PictureError, UsageError
 from tellapart.features.cache import Entry, FeatureCache, entry_key
 from tellapart.features.content import Opened, content_digest, handfuls
 from tellapart.progress import Progress, Silent
@@ -209,6 +209,7 @@ class _Run:
     lock: threading.Lock = field(default_factory=threading.Lock)
     fresh: int = 0
     decode_s: float = 0.0
+    beyond: bool = False  # a feature was too large to be kept
 
     def __post_init__(self) -> None:
         self.seen = [None] * len(self.index.pictures)
@@ -283,8 +284,12 @@ class _Run:
 
     def receive(self, batch: list[Ready], rows: Features) -> None:
         """Take the engine's rows float32 [n, D]. Runs in a thread of the engine."""
-        halves = rows.astype(np.float16)
+        with np.errstate(over="ignore"):
+            halves = rows.astype(np.float16)
         with self.lock:
+            if not np.isfinite(halves).all():
+                self.beyond = True
+                return
             for ready, half in zip(batch, halves, strict=True):
                 self.features[ready.row] = half
                 more = ready.miniature.to_bytes() if ready.miniature else b""
@@ -297,6 +302,9 @@ class _Run:
             self.submit()
         if self.engine is not None:
             self.engine.wait()
+        if self.beyond:
+            what, hint = "the base gives features beyond float16", "Choose another base, size or weights."
+            raise UsageError(what, where=self.backbone.name, hint=hint)
 
     def keep(self) -> None:
         """Keep everything the engine was given, also where something cut the work short."""

@@ -65,17 +65,16 @@ def keep_views(prefix: Backbone, show: Show, *, pictures: int, views: int, path:
 
 
 def prefix_backbone(backbone: Backbone, cut: Cut) -> Backbone:
-    """The frozen part as a base of its own: its features are the frozen depths and, last, the map [h, w, C] flat."""
+    """The frozen part as a base of its own: the frozen depths, then the map [h, w, C] or tokens [T, C] flat."""
     import onnx
     from onnx import TensorProto, helper
 
     model = onnx.load_from_string(backbone.graph)
-    model.graph.node.extend(
-        [
-            helper.make_node("Transpose", [cut.tensor], [f"{MAP}_last"], name=f"{MAP}_last", perm=[0, 2, 3, 1]),
-            helper.make_node("Flatten", [f"{MAP}_last"], [MAP], name=MAP, axis=1),
-        ]
-    )
+    last = cut.tensor
+    if len(cut.shape) == 3:
+        last = f"{MAP}_last"
+        model.graph.node.append(helper.make_node("Transpose", [cut.tensor], [last], name=last, perm=[0, 2, 3, 1]))
+    model.graph.node.append(helper.make_node("Flatten", [last], [MAP], name=MAP, axis=1))
     model.graph.output.append(helper.make_tensor_value_info(MAP, TensorProto.FLOAT, ["N", cut.values]))
     outputs = dict(zip(backbone.widths, backbone.outputs, strict=True))
     return replace(

@@ -5,12 +5,12 @@ graph's constants as parameters; what torch has trained is written back into the
 is trained by the same code, nothing has to be exported, and a trained base is served exactly as a frozen one is. Batch
 normalisation stays in inference mode (in the shipped base it is folded into the convolutions already).
 
-Legend: N pictures, C channels, h w sides of a map.
+Legend: N pictures, C channels, h w sides of a map, T tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import UsageError
-from tellapart.extras import load_torch
+from tellapart.finetuning.operators import OPERATORS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,26 +28,27 @@ FROZEN_INPUTS = {"BatchNormalization": 3}  # from this input on: the running mea
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One node of the graph: its operator, the tensors it reads, the tensor it makes, its attributes."""
+    """One node of the graph: its operator, the tensors it reads, the tensors it makes, its attributes."""
 
     kind: str
     inputs: tuple[str, ...]
     output: str
     attributes: Mapping[str, Any]
+    others: tuple[str, ...] = ()  # the tensors that it makes beside output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stages:
     """Operators from one tensor of a graph to some of its outputs."""
 
-    entry: str  # the tensor float32 [N, C, h, w] they start from
+    entry: str  # the tensor float32 [N, C, h, w] or [N, T, C] they start from
     outputs: tuple[str, ...]  # the tensors they end in
     operations: tuple[Operation, ...]  # in an order in which every tensor is made before it is read
     weights: Mapping[str, NDArray[np.float32]]  # the constants that can be trained, float32, by name
     constants: Mapping[str, NDArray[Any]]  # everything else the operators read, float32 or int64, by name
 
     def run(self, maps: Tensor, constants: Mapping[str, Tensor]) -> list[Tensor]:
-        """The outputs for maps [N, C, h, w] of the entry, with weights and constants as tensors, by name."""
+        """The outputs for the maps or tokens of the entry, with weights and constants as tensors, by name."""
         known = self.tensors(maps, constants)
         return [known[name] for name in self.outputs]
 
@@ -57,6 +58,9 @@ class Stages:
         for operation in self.operations:
             inputs = [known[name] if name else None for name in operation.inputs]
             result = OPERATORS[operation.kind](operation.attributes, *inputs)
+            if operation.others:
+                result, *others = result
+                known.update(zip(operation.others, others, strict=True))
             known[operation.output] = result.detach().requires_grad_() if operation.output == cut else result
         return known
 
@@ -74,7 +78,7 @@ def trainable_stages(graph: bytes, *, entry: str, outputs: Sequence[str]) -> Sta
     constants = constant_values(model.graph)
     operations = _operations(model.graph, constants, entry=entry, outputs=outputs)
     _check(operations)
-    trained = set(_trainable_inputs(operations, constants))
+    trained = set(_trainable_inputs(operations, constants)) - _read_elsewhere(model.graph, operations)
     read = {name: constants[name] for operation in operations for name in operation.inputs if name in constants}
     return Stages(
         entry=entry,
@@ -150,7 +154,12 @@ def _operation(node: Any) -> Operation:  # noqa: ANN401
     attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
     if "auto_pad" in attributes:
         attributes["auto_pad"] = attributes["auto_pad"].decode()
-    return Operation(kind=node.op_type, inputs=tuple(node.input), output=node.output[0], attributes=attributes)
+    output, *others = node.output
+    if node.op_type == "Split":
+        attributes["num_outputs"] = len(node.output)
+    return Operation(
+        kind=node.op_type, inputs=tuple(node.input), output=output, attributes=attributes, others=tuple(others)
+    )
 
 
 def _check(operations: Sequence[Operation]) -> None:
@@ -161,6 +170,18 @@ def _check(operations: Sequence[Operation]) -> None:
             where=f"operator {', '.join(unknown)}",
             hint="Use --recipe frozen or --recipe features with it.",
         )
+
+
+def _read_elsewhere(graph: Any, operations: Sequence[Operation]) -> set[str]:  # noqa: ANN401
+    """The constants that something before the part reads too: an exporter keeps equal ones once, and they must stay."""
+    sources, inside = _cast_sources(graph), {operation.output for operation in operations}
+    stored = {
+        sources.get(name, name)
+        for node in graph.node
+        if node.output[0] not in inside and node.output[0] not in sources
+        for name in node.input
+    }
+    return stored | {name for name, source in sources.items() if source in stored}
 
 
 def _trainable_inputs(operations: Iterable[Operation], constants: Mapping[str, NDArray[Any]]) -> Iterable[str]:
@@ -176,138 +197,3 @@ def _trainable_inputs(operations: Iterable[Operation], constants: Mapping[str, N
             value = constants.get(name)
             if value is not None and value.size > 1 and value.dtype == np.float32:
                 yield name
-
-
-def _convolution(attributes: Mapping[str, Any], maps: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    functional = load_torch().nn.functional
-    strides, dilations = attributes.get("strides", [1, 1]), attributes.get("dilations", [1, 1])
-    maps, padding = _padded(maps, attributes, kernel=list(weight.shape[2:]), strides=strides, dilations=dilations)
-    groups = attributes.get("group", 1)
-    if groups == 1 or weight.shape[1] > 1:
-        return functional.conv2d(maps, weight, bias, strides, padding, dilations, groups)
-    # Depthwise, every place and then every other one: the gradient of a stride takes 20 times as long on a CPU.
-    full = functional.conv2d(maps, weight, bias, 1, padding, dilations, groups)
-    return full[:, :, :: strides[0], :: strides[1]]
-
-
-def _padded(
-    maps: Tensor,
-    attributes: Mapping[str, Any],
-    *,
-    kernel: Sequence[int],
-    strides: Sequence[int],
-    dilations: Sequence[int],
-    value: float = 0.0,
-) -> tuple[Tensor, list[int]]:
-    """The maps and the padding that a torch operator is to add; where the ends differ it is added here instead."""
-    functional = load_torch().nn.functional
-    if attributes.get("auto_pad", "NOTSET") in ("SAME_UPPER", "SAME_LOWER"):
-        needed = [
-            max((-(-side // stride) - 1) * stride + (size - 1) * dilation + 1 - side, 0)
-            for side, size, stride, dilation in zip(maps.shape[2:], kernel, strides, dilations, strict=True)
-        ]
-        upper = attributes["auto_pad"] == "SAME_UPPER"
-        begins = [total // 2 if upper else total - total // 2 for total in needed]
-        ends = [total - begin for total, begin in zip(needed, begins, strict=True)]
-    else:
-        pads = attributes.get("pads", [0, 0, 0, 0])
-        begins, ends = pads[:2], pads[2:]
-    if begins == ends:
-        return maps, list(begins)
-    return functional.pad(maps, [begins[1], ends[1], begins[0], ends[0]], value=value), [0, 0]
-
-
-def _batch_normalisation(attributes: Mapping[str, Any], maps: Tensor, *statistics: Tensor) -> Tensor:
-    functional = load_torch().nn.functional
-    scale, shift, mean, variance = statistics
-    return functional.batch_norm(
-        maps, mean, variance, scale, shift, training=False, eps=attributes.get("epsilon", 1e-5)
-    )
-
-
-def _clip(_: Mapping[str, Any], maps: Tensor, low: Tensor | None = None, high: Tensor | None = None) -> Tensor:
-    functional = load_torch().nn.functional
-    if low is None or high is None:
-        return maps.clamp(low, high)
-    return functional.hardtanh(maps, float(low), float(high))  # as clamp, but its gradient is one pass instead of four
-
-
-def _maximum_pool(attributes: Mapping[str, Any], maps: Tensor) -> Tensor:
-    functional = load_torch().nn.functional
-    kernel, strides = attributes["kernel_shape"], attributes.get("strides", [1, 1])
-    lowest = float("-inf")
-    maps, padding = _padded(maps, attributes, kernel=kernel, strides=strides, dilations=[1, 1], value=lowest)
-    ceil = bool(attributes.get("ceil_mode", 0))
-    return functional.max_pool2d(maps, kernel, strides, padding, ceil_mode=ceil)
-
-
-def _average_pool(attributes: Mapping[str, Any], maps: Tensor) -> Tensor:
-    functional = load_torch().nn.functional
-    kernel, pads = attributes["kernel_shape"], attributes.get("pads", [0, 0, 0, 0])
-    inside = bool(attributes.get("count_include_pad", 0))
-    strides, ceil = attributes.get("strides", [1, 1]), bool(attributes.get("ceil_mode", 0))
-    return functional.avg_pool2d(maps, kernel, strides, pads[:2], ceil, inside)
-
-
-def _mean(attributes: Mapping[str, Any], maps: Tensor, axes: Tensor | None = None) -> Tensor:
-    chosen = attributes.get("axes") if axes is None else axes.tolist()
-    return maps.mean(chosen, keepdim=bool(attributes.get("keepdims", 1)))
-
-
-def _product(attributes: Mapping[str, Any], left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Gemm: alpha * A @ B + beta * C."""
-    left = left.T if attributes.get("transA", 0) else left
-    right = right.T if attributes.get("transB", 0) else right
-    result: Tensor = attributes.get("alpha", 1.0) * (left @ right)
-    return result if bias is None else result + attributes.get("beta", 1.0) * bias
-
-
-def _hard_sigmoid(attributes: Mapping[str, Any], maps: Tensor) -> Tensor:
-    steep: float = attributes.get("alpha", 0.2)
-    middle: float = attributes.get("beta", 0.5)
-    return (steep * maps + middle).clamp(0, 1)
-
-
-def _layer_normalisation(
-    attributes: Mapping[str, Any], maps: Tensor, scale: Tensor, shift: Tensor | None = None
-) -> Tensor:
-    functional = load_torch().nn.functional
-    sides = list(maps.shape[attributes.get("axis", -1) :])
-    return functional.layer_norm(maps, sides, scale, shift, attributes.get("epsilon", 1e-5))
-
-
-def _reshape(_: Mapping[str, Any], maps: Tensor, shape: Tensor) -> Tensor:
-    sides = [maps.shape[axis] if side == 0 else side for axis, side in enumerate(shape.tolist())]
-    return maps.reshape(sides)
-
-
-OPERATORS: Mapping[str, Callable[..., Any]] = {
-    "Add": lambda _, left, right: left + right,
-    "AveragePool": _average_pool,
-    "BatchNormalization": _batch_normalisation,
-    "Cast": lambda _, maps: maps.float(),  # of the pixels; every other Cast is a stored constant's
-    "Clip": _clip,
-    "Concat": lambda attributes, *parts: load_torch().cat(parts, attributes["axis"]),
-    "Conv": _convolution,
-    "Div": lambda _, left, right: left / right,
-    "Erf": lambda _, maps: maps.erf(),
-    "Flatten": lambda attributes, maps: maps.flatten(attributes.get("axis", 1)),
-    "Gelu": lambda _, maps: load_torch().nn.functional.gelu(maps),
-    "Gemm": _product,
-    "GlobalAveragePool": lambda _, maps: maps.float().mean((2, 3), keepdim=True),
-    "HardSigmoid": _hard_sigmoid,
-    "HardSwish": lambda _, maps: load_torch().nn.functional.hardswish(maps),
-    "Identity": lambda _, maps: maps,
-    "LayerNormalization": _layer_normalisation,
-    "MatMul": lambda _, left, right: left @ right,
-    "MaxPool": _maximum_pool,
-    "Mul": lambda _, left, right: left * right,
-    "ReduceMean": _mean,
-    "Relu": lambda _, maps: maps.relu(),
-    "Reshape": _reshape,
-    "Sigmoid": lambda _, maps: maps.sigmoid(),
-    "Softmax": lambda attributes, maps: maps.softmax(attributes.get("axis", -1)),
-    "Sub": lambda _, left, right: left - right,
-    "Tanh": lambda _, maps: maps.tanh(),
-    "Transpose": lambda attributes, maps: maps.permute(attributes["perm"]),
-}

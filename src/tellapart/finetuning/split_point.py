@@ -1,8 +1,8 @@
 """Where a base can be cut in two: a frozen part and one that is trained.
 
-A cut is a map through which every path from the picture to what is trained passes.
+A cut is a map, or the tokens of a transformer, through which every path from the picture to what is trained passes.
 
-Legend: C channels, h w sides of a map, S side of the input square.
+Legend: C channels, h w sides of a map, T tokens, S side of the input square.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from tellapart.finetuning.onnx_in_torch import constant_values
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """A map at which a base can be cut."""
+    """A map, or tokens, at which a base can be cut."""
 
     tensor: str  # its name
-    shape: tuple[int, int, int]  # (C, h, w)
+    shape: tuple[int, ...]  # (C, h, w) of maps, (T, C) of tokens
     share: float  # the part of the base's multiplications that comes after it, 0 to 1
     frozen: tuple[str, ...]  # the depths before it, from early to late
     trained: tuple[str, ...]  # the depths after it
 
     @property
     def values(self) -> int:
-        """Values of one picture: C * h * w."""
+        """Values of one picture."""
         return int(np.prod(self.shape))
 
 
@@ -53,7 +53,7 @@ def find_cut(backbone: Backbone, *, share: float) -> Cut:
 
 
 def cuts(backbone: Backbone) -> tuple[Cut, ...]:
-    """Every map at which the base can be cut, from early to late."""
+    """Everything at which the base can be cut, from early to late."""
     import onnx
 
     model = onnx.load_from_string(backbone.graph)
@@ -80,7 +80,11 @@ class _Net:
         nodes = [node for node in model.graph.node if node.output[0] not in constants]
         return cls(
             pictures=model.graph.input[0].name,
-            sources={node.output[0]: [name for name in node.input if name and name not in constants] for node in nodes},
+            sources={
+                made: [name for name in node.input if name and name not in constants]
+                for node in nodes
+                for made in node.output
+            },
             shapes=shapes,
             costs={node.output[0]: _multiplications(node, shapes) for node in nodes},
         )
@@ -96,18 +100,18 @@ class _Net:
         return reached
 
     def cut(self, tensor: str, backbone: Backbone, needed: Mapping[str, set[str]]) -> Cut | None:
-        """The cut at a tensor, or None where it is no map, or a trained depth goes past it."""
+        """The cut at a tensor, or None where it is none of each picture, or a trained depth goes past it."""
         shape = self.shapes.get(tensor, ())
         outputs = dict(zip(backbone.widths, backbone.outputs, strict=True))
         trained = tuple(depth for depth, tensors in needed.items() if tensor in tensors)
         after = set().union(*(self.behind(outputs[depth], stop=tensor) for depth in trained)) - {tensor}
-        if len(shape) != 4 or self.pictures in after:
+        if len(shape) not in (3, 4) or shape[0] != 1 or not all(shape) or self.pictures in after:
             return None
         everything = set().union(*needed.values())
         total = sum(self.costs.get(name, 0) for name in everything)
         return Cut(
             tensor=tensor,
-            shape=(shape[1], shape[2], shape[3]),
+            shape=tuple(shape[1:]),
             share=sum(self.costs.get(name, 0) for name in after) / max(total, 1),
             frozen=tuple(depth for depth in needed if depth not in trained),
             trained=trained,

@@ -178,7 +178,7 @@ def build_module(start: Start, stages: Stages) -> torch.nn.Module:
     instead of to nothing (L2-SP; Li, Grandvalet and Davoine 2018).
     """
     torch = load_torch()
-    channels, height, width = start.cut.shape
+    shape = start.cut.shape
     frozen = sum(start.backbone.widths[depth] for depth in start.cut.frozen)
 
     class Tail(torch.nn.Module):  # type: ignore[misc, name-defined]
@@ -205,7 +205,8 @@ def build_module(start: Start, stages: Stages) -> torch.nn.Module:
 
         def forward(self, rows: Any) -> Any:  # noqa: ANN401 - tensors
             early = rows[:, :frozen].float()
-            maps = rows[:, frozen:].float().reshape(-1, height, width, channels).permute(0, 3, 1, 2)
+            maps = rows[:, frozen:].float().reshape(-1, *shape[1:], shape[0])
+            maps = maps.permute(0, 3, 1, 2) if len(shape) == 3 else maps.reshape(-1, *shape)
             late = [depth.float() for depth in stages.run(maps, self.constants())]
             with torch.autocast(rows.device.type, enabled=False):
                 features = (torch.cat([early, *late], dim=1) - self.mean) * self.scale

@@ -7,9 +7,9 @@ Legend: N pictures, S side of the input, D features, K classes.
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import pairwise
@@ -22,6 +22,10 @@ from tellapart.nets.device import seeded
 if TYPE_CHECKING:
     import torch
 
+# A net like the chapter's by its widths, the side of its input last.
+DESCRIBED: Final = re.compile(
+    r"convnet-(?P<widths>[1-9]\d{0,3}(x[1-9]\d{0,3}){0,9})-dense-(?P<dense>[1-9]\d{0,4})-at-(?P<size>[1-9]\d{0,3})"
+)
 MIDDLE: Final = (127.5,)  # grey levels
 SPREAD: Final = (63.75,)  # grey levels come in from -2 to 2, near unit variance for photographs
 
@@ -55,9 +59,7 @@ def build_net(name: str, *, size: int | None = None, classes: int, dropout: floa
     Raises:
         UsageError: no net has that name, or it cannot take so small a picture.
     """
-    if name not in NETS:
-        raise UsageError("no such net", where=name, hint=f"Choose one of: {', '.join(sorted(NETS))}.")
-    builder, own_size, channels = NETS[name]
+    builder, own_size, channels = _entry(name)
     side = own_size if size is None else size
     with seeded(seed, "weights"):
         try:
@@ -69,29 +71,34 @@ def build_net(name: str, *, size: int | None = None, classes: int, dropout: floa
 
 
 def net_size(name: str) -> int:
-    """The own input size of a net by name, in pixels."""
-    return NETS[name][1]
+    """The own input size of a net by name, in pixels; a UsageError where none has it."""
+    return _entry(name)[1]
 
 
-def net_from_module(module: torch.nn.Module, *, name: str, size: int) -> Net:
-    """A copy of a module that takes float32 [N, 3, S, S], 0 to 1, and ends in a linear layer, as a net of ours.
+def net_of_widths(widths: Sequence[int], dense: int, *, size: int) -> str:
+    """The name of a net like the chapter's, with other widths: "convnet-32x64-dense-128-at-150"."""
+    return f"convnet-{'x'.join(map(str, widths))}-dense-{dense}-at-{size}"
+
+
+def is_net(name: str) -> bool:
+    """Whether a name is that of one of NETS, or says the widths of one like the chapter's."""
+    return name in NETS or DESCRIBED.fullmatch(name) is not None
+
+
+def _entry(name: str) -> tuple[Callable[[int, float, int], Any], int, int]:
+    """What builds the net of that name, its own size and its channels.
 
     Raises:
-        UsageError: it does not end in a linear layer.
+        UsageError: no net has that name.
     """
-    torch = load_torch()
-    body = deepcopy(module)
-    linear = [place for place, layer in body.named_modules() if isinstance(layer, torch.nn.Linear)]
-    if not linear or isinstance(body, torch.nn.Linear):
-        raise UsageError("the net does not end in a linear layer", where=name, hint="Give it a last torch.nn.Linear.")
-    head = body.get_submodule(linear[-1])
-    body.set_submodule(linear[-1], torch.nn.Identity())
-    trunk = torch.nn.Sequential(
-        OrderedDict({"pixels": pixel_layer(channels=3, mean=(0.0,) * 3, std=(255.0,) * 3), "body": body})
-    )
-    net = Net(name=name, trunk=trunk, head=head, size=size)
-    _check_parts(net, module)
-    return net
+    if name in NETS:
+        return NETS[name]
+    if (found := DESCRIBED.fullmatch(name)) is None:
+        hint = f"Choose one of: {', '.join(sorted(NETS))}; or say its widths, as convnet-32x64-dense-128-at-150."
+        raise UsageError("no such net", where=name, hint=hint)
+    widths = [int(width) for width in found["widths"].split("x")]
+    builder = partial(chapter_net, widths=widths, pooled=len(widths), dense=int(found["dense"]))
+    return builder, int(found["size"]), 3
 
 
 def feature_width(trunk: torch.nn.Module, *, size: int) -> int:
@@ -102,18 +109,6 @@ def feature_width(trunk: torch.nn.Module, *, size: int) -> int:
         features = trunk.eval()(torch.zeros((1, size, size, 3), dtype=torch.uint8))
     trunk.train(training)
     return int(features[0].numel())
-
-
-def _check_parts(net: Net, module: torch.nn.Module) -> None:
-    torch = load_torch()
-    images = torch.arange(net.size * net.size * 3).reshape(1, net.size, net.size, 3).remainder(256).to(torch.uint8)
-    pixels = net.trunk[0]  # type: ignore[index,unused-ignore]
-    with torch.inference_mode():
-        whole = deepcopy(module).eval()(pixels(images))
-        parts = net.module().eval()(images)
-    net.trunk.train()
-    if parts.shape != whole.shape or not torch.allclose(parts, whole, atol=1e-4):
-        raise UsageError("the last linear layer of the net is not what gives its answer", where=net.name)
 
 
 def pooled_first(trunk: torch.nn.Module) -> torch.nn.Module:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.errors import TellapartError
+from tellapart.errors import UsageError
 from tellapart.files import to_json
 from tellapart.heads.calibration import calibrated_losses
 from tellapart.nets.checkpoint import (
@@ -31,6 +31,7 @@ from tellapart.nets.epoch import Batch, run_epoch
 from tellapart.nets.schedule import Training, build_optimiser, learning_rate, out_of_patience
 from tellapart.nets.steps import Learner, copy_for_average, judging_step, training_step
 from tellapart.progress import Progress, Silent
+from tellapart.text import percent
 from tellapart.types import Labels
 
 if TYPE_CHECKING:
@@ -89,25 +90,31 @@ def fit_net(
         seed: of dropout, in each epoch anew.
         checkpoint: the file.
         scale: factor on the learning rate of a parameter, by its name.
-        progress: told of every step.
+        progress: told of every step, and of every epoch in a line.
         on_epoch: called after every epoch with all rows so far, also those from a checkpoint.
 
     Raises:
         OutputError: the checkpoint cannot be written.
-        TellapartError: the loss is no number any more.
+        UsageError: the loss is no number in the first epoch already; later on, training ends there, with a note.
     """
     progress = progress or Silent()
+    fingerprint = _fingerprint(module, pictures, training, machine, seed=seed)
     learner = _learner(module, training, machine, scale=scale)
-    fingerprint = _fingerprint(pictures, training, machine, seed=seed)
     course = _resume(learner, checkpoint, fingerprint=fingerprint, steps=pictures.steps)
     if course.history:
         progress.note(f"Going on after epoch {len(course.history)} of {training.epochs}.")
-    progress.start("Training", total=training.epochs * pictures.steps, unit="steps")
-    progress.advance(learner.step)
+    elif checkpoint.exists():
+        progress.note("What was trained here before had another net, data or settings: training begins anew.")
+    # Only what is left is counted, so that the time left is that of the steps this run takes.
+    progress.start("Training", total=training.epochs * pictures.steps - learner.step, unit="steps")
     while len(course.history) < training.epochs and not out_of_patience(course.scores, training.patience):
         with seeded(seed, "epoch", len(course.history)):
             row, score = _epoch(learner, pictures, training, machine, len(course.history), progress)
+        if not _is_finite(row, score):
+            _say_diverged(course, training, progress)
+            break
         course = course.after(row, score, learner)
+        progress.note(_line(course, training))
         document = {"fingerprint": fingerprint, "step": learner.step, "history": course.history}
         write_checkpoint(checkpoint, {**learner_tensors(learner), **course.best}, {**document, "scores": course.scores})
         on_epoch(course.history)
@@ -147,9 +154,16 @@ def _learner(
     return Learner(module=module, optimiser=build_optimiser(module, training, scale=scale), average=average)
 
 
-def _fingerprint(pictures: Pictures, training: Training, machine: Machine, *, seed: int) -> str:
-    """sha256 of everything that a checkpoint of this training depends on."""
+def _fingerprint(
+    module: torch.nn.Module, pictures: Pictures, training: Training, machine: Machine, *, seed: int
+) -> str:
+    """sha256 of everything that a checkpoint of this training depends on, a module with its first weights too."""
+    start = hashlib.sha256(str(module).encode())
+    for name, value in module.state_dict().items():
+        start.update(f"{name} {value.dtype} {list(value.shape)}".encode())
+        start.update(value.detach().cpu().contiguous().numpy().tobytes())
     described = {"pictures": pictures.fingerprint, "training": asdict(training), "seed": seed}
+    described["start"] = start.hexdigest()
     place = {"device": machine.device, "precision": machine.precision}
     return hashlib.sha256(to_json({**described, **place}).encode()).hexdigest()
 
@@ -176,9 +190,8 @@ def _epoch(
         learner, training=training, machine=machine, steps_per_epoch=pictures.steps, weights=pictures.weights
     )
     trained = run_epoch(step, pictures.train(epoch), on_batch=progress.advance)
-    if not np.isfinite(trained["loss"]):
-        raise TellapartError("the training diverged", where=f"epoch {epoch + 1}", hint="Try another --seed.")
-    judged, score = judge(learner.judged, pictures.valid(), machine=machine)
+    batches = pictures.valid() if np.isfinite(trained["loss"]) else ()
+    judged, score = judge(learner.judged, batches, machine=machine)
     row = {
         "epoch": epoch + 1,
         "train_loss": trained["loss"],
@@ -190,6 +203,39 @@ def _epoch(
         "pictures_per_s": round(trained["pictures_per_s"], 1),
     }
     return row, score
+
+
+def _line(course: _Course, training: Training) -> str:
+    """The last epoch as a student reads it, and which one is best so far."""
+    row = course.history[-1]
+    said = f"Epoch {row['epoch']} of {training.epochs}: {_result('train', row)}"
+    if not course.scores:
+        return f"{said}."
+    best = f"best is epoch {course.best_epoch + 1}" if course.best_epoch + 1 < row["epoch"] else "the best so far"
+    return f"{said}; {_result('valid', row)}, calibrated {course.scores[-1]:.3f}: {best}."
+
+
+def _result(part: str, row: Row) -> str:
+    return f"{part} loss {row[f'{part}_loss']:.3f}, accuracy {percent(row[f'{part}_accuracy'])}"
+
+
+def _is_finite(row: Row, score: float | None) -> bool:
+    """Whether an epoch ended in numbers."""
+    losses = (row["train_loss"], row["valid_loss"], score)
+    return all(value is None or bool(np.isfinite(value)) for value in losses)
+
+
+def _say_diverged(course: _Course, training: Training, progress: Progress) -> None:
+    """Note that training ends before an epoch without numbers; before the first one, that is an error.
+
+    Raises:
+        UsageError: nothing was trained before.
+    """
+    what = f"the training diverged at the learning rate {training.learning_rate:g}"
+    epoch = len(course.history) + 1
+    if not course.history:
+        raise UsageError(what, where=f"epoch {epoch}", hint="Give a lower learning rate.")
+    progress.note(f"In epoch {epoch} {what}: it ends here, and epoch {course.best_epoch + 1} is kept.")
 
 
 def judge(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.errors import UsageError
 from tellapart.extras import load_torch
 from tellapart.types import Labels
 
@@ -40,6 +41,66 @@ class Training:
     clip: float | None = None  # largest norm of all gradients together; None does not clip
     average: float | None = None  # decay a step of the average of the weights that is judged and kept; None: no average
     patience: int | None = None  # epochs without a better valid score after which training stops; None: never
+
+    def __post_init__(self) -> None:
+        """Refuse settings that no training can have.
+
+        Raises:
+            UsageError: one is out of its range, or there is no such optimiser.
+        """
+        check_range("epochs", self.epochs, least=1, whole=True)
+        check_range("batch", self.batch, least=1, whole=True)
+        check_range("learning_rate", self.learning_rate, above=0)
+        check_range("weight_decay", self.weight_decay, least=0)
+        check_range("warm_up", self.warm_up, least=0)
+        check_range("label_smoothing", self.label_smoothing, least=0, below=1)
+        check_range("mix", self.mix, least=0)
+        check_range("clip", self.clip, above=0, optional=True)
+        check_range("average", self.average, least=0, below=1, optional=True)
+        check_range("patience", self.patience, least=1, whole=True, optional=True)
+        if self.optimiser not in tuple(OPTIMISERS):
+            hint = f"Choose one of: {', '.join(OPTIMISERS)}."
+            raise UsageError("no such optimiser", where=f"{self.optimiser}", hint=hint)
+
+
+def check_range(
+    name: str,
+    value: object,
+    *,
+    least: float = -math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+    whole: bool = False,
+    optional: bool = False,
+) -> None:
+    """Stop at a setting that is no number, or none from least, above one bound and below another.
+
+    Raises:
+        UsageError: it is so; the hint says what is expected.
+    """
+    if value is None and optional:
+        return
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    fits = number and math.isfinite(value) and least <= value and above < value < below  # type: ignore[operator,arg-type]
+    if fits and (not whole or isinstance(value, int | np.integer)):
+        return
+    bounds = [f"at least {least:g}"] if least > -math.inf else []
+    bounds += [f"above {above:g}"] if above > -math.inf else []
+    bounds += [f"below {below:g}"] if below < math.inf else []
+    kind = "a whole number" if whole else "a number"
+    raise UsageError(f"{name} cannot be {value!r}", hint=f"It must be {kind} {' and '.join(bounds)}.")
+
+
+def check_kind(name: str, value: object, kind: type) -> None:
+    """Stop at a setting of another kind than it must be.
+
+    Raises:
+        UsageError: it is so.
+    """
+    if not isinstance(value, kind):
+        raise UsageError(
+            f"{name} cannot be a {type(value).__name__}", hint=f"Give a {kind.__module__}.{kind.__name__}."
+        )
 
 
 def learning_rate(training: Training, *, step: int, steps_per_epoch: int) -> float:

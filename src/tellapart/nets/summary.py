@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tellapart.backbones.catalogue import BACKBONES
+from tellapart.backbones.timm_nets import check_side, create_net, own_side, set_side
 from tellapart.errors import UsageError
 from tellapart.extras import load_timm, load_torch
-from tellapart.nets.architectures import NETS, build_net
+from tellapart.nets.architectures import NETS, build_net, is_net
 
 if TYPE_CHECKING:
     import torch
@@ -48,20 +49,17 @@ def summarise_net(name: str, *, size: int | None = None) -> list[Layer]:
     """The layers of one of NETS, or of any base of timm without its classifier, for pictures of side size (None: own).
 
     Raises:
-        UsageError: no net has that name, or it cannot take that size.
+        UsageError: no net has that name, or it cannot take that size; as when it is trained.
         MissingExtraError: PyTorch or timm is not installed.
     """
+    if not is_net(name) and not load_timm().is_model(name):
+        hint = f"Choose one of {', '.join(sorted({*NETS, *BACKBONES}))}, or any base of timm."
+        raise UsageError("no such net", where=name, hint=hint)
     torch = load_torch()
-    if size is not None and size < 1:
-        raise UsageError("no such size", where=f"{size} px", hint="Give the side of the picture in pixels, as 150.")
     with torch.device("meta"), torch.no_grad():
-        try:
-            module, run, side = _of_ours(name, size) if name in NETS else _of_timm(name, size)
-            images = torch.zeros((1, side, side, 3), dtype=torch.uint8)
-            return trace_layers(module, lambda: run(images))
-        except (RuntimeError, AssertionError) as error:
-            what, hint = f"the net {name} cannot take this size", "Give a larger --size."
-            raise UsageError(what, where=f"{size} px", hint=hint) from error
+        module, run, side = _of_ours(name, size) if is_net(name) else _of_timm(name, size)
+        images = torch.zeros((1, side, side, 3), dtype=torch.uint8)
+        return trace_layers(module, lambda: run(images))
 
 
 def _of_ours(name: str, size: int | None) -> _Built:
@@ -72,13 +70,10 @@ def _of_ours(name: str, size: int | None) -> _Built:
 
 
 def _of_timm(name: str, size: int | None) -> _Built:
-    timm = load_timm()
-    if not timm.is_model(name):
-        hint = f"Choose one of {', '.join(sorted({*NETS, *BACKBONES}))}, or any base of timm."
-        raise UsageError("no such net", where=name, hint=hint)
-    model = timm.create_model(name, pretrained=False).eval()
-    side = size or model.pretrained_cfg["input_size"][-1]
-    return model, lambda images: model.forward_features(images.permute(0, 3, 1, 2).float()), side
+    check_side(name, size)
+    model = create_net(name)
+    set_side(model, size)
+    return model, lambda images: model.forward_features(images.permute(0, 3, 1, 2).float()), size or own_side(model)
 
 
 def trace_layers(module: torch.nn.Module, run: Callable[[], object]) -> list[Layer]:

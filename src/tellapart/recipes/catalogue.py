@@ -9,8 +9,9 @@ from pathlib import Path
 
 from tellapart.backbones.backbone import JOINT, Backbone
 from tellapart.backbones.catalogue import find_base
-from tellapart.backbones.pixels import small_pixels
+from tellapart.backbones.pixels import SIDE, small_pixels
 from tellapart.classifier import Classifier
+from tellapart.data.preprocess import Preprocess
 from tellapart.data.warp import load_cv2
 from tellapart.errors import UsageError
 from tellapart.extras import load_safetensors, load_torch
@@ -20,7 +21,7 @@ from tellapart.recipes.finetune import FineTuningPlan, train_finetune
 from tellapart.recipes.frozen import FrozenPlan, train_frozen
 from tellapart.recipes.request import Dataset, Request
 from tellapart.recipes.scratch import ScratchPlan, train_scratch
-from tellapart.recipes.smallest import check_scratch_size
+from tellapart.recipes.smallest import check_scratch_net
 from tellapart.types import Index
 
 
@@ -90,6 +91,7 @@ def base_of(request: Request, backbone: str, *, weights: Path | None) -> Backbon
     """
     recipe, size, module = find_recipe(request.recipe, plan=request.plan), request.size, request.module
     check_folds(request)
+    request.changes.check(request.recipe, recipe.plan)
     if recipe.has_base:
         if module is not None:
             hint = "Choose scratch for that."
@@ -97,11 +99,13 @@ def base_of(request: Request, backbone: str, *, weights: Path | None) -> Backbon
         if recipe.one_base and JOINT in backbone:
             hint = "Name one base, or choose frozen or features."
             raise UsageError("this recipe trains one base, and several are joined", where=backbone, hint=hint)
-        return find_base(backbone, size=size, weights=weights)
+        return find_base(backbone, size=size, weights=weights, progress=request.progress)
     if weights is not None:
         raise UsageError("this recipe starts from nothing", where=request.recipe, hint="Leave --weights out.")
-    if size is not None and type(size) is not int:
-        raise UsageError("the size must be a whole number of pixels", where=f"{size!r}")
+    try:
+        Preprocess(size=SIDE if size is None else size)
+    except ValueError as error:
+        raise UsageError("no such size", where=f"{size!r}", hint=f"The {error}.") from error
     if module is not None and not isinstance(module, load_torch().nn.Module):
         raise UsageError("this is no net of torch", where=type(module).__name__, hint="Give a torch.nn.Module.")
     return small_pixels()
@@ -120,7 +124,7 @@ SCRATCH = Recipe(
     has_base=False,
     keeps=True,
     plan=ScratchPlan,
-    check_request=check_scratch_size,
+    check_request=check_scratch_net,
 )
 RECIPES: Mapping[str, Recipe] = {
     "auto": Recipe(train=train_auto, keeps=True, on_kept_features=tries_features_alone),
@@ -131,6 +135,6 @@ RECIPES: Mapping[str, Recipe] = {
     "scratch-augmented": replace(
         SCRATCH,
         train=partial(train_scratch, augmented=True),
-        check_request=partial(check_scratch_size, augmented=True),
+        check_request=partial(check_scratch_net, augmented=True),
     ),
 }

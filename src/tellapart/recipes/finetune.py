@@ -29,7 +29,7 @@ from tellapart.heads.linear import LinearHead
 from tellapart.heads.search import HeadSearch
 from tellapart.nets.device import open_machine
 from tellapart.nets.images import prepare_square
-from tellapart.nets.schedule import Training
+from tellapart.nets.schedule import Training, check_kind, check_range
 from tellapart.recipes.cost import say_cost, say_training_cost, seconds_to_look, seconds_to_search
 from tellapart.recipes.features import chosen_on, head_search
 from tellapart.recipes.label_safety import looks_to_ask, suited_augmentation
@@ -76,6 +76,19 @@ class FineTuningPlan:
     head_rate: float = 0.2
     dropout: float = 0.5
 
+    def __post_init__(self) -> None:
+        """Refuse settings that no fine-tuning can have.
+
+        Raises:
+            UsageError: one is out of its range, or of another kind.
+        """
+        check_range("share", self.share, above=0, below=1)
+        check_range("views", self.views, least=1, whole=True)
+        check_range("head_rate", self.head_rate, least=0)
+        check_range("dropout", self.dropout, least=0, below=1)
+        check_kind("training", self.training, Training)
+        check_kind("augmentation", self.augmentation, Augmentation)
+
 
 def train_finetune(dataset: Dataset, base: Backbone, request: Request) -> Classifier:
     """Fine-tune a base and its head, starting from what `features` gives; the epoch is chosen on valid.
@@ -88,7 +101,7 @@ def train_finetune(dataset: Dataset, base: Backbone, request: Request) -> Classi
         OutputError: the work folder cannot be written to.
         DataError: as search_head, or a picture can no longer be read.
     """
-    progress, plan = request.progress, request.plan or FineTuningPlan()
+    progress, plan = request.progress, request.changes.applied(request.plan or FineTuningPlan())
     machine = request.machine or open_machine()
     search = head_search(dataset, base, request)
     begins = request.recipe == "finetune" and not (request.work / CHECKPOINT).exists()

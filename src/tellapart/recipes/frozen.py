@@ -29,6 +29,7 @@ from tellapart.classifier import Classifier
 from tellapart.data.augment import NOTHING, Augmentation, AugmentedView
 from tellapart.features.embed import View
 from tellapart.heads.search import HeadSearch
+from tellapart.nets.schedule import check_kind, check_range
 from tellapart.recipes.cost import say_cost, seconds_to_look, seconds_to_search
 from tellapart.recipes.features import chosen_on, head_search, searched
 from tellapart.recipes.label_safety import looks_to_ask, suited_augmentation
@@ -52,6 +53,15 @@ class FrozenPlan:
 
     augmented_views: int = 2
     augmentation: Augmentation = AUGMENTATION
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot be meant.
+
+        Raises:
+            UsageError: one is out of its range, or of another kind.
+        """
+        check_range("augmented_views", self.augmented_views, least=0, whole=True)
+        check_kind("augmentation", self.augmentation, Augmentation)
 
 
 def train_frozen(dataset: Dataset, base: Backbone, request: Request) -> Classifier:

@@ -18,6 +18,7 @@ from tellapart.errors import UsageError
 from tellapart.heads.abstention import MAX_ERROR
 from tellapart.nets.device import Machine
 from tellapart.progress import Progress, Silent
+from tellapart.recipes.changes import NO_CHANGES, Changes
 from tellapart.types import SPLITS, Features, Index, Labels, SplitName
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ class Options(TypedDict, total=False):
     budget: float
     module: torch.nn.Module | None
     plan: Any
+    changes: Changes
     folds: int | None
     max_error: float
     costs: CostTable | None
@@ -143,6 +145,7 @@ class Request:
         module: a net of the user's own for the scratch recipes: it takes float32 [N, 3, S, S] from 0 to 1 and ends in
             a linear layer with K outputs.
         plan: other settings than the recipe's own, of the recipe's own kind.
+        changes: settings in the place of those of the plan, or of the recipe's own.
         machine: where nets are trained; None for the best there is.
         shares: the splits that are drawn where the data has none, and their parts in per cent, train first.
         folds: in how many folds every picture is tested once; 0 or 1 for a test that is drawn; None for folds where
@@ -163,6 +166,7 @@ class Request:
     budget: float = BUDGET
     module: torch.nn.Module | None = None
     plan: Any = None
+    changes: Changes = NO_CHANGES
     machine: Machine | None = None
     shares: Mapping[SplitName, int] = field(default_factory=lambda: SHARES)
     folds: int | None = None

@@ -183,9 +183,10 @@ TIMES = {
     "evaluate_s": both(Words("Evaluate", "评估")),
     "write_s": both(Words("Write the results", "写出结果")),
     "analyse_s": both(Words("Learning curve, suspects, heat maps", "学习曲线、可疑标签与热力图")),
+    "earlier_s": both(Words("Epochs that were trained before a stop", "中断之前训练的轮次")),
     "total_s": both(Words("In all", "总计")),
 }
-OPTIONAL = frozenset({"analyse_s", "duplicates_s", "findings_s"})  # runs of older versions lack it
+OPTIONAL = frozenset({"analyse_s", "duplicates_s", "earlier_s", "findings_s"})  # not every run has it
 SPEED = {
     "images_per_s": both(Words("Pictures a second", "每秒图片数")),
     "fresh": both(Words("Pictures not in the cache", "不在缓存中的图片")),
