@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-
 from tellapart.data.boxes import Boxed, Content, place_of
 from tellapart.errors import PictureError
 from tellapart.files import read_bounded
