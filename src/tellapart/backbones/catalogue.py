@@ -28,7 +28,7 @@ def lite0(*, size: int | None = None) -> Backbone:
 def lite2(*, size: int | None = None) -> Backbone:
     """EfficientNet-Lite2, of the same family, source and depths as lite0: deeper, wider, at 260 px; ships as well.
 
-    It takes nearly three times the work, and on most photographs makes fewer mistakes (docs/accuracy.md).
+    It takes nearly three times the work; docs/accuracy.md says where that is worth it.
     """
     return _shipped("lite2", size=LITE2_SIZE if size is None else size, widths=LITE2_WIDTHS)
 
