@@ -49,7 +49,7 @@ COVER: Final = 0.4  # share of a picture that must lie over the other
 CROWD, MOST_ALIKE = 10, 100
 ENERGY: Final = 1.0  # squared grey levels; with less detail than that everything looks alike
 # What was moved by more than so many half sides must change along its lines too: stripes lie over any other stripes.
-STILL, LEAST_ACROSS = 0.02, 0.03
+STILL, LEAST_ACROSS = 0.02, 0.07
 MOST_CONFIRMED: Final = 100_000  # pairs; about half a minute
 HALF: Final = np.float32(0.5)
 STEP: Final = 1024  # pairs between two signs of progress
