@@ -285,7 +285,7 @@ def test_train__copies_across_given_splits_are_said_and_not_moved(tmp_path):
     listener = Noting()
     _, metrics = train(data, out=tmp_path / "run", size=64, progress=listener)
     assert metrics["counts"]["test"] == 7
-    assert any("their like in another split" in note for note in listener.notes)
+    assert any("a near-duplicate, or one of the same group" in note for note in listener.notes)
     said = [leak for leak in metrics["leaks"] if leak["kind"] == "bytes"]
     assert [(leak["path"], leak["other"]) for leak in said] == [("test/ape/leak.png", "train/ape/000.png")]
 

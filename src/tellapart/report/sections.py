@@ -182,7 +182,7 @@ def promise(made: Mapping[str, Any] | None) -> Markup | None:
 def opening_figure(test: Mapping[str, Any]) -> dict[str, Any]:
     """The figure that the page opens with: {value, low, high, balanced}, the last whether classes count alike in it."""
     interval = test.get("intervals", {}).get("balanced_accuracy")
-    if interval is None or interval["low"] is None or leading_figure(test) == "accuracy":
+    if interval is None or None in (interval["low"], interval["high"]) or leading_figure(test) == "accuracy":
         return {**test["accuracy"], "balanced": False}
     return {"value": test["balanced_accuracy"], "low": interval["low"], "high": interval["high"], "balanced": True}
 
