@@ -91,4 +91,4 @@ def test_attempt__sees_what_it_looks_for(targets, monkeypatch):
 
 
 def test_helper__its_jobs_are_those_that_are_asked_for():
-    assert set(helper.JOBS) == {"search_pattern", "read_parquet"}
+    assert set(helper.JOBS) == {"search_pattern", "read_parquet", "run_ir"}
