@@ -337,6 +337,11 @@ def test_json__what_cannot_be_read(folder, content, message):
         scan(write(folder, content, name="a.json"))
 
 
+def test_json__a_small_file_of_more_objects_than_memory_is_for(folder):
+    with pytest.raises(DataError, match="too many parts for its length"):
+        scan(write(folder, "[" + "{}," * 2_200_000 + "{}]", name="a.json"))
+
+
 def test_json__a_file_in_another_encoding_is_said(folder):
     (folder / "a.json").write_bytes('[\n{"path": "images/2.png", "label": "caf\u00e9"}]'.encode("cp1252"))
     with pytest.raises(DataError, match="line 2 of the file is not UTF-8"):

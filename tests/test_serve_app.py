@@ -208,11 +208,19 @@ def test_infer__says_what_predict_says(during, served):
         (tensor(data=[[1], [1, 2]]), "malformed"),
         (tensor(data={"a": 1}), "malformed"),
         (tensor(data=[10**30] * 144), "malformed"),
+        (tensor(data=[[[]]]), "malformed"),
+        (tensor(data=["a" * 300_000, *["b"] * 100_000]), "malformed"),  # 120 GB, were it an array
     ],
 )
 def test_infer__malformed_tensors_are_refused(during, body, code):
     reply = during(lambda app, service, lines: ask(app, "POST", "/v2/models/birds/infer", body))
     assert (reply.status, reply.json["code"]) == (REFUSALS[code][0], code)
+
+
+def test_infer__an_id_that_cannot_be_said_again_is_refused(during):
+    body = json.dumps(json.loads(tensor()) | {"id": "\ud800"}).encode()
+    reply = during(lambda app, service, lines: ask(app, "POST", "/v2/models/birds/infer", body))
+    assert (reply.status, reply.json["code"]) == (400, "malformed")
 
 
 def test_explain__is_a_png(during):

@@ -21,6 +21,7 @@ from tellapart.errors import DataError
 JSON_ENDINGS: Final = (".json",)
 LINES_ENDINGS: Final = (".jsonl", ".ndjson")
 _KNOWN: Final = "Known are COCO, Label Studio, MegaDetector, and a list of objects with the fields path and label."
+DENSEST: Final = 16  # characters for each object or list beyond files.MOST_HOLDERS; in COCO there are 27 or more
 _Objects = Sequence[Mapping[str, Any]]
 
 
@@ -90,6 +91,8 @@ def _text(path: Path, reading: Reading) -> str:
 
 def _parsed(text: str, path: Path, *, line: int | None = None) -> object:
     try:
+        if text.count("[") + text.count("{") > files.MOST_HOLDERS + len(text) // DENSEST:
+            raise ValueError("too many parts for its length")  # noqa: TRY301
         return json.loads(text)
     except ValueError as error:
         place = f"line {line:,}: " if line else ""

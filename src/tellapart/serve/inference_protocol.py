@@ -6,7 +6,8 @@ Legend: N pictures, H W sides, K classes.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -46,6 +47,7 @@ def pixels_of(body: bytes, limits: Limits) -> tuple[str, list[NDArray[np.uint8]]
         (tensor,) = document["inputs"]
         name, kind, shape, data = (tensor[key] for key in ("name", "datatype", "shape", "data"))
         identity = document.get("id", "")
+        identity.encode()  # half a letter could not be said again
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RefusalError("malformed", detail="expected one input with name, datatype, shape and data") from error
     if name != INPUT or kind != "UINT8" or not isinstance(identity, str) or len(identity) > 200:
@@ -64,6 +66,8 @@ def pixels_of(body: bytes, limits: Limits) -> tuple[str, list[NDArray[np.uint8]]
 def _values(data: object, shape: Sequence[int]) -> NDArray[np.uint8]:
     """The numbers of a tensor, flat or nested."""
     try:
+        if _kinds(data) != {int}:
+            raise RefusalError("malformed", detail="data is no tensor of whole numbers")
         values = np.array(data)
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise RefusalError("malformed", detail="data is no tensor") from error
@@ -72,6 +76,20 @@ def _values(data: object, shape: Sequence[int]) -> NDArray[np.uint8]:
     if values.ndim not in (1, 4) or values.min() < 0 or values.max() > 255:
         raise RefusalError("malformed", detail="data is neither flat nor of its shape, or holds other than 0 to 255")
     return values.astype(np.uint8).reshape(shape)
+
+
+def _kinds(data: object) -> set[type]:
+    """The types of the numbers of a tensor, asked for before NumPy, which gives each text the room of the longest.
+
+    Raises:
+        TypeError: it is neither flat nor of four axes.
+    """
+    if not isinstance(data, list):
+        raise TypeError("no list")
+    flat: Iterable[Any] = data
+    if data and isinstance(data[0], list):
+        flat = chain.from_iterable(chain.from_iterable(chain.from_iterable(data)))
+    return set(map(type, flat))
 
 
 def inferred(served: Served, answers: Sequence[Mapping[str, Any]], *, identity: str) -> dict[str, Any]:

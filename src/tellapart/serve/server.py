@@ -19,10 +19,11 @@ from tellapart.serve.app import Service, make_app
 from tellapart.serve.gate import log_line
 from tellapart.serve.limits import Limits
 from tellapart.serve.measures import HINT, Measures
+from tellapart.serve.patience import impatient
 from tellapart.serve.served import open_served
 
 LINGER: Final = 30  # seconds that open requests have once the end was asked for
-IDLE: Final = 15  # seconds after which a silent connection is closed
+IDLE: Final = 15  # seconds after which a connection without a request on it is closed
 PACKAGES: Final = {"starlette": "Starlette", "uvicorn": "Uvicorn", "python_multipart": "python-multipart"}
 
 
@@ -65,6 +66,7 @@ async def _serve(
     app: Any = make_app(service, key=key, origins=origins, log=log)
     config = uvicorn.Config(
         app,
+        http=impatient(IDLE),
         log_config=None,
         access_log=False,
         server_header=False,
