@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 
@@ -313,6 +314,12 @@ def test_main__a_fault_of_ours_is_one_line_and_a_traceback_in_a_file(complain, d
     assert "in_order" in log.read_text()
     assert type(fault).__name__ in log.read_text()
     assert not (tmp_path / "run" / "metrics.json").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="says that there is no such file")
+@pytest.mark.parametrize("line", ["verify {}", "verify {}.onnx", "embed {} -o features.npz"])
+def test_main__a_name_that_is_too_long_is_no_fault_of_ours(complain, line):
+    assert "no path can be so long" in complain(WRONG_USE, *line.format("a" * 300).split())
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])

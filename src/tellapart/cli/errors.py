@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import sys
 from typing import Any
 
 from tellapart.cli.output import FULL, complain
-from tellapart.errors import OutputError, TellapartError
+from tellapart.errors import OutputError, TellapartError, UsageError
 
 
 def system_fault(error: OSError) -> int:
-    """What the operating system refused: a full disk is the user's, anything else a fault of ours that is named."""
+    """What the system refused: a full disk or an overlong name is the user's, all else a fault of ours that is named."""
+    reason = (error.strerror or str(error)).lower()
+    fault: TellapartError
+    if error.errno == errno.ENAMETOOLONG:
+        fault = UsageError(f"no path can be so long ({reason})", where=error.filename, hint="Look at what was given.")
+        complain(f"tellapart: {fault}")
+        return fault.exit_code
     if error.errno not in FULL:
         return own_fault(error)
-    reason = (error.strerror or str(error)).lower()
     fault = OutputError(f"cannot write ({reason})", where=error.filename, hint="Free some space, then run it again.")
     complain(f"tellapart: {fault}")
     return fault.exit_code

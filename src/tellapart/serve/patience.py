@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Impatience(asyncio.Protocol):
-    """What is put before uvicorn's own protocol; cycle is its request and the answer to it, loop and transport its own."""
+    """Stands before uvicorn's own protocol; `cycle` is a request with the answer to it."""
 
     seconds: float
     loop: asyncio.AbstractEventLoop
