@@ -12,7 +12,7 @@ from tellapart.errors import OutputError, TellapartError, UsageError
 
 
 def system_fault(error: OSError) -> int:
-    """What the system refused: a full disk or an overlong name is the user's, all else a fault of ours that is named."""
+    """What the system refused: a full disk or an overlong name is the user's, all else a fault of ours."""
     reason = (error.strerror or str(error)).lower()
     fault: TellapartError
     if error.errno == errno.ENAMETOOLONG:
