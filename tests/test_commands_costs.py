@@ -152,8 +152,9 @@ def test_read_bundle__a_file_from_before_has_one_threshold_for_all(costly, tmp_p
 
 
 def without_labels(members):
-    """The members of a file whose test cards do not say what is answered, as older ones."""
+    """The members of a file whose test cards do not say what is answered, nor by which thresholds, as older ones."""
     check = json.loads(members["check.json"])
+    del check["stated"]
     for card in check["cards"]:
         del card["label"]
     return {**members, "check.json": json.dumps(check).encode()}

@@ -57,7 +57,7 @@ def test_training_step__learns_and_counts():
 
 
 def test_training_step__loss_is_a_sum_over_pictures():
-    training = settings(learning_rate=0.0)
+    training = settings(learning_rate=1e-12)
     module = tiny()
     (loss,) = run_steps(learner_of(module, training), training, 1)
     logits = module(torch.from_numpy(batch().inputs))
@@ -74,7 +74,7 @@ def test_training_step__clipping_bounds_the_gradient():
 
 
 def test_training_step__class_weights_count():
-    training = settings(learning_rate=0.0)
+    training = settings(learning_rate=1e-12)
     weighted, alike = (
         run_steps(learner_of(tiny(), training), training, 1, weights=weights)[0]
         for weights in (np.array([2.0, 0.0], np.float32), None)
