@@ -252,3 +252,12 @@ def test_read_container__what_is_no_regular_file_or_is_empty_inside(tmp_path, ki
         else:
             (stack.enter_context(socket.socket(socket.AF_UNIX))).bind(str(path))
         refuse(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("m.onnx", "model.tellapart that it was made from"), ("m.tellapart", "Train")]
+)
+def test_read_container__an_export_is_called_one(tmp_path, name, hint):
+    (tmp_path / name).write_bytes(b"no zip file")
+    with pytest.raises(ModelFileError, match=f"not a model file, or cut short.*{hint}"):
+        read_container(tmp_path / name)

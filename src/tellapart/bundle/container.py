@@ -34,6 +34,7 @@ MEMBERS: Mapping[str, int] = {
 LONGEST_DIRECTORY = 64_000  # bytes of the table of contents; that of ours takes some 400
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # the same content is the same bytes, whenever it is written
 RETRAIN = "Train it again, or copy it once more from where it came."
+EXPORTED = "It may be an export: give the model.tellapart that it was made from."
 
 
 def write_container(path: Path, manifest: Mapping[str, Any], members: Mapping[str, bytes]) -> None:
@@ -75,7 +76,8 @@ def read_container(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
         raise ModelFileError(f"cannot read the model file ({reason})", where=path, hint=RETRAIN) from error
     # NotImplementedError is what zipfile raises for a compression or a version of the format that it does not know.
     except (zipfile.BadZipFile, struct.error, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ModelFileError("not a model file, or cut short", where=path, hint=RETRAIN) from error
+        hint = EXPORTED if path.suffix.lower() in (".onnx", ".xml", ".bin") else RETRAIN
+        raise ModelFileError("not a model file, or cut short", where=path, hint=hint) from error
     except MemoryError as error:
         raise ModelFileError("there is too little memory for the model file", where=path, hint=RETRAIN) from error
     if MANIFEST not in members:
