@@ -215,3 +215,10 @@ def test_helper__no_process_can_be_started(monkeypatch):
 def test_helper__what_it_does_is_what_re_does():
     pattern = re.compile(r"(.)/p(\d)|(x)")
     assert [helper.captured(pattern, text) for text in ("a/p1", "x", "no")] == ["a/1", "x", None]
+
+
+def test_read_manifest__has_no_more_rows_than_its_size_can_name_pictures_in(tmp_path, monkeypatch):
+    monkeypatch.setattr("tellapart.data.tables.MOST_ROWS", 1_000)
+    (tmp_path / "junk.csv").write_text("path,label\n" + "y\n" * 2_000, encoding="ascii")
+    with pytest.raises(DataError, match="more than 1,668 rows of next to nothing"):
+        scan(tmp_path / "junk.csv")

@@ -14,6 +14,8 @@ LONGEST_CELL: Final = 1 << 17  # characters of a cell: what Python's csv module 
 LONGEST_PATH: Final = 8_192  # characters; no system takes paths so long, but addresses of pictures may be longer
 LONGEST_NAME: Final = 1_000  # characters of a class, a split or a group
 MOST_COLUMNS: Final = 10_000  # of which 64 that are none of ours are passed through, see `data/tables.py`
+# Rows of text that are always read, and one more for each so many bytes: "1.png" and the end of a line are six.
+MOST_ROWS, BYTES_A_ROW = 100_000, 6
 MOST_MISSING: Final = 1_000  # pictures that are looked for in vain before the rest is left
 # What rows may take once a Parquet file is unpacked: paths that only count upwards pack to a tenth of a byte each, and
 # nothing else does, so that a million rows are always read.

@@ -16,7 +16,7 @@ from tellapart.data.boxes import check_numbers
 from tellapart.data.columns import Places, find_columns
 from tellapart.data.encodings import encoding_of, first_line_not_in, not_in
 from tellapart.data.labels import label_of
-from tellapart.data.limits import LARGEST_TABLE, LONGEST_ROW, MOST_COLUMNS
+from tellapart.data.limits import BYTES_A_ROW, LARGEST_TABLE, LONGEST_ROW, MOST_COLUMNS, MOST_ROWS
 from tellapart.data.names import written
 from tellapart.data.reading import Reading
 from tellapart.data.shapes import regions_of
@@ -185,10 +185,16 @@ def _records(records: Iterable[Sequence[str]], path: Path, *, width: int) -> Ite
     """The number of each row and its fields by their place; as many as the header has, or fewer.
 
     Raises:
-        DataError: one has more, so that it cannot be told which is which.
+        DataError: one has more, so that it cannot be told which is which; or there are more rows than a file of its
+            size can name pictures in.
     """
+    most, found = MOST_ROWS + path.stat().st_size // BYTES_A_ROW, 0
     for number, record in enumerate(records, start=2):
         if record and any(field.strip() for field in record):  # an empty line is no row
+            found += 1
+            if found > most:
+                what = f"more than {most:,} rows of next to nothing"
+                raise DataError(what, where=path, hint="A row names a picture: check that it is the right file.")
             if any(field.strip() for field in record[width:]):
                 what = f"{len(record):,} fields in row {number:,}, the header has {width:,}"
                 raise DataError(what, where=path, hint='Put a field that holds the separator into quotes: "a, b".')
