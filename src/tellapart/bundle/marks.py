@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.bundle.graph import LABEL, GraphPart, add_label
+from tellapart.backbones.graph_part import GraphPart
+from tellapart.bundle.graph import LABEL, add_label
 from tellapart.classifier import Classifier
 from tellapart.heads.out_of_distribution import STORED, ClassLikeness, OutOfDistribution
 from tellapart.types import Depth

@@ -15,15 +15,15 @@ import numpy as np
 
 from tellapart import files
 from tellapart.backbones.graph_file import GraphFile, read_graph_file
-from tellapart.bundle.bundle import CARD, GRAPH, Bundle, assemble
+from tellapart.backbones.graph_part import GraphPart
+from tellapart.bundle.bundle import CARD, CHECK, GRAPH, Bundle, assemble
 from tellapart.bundle.container import CLASSES, FAMILIAR, MANIFEST, MEMBERS, parse_json
-from tellapart.bundle.graph import LABEL, GraphPart
+from tellapart.bundle.graph import LABEL
 from tellapart.bundle.marks import CLASS_TENSORS, FAMILIAR_TENSOR, UNLIKE, UNSURE, add_marks
 from tellapart.classifier import Classifier
 from tellapart.errors import ModelFileError
 
 SCHEMA: Final = "1"
-CHECK: Final = "check.json"
 AGAIN: Final = "Export it again with `tellapart export`, or copy it once more from where it came."
 USAGE: Final = (
     "Feed `images`: uint8 RGB [N, H, W, 3], decoded and turned upright, of any height and width; resizing and "
