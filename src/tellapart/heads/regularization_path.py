@@ -204,14 +204,21 @@ class Walk:
 
 
 def fit_head(
-    features: Features, labels: Labels, *, class_count: int, l2: float, start: int = 0, tolerance: float = TOLERANCE
+    features: Features,
+    labels: Labels,
+    *,
+    class_count: int,
+    l2: float,
+    columns: slice | None = None,
+    tolerance: float = TOLERANCE,
 ) -> LinearHead:
-    """A head on rows float32 [n, d] at one strength; classes without a row get the logit ABSENT_LOGIT.
+    """A head on some columns of rows float32 [n, D] at one strength; classes without a row get the logit ABSENT_LOGIT.
 
-    The rows are the columns from `start` on of what the head will read.
+    Without columns it reads all of them.
     """
     present, known = np.unique(labels, return_inverse=True)
-    space = training_space(features)
+    start, stop, _ = (columns or slice(None)).indices(features.shape[1])
+    space = training_space(features[:, start:stop])
     path = Path(space, known, start=np.zeros((1, len(present), space.matrix.shape[1] + 1)))
     parameters = path.fit(l2, tolerance=tolerance).parameters[0]
     fitted = space.head(parameters[:, :-1], parameters[:, -1], start=start)
