@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pictures import make_pixels, write_classes, write_picture
-from tellapart.backbones.backbone import join
+from tellapart.backbones.backbone import join_bases
 from tellapart.backbones.catalogue import find_base, load_backbone
 from tellapart.backbones.engine import compiled
 from tellapart.bundle.bundle import assemble, pack_bundle, read_bundle
@@ -31,7 +31,7 @@ SIDES = (64, 72)
 
 @pytest.fixture(scope="module")
 def joined():
-    return join([load_backbone(name, size=side) for name, side in zip(("lite0", "lite2"), SIDES, strict=True)])
+    return join_bases([load_backbone(name, size=side) for name, side in zip(("lite0", "lite2"), SIDES, strict=True)])
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_load_backbone__two_names_are_one_base_of_both_in_their_order(joined):
     assert (base.preprocess.size, base.depths[-1].name) == (260, "lite0.last")
     assert base.width == sum(half.width for half in base.halves) == base.columns[-1].stop == base.depths[-1].stop
     assert {half.preprocess.size for half in load_backbone("lite0+lite2", size=96).halves} == {96}
-    assert joined.digest != join(joined.halves[::-1]).digest
+    assert joined.digest != join_bases(joined.halves[::-1]).digest
     assert joined.digest != joined.with_white(1023).digest
 
 
@@ -99,7 +99,7 @@ def test_embed__each_half_keeps_what_it_sees_under_its_own_name(joined, tmp_path
         assert (both.fresh, [one.fresh for one in alone]) == (0, [5, 5])
         np.testing.assert_array_equal(both.features, np.hstack([one.features for one in alone]))
         assert both.digests == alone[0].digests
-        other = join([joined.halves[0], load_backbone("lite2", size=80)])
+        other = join_bases([joined.halves[0], load_backbone("lite2", size=80)])
         assert embed(index, other, cache=cache).fresh == 5
 
 

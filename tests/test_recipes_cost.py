@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tellapart.nets.epoch import Batch
-from tellapart.nets.fit import Pictures
+from tellapart.nets.fit import TrainingData
 from tellapart.nets.schedule import Training
 from tellapart.progress import Silent
 from tellapart.recipes import cost, features
@@ -118,7 +118,7 @@ def test_say_training_cost__leaves_the_net_and_torch_as_they_were(monkeypatch):
             made.append((epoch, number))
             yield Batch(inputs=np.full((4, 24, 24, 3), number, np.uint8), labels=np.array([0, 1, 0, 1]))
 
-    pictures = Pictures(train=batches, steps=50, valid=list, fingerprint="")
+    pictures = TrainingData(train=batches, steps=50, valid=list, fingerprint="")
     monkeypatch.setattr(cost, "LONG", 0.0)
     request, machine = Request(recipe="scratch", progress=Notes()), Machine(device="cpu", precision="f32", threads=1)
     torch.manual_seed(7)

@@ -21,7 +21,7 @@ from tellapart.features.embed import embed
 from tellapart.heads.linear import LinearHead
 from tellapart.progress import Silent
 from tellapart.recipes import frozen
-from tellapart.recipes.frozen import MOST_ROWS, FrozenPlan, affordable_views, train_frozen, training_views, with_views
+from tellapart.recipes.frozen import MOST_ROWS, FrozenPlan, train_frozen, training_views, views_within_rows, with_views
 from tellapart.recipes.label_safety import ChangedLabel, asked_rows, suited_augmentation, told_upside_down, worst_change
 from tellapart.recipes.request import Request
 
@@ -134,10 +134,10 @@ def test_train_frozen__without_augmentation_nothing_is_looked_at():
     assert trained.selected["scores"].keys() == {"0"}
 
 
-def test_affordable_views__never_more_rows_than_fit():
-    assert affordable_views(100, wanted=4) == 4
-    assert affordable_views(MOST_ROWS // 3, wanted=4) == 2
-    assert affordable_views(MOST_ROWS, wanted=4) == 0
+def test_views_within_rows__never_more_rows_than_fit():
+    assert views_within_rows(100, wanted=4) == 4
+    assert views_within_rows(MOST_ROWS // 3, wanted=4) == 2
+    assert views_within_rows(MOST_ROWS, wanted=4) == 0
 
 
 # What undoes a label

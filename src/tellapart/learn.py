@@ -26,7 +26,7 @@ from tellapart.features.embed import Embedded
 from tellapart.features.look import look_at, with_white
 from tellapart.heads.abstention import Flags, learn_abstention, one_of_each_group, thinned
 from tellapart.heads.nested import FoldHead, nested_heads
-from tellapart.heads.out_of_distribution import Seen, sampled_rows
+from tellapart.heads.out_of_distribution import TrainingFeatures, sampled_rows
 from tellapart.progress import Progress, Stopwatch
 from tellapart.recipes.calibration import promised, say_left_out, settled
 from tellapart.recipes.catalogue import RECIPES
@@ -265,7 +265,7 @@ def calibrate_and_score(
     typical = train.start + sampled_rows(len(rows_of(train)), class_count=len(dataset.classes), seed=request.seed)
     seen = valid[apart - dataset.valid.start]
     last = classifier.base.depths[-1]
-    trained_on = Seen(
+    trained_on = TrainingFeatures(
         last=see(rows=typical.tolist())[:, last.start : last.stop],
         labels=dataset.labels[typical],
         groups=dataset.groups[typical],

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from tellapart.backbones.backbone import IMAGES, RESIZED, Backbone, join
+from tellapart.backbones.backbone import IMAGES, RESIZED, Backbone, join_bases
 from tellapart.backbones.graph_part import GraphPart
 from tellapart.heads.linear import LinearHead
 from tellapart.heads.operating_point import Matrix
@@ -138,7 +138,7 @@ def narrowed(backbone: Backbone, head: LinearHead) -> tuple[Backbone, LinearHead
         return backbone, head
     kept, before = [backbone.singles[place] for place in read], backbone.columns[read[0]].start
     head = replace(head, start=head.start - before, stop=head.stop - before)
-    return (kept[0] if len(kept) == 1 else join(kept)), head
+    return (kept[0] if len(kept) == 1 else join_bases(kept)), head
 
 
 def used_depths(backbone: Backbone, head: LinearHead) -> list[Depth]:

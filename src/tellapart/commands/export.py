@@ -11,7 +11,7 @@ from tellapart.answers import EXACT
 from tellapart.bundle.bundle import Bundle, read_bundle
 from tellapart.bundle.runtimes import Run, onnxruntime_run
 from tellapart.errors import ModelFileError, UsageError
-from tellapart.export.agreement import Row
+from tellapart.export.agreement import Agreement
 from tellapart.export.onnx_file import onnx_export
 from tellapart.export.openvino_folder import new_folder, open_openvino, write_openvino
 from tellapart.export.verify import row_on_cards
@@ -56,7 +56,7 @@ def form_of(out: Path, to: str | None) -> str:
     return to or "onnx"
 
 
-def export_onnx(bundle: Bundle, out: Path) -> Row:
+def export_onnx(bundle: Bundle, out: Path) -> Agreement:
     """One ONNX file, checked in ONNX Runtime."""
     content = onnx_export(bundle)
     row = checked(bundle, onnxruntime_run(content), door="onnxruntime", out=out)
@@ -64,7 +64,7 @@ def export_onnx(bundle: Bundle, out: Path) -> Row:
     return row
 
 
-def export_openvino(bundle: Bundle, out: Path) -> Row:
+def export_openvino(bundle: Bundle, out: Path) -> Agreement:
     """A folder as OpenVINO's Model Server takes it, checked in OpenVINO out of that folder."""
     with new_folder(out) as folder:
         write_openvino(bundle, folder)
@@ -72,7 +72,7 @@ def export_openvino(bundle: Bundle, out: Path) -> Row:
             return checked(bundle, opened.run, door="openvino", out=out)
 
 
-def checked(bundle: Bundle, run: Run, *, door: str, out: Path) -> Row:
+def checked(bundle: Bundle, run: Run, *, door: str, out: Path) -> Agreement:
     """How the test cards are answered.
 
     Raises:
@@ -87,4 +87,4 @@ def checked(bundle: Bundle, run: Run, *, door: str, out: Path) -> Row:
     return row
 
 
-EXPORTS: Final[Mapping[str, Callable[[Bundle, Path], Row]]] = {"onnx": export_onnx, "openvino": export_openvino}
+EXPORTS: Final[Mapping[str, Callable[[Bundle, Path], Agreement]]] = {"onnx": export_onnx, "openvino": export_openvino}

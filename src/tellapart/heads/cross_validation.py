@@ -17,7 +17,7 @@ from tellapart.heads.lbfgs import minimise
 from tellapart.heads.linear import LinearHead, row_blocks
 from tellapart.heads.objective import Objective, Parameters, scaled, softmax_loss
 from tellapart.heads.products import one_thread_if_small, product
-from tellapart.heads.regularization_path import TOLERANCE, Fit, Path, Score
+from tellapart.heads.regularization_path import TOLERANCE, Fit, HeldOutScore, Path
 from tellapart.types import Features, Labels
 
 COLUMNS = 128  # folds times classes that are fitted together: bounds what the minimiser keeps
@@ -32,11 +32,11 @@ class ValidationScorer:
     labels: Labels  # int64 [M]; -1, left out, for a class without a training picture, which no strength helps
     weights: NDArray[np.float64] | None = None  # float64 [M]; None for all alike
 
-    def score(self, path: Path, fit: Fit) -> Score:
+    def score(self, path: Path, fit: Fit) -> HeldOutScore:
         parameters = fit.parameters[0]
         return self.score_head(path.space.head(parameters[:, :-1], parameters[:, -1], start=0))
 
-    def score_head(self, head: LinearHead) -> Score:
+    def score_head(self, head: LinearHead) -> HeldOutScore:
         """The score of a head on these columns."""
         known = self.labels >= 0
         weights = None if self.weights is None else self.weights[known]
@@ -57,7 +57,7 @@ class FoldScorer:
         self._folds = folds
         self._offset: list[Parameters | float] = [0.0] * folds.count
 
-    def score(self, path: Path, fit: Fit) -> Score:
+    def score(self, path: Path, fit: Fit) -> HeldOutScore:
         logits = np.zeros((len(path.labels), fit.parameters.shape[1]))
         scored = self._folds.scored
         for numbers in _batches(self._folds.count, classes=fit.parameters.shape[1]):
@@ -124,9 +124,9 @@ def _fill_held_out(
         logits[rows][mine] = everything[mine, fold[mine]]
 
 
-def _score(logits: NDArray[np.float64], labels: Labels, weights: NDArray[np.float64] | None) -> Score:
+def _score(logits: NDArray[np.float64], labels: Labels, weights: NDArray[np.float64] | None) -> HeldOutScore:
     losses, _ = softmax_loss(logits[:, None, :], labels)
     right = logits.argmax(axis=1) == labels
-    return Score(
+    return HeldOutScore(
         log_loss=float(np.average(losses[:, 0], weights=weights)), accuracy=float(np.average(right, weights=weights))
     )

@@ -26,7 +26,7 @@ from tellapart.heads.calibration import answer_probability, fit_temperature, pro
 from tellapart.heads.class_promise import choose_thresholds
 from tellapart.heads.folds import stratified_folds
 from tellapart.heads.linear import LinearHead
-from tellapart.heads.out_of_distribution import Seen, learn_out_of_distribution, sampled_rows
+from tellapart.heads.out_of_distribution import TrainingFeatures, learn_out_of_distribution, sampled_rows
 from tellapart.heads.prior import are_unequal, choose_fraction, prior_shift, weights_of_classes, without_shares
 from tellapart.heads.products import SMALL_ROWS, one_thread_if_small
 from tellapart.heads.regularization_path import POLISHED, fit_head
@@ -205,12 +205,12 @@ def fold_promises(answers: Probabilities, labels: Labels, *, learned: NDArray[np
 
 def typical_rows(
     last: Features, labels: Labels, groups: NDArray[np.int64], *, part: NDArray[np.bool_], plan: NestedPlan
-) -> tuple[Seen, NDArray[np.int64]]:
+) -> tuple[TrainingFeatures, NDArray[np.int64]]:
     """What unlike is learned from: typical rows outside a part of the last depth, and one row of each group of it."""
     rest = np.flatnonzero(~part)
     typical = rest[sampled_rows(len(rest), class_count=plan.class_count, seed=plan.seed)]
     apart = one_of_each_group(np.flatnonzero(part), groups, seed=plan.seed)
-    return Seen(last=last[typical], labels=labels[typical], groups=groups[typical], held_out=True), apart
+    return TrainingFeatures(last=last[typical], labels=labels[typical], groups=groups[typical], held_out=True), apart
 
 
 def _halves(

@@ -19,7 +19,7 @@ from tellapart.errors import DataError
 from tellapart.heads.cross_validation import FoldScorer, ValidationScorer
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.folds import stratified_folds
-from tellapart.heads.large import Candidate, Rows, is_large, search_large
+from tellapart.heads.large import CandidateHead, TrainingRows, is_large, search_large
 from tellapart.heads.linear import ABSENT_LOGIT, LinearHead, widen_head
 from tellapart.heads.products import one_thread_if_small
 from tellapart.heads.regularization_path import POLISHED, WEAKEST, HeldOutScorer, Path, PathPoint, regularization_path
@@ -76,7 +76,7 @@ def search_head(
     """Choose depths and strength of a multinomial logistic regression, and fit it on the training rows.
 
     The head minimises, over standardised columns (mean and deviation of the training rows), the mean log loss plus l2 /
-    2 times the sum of the squared weights; the bias is not penalised. The strengths l2 are those of a `Walk`.
+    2 times the sum of the squared weights; the bias is not penalised. The strengths l2 are those of a `StrengthSearch`.
 
     Args:
         features: float32 [N, D]; read in place, never copied.
@@ -100,16 +100,16 @@ def search_head(
     classes, known = _present(labels[train], class_count)
     plan = None if valid is None else _by_valid(features, labels, valid, present=classes.present, weights=weights)
     plan = plan or _by_folds(known[: len(known) // copies], copies=copies, groups=groups, seed=seed)
-    choices = _choices(depths, judged=plan.scorer is not None)
+    choices, weights = _choices(depths, judged=plan.scorer is not None), _of(weights, train)
     if closed_form and copies == 1 and is_large(known):
-        rows = Rows(features[train], known, choices=choices, scorer=plan.valid_scorer, weights=_of(weights, train))
+        rows = TrainingRows(features[train], known, choices=choices, scorer=plan.valid_scorer, weights=weights)
         return _taken(search_large(rows, seed=seed, progress=progress), plan=plan, classes=classes)
     found, history = dict[str, PathPoint](), list[dict[str, Any]]()  # the best of each choice; all of them
     progress.start("Searching a head", total=len(choices) * (WEAKEST + 1), unit="settings")
     with one_thread_if_small(len(known)):
         for depth, columns in choices.items():
             space, scorer = training_space(features[train, columns]), plan.scorer(columns) if plan.scorer else None
-            for point in regularization_path(space, known, scorer=scorer, weights=_of(weights, train)):
+            for point in regularization_path(space, known, scorer=scorer, weights=weights):
                 history.append(_row(depth, point))
                 found[depth] = min(found.get(depth, point), point, key=lambda one: one.loss)
                 progress.advance()
@@ -185,7 +185,7 @@ def _head(point: PathPoint, labels: Labels, *, classes: _Classes, start: int) ->
     return widen_head(trained, classes.present, class_count=classes.count)
 
 
-def _taken(tried: Sequence[Candidate], *, plan: _Plan, classes: _Classes) -> HeadSearch:
+def _taken(tried: Sequence[CandidateHead], *, plan: _Plan, classes: _Classes) -> HeadSearch:
     """The best of the heads that were tried for many pictures or classes."""
     best = min(tried, key=lambda candidate: candidate.loss)
     selected = {
