@@ -86,7 +86,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         classes_: K labels, sorted.
         classifier_: what was trained: base, head, temperature, abstention, what was selected, and the history.
         history_: the history as columns, a list for each name, one value for each epoch or setting that was tried; {}
-            where a model file was loaded. pandas.DataFrame(history_) and plots take it as it is.
+            where a model file was loaded. `pandas.DataFrame(history_)` and plots take it as it is.
     """
 
     def __init__(
