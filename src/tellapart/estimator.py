@@ -22,7 +22,7 @@ from tellapart.answers import Answers, answer
 from tellapart.backbones.engine import AnyEngine, compiled, native_precision
 from tellapart.bundle.bundle import Bundle, pack_bundle, read_bundle
 from tellapart.bundle.container import write_container
-from tellapart.card import Judged, classifier_card, judged_by
+from tellapart.card import CardContent, card_content, classifier_card
 from tellapart.classifier import Classifier
 from tellapart.data.cost_table import costs_from
 from tellapart.data.reading import Reading
@@ -161,7 +161,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.classes_, self.classifier_ = classes, learned.classifier
         self.history_ = as_columns(learned.classifier.history)
         self._fitted_by = {"recipe": self.recipe, "seed": self.seed}
-        self._judged: Judged | None = judged_by(learned, numbered=sample_weight is None)
+        self._judged: CardContent | None = card_content(learned, numbered=sample_weight is None)
         self._bundle: Bundle | None = None
         self._engine: AnyEngine | None = None
         return self
