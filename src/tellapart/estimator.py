@@ -32,7 +32,7 @@ from tellapart.data.scan import scan
 from tellapart.data.split import part_to_score
 from tellapart.errors import DataError, OutputError, UsageError
 from tellapart.features.embed import Embedded
-from tellapart.features.look import look_at, with_white
+from tellapart.features.look import look_at, say_too_bright, with_white
 from tellapart.heads.abstention import MAX_ERROR
 from tellapart.learn import learn
 from tellapart.progress import Progress, Silent, listener
@@ -246,6 +246,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     def _answer_about(self, index: Index) -> Answers:
         classifier, embedded = self._look_at(index)
         check_readable(embedded)
+        say_too_bright(embedded.ledger, self._progress())
         return answer(classifier, embedded, progress=self._progress())
 
     def _look_at(self, index: Index) -> tuple[Classifier, Embedded]:
