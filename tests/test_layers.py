@@ -34,6 +34,7 @@ LAYERS = (
     "explain",
     "audit",
     "report",
+    "browser",
     "runs",
     "learn",
     "commands",
