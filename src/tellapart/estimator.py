@@ -66,8 +66,9 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             of timm, or several joined, as lite0+lite2. The scratch recipes have none.
         weights: the path of a file with the weights of a base of timm; None for those timm downloads.
         size: the side in pixels of the square that the base, or the net that is trained, looks at; None for its own.
-        module: for the scratch recipes, a torch.nn.Module of your own instead of theirs: it takes float32 [N, 3, size,
-            size] from 0 to 1 and ends in a linear layer with K outputs. It is copied; training does not change it.
+        module: for the scratch recipes, a torch.nn.Module of your own instead of theirs, or a class or function that
+            gives one when it is called with classes and size: it takes float32 [N, 3, size, size] from 0 to 1 and ends
+            in a linear layer with K outputs. It is copied; training does not change it.
         plan: for frozen, finetune and the scratch recipes, another plan than the recipe's own, of its own kind
             (`FrozenPlan`, `FineTuningPlan`, `ScratchPlan` of `tellapart.recipes`).
         budget: minutes that the recipe auto may take.
@@ -96,7 +97,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         backbone: str = "lite0",
         weights: str | Path | None = None,
         size: int | None = None,
-        module: torch.nn.Module | None = None,
+        module: torch.nn.Module | Callable[..., torch.nn.Module] | None = None,
         plan: object = None,
         budget: float = BUDGET,
         folds: int = 0,
