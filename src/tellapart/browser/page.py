@@ -21,7 +21,7 @@ from tellapart.browser.heat_graph import add_heat, exact_places
 from tellapart.browser.runtime import Runtime, global_script
 from tellapart.browser.words import ANSWERING, SPOKEN
 from tellapart.bundle.bundle import Bundle
-from tellapart.bundle.self_test import draw_cards
+from tellapart.bundle.drawn_cards import draw_cards
 from tellapart.explain.colours import MIDDLE_GREY, evidence_colours
 from tellapart.export.onnx_file import onnx_export
 from tellapart.report import inlined
