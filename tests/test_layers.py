@@ -36,6 +36,7 @@ LAYERS = (
     "explain",
     "audit",
     "report",
+    "browser",
     "runs",
     "learn",
     "commands",
@@ -96,6 +97,20 @@ def test_breaches__the_rule_can_be_broken():
 def test_source__no_assert_on_user_input():
     for path in MODULES:
         assert not any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def test_source__a_type_or_a_function_has_its_name_alone():
+    """But in `cli`, whose functions are called like the commands that they parse."""
+    homes = {}
+    for path in MODULES:
+        if PACKAGE / "cli" in path.parents:
+            continue
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith(
+                "_"
+            ):
+                homes.setdefault(node.name, set()).add(path.relative_to(PACKAGE).as_posix())
+    assert {name: found for name, found in homes.items() if len(found) > 1} == {}
 
 
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60

@@ -35,8 +35,8 @@ def openvino_run(graph: bytes) -> Run:
     return run
 
 
-def onnxruntime_run(graph: bytes) -> Run:
-    """The ONNX file in ONNX Runtime.
+def onnxruntime_run(graph: bytes, *, beside: Mapping[str, NDArray[Any]] | None = None) -> Run:
+    """The ONNX file in ONNX Runtime; `beside` is what its other inputs are fed with, the same each time.
 
     Raises:
         MissingExtraError: onnxruntime is not installed.
@@ -51,7 +51,7 @@ def onnxruntime_run(graph: bytes) -> Run:
     names = [output.name for output in session.get_outputs()]
 
     def run(images: Pixels) -> Mapping[str, NDArray[Any]]:
-        return dict(zip(names, session.run(names, {"images": images}), strict=True))
+        return dict(zip(names, session.run(names, {"images": images, **(beside or {})}), strict=True))
 
     return run
 

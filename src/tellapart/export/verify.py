@@ -24,7 +24,7 @@ from tellapart.data.decode import decode
 from tellapart.errors import DataError, MissingExtraError, ModelFileError
 from tellapart.export.agreement import Agreement, Said, agreement_of, said_by_graph
 from tellapart.export.doors import DOORS
-from tellapart.features.embed import embed
+from tellapart.features.embed import embed_pictures
 from tellapart.heads.abstention import Flags
 from tellapart.progress import Progress
 from tellapart.types import Features, Index
@@ -94,7 +94,7 @@ def rows_on_pictures(
     Raises:
         DataError: not one of the pictures can be read.
     """
-    embedded = embed(index, classifier.base, progress=progress, engine=engine)
+    embedded = embed_pictures(index, classifier.base, progress=progress, engine=engine)
     expected, readable = expected_of(classifier, embedded.features), embedded.index
     if not readable.pictures:
         entry = embedded.ledger[0]

@@ -108,7 +108,7 @@ class Ready:
     seconds: float = 0.0
 
 
-def embed(
+def embed_pictures(
     index: Index,
     backbone: Backbone,
     *,

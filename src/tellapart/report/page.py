@@ -47,7 +47,7 @@ def write_report(path: Path, metrics: RunMetrics, evidence: Evidence = NOTHING) 
 def render_report(metrics: RunMetrics, evidence: Evidence = NOTHING) -> str:
     """The page as text; arguments as for `write_report`."""
     library = inlined_library()
-    script = script_texts({**SWITCHES, **CHARTS}) + read("switches.js") + read("page.js")
+    script = script_texts({**SWITCHES, **CHARTS}) + read("switches.js") + read("percent.js") + read("page.js")
     return (
         _environment()
         .get_template(FRAME)

@@ -24,7 +24,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Log = Callable[[str], None]
-OPEN: Final = ("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready")  # without a key, and never full
+# Without a key, and never full: what watches over the server, and the page, which names nothing of the model.
+OPEN: Final = ("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/")
 OWN_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
