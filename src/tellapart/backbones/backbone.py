@@ -87,7 +87,7 @@ class Backbone:
         return tuple(single.preprocess.apply(content).pixels for single in self.singles)
 
     def with_white(self, white: int | None) -> Self:
-        """The same, for pictures whose grey of 16 bit has that white."""
+        """The same, for pictures of 16 bit that have that white."""
         return replace(
             self,
             preprocess=replace(self.preprocess, white=white),

@@ -9,8 +9,9 @@ import numpy as np
 from tellapart.backbones.backbone import JOINT, join
 from tellapart.backbones.catalogue import BACKBONES, load_backbone
 from tellapart.backbones.engine import AnyEngine, compiled
-from tellapart.bundle.bundle import TOLERANCE, Bundle, prepare_cards
-from tellapart.bundle.self_test import draw_cards, to_png
+from tellapart.bundle.bundle import Bundle
+from tellapart.bundle.drawn_cards import draw_cards, to_png
+from tellapart.bundle.self_check import TOLERANCE, prepare_cards
 from tellapart.classifier import Classifier
 
 

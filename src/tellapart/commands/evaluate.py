@@ -24,7 +24,7 @@ from tellapart.evaluation.costs import operating_figures
 from tellapart.evaluation.grouped import picture_weight
 from tellapart.evaluation.metrics import evaluate
 from tellapart.features.embed import Embedded
-from tellapart.features.look import look_at, with_white
+from tellapart.features.look import look_at, say_too_bright, with_white
 from tellapart.progress import Progress, Silent
 from tellapart.runs.leakage import Known, united
 from tellapart.runs.overlap import seen_before
@@ -58,6 +58,7 @@ def evaluate_model(
     classifier = replace(classifier, base=with_white(classifier.base, index, progress))
     embedded = look_at(index, classifier.base, progress, engine=engine)
     check_skips(index, embedded.ledger, force=True)
+    say_too_bright(embedded.ledger, progress)
     trained_on = seen_before(model, embedded, progress=progress)
     answers = answer(classifier, embedded, progress=progress)
     labels = label_numbers(answers.pictures, classifier.classes)

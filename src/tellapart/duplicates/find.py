@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 
 from tellapart.data.rgb import LUMA
 from tellapart.duplicates.groups import DuplicateGroup, DuplicatePair, connect, equal_pairs
+from tellapart.duplicates.miniature import blurred
 from tellapart.duplicates.naming import named_alike
 from tellapart.duplicates.neighbours import Points, Rows, near_rows, principal, unit
 from tellapart.duplicates.placement import MIRROR, UPRIGHT, Place, edits_lie, is_mirrored
-from tellapart.duplicates.register import Likeness, blurred, likeness
+from tellapart.duplicates.register import Likeness, likeness
 from tellapart.duplicates.turned import NOT_ZOOMED, SHAPES, ZOOMED, spectrum, turned
 from tellapart.duplicates.windows import shifted
 from tellapart.features.embed import Embedded

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.engine import AnyEngine
-from tellapart.bundle.bundle import Bundle, card_bytes, kept_features, shown_cards
+from tellapart.bundle.bundle import Bundle
 from tellapart.bundle.container import parse_json
 from tellapart.bundle.parity import whole_picture
 from tellapart.bundle.runtimes import Run
+from tellapart.bundle.self_check import card_bytes, kept_features, shown_cards
 from tellapart.classifier import Classifier
 from tellapart.data.decode import decode
 from tellapart.errors import DataError, MissingExtraError, ModelFileError

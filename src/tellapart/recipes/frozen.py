@@ -73,7 +73,8 @@ def train_frozen(dataset: Dataset, base: Backbone, request: Request) -> Classifi
         DataError: as search_head, or a picture can no longer be read.
         MissingExtraError: OpenCV is not installed.
     """
-    plan, search = request.plan or FrozenPlan(), head_search(dataset, base, request)
+    plan = request.changes.applied(request.plan or FrozenPlan())
+    search = head_search(dataset, base, request)
     valid = chosen_on(dataset)
     if request.recipe == "frozen":
         say_frozen_cost(dataset, base, request, search, views=plan.augmented_views)

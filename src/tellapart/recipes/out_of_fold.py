@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,8 @@ from tellapart.progress import Progress
 from tellapart.recipes.features import nested_plan
 from tellapart.recipes.prior import taken_out, train_counts, without_prior_of
 from tellapart.recipes.request import Dataset, Request
-from tellapart.types import Features, Probabilities
+from tellapart.recipes.scored import ScoredAnswers, score_answers
+from tellapart.types import Features, Probabilities, SplitName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,33 @@ class OutOfFold:
     leaving_flags: Flags
     inflation: Inflation
     features: Features
+
+
+def score_by_folds(
+    trained: Classifier, dataset: Dataset, folds: NDArray[np.int64], base: Backbone, request: Request
+) -> tuple[OutOfFold, dict[SplitName, ScoredAnswers]]:
+    """Let heads of folds answer about every picture, calibrate by that the head that was trained on all, and score.
+
+    Args:
+        trained: on all pictures.
+        dataset: the pictures, all of them train.
+        folds: int64 [N], the fold of each.
+        base: what looked at them.
+        request: seed, largest error and listener.
+
+    Returns:
+        What the heads of the folds say; and with figures, under `test` their answers at the temperature and thresholds
+        that were chosen inside each fold, under `valid` those at the temperature and the thresholds of the classifier,
+        which were chosen by them.
+    """
+    found = answer_by_folds(trained, dataset, folds, base, request)
+    score = partial(
+        score_answers, found.classifier, dataset, rows=slice(0, len(dataset.labels)), weight=found.inflation.weight
+    )
+    return found, {
+        "valid": score(found.leaving, found.leaving_flags),
+        "test": score(found.nested, found.nested_flags),
+    }
 
 
 def answer_by_folds(

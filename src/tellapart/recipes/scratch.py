@@ -25,10 +25,11 @@ from tellapart.data.augment import Augmentation
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import DataError, TellapartError
 from tellapart.nets.architectures import Net, build_net, net_size
-from tellapart.nets.device import Machine, open_machine
+from tellapart.nets.device import Machine, open_machine, seeded
 from tellapart.nets.export import export_backbone, linear_head, module_weights, scale_for, trunk_features, try_export
 from tellapart.nets.fit import Fitted, Pictures, fit_net
 from tellapart.nets.images import Squares, plain_batches, read_squares, steps_per_epoch, training_batches
+from tellapart.nets.own_file import module_of, net_name
 from tellapart.nets.own_module import net_from_module
 from tellapart.nets.schedule import Training, check_kind, check_range, class_weights
 from tellapart.recipes.cost import say_training_cost
@@ -258,7 +259,9 @@ def net_of(plan: ScratchPlan, request: Request, *, classes: int) -> Net:
     if module is None:
         return build_net(plan.net, size=size, classes=classes, dropout=plan.dropout, seed=request.seed)
     side = net_size(plan.net) if size is None else size
-    return net_from_module(module, name=type(module).__name__, size=side, classes=classes)
+    with seeded(request.seed, "weights"):
+        made = module_of(module, classes=classes, size=side)
+    return net_from_module(made, name=net_name(module), size=side, classes=classes)
 
 
 def _squares(dataset: Dataset, split: SplitName, preprocess: Preprocess, request: Request) -> Squares:
@@ -281,6 +284,7 @@ def _selected(
     return {
         "net": net.name,
         "size": net.size,
+        "parameters": sum(parameter.numel() for parameter in net.module().parameters()),
         "dropout": plan.dropout,
         "augmentation": None if plan.augmentation is None else asdict(plan.augmentation),
         "training": asdict(training),

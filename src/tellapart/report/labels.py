@@ -69,6 +69,7 @@ SETTINGS: Mapping[str, Words] = {
     "out_of": Words("Out of", "备选"),
     "net": Words("Net", "网络"),
     "size": Words("Side of its input, pixels", "输入边长（像素）"),
+    "parameters": Words("Parameters", "参数个数"),
     "trained_from": Words("Trained from", "训练起点（层）"),
     "trained_share": Words("Share of the work that trains", "参与训练的计算量占比"),
     "frozen_depths": Words("Depths that stay frozen", "保持冻结的层"),

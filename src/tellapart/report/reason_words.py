@@ -24,6 +24,7 @@ CLAUSES: Final = tuple(
         (r"scaled by its own minimum and maximum", "按自身的最小值和最大值缩放"),
         (r"transparency laid on white", "透明部分置于白色之上"),
         (r"(\S+) converted to RGB", "{0} 已转换为 RGB"),
+        (r"brighter than the white of (\d+)", "亮度超过白点 {0}"),
         (r"damaged JPEG data stepped over", "跳过了损坏的 JPEG 数据"),
         (r"end marker added", "补上了结束标记"),
         (r"damaged text left out", "略去了损坏的文字"),
