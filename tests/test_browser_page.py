@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from browsers import chromium, runtime_folder
-from exported import NAMES, broken, small_classifier, swapped_channels, write_model
+from exported import broken, small_classifier, swapped_channels, write_model
 from pictures import encode, make_pixels
 from tellapart.browser.page import exported_page, graph_in, packed
 from tellapart.browser.runtime import read_runtime
