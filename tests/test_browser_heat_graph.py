@@ -1,6 +1,5 @@
 """The heat map that a graph computes is the one that `explain` computes, for every kind of base that has one."""
 
-
 import numpy as np
 import pytest
 
