@@ -5,7 +5,7 @@ Legend: N pictures, n of one split, D features, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypedDict
@@ -25,10 +25,12 @@ from tellapart.errors import UsageError
 from tellapart.features.embed import Embedded
 from tellapart.features.look import look_at, with_white
 from tellapart.heads.abstention import Flags, learn_abstention, one_of_each_group, thinned
-from tellapart.heads.out_of_distribution import Seen, sampled_rows
+from tellapart.heads.nested import FoldHead, nested_heads
+from tellapart.heads.out_of_distribution import TrainingFeatures, sampled_rows
 from tellapart.progress import Progress, Stopwatch
 from tellapart.recipes.calibration import promised, say_left_out, settled
 from tellapart.recipes.catalogue import RECIPES
+from tellapart.recipes.features import nested_plan
 from tellapart.recipes.folds import fold_count, say_folds
 from tellapart.recipes.looking import features_seen, rows_of, see_the_same
 from tellapart.recipes.operating_point import check_asked, say_recalls
@@ -134,9 +136,17 @@ def learn(index: Index, base: Backbone, request: Request) -> Learned:
         trained = RECIPES[request.recipe].train(dataset, base, request)
     with watch.part("evaluate_s"):
         if dataset.folds is None:
-            judged = judge_by_splits(trained, dataset, about, base, request)
+            judged = judged_by_splits(*calibrate_and_score(trained, dataset, base, request), dataset, about)
         else:
-            judged = judge_by_folds(trained, dataset, dataset.folds, base, request)
+            heads = nested_heads(
+                dataset.features,
+                dataset.labels,
+                folds=dataset.folds,
+                groups=dataset.groups,
+                plan=nested_plan(dataset, base, request),
+                progress=request.progress,
+            )
+            judged = judged_by_folds(trained, heads, dataset, dataset.folds, request)
     return Learned(dataset=dataset, about=about, seconds=watch.parts, **judged)
 
 
@@ -211,9 +221,10 @@ def in_order(embedded: Embedded, drawn: Index) -> Features:
     return embedded.features if rows == list(range(len(rows))) else embedded.take(rows).features
 
 
-def judge_by_splits(trained: Classifier, dataset: Dataset, about: About, base: Backbone, request: Request) -> Judged:
-    """Calibrate on valid, and score valid and test, the latter also without what leaks into it."""
-    classifier, answered = judge(trained, dataset, base, request)
+def judged_by_splits(
+    classifier: Classifier, answered: dict[SplitName, ScoredAnswers], dataset: Dataset, about: About
+) -> Judged:
+    """What `calibrate_and_score` found, with test also scored without what leaks into it."""
     if "test" not in answered:
         return {"classifier": classifier, "answered": answered, "asked": None, "folds": {}}
     tested = answered["test"]
@@ -225,7 +236,7 @@ def judge_by_splits(trained: Classifier, dataset: Dataset, about: About, base: B
     return {"classifier": classifier, "answered": answered, "asked": asked, "folds": {}}
 
 
-def judge(
+def calibrate_and_score(
     classifier: Classifier, dataset: Dataset, base: Backbone, request: Request
 ) -> tuple[Classifier, dict[SplitName, ScoredAnswers]]:
     """Learn on valid when not to answer, then answer and score valid and test.
@@ -254,7 +265,7 @@ def judge(
     typical = train.start + sampled_rows(len(rows_of(train)), class_count=len(dataset.classes), seed=request.seed)
     seen = valid[apart - dataset.valid.start]
     last = classifier.base.depths[-1]
-    trained_on = Seen(
+    trained_on = TrainingFeatures(
         last=see(rows=typical.tolist())[:, last.start : last.stop],
         labels=dataset.labels[typical],
         groups=dataset.groups[typical],
@@ -294,14 +305,14 @@ def scored_split(classifier: Classifier, dataset: Dataset, name: SplitName, feat
     return score_answers(classifier, dataset, probabilities, flags, rows=dataset.rows[name])
 
 
-def judge_by_folds(
-    trained: Classifier, dataset: Dataset, folds: NDArray[np.int64], base: Backbone, request: Request
+def judged_by_folds(
+    trained: Classifier, heads: Sequence[FoldHead], dataset: Dataset, folds: NDArray[np.int64], request: Request
 ) -> Judged:
-    """Let heads of folds, int64 [N], answer about every picture, and calibrate by that the one trained on all.
+    """Let the heads of folds, int64 [N], answer about every picture, and calibrate by that the one trained on all.
 
     No figure is made of what the classifier says of pictures that it has seen.
     """
-    found, answered = score_by_folds(trained, dataset, folds, base, request)
+    found, answered = score_by_folds(trained, heads, dataset, folds, request)
     told = {"count": int(folds.max()) + 1, "intervals": found.inflation.to_json()}
     asked = asked_about(found, dataset, request)
     return {"classifier": found.classifier, "answered": answered, "asked": asked, "folds": told}

@@ -14,8 +14,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from tellapart.backbones.graph_part import GraphPart
 from tellapart.bundle.bundle import Bundle
-from tellapart.bundle.graph import HEAD_WEIGHT, LABEL, GraphPart
+from tellapart.bundle.graph import HEAD_WEIGHT, LABEL
 from tellapart.explain.exact import MapReader, exact_heat_map
 from tellapart.explain.spread import spread_matrix
 from tellapart.types import Depth, Pixels
@@ -24,10 +25,10 @@ HEAT, ASKED = "heat", "asked"
 THE_ANSWER: Final = -1  # what is asked about where nobody asks about a class
 RESHAPING: Final = ("Reshape", "Squeeze", "Unsqueeze", "Flatten", "Cast")
 MEANS: Final = ("ReduceMean", "GlobalAveragePool")
-Places = Mapping[str, tuple[int, int]]  # height and width of the maps of each depth
+MapSizes = Mapping[str, tuple[int, int]]  # height and width of the maps of each depth
 
 
-def exact_places(bundle: Bundle, picture: Pixels) -> Places | None:
+def exact_places(bundle: Bundle, picture: Pixels) -> MapSizes | None:
     """The size of the maps of each depth; None where `explain` has no exact heat map of uint8 [H, W, 3] either."""
     classifier = bundle.classifier
     try:
@@ -41,7 +42,7 @@ def exact_places(bundle: Bundle, picture: Pixels) -> Places | None:
     return None if heat is None else {depth: each.shape[1:] for depth, each in maps.items()}
 
 
-def add_heat(model: Any, bundle: Bundle, places: Places) -> None:  # noqa: ANN401 - an onnx.ModelProto
+def add_heat(model: Any, bundle: Bundle, places: MapSizes) -> None:  # noqa: ANN401 - an onnx.ModelProto
     """Give a graph that answers one more input, the class to explain, and one more output, its heat map."""
     from onnx import TensorProto, helper
 

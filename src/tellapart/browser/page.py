@@ -81,7 +81,7 @@ def _render(content: dict[str, Any], *, library: str, model: str, runtime: str) 
     switches = inlined.read("switches.js") + inlined.read("percent.js")
     script = script_texts({**SWITCHES, **SPOKEN}) + switches + "".join(map(_read, names))
     style = inlined.read("templates", "page.css") + _read("answers.css") + scale_colours()
-    jinja = inlined.environment({FRAME: _read(FRAME)})
+    jinja = inlined.template_environment({FRAME: _read(FRAME)})
     jinja.globals.update(speaker(ANSWERING))
     return jinja.get_template(FRAME).render(
         version=tellapart.__version__,

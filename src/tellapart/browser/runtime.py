@@ -128,14 +128,14 @@ def fetch(progress: Progress) -> Runtime:
             content = files.read_bounded(archive, limit=LARGEST_ARCHIVE)
             if hashlib.sha256(content).hexdigest() != ARCHIVE_SHA256:
                 raise missing("npm brought another archive than is known")
-            return known(taken_out(archive))
+            return known(unpacked_files(archive))
         except subprocess.SubprocessError as error:
             raise missing(f"npm cannot fetch it: {told_by(error)}") from error
         except (OSError, ValueError, KeyError, EOFError, tarfile.TarError, zlib.error) as error:
             raise missing("what npm brought cannot be read") from error
 
 
-def taken_out(archive: Path) -> dict[str, bytes]:
+def unpacked_files(archive: Path) -> dict[str, bytes]:
     """The two files of an archive, by name alone: nothing is unpacked onto the disk.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tellapart.backbones.backbone import MOST_HALVES, RESIZED, Backbone, join
+from tellapart.backbones.backbone import MOST_HALVES, RESIZED, Backbone, join_bases
 from tellapart.backbones.engine import AnyEngine, compiled, native_precision, pictures_per_request
 from tellapart.backbones.graph_check import check_graph
 from tellapart.bundle.abstention import pack_abstention, read_abstention
@@ -188,7 +188,10 @@ def read_base(manifest: Mapping[str, Any], graph: bytes) -> Backbone:
                 entry=called(RESIZED),
             )
         )
-    joined, named = replace(join(read), graph=graph, widths=widths, outputs=base.outputs), [half.name for half in read]
+    joined, named = (
+        replace(join_bases(read), graph=graph, widths=widths, outputs=base.outputs),
+        [half.name for half in read],
+    )
     apart = [name for half in read for name in half.widths]
     if len(set(named)) < len(named) or joined.name != base.name or apart != list(widths):
         raise ValueError("the halves are not those of the base")

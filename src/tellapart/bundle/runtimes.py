@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tellapart.backbones.openvino_runtime import load_openvino
 from tellapart.cores import thread_count
 from tellapart.errors import ModelFileError
-from tellapart.extras import load
+from tellapart.extras import load_extra
 from tellapart.types import Pixels
 
 ONNXRUNTIME_HINT: Final = "Install it with: pip install 'tellapart[onnxruntime]'"
@@ -41,7 +41,7 @@ def onnxruntime_run(graph: bytes, *, beside: Mapping[str, NDArray[Any]] | None =
     Raises:
         MissingExtraError: onnxruntime is not installed.
     """
-    onnxruntime = load("onnxruntime", "ONNX Runtime", hint=ONNXRUNTIME_HINT)
+    onnxruntime = load_extra("onnxruntime", "ONNX Runtime", hint=ONNXRUNTIME_HINT)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = thread_count(), QUIET
     try:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Squares
 from tellapart.backbones.engine import MIDDLE_SIDE, AnyEngine, compiled
-from tellapart.bundle.container import CLASSES, FAMILIAR, RETRAIN, parse_json
+from tellapart.bundle.container import CLASSES, FAMILIAR, RETRAIN, parse_member
 from tellapart.bundle.drawn_cards import draw_cards, to_png
 from tellapart.classifier import Classifier
 from tellapart.data.formats import PNG_START
@@ -84,7 +84,7 @@ def self_check(classifier: Classifier, engine: AnyEngine, *, check: bytes, state
     Raises:
         ModelFileError: check.json is malformed, or something is off by more than its tolerance.
     """
-    known = parse_json(check, what="check.json", path=path)
+    known = parse_member(check, what="check.json", path=path)
     try:
         cards = shown_cards(classifier, known)
         pictures, features = [card_bytes(card["png"]) for card in cards], kept_features(cards)

@@ -17,7 +17,7 @@ from tellapart.browser.runtime import web_runtime
 from tellapart.bundle.bundle import Bundle, read_bundle
 from tellapart.bundle.runtimes import Run, onnxruntime_run
 from tellapart.errors import ModelFileError, UsageError
-from tellapart.export.agreement import Row
+from tellapart.export.agreement import Agreement
 from tellapart.export.onnx_file import onnx_export
 from tellapart.export.openvino_folder import new_folder, open_openvino, write_openvino
 from tellapart.export.verify import row_on_cards
@@ -93,7 +93,7 @@ def form_of(out: Path, to: str | None) -> str:
     return form
 
 
-def export_onnx(bundle: Bundle, wanted: Wanted) -> Row:
+def export_onnx(bundle: Bundle, wanted: Wanted) -> Agreement:
     """One ONNX file, checked in ONNX Runtime."""
     content = onnx_export(bundle)
     row = checked(bundle, onnxruntime_run(content), door="onnxruntime", out=wanted.out)
@@ -101,7 +101,7 @@ def export_onnx(bundle: Bundle, wanted: Wanted) -> Row:
     return row
 
 
-def export_openvino(bundle: Bundle, wanted: Wanted) -> Row:
+def export_openvino(bundle: Bundle, wanted: Wanted) -> Agreement:
     """A folder as OpenVINO's Model Server takes it, checked in OpenVINO out of that folder."""
     with new_folder(wanted.out) as folder:
         write_openvino(bundle, folder)
@@ -109,7 +109,7 @@ def export_openvino(bundle: Bundle, wanted: Wanted) -> Row:
             return checked(bundle, opened.run, door="openvino", out=wanted.out)
 
 
-def export_html(bundle: Bundle, wanted: Wanted) -> Row:
+def export_html(bundle: Bundle, wanted: Wanted) -> Agreement:
     """One page with all that it needs inside; the graph that stands in it is checked in ONNX Runtime."""
     page = exported_page(bundle, web_runtime(wanted.web_runtime, wanted.progress), name=wanted.name)
     graph, beside = graph_in(page), {ASKED: np.array([THE_ANSWER], np.int64)}
@@ -118,7 +118,7 @@ def export_html(bundle: Bundle, wanted: Wanted) -> Row:
     return row
 
 
-def checked(bundle: Bundle, run: Run, *, door: str, out: Path) -> Row:
+def checked(bundle: Bundle, run: Run, *, door: str, out: Path) -> Agreement:
     """How the test cards are answered.
 
     Raises:
@@ -133,7 +133,7 @@ def checked(bundle: Bundle, run: Run, *, door: str, out: Path) -> Row:
     return row
 
 
-EXPORTS: Final[Mapping[str, Callable[[Bundle, Wanted], Row]]] = {
+EXPORTS: Final[Mapping[str, Callable[[Bundle, Wanted], Agreement]]] = {
     "onnx": export_onnx,
     "openvino": export_openvino,
     "html": export_html,

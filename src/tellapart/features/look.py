@@ -12,7 +12,7 @@ from tellapart.cores import thread_count
 from tellapart.data.depth import white_of
 from tellapart.data.rgb import BEYOND_WHITE
 from tellapart.features.cache import FeatureCache, open_cache
-from tellapart.features.embed import PLAIN, Embedded, View, embed
+from tellapart.features.embed import PLAIN, Embedded, View, embed_pictures
 from tellapart.files import FOLDER_VARIABLE
 from tellapart.progress import Progress
 from tellapart.text import counted
@@ -34,7 +34,7 @@ def look_at(
     Without `keep` the cache is left alone: what a net of one run sees, no other run asks for.
     """
     with usable_cache(progress) if keep else contextlib.nullcontext() as cache:
-        embedded = embed(index, base, cache=cache, progress=progress, engine=engine, view=view, into=into)
+        embedded = embed_pictures(index, base, cache=cache, progress=progress, engine=engine, view=view, into=into)
         if cache is not None and cache.trouble is not None:
             progress.note(f"The feature cache in {cache.path.parent} could not be used throughout ({cache.trouble}).")
     skipped = [entry for entry in embedded.ledger if entry.status == "skipped"]

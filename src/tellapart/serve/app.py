@@ -14,11 +14,11 @@ from tellapart.errors import one_line
 from tellapart.explain.heat_map import Explanation
 from tellapart.serve import inference_protocol
 from tellapart.serve.batcher import Batcher, Work
-from tellapart.serve.bodies import pictures_of, read_body
+from tellapart.serve.bodies import pictures_in_body, read_body
 from tellapart.serve.description import description, page
 from tellapart.serve.gate import App, Gate, Log, log_line, refusal_response
 from tellapart.serve.limits import Limits
-from tellapart.serve.measures import Measures
+from tellapart.serve.measures import ServerMetrics
 from tellapart.serve.refusal import RefusalError
 from tellapart.serve.served import Served, open_served
 
@@ -42,7 +42,7 @@ ELSEWHERE: Final = "pictures are sent here by POST; / has a page for people, /do
 class Service:
     """One model behind its addresses; `served` is exchanged as a whole, between two batches."""
 
-    def __init__(self, served: Served, *, limits: Limits, measures: Measures, log: Log) -> None:
+    def __init__(self, served: Served, *, limits: Limits, measures: ServerMetrics, log: Log) -> None:
         """Ready to be started."""
         self.served, self.limits, self.measures, self._log = served, limits, measures, log
         self.batcher = Batcher(waiting=limits.waiting)
@@ -60,7 +60,7 @@ class Service:
     async def predict(self, request: Any) -> Any:  # noqa: ANN401 - starlette's
         from starlette.responses import JSONResponse
 
-        given = await pictures_of(request, self.limits)
+        given = await pictures_in_body(request, self.limits)
         served = self.served
         found = await self.ask(served.answer, given)
         self.measures.answers(found)
@@ -71,7 +71,7 @@ class Service:
     async def explain(self, request: Any) -> Any:  # noqa: ANN401 - starlette's
         from starlette.responses import JSONResponse, Response
 
-        given = await pictures_of(request, self.limits)
+        given = await pictures_in_body(request, self.limits)
         if len(given) != 1:
             raise RefusalError("too_many_pictures", detail="one picture is explained at a time")
         served, ((name, _),) = self.served, given
@@ -88,7 +88,7 @@ class Service:
         self._check_name(request)
         body = await read_body(request, self.limits)
         async with self._reading:  # numbers as text take many times their room, so one body at a time
-            identity, pictures = await asyncio.to_thread(inference_protocol.pixels_of, body, self.limits)
+            identity, pictures = await asyncio.to_thread(inference_protocol.pictures_in_tensor, body, self.limits)
         served = self.served
         named = [(f"{place}", pixels) for place, pixels in enumerate(pictures)]
         found = await self.ask(served.answer, named)

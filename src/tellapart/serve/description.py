@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
 from typing import Any, Final
 
 import tellapart
+from tellapart.report.language import Words
 from tellapart.serve.refusal import REFUSALS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
-    """A sentence in both languages."""
-
-    en: str
-    zh: str
-
 
 BYTES: Final = {"type": "string", "format": "binary"}
 FORM: Final = {"type": "object", "properties": {"file": {"type": "array", "items": BYTES}}}

@@ -73,12 +73,12 @@ class Served:
         Whoever else is looked at together with a picture changes nothing: what white is in grey of 16 bit, where the
         model does not know, each picture says for itself.
         """
-        bases = [with_white(self.classifier.base, index_of([picture]), Silent()) for picture in pictures]
+        bases = [with_white(self.classifier.base, index_in_memory([picture]), Silent()) for picture in pictures]
         found: list[dict[str, Any]] = [{} for _ in pictures]
         for white in dict.fromkeys(base.preprocess.white for base in bases):
             rows = [row for row, base in enumerate(bases) if base.preprocess.white == white]
             classifier = replace(self.classifier, base=bases[rows[0]])
-            answers = answers_about(index_of([pictures[row] for row in rows]), classifier, self.engine)
+            answers = answers_about(index_in_memory([pictures[row] for row in rows]), classifier, self.engine)
             for row, document in zip(rows, documents(answers), strict=True):
                 found[row] = document
         return found
@@ -92,7 +92,7 @@ class Served:
         return [self._explained(picture, target) for picture, target in asked]
 
     def _explained(self, picture: Given, target: int | None) -> Explanation:
-        index = index_of([picture])
+        index = index_in_memory([picture])
         return self.explainer.explain(index, index.pictures[0], target=target, longest=LONGEST)
 
     def sheet(self, explanation: Explanation, *, title: str) -> bytes:
@@ -113,7 +113,7 @@ def open_served(path: Path) -> Served:
     return Served(path=path, bundle=bundle, engine=engine)
 
 
-def index_of(given: Sequence[Given]) -> Index:
+def index_in_memory(given: Sequence[Given]) -> Index:
     """An index of pictures that are in memory."""
     pictures = tuple(Picture(path=name, file=HELD, row=row) for row, (name, _) in enumerate(given))
     held = cast(
