@@ -13,10 +13,10 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.answers import EXACT, with_exact_rows
+from tellapart.answers import with_exact_rows
 from tellapart.audit.training import check_labels, tell_findings, with_conflicts
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import native_precision
+from tellapart.backbones.engine import EXACT, native_precision
 from tellapart.bundle.parity import compared_rows
 from tellapart.classifier import Classifier
 from tellapart.data.ledger import check_skips
@@ -58,12 +58,14 @@ class Answered:
         predicted: int64 [n], the classes that are answered.
         flags: what is said beside each of the n answers.
         figures: how good they are; JSON-ready.
+        weight: what each picture counts as, beside one that is in no group.
     """
 
     probabilities: Probabilities
     predicted: Labels
     flags: Flags
     figures: dict[str, Any]
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +149,7 @@ def learn(index: Index, base: Backbone, request: Request) -> Learned:
     RECIPES[request.recipe].check_request(index, request)
     check_asked(index.classes, request)
     check_weights(index, request)
-    base = with_white(base, index, request.progress)
+    base = with_white(base, index.pictures, request.progress)
     dataset, about = prepare(index, base, request, watch)
     with watch.part("head_s"):
         trained = RECIPES[request.recipe].train(dataset, base, request)
@@ -325,7 +327,7 @@ def answered(classifier: Classifier, dataset: Dataset, name: SplitName, features
     figures |= operating_figures(
         probabilities, labels, predicted=predicted, flags=flags, point=classifier.operating, classes=dataset.classes
     )
-    return Answered(probabilities=probabilities, predicted=predicted, flags=flags, figures=figures)
+    return Answered(probabilities=probabilities, predicted=predicted, flags=flags, figures=figures, weight=weight)
 
 
 def judge_by_folds(
@@ -361,7 +363,7 @@ def judge_by_folds(
             predicted=predicted,
             weight=weight,
         )
-        return Answered(probabilities=probabilities, predicted=predicted, flags=flags, figures=figures)
+        return Answered(probabilities=probabilities, predicted=predicted, flags=flags, figures=figures, weight=weight)
 
     answered: dict[SplitName, Answered] = {
         "valid": scored(found.leaving, found.leaving_flags),

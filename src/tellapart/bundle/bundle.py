@@ -35,10 +35,12 @@ from tellapart.bundle.graph import (
 )
 from tellapart.bundle.operating_point import read_operating_point
 from tellapart.bundle.self_test import draw_cards, to_png
+from tellapart.bundle.values import class_names, number_of, text_of, width_of
 from tellapart.classifier import Classifier
 from tellapart.data.formats import PNG_START
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import ModelFileError, PictureError
+from tellapart.evaluation.watch import Reference
 from tellapart.files import to_json
 from tellapart.heads.linear import LinearHead
 from tellapart.types import Features, Probabilities
@@ -64,11 +66,13 @@ class Bundle:
         classifier: what answers.
         manifest: model.json as it stands.
         members: the other members of the file, by name.
+        tested: what testing showed of its answers; None in files that do not say.
     """
 
     classifier: Classifier
     manifest: Mapping[str, Any]
     members: Mapping[str, bytes]
+    tested: Reference | None = None
 
 
 def pack_bundle(
@@ -114,28 +118,34 @@ def pack_halves(base: Backbone, depths: Mapping[str, int]) -> dict[str, Any]:
     return {"halves": halves}
 
 
-def read_bundle(path: Path, *, precision: str | None = None) -> tuple[Bundle, AnyEngine]:
+def read_bundle(path: Path, *, precision: str | None = None, pictures: int | None = None) -> tuple[Bundle, AnyEngine]:
     """Read a model file and let it prove itself on its test cards; the bundle and the engine it was proved with.
 
     Args:
         path: the model file.
         precision: what the engine computes in; None for what the processor does natively.
+        pictures: how many the engine looks at in one request; None for what suits many pictures.
 
     Raises:
         ModelFileError: the file is damaged, of a newer schema, changed, or gives other answers than it must.
     """
-    return prove_bundle(*read_container(path), path, precision=precision)
+    return prove_bundle(*read_container(path), path, precision=precision, pictures=pictures)
 
 
 def prove_bundle(
-    manifest: Mapping[str, Any], members: Mapping[str, bytes], path: Path, *, precision: str | None = None
+    manifest: Mapping[str, Any],
+    members: Mapping[str, bytes],
+    path: Path,
+    *,
+    precision: str | None = None,
+    pictures: int | None = None,
 ) -> tuple[Bundle, AnyEngine]:
     """The same of a manifest and members that were read already, out of whatever kind of file."""
     if not {"model.onnx", "check.json"} <= set(members):
         raise ModelFileError("members are missing from the model file", where=path, hint=RETRAIN)
     bundle = assemble(manifest, members, path)
     try:
-        engine = compiled(bundle.classifier.base, precision=precision or native_precision())
+        engine = compiled(bundle.classifier.base, pictures=pictures, precision=precision or native_precision())
     except (RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
         raise ModelFileError("model.onnx cannot be run", where=path, hint=RETRAIN) from error
     self_check(bundle, engine, path=path)
@@ -146,9 +156,10 @@ def assemble(manifest: Mapping[str, Any], members: Mapping[str, bytes], path: Pa
     """The values of a model file from its manifest and members, each of them checked for type and size."""
     graph = members["model.onnx"]
     try:
-        classes = _class_names(manifest["classes"])
+        classes, said = class_names(manifest["classes"]), manifest.get("tested")
         base = read_base(manifest, graph)
-        temperature = _number(manifest["temperature"])
+        temperature = number_of(manifest["temperature"])
+        tested = None if said is None else Reference.from_json(said, class_count=len(classes))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ModelFileError(
             "something in model.json is missing or makes no sense", where=path, hint=RETRAIN
@@ -169,7 +180,7 @@ def assemble(manifest: Mapping[str, Any], members: Mapping[str, bytes], path: Pa
         selected=selected if isinstance(selected, dict) else {},
         weights=members.get(WEIGHTS),
     )
-    return Bundle(classifier=classifier, manifest=manifest, members=members)
+    return Bundle(classifier=classifier, manifest=manifest, members=members, tested=tested)
 
 
 def read_base(manifest: Mapping[str, Any], graph: bytes) -> Backbone:
@@ -179,9 +190,9 @@ def read_base(manifest: Mapping[str, Any], graph: bytes) -> Backbone:
         KeyError, TypeError, ValueError, AttributeError: something in it is missing, or makes no sense.
     """
     told = manifest["backbone"]
-    widths = {name: _width(width) for name, width in told["depths"].items()}
+    widths = {name: width_of(width) for name, width in told["depths"].items()}
     base = Backbone(
-        name=_text(told["name"]),
+        name=text_of(told["name"]),
         graph=graph,
         preprocess=Preprocess.from_json(manifest["preprocess"]),
         widths=widths,
@@ -194,7 +205,7 @@ def read_base(manifest: Mapping[str, Any], graph: bytes) -> Backbone:
         raise ValueError("it has no number of halves that is known")
     read = []
     for half in told["halves"]:
-        single = replace(base, name=_text(half["name"]), preprocess=Preprocess.from_json(half["preprocess"]))
+        single = replace(base, name=text_of(half["name"]), preprocess=Preprocess.from_json(half["preprocess"]))
         called = half_names(single)
         read.append(
             replace(
@@ -367,31 +378,3 @@ def largest_difference(given: NDArray[np.float64], expected: NDArray[np.float64]
     if expected.shape != given.shape or not np.isfinite(expected).all() or not np.isfinite(given).all():
         raise ValueError(f"values of shape {expected.shape}, not {given.shape}, or not finite")
     return float(np.abs(given - expected).max() / max(1.0, np.abs(expected).max()))
-
-
-def _class_names(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or len(value) < 2:
-        raise ValueError("classes are not a list of names")
-    names = tuple(_text(name) for name in value)
-    if len(set(names)) < len(names):
-        raise ValueError("two classes of one name")
-    return names
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a text")  # noqa: TRY004  one kind of error for a document that is wrong
-    value.encode()  # a lone surrogate, which no file can hold, is a ValueError too
-    return value
-
-
-def _width(value: object) -> int:
-    if type(value) is not int or value < 1:
-        raise ValueError(f"{value!r} is not a number of features")
-    return value
-
-
-def _number(value: object) -> float:
-    if type(value) not in (int, float):
-        raise ValueError(f"{value!r} is not a number")
-    return float(value)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tellapart import files
-from tellapart.answers import EXACT
+from tellapart.backbones.engine import EXACT
 from tellapart.bundle.bundle import Bundle, read_bundle
 from tellapart.bundle.runtimes import Run, onnxruntime_run
 from tellapart.errors import ModelFileError, UsageError

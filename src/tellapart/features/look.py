@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import AnyEngine
@@ -15,7 +15,7 @@ from tellapart.features.embed import PLAIN, Embedded, View, embed
 from tellapart.files import FOLDER_VARIABLE
 from tellapart.progress import Progress
 from tellapart.text import counted
-from tellapart.types import Features, Index
+from tellapart.types import Features, Index, Picture
 
 
 def look_at(
@@ -47,14 +47,14 @@ def look_at(
     return embedded
 
 
-def with_white(base: Backbone, index: Index, progress: Progress) -> Backbone:
+def with_white(base: Backbone, pictures: Iterable[Picture], progress: Progress) -> Backbone:
     """The base that takes for white in grey of 16 bit what these pictures say, where it does not know already.
 
     What was found is kept in its preprocess, so that a lone picture is read like those of the set.
     """
     if base.preprocess.white is not None:
         return base
-    white = white_of(index, threads=thread_count(), progress=progress)
+    white = white_of(pictures, threads=thread_count(), progress=progress)
     return base if white is None else base.with_white(white)
 
 
