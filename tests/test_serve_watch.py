@@ -14,7 +14,7 @@ from tellapart.evaluation.watch import Reference
 from tellapart.heads.abstention import Flags
 from tellapart.serve.app import Service
 from tellapart.serve.limits import Limits
-from tellapart.serve.measures import Measures
+from tellapart.serve.measures import ServerMetrics
 from tellapart.serve.served import open_served
 from tellapart.serve.watch import ANSWERS, EVERY, UNLIKE, Watch
 
@@ -88,7 +88,7 @@ def test_service__tells_in_the_log_and_on_metrics(tmp_path):
 
     async def scenario():
         path = model_file(tmp_path / "birds.tellapart", tested=REFERENCE.to_json())
-        service = Service(open_served(path), limits=Limits(), measures=Measures(), log=lines.append)
+        service = Service(open_served(path), limits=Limits(), measures=ServerMetrics(), log=lines.append)
         before = (await service.scrape(None)).body.decode()
         for _ in range(20):
             service.count(service.served, said(EVERY, name="dog"))

@@ -119,7 +119,7 @@ def checked_form(form: str | None, out: Path | None) -> str:
     """
     if form is not None and form not in FORMATS:
         raise UsageError("no such format", where=form, hint=f"Choose one of: {', '.join(FORMATS)}.")
-    form = form or format_of(out)
+    form = form or table_format(out)
     if form == "parquet" and out is None:
         raise UsageError("Parquet is not for a screen", where="--format parquet", hint="Name a file: -o FILE.")
     return form
@@ -173,7 +173,7 @@ def show(parts: Iterable[Answers], form: RowForm) -> None:
         head = ""
 
 
-def format_of(out: Path | None) -> str:
+def table_format(out: Path | None) -> str:
     """The format that the name of a file asks for; on the screen it is a table.
 
     Raises:

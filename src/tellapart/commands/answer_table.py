@@ -14,7 +14,7 @@ from tellapart import files
 from tellapart.answers import Answers
 from tellapart.data.given import GivenColumns
 from tellapart.data.names import written
-from tellapart.extras import load
+from tellapart.extras import load_extra
 from tellapart.runs.folder import class_columns
 from tellapart.text import inert
 
@@ -50,7 +50,7 @@ def answer_rows(answers: Answers) -> Iterator[tuple[str, int | None, str]]:
         yield entry.path, None if skipped else next(readable), entry.reason if skipped else ""
 
 
-def values(answers: Answers) -> Iterator[list[Any]]:
+def answer_values(answers: Answers) -> Iterator[list[Any]]:
     """A row for each picture given, as `columns` names them; of an unreadable one there is only its reason."""
     predicted = answers.predicted
     table = given_columns(answers)
@@ -70,7 +70,7 @@ def text_rows(answers: Answers) -> Iterator[list[str]]:
 
     It is meant for spreadsheets, so a name that they would take for a formula is made inert; JSON Lines has it exactly.
     """
-    for row in values(answers):
+    for row in answer_values(answers):
         yield [cell_text(value) for value in row]
 
 
@@ -98,7 +98,7 @@ def jsonl_rows(answers: Answers) -> str:
 def documents(answers: Answers) -> Iterator[dict[str, Any]]:
     """An object for each picture given, unreadable ones with their reason under error."""
     names = given_columns(answers).names
-    for row in values(answers):
+    for row in answer_values(answers):
         path, *rest, reason = row[: len(row) - len(names)]
         document: dict[str, Any] = {"path": path}
         if reason is not None:
@@ -114,7 +114,7 @@ def documents(answers: Answers) -> Iterator[dict[str, Any]]:
 
 def kept_rows(answers: Answers) -> str:
     """A line of JSON for each picture given: the values that a row of a Parquet file will have."""
-    rows = ([written(value) if isinstance(value, str) else value for value in row] for row in values(answers))
+    rows = ([written(value) if isinstance(value, str) else value for value in row] for row in answer_values(answers))
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
@@ -131,8 +131,8 @@ def write_parquet(lines: Iterable[bytes], file: BinaryIO, *, head: Answers) -> N
     Raises:
         MissingExtraError: arro3 is not installed.
     """
-    arro3 = load("arro3.core", "arro3", hint=PARQUET_HINT)
-    write = load("arro3.io", "arro3", hint=PARQUET_HINT).write_parquet
+    arro3 = load_extra("arro3.core", "arro3", hint=PARQUET_HINT)
+    write = load_extra("arro3.io", "arro3", hint=PARQUET_HINT).write_parquet
     kind = arro3.DataType
     texts = ("path", "predicted", LAST, *given_columns(head).names)
     kinds = {name: kind.utf8() for name in texts} | {name: kind.bool() for name in MARKS}
@@ -158,4 +158,4 @@ def check_parquet() -> None:
         MissingExtraError: arro3 is not installed.
     """
     for module in ("arro3.core", "arro3.io"):
-        load(module, "arro3", hint=PARQUET_HINT)
+        load_extra(module, "arro3", hint=PARQUET_HINT)

@@ -19,8 +19,8 @@ from tellapart.classifier import Classifier
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import GivenPictures, given_pictures
 from tellapart.errors import DataError
-from tellapart.features.embed import embed
-from tellapart.features.look import with_white
+from tellapart.features.embed import embed_pictures
+from tellapart.features.look import say_too_bright, with_white
 from tellapart.heads.abstention import Flags
 from tellapart.progress import PartOfStage, Progress, Silent
 from tellapart.types import Index, LedgerEntry, Picture
@@ -160,8 +160,9 @@ def answers_about(
 ) -> Answers:
     """What a classifier says of the pictures of an index, by its compiled base; none of it is kept."""
     progress = progress or Silent()
-    embedded = embed(index, classifier.base, progress=progress, engine=engine)
+    embedded = embed_pictures(index, classifier.base, progress=progress, engine=engine)
     answers = answer(classifier, embedded, keep=False, exact=exact, progress=progress)
+    say_too_bright(answers.ledger, progress)
     boxed = any(picture.box is not None for picture in index.pictures)
     return replace(
         answers,
