@@ -5,7 +5,7 @@ import pytest
 
 from exported import NAMES, small_classifier, write_model
 from pictures import make_pixels
-from tellapart.backbones.backbone import join
+from tellapart.backbones..py import join
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.browser.heat_graph import ASKED, HEAT, THE_ANSWER, exact_places, maps_of
 from tellapart.browser.page import page_graph
