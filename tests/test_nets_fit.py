@@ -9,7 +9,7 @@ from tellapart.errors import UsageError
 from tellapart.nets import fit as module
 from tellapart.nets.checkpoint import write_checkpoint
 from tellapart.nets.epoch import Batch
-from tellapart.nets.fit import Pictures, fit_net
+from tellapart.nets.fit import TrainingData, fit_net
 from tellapart.progress import Silent
 from test_nets_steps import CPU, settings, tiny
 
@@ -35,7 +35,7 @@ def pictures(*, fingerprint="pictures", valid=24):
         return [Batch(inputs=inputs[rows], labels=labels[rows]) for rows in np.split(order, 5)]
 
     judge = [Batch(inputs=inputs[:valid], labels=labels[:valid])] if valid else []
-    return Pictures(train=train, steps=5, valid=lambda: judge, fingerprint=fingerprint)
+    return TrainingData(train=train, steps=5, valid=lambda: judge, fingerprint=fingerprint)
 
 
 def fit(path, *, training=SETTINGS, own=None, seed=0, on_epoch=lambda _: None, progress=None, **options):

@@ -22,7 +22,7 @@ from tellapart.answers import Answers, answer
 from tellapart.backbones.engine import AnyEngine, compiled, native_precision
 from tellapart.bundle.bundle import Bundle, pack_bundle, read_bundle
 from tellapart.bundle.container import write_container
-from tellapart.card import Judged, classifier_card, judged_by
+from tellapart.card import CardContent, card_content, classifier_card
 from tellapart.classifier import Classifier
 from tellapart.data.cost_table import costs_from
 from tellapart.data.reading import Reading
@@ -32,7 +32,7 @@ from tellapart.data.scan import scan
 from tellapart.data.split import part_to_score
 from tellapart.errors import DataError, OutputError, UsageError
 from tellapart.features.embed import Embedded
-from tellapart.features.look import look_at, with_white
+from tellapart.features.look import look_at, say_too_bright, with_white
 from tellapart.heads.abstention import MAX_ERROR
 from tellapart.learn import learn
 from tellapart.progress import Progress, Silent, listener
@@ -87,7 +87,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         classes_: K labels, sorted.
         classifier_: what was trained: base, head, temperature, abstention, what was selected, and the history.
         history_: the history as columns, a list for each name, one value for each epoch or setting that was tried; {}
-            where a model file was loaded. pandas.DataFrame(history_) and plots take it as it is.
+            where a model file was loaded. `pandas.DataFrame(history_)` and plots take it as it is.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.classes_, self.classifier_ = classes, learned.classifier
         self.history_ = as_columns(learned.classifier.history)
         self._fitted_by = {"recipe": self.recipe, "seed": self.seed}
-        self._judged: Judged | None = judged_by(learned, numbered=sample_weight is None)
+        self._judged: CardContent | None = card_content(learned, numbered=sample_weight is None)
         self._bundle: Bundle | None = None
         self._engine: AnyEngine | None = None
         return self
@@ -247,6 +247,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     def _answer_about(self, index: Index) -> Answers:
         classifier, embedded = self._look_at(index)
         check_readable(embedded)
+        say_too_bright(embedded.ledger, self._progress())
         return answer(classifier, embedded, progress=self._progress())
 
     def _look_at(self, index: Index) -> tuple[Classifier, Embedded]:

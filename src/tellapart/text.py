@@ -37,7 +37,7 @@ def percent(share: float | None) -> str:
 
 def tenths(share: float) -> str:
     """The number of `percent` alone; what is nearer to none or to all than a decimal can say is "< 0.1" or "> 99.9"."""
-    rounded = math.floor(share * 1000 + 0.5) / 10  # the very steps of page.js, so that both say the same
+    rounded = math.floor(share * 1000 + 0.5) / 10  # the very steps of percent.js, so that both say the same
     if rounded == 0 < share:
         return "< 0.1"
     if rounded == 100 and share < 1:

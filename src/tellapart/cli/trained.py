@@ -88,7 +88,7 @@ def predict(
     if out is not None:
         save(answers, form, out)
     elif shown:
-        (sys.stdout.write if form == "table" else print_for_programs)(text_of(answers, form))
+        (sys.stdout.write if form == "table" else print_for_programs)(answers_text(answers, form))
 
 
 def checked_form(form: str | None, out: Path | None) -> str:
@@ -99,7 +99,7 @@ def checked_form(form: str | None, out: Path | None) -> str:
     """
     if form is not None and form not in FORMATS:
         raise UsageError("no such format", where=form, hint=f"Choose one of: {', '.join(FORMATS)}.")
-    form = form or format_of(out)
+    form = form or table_format(out)
     if form == "parquet" and out is None:
         raise UsageError("Parquet is not for a screen", where="--format parquet", hint="Name a file: -o FILE.")
     return form
@@ -139,22 +139,22 @@ def save(answers: Answers, form: str, out: Path) -> None:
     write_bytes(out, bytes_of(answers, form), follow=True)
 
 
-def text_of(answers: Answers, form: str) -> str:
+def answers_text(answers: Answers, form: str) -> str:
     """Answers in a format that is text."""
     from tellapart.commands import answer_table
 
-    texts = {"csv": answer_table.csv_text, "excel": answer_table.excel_text, "jsonl": answer_table.jsonl_text}
+    texts = {"csv": answer_table.answers_csv, "excel": answer_table.answers_excel, "jsonl": answer_table.answers_jsonl}
     return texts.get(form, table_text)(answers)
 
 
 def bytes_of(answers: Answers, form: str) -> bytes:
     """Answers as the content of a file."""
-    from tellapart.commands.answer_table import parquet_bytes
+    from tellapart.commands.answer_table import answers_parquet
 
-    return parquet_bytes(answers) if form == "parquet" else to_utf8(text_of(answers, form))
+    return answers_parquet(answers) if form == "parquet" else to_utf8(answers_text(answers, form))
 
 
-def format_of(out: Path | None) -> str:
+def table_format(out: Path | None) -> str:
     """The format that the name of a file asks for; on the screen it is a table.
 
     Raises:

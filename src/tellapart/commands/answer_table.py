@@ -15,7 +15,7 @@ from tellapart import files
 from tellapart.answers import Answers
 from tellapart.data.given import GivenColumns
 from tellapart.data.names import written
-from tellapart.extras import load
+from tellapart.extras import load_extra
 from tellapart.runs.folder import class_columns
 from tellapart.text import inert
 
@@ -50,7 +50,7 @@ def answer_rows(answers: Answers) -> Iterator[tuple[str, int | None, str]]:
         yield entry.path, None if skipped else next(readable), entry.reason if skipped else ""
 
 
-def values(answers: Answers) -> Iterator[list[Any]]:
+def answer_values(answers: Answers) -> Iterator[list[Any]]:
     """A row for each picture given, as `columns` names them; of an unreadable one there is only its reason."""
     predicted = answers.predicted
     table = given_columns(answers)
@@ -70,7 +70,7 @@ def text_rows(answers: Answers) -> Iterator[list[str]]:
 
     It is meant for spreadsheets, so a name that they would take for a formula is made inert; JSON Lines has it exactly.
     """
-    for row in values(answers):
+    for row in answer_values(answers):
         yield [cell_text(value) for value in row]
 
 
@@ -80,17 +80,17 @@ def cell_text(value: str | float | bool | None) -> str:
     return inert(value) if isinstance(value, str) else WORDS[value]
 
 
-def csv_text(answers: Answers) -> str:
+def answers_csv(answers: Answers) -> str:
     """A row for each picture given, unreadable ones with their reason in the column error."""
     return files.csv_text(columns(answers), text_rows(answers))
 
 
-def excel_text(answers: Answers) -> str:
+def answers_excel(answers: Answers) -> str:
     """The same behind the mark by which Excel tells UTF-8."""
-    return f"\ufeff{csv_text(answers)}"
+    return f"\ufeff{answers_csv(answers)}"
 
 
-def jsonl_text(answers: Answers) -> str:
+def answers_jsonl(answers: Answers) -> str:
     """A line for each picture given, as `documents` has them."""
     return "".join(json.dumps(document, ensure_ascii=False) + "\n" for document in documents(answers))
 
@@ -98,7 +98,7 @@ def jsonl_text(answers: Answers) -> str:
 def documents(answers: Answers) -> Iterator[dict[str, Any]]:
     """An object for each picture given, unreadable ones with their reason under error."""
     names = given_columns(answers).names
-    for row in values(answers):
+    for row in answer_values(answers):
         path, *rest, reason = row[: len(row) - len(names)]
         document: dict[str, Any] = {"path": path}
         if reason is not None:
@@ -112,18 +112,18 @@ def documents(answers: Answers) -> Iterator[dict[str, Any]]:
         yield document
 
 
-def parquet_bytes(answers: Answers) -> bytes:
+def answers_parquet(answers: Answers) -> bytes:
     """A Parquet file: text, probabilities as float64, marks as booleans, null where there is nothing.
 
     Raises:
         MissingExtraError: arro3 is not installed.
     """
-    arro3 = load("arro3.core", "arro3", hint=PARQUET_HINT)
-    write_parquet = load("arro3.io", "arro3", hint=PARQUET_HINT).write_parquet
+    arro3 = load_extra("arro3.core", "arro3", hint=PARQUET_HINT)
+    write_parquet = load_extra("arro3.io", "arro3", hint=PARQUET_HINT).write_parquet
     kind, names = arro3.DataType, columns(answers)
     texts = ("path", "predicted", LAST, *given_columns(answers).names)
     kinds = {name: kind.utf8() for name in texts} | {name: kind.bool() for name in MARKS}
-    rows = [[written(value) if isinstance(value, str) else value for value in row] for row in values(answers)]
+    rows = [[written(value) if isinstance(value, str) else value for value in row] for row in answer_values(answers)]
     arrays = [
         arro3.Array([row[place] for row in rows], type=kinds.get(name, kind.float64()))
         for place, name in enumerate(names)

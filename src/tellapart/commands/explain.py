@@ -23,7 +23,7 @@ from tellapart.explain.explain import explain_pictures
 from tellapart.explain.panel import panel
 from tellapart.features.look import with_white
 from tellapart.progress import Progress, Silent
-from tellapart.runs.folder import MODEL
+from tellapart.runs.folder import model_name
 from tellapart.types import Index, Pixels
 
 ENDING = "-explained.png"
@@ -96,7 +96,7 @@ def explain(
 
 def default_folder(model: Path) -> Path:
     """Where the sheets go if nobody says: explained/ and the name of the run, or of a model file renamed."""
-    return Path("explained") / (files.real(model).parent.name if model.name == MODEL else model.stem)
+    return Path("explained") / model_name(model)
 
 
 def without_sheets(index: Index, out: Path) -> Index:

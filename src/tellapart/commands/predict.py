@@ -14,8 +14,8 @@ from tellapart.classifier import Classifier
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import index_of_paths
 from tellapart.errors import DataError
-from tellapart.features.embed import embed
-from tellapart.features.look import with_white
+from tellapart.features.embed import embed_pictures
+from tellapart.features.look import say_too_bright, with_white
 from tellapart.progress import Progress, Silent
 from tellapart.types import Index
 
@@ -50,7 +50,8 @@ def answers_about(
 ) -> Answers:
     """What a classifier says of the pictures of an index, by its compiled base; none of it is kept."""
     progress = progress or Silent()
-    embedded = embed(index, classifier.base, progress=progress, engine=engine)
+    embedded = embed_pictures(index, classifier.base, progress=progress, engine=engine)
     answers = answer(classifier, embedded, keep=False, progress=progress)
+    say_too_bright(answers.ledger, progress)
     empty = nothing_on_them(embedded.miniatures)
     return replace(answers, empty=empty, given=index.pictures, columns=index.columns)

@@ -83,7 +83,7 @@ def train(
     log.record(what_is_there(index, data))
     if request.budget != BUDGET and request.recipe != "auto":
         log.note(f"--budget is for the recipe auto; {request.recipe} takes the time it needs.")
-    about = {"command": command, "data_path": place_of(data), "reading": reading.to_json()}
+    about = {"command": command, "data_path": data_location(data), "reading": reading.to_json()}
     with only_run(folder, force=request.force):
         run_folder.claim_run(folder, force=request.force)
         writer = HistoryWriter(folder)
@@ -102,7 +102,7 @@ def train(
     return folder, metrics.to_json()
 
 
-def place_of(data: Path) -> str:
+def data_location(data: Path) -> str:
     """Where the data is, in UTF-8: as the links to it are called where what they lead to is called otherwise."""
     places = [str(files.real(data)), str(data.absolute())]
     return next((place for place in places if is_utf8(place)), written(places[0]))

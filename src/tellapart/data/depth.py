@@ -1,4 +1,4 @@
-"""What is white in grey pictures of 16 bit, where no header says so: one rule for a whole set.
+"""What is white in pictures of 16 bit, grey or colour, where no header says so: one rule for a whole set.
 
 Cameras of 10, 12 or 14 bit write their values as they are into files of 16 bit, where white is then 1023, 4095 or
 16383. Scaled by 65535 such pictures are nearly black, and most of what they show is lost. A header seldom says it; the
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from tellapart.data.decode import brightest
+from tellapart.data.deep_colour import DEEPEST
 from tellapart.data.formats import OPEN_ENDED_STARTS, PNG_START
 from tellapart.data.prefetch import look_ahead
 from tellapart.errors import PictureError
@@ -18,15 +19,13 @@ from tellapart.progress import Progress
 from tellapart.text import counted
 from tellapart.types import Index, Picture
 
-DEEPEST: Final = 65535
-HEADER: Final = 26  # bytes, up to the colour type of a PNG
-GREY: Final = (0, 4)  # colour types of PNG
+HEADER: Final = 25  # bytes, up to the depth of a PNG
 LARGEST_FILE: Final = 512_000_000  # bytes
 AHEAD: Final = 16  # pictures
 
 
 def white_of(index: Index, *, threads: int, progress: Progress) -> int | None:
-    """The value of white in the grey pictures of 16 bit among these; None where there are none that leave it open.
+    """The value of white in the pictures of 16 bit among these; None where there are none that leave it open.
 
     Args:
         index: the pictures; a file that cannot be read is left to whoever looks at it.
@@ -47,20 +46,20 @@ def white_of(index: Index, *, threads: int, progress: Progress) -> int | None:
         return None
     white = min(max((1 << highest.bit_length()) - 1, 255), DEEPEST)
     if white < DEEPEST:
-        pictures = counted(count, "grey picture of 16 bit has", "grey pictures of 16 bit have")
+        pictures = counted(count, "picture of 16 bit has", "pictures of 16 bit have")
         progress.note(f"{pictures} no value above {highest:,}: {white:,} is taken for white in all of them.")
     return white
 
 
 def _may_be_deep(picture: Picture) -> bool:
-    """Whether a file is a grey PNG of 16 bit, or a TIFF, PGM or JPEG 2000 of any depth, by its first bytes."""
+    """Whether a file is a PNG of 16 bit, or a TIFF, PGM, PPM or JPEG 2000 of any depth, by its first bytes."""
     try:
         with open_regular(picture.file) as file:
             start = file.read(HEADER)
     except OSError:
         return False
     if start.startswith(PNG_START):
-        return len(start) == HEADER and start[24] == 16 and start[25] in GREY
+        return len(start) == HEADER and start[24] == 16
     return start.startswith(OPEN_ENDED_STARTS)
 
 

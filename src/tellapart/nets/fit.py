@@ -37,13 +37,13 @@ from tellapart.types import Labels
 if TYPE_CHECKING:
     import torch
 
-Row = Mapping[str, Any]
+HistoryRow = Mapping[str, Any]
 ROOM = 64_000_000  # bytes of a checkpoint beside its tensors
-OnEpoch = Callable[[Sequence[Row]], None]
+OnEpoch = Callable[[Sequence[HistoryRow]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pictures:
+class TrainingData:
     """What a net learns from and is judged by."""
 
     train: Callable[[int], Iterable[Batch]]  # the batches of an epoch, by its number; each picture once
@@ -63,12 +63,12 @@ class Fitted:
     score: float | None  # its log loss on valid after calibration; None where there was nothing to judge by
     # a row an epoch: epoch, train_loss, train_accuracy, with clean pictures clean_train_loss and clean_train_accuracy,
     # valid_loss, valid_accuracy, learning_rate, seconds, pictures_per_s; JSON-ready
-    history: tuple[Row, ...]
+    history: tuple[HistoryRow, ...]
 
 
 def fit_net(
     module: torch.nn.Module,
-    pictures: Pictures,
+    pictures: TrainingData,
     *,
     training: Training,
     machine: Machine,
@@ -131,7 +131,7 @@ def fit_net(
 class _Course:
     """How far a training has come: a row an epoch, a score an epoch (none without valid), and the best weights."""
 
-    history: tuple[Row, ...] = ()
+    history: tuple[HistoryRow, ...] = ()
     scores: tuple[float, ...] = ()
     best: Mapping[str, Any]
 
@@ -140,7 +140,7 @@ class _Course:
         """Counted from 0; the last one where nothing was judged."""
         return int(np.argmin(self.scores)) if self.scores else len(self.history) - 1
 
-    def after(self, row: Row, score: float | None, learner: Learner) -> _Course:
+    def after(self, row: HistoryRow, score: float | None, learner: Learner) -> _Course:
         better = score is None or not self.scores or score < min(self.scores)
         return _Course(
             history=(*self.history, row),
@@ -158,7 +158,7 @@ def _learner(
 
 
 def _fingerprint(
-    module: torch.nn.Module, pictures: Pictures, training: Training, machine: Machine, *, seed: int
+    module: torch.nn.Module, pictures: TrainingData, training: Training, machine: Machine, *, seed: int
 ) -> str:
     """sha256 of everything that a checkpoint of this training depends on, a module with its first weights too."""
     start = hashlib.sha256(str(module).encode())
@@ -185,8 +185,8 @@ def _resume(learner: Learner, path: Path, *, fingerprint: str, steps: int) -> _C
 
 
 def _epoch(
-    learner: Learner, pictures: Pictures, training: Training, machine: Machine, epoch: int, progress: Progress
-) -> tuple[Row, float | None]:
+    learner: Learner, pictures: TrainingData, training: Training, machine: Machine, epoch: int, progress: Progress
+) -> tuple[HistoryRow, float | None]:
     """Train for an epoch and judge: its row of the history, and its score."""
     rate = learning_rate(training, step=learner.step, steps_per_epoch=pictures.steps)
     step = training_step(
@@ -194,7 +194,7 @@ def _epoch(
     )
     trained = run_epoch(step, pictures.train(epoch), on_batch=progress.advance)
     batches = pictures.valid() if np.isfinite(trained["loss"]) else ()
-    judged, score = judge(learner.judged, batches, machine=machine)
+    judged, score = validate(learner.judged, batches, machine=machine)
     clean = run_epoch(judging_step(learner.judged, machine=machine), pictures.clean())
     known = {"clean_train_loss": clean["loss"], "clean_train_accuracy": clean["accuracy"]} if clean["pictures"] else {}
     row = {
@@ -221,11 +221,11 @@ def _line(course: _Course, training: Training) -> str:
     return f"{said}; {_result('valid', row)}, calibrated {course.scores[-1]:.3f}: {best}."
 
 
-def _result(part: str, row: Row) -> str:
+def _result(part: str, row: HistoryRow) -> str:
     return f"{part} loss {row[f'{part}_loss']:.3f}, accuracy {percent(row[f'{part}_accuracy'])}"
 
 
-def _is_finite(row: Row, score: float | None) -> bool:
+def _is_finite(row: HistoryRow, score: float | None) -> bool:
     """Whether an epoch ended in numbers."""
     losses = (row["train_loss"], row["valid_loss"], score)
     return all(value is None or bool(np.isfinite(value)) for value in losses)
@@ -251,7 +251,7 @@ def _say_stopped(course: _Course, training: Training, progress: Progress) -> Non
         progress.note(f"Training ends after {epochs}: none of the last {training.patience} was better.")
 
 
-def judge(
+def validate(
     module: torch.nn.Module, batches: Iterable[Batch], *, machine: Machine
 ) -> tuple[dict[str, float], float | None]:
     """The record of an epoch that only judges, and the log loss after calibration; None without a batch."""

@@ -27,9 +27,9 @@ from tellapart.errors import DataError, TellapartError
 from tellapart.nets.architectures import Net, build_net, net_size
 from tellapart.nets.device import Machine, open_machine, seeded
 from tellapart.nets.export import export_backbone, linear_head, module_weights, scale_for, trunk_features, try_export
-from tellapart.nets.fit import Fitted, Pictures, fit_net
+from tellapart.nets.fit import Fitted, TrainingData, fit_net
 from tellapart.nets.images import (
-    Squares,
+    LabelledSquares,
     clean_sample,
     plain_batches,
     read_squares,
@@ -178,7 +178,7 @@ def train_scratch(dataset: Dataset, base: Backbone, request: Request, *, augment
     if not len(train.labels):
         raise DataError("no training picture can be read", where=dataset.index.root)
     training = replace(plan.training, epochs=planned_epochs(plan, len(train.labels)))
-    pictures = pictures_of(train, valid, net=net, plan=plan, training=training, classes=classes, seed=request.seed)
+    pictures = training_data(train, valid, net=net, plan=plan, training=training, classes=classes, seed=request.seed)
     whole = net.training_module()
     if request.module is not None:
         try_export(net)
@@ -222,7 +222,7 @@ def kept_for_later(request: Request) -> Iterator[None]:
         raise TellapartError(what, where=request.work / CHECKPOINT, hint=hint) from error
 
 
-def largest_feature(net: Net, *seen: Squares) -> float:
+def largest_feature(net: Net, *seen: LabelledSquares) -> float:
     """The largest size of a feature of some pictures; 0 without one."""
     rows = (squares.pixels[:MEASURED] for squares in seen)
     return max((float(np.abs(trunk_features(net, pixels)).max()) for pixels in rows if len(pixels)), default=0.0)
@@ -249,12 +249,19 @@ def planned_epochs(plan: ScratchPlan, count: int) -> int:
     return min(plan.training.epochs, max(FEWEST_EPOCHS, plan.pictures // count))
 
 
-def pictures_of(
-    train: Squares, valid: Squares, *, net: Net, plan: ScratchPlan, training: Training, classes: int, seed: int
-) -> Pictures:
+def training_data(
+    train: LabelledSquares,
+    valid: LabelledSquares,
+    *,
+    net: Net,
+    plan: ScratchPlan,
+    training: Training,
+    classes: int,
+    seed: int,
+) -> TrainingData:
     """What a net learns from and is judged by; only the first is augmented."""
     clean = sampled(train, clean_sample(len(train.labels), seed=seed))
-    return Pictures(
+    return TrainingData(
         train=lambda epoch: training_batches(
             train, batch=training.batch, augmentation=plan.augmentation, seed=seed, epoch=epoch
         ),
@@ -276,7 +283,7 @@ def net_of(plan: ScratchPlan, request: Request, *, classes: int) -> Net:
     return net_from_module(made, name=net_name(module), size=side, classes=classes)
 
 
-def _squares(dataset: Dataset, split: SplitName, preprocess: Preprocess, request: Request) -> Squares:
+def _squares(dataset: Dataset, split: SplitName, preprocess: Preprocess, request: Request) -> LabelledSquares:
     squares, skipped = read_squares(
         dataset.index,
         dataset.labels,

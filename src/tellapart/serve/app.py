@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final
 
+from tellapart.browser.page import served_page
 from tellapart.errors import one_line
+from tellapart.explain.heat_map import Explanation
 from tellapart.serve import inference_protocol
 from tellapart.serve.batcher import Batcher, Work
-from tellapart.serve.bodies import pictures_of, read_body
+from tellapart.serve.bodies import pictures_in_body, read_body
 from tellapart.serve.description import description, page
 from tellapart.serve.gate import App, Gate, Log, log_line, refusal_response
 from tellapart.serve.limits import Limits
-from tellapart.serve.measures import Measures
+from tellapart.serve.measures import ServerMetrics
 from tellapart.serve.refusal import RefusalError
 from tellapart.serve.served import Served, open_served
 
@@ -26,10 +29,20 @@ SAFE_HEADERS: Final = {
 }
 
 
+# The page states what it may do by itself; what only a header can say is said here.
+PAGE_HEADERS: Final = {
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+ELSEWHERE: Final = "pictures are sent here by POST; / has a page for people, /docs the list of addresses"
+
+
 class Service:
     """One model behind its addresses; `served` is exchanged as a whole, between two batches."""
 
-    def __init__(self, served: Served, *, limits: Limits, measures: Measures, log: Log) -> None:
+    def __init__(self, served: Served, *, limits: Limits, measures: ServerMetrics, log: Log) -> None:
         """Ready to be started."""
         self.served, self.limits, self.measures, self._log = served, limits, measures, log
         self.batcher = Batcher(waiting=limits.waiting)
@@ -47,7 +60,7 @@ class Service:
     async def predict(self, request: Any) -> Any:  # noqa: ANN401 - starlette's
         from starlette.responses import JSONResponse
 
-        given = await pictures_of(request, self.limits)
+        given = await pictures_in_body(request, self.limits)
         served = self.served
         found = await self.ask(served.answer, given)
         self.measures.answers(found)
@@ -56,15 +69,18 @@ class Service:
         return JSONResponse({"model": served.name, "request": request.state.request, "answers": list(found)})
 
     async def explain(self, request: Any) -> Any:  # noqa: ANN401 - starlette's
-        from starlette.responses import Response
+        from starlette.responses import JSONResponse, Response
 
-        given = await pictures_of(request, self.limits)
+        given = await pictures_in_body(request, self.limits)
         if len(given) != 1:
             raise RefusalError("too_many_pictures", detail="one picture is explained at a time")
-        ((sheet, reason),) = await self.ask(self.served.explain, given)
-        if sheet is None:
-            raise RefusalError("unreadable", detail=reason)
-        return Response(sheet, media_type="image/png")
+        served, ((name, _),) = self.served, given
+        (explanation,) = await self.ask(served.explain, [(given[0], asked_class(request, served))])
+        if explanation.failure:
+            raise RefusalError("unreadable", detail=explanation.failure)
+        if request.headers.get("accept", "").startswith("application/json"):
+            return JSONResponse(heat_document(explanation))
+        return Response(await asyncio.to_thread(served.sheet, explanation, title=name), media_type="image/png")
 
     async def infer(self, request: Any) -> Any:  # noqa: ANN401 - starlette's
         from starlette.responses import JSONResponse
@@ -72,7 +88,7 @@ class Service:
         self._check_name(request)
         body = await read_body(request, self.limits)
         async with self._reading:  # numbers as text take many times their room, so one body at a time
-            identity, pictures = await asyncio.to_thread(inference_protocol.pixels_of, body, self.limits)
+            identity, pictures = await asyncio.to_thread(inference_protocol.pictures_in_tensor, body, self.limits)
         served = self.served
         named = [(f"{place}", pixels) for place, pixels in enumerate(pictures)]
         found = await self.ask(served.answer, named)
@@ -134,6 +150,38 @@ class Service:
             raise RefusalError("not_found", detail="no model of this name")
 
 
+def asked_class(request: Any, served: Served) -> int | None:  # noqa: ANN401 - starlette's
+    """The place of the class that is to be explained; None for the one that is answered.
+
+    Raises:
+        RefusalError: the model does not know it.
+    """
+    name = request.query_params.get("class")
+    if name is None:
+        return None
+    if name not in served.classifier.classes:
+        raise RefusalError("unknown_class")
+    return served.classifier.classes.index(name)
+
+
+def heat_document(explanation: Explanation) -> dict[str, Any]:
+    """A heat map for programs: its values float32 [height, width], row by row, least byte first, in base64."""
+    heat = explanation.heat
+    if heat is None:
+        raise RefusalError("own_fault")
+    height, width = heat.values.shape
+    values = base64.b64encode(heat.values.astype("<f4").tobytes()).decode("ascii")
+    return {
+        "class": heat.class_name,
+        "method": heat.method,
+        "logit": heat.logit,
+        "bias": heat.bias,
+        "height": height,
+        "width": width,
+        "values": values,
+    }
+
+
 def make_app(service: Service, *, key: str | None, origins: Sequence[str], log: Log) -> App:
     """The whole application.
 
@@ -177,10 +225,18 @@ def endpoints(service: Service) -> list[tuple[str, str, Endpoint]]:
     async def openapi(_: Any) -> Any:  # noqa: ANN401 - starlette's
         return JSONResponse(description())
 
+    async def cards(_: Any) -> Any:  # noqa: ANN401 - starlette's
+        return JSONResponse(await asyncio.to_thread(service.served.page_content))
+
+    async def people(_: Any) -> Any:  # noqa: ANN401 - starlette's
+        return HTMLResponse(await asyncio.to_thread(served_page), headers=PAGE_HEADERS)
+
     async def docs(_: Any) -> Any:  # noqa: ANN401 - starlette's
         return HTMLResponse(page(), headers=SAFE_HEADERS)
 
     return [
+        ("GET", "/", people),
+        ("GET", "/cards", cards),
         ("POST", "/predict", service.predict),
         ("POST", "/explain", service.explain),
         ("GET", "/model", model),
@@ -209,7 +265,8 @@ def handlers(service: Service) -> dict[Any, Callable[[Any, Exception], Awaitable
         return refusal_response(RefusalError("not_found"), request=request.state.request)
 
     async def wrong_method(request: Any, _: Exception) -> Any:  # noqa: ANN401 - starlette's
-        return refusal_response(RefusalError("wrong_method"), request=request.state.request)
+        detail = ELSEWHERE if request.method == "GET" else ""
+        return refusal_response(RefusalError("wrong_method", detail=detail), request=request.state.request)
 
     async def fault(request: Any, error: Exception) -> Any:  # noqa: ANN401 - starlette's
         service.log_fault(error, request=request.state.request)

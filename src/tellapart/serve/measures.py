@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from tellapart.extras import load
+from tellapart.extras import load_extra
 
 HINT: Final = "Install it with: pip install 'tellapart[serve]'"
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
-class Measures:
+class ServerMetrics:
     """Counters of one server, in a registry of their own."""
 
     def __init__(self) -> None:
         """Begin at nothing."""
-        prometheus = self._prometheus = load("prometheus_client", "prometheus-client", hint=HINT)
+        prometheus = self._prometheus = load_extra("prometheus_client", "prometheus-client", hint=HINT)
         registry = self._registry = prometheus.CollectorRegistry()
         self._requests = prometheus.Counter(
             "tellapart_requests", "Requests, by address and status.", ["route", "status"], registry=registry
