@@ -31,7 +31,7 @@ from tellapart.heads.linear import LinearHead, row_blocks
 from tellapart.nets.device import Machine
 from tellapart.nets.epoch import Batch
 from tellapart.nets.fit import Fitted, OnEpoch, TrainingData, fit_net, validate
-from tellapart.nets.images import steps_per_epoch
+from tellapart.nets.images import clean_sample, steps_per_epoch
 from tellapart.nets.schedule import Training, class_weights
 from tellapart.progress import Progress
 from tellapart.seeds import generator
@@ -258,11 +258,13 @@ def _pictures(start: Start, seen: FrozenOutputs, *, training: Training, seed: in
     digest = hashlib.sha256(f"{start.backbone.digest} {start.cut} {seen.train.shape}".encode())
     for part in (seen.train[:, [0, -1], :1], seen.labels, seen.valid[:, :1], start.head.weight, start.head.bias):
         digest.update(part.tobytes())
+    rows = clean_sample(len(seen.labels), seed=seed)
     return TrainingData(
         train=lambda epoch: view_batches(seen, batch=training.batch, seed=seed, epoch=epoch),
         steps=steps_per_epoch(len(seen.labels), batch=training.batch),
         weights=class_weights(seen.labels, classes=start.head.bias.size),
         valid=lambda: valid_batches(seen),
+        clean=lambda: [Batch(inputs=seen.train[rows, 0], labels=seen.labels[rows])],
         fingerprint=digest.hexdigest(),
     )
 

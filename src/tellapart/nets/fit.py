@@ -50,6 +50,8 @@ class TrainingData:
     steps: int  # how many batches those are
     weights: NDArray[np.float32] | None = None  # float32 [K] of the classes in the loss; None for all alike
     valid: Callable[[], Iterable[Batch]]  # to judge by, always in the same order; none where there is nothing
+    # some of train as they are, always the same: what the net has learned of them without all that makes it harder
+    clean: Callable[[], Iterable[Batch]] = tuple
     fingerprint: str  # of the pictures and of what is done to them: another one makes a checkpoint void
 
 
@@ -59,8 +61,8 @@ class Fitted:
 
     epoch: int  # the epoch whose weights were kept, counted from 1
     score: float | None  # its log loss on valid after calibration; None where there was nothing to judge by
-    # a row an epoch: epoch, train_loss, train_accuracy, valid_loss, valid_accuracy, learning_rate, seconds,
-    # pictures_per_s; JSON-ready
+    # a row an epoch: epoch, train_loss, train_accuracy, with clean pictures clean_train_loss and clean_train_accuracy,
+    # valid_loss, valid_accuracy, learning_rate, seconds, pictures_per_s; JSON-ready
     history: tuple[HistoryRow, ...]
 
 
@@ -119,6 +121,7 @@ def fit_net(
         write_checkpoint(checkpoint, {**learner_tensors(learner), **course.best}, {**document, "scores": course.scores})
         on_epoch(course.history)
     progress.finish()
+    _say_stopped(course, training, progress)
     fill_module(module, course.best, prefix=BEST)
     best = course.best_epoch
     return Fitted(epoch=best + 1, score=course.scores[best] if course.scores else None, history=course.history)
@@ -192,14 +195,17 @@ def _epoch(
     trained = run_epoch(step, pictures.train(epoch), on_batch=progress.advance)
     batches = pictures.valid() if np.isfinite(trained["loss"]) else ()
     judged, score = validate(learner.judged, batches, machine=machine)
+    clean = run_epoch(judging_step(learner.judged, machine=machine), pictures.clean())
+    known = {"clean_train_loss": clean["loss"], "clean_train_accuracy": clean["accuracy"]} if clean["pictures"] else {}
     row = {
         "epoch": epoch + 1,
         "train_loss": trained["loss"],
         "train_accuracy": trained["accuracy"],
+        **known,
         "valid_loss": None if score is None else judged["loss"],
         "valid_accuracy": None if score is None else judged["accuracy"],
         "learning_rate": rate,
-        "seconds": round(trained["seconds"] + judged["seconds"], 3),
+        "seconds": round(trained["seconds"] + judged["seconds"] + clean["seconds"], 3),
         "pictures_per_s": round(trained["pictures_per_s"], 1),
     }
     return row, score
@@ -236,6 +242,13 @@ def _say_diverged(course: _Course, training: Training, progress: Progress) -> No
     if not course.history:
         raise UsageError(what, where=f"epoch {epoch}", hint="Give a lower learning rate.")
     progress.note(f"In epoch {epoch} {what}: it ends here, and epoch {course.best_epoch + 1} is kept.")
+
+
+def _say_stopped(course: _Course, training: Training, progress: Progress) -> None:
+    """Note that training ends for want of patience, where it does."""
+    if out_of_patience(course.scores, training.patience) and len(course.history) < training.epochs:
+        epochs = f"{len(course.history)} of {training.epochs} epochs"
+        progress.note(f"Training ends after {epochs}: none of the last {training.patience} was better.")
 
 
 def validate(

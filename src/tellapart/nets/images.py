@@ -32,6 +32,7 @@ from tellapart.types import Index, Labels, LedgerEntry, Pixels
 IN_MEMORY: Final = 1_000_000_000  # bytes; more goes to a file in the work folder
 TOGETHER: Final = 32  # pictures decoded in one task
 AHEAD: Final = 4  # batches
+CLEAN: Final = 500  # training pictures that are also judged as they are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +132,16 @@ def training_batches(
         return Batch(inputs=inputs, labels=squares.labels[rows])
 
     return look_ahead(make, parts, threads=thread_count(), most=AHEAD + 1)
+
+
+def clean_sample(count: int, *, seed: int) -> NDArray[np.int64]:
+    """Rows int64 of at most CLEAN of count training pictures, in order: the same in every epoch."""
+    return np.sort(generator(seed, "clean").permutation(count)[:CLEAN])
+
+
+def sampled(squares: LabelledSquares, rows: NDArray[np.int64]) -> LabelledSquares:
+    """Some rows of the squares, copied."""
+    return LabelledSquares(pixels=squares.pixels[rows], labels=squares.labels[rows])
 
 
 def plain_batches(squares: LabelledSquares, *, batch: int) -> Iterator[Batch]:

@@ -28,7 +28,15 @@ from tellapart.nets.architectures import Net, build_net, net_size
 from tellapart.nets.device import Machine, open_machine, seeded
 from tellapart.nets.export import export_backbone, linear_head, module_weights, scale_for, trunk_features, try_export
 from tellapart.nets.fit import Fitted, TrainingData, fit_net
-from tellapart.nets.images import LabelledSquares, plain_batches, read_squares, steps_per_epoch, training_batches
+from tellapart.nets.images import (
+    LabelledSquares,
+    clean_sample,
+    plain_batches,
+    read_squares,
+    sampled,
+    steps_per_epoch,
+    training_batches,
+)
 from tellapart.nets.own_file import module_of, net_name
 from tellapart.nets.own_module import net_from_module
 from tellapart.nets.schedule import Training, check_kind, check_range, class_weights
@@ -114,6 +122,7 @@ PLANS: Final[Mapping[tuple[bool, bool], ScratchPlan]] = {
             label_smoothing=0.05,
             average=0.998,
             clip=1.0,
+            patience=15,
         ),
         pictures=210_000,
     ),
@@ -137,6 +146,7 @@ PLANS: Final[Mapping[tuple[bool, bool], ScratchPlan]] = {
             label_smoothing=0.1,
             average=0.998,
             clip=1.0,
+            patience=30,
         ),
         pictures=200_000,
     ),
@@ -250,6 +260,7 @@ def training_data(
     seed: int,
 ) -> TrainingData:
     """What a net learns from and is judged by; only the first is augmented."""
+    clean = sampled(train, clean_sample(len(train.labels), seed=seed))
     return TrainingData(
         train=lambda epoch: training_batches(
             train, batch=training.batch, augmentation=plan.augmentation, seed=seed, epoch=epoch
@@ -257,6 +268,7 @@ def training_data(
         steps=steps_per_epoch(len(train.labels), batch=training.batch),
         weights=class_weights(train.labels, classes=classes),
         valid=lambda: plain_batches(valid, batch=2 * training.batch),
+        clean=lambda: plain_batches(clean, batch=2 * training.batch),
         fingerprint=f"{train.digest()} {valid.digest()} {plan.augmentation} {net.name} {plan.dropout} {classes}",
     )
 

@@ -17,6 +17,7 @@ from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.heads.abstention import NEVER, TOO_LARGE
 from tellapart.report import choose, finding_words, headings, labels, reason_words, wording
 from tellapart.report.charts import history_curves, learning_points
+from tellapart.report.course import training_course
 from tellapart.report.evidence import Answer, Evidence, Shot, SuspectCard
 from tellapart.report.inlined import data_address
 from tellapart.report.labels import Label
@@ -85,6 +86,7 @@ def page_sections(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
         "advice": curve_advice(evidence.analysis.get("learning_curve")),
         "learning": learning_points(evidence.analysis.get("learning_curve")),
         "tried": history_curves(evidence.history, selected=metrics.selected),
+        "course": training_course(evidence.history, metrics.selected),
         "ledger_rows": [
             (status, reason and reason_words.reason(reason), count)
             for status, reason, count in evidence.ledger[:LEDGER_ROWS]
