@@ -202,7 +202,7 @@ def write_npz(place: Path, made: Embedding) -> None:
         )
 
 
-def write_parquet(place: Path, made: Embedding) -> None:
+def write_features_parquet(place: Path, made: Embedding) -> None:
     """Write the columns path, label and split (null is none), and DEPTH:NUMBER, float32, for each feature."""
     from arro3.core import Array, DataType, Table
     from arro3.io import write_parquet as write
@@ -218,4 +218,7 @@ def write_parquet(place: Path, made: Embedding) -> None:
         write(Table.from_pydict(columns), file)
 
 
-WRITERS: Final[Mapping[str, Callable[[Path, Embedding], None]]] = {".npz": write_npz, ".parquet": write_parquet}
+WRITERS: Final[Mapping[str, Callable[[Path, Embedding], None]]] = {
+    ".npz": write_npz,
+    ".parquet": write_features_parquet,
+}
