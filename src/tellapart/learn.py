@@ -13,10 +13,10 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.answers import EXACT, with_exact_rows
+from tellapart.answers import with_exact_rows
 from tellapart.audit.training import check_labels, tell_findings, with_conflicts
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import native_precision
+from tellapart.backbones.engine import EXACT, native_precision
 from tellapart.bundle.parity import compared_rows
 from tellapart.classifier import Classifier
 from tellapart.data.ledger import check_skips
@@ -130,7 +130,7 @@ def learn(index: Index, base: Backbone, request: Request) -> Learned:
     RECIPES[request.recipe].check_request(index, request)
     check_asked(index.classes, request)
     check_weights(index, request)
-    base = with_white(base, index, request.progress)
+    base = with_white(base, index.pictures, request.progress)
     dataset, about = prepare(index, base, request, watch)
     with watch.part("head_s"):
         trained = RECIPES[request.recipe].train(dataset, base, request)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import AnyEngine
@@ -16,7 +16,7 @@ from tellapart.features.embed import PLAIN, Embedded, View, embed_pictures
 from tellapart.files import FOLDER_VARIABLE
 from tellapart.progress import Progress
 from tellapart.text import counted
-from tellapart.types import Features, Index, LedgerEntry
+from tellapart.types import Features, Index, LedgerEntry, Picture
 
 
 def look_at(
@@ -48,14 +48,14 @@ def look_at(
     return embedded
 
 
-def with_white(base: Backbone, index: Index, progress: Progress) -> Backbone:
+def with_white(base: Backbone, pictures: Iterable[Picture], progress: Progress) -> Backbone:
     """The base that takes for white in 16 bit what these pictures say, where it does not know already.
 
     What was found is kept in its preprocess, so that a lone picture is read like those of the set.
     """
     if base.preprocess.white is not None:
         return base
-    white = white_of(index, threads=thread_count(), progress=progress)
+    white = white_of(pictures, threads=thread_count(), progress=progress)
     return base if white is None else base.with_white(white)
 
 

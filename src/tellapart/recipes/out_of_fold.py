@@ -12,8 +12,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.answers import EXACT, close_calls, exact_at
-from tellapart.backbones.engine import native_precision
+from tellapart.answers import close_calls, exact_at
+from tellapart.backbones.engine import EXACT, native_precision
 from tellapart.classifier import Classifier
 from tellapart.evaluation.cross_validated import Inflation, fold_inflation
 from tellapart.heads.abstention import Flags, abstaining, one_of_each_group
