@@ -5,7 +5,7 @@ import pytest
 
 from exported import NAMES, small_classifier, write_model
 from pictures import make_pixels
-from tellapart.backbones..py import join
+from tellapart.backbones.backbone import join_bases
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.browser.heat_graph import ASKED, HEAT, THE_ANSWER, exact_places, maps_of
 from tellapart.browser.page import page_graph
@@ -20,7 +20,10 @@ PICTURE = make_pixels(7, width=73, height=58)
 
 def joined_classifier():
     """A head of random numbers on all depths of two bases, each with a square of its own."""
-    base, random = join([load_backbone("lite0", size=64), load_backbone("lite2", size=96)]), np.random.default_rng(2)
+    base, random = (
+        join_bases([load_backbone("lite0", size=64), load_backbone("lite2", size=96)]),
+        np.random.default_rng(2),
+    )
     weight = random.normal(0, 0.05, (base.width, len(NAMES))).astype(np.float32)
     bias = random.normal(0, 1, len(NAMES)).astype(np.float32)
     head = LinearHead(weight=weight, bias=bias, start=0, stop=base.width)
