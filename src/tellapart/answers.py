@@ -24,6 +24,7 @@ from tellapart.heads.calibration import answer_probability, top_probability
 from tellapart.heads.operating_point import Matrix, answered_class
 from tellapart.progress import Progress, Silent
 from tellapart.types import Features, Index, Labels, LedgerEntry, Picture, Probabilities
+from tellapart.workers.pool import HERE, Workers
 
 EXACT = "f32"
 # Half precision moves a logit by up to 1.1 in 99.9 of 100 pictures of the sets in benchmarks/parity.py, and so no
@@ -100,15 +101,28 @@ def exact_features(classifier: Classifier, embedded: Embedded, *, keep: bool, pr
 
 
 def with_exact_rows(
-    classifier: Classifier, index: Index, features: Features, *, keep: bool, progress: Progress
+    classifier: Classifier,
+    index: Index,
+    features: Features,
+    *,
+    keep: bool,
+    progress: Progress,
+    workers: Workers = HERE,
 ) -> Features:
     """Features float32 [N, D] of the pictures of an index, with close calls looked at again."""
     close = np.flatnonzero(close_calls(classifier, features))
-    return exact_at(close, classifier.base, index, features, keep=keep, progress=progress)
+    return exact_at(close, classifier.base, index, features, keep=keep, progress=progress, workers=workers)
 
 
 def exact_at(
-    rows: NDArray[np.int64], base: Backbone, index: Index, features: Features, *, keep: bool, progress: Progress
+    rows: NDArray[np.int64],
+    base: Backbone,
+    index: Index,
+    features: Features,
+    *,
+    keep: bool,
+    progress: Progress,
+    workers: Workers = HERE,
 ) -> Features:
     """Features float32 [N, D] of the pictures of an index, those of some rows int64 [n] as float32 computes them.
 
@@ -117,7 +131,7 @@ def exact_at(
     if not len(rows):
         return features
     again = replace(index, pictures=tuple(index.pictures[row] for row in rows), skipped=())
-    seen = look_at(again, base, progress, engine=compiled(base, precision=EXACT), keep=keep)
+    seen = look_at(again, base, progress, engine=compiled(base, precision=EXACT), keep=keep, workers=workers)
     exact = features.copy()
     readable = [entry.status != "skipped" for entry in seen.ledger]  # by place: a picture may be given twice
     exact[rows[readable]] = seen.features

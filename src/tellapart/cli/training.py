@@ -28,6 +28,7 @@ from tellapart.cli.options import (
     Layers,
     MaxError,
     MinRecall,
+    On,
     Optimiser,
     PathColumn,
     Rate,
@@ -75,6 +76,7 @@ def train(
     costs: Costs = None,
     min_recall: MinRecall = None,
     force: Force = False,
+    on: On = "local",
     as_json: Json = False,
 ) -> None:
     """Train and test a classifier on labelled pictures.
@@ -89,6 +91,7 @@ def train(
     tellapart train scans.csv --group-by 'patient-[0-9]+'
     """
     from tellapart.commands.train import train as run
+    from tellapart.workers.where import hired
 
     read_as = reading(
         classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
@@ -98,10 +101,9 @@ def train(
     about["changes"] = changed(
         epochs=epochs, batch=batch, rate=rate, optimiser=optimiser, dropout=dropout, layers=layers, dense=dense
     )
-    about |= operating(costs, min_recall)
-    folder, metrics = run(
-        data, out=out, group_by=group_by, reading=read_as, command=spoken(), progress=listener(), **about
-    )
+    about |= operating(costs, min_recall) | {"group_by": group_by, "reading": read_as, "command": spoken()}
+    with hired(on, progress := listener()) as workers:
+        folder, metrics = run(data, out=out, workers=workers, progress=progress, **about)
     if as_json:
         print_json({**metrics, "run": str(folder)})
     else:
@@ -120,6 +122,7 @@ def audit(
     label_column: LabelColumn = None,
     encoding: Encoding = None,
     boxes: Boxes = None,
+    on: On = "local",
     as_json: Json = False,
 ) -> None:
     """Look for what would make figures mislead.
@@ -133,13 +136,14 @@ def audit(
     tellapart audit pictures/ -o checks/ --json
     """
     from tellapart.commands.audit import audit as run
+    from tellapart.workers.where import hired
 
     read_as = reading(
         classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
     )
-    folder, document = run(
-        data, out=out, backbone=backbone, seed=seed, reading=read_as, command=spoken(), progress=listener()
-    )
+    about: dict[str, Any] = {"backbone": backbone, "seed": seed, "reading": read_as, "command": spoken()}
+    with hired(on, progress := listener()) as workers:
+        folder, document = run(data, out=out, workers=workers, progress=progress, **about)
     if as_json:
         print_json({**document, "folder": str(folder)})
     else:
