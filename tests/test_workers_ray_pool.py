@@ -1,5 +1,6 @@
 """A cluster of Ray of two nodes on this machine: what comes of pictures is the same as here, whoever dies."""
 
+import json
 import os
 import signal
 import socket
@@ -203,12 +204,13 @@ def test_hired__stops_where_something_else_answers():
             pass
 
 
-def test_hired__begins_a_cluster_of_its_own_that_ends():
-    with hired("ray", Silent()) as workers:
-        assert named(workers, Naming(), count=8) == all_of(8)
-    import ray
-
-    assert not ray.is_initialized()
+def test_embed__begins_a_cluster_of_its_own_that_ends(pictures, tmp_path):
+    line = [sys.executable, "-m", "tellapart", "embed", str(pictures.root), "-o", "f.npz", "--on", "ray", "--json"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(tmp_path)}
+    ended = subprocess.run(line, env=environment, cwd=tmp_path, check=True, capture_output=True, timeout=300)
+    assert json.loads(ended.stdout)["pictures"] == 30
+    assert not (tmp_path / ".ray").exists()  # the token is in no file
+    assert all(b"pictures" in line or b"labels" in line for line in ended.stderr.splitlines())  # Ray says nothing
 
 
 def test_load_ray__says_how_to_install_it(monkeypatch):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import socket
 import tempfile
@@ -50,6 +51,11 @@ SETTINGS: Final = {
 HURRY: Final = {"RAY_NUM_REDIS_GET_RETRIES": "2"}  # tries to find a cluster; one takes up to 40 s
 
 
+def own_token() -> dict[str, str]:
+    """What lets only this process and its children speak to a cluster of our own, which listens at every address."""
+    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+
 def load_ray(settings: Mapping[str, str] = SETTINGS) -> Any:  # noqa: ANN401 - a module
     """The module ray, told to tell nobody.
 
@@ -68,7 +74,7 @@ def ray_pool(address: str, progress: Progress) -> Iterator[RayPool]:
         UsageError: no cluster answers, or none of its nodes is free.
         MissingExtraError: Ray is not installed here, or tellapart is not installed there.
     """
-    ray = load_ray(SETTINGS | HURRY if address else SETTINGS)
+    ray = load_ray(SETTINGS | (HURRY if address else own_token()))
     with contextlib.ExitStack() as stack:
         if address:
             connect(ray, address)
@@ -91,7 +97,7 @@ def short_folder() -> Iterator[str]:
 
 
 def begin(ray: Any, folder: str) -> None:  # noqa: ANN401 - a module
-    """Begin a cluster of our own, on this machine and for this user only."""
+    """Begin a cluster of our own, on this machine and for this process only."""
     try:
         ray.init(
             address="local",
