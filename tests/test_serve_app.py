@@ -14,7 +14,7 @@ from pictures import make_pixels
 from tellapart.serve.app import Service, endpoints, make_app
 from tellapart.serve.description import ADDRESSES, description, page
 from tellapart.serve.limits import Limits
-from tellapart.serve.measures import Measures
+from tellapart.serve.measures import ServerMetrics
 from tellapart.serve.refusal import REFUSALS
 from tellapart.serve.served import open_served
 
@@ -84,7 +84,7 @@ def during(served):
     def run(scenario, *, limits=LIMITS, key=None, origins=()):
         async def whole():
             lines = []
-            service = Service(served, limits=limits, measures=Measures(), log=lines.append)
+            service = Service(served, limits=limits, measures=ServerMetrics(), log=lines.append)
             app = make_app(service, key=key, origins=origins, log=lines.append)
             async with service.lifespan(None):
                 return await scenario(app, service, lines)
@@ -321,7 +321,7 @@ def test_metrics__count_answers_by_class_and_marks(during):
 
 
 def test_description__has_every_address_and_loads_nothing(served):
-    service = Service(served, limits=LIMITS, measures=Measures(), log=print)
+    service = Service(served, limits=LIMITS, measures=ServerMetrics(), log=print)
     assert {(method.lower(), path) for method, path, _ in endpoints(service)} == set(ADDRESSES)
     assert set(description()["paths"]) == {path for _, path in ADDRESSES}
     text = page()
@@ -334,7 +334,7 @@ def test_reload__takes_only_what_proves_itself(served, tmp_path):
     async def scenario():
         path = write_model(tmp_path / "model.tellapart", small_classifier(3))
         lines = []
-        service = Service(replace(served, path=path), limits=LIMITS, measures=Measures(), log=lines.append)
+        service = Service(replace(served, path=path), limits=LIMITS, measures=ServerMetrics(), log=lines.append)
         before = service.served
         good = path.read_bytes()
         path.write_bytes(good[:-1000])

@@ -13,7 +13,7 @@ from tellapart.data.scan import scan
 from tellapart.errors import UsageError
 from tellapart.features import look
 from tellapart.features.look import Looking, check_precision, check_seen, look_at
-from tellapart.features.together import together
+from tellapart.features.together import parts_together
 from tellapart.progress import Silent
 from tellapart.types import Index, LedgerEntry, Picture
 from tellapart.workers.pool import HERE, parts_of
@@ -143,9 +143,11 @@ def test_check_seen__tells_a_folder_that_is_not_shared_from_a_picture_that_is_go
         check_seen(scan_of((Picture(path="here.png", file=here),)), entries[:1])
 
 
-def test_together__counts_the_seconds_from_the_first(pictures, base):
+def test_parts_together__counts_the_seconds_from_the_first(pictures, base):
     seen = look_at(pictures, base, Silent(), keep=False)
-    made = together(iter([seen, seen]), replace(pictures, pictures=pictures.pictures * 2), width=base.width, since=0.0)
+    made = parts_together(
+        iter([seen, seen]), replace(pictures, pictures=pictures.pictures * 2), width=base.width, since=0.0
+    )
     assert made.embed_s > seen.embed_s
     assert made.decode_s == 2 * seen.decode_s
 

@@ -15,21 +15,24 @@ import numpy as np
 import pytest
 
 from pictures import write_classes
+from tellapart.answers import together
 from tellapart.backbones.catalogue import find_base
+from tellapart.commands import predict
 from tellapart.data.scan import scan
 from tellapart.errors import DataError, MissingExtraError, UsageError
 from tellapart.features.look import look_at
 from tellapart.progress import Silent
 from tellapart.types import Index, Picture
 from tellapart.workers import ray_pool
-from tellapart.workers.pool import parts_of
+from tellapart.workers.cluster import load_ray
+from tellapart.workers.pool import HERE, parts_of
 from tellapart.workers.where import hired
 from works import Naming
 
 pytest.importorskip("ray", reason="the extra ray is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own, of files and processes that it leaves to the system
 
-HERE = Path(__file__).parent
+TESTS = Path(__file__).parent
 BAD = ("cat/003.png", "dog/003.png")  # one in every part
 
 
@@ -38,8 +41,8 @@ def cluster(tmp_path_factory):
     """A cluster of two nodes with a core each; its workers keep features in a cache of their own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TELLAPART_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), *sys.path]))
-        ray_pool.load_ray()
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), *sys.path]))
+        load_ray()
         from ray.cluster_utils import Cluster
 
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
@@ -140,6 +143,34 @@ def test_look_at__goes_on_where_a_killed_driver_stopped(cluster, pictures):
     np.testing.assert_array_equal(there.features, look_at(pictures, base, Silent(), keep=False).features)
 
 
+def test_open_asking__answers_on_a_cluster_as_here(two_workers, trained, pictures, monkeypatch):
+    monkeypatch.setattr(predict, "FEW", 0)  # so that close calls are looked at again
+    here, there = (
+        predict.open_asking(trained.model, [pictures.root], workers=workers) for workers in (HERE, two_workers)
+    )
+    assert_same(together(list(there.parts())), together(list(here.parts())))
+    assert_same(together(list(there.parts(after=20))), together(list(here.parts(after=20))))
+
+
+def test_train__writes_on_a_cluster_what_it_writes_here(cluster, trained, tellapart, tmp_path):
+    outcome = tellapart(
+        *("train", trained.data, "-o", tmp_path / "run", "--folds", 0, "--on", f"ray:{cluster.address}")
+    )
+    assert outcome.code == 0, outcome.err
+    for name in ("predictions.csv", "split.csv", "ledger.csv"):
+        assert (tmp_path / "run" / name).read_bytes() == (trained.run / name).read_bytes()
+
+
+def assert_same(one, other):
+    """Whether answers are the same."""
+    np.testing.assert_array_equal(one.probabilities, other.probabilities)
+    for name in ("unsure", "unlike"):
+        np.testing.assert_array_equal(getattr(one.flags, name), getattr(other.flags, name))
+    np.testing.assert_array_equal(one.empty, other.empty)
+    for name in ("classes", "pictures", "ledger", "given", "columns", "boxed"):
+        assert getattr(one, name) == getattr(other, name), name
+
+
 def test_each__gives_parts_in_order_and_notes_once(two_workers):
     heard = Heard()
     assert named(two_workers, Naming(), progress=heard) == all_of(40)
@@ -216,4 +247,4 @@ def test_embed__begins_a_cluster_of_its_own_that_ends(pictures, tmp_path):
 def test_load_ray__says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'tellapart\[ray\]'"):
-        ray_pool.load_ray()
+        load_ray()

@@ -54,7 +54,7 @@ def fit(options: argparse.Namespace) -> Path:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parser(__doc__, net=True).parse_args(arguments)
-    layers = summarise("chapter-convnet")
+    layers = summarise("chapter-convnet", outputs=1)
     run = run_of(5, options, fit=fit)
     figures, history = figures_of(run), history_of(run)
     last = history[-1]

@@ -87,7 +87,7 @@ class Backbone:
         return tuple(single.preprocess.apply(content).pixels for single in self.singles)
 
     def with_white(self, white: int | None) -> Self:
-        """The same, for pictures whose grey of 16 bit has that white."""
+        """The same, for pictures of 16 bit that have that white."""
         return replace(
             self,
             preprocess=replace(self.preprocess, white=white),
@@ -95,7 +95,7 @@ class Backbone:
         )
 
 
-def join(halves: Sequence[Backbone]) -> Backbone:
+def join_bases(halves: Sequence[Backbone]) -> Backbone:
     """The base of the features of several side by side; the names of two are not the same."""
     return Backbone(
         name=JOINT.join(half.name for half in halves),

@@ -67,8 +67,8 @@ def audit(
     folder = out or Path("audits") / index.name
     check_outside(folder, data)
     check_folder(folder)
-    embedded = look_at(index, with_white(base, index, progress), progress, workers=workers)
-    check_readable(embedded.ledger)
+    embedded = look_at(index, with_white(base, index.pictures, progress), progress, workers=workers)
+    check_any_readable(embedded.ledger)
     groups = find_duplicates(embedded, last=base.depths[-1], progress=progress)
     findings = audit_pictures(
         embedded, skipped=index.skipped, groups=groups, depths=base.depths, seed=seed, progress=progress
@@ -95,7 +95,7 @@ def audit(
     return folder, document
 
 
-def check_readable(ledger: Sequence[LedgerEntry]) -> None:
+def check_any_readable(ledger: Sequence[LedgerEntry]) -> None:
     """Stop where there is nothing to audit.
 
     Raises:

@@ -7,30 +7,29 @@ import errno
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Self
+from typing import Self
 
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import AnyEngine, compiled, native_precision
+from tellapart.backbones.engine import EXACT, AnyEngine, compiled, native_precision
 from tellapart.cores import thread_count
 from tellapart.data.depth import white_of
+from tellapart.data.rgb import BEYOND_WHITE
 from tellapart.errors import UsageError
 from tellapart.features.cache import FeatureCache, open_cache
-from tellapart.features.embed import PLAIN, Embedded, View, embed
-from tellapart.features.together import pack_embedded, together, unpack_embedded
+from tellapart.features.embed import PLAIN, Embedded, View, embed_pictures
+from tellapart.features.together import pack_embedded, parts_together, unpack_embedded
 from tellapart.files import FOLDER_VARIABLE
 from tellapart.progress import Progress
 from tellapart.text import counted
-from tellapart.types import Features, Index, LedgerEntry
+from tellapart.types import Features, Index, LedgerEntry, Picture
 from tellapart.workers.pool import HERE, Do, Packed, Workers, parts_of
-
-EVERYWHERE: Final = "f32"  # the precision that every machine computes in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looking:
-    """The work of looking at pictures, by way of the cache of whoever does it; attributes as for `embed`.
+    """The work of looking at pictures, by way of the cache of whoever does it; attributes as for `embed_pictures`.
 
     Attributes:
         keep: whether the cache is used.
@@ -54,7 +53,7 @@ class Looking:
     def look(self, part: Index, progress: Progress) -> Embedded:
         """Look at some pictures."""
         with usable_cache(progress) if self.keep else contextlib.nullcontext() as cache:
-            embedded = embed(
+            embedded = embed_pictures(
                 part, self.base, cache=cache, progress=progress, engine=self.engine, view=self.view, into=self.into
             )
             if cache is not None and cache.trouble is not None:
@@ -89,7 +88,7 @@ def look_at(
     keep: bool = True,
     workers: Workers = HERE,
 ) -> Embedded:
-    """Features of every picture, by way of the user's cache where it can be used; arguments as for `embed`.
+    """Features of every picture, by way of the user's cache where it can be used; arguments as for `embed_pictures`.
 
     Without `keep` the cache is left alone: what a net of one run sees, no other run asks for. Workers elsewhere use
     the cache of their own machine.
@@ -97,7 +96,7 @@ def look_at(
     started, count = time.perf_counter(), len(index.pictures)
     work = Looking(base=base, view=view, keep=keep, engine=engine, into=into)
     seen = workers.each(work, parts_of(index, workers.part_size(count)), total=count, progress=progress)
-    embedded = together(seen, index, width=base.width, into=into, since=started)
+    embedded = parts_together(seen, index, width=base.width, into=into, since=started)
     skipped = [entry for entry in embedded.ledger if entry.status == "skipped"]
     if skipped:
         first = skipped[0]
@@ -116,7 +115,7 @@ def check_precision(wanted: str) -> None:
         UsageError: it is so.
     """
     own = native_precision()
-    if wanted not in (own, EVERYWHERE):
+    if wanted not in (own, EXACT):
         what = f"a worker computes in {own}, and the machine that asks in {wanted}"
         raise UsageError(what, hint="Use machines of one kind, or ask from the oldest of them.")
 
@@ -134,15 +133,25 @@ def check_seen(part: Index, ledger: Sequence[LedgerEntry]) -> None:
             raise UsageError("a worker does not find a picture that is here", where=picture.file, hint=hint)
 
 
-def with_white(base: Backbone, index: Index, progress: Progress) -> Backbone:
-    """The base that takes for white in grey of 16 bit what these pictures say, where it does not know already.
+def with_white(base: Backbone, pictures: Iterable[Picture], progress: Progress) -> Backbone:
+    """The base that takes for white in 16 bit what these pictures say, where it does not know already.
 
     What was found is kept in its preprocess, so that a lone picture is read like those of the set.
     """
     if base.preprocess.white is not None:
         return base
-    white = white_of(index, threads=thread_count(), progress=progress)
+    white = white_of(pictures, threads=thread_count(), progress=progress)
     return base if white is None else base.with_white(white)
+
+
+def say_too_bright(ledger: Sequence[LedgerEntry], progress: Progress) -> None:
+    """Say of which pictures a good part is beyond what a model takes for white; the ledger says it of each."""
+    bright = [entry for entry in ledger if BEYOND_WHITE in entry.reason]
+    if bright:
+        progress.note(
+            f"{counted(len(bright), 'picture goes', 'pictures go')} beyond what is white in those it learned "
+            f"from: too bright for an answer to be worth much (the first: {bright[0].path})."
+        )
 
 
 @contextlib.contextmanager

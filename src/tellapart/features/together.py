@@ -20,7 +20,7 @@ from tellapart.workers.pool import Packed
 DIGEST = 32  # bytes of a sha256
 
 
-def together(
+def parts_together(
     parts: Iterator[Embedded], index: Index, *, width: int, into: Features | None = None, since: float
 ) -> Embedded:
     """What was seen in all parts of an index; of a single one that is in its place already, itself.

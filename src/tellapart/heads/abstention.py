@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.heads.calibration import answer_probability
-from tellapart.heads.out_of_distribution import OutOfDistribution, Seen, learn_out_of_distribution
+from tellapart.heads.out_of_distribution import OutOfDistribution, TrainingFeatures, learn_out_of_distribution
 from tellapart.heads.unknown_kinds import measure_unknown_kinds
 from tellapart.seeds import generator
 from tellapart.text import counted
@@ -190,7 +190,14 @@ class Abstention:
 
 
 def learn_abstention(
-    *, train: Seen, valid: Features, labels: Labels, promises: Promises, last: Depth, class_count: int, seed: int
+    *,
+    train: TrainingFeatures,
+    valid: Features,
+    labels: Labels,
+    promises: Promises,
+    last: Depth,
+    class_count: int,
+    seed: int,
 ) -> Abstention:
     """All thresholds, from what valid shows.
 

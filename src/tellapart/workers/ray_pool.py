@@ -8,13 +8,8 @@ died is given to another; since only what comes back is counted, each is counted
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
-import shutil
-import socket
-import tempfile
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count as count_up
@@ -23,47 +18,19 @@ from typing import Any, Final
 
 import numpy as np
 
-from tellapart.cores import thread_count
 from tellapart.errors import DataError, MissingExtraError, TellapartError, UsageError
-from tellapart.extras import load
+from tellapart.extras import load_extra
 from tellapart.progress import Progress, Silent
 from tellapart.text import counted
 from tellapart.types import Index
+from tellapart.workers.cluster import load_ray, ray_cluster
 from tellapart.workers.pool import Do, Made, Packed, Work
 
-HINT: Final = "Install it with: pip install 'tellapart[ray]'"
 LARGEST_PART, SMALLEST_PART, PARTS_A_WORKER = 256, 16, 8  # pictures, pictures, parts
 AT_A_TIME: Final = 2  # parts of a worker: one at work, one waiting
 AHEAD: Final = 4  # parts for each worker between the first that is still missing and the last that was handed out
 TRIES: Final = 3  # of a part, before its pictures are blamed for the death of workers
-CONNECT_SECONDS, READY_SECONDS = 5.0, 90.0
-STORE_BYTES: Final = 200_000_000  # of the memory in which a cluster of our own keeps what travels
-LOOPBACK: Final = "127.0.0.1"
-# RFC 9113, section 3.4: what a client begins with, and both sides' first frame, a SETTINGS frame (type 4).
-SETTINGS_FRAME: Final = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
-HELLO: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SETTINGS_FRAME
-SETTINGS: Final = {
-    "RAY_USAGE_STATS_ENABLED": "0",  # it would tell its makers that it runs
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what it asks for, else it says so at each start
-}
-
-
-HURRY: Final = {"RAY_NUM_REDIS_GET_RETRIES": "2"}  # tries to find a cluster; one takes up to 40 s
-
-
-def own_token() -> dict[str, str]:
-    """What lets only this process and its children speak to a cluster of our own, which listens at every address."""
-    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-
-
-def load_ray(settings: Mapping[str, str] = SETTINGS) -> Any:  # noqa: ANN401 - a module
-    """The module ray, told to tell nobody.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    os.environ.update(settings)  # read when it is imported
-    return load("ray", "Ray", hint=HINT)
+READY_SECONDS: Final = 90.0
 
 
 @contextlib.contextmanager
@@ -74,82 +41,12 @@ def ray_pool(address: str, progress: Progress) -> Iterator[RayPool]:
         UsageError: no cluster answers, or none of its nodes is free.
         MissingExtraError: Ray is not installed here, or tellapart is not installed there.
     """
-    ray = load_ray(SETTINGS | (HURRY if address else own_token()))
-    with contextlib.ExitStack() as stack:
-        if address:
-            connect(ray, address)
-        else:
-            begin(ray, stack.enter_context(short_folder()))
-        stack.callback(ray.shutdown)
+    with ray_cluster(address) as ray:
         pool = RayPool(ray, progress)
-        stack.callback(pool.dismiss)
-        yield pool
-
-
-@contextlib.contextmanager
-def short_folder() -> Iterator[str]:
-    """A folder for a cluster of our own; short, since names of sockets below it have at most 107 bytes."""
-    folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp" if os.path.isdir("/tmp") else None)  # noqa: S108, PTH112
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def begin(ray: Any, folder: str) -> None:  # noqa: ANN401 - a module
-    """Begin a cluster of our own, on this machine and for this process only."""
-    try:
-        ray.init(
-            address="local",
-            num_cpus=thread_count(),
-            num_gpus=0,
-            include_dashboard=False,
-            object_store_memory=STORE_BYTES,
-            _node_ip_address=LOOPBACK,
-            _temp_dir=folder,
-            **quiet(),
-        )
-    except Exception as error:
-        raise UsageError(f"Ray cannot begin ({first_line(error)})", hint="Use --on local.") from error
-
-
-def connect(ray: Any, address: str) -> None:  # noqa: ANN401 - a module
-    """Become a part of a cluster that runs.
-
-    Raises:
-        UsageError: none answers there, or it is of other versions.
-    """
-    hint = "Begin one with `ray start --head`, and run this on one of its machines; or use --on ray."
-    host, _, port = address.rpartition(":")
-    try:
-        if port.isdecimal():
-            check_speaks(host.strip("[]"), int(port))
-        ray.init(address=address, **quiet())
-    except Exception as error:  # Ray raises what it likes: ConnectionError, RuntimeError, ValueError
-        raise UsageError(f"no cluster of Ray to work on ({first_line(error)})", where=address, hint=hint) from error
-
-
-def check_speaks(host: str, port: int) -> None:
-    """Ask for the first frame of HTTP/2, which Ray speaks: of a server that does not, Ray waits for minutes.
-
-    Raises:
-        OSError: nobody answers in time, or something else.
-    """
-    with socket.create_connection((host, port), timeout=CONNECT_SECONDS) as connection:
-        connection.sendall(HELLO)
-        answer = connection.recv(len(SETTINGS_FRAME))
-    if answer[3:4] != SETTINGS_FRAME[3:4]:
-        raise OSError("something else answers")
-
-
-def quiet() -> dict[str, Any]:
-    """Arguments of ray.init that leave standard error to us."""
-    return {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": True}
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says first."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        try:
+            yield pool
+        finally:
+            pool.dismiss()
 
 
 class Noted(Silent):
@@ -282,7 +179,7 @@ class RayPool:
 
     def _hire(self, node: str, cores: int) -> None:
         """Begin a worker on a node. Ray sets OMP_NUM_THREADS to its cores, which `cores.thread_count` keeps to."""
-        affinity = load("ray.util.scheduling_strategies", "Ray").NodeAffinitySchedulingStrategy
+        affinity = load_extra("ray.util.scheduling_strategies", "Ray").NodeAffinitySchedulingStrategy
         remote = self._ray.remote(num_cpus=cores, max_restarts=0, scheduling_strategy=affinity(node, soft=False))
         hand = Hand(remote(Worker).remote(), node)
         self._coming[hand.actor.installed.remote()] = hand
@@ -310,7 +207,7 @@ class RayPool:
     def _in_order(self, work: Work[Made], parts: Iterable[Index]) -> Iterator[tuple[Index, Any]]:
         """Each part with what its worker gave back, in order."""
         number, sent = next(self._numbers), [self._ray.put(work.away())]
-        left = Left(parts)
+        left = PartsLeft(parts)
         given, done, wanted = dict[Any, Given](), dict[int, tuple[Index, Any]](), 0
         while True:
             for hand in sorted(self._hands, key=lambda each: each.parts):
@@ -358,7 +255,7 @@ class RayPool:
         return None
 
 
-class Left:
+class PartsLeft:
     """The parts that are still to be given out, those that came back before the others."""
 
     def __init__(self, parts: Iterable[Index]) -> None:
