@@ -217,7 +217,7 @@ def changed(
     """What the options change of a recipe's own settings, and the net of the user's own that they name.
 
     Raises:
-        UsageError: one of them cannot be meant.
+        UsageError: one of them makes no sense.
         MissingExtraError: PyTorch is not installed, and a net of the user's own needs it.
     """
     from tellapart.data.augment_spec import augmentation_spec

@@ -97,9 +97,6 @@ def train(
     tellapart train castings/ --costs costs.csv --min-recall crack=0.99
     tellapart train scans.csv --group-by 'patient-[0-9]+'
     """
-    from tellapart.commands.train import train as run
-    from tellapart.workers.where import hired
-
     read_as = reading(
         classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
     )
@@ -107,8 +104,17 @@ def train(
     about |= {"folds": folds, "budget": budget, "max_error": max_error, "drop_leaks": drop_leaks, "force": force}
     training: dict[str, Any] = {"epochs": epochs, "batch": batch, "rate": rate, "optimiser": optimiser}
     training |= {"patience": patience, "dropout": dropout, "augment": augment, "net": net}
-    about |= changed(**training, layers=layers, dense=dense) | operating(costs, min_recall)
+    about |= changed(**training, layers=layers, dense=dense)
+    about |= operating(costs, min_recall)
     about |= {"group_by": group_by, "reading": read_as, "command": spoken()}
+    train_and_print(data, out, about, on=on, as_json=as_json)
+
+
+def train_and_print(data: Path, out: Path | None, about: dict[str, Any], *, on: str, as_json: bool) -> None:
+    """Train as is asked for, where --on says, and say what came of it."""
+    from tellapart.commands.train import train as run
+    from tellapart.workers.where import hired
+
     with hired(on, progress := listener()) as workers:
         folder, metrics = run(data, out=out, workers=workers, progress=progress, **about)
     print_json({**metrics, "run": str(folder)}) if as_json else print_run(metrics, folder)

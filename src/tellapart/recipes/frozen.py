@@ -55,7 +55,7 @@ class FrozenPlan:
     augmentation: Augmentation = AUGMENTATION
 
     def __post_init__(self) -> None:
-        """Refuse settings that cannot be meant.
+        """Refuse settings that make no sense.
 
         Raises:
             UsageError: one is out of its range, or of another kind.
