@@ -157,10 +157,10 @@ def row_form(form: str, asking: Asking) -> RowForm:
         return RowForm(name=form, head="", rows=answer_table.jsonl_rows)
     if form == "parquet":
         answer_table.check_parquet()
-        finish = partial(answer_table.write_answers_parquet, head=nothing)
+        finish = partial(answer_table.write_parquet_answers, head=nothing)
         return RowForm(name=form, head="", rows=answer_table.kept_rows, finish=finish)
     mark = "\ufeff" if form == "excel" else ""  # by which Excel tells UTF-8
-    return RowForm(name=form, head=mark + answer_table.csv_head(nothing), rows=answer_table.answers_csv_rows)
+    return RowForm(name=form, head=mark + answer_table.csv_head(nothing), rows=answer_table.csv_answers)
 
 
 def show(parts: Iterable[Answers], form: RowForm) -> None:
