@@ -65,7 +65,7 @@ def write_answers(asking: Asking, model: Path, out: Path, form: RowForm) -> None
     asked = {
         "form": form.name,
         "head": form.head,
-        "model": model_digest(model),
+        "model": digest_of_model(model),
         "white": asking.classifier.base.preprocess.white,
         "precision": asking.engine.precision,
         "tellapart": tellapart.__version__,
@@ -93,7 +93,7 @@ def write_at_once(answers: Answers, out: Path, form: RowForm) -> None:
             form.finish(rows.splitlines(), file)
 
 
-def model_digest(model: Path) -> str:
+def digest_of_model(model: Path) -> str:
     """The sha256 of a model file, in hexadecimal digits."""
     with files.open_regular(model) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
