@@ -23,6 +23,7 @@ SMALL_PICTURES_PER_REQUEST = 64
 # Beyond these a request works on one picture, and then on all cores at once: what it needs at one time stays bounded,
 # and the larger the picture the less there is to gain from several.
 MIDDLE_SIDE, LARGE_SIDE = 288, 512  # px
+FEW_AT_ONCE = 8  # pictures of a request where few are asked about at a time, and whoever asks waits for its padding
 REQUESTS_PER_THREAD = 2  # one at work, one waiting, so that a core never waits for Python
 PRECISIONS = ("bf16", "f16", "f32")
 EXACT = "f32"
@@ -49,12 +50,15 @@ def native_precision() -> str:
 class Engine:
     """One compiled base. Pictures go in by `submit`, feature rows come back through a function, out of order."""
 
-    def __init__(self, backbone: Backbone, *, pictures: int | None = None, precision: str) -> None:
-        """Compile the base for requests of so many pictures (None: what suits their size) in one of PRECISIONS."""
+    def __init__(
+        self, backbone: Backbone, *, pictures: int | None = None, most: int | None = None, precision: str
+    ) -> None:
+        """Compile the base in one of PRECISIONS, for requests of so many pictures: None for what suits, up to most."""
         openvino = load_openvino()
         core = openvino.Core()
         side = backbone.preprocess.size
-        pictures = pictures or pictures_per_request(side, precision=precision)
+        suited = pictures_per_request(side, precision=precision)
+        pictures = pictures or min(suited, most or suited)
         model = between(core.read_model(backbone.graph), entry=backbone.entry, outputs=backbone.outputs)
         model.reshape([pictures, side, side, 3])
         threads = thread_count()
@@ -124,9 +128,9 @@ class Engine:
 class JoinedEngine:
     """The engines of a joined base, one for each half. Whatever looks at many pictures asks them one after another."""
 
-    def __init__(self, backbone: Backbone, *, pictures: int | None = None, precision: str) -> None:
+    def __init__(self, backbone: Backbone, *, most: int | None = None, precision: str) -> None:
         """Compile each half."""
-        self.engines = tuple(Engine(half, pictures=pictures, precision=precision) for half in backbone.halves)
+        self.engines = tuple(Engine(half, most=most, precision=precision) for half in backbone.halves)
         self.precision = precision
 
     def look(self, squares: Sequence[Squares]) -> Features:
@@ -138,9 +142,9 @@ class JoinedEngine:
 AnyEngine = Engine | JoinedEngine
 
 
-def compiled(backbone: Backbone, *, pictures: int | None = None, precision: str) -> AnyEngine:
-    """A base, joined or not, compiled for requests of so many pictures (None: what suits) in one of PRECISIONS."""
-    return (JoinedEngine if backbone.halves else Engine)(backbone, pictures=pictures, precision=precision)
+def compiled(backbone: Backbone, *, most: int | None = None, precision: str) -> AnyEngine:
+    """A base, joined or not, compiled in one of PRECISIONS, for requests of so many pictures or fewer."""
+    return (JoinedEngine if backbone.halves else Engine)(backbone, most=most, precision=precision)
 
 
 def _deliver(

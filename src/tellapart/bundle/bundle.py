@@ -100,18 +100,18 @@ def pack_halves(base: Backbone, depths: Mapping[str, int]) -> dict[str, Any]:
     return {"halves": halves}
 
 
-def read_bundle(path: Path, *, precision: str | None = None, pictures: int | None = None) -> tuple[Bundle, AnyEngine]:
+def read_bundle(path: Path, *, precision: str | None = None, most: int | None = None) -> tuple[Bundle, AnyEngine]:
     """Read a model file and let it prove itself on its test cards; the bundle and the engine it was proved with.
 
     Args:
         path: the model file.
         precision: what the engine computes in; None for what the processor does natively.
-        pictures: how many the engine looks at in one request; None for what suits many pictures.
+        most: pictures that the engine looks at in one request; None for what suits many.
 
     Raises:
         ModelFileError: the file is damaged, of a newer schema, changed, or gives other answers than it must.
     """
-    return prove_bundle(*read_container(path), path, precision=precision, pictures=pictures)
+    return prove_bundle(*read_container(path), path, precision=precision, most=most)
 
 
 def prove_bundle(
@@ -120,14 +120,14 @@ def prove_bundle(
     path: Path,
     *,
     precision: str | None = None,
-    pictures: int | None = None,
+    most: int | None = None,
 ) -> tuple[Bundle, AnyEngine]:
     """The same of a manifest and members that were read already, out of whatever kind of file."""
     if not {GRAPH, CHECK} <= set(members):
         raise ModelFileError("members are missing from the model file", where=path, hint=RETRAIN)
     bundle = assemble(manifest, members, path)
     try:
-        engine = compiled(bundle.classifier.base, pictures=pictures, precision=precision or native_precision())
+        engine = compiled(bundle.classifier.base, most=most, precision=precision or native_precision())
     except (RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
         raise ModelFileError("model.onnx cannot be run", where=path, hint=RETRAIN) from error
     stated = stated_digest(manifest, members)

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.backbones.engine import EXACT, AnyEngine
+from tellapart.backbones.engine import EXACT, FEW_AT_ONCE, AnyEngine
 from tellapart.browser.content import model_content
 from tellapart.bundle.bundle import GRAPH, Bundle, read_bundle
 from tellapart.bundle.runtimes import openvino_run
@@ -112,7 +112,7 @@ def open_served(path: Path) -> Served:
     Raises:
         ModelFileError: it is damaged, or gives other answers than it must.
     """
-    bundle, engine = read_bundle(path, precision=EXACT, pictures=1)
+    bundle, engine = read_bundle(path, precision=EXACT, most=FEW_AT_ONCE)
     row = row_on_cards(bundle, openvino_run(bundle.members[GRAPH]), door="openvino")
     if row.reason:
         raise ModelFileError(f"the graph does not answer as the model file says ({row.reason})", where=path)
