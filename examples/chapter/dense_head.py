@@ -33,7 +33,7 @@ from tellapart.evaluation.intervals import wilson
 from tellapart.extras import load_torch
 from tellapart.nets.device import open_machine
 from tellapart.nets.epoch import Batch, run_epoch
-from tellapart.nets.fit import Fitted, Pictures, fit_net
+from tellapart.nets.fit import Fitted, TrainingData, fit_net
 from tellapart.nets.images import Squares, clean_sample, read_squares
 from tellapart.nets.schedule import Training
 from tellapart.nets.steps import judging_step
@@ -143,7 +143,7 @@ def fit_head(head: torch.nn.Module, seen: Mapping[str, Seen], *, out: Path, epoc
         for rows in np.array_split(order, steps):
             yield batch_of(train, rows, view=epoch)
 
-    pictures = Pictures(
+    pictures = TrainingData(
         train=shown,
         steps=steps,
         valid=lambda: [batch_of(seen["valid"], np.arange(len(seen["valid"].labels)))],
