@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from tellapart import answers as module
-from tellapart.answers import COSINE_APART, EXACT, SURE, answer, close_calls, with_exact_rows
+from tellapart.answers import COSINE_APART, SURE, answer, close_calls, with_exact_rows
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import Engine
+from tellapart.backbones.engine import EXACT, Engine
 from tellapart.bundle.bundle import read_bundle
 from tellapart.bundle.parity import measure_parity
 from tellapart.classifier import Classifier

@@ -158,4 +158,5 @@ def test_outcome__shapes_are_those_of_onnx(name):
 
 def test_engine__large_squares_go_one_at_a_time():
     assert [pictures_per_request(side) for side in (64, 65, 288, 289, 2048)] == [64, 4, 4, 1, 1]
+    assert [pictures_per_request(side, precision="f32") for side in (64, 65, 288, 289)] == [64, 1, 1, 1]
     assert Engine(load_backbone("lite0", size=320), precision="f32").pictures == 1

@@ -254,7 +254,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         classifier, progress = self._fitted(), self._progress()
         if self._engine is None:
             self._engine = compiled(classifier.base, precision=native_precision())
-        classifier = replace(classifier, base=with_white(classifier.base, index, progress))
+        classifier = replace(classifier, base=with_white(classifier.base, index.pictures, progress))
         return classifier, look_at(index, classifier.base, progress, engine=self._engine)
 
     def predict(self, X: Samples, *, errors: Errors = "raise") -> NDArray[Any]:  # noqa: N803

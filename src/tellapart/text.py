@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Final
 
@@ -28,6 +29,13 @@ def inert(cell: str) -> str:
     See OWASP, "CSV Injection". Only for tables that are made for people: with the apostrophe it is another name.
     """
     return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
+
+
+def to_utf8(text: str) -> bytes:
+    """Text as valid UTF-8: names that only the locale could not read come out right, other bytes become escapes."""
+    with contextlib.suppress(UnicodeEncodeError):  # half a letter that no file name gave
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    return text.encode("utf-8", "backslashreplace")
 
 
 def percent(share: float | None) -> str:

@@ -32,7 +32,7 @@
   const tell = (code, values) => find("#status").replaceChildren(...(code ? both(code, values) : []));
   const spoken = (trouble, name) => {
     if (!(trouble instanceof Trouble)) return both("failed", { name, reason: String(trouble.message || trouble) });
-    if (["unreadable", "too_large"].includes(trouble.code)) return both(trouble.code, { name, ...trouble.values });
+    if (trouble.code === "unreadable") return both("unreadable", { name });
     return ["en", "zh"].map((language) => {
       const reason = switches.say(trouble.code, filled(trouble.values), language);
       const span = made("span", "", switches.say("failed", { name: plain(name), reason }, language));
@@ -149,7 +149,7 @@
     canvas.classList.add("heat");
     canvas.setAttribute("aria-hidden", "true");
     item.querySelector(".seen").append(canvas);
-    const scale = made("span", "scale", made("i"), "±", ...both("heat.limit", { limit: limit.toPrecision(3) }));
+    const scale = made("span", "scale", made("i"), ...both("heat.limit", { limit: limit.toPrecision(3) }));
     caption.replaceChildren(...both(`heat.${heat.method}`, { called: told.classes[place] }), " ", scale);
   };
 

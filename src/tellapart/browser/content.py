@@ -13,6 +13,7 @@ import numpy as np
 
 from tellapart.bundle.bundle import Bundle
 from tellapart.classifier import Classifier
+from tellapart.data.rgb import REDUCE_ABOVE
 from tellapart.explain.colours import palette
 from tellapart.explain.exact import AGREEMENT
 from tellapart.explain.overlay import STRONGEST
@@ -23,9 +24,10 @@ from tellapart.heads.calibration import answer_probability
 DIGITS: Final = 6  # of probabilities
 
 
-def drawing() -> dict[str, Any]:
-    """The numbers that heat maps are drawn by."""
-    return {**palette(), "strongest": STRONGEST, "agreement": AGREEMENT}
+def page_content(model: dict[str, Any] | None) -> dict[str, Any]:
+    """What a page has inside: a model's content, or None where a server is asked for it, and numbers of ours."""
+    palette_and_limits = {**palette(), "strongest": STRONGEST, "agreement": AGREEMENT}
+    return {"model": model, "palette": palette_and_limits, "large": REDUCE_ABOVE}
 
 
 def model_content(bundle: Bundle, *, name: str, heat: bool) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 import tellapart
-from tellapart.browser.content import drawing, model_content
+from tellapart.browser.content import model_content, page_content
 from tellapart.browser.heat_graph import add_heat, exact_places
 from tellapart.browser.runtime import Runtime, global_script
 from tellapart.browser.words import ANSWERING, SPOKEN
@@ -37,7 +37,7 @@ def exported_page(bundle: Bundle, runtime: Runtime, *, name: str) -> str:
     """The page with everything inside."""
     graph, heat = page_graph(bundle)
     return _render(
-        {"palette": drawing(), "model": model_content(bundle, name=name, heat=heat)},
+        page_content(model_content(bundle, name=name, heat=heat)),
         library=f"/*\n{_read('onnxruntime.LICENSE.txt').strip()}\n*/\n{global_script(runtime)}\n",
         model=packed(graph),
         runtime=packed(runtime.binary),
@@ -47,7 +47,7 @@ def exported_page(bundle: Bundle, runtime: Runtime, *, name: str) -> str:
 @cache
 def served_page() -> str:
     """The page of a server, which asks it for everything; it names nothing of the model."""
-    return _render({"palette": drawing(), "model": None}, library="", model="", runtime="")
+    return _render(page_content(None), library="", model="", runtime="")
 
 
 def page_graph(bundle: Bundle) -> tuple[bytes, bool]:

@@ -1,7 +1,6 @@
 // From a file to pixels as the model was trained on: upright, without colour profile, transparent parts on white.
 const pixels = (() => {
   const STRIP = 256; // rows at a time, since some browsers have no canvas as large as a photo
-  const MOST = 16e6; // pixels behind the averaging, so a strip of a picture that nobody takes
 
   const opened = async (blob) => {
     try {
@@ -11,22 +10,32 @@ const pixels = (() => {
     }
   };
 
-  // As `predict` does: of a picture much larger than the square, the means of 2 × 2, 4 × 4 or 8 × 8 pixels.
-  const divisorOf = (shorter, side) => [8, 4, 2].find((divisor) => shorter >= divisor * 2 * side) || 1;
+  const isJpeg = async (blob) => {
+    const [first, second] = new Uint8Array(await blob.slice(0, 2).arrayBuffer());
+    return first === 0xff && second === 0xd8;
+  };
+
+  // Of how many pixels across and down the mean is taken, as `predict` does: of a JPEG much larger than the square it
+  // decodes a half, a quarter or an eighth, of any other picture beyond LARGE pixels about twice the square.
+  const averagedOver = ({ width, height }, side, jpeg) => {
+    const shorter = Math.min(width, height);
+    const divisor = jpeg ? [8, 4, 2].find((each) => shorter >= each * 2 * side) || 1 : 1;
+    if ((width * height) / divisor ** 2 <= content.large) return [divisor, divisor];
+    return [width, height].map((length) => Math.max(1, Math.floor(length / (2 * side))));
+  };
 
   // {values: Uint8Array of RGB, width, height}
   const decode = async (blob, side) => {
     const bitmap = await opened(blob);
     try {
-      const divisor = divisorOf(Math.min(bitmap.width, bitmap.height), side);
-      const width = Math.ceil(bitmap.width / divisor);
-      const height = Math.ceil(bitmap.height / divisor);
-      if (width * height > MOST) throw new Trouble("too_large");
+      const [across, down] = averagedOver(bitmap, side, await isJpeg(blob));
+      const width = Math.ceil(bitmap.width / across);
+      const height = Math.ceil(bitmap.height / down);
       const values = new Uint8Array(width * height * 3);
-      const rows = STRIP * divisor;
+      const rows = STRIP * down;
       for (let top = 0; top < bitmap.height; top += rows) {
         const tall = Math.min(rows, bitmap.height - top);
-        averaged(strip(bitmap, top, tall), bitmap.width, tall, divisor, values.subarray((top / divisor) * width * 3));
+        averaged(strip(bitmap, top, tall), bitmap.width, tall, [across, down], values.subarray((top / down) * width * 3));
       }
       return { values, width, height };
     } finally {
@@ -45,13 +54,13 @@ const pixels = (() => {
     return context.getImageData(0, 0, bitmap.width, tall).data;
   };
 
-  // RGBA of width × tall as RGB, each value the mean over a square, which at the edges is what there is of it.
-  const averaged = (given, width, tall, divisor, values) => {
+  // RGBA of width × tall as RGB, each value the mean over across × down, which at the edges is what there is of it.
+  const averaged = (given, width, tall, [across, down], values) => {
     let place = 0;
-    for (let row = 0; row < tall; row += divisor) {
-      for (let column = 0; column < width; column += divisor) {
-        const right = Math.min(column + divisor, width);
-        const below = Math.min(row + divisor, tall);
+    for (let row = 0; row < tall; row += down) {
+      for (let column = 0; column < width; column += across) {
+        const right = Math.min(column + across, width);
+        const below = Math.min(row + down, tall);
         const count = (right - column) * (below - row);
         for (let channel = 0; channel < 3; channel += 1) {
           let sum = count >> 1;

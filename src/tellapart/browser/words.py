@@ -57,7 +57,6 @@ SPOKEN: Final[Mapping[str, Words]] = {
     "ready": Words("Ready.", "已就绪。"),
     "said": Words("{name}: {called}, {share}", "{name}：判为 {called}，{share}"),
     "unreadable": Words("{name} cannot be read as a picture here.", "{name} 在这里无法作为图片读取。"),
-    "too_large": Words("{name} has too many pixels for this page.", "{name} 的像素太多，本页无法处理。"),
     "failed": Words("{name} could not be answered: {reason}", "无法对 {name} 作出回答：{reason}"),
     "no_picture": Words("There was no picture in that.", "其中没有图片。"),
     "too_many": Words(
@@ -96,7 +95,7 @@ SPOKEN: Final[Mapping[str, Words]] = {
         "Orange: covering this loses {called} some of its score. Blue: covering this adds to it.",
         "橙色：遮住此处会使 {called} 的得分降低；蓝色：遮住此处会使其升高。",
     ),
-    "heat.limit": Words("{limit} points of the score", "得分 {limit} 分"),
+    "heat.limit": Words("±{limit} points of the score", "得分 ±{limit} 分"),
     "heat.none": Words(
         "This kind of net has no exact heat map; the command explain makes another kind.",
         "这种网络没有精确的热力图；命令行的解释功能可以生成另一种。",

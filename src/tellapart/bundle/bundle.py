@@ -32,6 +32,7 @@ from tellapart.bundle.self_check import check_cards, self_check, stated_digest
 from tellapart.classifier import Classifier
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import ModelFileError
+from tellapart.evaluation.watch import Reference
 from tellapart.files import to_json
 from tellapart.heads.linear import LinearHead
 
@@ -47,11 +48,13 @@ class Bundle:
         classifier: what answers.
         manifest: model.json as it stands.
         members: the other members of the file, by name.
+        tested: what testing showed of its answers; None in files that do not say.
     """
 
     classifier: Classifier
     manifest: Mapping[str, Any]
     members: Mapping[str, bytes]
+    tested: Reference | None = None
 
 
 def pack_bundle(
@@ -97,28 +100,34 @@ def pack_halves(base: Backbone, depths: Mapping[str, int]) -> dict[str, Any]:
     return {"halves": halves}
 
 
-def read_bundle(path: Path, *, precision: str | None = None) -> tuple[Bundle, AnyEngine]:
+def read_bundle(path: Path, *, precision: str | None = None, pictures: int | None = None) -> tuple[Bundle, AnyEngine]:
     """Read a model file and let it prove itself on its test cards; the bundle and the engine it was proved with.
 
     Args:
         path: the model file.
         precision: what the engine computes in; None for what the processor does natively.
+        pictures: how many the engine looks at in one request; None for what suits many pictures.
 
     Raises:
         ModelFileError: the file is damaged, of a newer schema, changed, or gives other answers than it must.
     """
-    return prove_bundle(*read_container(path), path, precision=precision)
+    return prove_bundle(*read_container(path), path, precision=precision, pictures=pictures)
 
 
 def prove_bundle(
-    manifest: Mapping[str, Any], members: Mapping[str, bytes], path: Path, *, precision: str | None = None
+    manifest: Mapping[str, Any],
+    members: Mapping[str, bytes],
+    path: Path,
+    *,
+    precision: str | None = None,
+    pictures: int | None = None,
 ) -> tuple[Bundle, AnyEngine]:
     """The same of a manifest and members that were read already, out of whatever kind of file."""
     if not {GRAPH, CHECK} <= set(members):
         raise ModelFileError("members are missing from the model file", where=path, hint=RETRAIN)
     bundle = assemble(manifest, members, path)
     try:
-        engine = compiled(bundle.classifier.base, precision=precision or native_precision())
+        engine = compiled(bundle.classifier.base, pictures=pictures, precision=precision or native_precision())
     except (RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
         raise ModelFileError("model.onnx cannot be run", where=path, hint=RETRAIN) from error
     stated = stated_digest(manifest, members)
@@ -130,9 +139,10 @@ def assemble(manifest: Mapping[str, Any], members: Mapping[str, bytes], path: Pa
     """The values of a model file from its manifest and members, each of them checked for type and size."""
     graph = members[GRAPH]
     try:
-        classes = _class_names(manifest["classes"])
+        classes, said = _class_names(manifest["classes"]), manifest.get("tested")
         base = read_base(manifest, graph)
         temperature = _number(manifest["temperature"])
+        tested = None if said is None else Reference.from_json(said, class_count=len(classes))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ModelFileError(
             "something in model.json is missing or makes no sense", where=path, hint=RETRAIN
@@ -153,7 +163,7 @@ def assemble(manifest: Mapping[str, Any], members: Mapping[str, bytes], path: Pa
         selected=selected if isinstance(selected, dict) else {},
         weights=members.get(WEIGHTS),
     )
-    return Bundle(classifier=classifier, manifest=manifest, members=members)
+    return Bundle(classifier=classifier, manifest=manifest, members=members, tested=tested)
 
 
 def read_base(manifest: Mapping[str, Any], graph: bytes) -> Backbone:

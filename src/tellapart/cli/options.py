@@ -58,6 +58,13 @@ Boxes = Annotated[
 ]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model.tellapart file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+On = Annotated[
+    str,
+    typer.Option(
+        metavar="WHERE",
+        help="Where pictures are looked at: local, or ray, ray:auto or ray:HOST:PORT for a cluster of Ray.",
+    ),
+]
 GroupBy = Annotated[
     str | None,
     typer.Option(
@@ -210,7 +217,7 @@ def changed(
     """What the options change of a recipe's own settings, and the net of the user's own that they name.
 
     Raises:
-        UsageError: one of them cannot be meant.
+        UsageError: one of them makes no sense.
         MissingExtraError: PyTorch is not installed, and a net of the user's own needs it.
     """
     from tellapart.data.augment_spec import augmentation_spec

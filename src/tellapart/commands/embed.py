@@ -23,6 +23,7 @@ from tellapart.errors import DataError, UsageError
 from tellapart.features.look import look_at, with_white
 from tellapart.progress import Progress, Silent
 from tellapart.types import Depth, Features, Index, Picture
+from tellapart.workers.pool import HERE, Workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,7 @@ def embed(
     """
     index = index_of_samples(pictures, name="pictures")
     base = find_base(backbone, size=size, weights=None if weights is None else Path(weights))
-    embedded = look_at(index, with_white(base, index, Silent()), Silent())
+    embedded = look_at(index, with_white(base, index.pictures, Silent()), Silent())
     failure = next((entry for entry in embedded.ledger if entry.status == "skipped"), None)
     if failure is not None:
         raise DataError(f"cannot read a picture ({failure.reason})", where=failure.path)
@@ -107,6 +108,7 @@ def embed_data(
     size: int | None = None,
     weights: Path | None = None,
     reading: Reading = AS_IT_IS,
+    workers: Workers = HERE,
     progress: Progress | None = None,
 ) -> Embedding:
     """Write the features of every readable picture of some data to a file, whole or not at all.
@@ -118,6 +120,7 @@ def embed_data(
         size: the side in pixels of the square it looks at; None for its own.
         weights: a file with the weights of a base of timm.
         reading: what is said of data that can be read in more than one way.
+        workers: who looks at the pictures.
         progress: told of every picture.
 
     Raises:
@@ -130,7 +133,7 @@ def embed_data(
     progress = progress or Silent()
     base = find_base(backbone, size=size, weights=weights, progress=progress)
     index = index_of_data(data, reading, progress)
-    embedded = look_at(index, with_white(base, index, progress), progress)
+    embedded = look_at(index, with_white(base, index.pictures, progress), progress, workers=workers)
     skipped = [entry for entry in embedded.ledger if entry.status == "skipped"]
     if len(skipped) == len(embedded.ledger):
         raise DataError(f"none of the pictures can be read ({skipped[0].reason})", where=skipped[0].path)
@@ -202,7 +205,7 @@ def write_npz(place: Path, made: Embedding) -> None:
         )
 
 
-def write_parquet(place: Path, made: Embedding) -> None:
+def write_features_parquet(place: Path, made: Embedding) -> None:
     """Write the columns path, label and split (null is none), and DEPTH:NUMBER, float32, for each feature."""
     from arro3.core import Array, DataType, Table
     from arro3.io import write_parquet as write
@@ -218,4 +221,7 @@ def write_parquet(place: Path, made: Embedding) -> None:
         write(Table.from_pydict(columns), file)
 
 
-WRITERS: Final[Mapping[str, Callable[[Path, Embedding], None]]] = {".npz": write_npz, ".parquet": write_parquet}
+WRITERS: Final[Mapping[str, Callable[[Path, Embedding], None]]] = {
+    ".npz": write_npz,
+    ".parquet": write_features_parquet,
+}

@@ -55,7 +55,7 @@ def evaluate_model(
     index = scan(data, reading=replace(reading, scoring=True, grouped=group_by is not None), progress=progress)
     index = part_to_score(index if group_by is None else declare_groups(index, group_by))
     check_classes_known(index, classifier.classes, where=data)
-    classifier = replace(classifier, base=with_white(classifier.base, index, progress))
+    classifier = replace(classifier, base=with_white(classifier.base, index.pictures, progress))
     embedded = look_at(index, classifier.base, progress, engine=engine)
     check_skips(index, embedded.ledger, force=True)
     say_too_bright(embedded.ledger, progress)

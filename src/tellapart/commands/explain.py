@@ -10,7 +10,7 @@ from typing import Any
 from PIL import PngImagePlugin
 
 from tellapart import files
-from tellapart.answers import EXACT
+from tellapart.backbones.engine import EXACT
 from tellapart.bundle.bundle import read_bundle
 from tellapart.commands.folder_names import Taken, safe_name
 from tellapart.data.boxes import file_path
@@ -74,7 +74,7 @@ def explain(
     targets = [out / name for name in sheet_names(index)]
     for target in targets:
         check_replaceable(target)
-    classifier = replace(classifier, base=with_white(classifier.base, index, progress or Silent()))
+    classifier = replace(classifier, base=with_white(classifier.base, index.pictures, progress or Silent()))
     wanted, rows = classifier.classes.index(class_name) if class_name is not None else None, list[dict[str, Any]]()
     explanations = explain_pictures(classifier, index, engine=engine, targets=wanted, stage=stage, progress=progress)
     for explanation, target in zip(explanations, targets, strict=True):

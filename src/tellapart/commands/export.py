@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from tellapart import files
-from tellapart.answers import EXACT
+from tellapart.backbones.engine import EXACT
 from tellapart.browser.heat_graph import ASKED, THE_ANSWER
 from tellapart.browser.page import exported_page, graph_in
 from tellapart.browser.runtime import web_runtime

@@ -48,7 +48,7 @@ def net_named(*names: str | None, layers: tuple[int, ...] | None, dense: int | N
     """The name of the net that is asked for by its name, or by its widths as `tellapart train` takes them.
 
     Raises:
-        UsageError: it is asked for in more than one way or in none, or the widths cannot be meant.
+        UsageError: it is asked for in more than one way or in none, or the widths make no sense.
     """
     changes, given = Changes(layers=layers, dense=dense), [name for name in names if name is not None]
     if len(given) + (layers is not None) != 1:

@@ -26,6 +26,7 @@ from tellapart.data.scan import scan
 from tellapart.data.split import write_splits
 from tellapart.evaluation.metrics import leading_figure
 from tellapart.evaluation.run_metrics import RunMetrics
+from tellapart.evaluation.watch import Reference
 from tellapart.learn import Learned, learn
 from tellapart.progress import Progress, Silent, Stopwatch
 from tellapart.recipes.catalogue import base_of
@@ -65,8 +66,8 @@ def train(
         reading: what is said of data that can be read in more than one way.
         command: how this run was asked for.
         progress: told of every stage.
-        options: recipe, seed, size, budget, module, plan, changes, folds, max_error, costs, min_recall, drop_leaks and
-            force, as `Request` has them; with force a finished run is replaced too, and kept as RUN.previous.
+        options: recipe, seed, size, budget, module, plan, changes, folds, max_error, costs, min_recall, drop_leaks,
+            force and workers, as `Request` has them; with force a finished run is replaced and kept as RUN.previous.
 
     Raises:
         UsageError, OutputError, DataError, MissingExtraError: as their messages say; see tellapart.errors.
@@ -238,7 +239,10 @@ def write_evidence(folder: Path, learned: Learned) -> None:
 def write_model(path: Path, learned: Learned, metrics: RunMetrics) -> RunMetrics:
     """model.tellapart; and the metrics with what it says of some pictures."""
     keys = ("recipe", "seed", "data", "counts", "selected", "tellapart")
-    manifest, members = pack_bundle(learned.classifier, manifest={key: getattr(metrics, key) for key in keys})
+    said = learned.answered["test"]
+    tested = Reference.of(said.predicted, said.flags, class_count=len(metrics.classes), weight=said.weight)
+    about = {key: getattr(metrics, key) for key in keys} | {"tested": tested.to_json()}
+    manifest, members = pack_bundle(learned.classifier, manifest=about)
     if (asked := learned.asked) is not None:
         pictures = learned.dataset.index.pictures
         index = replace(learned.dataset.index, pictures=tuple(pictures[row] for row in asked.rows))

@@ -10,8 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from tellapart.answers import EXACT
-from tellapart.backbones.engine import AnyEngine
+from tellapart.backbones.engine import EXACT, AnyEngine
 from tellapart.bundle.bundle import GRAPH, Bundle, prove_bundle, read_bundle
 from tellapart.bundle.runtimes import RUNTIMES, Run
 from tellapart.data.reading import AS_IT_IS, Reading
@@ -94,7 +93,7 @@ def verify_file(
         if found.kind == MODEL_FILE and runtime is None and against is None:
             rows += rows_by_doors(bundle, file)
         if index is not None:
-            base = with_white(bundle.classifier.base, index, progress)
+            base = with_white(bundle.classifier.base, index.pictures, progress)
             rows += rows_on_pictures(
                 replace(bundle.classifier, base=base), engine, index, found.runs, progress=progress
             )

@@ -136,7 +136,7 @@ class ClassPromise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promises:
-    """The promise of all answers that stand, and those class by class."""
+    """The promise of all answers that can be relied on, and those class by class."""
 
     overall: SelectiveGuarantee
     classes: tuple[ClassPromise, ...]  # K; empty where nothing can be promised of all answers

@@ -47,7 +47,7 @@ class Changes:
     dense: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant, before anything is done.
+        """Refuse what makes no sense, before anything is done.
 
         Raises:
             UsageError: a setting is out of its range, dense is given alone, or no net has that name.

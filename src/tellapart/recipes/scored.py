@@ -28,12 +28,14 @@ class ScoredAnswers:
         predicted: int64 [n], the classes that are answered.
         flags: what is said beside each of the n answers.
         figures: how good they are; JSON-ready.
+        weight: how many independent pictures one of them counts as.
     """
 
     probabilities: Probabilities
     predicted: Labels
     flags: Flags
     figures: dict[str, Any]
+    weight: float = 1.0
 
 
 def score_answers(
@@ -56,6 +58,7 @@ def score_answers(
         weight: how many independent pictures one of them counts as; None for what their groups make of it.
     """
     labels, predicted = dataset.labels[rows], classifier.predicted(probabilities)
+    weight = picture_weight(predicted == labels, dataset.groups[rows]) if weight is None else weight
     figures = evaluate(
         probabilities,
         labels,
@@ -63,9 +66,9 @@ def score_answers(
         flags=flags,
         commonest=int(np.bincount(dataset.labels[dataset.train]).argmax()),
         predicted=predicted,
-        weight=picture_weight(predicted == labels, dataset.groups[rows]) if weight is None else weight,
+        weight=weight,
     )
     figures |= operating_figures(
         probabilities, labels, predicted=predicted, flags=flags, point=classifier.operating, classes=dataset.classes
     )
-    return ScoredAnswers(probabilities=probabilities, predicted=predicted, flags=flags, figures=figures)
+    return ScoredAnswers(probabilities=probabilities, predicted=predicted, flags=flags, figures=figures, weight=weight)

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import contextlib
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from tellapart.browser.page import served_page
@@ -45,6 +45,7 @@ class Service:
     def __init__(self, served: Served, *, limits: Limits, measures: ServerMetrics, log: Log) -> None:
         """Ready to be started."""
         self.served, self.limits, self.measures, self._log = served, limits, measures, log
+        self.watch = served.watch()
         self.batcher = Batcher(waiting=limits.waiting)
         self.ready = False
         self._reloading, self._reading = asyncio.Lock(), asyncio.Lock()
@@ -63,10 +64,17 @@ class Service:
         given = await pictures_in_body(request, self.limits)
         served = self.served
         found = await self.ask(served.answer, given)
-        self.measures.answers(found)
+        self.count(served, found)
         if len(found) == 1 and "error" in found[0]:
             raise RefusalError("unreadable", detail=found[0]["error"])
         return JSONResponse({"model": served.name, "request": request.state.request, "answers": list(found)})
+
+    def count(self, served: Served, found: Sequence[Mapping[str, Any]]) -> None:
+        """Count answers; a line in the log where they show that something has left what testing showed."""
+        self.measures.answers(found)
+        if served is self.served:  # else another model has taken over meanwhile
+            for left in self.watch.see(found):
+                self._log(log_line("left what testing showed", **left.to_json()))
 
     async def explain(self, request: Any) -> Any:  # noqa: ANN401 - starlette's
         from starlette.responses import JSONResponse, Response
@@ -92,7 +100,7 @@ class Service:
         served = self.served
         named = [(f"{place}", pixels) for place, pixels in enumerate(pictures)]
         found = await self.ask(served.answer, named)
-        self.measures.answers(found)
+        self.count(served, found)
         return JSONResponse(inference_protocol.inferred(served, found, identity=identity))
 
     async def model_metadata(self, request: Any) -> Any:  # noqa: ANN401 - starlette's
@@ -113,6 +121,7 @@ class Service:
     async def scrape(self, _: Any) -> Any:  # noqa: ANN401 - starlette's
         from starlette.responses import Response
 
+        self.measures.watch(self.watch)
         content = self.measures.text(waiting=self.batcher.waiting)
         return Response(content, headers={"Content-Type": self.measures.content_type})
 
@@ -125,16 +134,16 @@ class Service:
                 self.measures.reload("refused")
                 self._log(log_line("reload refused", reason=one_line(str(error))))
             else:
-                self.served = served
+                self.served, self.watch = served, served.watch()
                 self.measures.reload("taken")
-                self._log(log_line("reload taken", model=served.name))
+                self._log(log_line("reload taken", model=served.name, watched=self.watch.watched))
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _: Any) -> AsyncIterator[None]:  # noqa: ANN401 - starlette's
         """Work from here to there; what has been asked is answered before the end."""
         self.batcher.start()
         self.ready = True
-        self._log(log_line("ready", model=self.served.name))
+        self._log(log_line("ready", model=self.served.name, watched=self.watch.watched))
         yield
         self.ready = False
         await self.batcher.close()

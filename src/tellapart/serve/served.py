@@ -11,8 +11,7 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.answers import EXACT
-from tellapart.backbones.engine import AnyEngine
+from tellapart.backbones.engine import EXACT, AnyEngine
 from tellapart.browser.content import model_content
 from tellapart.bundle.bundle import GRAPH, Bundle, read_bundle
 from tellapart.bundle.runtimes import openvino_run
@@ -28,6 +27,7 @@ from tellapart.export.verify import row_on_cards
 from tellapart.features.look import with_white
 from tellapart.progress import Silent
 from tellapart.runs.folder import model_name
+from tellapart.serve.watch import Watch
 from tellapart.types import Index, Picture
 
 HELD: Final = Path("request")  # the name in an index under which the pictures of requests are
@@ -67,13 +67,19 @@ class Served:
         told = ("recipe", "backbone", "classes", "preprocess", "temperature", "thresholds", "tellapart", "counts")
         return {"name": self.name, **{key: manifest[key] for key in told if key in manifest}}
 
+    def watch(self) -> Watch:
+        """A new count of answers, beside what the model file says of testing."""
+        return Watch(self.classifier.classes, self.bundle.tested)
+
     def answer(self, pictures: Sequence[Given]) -> list[dict[str, Any]]:
         """An object for each picture as `predict --format jsonl` has it; an unreadable one has its reason.
 
         Whoever else is looked at together with a picture changes nothing: what white is in grey of 16 bit, where the
         model does not know, each picture says for itself.
         """
-        bases = [with_white(self.classifier.base, index_in_memory([picture]), Silent()) for picture in pictures]
+        bases = [
+            with_white(self.classifier.base, index_in_memory([picture]).pictures, Silent()) for picture in pictures
+        ]
         found: list[dict[str, Any]] = [{} for _ in pictures]
         for white in dict.fromkeys(base.preprocess.white for base in bases):
             rows = [row for row, base in enumerate(bases) if base.preprocess.white == white]
@@ -106,7 +112,7 @@ def open_served(path: Path) -> Served:
     Raises:
         ModelFileError: it is damaged, or gives other answers than it must.
     """
-    bundle, engine = read_bundle(path, precision=EXACT)
+    bundle, engine = read_bundle(path, precision=EXACT, pictures=1)
     row = row_on_cards(bundle, openvino_run(bundle.members[GRAPH]), door="openvino")
     if row.reason:
         raise ModelFileError(f"the graph does not answer as the model file says ({row.reason})", where=path)
