@@ -36,11 +36,8 @@ def export(
     tellapart export runs/pictures/model.tellapart -o pictures.onnx
     tellapart export runs/pictures/model.tellapart -o models/pictures --to openvino
     """
-    from tellapart.cli.trained import check_target
-    from tellapart.commands.export import export_model, form_of
+    from tellapart.commands.export import export_model
 
-    if form_of(out, to) == "onnx":
-        check_target(out, [model])
     made = export_model(model, out, to=to)
     if as_json:
         print_json(made)
@@ -82,6 +79,8 @@ def verify(
 
     read_as = reading(path_column=path_column, encoding=encoding, boxes=boxes)
     found = verify_file(file, data, against=against, runtime=runtime, reading=read_as, progress=listener())
+    for picture in found["unread"]:
+        complain(f"cannot be read: {picture['path']} ({picture['reason']})")
     if as_json:
         print_json(found)
     else:

@@ -15,6 +15,7 @@ from tellapart.export.agreement import Row
 from tellapart.export.onnx_file import onnx_export
 from tellapart.export.openvino_folder import new_folder, open_openvino, write_openvino
 from tellapart.export.verify import row_on_cards
+from tellapart.targets import check_file, check_folder_name
 
 ONNX_ENDING: Final = ".onnx"
 
@@ -33,10 +34,14 @@ def export_model(model: Path, out: Path, *, to: str | None = None) -> dict[str, 
     Raises:
         ModelFileError: the model file is damaged, or the export answers otherwise; nothing is left behind then.
         UsageError: there is no such form, or the name says none.
-        OutputError: it cannot be written there.
+        OutputError: it cannot be written there, or a file that tellapart has not written is there.
         MissingExtraError: the runtime that it is checked in is not installed.
     """
     form = form_of(out, to)
+    if form == "onnx":
+        check_file(out, sources=[model], kind=ONNX_ENDING)
+    else:
+        check_folder_name(out)
     bundle, _ = read_bundle(model, precision=EXACT)
     row = EXPORTS[form](bundle, out)
     return {"schema": 1, "model": str(model), "file": str(out), "to": form, "check": row.to_json()}
@@ -53,6 +58,8 @@ def form_of(out: Path, to: str | None) -> str:
         raise UsageError("no such form", where=f"--to {to}", hint=f"Choose one of: {known}.")
     if to is None and out.suffix.lower() != ONNX_ENDING:
         raise UsageError("this name says no form", where=out, hint=f"End it in .onnx, or choose one: --to {known}.")
+    if to != "openvino" and out.suffix.lower() not in ("", ONNX_ENDING):
+        raise UsageError(f"this is no name of an ONNX file ({out.suffix})", where=out, hint=f"End it in {ONNX_ENDING}.")
     return to or "onnx"
 
 

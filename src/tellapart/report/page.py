@@ -64,6 +64,7 @@ def _environment() -> Environment:
         percent=words.percent,
         span=wording.span,
         plain=wording.plain,
+        breakable=wording.breakable,
         value=labels.shown,
         reason=lambda text: labels.shown(reason(text)),
         address=lambda shot: data_address(shot.content, shot.kind),

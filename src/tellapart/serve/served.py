@@ -18,8 +18,9 @@ from tellapart.bundle.bundle import GRAPH, Bundle, read_bundle
 from tellapart.bundle.runtimes import openvino_run
 from tellapart.classifier import Classifier
 from tellapart.commands.answer_table import documents
-from tellapart.commands.explain import marked_png
+from tellapart.commands.explain import QUICK
 from tellapart.commands.predict import answers_about
+from tellapart.data.png import marked_png
 from tellapart.errors import ModelFileError
 from tellapart.explain.explain import LONGEST, Explainer
 from tellapart.explain.panel import panel
@@ -91,7 +92,8 @@ class Served:
         explanation = self.explainer.explain(index, index.pictures[0], target=None, longest=LONGEST)
         if explanation.failure:
             return None, explanation.failure
-        return marked_png(panel(explanation, classes=self.classifier.classes, title=name)), ""
+        sheet = panel(explanation, classes=self.classifier.classes, title=name)
+        return marked_png(sheet, compress_level=QUICK), ""
 
 
 def open_served(path: Path) -> Served:
