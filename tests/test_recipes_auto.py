@@ -16,7 +16,7 @@ from tellapart.features.look import look_at
 from tellapart.heads.linear import LinearHead
 from tellapart.progress import Silent
 from tellapart.recipes import auto
-from tellapart.recipes.auto import Candidate, ValidAnswers, choose, reason_against, seconds_each, verdict
+from tellapart.recipes.auto import CandidateRecipe, ValidAnswers, choose_recipe, reason_against, seconds_each, verdict
 from tellapart.recipes.request import Dataset, Request
 
 PICTURES = 100
@@ -42,7 +42,7 @@ def candidate(recipe, *, seconds=1.0, made=None):
             made.append(recipe)
         return trained(recipe)
 
-    return Candidate(recipe=recipe, seconds=seconds, train=train)
+    return CandidateRecipe(recipe=recipe, seconds=seconds, train=train)
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +56,7 @@ def choice(answers, *, seconds=1.0, made=None, deadline=LATER):
     notes = []
     costs = dict.fromkeys(answers, seconds) if isinstance(seconds, float) else seconds
     candidates = [candidate(name, seconds=costs[name], made=made) for name in answers if name != "features"]
-    chosen = choose(
+    chosen = choose_recipe(
         trained("features"),
         candidates,
         answers=lambda classifier: answers[classifier.selected["name"]],
@@ -68,7 +68,7 @@ def choice(answers, *, seconds=1.0, made=None, deadline=LATER):
     return chosen.selected["recipe"], notes
 
 
-def test_choose__takes_what_is_better_on_valid():
+def test_choose_recipe__takes_what_is_better_on_valid():
     recipe, notes = choice(
         {"features": wrong(*range(10)), "frozen": wrong(*range(11)), "finetune": wrong(0)},
     )
@@ -79,21 +79,21 @@ def test_choose__takes_what_is_better_on_valid():
     assert "it corrects 9 and breaks 0 (p = 0.004)" in notes[1]
 
 
-def test_choose__a_gain_that_a_small_split_cannot_prove_is_taken_all_the_same():
+def test_choose_recipe__a_gain_that_a_small_split_cannot_prove_is_taken_all_the_same():
     recipe, notes = choice({"features": wrong(0, 1, 2, pictures=37), "frozen": wrong(pictures=37)})
     assert recipe == "frozen"
     assert "which may be chance" in notes[0]
     assert "corrects 3 and breaks 0 (p = 0.250)" in notes[0]
 
 
-def test_choose__the_loss_decides_and_not_the_answers():
+def test_choose_recipe__the_loss_decides_and_not_the_answers():
     hesitant = replace(wrong(0, 1), losses=np.full(PICTURES, 0.9))
     recipe, notes = choice({"features": wrong(*range(5)), "frozen": hesitant})
     assert recipe == "features"
     assert "corrects 3 and breaks 0" in notes[0]
 
 
-def test_choose__compares_with_what_was_taken_last():
+def test_choose_recipe__compares_with_what_was_taken_last():
     recipe, notes = choice(
         {"features": wrong(*range(20)), "frozen": wrong(*range(8)), "finetune": wrong(*range(9))},
     )
@@ -101,14 +101,14 @@ def test_choose__compares_with_what_was_taken_last():
     assert "than that of frozen" in notes[1]
 
 
-def test_choose__where_nothing_is_misclassified_nothing_is_tried():
+def test_choose_recipe__where_nothing_is_misclassified_nothing_is_tried():
     made = []
     recipe, notes = choice({"features": wrong(), "frozen": wrong()}, made=made)
     assert (recipe, made) == ("features", [])
     assert "no valid picture is misclassified" in notes[0]
 
 
-def test_choose__the_budget_is_kept():
+def test_choose_recipe__the_budget_is_kept():
     made = []
     recipe, notes = choice(
         {"features": wrong(*range(10)), "frozen": wrong(), "finetune": wrong()},

@@ -114,6 +114,10 @@ def _is_drawing(_: Path, start: bytes, __: bytes) -> bool:
     return b"<svg" in start and f">{WRITER}<".encode() in start
 
 
+def _is_page(_: Path, start: bytes, __: bytes) -> bool:
+    return f'<meta name="generator" content="{WRITER} '.encode() in start
+
+
 KINDS: Final[Mapping[str, Callable[[Path, bytes, bytes], bool]]] = {
     ".csv": _is_table,
     ".jsonl": _is_json_lines,
@@ -123,4 +127,5 @@ KINDS: Final[Mapping[str, Callable[[Path, bytes, bytes], bool]]] = {
     ".onnx": _is_graph,
     ".png": _is_picture,
     ".svg": _is_drawing,
+    ".html": _is_page,
 }

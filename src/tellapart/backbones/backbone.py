@@ -95,7 +95,7 @@ class Backbone:
         )
 
 
-def join(halves: Sequence[Backbone]) -> Backbone:
+def join_bases(halves: Sequence[Backbone]) -> Backbone:
     """The base of the features of several side by side; the names of two are not the same."""
     return Backbone(
         name=JOINT.join(half.name for half in halves),

@@ -16,12 +16,13 @@ Opset 17 and IR 8, so that any runtime since 2022 can load it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from tellapart.backbones.backbone import IMAGES, RESIZED, Backbone, join
+from tellapart.backbones.backbone import IMAGES, RESIZED, Backbone, join_bases
+from tellapart.backbones.graph_part import GraphPart
 from tellapart.heads.linear import LinearHead
 from tellapart.heads.operating_point import Matrix
 from tellapart.types import Depth
@@ -30,28 +31,6 @@ HEAD_WEIGHT, HEAD_BIAS = "classifier_weight", "classifier_bias"
 FEATURES = "features"
 OUTPUTS = ("probabilities", "logits", FEATURES)
 LABEL = "label"  # an output too where the answer is not always the likeliest class
-
-
-@dataclass(slots=True)
-class GraphPart:
-    """Nodes and constants being collected; every method returns the name of the tensor it made."""
-
-    nodes: list[Any] = field(default_factory=list)
-    constants: list[Any] = field(default_factory=list)
-    opset: int = 0  # of the base among them
-    version: int = 0  # of its IR
-
-    def add(self, kind: str, *inputs: str, name: str, **attributes: Any) -> str:  # noqa: ANN401
-        from onnx import helper
-
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
-        return name
-
-    def constant(self, name: str, values: Any) -> str:  # noqa: ANN401
-        from onnx import numpy_helper
-
-        self.constants.append(numpy_helper.from_array(np.asarray(values), name))
-        return name
 
 
 def model_graph(backbone: Backbone, head: LinearHead, *, temperature: float, costs: Matrix | None = None) -> bytes:
@@ -159,7 +138,7 @@ def narrowed(backbone: Backbone, head: LinearHead) -> tuple[Backbone, LinearHead
         return backbone, head
     kept, before = [backbone.singles[place] for place in read], backbone.columns[read[0]].start
     head = replace(head, start=head.start - before, stop=head.stop - before)
-    return (kept[0] if len(kept) == 1 else join(kept)), head
+    return (kept[0] if len(kept) == 1 else join_bases(kept)), head
 
 
 def used_depths(backbone: Backbone, head: LinearHead) -> list[Depth]:

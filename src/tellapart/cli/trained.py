@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tellapart.cli.options import Boxes, Classes, Data, Encoding, GroupBy, Json, LabelColumn, Model, PathColumn, reading
-from tellapart.cli.output import complain, line, print_for_programs, to_utf8
+from tellapart.cli.output import line, print_for_programs, send
 from tellapart.cli.tables import (
+    path_width,
     print_abstention,
     print_comparison,
     print_explanations,
@@ -26,6 +29,8 @@ from tellapart.targets import check_file
 
 if TYPE_CHECKING:
     from tellapart.answers import Answers
+    from tellapart.commands.answer_file import RowForm
+    from tellapart.commands.predict import Asking
 
 FORMATS = ("table", "csv", "excel", "jsonl", "parquet")
 # The formats that a file of an ending may have, the first of them if nobody says.
@@ -71,7 +76,8 @@ def predict(
     tellapart predict runs/pictures/model.tellapart inbox/ --into sorted/
     tellapart predict runs/pictures/model.tellapart megadetector.json -o answers.csv
     """
-    from tellapart.commands.predict import predict as run
+    from tellapart.commands.answer_file import write_answers
+    from tellapart.commands.predict import open_asking
 
     shown = out is None and (into is None or form is not None)
     form = checked_form(form, out)
@@ -79,18 +85,32 @@ def predict(
         check_file(out, sources=[model, *paths], kind=next(end for end, forms in SUFFIXES.items() if form in forms))
     check_sorting(into, paths, link=link, out=out)
     read_as = reading(path_column=path_column, encoding=encoding, boxes=boxes, confidence=confidence)
-    answers = run(model, paths, reading=read_as, progress=listener())
-    complain_of_unread(answers)
+    asking = open_asking(model, paths, reading=read_as, progress=listener())
+    rows = row_form(form, asking)
     if into is not None:
-        from tellapart.commands.sort_into import sort_into
+        sort_and_show(asking, into, paths, rows, link=link, out=out, shown=shown)
+    elif out is not None:
+        write_answers(asking, model, out, rows)
+    else:
+        show(asking.parts(), rows)
 
-        counts = sort_into(into, answers, sources=paths, link=link, progress=listener())
-        if not shown:
-            print_sorted(counts, into)
+
+def sort_and_show(
+    asking: Asking, into: Path, paths: list[Path], form: RowForm, *, link: bool, out: Path | None, shown: bool
+) -> None:
+    """Sort pictures into folders; their answers go to a file or the screen as well, where that is asked for."""
+    from tellapart.answers import together
+    from tellapart.commands.answer_file import write_at_once
+    from tellapart.commands.sort_into import sort_into
+
+    answers = together(list(asking.parts()))
+    counts = sort_into(into, answers, sources=paths, link=link, progress=listener())
     if out is not None:
-        save(answers, form, out)
-    elif shown:
-        (sys.stdout.write if form == "table" else print_for_programs)(text_of(answers, form))
+        write_at_once(answers, out, form)
+    if shown:
+        show((answers,), form)
+    else:
+        print_sorted(counts, into)
 
 
 def checked_form(form: str | None, out: Path | None) -> str:
@@ -127,14 +147,6 @@ def form_of_name(out: Path, form: str | None) -> str:
     return form or SUFFIXES[suffix][0]
 
 
-def complain_of_unread(answers: Answers) -> None:
-    """Say which pictures cannot be read; those that were never to be looked at stand in the table alone."""
-    left_out = {picture.path for picture in answers.given if picture.left_out}
-    for entry in answers.ledger:
-        if entry.status == "skipped" and entry.path not in left_out:
-            complain(f"cannot be read: {entry.path} ({entry.reason})")
-
-
 def check_sorting(into: Path | None, paths: list[Path], *, link: bool, out: Path | None) -> None:
     """Refuse, before any work, to sort where that makes no sense.
 
@@ -154,26 +166,33 @@ def check_sorting(into: Path | None, paths: list[Path], *, link: bool, out: Path
     check_into(into, paths)
 
 
-def save(answers: Answers, form: str, out: Path) -> None:
-    """Write answers to a file in a format."""
-    from tellapart.files import write_bytes
-
-    write_bytes(out, bytes_of(answers, form), follow=True)
-
-
-def text_of(answers: Answers, form: str) -> str:
-    """Answers in a format that is text."""
+def row_form(form: str, asking: Asking) -> RowForm:
+    """How answers are written in a format."""
     from tellapart.commands import answer_table
+    from tellapart.commands.answer_file import RowForm
 
-    texts = {"csv": answer_table.csv_text, "excel": answer_table.excel_text, "jsonl": answer_table.jsonl_text}
-    return texts.get(form, table_text)(answers)
+    nothing = asking.nothing()
+    if form == "table":
+        wide = path_width(picture.path for picture in asking.given)
+        return RowForm(name=f"table {wide}", head="", rows=partial(table_text, width=wide))
+    if form == "jsonl":
+        return RowForm(name=form, head="", rows=answer_table.jsonl_rows)
+    if form == "parquet":
+        answer_table.check_parquet()
+        finish = partial(answer_table.write_parquet_answers, head=nothing)
+        return RowForm(name=form, head="", rows=answer_table.kept_rows, finish=finish)
+    mark = "\ufeff" if form == "excel" else ""  # by which Excel tells UTF-8
+    return RowForm(name=form, head=mark + answer_table.csv_head(nothing), rows=answer_table.csv_answers)
 
 
-def bytes_of(answers: Answers, form: str) -> bytes:
-    """Answers as the content of a file."""
-    from tellapart.commands.answer_table import parquet_bytes
-
-    return parquet_bytes(answers) if form == "parquet" else to_utf8(text_of(answers, form))
+def show(parts: Iterable[Answers], form: RowForm) -> None:
+    """Print rows as they come."""
+    write = sys.stdout.write if form.name.startswith("table") else print_for_programs
+    head = form.head
+    for part in parts:
+        write(head + form.rows(part))
+        send()
+        head = ""
 
 
 def evaluate(

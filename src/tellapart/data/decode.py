@@ -17,7 +17,7 @@ import simplejpeg  # type: ignore[import-untyped]  # it has a .pyi, but no py.ty
 from PIL import Image, UnidentifiedImageError
 
 from tellapart.data import tiff
-from tellapart.data.boxes import CLIPPED, Boxed, Rectangle, locate, shown_size, turned
+from tellapart.data.boxes import CLIPPED, Boxed, Rectangle, locate, shown_size, turned_rectangle
 from tellapart.data.deep_colour import DEEPEST, brightest_colour, scaled_colour
 from tellapart.data.duration import SECONDS, check_duration, seconds_to_decode
 from tellapart.data.exif import ORIENTATION_TAG, asks_for_too_much
@@ -242,7 +242,7 @@ def _part(image: Image.Image, box: Box, announced: int, left: int) -> tuple[Imag
     if announced != left == 1:
         size = shown_size(image.size, announced)
         cut, clipped = _cut(box, size, announced)
-        return image.crop(turned(cut, size, announced)), clipped
+        return image.crop(turned_rectangle(cut, size, announced)), clipped
     cut, clipped = _cut(box, image.size, left)
     return image.crop(cut), clipped
 
@@ -253,7 +253,7 @@ def _within_bounds(
 ) -> Iterator[None]:
     """Go on with an opened picture of so many bytes, where loading it so often, and copies of it, is within bounds."""
     (width, height), file_format = image.size, image.format or ""
-    needed = bytes_to_decode(width, height, mode=image.mode, file_format=tiff.kind_of(image))
+    needed = bytes_to_decode(width, height, mode=image.mode, file_format=tiff.format_with_colours(image))
     kept = bytes_to_decode(width, height, mode=image.mode, file_format=None)
     needed = max(needed, (1 + copies) * kept)  # what a decoder works with is gone by then
     tiff.check_tiff(image)

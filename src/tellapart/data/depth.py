@@ -7,6 +7,7 @@ set does: the smallest 2**k - 1 that its brightest pictures stay below.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from tellapart.data.decode import brightest
@@ -17,22 +18,22 @@ from tellapart.errors import PictureError
 from tellapart.files import open_regular, read_bounded
 from tellapart.progress import Progress
 from tellapart.text import counted
-from tellapart.types import Index, Picture
+from tellapart.types import Picture
 
 HEADER: Final = 25  # bytes, up to the depth of a PNG
 LARGEST_FILE: Final = 512_000_000  # bytes
 AHEAD: Final = 16  # pictures
 
 
-def white_of(index: Index, *, threads: int, progress: Progress) -> int | None:
+def white_of(pictures: Iterable[Picture], *, threads: int, progress: Progress) -> int | None:
     """The value of white in the pictures of 16 bit among these; None where there are none that leave it open.
 
     Args:
-        index: the pictures; a file that cannot be read is left to whoever looks at it.
+        pictures: a file of them that cannot be read is left to whoever looks at it.
         threads: how many of them are read at once.
         progress: told what was found, where it is less than 65535.
     """
-    deep = [picture for picture in index.pictures if picture.row is None and _may_be_deep(picture)]
+    deep = [picture for picture in pictures if picture.row is None and _may_be_deep(picture)]
     if not deep:
         return None
     progress.start("Looking for the range of 16-bit pictures", total=len(deep), unit="pictures")
@@ -46,8 +47,8 @@ def white_of(index: Index, *, threads: int, progress: Progress) -> int | None:
         return None
     white = min(max((1 << highest.bit_length()) - 1, 255), DEEPEST)
     if white < DEEPEST:
-        pictures = counted(count, "picture of 16 bit has", "pictures of 16 bit have")
-        progress.note(f"{pictures} no value above {highest:,}: {white:,} is taken for white in all of them.")
+        those = counted(count, "picture of 16 bit has", "pictures of 16 bit have")
+        progress.note(f"{those} no value above {highest:,}: {white:,} is taken for white in all of them.")
     return white
 
 

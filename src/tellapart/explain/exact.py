@@ -20,11 +20,11 @@ from tellapart.backbones.engine import between, named_tensors
 from tellapart.backbones.openvino_runtime import load_openvino
 from tellapart.cores import thread_count
 from tellapart.explain.heat_map import EXACT, HeatMap
-from tellapart.explain.spread import spread
+from tellapart.explain.spread import spread_maps
 from tellapart.heads.linear import LinearHead
 
 AGREEMENT = 1e-3  # of the logit, or of 1: how far a map may be from adding up; 4e-5 at worst on 30 photographs
-Seen = tuple[NDArray[np.float32], Mapping[str, NDArray[np.float32]]]  # features [D], maps [C, h, w] of each depth
+DepthMaps = tuple[NDArray[np.float32], Mapping[str, NDArray[np.float32]]]  # features [D], maps [C, h, w] of each depth
 RESHAPING = ("Reshape", "Squeeze", "Unsqueeze", "Convert")
 
 
@@ -36,7 +36,7 @@ class MapReader:
         self._requests = [_compile(single, precision=precision) for single in backbone.singles]
         self._backbone = backbone
 
-    def read(self, squares: Squares) -> Seen:
+    def read(self, squares: Squares) -> DepthMaps:
         """Features float32 [D] and the maps float32 [C, h, w] of each depth, of one picture: `Backbone.squares`."""
         features: list[NDArray[np.float32]] = []
         maps: list[NDArray[np.float32]] = []
@@ -106,7 +106,7 @@ def exact_heat_map(
     start = 0
     for channels in maps.values():  # [C, h, w]
         part = weights[start : start + len(channels)]
-        total += spread(np.einsum("c,chw->hw", part, channels, dtype=np.float64), height=side, width=side)
+        total += spread_maps(np.einsum("c,chw->hw", part, channels, dtype=np.float64), height=side, width=side)
         start += len(channels)
     values = (total / side**2).astype(np.float32)
     logit = float(head.logits(features[np.newaxis])[0, target])

@@ -41,7 +41,7 @@ Z: Final = 1.96  # of a 95 % interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class CandidateRecipe:
     """A recipe that may be tried.
 
     Attributes:
@@ -90,12 +90,12 @@ def train_auto(dataset: Dataset, base: Backbone, request: Request) -> Classifier
     frozen, tuning = FrozenPlan(), FineTuningPlan()
     looks = tuning.views + EPOCH_COST * tuning.training.epochs
     candidates = [
-        Candidate(
+        CandidateRecipe(
             recipe="frozen",
             seconds=pictures * each * frozen.augmented_views + head_s * (2 + frozen.augmented_views),
             train=lambda: train_frozen(dataset, base, request),
         ),
-        Candidate(
+        CandidateRecipe(
             recipe="finetune",
             seconds=pictures * each * looks + head_s,
             train=lambda: train_finetune(dataset, base, request),
@@ -112,7 +112,7 @@ def train_auto(dataset: Dataset, base: Backbone, request: Request) -> Classifier
         seen = features_seen(dataset, base, classifier.base, rows=rows, progress=request.progress)
         return ValidAnswers.of(classifier.head.logits(seen), dataset.labels[dataset.valid])
 
-    return choose(
+    return choose_recipe(
         first, candidates, answers=answers, deadline=started + 60 * request.budget, note=request.progress.note
     )
 
@@ -136,9 +136,9 @@ def missing_module() -> str | None:
     return next((module for module in NEEDED if find_spec(module) is None), None)
 
 
-def choose(
+def choose_recipe(
     first: Classifier,
-    candidates: Sequence[Candidate],
+    candidates: Sequence[CandidateRecipe],
     *,
     answers: Callable[[Classifier], ValidAnswers],
     deadline: float,
@@ -170,7 +170,7 @@ def choose(
     return replace(current, selected=selected)
 
 
-def reason_against(candidate: Candidate, *, errors: int, deadline: float) -> attempts.Sentence | None:
+def reason_against(candidate: CandidateRecipe, *, errors: int, deadline: float) -> attempts.Sentence | None:
     """Why a candidate need not or cannot be tried; None where it should be."""
     missing = missing_module()
     if missing is not None:
@@ -191,7 +191,7 @@ def verdict(recipe: str, rival: str, *, after: ValidAnswers, before: ValidAnswer
     gain, count = float(gains.mean()), len(gains)
     margin = Z * float(gains.std(ddof=1)) / math.sqrt(count) if count > 1 else None
     changed = (int((after.correct & ~before.correct).sum()), int((before.correct & ~after.correct).sum()))
-    sentence = attempts.compared(
+    sentence = attempts.comparison_sentence(
         recipe, rival, gain=gain, margin=margin, count=count, changed=changed, p=mcnemar(*changed)
     )
     return gain > 0, sentence

@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from tellapart.report.language import Words
-from tellapart.report.wording import plain
+from tellapart.report.wording import value_text
 
 BETWEEN: Final = "; "  # clauses of a reason
 # Pattern of a clause, and the Chinese with the groups of the pattern as {0}, {1}.
@@ -150,7 +150,7 @@ CLAUSES: Final = tuple(
 
 def reason(text: str) -> Words:
     """A reason in both languages."""
-    return Words(plain(text), "；".join(plain(_chinese(clause)) for clause in text.split(BETWEEN)))
+    return Words(value_text(text), "；".join(value_text(_chinese(clause)) for clause in text.split(BETWEEN)))
 
 
 def _chinese(clause: str) -> str:
