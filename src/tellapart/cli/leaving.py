@@ -46,11 +46,8 @@ def export(
     tellapart export runs/pictures/model.tellapart -o pictures.html
     tellapart export runs/pictures/model.tellapart -o models/pictures --to openvino
     """
-    from tellapart.cli.trained import check_target
-    from tellapart.commands.export import export_model, form_of
+    from tellapart.commands.export import export_model
 
-    if form_of(out, to) != "openvino":
-        check_target(out, [model])
     made = export_model(model, out, to=to, web_runtime=web_runtime, progress=listener())
     if as_json:
         print_json(made)
@@ -92,6 +89,8 @@ def verify(
 
     read_as = reading(path_column=path_column, encoding=encoding, boxes=boxes)
     found = verify_file(file, data, against=against, runtime=runtime, reading=read_as, progress=listener())
+    for picture in found["unread"]:
+        complain(f"cannot be read: {picture['path']} ({picture['reason']})")
     if as_json:
         print_json(found)
     else:

@@ -77,7 +77,7 @@ def text_rows(answers: Answers) -> Iterator[list[str]]:
 def cell_text(value: str | float | bool | None) -> str:
     if isinstance(value, float):
         return f"{value:.6f}"
-    return inert(value) if isinstance(value, str) else WORDS[value]
+    return inert(written(value)) if isinstance(value, str) else WORDS[value]
 
 
 def csv_head(answers: Answers) -> str:

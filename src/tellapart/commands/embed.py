@@ -22,6 +22,7 @@ from tellapart.data.scan import index_of_paths, scan
 from tellapart.errors import DataError, UsageError
 from tellapart.features.look import look_at, with_white
 from tellapart.progress import Progress, Silent
+from tellapart.targets import check_file
 from tellapart.types import Depth, Features, Index, Picture
 from tellapart.workers.pool import HERE, Workers
 
@@ -127,9 +128,10 @@ def embed_data(
         UsageError: the name of the file says no format, or there is no such base.
         DataError: there is no such data, or none of its pictures can be read.
         MissingExtraError: it is a base of timm, and timm is not installed.
-        OutputError: the file cannot be written.
+        OutputError: the file cannot be written, or one that tellapart has not written is there.
     """
     write = writer_of(out)
+    check_file(out, sources=[data])
     progress = progress or Silent()
     base = find_base(backbone, size=size, weights=weights, progress=progress)
     index = index_of_data(data, reading, progress)

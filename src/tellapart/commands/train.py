@@ -39,6 +39,7 @@ from tellapart.runs.page import write_page
 from tellapart.runs.previous import hold_finished, keep_held
 from tellapart.runs.test_uses import count_test_uses
 from tellapart.runs.write import write_history, write_predictions
+from tellapart.targets import check_folder_name
 from tellapart.text import counted
 from tellapart.types import Index
 
@@ -80,6 +81,8 @@ def train(
         index = scan(data, reading=reading, progress=log)
         index = index if group_by is None else declare_groups(index, group_by)
     folder = out or Path("runs") / index.name
+    if out is not None:
+        check_folder_name(out)
     run_folder.check_outside(folder, data)
     log.record(what_is_there(index, data))
     if request.budget != BUDGET and request.recipe != "auto":

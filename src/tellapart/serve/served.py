@@ -17,8 +17,9 @@ from tellapart.bundle.bundle import GRAPH, Bundle, read_bundle
 from tellapart.bundle.runtimes import openvino_run
 from tellapart.classifier import Classifier
 from tellapart.commands.answer_table import documents
-from tellapart.commands.explain import marked_png
+from tellapart.commands.explain import QUICK
 from tellapart.commands.predict import answers_about
+from tellapart.data.png import marked_png
 from tellapart.errors import ModelFileError
 from tellapart.explain.explain import LONGEST, Explainer
 from tellapart.explain.heat_map import Explanation
@@ -103,7 +104,7 @@ class Served:
 
     def sheet(self, explanation: Explanation, *, title: str) -> bytes:
         """The sheet for a picture that could be read, as PNG."""
-        return marked_png(panel(explanation, classes=self.classifier.classes, title=title))
+        return marked_png(panel(explanation, classes=self.classifier.classes, title=title), compress_level=QUICK)
 
 
 def open_served(path: Path) -> Served:
