@@ -83,12 +83,12 @@ def check_into(folder: Path, sources: Sequence[Path]) -> None:
     except OSError as error:
         raise files.output_error(error, folder) from error
     strangers = [name for name in names if not name.startswith(files.STAGED_PREFIX)]
-    if strangers and not is_ours(folder):
+    if strangers and not is_sorted_folder(folder):
         what = f"the folder is in use for something else (it holds {strangers[0]})"
         raise OutputError(what, where=folder, hint=ELSEWHERE)
 
 
-def is_ours(folder: Path) -> bool:
+def is_sorted_folder(folder: Path) -> bool:
     """Whether a former call has made the folder."""
     try:
         with files.open_regular(folder / MARK) as mark:
