@@ -199,7 +199,7 @@ def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) ->
         findings = tell_findings(embedded, seed=request.seed, progress=progress)
     with watch.part("duplicates_s"):
         embedded, known = look_for_duplicates(
-            embedded, last=base.depths[-1], drop_leaks=request.drop_leaks, progress=progress
+            embedded, last=base.last, drop_leaks=request.drop_leaks, progress=progress
         )
     draw = partial(draw_together, known, seed=request.seed, shares=request.shares, progress=progress)
     drawn, together = draw(folds=folds, fewer=request.folds is None)
@@ -272,7 +272,7 @@ def judge(
     say_recalls(classifier.operating, dataset.classes, progress)
     typical = train.start + sampled_rows(len(rows_of(train)), class_count=len(dataset.classes), seed=request.seed)
     seen = valid[apart - dataset.valid.start]
-    last = classifier.base.depths[-1]
+    last = classifier.base.last
     trained_on = Seen(
         last=see(rows=typical.tolist())[:, last.start : last.stop],
         labels=dataset.labels[typical],

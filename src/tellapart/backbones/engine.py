@@ -123,11 +123,12 @@ class JoinedEngine:
         """Compile each half."""
         self.engines = tuple(Engine(half, precision=precision) for half in backbone.halves)
         self.precision = precision
+        self._backbone = backbone
 
     def look(self, squares: Sequence[Squares]) -> Features:
         """Features float32 [n, D] of what the halves are shown of a few pictures, as `Backbone.squares` gives it."""
         halves = zip(self.engines, zip(*squares, strict=True), strict=True)
-        return np.concatenate([engine.run(np.stack(shown)) for engine, shown in halves], axis=1)
+        return self._backbone.in_row([engine.run(np.stack(shown)) for engine, shown in halves])
 
 
 AnyEngine = Engine | JoinedEngine

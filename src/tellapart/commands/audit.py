@@ -67,7 +67,7 @@ def audit(
     if not embedded.index.pictures:
         first = embedded.ledger[0]
         raise DataError(f"none of the pictures can be read ({first.reason})", where=first.path, hint="Mend them.")
-    groups = find_duplicates(embedded, last=base.depths[-1], progress=progress)
+    groups = find_duplicates(embedded, last=base.last, progress=progress)
     findings = audit_pictures(
         embedded, skipped=index.skipped, groups=groups, depths=base.depths, seed=seed, progress=progress
     )

@@ -59,12 +59,21 @@ def features_seen(
     dataset: Dataset, base: Backbone, trained: Backbone, *, rows: Sequence[int], progress: Progress
 ) -> Features:
     """What a trained base sees in some rows, float32 [n, D]: at hand if it is the base, otherwise it looks now."""
-    if not see_the_same(trained, base):
+    if see_the_same(trained, base):
+        kept = dataset.features
+    elif see_the_same(trained, base.means_only):
+        kept = dataset.features[:, base.means]
+    else:
         return look_again(dataset, trained, rows, progress)
     if isinstance(rows, range) and rows.step == 1:
-        return dataset.features[rows.start : rows.stop]
-    seen: Features = dataset.features[list(rows)]
+        return kept[rows.start : rows.stop]
+    seen: Features = kept[list(rows)]
     return seen
+
+
+def of_means(dataset: Dataset, base: Backbone) -> tuple[Dataset, Backbone]:
+    """The same without what is pooled by anything else than its mean; the features are a view."""
+    return replace(dataset, features=dataset.features[:, base.means]), base.means_only
 
 
 def rows_of(rows: slice) -> range:

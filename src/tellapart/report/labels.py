@@ -213,6 +213,8 @@ VALUES: Mapping[str, Words] = {
     "default": Words("default", "默认"),
     "all": Words("all", "全部"),
     "last": Words("last", "最后一层"),
+    "all with maximum": Words("all, with maxima", "全部，加最大值"),
+    "all with deviation": Words("all, with deviations", "全部，加标准差"),
     "folders": Words("folders", "文件夹"),
     "split folders": Words("split folders", "按子集分的文件夹"),
     "class folders with split folders inside": Words("class folders with split folders inside", "类别文件夹内按子集分"),
