@@ -33,7 +33,7 @@ from tellapart.progress import Progress, Stopwatch
 from tellapart.recipes.calibration import promised, say_left_out, settled
 from tellapart.recipes.catalogue import RECIPES
 from tellapart.recipes.folds import fold_count, say_folds
-from tellapart.recipes.looking import features_seen, rows_of, see_the_same
+from tellapart.recipes.looking import features_seen, moved_to, rows_of, see_the_same
 from tellapart.recipes.operating_point import check_asked, say_recalls
 from tellapart.recipes.out_of_fold import OutOfFold, answer_by_folds
 from tellapart.recipes.prior import without_prior
@@ -113,6 +113,7 @@ class Learned:
     Attributes:
         classifier: trained and calibrated, with its thresholds.
         dataset: what it was trained on, and what the base saw in it.
+        base: that base; a trained classifier may have one of its own.
         about: what there is to say of the pictures.
         answered: what it says of valid, and of test where there is one; where folds test, of all pictures by the heads
             of the folds, see `judge_by_folds`.
@@ -123,6 +124,7 @@ class Learned:
 
     classifier: Classifier
     dataset: Dataset
+    base: Backbone
     about: About
     answered: Mapping[SplitName, Answered]
     asked: Asked | None
@@ -151,12 +153,13 @@ def learn(index: Index, base: Backbone, request: Request) -> Learned:
     dataset, about = prepare(index, base, request, watch)
     with watch.part("head_s"):
         trained = RECIPES[request.recipe].train(dataset, base, request)
+        dataset, base = moved_to(dataset, base, trained, request.progress)
     with watch.part("evaluate_s"):
         if dataset.folds is None:
             judged = judge_by_splits(trained, dataset, about, base, request)
         else:
             judged = judge_by_folds(trained, dataset, dataset.folds, base, request)
-    return Learned(dataset=dataset, about=about, seconds=watch.parts, **judged)
+    return Learned(dataset=dataset, base=base, about=about, seconds=watch.parts, **judged)
 
 
 class Judged(TypedDict):

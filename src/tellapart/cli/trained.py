@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tellapart.cli.options import Boxes, Classes, Data, Encoding, GroupBy, Json, LabelColumn, Model, PathColumn, reading
+from tellapart.cli.options import (
+    Boxes,
+    Classes,
+    Data,
+    Device,
+    Encoding,
+    GroupBy,
+    Json,
+    LabelColumn,
+    Model,
+    PathColumn,
+    reading,
+)
 from tellapart.cli.output import complain, line, print_for_programs, to_utf8
 from tellapart.cli.tables import (
     print_abstention,
@@ -54,6 +66,7 @@ def predict(
     confidence: Annotated[
         float | None, typer.Option(metavar="SHARE", help="MegaDetector's boxes from this confidence on; else 0.2.")
     ] = None,
+    device: Device = None,  # noqa: ARG001  its callback has chosen
 ) -> None:
     """Say which class each picture belongs to.
 

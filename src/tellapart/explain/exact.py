@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone, Squares, joined_name
-from tellapart.backbones.engine import between, named_tensors
+from tellapart.backbones.devices import chosen_devices
+from tellapart.backbones.engine import between, named_tensors, settings_for
 from tellapart.backbones.openvino_runtime import load_openvino
 from tellapart.cores import thread_count
 from tellapart.explain.heat_map import EXACT, HeatMap
@@ -74,12 +75,9 @@ def _compile(backbone: Backbone, *, precision: str) -> Any:  # noqa: ANN401
     maps = {_before_pooling(depth): _maps_of(tensors, depth, width=width) for depth, width in backbone.widths.items()}
     model = between(model, entry=backbone.entry, outputs=backbone.outputs, tensors=list(maps.values()))
     model.reshape([1, side, side, 3])
-    settings = {
-        "INFERENCE_PRECISION_HINT": precision,
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": str(thread_count()),
-    }
-    return core.compile_model(model, "CPU", settings).create_infer_request()
+    device = chosen_devices().engine
+    settings = settings_for(core, device, precision=precision, streams=1, threads=thread_count(), hint="LATENCY")
+    return core.compile_model(model, device, settings).create_infer_request()
 
 
 def _maps_of(tensors: Mapping[str, Any], depth: str, *, width: int) -> Any:  # noqa: ANN401

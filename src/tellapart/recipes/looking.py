@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import AnyEngine, compiled, native_precision
+from tellapart.classifier import Classifier
 from tellapart.errors import DataError
 from tellapart.features.embed import PLAIN, View
 from tellapart.features.look import look_at
@@ -53,6 +54,15 @@ def look_again(
         hint = "Leave the pictures alone while a run looks at them, and run it again."
         raise DataError(f"a picture can no longer be read ({missing.reason})", where=missing.path, hint=hint)
     return seen.features
+
+
+def moved_to(dataset: Dataset, base: Backbone, trained: Classifier, progress: Progress) -> tuple[Dataset, Backbone]:
+    """The dataset as the base of a classifier sees it, and that base, where it is another one and is frozen too."""
+    other = trained.base
+    if trained.weights is not None or see_the_same(other, base):
+        return dataset, base
+    rows = range(len(dataset.index.pictures))
+    return replace(dataset, features=look_again(dataset, other, rows, progress, keep=True)), other
 
 
 def features_seen(
