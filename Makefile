@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 KERAS := .venv-keras
 FASTAI := .venv-fastai
 
-.PHONY: demo test lint types unit format bench peers soak clean
+.PHONY: demo test lint types unit format docs bench peers soak clean
 
 ## demo: install the core, do the whole job on real digits, show where the report is
 demo: $(VENV)/.core
@@ -31,6 +31,10 @@ unit: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+## docs: the documentation as a site, build/site/index.html; a broken link is an error
+docs: $(VENV)/.dev
+	$(BIN)/python tools/docs_site.py
 
 ## bench: every benchmark, one after another, each printing JSON
 bench: $(VENV)/.dev

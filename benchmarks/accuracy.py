@@ -33,7 +33,7 @@ from tellapart.features.look import look_at
 from tellapart.heads.cross_validation import FoldScorer
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.folds import stratified_folds
-from tellapart.heads.large import Rows, search_large
+from tellapart.heads.large import TrainingRows, search_large
 from tellapart.heads.products import one_thread_if_small
 from tellapart.heads.regularization_path import regularization_path
 from tellapart.learn import learn
@@ -120,7 +120,7 @@ def tested(index: Index, base: Backbone) -> dict[str, Any]:
 def left_out(features: Features, labels: Labels) -> dict[str, Any]:
     """Log loss and accuracy of ridge heads on all depths, of pictures left out one at a time."""
     choices = {"all": slice(0, features.shape[1])}
-    rows = Rows(features=features, labels=labels, choices=choices, scorer=None)
+    rows = TrainingRows(features=features, labels=labels, choices=choices, scorer=None)
     best = min(search_large(rows, seed=0, progress=Silent()), key=lambda candidate: candidate.loss)
     return {"l2": best.l2, "log_loss": round(best.loss, 4), "accuracy": round(best.score.accuracy, 4)}
 

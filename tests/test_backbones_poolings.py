@@ -5,7 +5,7 @@ import onnx
 import pytest
 
 from pictures import make_pixels
-from tellapart.backbones.backbone import join
+from tellapart.backbones.backbone import join_bases
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine
 from tellapart.backbones.poolings import pooled_depths, with_poolings
@@ -75,7 +75,7 @@ def test_with_poolings__leaves_a_base_alone_that_has_no_room(base):
 
 
 def test_join__depths_of_one_pooling_stay_together(base):
-    joined = join([base, load_backbone("lite2", size=SIDE)])
+    joined = join_bases([base, load_backbone("lite2", size=SIDE)])
     poolings = [depth.pooling for depth in joined.depths]
     assert poolings == ["maximum"] * 6 + ["mean"] * 10 + ["deviation"] * 6
     assert (joined.last.name, joined.means_only.width) == ("lite2.last", joined.means.stop - joined.means.start)

@@ -56,7 +56,8 @@ def test_python__ten_pictures(asked):
 
 def test_javascript__ten_pictures(asked, tmp_path):
     modules = os.environ.get(NODE_MODULES)
-    if shutil.which("node") is None or modules is None:
+    packages = [modules is not None and Path(modules, name).exists() for name in ("onnxruntime-node", "sharp")]
+    if shutil.which("node") is None or not all(packages):
         pytest.skip(f"needs node, and onnxruntime-node and sharp in a folder that {NODE_MODULES} names")
     model, pictures, expected = asked
     (tmp_path / "node_modules").symlink_to(modules)

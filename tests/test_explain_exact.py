@@ -12,7 +12,7 @@ from tellapart.backbones.openvino_runtime import load_openvino
 from tellapart.bundle.bundle import assemble, pack_bundle
 from tellapart.classifier import Classifier
 from tellapart.explain.exact import MapReader, exact_heat_map
-from tellapart.explain.spread import spread
+from tellapart.explain.spread import spread_maps
 from tellapart.heads.linear import LinearHead
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -152,7 +152,7 @@ def test_exact_heat_map__a_maximum_belongs_to_its_places_and_a_deviation_to_all_
         return found.values
 
     def parts(of_sum):
-        return spread(np.array(of_sum), height=2, width=2)  # which smooths a little, and keeps the sum
+        return spread_maps(np.array(of_sum), height=2, width=2)  # which smooths a little, and keeps the sum
 
     np.testing.assert_allclose(evidence([1, 0, 0]), parts([[0, 1.5], [1.5, 0]]), atol=1e-6)
     np.testing.assert_allclose(evidence([0, 1, 0]), parts([[1.0, 0], [0, 0]]), atol=1e-6)

@@ -16,7 +16,15 @@ from tellapart.features.look import look_at
 from tellapart.heads.linear import LinearHead
 from tellapart.progress import Silent
 from tellapart.recipes import auto
-from tellapart.recipes.auto import Candidate, Tried, ValidAnswers, choose, reason_against, seconds_each, verdict
+from tellapart.recipes.auto import (
+    CandidateRecipe,
+    Tried,
+    ValidAnswers,
+    choose_recipe,
+    reason_against,
+    seconds_each,
+    verdict,
+)
 from tellapart.recipes.larger import EVEN_LARGER, LARGER, larger_bases
 from tellapart.recipes.looking import moved_to
 from tellapart.recipes.request import Dataset, Request
@@ -47,7 +55,7 @@ def candidate(recipe, *, seconds=1.0, made=None, clock=None, takes=0.0):
             clock.now += takes
         return trained(recipe)
 
-    return Candidate(recipe=recipe, seconds=lambda _best: seconds, train=train)
+    return CandidateRecipe(recipe=recipe, seconds=lambda _best: seconds, train=train)
 
 
 class Clock:
@@ -70,7 +78,7 @@ def choice(answers, *, seconds=1.0, made=None, deadline=LATER):
     notes = []
     costs = dict.fromkeys(answers, seconds) if isinstance(seconds, float) else seconds
     candidates = [candidate(name, seconds=costs[name], made=made) for name in answers if name != "features"]
-    chosen = choose(
+    chosen = choose_recipe(
         trained("features"),
         candidates,
         answers=lambda tried: answers[tried.classifier.selected["name"]],
@@ -83,7 +91,7 @@ def choice(answers, *, seconds=1.0, made=None, deadline=LATER):
     return chosen.selected["recipe"], notes
 
 
-def test_choose__takes_what_is_better_on_valid():
+def test_choose_recipe__takes_what_is_better_on_valid():
     recipe, notes = choice(
         {"features": wrong(*range(10)), "frozen": wrong(*range(11)), "finetune": wrong(0)},
     )
@@ -94,21 +102,21 @@ def test_choose__takes_what_is_better_on_valid():
     assert "it corrects 9 and breaks 0 (p = 0.004)" in notes[1]
 
 
-def test_choose__a_gain_that_a_small_split_cannot_prove_is_taken_all_the_same():
+def test_choose_recipe__a_gain_that_a_small_split_cannot_prove_is_taken_all_the_same():
     recipe, notes = choice({"features": wrong(0, 1, 2, pictures=37), "frozen": wrong(pictures=37)})
     assert recipe == "frozen"
     assert "which may be chance" in notes[0]
     assert "corrects 3 and breaks 0 (p = 0.250)" in notes[0]
 
 
-def test_choose__the_loss_decides_and_not_the_answers():
+def test_choose_recipe__the_loss_decides_and_not_the_answers():
     hesitant = replace(wrong(0, 1), losses=np.full(PICTURES, 0.9))
     recipe, notes = choice({"features": wrong(*range(5)), "frozen": hesitant})
     assert recipe == "features"
     assert "corrects 3 and breaks 0" in notes[0]
 
 
-def test_choose__compares_with_what_was_taken_last():
+def test_choose_recipe__compares_with_what_was_taken_last():
     recipe, notes = choice(
         {"features": wrong(*range(20)), "frozen": wrong(*range(8)), "finetune": wrong(*range(9))},
     )
@@ -116,14 +124,14 @@ def test_choose__compares_with_what_was_taken_last():
     assert "than that of frozen" in notes[1]
 
 
-def test_choose__where_nothing_is_misclassified_nothing_is_tried():
+def test_choose_recipe__where_nothing_is_misclassified_nothing_is_tried():
     made = []
     recipe, notes = choice({"features": wrong(), "frozen": wrong()}, made=made)
     assert (recipe, made) == ("features", [])
     assert "no valid picture is misclassified" in notes[0]
 
 
-def test_choose__the_budget_is_kept():
+def test_choose_recipe__the_budget_is_kept():
     made = []
     recipe, notes = choice(
         {"features": wrong(*range(10)), "frozen": wrong(), "finetune": wrong()},
@@ -172,7 +180,7 @@ def test_choose__what_takes_longer_than_was_said_slows_all_that_follow_and_the_b
     candidates = [
         candidate(name, seconds=10.0, made=made, clock=clock, takes=30.0) for name in answers if name != "features"
     ]
-    chosen = choose(
+    chosen = choose_recipe(
         trained("features"),
         candidates,
         answers=lambda tried: answers[tried.classifier.selected["name"]],
@@ -191,7 +199,7 @@ def test_choose__what_takes_longer_than_was_said_slows_all_that_follow_and_the_b
 
 def test_choose__says_what_each_will_take_before_it_starts():
     said, made = [], []
-    choose(
+    choose_recipe(
         trained("features"),
         [candidate("frozen", seconds=90.0, made=made)],
         answers=lambda tried: wrong(0) if tried.classifier.selected["name"] == "features" else wrong(),

@@ -23,5 +23,5 @@ def test_span__short_or_nothing():
         ({"numpy": "2.1", "openvino": "2025.3"}, "numpy 2.1, openvino 2025.3"),
     ],
 )
-def test_plain__reads_as_text(value, text):
-    assert wording.plain(value) == text
+def test_value_text__reads_as_text(value, text):
+    assert wording.value_text(value) == text

@@ -117,7 +117,7 @@ class Backbone:
         return tuple(single.preprocess.apply(content).pixels for single in self.singles)
 
     def with_white(self, white: int | None) -> Self:
-        """The same, for pictures whose grey of 16 bit has that white."""
+        """The same, for pictures of 16 bit that have that white."""
         return replace(
             self,
             preprocess=replace(self.preprocess, white=white),
@@ -126,7 +126,7 @@ class Backbone:
         )
 
 
-def join(halves: Sequence[Backbone]) -> Backbone:
+def join_bases(halves: Sequence[Backbone]) -> Backbone:
     """The base of the features of several side by side; the names of two are not the same.
 
     Depths of one way of pooling stay together, those of each half in its order.
@@ -140,7 +140,7 @@ def join(halves: Sequence[Backbone]) -> Backbone:
         widths={joined_name(half, depth.name): depth.stop - depth.start for half, depth in kept},
         outputs=(),
         halves=tuple(halves),
-        plain=join([half.means_only for half in halves]) if any(half.plain for half in halves) else None,
+        plain=join_bases([half.means_only for half in halves]) if any(half.plain for half in halves) else None,
     )
 
 

@@ -16,12 +16,13 @@ Opset 17 and IR 8, so that any runtime since 2022 can load it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from tellapart.backbones.backbone import IMAGES, RESIZED, Backbone, join, joined_name
+from tellapart.backbones.backbone import IMAGES, RESIZED, Backbone, join_bases, joined_name
+from tellapart.backbones.graph_part import GraphPart
 from tellapart.heads.linear import LinearHead
 from tellapart.heads.operating_point import Matrix
 from tellapart.types import Depth
@@ -30,28 +31,6 @@ HEAD_WEIGHT, HEAD_BIAS = "classifier_weight", "classifier_bias"
 FEATURES = "features"
 OUTPUTS = ("probabilities", "logits", FEATURES)
 LABEL = "label"  # an output too where the answer is not always the likeliest class
-
-
-@dataclass(slots=True)
-class GraphPart:
-    """Nodes and constants being collected; every method returns the name of the tensor it made."""
-
-    nodes: list[Any] = field(default_factory=list)
-    constants: list[Any] = field(default_factory=list)
-    opset: int = 0  # of the base among them
-    version: int = 0  # of its IR
-
-    def add(self, kind: str, *inputs: str, name: str, **attributes: Any) -> str:  # noqa: ANN401
-        from onnx import helper
-
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
-        return name
-
-    def constant(self, name: str, values: Any) -> str:  # noqa: ANN401
-        from onnx import numpy_helper
-
-        self.constants.append(numpy_helper.from_array(np.asarray(values), name))
-        return name
 
 
 def model_graph(backbone: Backbone, head: LinearHead, *, temperature: float, costs: Matrix | None = None) -> bytes:
@@ -170,7 +149,9 @@ def narrowed(backbone: Backbone, head: LinearHead) -> tuple[Backbone, LinearHead
     kept = [half for half in backbone.halves if any(joined_name(half, depth) in used for depth in half.widths)]
     if len(kept) == len(backbone.halves):
         return backbone, head
-    base, first = (kept[0], used[0].removeprefix(joined_name(kept[0], ""))) if len(kept) == 1 else (join(kept), used[0])
+    base, first = (
+        (kept[0], used[0].removeprefix(joined_name(kept[0], ""))) if len(kept) == 1 else (join_bases(kept), used[0])
+    )
     start = next(depth.start for depth in base.depths if depth.name == first)
     return base, replace(head, start=start, stop=start + head.stop - head.start)
 

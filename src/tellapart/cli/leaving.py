@@ -22,26 +22,36 @@ def export(
     out: Annotated[
         Path, typer.Option("-o", "--out", metavar="FILE", help="The file to write; for OpenVINO a new folder.")
     ],
-    to: Annotated[str | None, typer.Option("--to", metavar="FORM", help="onnx or openvino; else as FILE ends.")] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="FORM", help="onnx, openvino or html; else as FILE ends.")
+    ] = None,
+    web_runtime: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="A page's runtime, onnxruntime-web; else it is looked for or fetched by npm."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write a model file in another form.
 
     onnx: one file for any ONNX runtime, in any language. Pixels of any size go in; probabilities, the label and the
     marks unsure and unlike come out. openvino: a folder for OpenVINO's Model Server, FILE/1/model.xml and model.bin.
+    html: a page that answers by itself in any browser, with the model and what it runs in inside.
 
     Each answers about the test cards in its own runtime before it has its name.
 
     \b
     tellapart export runs/pictures/model.tellapart -o pictures.onnx
+    tellapart export runs/pictures/model.tellapart -o pictures.html
     tellapart export runs/pictures/model.tellapart -o models/pictures --to openvino
     """
     from tellapart.cli.trained import check_target
     from tellapart.commands.export import export_model, form_of
 
-    if form_of(out, to) == "onnx":
+    if form_of(out, to) != "openvino":
         check_target(out, [model])
-    made = export_model(model, out, to=to)
+    made = export_model(model, out, to=to, web_runtime=web_runtime, progress=listener())
     if as_json:
         print_json(made)
     else:

@@ -6,7 +6,7 @@ Legend: K classes.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -236,12 +236,18 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         line("  ".join([f"  {first}", *(space + cell for space, cell in zip(padding[1:], row[1:], strict=True))]))
 
 
-def table_text(answers: Answers) -> str:
-    """Path, class and probability, in columns."""
+def path_width(paths: Iterable[str]) -> int:
+    """How many columns of a terminal the widest path takes."""
+    from rich.cells import cell_len
+
+    return max((cell_len(one_line(path)) for path in paths), default=0)
+
+
+def table_text(answers: Answers, *, width: int) -> str:
+    """Path, class and probability, in columns, of which the first is so wide."""
     from rich.cells import cell_len
 
     paths = [one_line(picture.path) for picture in answers.pictures]
-    width = max(map(cell_len, paths), default=0)
     names = [one_line(name) for name in answers.classes]
     wide = max(map(cell_len, names))
     lines = []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,8 +23,9 @@ from tellapart.cli.options import (
     PathColumn,
     reading,
 )
-from tellapart.cli.output import complain, line, print_for_programs, to_utf8
+from tellapart.cli.output import line, print_for_programs, send
 from tellapart.cli.tables import (
+    path_width,
     print_abstention,
     print_comparison,
     print_explanations,
@@ -37,6 +40,8 @@ from tellapart.progress import listener
 
 if TYPE_CHECKING:
     from tellapart.answers import Answers
+    from tellapart.commands.answer_file import RowForm
+    from tellapart.commands.predict import Asking
 
 FORMATS = ("table", "csv", "excel", "jsonl", "parquet")
 SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet", ".txt": "table"}
@@ -82,7 +87,8 @@ def predict(
     tellapart predict runs/pictures/model.tellapart inbox/ --into sorted/
     tellapart predict runs/pictures/model.tellapart megadetector.json -o answers.csv
     """
-    from tellapart.commands.predict import predict as run
+    from tellapart.commands.answer_file import write_answers
+    from tellapart.commands.predict import open_asking
 
     if out is not None:
         check_target(out, [model, *paths])
@@ -90,18 +96,32 @@ def predict(
     form = checked_form(form, out)
     check_sorting(into, paths, link=link, out=out)
     read_as = reading(path_column=path_column, encoding=encoding, boxes=boxes, confidence=confidence)
-    answers = run(model, paths, reading=read_as, progress=listener())
-    complain_of_unread(answers)
+    asking = open_asking(model, paths, reading=read_as, progress=listener())
+    rows = row_form(form, asking)
     if into is not None:
-        from tellapart.commands.sort_into import sort_into
+        sort_and_show(asking, into, paths, rows, link=link, out=out, shown=shown)
+    elif out is not None:
+        write_answers(asking, model, out, rows)
+    else:
+        show(asking.parts(), rows)
 
-        counts = sort_into(into, answers, sources=paths, link=link, progress=listener())
-        if not shown:
-            print_sorted(counts, into)
+
+def sort_and_show(
+    asking: Asking, into: Path, paths: list[Path], form: RowForm, *, link: bool, out: Path | None, shown: bool
+) -> None:
+    """Sort pictures into folders; their answers go to a file or the screen as well, where that is asked for."""
+    from tellapart.answers import together
+    from tellapart.commands.answer_file import write_at_once
+    from tellapart.commands.sort_into import sort_into
+
+    answers = together(list(asking.parts()))
+    counts = sort_into(into, answers, sources=paths, link=link, progress=listener())
     if out is not None:
-        save(answers, form, out)
-    elif shown:
-        (sys.stdout.write if form == "table" else print_for_programs)(text_of(answers, form))
+        write_at_once(answers, out, form)
+    if shown:
+        show((answers,), form)
+    else:
+        print_sorted(counts, into)
 
 
 def checked_form(form: str | None, out: Path | None) -> str:
@@ -112,18 +132,10 @@ def checked_form(form: str | None, out: Path | None) -> str:
     """
     if form is not None and form not in FORMATS:
         raise UsageError("no such format", where=form, hint=f"Choose one of: {', '.join(FORMATS)}.")
-    form = form or format_of(out)
+    form = form or table_format(out)
     if form == "parquet" and out is None:
         raise UsageError("Parquet is not for a screen", where="--format parquet", hint="Name a file: -o FILE.")
     return form
-
-
-def complain_of_unread(answers: Answers) -> None:
-    """Say which pictures cannot be read; those that were never to be looked at stand in the table alone."""
-    left_out = {picture.path for picture in answers.given if picture.left_out}
-    for entry in answers.ledger:
-        if entry.status == "skipped" and entry.path not in left_out:
-            complain(f"cannot be read: {entry.path} ({entry.reason})")
 
 
 def check_sorting(into: Path | None, paths: list[Path], *, link: bool, out: Path | None) -> None:
@@ -145,29 +157,36 @@ def check_sorting(into: Path | None, paths: list[Path], *, link: bool, out: Path
     check_into(into, paths)
 
 
-def save(answers: Answers, form: str, out: Path) -> None:
-    """Write answers to a file in a format."""
-    from tellapart.files import write_bytes
-
-    write_bytes(out, bytes_of(answers, form), follow=True)
-
-
-def text_of(answers: Answers, form: str) -> str:
-    """Answers in a format that is text."""
+def row_form(form: str, asking: Asking) -> RowForm:
+    """How answers are written in a format."""
     from tellapart.commands import answer_table
+    from tellapart.commands.answer_file import RowForm
 
-    texts = {"csv": answer_table.csv_text, "excel": answer_table.excel_text, "jsonl": answer_table.jsonl_text}
-    return texts.get(form, table_text)(answers)
+    nothing = asking.nothing()
+    if form == "table":
+        wide = path_width(picture.path for picture in asking.given)
+        return RowForm(name=f"table {wide}", head="", rows=partial(table_text, width=wide))
+    if form == "jsonl":
+        return RowForm(name=form, head="", rows=answer_table.jsonl_rows)
+    if form == "parquet":
+        answer_table.check_parquet()
+        finish = partial(answer_table.write_parquet, head=nothing)
+        return RowForm(name=form, head="", rows=answer_table.kept_rows, finish=finish)
+    mark = "\ufeff" if form == "excel" else ""  # by which Excel tells UTF-8
+    return RowForm(name=form, head=mark + answer_table.csv_head(nothing), rows=answer_table.csv_rows)
 
 
-def bytes_of(answers: Answers, form: str) -> bytes:
-    """Answers as the content of a file."""
-    from tellapart.commands.answer_table import parquet_bytes
+def show(parts: Iterable[Answers], form: RowForm) -> None:
+    """Print rows as they come."""
+    write = sys.stdout.write if form.name.startswith("table") else print_for_programs
+    head = form.head
+    for part in parts:
+        write(head + form.rows(part))
+        send()
+        head = ""
 
-    return parquet_bytes(answers) if form == "parquet" else to_utf8(text_of(answers, form))
 
-
-def format_of(out: Path | None) -> str:
+def table_format(out: Path | None) -> str:
     """The format that the name of a file asks for; on the screen it is a table.
 
     Raises:

@@ -63,7 +63,7 @@ def audit(
     folder = out or Path("audits") / index.name
     check_outside(folder, data)
     check_folder(folder)
-    embedded = look_at(index, with_white(base, index, progress), progress)
+    embedded = look_at(index, with_white(base, index.pictures, progress), progress)
     if not embedded.index.pictures:
         first = embedded.ledger[0]
         raise DataError(f"none of the pictures can be read ({first.reason})", where=first.path, hint="Mend them.")

@@ -90,7 +90,7 @@ def embed(
     """
     index = index_of_samples(pictures, name="pictures")
     base = find_base(backbone, size=size, weights=None if weights is None else Path(weights))
-    embedded = look_at(index, with_white(base, index, Silent()), Silent())
+    embedded = look_at(index, with_white(base, index.pictures, Silent()), Silent())
     failure = next((entry for entry in embedded.ledger if entry.status == "skipped"), None)
     if failure is not None:
         raise DataError(f"cannot read a picture ({failure.reason})", where=failure.path)
@@ -131,7 +131,7 @@ def embed_data(
     progress = progress or Silent()
     base = find_base(backbone, size=size, weights=weights, progress=progress)
     index = index_of_data(data, reading, progress)
-    embedded = look_at(index, with_white(base, index, progress), progress)
+    embedded = look_at(index, with_white(base, index.pictures, progress), progress)
     skipped = [entry for entry in embedded.ledger if entry.status == "skipped"]
     if len(skipped) == len(embedded.ledger):
         raise DataError(f"none of the pictures can be read ({skipped[0].reason})", where=skipped[0].path)

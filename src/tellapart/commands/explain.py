@@ -10,7 +10,7 @@ from typing import Any
 from PIL import PngImagePlugin
 
 from tellapart import files
-from tellapart.answers import EXACT
+from tellapart.backbones.engine import EXACT
 from tellapart.bundle.bundle import read_bundle
 from tellapart.commands.folder_names import Taken, safe_name
 from tellapart.data.boxes import file_path
@@ -23,7 +23,7 @@ from tellapart.explain.explain import explain_pictures
 from tellapart.explain.panel import panel
 from tellapart.features.look import with_white
 from tellapart.progress import Progress, Silent
-from tellapart.runs.folder import MODEL
+from tellapart.runs.folder import model_name
 from tellapart.types import Index, Pixels
 
 ENDING = "-explained.png"
@@ -74,7 +74,7 @@ def explain(
     targets = [out / name for name in sheet_names(index)]
     for target in targets:
         check_replaceable(target)
-    classifier = replace(classifier, base=with_white(classifier.base, index, progress or Silent()))
+    classifier = replace(classifier, base=with_white(classifier.base, index.pictures, progress or Silent()))
     wanted, rows = classifier.classes.index(class_name) if class_name is not None else None, list[dict[str, Any]]()
     explanations = explain_pictures(classifier, index, engine=engine, targets=wanted, stage=stage, progress=progress)
     for explanation, target in zip(explanations, targets, strict=True):
@@ -96,7 +96,7 @@ def explain(
 
 def default_folder(model: Path) -> Path:
     """Where the sheets go if nobody says: explained/ and the name of the run, or of a model file renamed."""
-    return Path("explained") / (files.real(model).parent.name if model.name == MODEL else model.stem)
+    return Path("explained") / model_name(model)
 
 
 def without_sheets(index: Index, out: Path) -> Index:

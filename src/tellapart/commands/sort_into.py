@@ -117,12 +117,12 @@ def sort_into(
         plan = SortingPlan(rows=former_rows(folder, columns(answers)))
         make_plan(plan, folder, answers, folders)
         check_room(folder, plan.missing if not link else [])
-        sweep(folder)
+        remove_half_files(folder)
         files.write_text(folder / MARK, MARK_START + MARK_REST)
         files.write_csv(folder / TABLE, [*columns(answers), "file"], plan.rows)
         progress.start("Linking pictures" if link else "Copying pictures", total=len(plan.missing), unit="pictures")
         for placement in plan.missing:
-            put(placement, folder, link=link)
+            place_picture(placement, folder, link=link)
             progress.advance()
         progress.finish()
     return dict(sorted(plan.counts.items()))
@@ -251,7 +251,7 @@ def check_room(folder: Path, missing: Sequence[Placement]) -> None:
         raise OutputError(what, where=folder, hint="Free some space, or use --link; nothing was changed.")
 
 
-def sweep(folder: Path) -> None:
+def remove_half_files(folder: Path) -> None:
     """Remove the half files that a killed call has left."""
     for place, _, names in os.walk(folder):  # follows no links
         for name in names:
@@ -262,7 +262,7 @@ def sweep(folder: Path) -> None:
                     raise files.output_error(error, folder) from error
 
 
-def put(placement: Placement, folder: Path, *, link: bool) -> None:
+def place_picture(placement: Placement, folder: Path, *, link: bool) -> None:
     """Make one file, where there still is none.
 
     Raises:

@@ -98,11 +98,11 @@ def split(
         progress.note(f"{drawn} drawn and replaced by others.")
     placements = list(place(index, out, chosen))
     check_place(out, {placement.target for placement in placements})
-    sweep(out)
+    remove_half_splits(out)
     progress.start("Linking pictures" if link else "Copying pictures", total=len(placements), unit="pictures")
     counts: dict[str, dict[SplitName, int]] = {name: dict.fromkeys(SPLITS, 0) for name in index.classes}
     for placement in placements:
-        put(placement, index, link=link)
+        place_in_split(placement, index, link=link)
         counts[placement.picture.label or ""][placement.split] += 1
         progress.advance()
     progress.finish()
@@ -151,7 +151,7 @@ def check_place(out: Path, targets: set[Path]) -> None:
                 raise OutputError("the folder holds files that are not of this draw", where=found, hint=hint)
 
 
-def sweep(out: Path) -> None:
+def remove_half_splits(out: Path) -> None:
     """Remove the half files that a killed run has left below OUT's splits.
 
     Raises:
@@ -190,7 +190,7 @@ def target_names(pictures: list[Picture]) -> list[str]:
     return names
 
 
-def put(placement: PlacedPicture, index: Index, *, link: bool) -> None:
+def place_in_split(placement: PlacedPicture, index: Index, *, link: bool) -> None:
     """Make one file, unless it is there already and is the same.
 
     Raises:
@@ -229,7 +229,7 @@ def copy_file(source: Path, target: Path) -> None:
 
 
 def is_same(picture: Picture, target: Path, index: Index) -> bool:
-    """Whether a file that is there already is the one that `put` would make."""
+    """Whether a file that is there already is the one that `place_in_split` would make."""
     if picture.row is None and picture.box is None:
         return filecmp.cmp(picture.file, target, shallow=False)
     expected = made_png(picture, index)

@@ -25,6 +25,7 @@ from tellapart.data.scan import scan
 from tellapart.data.split import write_splits
 from tellapart.evaluation.metrics import leading_figure
 from tellapart.evaluation.run_metrics import RunMetrics
+from tellapart.evaluation.watch import Reference
 from tellapart.learn import Learned, learn
 from tellapart.progress import Progress, Silent, Stopwatch
 from tellapart.recipes.catalogue import base_of
@@ -82,7 +83,7 @@ def train(
     log.record(what_is_there(index, data))
     if request.budget != BUDGET and request.recipe != "auto":
         log.note(f"--budget is for the recipe auto; {request.recipe} takes the time it needs.")
-    about = {"command": command, "data_path": place_of(data), "reading": reading.to_json()}
+    about = {"command": command, "data_path": data_location(data), "reading": reading.to_json()}
     with only_run(folder, force=request.force):
         run_folder.claim_run(folder, force=request.force)
         writer = HistoryWriter(folder)
@@ -99,7 +100,7 @@ def train(
     return folder, metrics.to_json()
 
 
-def place_of(data: Path) -> str:
+def data_location(data: Path) -> str:
     """Where the data is, in UTF-8: as the links to it are called where what they lead to is called otherwise."""
     places = [str(files.real(data)), str(data.absolute())]
     return next((place for place in places if is_utf8(place)), written(places[0]))
@@ -234,7 +235,10 @@ def write_evidence(folder: Path, learned: Learned) -> None:
 def write_model(path: Path, learned: Learned, metrics: RunMetrics) -> RunMetrics:
     """model.tellapart; and the metrics with what it says of some pictures."""
     keys = ("recipe", "seed", "data", "counts", "selected", "tellapart")
-    manifest, members = pack_bundle(learned.classifier, manifest={key: getattr(metrics, key) for key in keys})
+    said = learned.answered["test"]
+    tested = Reference.of(said.predicted, said.flags, class_count=len(metrics.classes), weight=said.weight)
+    about = {key: getattr(metrics, key) for key in keys} | {"tested": tested.to_json()}
+    manifest, members = pack_bundle(learned.classifier, manifest=about)
     if (asked := learned.asked) is not None:
         pictures = learned.dataset.index.pictures
         index = replace(learned.dataset.index, pictures=tuple(pictures[row] for row in asked.rows))

@@ -10,14 +10,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from tellapart.answers import EXACT
-from tellapart.backbones.engine import AnyEngine
+from tellapart.backbones.engine import EXACT, AnyEngine
 from tellapart.bundle.bundle import GRAPH, Bundle, prove_bundle, read_bundle
 from tellapart.bundle.runtimes import RUNTIMES, Run
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import index_of_paths
 from tellapart.errors import MissingExtraError, UsageError
-from tellapart.export.agreement import Row, other_statements
+from tellapart.export.agreement import Agreement, other_statements
 from tellapart.export.onnx_file import read_onnx_export
 from tellapart.export.openvino_folder import GRAPH as IR
 from tellapart.export.openvino_folder import VERSION, open_openvino
@@ -30,7 +29,7 @@ WITH_MODEL: Final = "Name the model file that it came from: --against MODEL."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class OpenedModel:
     """What is to be verified, ready to answer.
 
     Attributes:
@@ -90,11 +89,11 @@ def verify_file(
         if bundle is None or engine is None:
             raise UsageError("this export cannot prove itself", where=file, hint=WITH_MODEL)
         rows = [row_on_cards(bundle, run, door=door) for door, run in found.runs.items()]
-        rows += [Row(door=door, on=CARDS, skipped=reason) for door, reason in found.skipped.items()]
+        rows += [Agreement(door=door, on=CARDS, skipped=reason) for door, reason in found.skipped.items()]
         if found.kind == MODEL_FILE and runtime is None and against is None:
             rows += rows_by_doors(bundle, file)
         if index is not None:
-            base = with_white(bundle.classifier.base, index, progress)
+            base = with_white(bundle.classifier.base, index.pictures, progress)
             rows += rows_on_pictures(
                 replace(bundle.classifier, base=base), engine, index, found.runs, progress=progress
             )
@@ -111,7 +110,7 @@ def verify_file(
 
 
 @contextlib.contextmanager
-def opened(file: Path, *, runtime: str | None, against: Path | None) -> Iterator[Opened]:
+def opened(file: Path, *, runtime: str | None, against: Path | None) -> Iterator[OpenedModel]:
     """Read what is to be verified, whatever kind of file it is."""
     if file.suffix == ".xml" or (file / VERSION / IR).exists():
         if against is None:
@@ -119,7 +118,7 @@ def opened(file: Path, *, runtime: str | None, against: Path | None) -> Iterator
         if runtime not in (None, OPENVINO):
             raise UsageError("an export for OpenVINO runs in OpenVINO only", where=f"--runtime {runtime}")
         with open_openvino(file) as folder:
-            yield Opened(
+            yield OpenedModel(
                 kind=OPENVINO,
                 manifest=dict(folder.manifest),
                 bundle=None,
@@ -134,7 +133,9 @@ def opened(file: Path, *, runtime: str | None, against: Path | None) -> Iterator
     else:
         bundle, engine = read_bundle(file, precision=EXACT)
     runs, skipped = graph_runs(bundle.members[GRAPH], runtime=runtime)
-    yield Opened(kind=kind, manifest=dict(bundle.manifest), bundle=bundle, engine=engine, runs=runs, skipped=skipped)
+    yield OpenedModel(
+        kind=kind, manifest=dict(bundle.manifest), bundle=bundle, engine=engine, runs=runs, skipped=skipped
+    )
 
 
 def graph_runs(graph: bytes, *, runtime: str | None) -> tuple[dict[str, Run], dict[str, str]]:
@@ -154,7 +155,7 @@ def graph_runs(graph: bytes, *, runtime: str | None) -> tuple[dict[str, Run], di
     return runs, skipped
 
 
-def differing(found: Opened, expected: Bundle) -> list[str]:
+def differing(found: OpenedModel, expected: Bundle) -> list[str]:
     """What a file says of itself, or holds, that the model file it must agree with does not."""
     words = other_statements(found.manifest, expected.manifest)
     if found.bundle is not None:

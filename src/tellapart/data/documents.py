@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tellapart import files
 from tellapart.data.coco import rows_of_coco
-from tellapart.data.columns import listed
+from tellapart.data.columns import some_names
 from tellapart.data.encodings import encoding_of, not_in
 from tellapart.data.label_studio import rows_of_tasks
 from tellapart.data.limits import LARGEST_DOCUMENT
@@ -41,7 +41,7 @@ def read_json(path: Path, *, reading: Reading) -> Table:
         return rows_of_coco(document, path, reading=reading)
     if isinstance(document, Mapping) and is_megadetector(document):
         return rows_of_megadetector(document, path, reading=reading)
-    found = listed(document, most=5) if isinstance(document, Mapping) else type(document).__name__
+    found = some_names(document, most=5) if isinstance(document, Mapping) else type(document).__name__
     what = f"no kind of annotations that is known here (it holds {found or 'nothing'})"
     raise DataError(what, where=path, hint=_KNOWN)
 

@@ -26,19 +26,24 @@ from numpy.typing import NDArray
 
 from tellapart.cores import thread_count
 from tellapart.data.rgb import LUMA
+from tellapart.duplicates.miniature import (
+    FINE,
+    Stack,
+    Vector,
+    blurred,
+    blurred_within,
+    content_of,
+    eigenvalue_ratio,
+    luminance,
+)
 from tellapart.duplicates.placement import Place, edits_lie, inverse
-
-Stack = NDArray[np.float32]  # [P, s, s] or [P, s, s, C]
-Vector = NDArray[np.float32]  # [P]
 
 REACH: Final = 0.7  # how far a shift may be from 0, in half sides
 SMALLEST, LARGEST = 0.35, 2.8  # of the share of one picture's area that the other has
 STEPS: Final = (5, 4)  # coarse and fine
 FARTHEST: Final = 0.12  # that one step goes
-COARSE, FINE = 2.0, 0.7  # widths of the blur in pixels
+COARSE: Final = 2.0  # width of the blur in pixels before the coarse steps
 BAND: Final = (0.6, 2.5)  # widths in pixels of the two blurs whose difference is the detail
-BLACK, WHITE = 8, 247  # grey levels, up to which and from which pixels may be a filling
-MOST_FILLED: Final = 0.55  # of a picture; more is the background of what it shows
 WHOLE_PIXEL: Final = 0.9  # of what is sampled must be no filling
 MOST_PLAIN: Final = 0.9  # of what is beyond the other picture that must be black or white
 EVEN, FEWEST = 0.006, 8  # share of the usual change, pixels that it is told by, of a last row that is repeated
@@ -115,47 +120,9 @@ def _measured(
         "detail": detail,
         "energy": energy,
         "cover": both.mean(axis=(1, 2), dtype=np.float32),
-        "across": np.minimum(*(two_ways(luminance(each)) for each in (left, right))),
+        "across": np.minimum(*(eigenvalue_ratio(luminance(each)) for each in (left, right))),
         "filled": filled,
     }
-
-
-def two_ways(seen: Stack) -> Vector:
-    """How much luminance [P, s, s] changes along its lines, as a share of how much it does across them: 0 for stripes.
-
-    Stripes lie over other stripes at any shift along them, and at some shift across. The eigenvalues of the structure
-    tensor (Foerstner and Guelch, 1987) tell them apart from what has a place.
-    """
-    down, across = np.gradient(blurred(seen, FINE), axis=(1, 2))
-    both = (across * down).mean(axis=(1, 2))
-    half, rest = (np.square(across).mean(axis=(1, 2)) + sign * np.square(down).mean(axis=(1, 2)) for sign in (1, -1))
-    length = np.hypot(rest, 2 * both)
-    share: Vector = ((half - length) / np.maximum(half + length, 1e-6)).astype(np.float32)
-    return share
-
-
-def content_of(miniatures: NDArray[np.uint8]) -> Stack:
-    """1 where pixels of miniatures uint8 [N, s, s, 3] show something, 0 where they are a filling or beside one.
-
-    A filling is as good as black or white and reaches from the frame; a picture that is mostly so has a background.
-    """
-    content = np.ones(miniatures.shape[:3], np.bool_)
-    red, green, blue = (miniatures[..., channel] for channel in range(3))
-    black = np.maximum(np.maximum(red, green), blue) <= BLACK
-    white = np.minimum(np.minimum(red, green), blue) >= WHITE
-    for flat in (black, white):
-        some = flat.any(axis=(1, 2))
-        if not some.any():
-            continue
-        reached = np.zeros_like(flat[some])
-        for axis in (1, 2):
-            reached |= np.logical_and.accumulate(flat[some], axis=axis)
-            reached |= np.flip(np.logical_and.accumulate(np.flip(flat[some], axis), axis=axis), axis)
-        reached[reached.mean(axis=(1, 2)) > MOST_FILLED] = False
-        wide = np.pad(reached, ((0, 0), (1, 1), (1, 1)))
-        wide = wide[:, :-2] | wide[:, 1:-1] | wide[:, 2:]
-        content[some] &= ~(wide[:, :, :-2] | wide[:, :, 1:-1] | wide[:, :, 2:])
-    return content.astype(np.float32)
 
 
 def _descend(stacks: Sequence[Stack], contents: Sequence[Stack], place: Place, *, steps: int) -> Place:
@@ -298,12 +265,6 @@ def _detail(stack: Stack, seen: Stack) -> Stack:
     return detail
 
 
-def luminance(miniatures: NDArray[np.uint8]) -> Stack:
-    """Luminance float32 [N, s, s], 0 to 255, of miniatures uint8 [N, s, s, 3]."""
-    seen: Stack = miniatures.astype(np.float32) @ LUMA
-    return seen
-
-
 def _standard(stack: Stack, content: Stack) -> Stack:
     """Each picture [P, s, s] with a mean of 0 and a deviation of 1 over its content, 0 elsewhere."""
     pixels = np.maximum(content.sum(axis=(1, 2), keepdims=True), 1)
@@ -319,29 +280,6 @@ def _halved(stack: Stack) -> Stack:
     return halved
 
 
-def blurred(stack: Stack, width: float) -> Stack:
-    """Each picture [s, s] blurred by a Gaussian of that width in pixels."""
-    matrix = _blur(stack.shape[1], width)
-    blurred: Stack = (matrix @ stack @ matrix.T).astype(np.float32, copy=False)
-    return blurred
-
-
-def blurred_within(stack: Stack, seen: Stack, width: float) -> Stack:
-    """The same of what is seen alone [P, s, s]: what is beside it does not bleed in (Knutsson and Westin, 1993)."""
-    within: Stack = (blurred(stack * seen, width) / np.maximum(blurred(seen, width), 1e-3)).astype(
-        np.float32, copy=False
-    )
-    return within
-
-
-@cache
-def _blur(side: int, width: float) -> NDArray[np.float32]:
-    distance = np.arange(side)[:, None] - np.arange(side)
-    weights = np.exp(-(distance**2) / (2 * width * width))
-    kernel: NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-    return kernel
-
-
 @cache
 def _grid(side: int) -> NDArray[np.float32]:
     """How far each pixel lies across and down, float32 [2, s * s]."""
@@ -349,11 +287,3 @@ def _grid(side: int) -> NDArray[np.float32]:
     grid = np.empty((2, side, side), np.float32)
     grid[0], grid[1] = axis, axis[:, None]
     return grid.reshape(2, -1)
-
-
-def weights_at(places: NDArray[np.float64], *, side: int) -> NDArray[np.float32]:
-    """Weights [..., s] of the pixels along one axis in what is sampled bilinearly at places [...] of it."""
-    pixel = ((places + 1) * (side / 2) - 0.5).clip(0, side - 1)
-    weights = np.maximum(0, 1 - np.abs(pixel[..., None] - np.arange(side)))
-    result: NDArray[np.float32] = weights.astype(np.float32)
-    return result

@@ -26,13 +26,13 @@ from tellapart.backbones.engine import between, named_tensors, settings_for
 from tellapart.backbones.openvino_runtime import load_openvino
 from tellapart.cores import thread_count
 from tellapart.explain.heat_map import EXACT, HeatMap
-from tellapart.explain.spread import spread
+from tellapart.explain.spread import spread_maps
 from tellapart.heads.linear import LinearHead
 from tellapart.types import DEVIATION, MAXIMUM, MEAN, Depth
 
 AGREEMENT = 1e-3  # of the logit, or of 1: how far a map may be from adding up; 4e-5 at worst on 30 photographs
 ROUNDED = 0.05  # of the size of maxima or deviations: how far those of the engine may be from those of its maps
-Seen = tuple[NDArray[np.float32], Mapping[str, NDArray[np.float32]]]  # features [D], maps [C, h, w] of each depth
+DepthMaps = tuple[NDArray[np.float32], Mapping[str, NDArray[np.float32]]]  # features [D], maps [C, h, w] of each depth
 RESHAPING = ("Reshape", "Squeeze", "Unsqueeze", "Convert")
 
 
@@ -44,13 +44,13 @@ class MapReader:
         self._requests = [_compile(single, precision=precision) for single in backbone.singles]
         self._backbone = backbone
 
-    def read(self, squares: Squares) -> Seen:
+    def read(self, squares: Squares) -> DepthMaps:
         """Features float32 [D] and the maps float32 [C, h, w] of each depth, of one picture: `Backbone.squares`."""
         features: list[NDArray[np.float32]] = []
         maps: list[NDArray[np.float32]] = []
         for single, request, square in zip(self._backbone.singles, self._requests, squares, strict=True):
             request.infer({0: square[np.newaxis]})
-            count, names = len(single.outputs), [_before_pooling(depth) for depth in single.widths]
+            count, names = len(single.outputs), [before_pooling(depth) for depth in single.widths]
             apart = list(dict.fromkeys(names))
             parts = [request.get_output_tensor(place).data[0] for place in range(count + len(apart))]
             features.append(np.concatenate(parts[:count], dtype=np.float32)[np.newaxis])
@@ -72,7 +72,7 @@ def _compile(backbone: Backbone, *, precision: str) -> Any:  # noqa: ANN401
     model = core.read_model(backbone.graph)
     tensors = named_tensors(model)
     # Once each: the engine does not survive a tensor that is asked for twice.
-    maps = {_before_pooling(depth): _maps_of(tensors, depth, width=width) for depth, width in backbone.widths.items()}
+    maps = {before_pooling(depth): _maps_of(tensors, depth, width=width) for depth, width in backbone.widths.items()}
     model = between(model, entry=backbone.entry, outputs=backbone.outputs, tensors=list(maps.values()))
     model.reshape([1, side, side, 3])
     device = chosen_devices().engine
@@ -81,15 +81,15 @@ def _compile(backbone: Backbone, *, precision: str) -> Any:  # noqa: ANN401
 
 
 def _maps_of(tensors: Mapping[str, Any], depth: str, *, width: int) -> Any:  # noqa: ANN401
-    named = f"maps_{_before_pooling(depth)}"
-    found = tensors[named] if named in tensors else _averaged(tensors[f"pooled_{_before_pooling(depth)}"])
+    named = f"maps_{before_pooling(depth)}"
+    found = tensors[named] if named in tensors else _averaged(tensors[f"pooled_{before_pooling(depth)}"])
     shape = found.get_partial_shape()
     if shape.rank.is_dynamic or len(shape) != 4 or shape[1].is_dynamic or shape[1].get_length() != width:
         raise KeyError(f"maps_{depth} of {width} channels")
     return found
 
 
-def _before_pooling(depth: str) -> str:
+def before_pooling(depth: str) -> str:
     """The depth whose maps are pooled, in whatever way, by its name."""
     return depth.removesuffix(f"_{MAXIMUM}").removesuffix(f"_{DEVIATION}")
 
@@ -130,7 +130,7 @@ def exact_heat_map(
         parts = PARTS[kind](channels, features[columns])
         if parts is None:
             return None
-        total += spread(np.einsum("c,chw->hw", weights[columns], parts, dtype=np.float64), height=side, width=side)
+        total += spread_maps(np.einsum("c,chw->hw", weights[columns], parts, dtype=np.float64), height=side, width=side)
     values = (total / side**2).astype(np.float32)
     logit = float(head.logits(features[np.newaxis])[0, target])
     bias = float(head.bias[target])

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tellapart.backbones.backbone import Backbone, Squares
 from tellapart.errors import UsageError
 from tellapart.extras import load_torch
-from tellapart.finetuning.onnx_in_torch import Operation, trainable_stages
+from tellapart.finetuning.onnx_in_torch import TorchNode, trainable_stages
 from tellapart.heads.linear import LinearHead
 from tellapart.types import DEVIATION
 
@@ -110,7 +110,7 @@ class GraphCam:
         return f"Stages with maps: {', '.join(names[-NAMED:])}."
 
 
-def stage_names(operations: Sequence[Operation]) -> dict[str, str]:
+def stage_names(operations: Sequence[TorchNode]) -> dict[str, str]:
     """The tensor of each stage by its name: the operator in small letters and its number."""
     counts: Counter[str] = Counter()
     names: dict[str, str] = {}

@@ -48,7 +48,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Agreement:
     """How far one door is from what is expected.
 
     Attributes:
@@ -119,12 +119,12 @@ def said_by_graph(run: Run, pictures: Sequence[Pixels], classifier: Classifier) 
     )
 
 
-def compared(door: str, on: str, classifier: Classifier, said: Said, expected: Said) -> Row:
+def agreement_of(door: str, on: str, classifier: Classifier, said: Said, expected: Said) -> Agreement:
     """One row: what a door said beside what is expected of it, whose features must be known."""
     furthest = furthest_apart(said, expected)
     off = None if said.features is None else features_apart(classifier, said.features, expected.features)
     wrong = next((reason for reason, amiss in FAULTS if amiss(classifier, said, expected)), "")
-    return Row(
+    return Agreement(
         door=door,
         on=on,
         pictures=len(expected.labels),

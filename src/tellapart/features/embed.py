@@ -26,7 +26,7 @@ from tellapart.data.prefetch import look_ahead
 from tellapart.data.thumbnail import SIDE, Miniature
 from tellapart.errors import PictureError, UsageError
 from tellapart.features.cache import Entry, FeatureCache, entry_key
-from tellapart.features.content import Opened, content_digest, handfuls
+from tellapart.features.content import LastFile, content_digest, handfuls
 from tellapart.progress import Progress, Silent
 from tellapart.types import Features, Index, LedgerEntry, Pixels
 
@@ -108,7 +108,7 @@ class Ready:
     seconds: float = 0.0
 
 
-def embed(
+def embed_pictures(
     index: Index,
     backbone: Backbone,
     *,
@@ -224,12 +224,12 @@ class _Run:
 
         Runs in a decode thread.
         """
-        made, before = list[Ready](), Opened()
+        made, before = list[Ready](), LastFile()
         for row in rows:
             made.append(self.prepare(row, before))
         return made
 
-    def prepare(self, row: int, before: Opened) -> Ready:
+    def prepare(self, row: int, before: LastFile) -> Ready:
         """Read one picture, find it in the cache or decode it."""
         started = time.perf_counter()
         picture = self.index.pictures[row]

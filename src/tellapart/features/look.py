@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import AnyEngine
 from tellapart.cores import thread_count
 from tellapart.data.depth import white_of
+from tellapart.data.rgb import BEYOND_WHITE
 from tellapart.features.cache import FeatureCache, open_cache
-from tellapart.features.embed import PLAIN, Embedded, View, embed
+from tellapart.features.embed import PLAIN, Embedded, View, embed_pictures
 from tellapart.files import FOLDER_VARIABLE
 from tellapart.progress import Progress
 from tellapart.text import counted
-from tellapart.types import Features, Index
+from tellapart.types import Features, Index, LedgerEntry, Picture
 
 
 def look_at(
@@ -33,7 +34,7 @@ def look_at(
     Without `keep` the cache is left alone: what a net of one run sees, no other run asks for.
     """
     with usable_cache(progress) if keep else contextlib.nullcontext() as cache:
-        embedded = embed(index, base, cache=cache, progress=progress, engine=engine, view=view, into=into)
+        embedded = embed_pictures(index, base, cache=cache, progress=progress, engine=engine, view=view, into=into)
         if cache is not None and cache.trouble is not None:
             progress.note(f"The feature cache in {cache.path.parent} could not be used throughout ({cache.trouble}).")
     skipped = [entry for entry in embedded.ledger if entry.status == "skipped"]
@@ -47,15 +48,25 @@ def look_at(
     return embedded
 
 
-def with_white(base: Backbone, index: Index, progress: Progress) -> Backbone:
-    """The base that takes for white in grey of 16 bit what these pictures say, where it does not know already.
+def with_white(base: Backbone, pictures: Iterable[Picture], progress: Progress) -> Backbone:
+    """The base that takes for white in 16 bit what these pictures say, where it does not know already.
 
     What was found is kept in its preprocess, so that a lone picture is read like those of the set.
     """
     if base.preprocess.white is not None:
         return base
-    white = white_of(index, threads=thread_count(), progress=progress)
+    white = white_of(pictures, threads=thread_count(), progress=progress)
     return base if white is None else base.with_white(white)
+
+
+def say_too_bright(ledger: Sequence[LedgerEntry], progress: Progress) -> None:
+    """Say of which pictures a good part is beyond what a model takes for white; the ledger says it of each."""
+    bright = [entry for entry in ledger if BEYOND_WHITE in entry.reason]
+    if bright:
+        progress.note(
+            f"{counted(len(bright), 'picture goes', 'pictures go')} beyond what is white in those it learned "
+            f"from: too bright for an answer to be worth much (the first: {bright[0].path})."
+        )
 
 
 @contextlib.contextmanager

@@ -102,7 +102,7 @@ class Path:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
+class HeldOutScore:
     """Mean log loss in nats, and accuracy, on pictures that were held out."""
 
     log_loss: float
@@ -113,7 +113,7 @@ class Score:
 class HeldOutScorer(Protocol):
     """Scores the newest fit of a path."""
 
-    def score(self, path: Path, fit: Fit) -> Score:
+    def score(self, path: Path, fit: Fit) -> HeldOutScore:
         """The score of fit, which path has just made."""
 
 
@@ -123,7 +123,7 @@ class PathPoint:
 
     space: Space
     fit: Fit
-    score: Score | None
+    score: HeldOutScore | None
     seconds: float
     weights: NDArray[np.float64] | None = None  # float64 [N], how much each row counts; None for all alike
 
@@ -133,7 +133,7 @@ class PathPoint:
         return self.score.log_loss if self.score else self.fit.log_loss
 
 
-def strength(step: int) -> float:
+def strength_at(step: int) -> float:
     """The L2 strength so many half decades below 1: 1, 0.3, 0.1, 0.03 …, exactly as they are written."""
     return float(f"{10.0 ** (-step / 2):.0e}")
 
@@ -141,12 +141,12 @@ def strength(step: int) -> float:
 def regularization_path(
     space: Space, labels: Labels, *, scorer: HeldOutScorer | None, weights: NDArray[np.float64] | None = None
 ) -> Iterator[PathPoint]:
-    """Fit labels int64 [N] below K along the strengths of a `Walk`; without a scorer at 0.1 alone.
+    """Fit labels int64 [N] below K along the strengths of a `StrengthSearch`; without a scorer at 0.1 alone.
 
     Weights float64 [N] say how much each row counts; None is for all alike. 0.1 is the strong end of what was best on
     real pictures.
     """
-    walk = Walk()
+    walk = StrengthSearch()
     best: PathPoint | None = None
     path = Path(space, labels, start=np.zeros((1, int(labels.max()) + 1, space.matrix.shape[1] + 1)), weights=weights)
     for l2 in walk:
@@ -164,7 +164,7 @@ def regularization_path(
         walk.tell(point.loss)
 
 
-class Walk:
+class StrengthSearch:
     """Strengths from the first down while they get better; where the first was best, also up.
 
     Either way ends after PATIENCE in a row that gained nothing worth it. Whoever walks tells the loss at each strength
@@ -181,17 +181,17 @@ class Walk:
         self.turned = False  # whether the strength just given is the first on the way up
 
     def __iter__(self) -> Iterator[float]:
-        yield strength(self._first)
+        yield strength_at(self._first)
         start = self._best
         for step in range(self._first + 1, WEAKEST + 1):
-            yield strength(step)
+            yield strength_at(step)
             if self._idle == PATIENCE:
                 break
         if self._best < start:
             return
         self._idle, self.turned = 0, True
         for step in range(self._first - 1, STRONGEST - 1, -1):
-            yield strength(step)
+            yield strength_at(step)
             self.turned = False
             if self._idle == PATIENCE:
                 return
@@ -204,14 +204,21 @@ class Walk:
 
 
 def fit_head(
-    features: Features, labels: Labels, *, class_count: int, l2: float, start: int = 0, tolerance: float = TOLERANCE
+    features: Features,
+    labels: Labels,
+    *,
+    class_count: int,
+    l2: float,
+    columns: slice | None = None,
+    tolerance: float = TOLERANCE,
 ) -> LinearHead:
-    """A head on rows float32 [n, d] at one strength; classes without a row get the logit ABSENT_LOGIT.
+    """A head on some columns of rows float32 [n, D] at one strength; classes without a row get the logit ABSENT_LOGIT.
 
-    The rows are the columns from `start` on of what the head will read.
+    Without columns it reads all of them.
     """
     present, known = np.unique(labels, return_inverse=True)
-    space = training_space(features)
+    start, stop, _ = (columns or slice(None)).indices(features.shape[1])
+    space = training_space(features[:, start:stop])
     path = Path(space, known, start=np.zeros((1, len(present), space.matrix.shape[1] + 1)))
     parameters = path.fit(l2, tolerance=tolerance).parameters[0]
     fitted = space.head(parameters[:, :-1], parameters[:, -1], start=start)

@@ -8,7 +8,7 @@ Legend: N pictures, D features, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from tellapart.errors import DataError
 from tellapart.heads.cross_validation import FoldScorer, ValidationScorer
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.folds import stratified_folds
-from tellapart.heads.large import Candidate, Rows, is_large, search_large
+from tellapart.heads.large import CandidateHead, TrainingRows, is_large, search_large
 from tellapart.heads.linear import ABSENT_LOGIT, LinearHead, widen_head
 from tellapart.heads.pooling import promising
 from tellapart.heads.products import one_thread_if_small
@@ -77,8 +77,7 @@ def search_head(
     """Choose depths and strength of a multinomial logistic regression, and fit it on the training rows.
 
     The head minimises, over standardised columns (mean and deviation of the training rows), the mean log loss plus l2 /
-    2 times the sum of the squared weights; the bias is not penalised. Strengths go from 0.1 down in half decades until
-    the score has not got better by 0.001 nat for two in a row; where 0.1 is best, up from there as well.
+    2 times the sum of the squared weights; the bias is not penalised. The strengths l2 are those of a `StrengthSearch`.
 
     Args:
         features: float32 [N, D]; read in place, never copied.
@@ -99,34 +98,44 @@ def search_head(
     Raises:
         DataError: fewer than two classes have training pictures, or a feature is not finite.
     """
-    present, known = _present(labels[train])
-    plan = None if valid is None else _by_valid(features, labels, valid, present=present, weights=weights)
+    classes, known = _present(labels[train], class_count)
+    plan = None if valid is None else _by_valid(features, labels, valid, present=classes.present, weights=weights)
     plan = plan or _by_folds(known[: len(known) // copies], copies=copies, groups=groups, seed=seed)
     choices = _choices(depths, features[train], known, copies=copies, groups=groups) if plan.scorer else _last(depths)
+    weights = _of(weights, train)
     if closed_form and copies == 1 and is_large(known):
-        rows = Rows(features[train], known, choices=choices, scorer=plan.valid_scorer, weights=_of(weights, train))
-        tried = search_large(rows, seed=seed, progress=progress)
-        return _taken(tried, plan=plan, present=present, class_count=class_count)
+        rows = TrainingRows(features[train], known, choices=choices, scorer=plan.valid_scorer, weights=weights)
+        return _taken(search_large(rows, seed=seed, progress=progress), plan=plan, classes=classes)
     found, history = dict[str, PathPoint](), list[dict[str, Any]]()  # the best of each choice; all of them
     progress.start("Searching a head", total=len(choices) * (WEAKEST + 1), unit="settings")
     with one_thread_if_small(len(known)):
         for depth, columns in choices.items():
             space, scorer = training_space(features[train, columns]), plan.scorer(columns) if plan.scorer else None
-            for point in regularization_path(space, known, scorer=scorer, weights=_of(weights, train)):
+            for point in regularization_path(space, known, scorer=scorer, weights=weights):
                 history.append(_row(depth, point))
                 found[depth] = min(found.get(depth, point), point, key=lambda one: one.loss)
                 progress.advance()
-        chosen = _chosen(found, choices, history, known, plan=plan, present=present, class_count=class_count)
+        depth, best = min(found.items(), key=lambda each: each[1].loss)
+        head = _head(best, known, classes=classes, start=choices[depth].start)
     progress.finish()
-    return chosen
+    selected, held_out = _selected(depth, best, history, plan=plan), _held_out(best, classes=classes)
+    return HeadSearch(head=head, selected=selected, history=tuple(history), held_out=held_out)
 
 
-def _present(labels: Labels) -> tuple[NDArray[np.int64], Labels]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Classes:
+    """Which classes have training pictures."""
+
+    present: NDArray[np.int64]  # int64, rising
+    count: int  # K, all of them
+
+
+def _present(labels: Labels, class_count: int) -> tuple[_Classes, Labels]:
     """The classes that have training pictures, at least two, and the place of each label among them."""
     present, known = np.unique(labels, return_inverse=True)
     if len(present) < 2:
         raise DataError("fewer than two classes have training pictures", hint="Add pictures of a second class.")
-    return present, known
+    return _Classes(present=present, count=class_count), known
 
 
 def _of(weights: NDArray[np.float64] | None, rows: slice) -> NDArray[np.float64] | None:
@@ -190,35 +199,15 @@ def _choices(
     return choices if chosen is None else {**choices, chosen: others[chosen]}
 
 
-def _chosen(
-    found: Mapping[str, PathPoint],
-    choices: Mapping[str, slice],
-    history: list[dict[str, Any]],
-    labels: Labels,
-    *,
-    plan: _Plan,
-    present: NDArray[np.int64],
-    class_count: int,
-) -> HeadSearch:
-    """The best point of a search, as a head."""
-    depth = min(found, key=lambda name: found[name].loss)
-    return HeadSearch(
-        head=_head(found[depth], labels, present=present, class_count=class_count, start=choices[depth].start),
-        selected=_selected(depth, found[depth], history, plan=plan),
-        history=tuple(history),
-        held_out=_held_out(found[depth], present=present, class_count=class_count),
-    )
-
-
-def _head(point: PathPoint, labels: Labels, *, present: NDArray[np.int64], class_count: int, start: int) -> LinearHead:
+def _head(point: PathPoint, labels: Labels, *, classes: _Classes, start: int) -> LinearHead:
     """The head of a point, minimised to the last digit that counts, with a column for each of K classes."""
     path = Path(point.space, labels, start=point.fit.parameters, weights=point.weights)
     parameters = path.fit(point.fit.l2, tolerance=POLISHED).parameters[0]
     trained = point.space.head(parameters[:, :-1], parameters[:, -1], start=start)
-    return widen_head(trained, present, class_count=class_count)
+    return widen_head(trained, classes.present, class_count=classes.count)
 
 
-def _taken(tried: Sequence[Candidate], *, plan: _Plan, present: NDArray[np.int64], class_count: int) -> HeadSearch:
+def _taken(tried: Sequence[CandidateHead], *, plan: _Plan, classes: _Classes) -> HeadSearch:
     """The best of the heads that were tried for many pictures or classes."""
     best = min(tried, key=lambda candidate: candidate.loss)
     selected = {
@@ -236,16 +225,16 @@ def _taken(tried: Sequence[Candidate], *, plan: _Plan, present: NDArray[np.int64
         },
         "always_trained": None,
     }
-    head = widen_head(best.head, present, class_count=class_count)
+    head = widen_head(best.head, classes.present, class_count=classes.count)
     return HeadSearch(head=head, selected=selected, history=tuple(candidate.row() for candidate in tried))
 
 
-def _held_out(point: PathPoint, *, present: NDArray[np.int64], class_count: int) -> NDArray[np.float64] | None:
+def _held_out(point: PathPoint, *, classes: _Classes) -> NDArray[np.float64] | None:
     """The logits of the folds at a point, with a column for each of K classes."""
     if point.score is None or point.score.logits is None:
         return None
-    logits = np.full((len(point.score.logits), class_count), ABSENT_LOGIT)
-    logits[:, present] = point.score.logits
+    logits = np.full((len(point.score.logits), classes.count), ABSENT_LOGIT)
+    logits[:, classes.present] = point.score.logits
     logits[np.isnan(point.score.logits).any(axis=1)] = np.nan
     return logits
 

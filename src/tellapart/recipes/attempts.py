@@ -64,7 +64,7 @@ def not_tried(recipe: str, english: str, chinese: str) -> Sentence:
     }
 
 
-def compared(
+def comparison_sentence(
     recipe: str, rival: str, *, gain: float, margin: float | None, count: int, changed: tuple[int, int], p: float
 ) -> Sentence:
     """A recipe that was trained, against the one that was taken before it.

@@ -68,7 +68,7 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class CandidateRecipe:
     """A recipe that may be tried.
 
     Attributes:
@@ -132,19 +132,19 @@ def train_auto(dataset: Dataset, base: Backbone, request: Request) -> Classifier
         seen = features_seen(tried.dataset, tried.base, classifier.base, rows=rows, progress=request.progress)
         return ValidAnswers.of(classifier.head.logits(seen), dataset.labels[dataset.valid])
 
-    return choose(
+    return choose_recipe(
         begun, candidates, answers=answers, deadline=started + 60 * request.budget, note=request.progress.note
     )
 
 
 def base_candidates(
     dataset: Dataset, base: Backbone, request: Request, *, each: float, head_s: float
-) -> list[Candidate]:
+) -> list[CandidateRecipe]:
     """`features` on other bases that ship, and on larger squares of the best; `each` is seconds a look of this base."""
     pictures, before = dataset.valid.stop, work(base)
     tried = {(single.name, single.preprocess.size) for single in base.singles}  # what was looked at is kept
 
-    def candidate(named: str, make: Callable[[Tried], Backbone | None]) -> Candidate:
+    def candidate(named: str, make: Callable[[Tried], Backbone | None]) -> CandidateRecipe:
         def seconds(best: Tried) -> float:
             other = make(best)
             singles = () if other is None else other.singles
@@ -161,7 +161,7 @@ def base_candidates(
         def against(best: Tried) -> attempts.Sentence | None:
             return attempts.no_larger(named) if make(best) is None else None
 
-        return Candidate(recipe=named, seconds=seconds, train=train, against=against, extra=False)
+        return CandidateRecipe(recipe=named, seconds=seconds, train=train, against=against, extra=False)
 
     return [candidate(f"features on {named}", make) for named, make in larger_bases(base)]
 
@@ -173,7 +173,7 @@ def work(base: Backbone) -> float:
 
 def dearer_candidates(
     dataset: Dataset, base: Backbone, request: Request, *, each: float, head_s: float
-) -> list[Candidate]:
+) -> list[CandidateRecipe]:
     """Those that look at every picture many times."""
     pictures, frozen, tuning = dataset.train.stop - dataset.train.start, FrozenPlan(), FineTuningPlan()
     looks = tuning.views + EPOCH_COST * tuning.training.epochs
@@ -182,12 +182,12 @@ def dearer_candidates(
         return float(pictures * each * work(best.base) / work(base))
 
     return [
-        Candidate(
+        CandidateRecipe(
             recipe="frozen",
             seconds=lambda best: seconds_of(best) * frozen.augmented_views + head_s * (2 + frozen.augmented_views),
             train=lambda best: replace(best, classifier=train_frozen(best.dataset, best.base, request)),
         ),
-        Candidate(
+        CandidateRecipe(
             recipe="finetune",
             seconds=lambda best: seconds_of(best) * looks + head_s,
             train=lambda best: replace(best, classifier=train_finetune(best.dataset, best.base, request)),
@@ -227,7 +227,7 @@ class _Standing:
     single_loss: float
     pace: float = 1.0  # by how much what was tried took longer than it was thought to
 
-    def from_which(self, candidate: Candidate) -> Tried:
+    def from_which(self, candidate: CandidateRecipe) -> Tried:
         return self.single if candidate.one_base and not _is_one(self.best) else self.best
 
     def take(self, tried: Tried, answers: ValidAnswers, *, recipe: str, better: bool) -> None:
@@ -242,9 +242,9 @@ def _is_one(tried: Tried) -> bool:
     return tried.base is None or not tried.base.halves
 
 
-def choose(
+def choose_recipe(
     first: Tried,
-    candidates: Sequence[Candidate],
+    candidates: Sequence[CandidateRecipe],
     *,
     answers: Callable[[Tried], ValidAnswers],
     deadline: float,
@@ -300,7 +300,7 @@ def row_of(
 
 
 def reason_against(
-    candidate: Candidate, best: Tried, *, errors: int, seconds: float, left: float
+    candidate: CandidateRecipe, best: Tried, *, errors: int, seconds: float, left: float
 ) -> attempts.Sentence | None:
     """Why a candidate need not or cannot be tried; None where it should be."""
     missing = missing_module() if candidate.extra else None
@@ -323,7 +323,7 @@ def verdict(recipe: str, rival: str, *, after: ValidAnswers, before: ValidAnswer
     gain, count = float(gains.mean()), len(gains)
     margin = Z * float(gains.std(ddof=1)) / math.sqrt(count) if count > 1 else None
     changed = (int((after.correct & ~before.correct).sum()), int((before.correct & ~after.correct).sum()))
-    sentence = attempts.compared(
+    sentence = attempts.comparison_sentence(
         recipe, rival, gain=gain, margin=margin, count=count, changed=changed, p=mcnemar(*changed)
     )
     return gain > 0, sentence

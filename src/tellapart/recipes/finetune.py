@@ -21,7 +21,7 @@ from tellapart.classifier import Classifier
 from tellapart.data.augment import Augmentation, augment
 from tellapart.data.preprocess import Preprocess
 from tellapart.extras import load_safetensors, load_torch
-from tellapart.finetuning.frozen_part import affordable_views, keep_views, prefix_backbone
+from tellapart.finetuning.frozen_part import keep_views, prefix_backbone, views_within_bytes
 from tellapart.finetuning.split_point import find_cut
 from tellapart.finetuning.tune import WAYS, FrozenOutputs, Start, Tuned, finetune
 from tellapart.heads.dual_space import column_standard
@@ -208,7 +208,7 @@ def run_frozen_part(dataset: Dataset, start: Start, plan: FineTuningPlan, reques
     index, train, valid = dataset.index, dataset.train, dataset.valid
     shown = Shown(index=index, preprocess=start.backbone.preprocess, augmentation=plan.augmentation, seed=request.seed)
     prefix = prefix_backbone(start.backbone, start.cut)
-    count = affordable_views(prefix, pictures=train.stop - train.start, wanted=plan.views)
+    count = views_within_bytes(prefix, pictures=train.stop - train.start, wanted=plan.views)
     key = hashlib.sha256(f"{prefix.digest} {shown.augmentation.key} {shown.seed} {count} {train} {valid}".encode())
     for rows in (train, valid):
         key.update(dataset.features[rows, -1].tobytes())  # one number tells pictures apart

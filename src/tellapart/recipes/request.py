@@ -120,7 +120,7 @@ class Options(TypedDict, total=False):
     seed: int
     size: int | None
     budget: float
-    module: torch.nn.Module | None
+    module: torch.nn.Module | Callable[..., torch.nn.Module] | None
     plan: Any
     changes: Changes
     folds: int | None
@@ -142,8 +142,9 @@ class Request:
         work: a folder for what a recipe keeps while it works; it need not exist. The same request with the same folder
             goes on where a killed one stopped.
         budget: minutes that `auto` may take.
-        module: a net of the user's own for the scratch recipes: it takes float32 [N, 3, S, S] from 0 to 1 and ends in
-            a linear layer with K outputs.
+        module: a net of the user's own for the scratch recipes, or a class or function that gives one, see
+            `nets.own_file.module_of`: it takes float32 [N, 3, S, S] from 0 to 1 and ends in a linear layer with K
+            outputs.
         plan: other settings than the recipe's own, of the recipe's own kind.
         changes: settings in the place of those of the plan, or of the recipe's own.
         machine: where nets are trained; None for the best there is.
@@ -164,7 +165,7 @@ class Request:
     size: int | None = None
     work: Path = Path("work")
     budget: float = BUDGET
-    module: torch.nn.Module | None = None
+    module: torch.nn.Module | Callable[..., torch.nn.Module] | None = None
     plan: Any = None
     changes: Changes = NO_CHANGES
     machine: Machine | None = None

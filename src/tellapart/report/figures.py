@@ -14,7 +14,7 @@ from typing import Any
 from tellapart import files
 from tellapart.errors import one_line
 from tellapart.evaluation.run_metrics import RunMetrics
-from tellapart.extras import load
+from tellapart.extras import load_extra
 from tellapart.progress import Progress
 from tellapart.report.charts import FEW, SMOOTHING, chart_data
 from tellapart.report.evidence import Evidence
@@ -68,8 +68,8 @@ def write_figures(
 def load_matplotlib() -> Any:  # noqa: ANN401 - a module
     """The module matplotlib, with the parts used here."""
     hint = "Install it with: pip install 'tellapart[figures]'"
-    load("matplotlib.figure", "matplotlib", hint=hint)
-    return load("matplotlib", "matplotlib", hint=hint)
+    load_extra("matplotlib.figure", "matplotlib", hint=hint)
+    return load_extra("matplotlib", "matplotlib", hint=hint)
 
 
 def write_figure(figure: Any, path: Path, *, kind: str) -> Path:  # noqa: ANN401 - a figure of matplotlib

@@ -26,7 +26,7 @@ def span(share: Share) -> str:
     return f"{tenths(share['low'])}{DASH}{tenths(share['high'])}"
 
 
-def plain(value: object) -> str:
+def value_text(value: object) -> str:
     """Any value of a JSON document as short text on one line."""
     match value:
         case None:
@@ -38,9 +38,9 @@ def plain(value: object) -> str:
         case float():
             text = f"{value:.4g}"
         case Mapping():
-            text = ", ".join(f"{plain(key)} {plain(item)}" for key, item in value.items())
+            text = ", ".join(f"{value_text(key)} {value_text(item)}" for key, item in value.items())
         case list() | tuple():
-            text = ", ".join(plain(item) for item in value)
+            text = ", ".join(value_text(item) for item in value)
         case _:
             text = one_line(str(value))
     return text

@@ -42,7 +42,7 @@ async def read_body(request: Any, limits: Limits) -> bytes:  # noqa: ANN401 - st
     return b"".join(parts)
 
 
-async def pictures_of(request: Any, limits: Limits) -> list[tuple[str, bytes]]:  # noqa: ANN401 - starlette's
+async def pictures_in_body(request: Any, limits: Limits) -> list[tuple[str, bytes]]:  # noqa: ANN401 - starlette's
     """Name and bytes of each picture in a request: its files where it is a form, else its body.
 
     Raises:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from tellapart.serve.limits import Limits
-from tellapart.serve.measures import Measures
+from tellapart.serve.measures import ServerMetrics
 from tellapart.serve.refusal import RETRY_AFTER, RefusalError
 
 Scope = MutableMapping[str, Any]
@@ -24,14 +24,15 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Log = Callable[[str], None]
-OPEN: Final = ("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready")  # without a key, and never full
+# Without a key, and never full: what watches over the server, and the page, which names nothing of the model.
+OPEN: Final = ("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/")
 OWN_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Gate:
     """The outermost part of the application."""
 
-    def __init__(self, app: App, *, limits: Limits, measures: Measures, key: str | None, log: Log) -> None:
+    def __init__(self, app: App, *, limits: Limits, measures: ServerMetrics, key: str | None, log: Log) -> None:
         """Around app; key is what every request must bring, None for nothing."""
         self._app, self._limits, self._measures, self._log = app, limits, measures, log
         self._key = None if key is None else key.encode()
