@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tellapart.cli.options import Boxes, Encoding, Json, Model, PathColumn, reading
+from tellapart.cli.options import Boxes, Device, Encoding, Json, Model, PathColumn, reading
 from tellapart.cli.output import complain, line
 from tellapart.cli.tables import print_agreement, print_json
 from tellapart.errors import ModelFileError, UsageError
@@ -124,6 +124,7 @@ def serve(
     max_seconds: Annotated[float, typer.Option(min=0.001, help="That an answer may take.")] = 60.0,
     max_requests: Annotated[int, typer.Option(min=1, help="Worked on at one time.")] = 32,
     max_waiting: Annotated[int, typer.Option(min=1, help="Pictures asked for and not answered yet.")] = 256,
+    device: Device = None,  # noqa: ARG001  its callback has chosen
 ) -> None:
     """Answer over HTTP; needs tellapart[serve].
 

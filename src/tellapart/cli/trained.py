@@ -14,6 +14,7 @@ from tellapart.cli.options import (
     Boxes,
     Classes,
     Data,
+    Device,
     Encoding,
     GroupBy,
     Json,
@@ -74,6 +75,7 @@ def predict(
         float | None, typer.Option(metavar="SHARE", help="MegaDetector's boxes from this confidence on; else 0.2.")
     ] = None,
     on: On = "local",
+    device: Device = None,  # noqa: ARG001  its callback has chosen
 ) -> None:
     """Say which class each picture belongs to.
 

@@ -70,7 +70,7 @@ def audit(
     check_folder(folder)
     embedded = look_at(index, with_white(base, index.pictures, progress), progress, workers=workers)
     check_any_readable(embedded.ledger)
-    groups = find_duplicates(embedded, last=base.depths[-1], progress=progress)
+    groups = find_duplicates(embedded, last=base.last, progress=progress)
     findings = audit_pictures(
         embedded, skipped=index.skipped, groups=groups, depths=base.depths, seed=seed, progress=progress
     )

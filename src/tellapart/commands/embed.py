@@ -96,9 +96,10 @@ def embed(
     failure = next((entry for entry in embedded.ledger if entry.status == "skipped"), None)
     if failure is not None:
         raise DataError(f"cannot read a picture ({failure.reason})", where=failure.path)
+    features = embedded.features[:, base.means]
     if not return_depths:
-        return embedded.features
-    return embedded.features, {depth.name: slice(depth.start, depth.stop) for depth in base.depths}
+        return features
+    return features, {depth.name: slice(depth.start, depth.stop) for depth in base.means_only.depths}
 
 
 def embed_data(
@@ -140,7 +141,10 @@ def embed_data(
     if len(skipped) == len(embedded.ledger):
         raise DataError(f"none of the pictures can be read ({skipped[0].reason})", where=skipped[0].path)
     made = Embedding(
-        features=embedded.features, pictures=embedded.index.pictures, depths=base.depths, skipped=len(skipped)
+        features=embedded.features[:, base.means],
+        pictures=embedded.index.pictures,
+        depths=base.means_only.depths,
+        skipped=len(skipped),
     )
     with files.staged(out, follow=True) as place:
         write(place, made)
