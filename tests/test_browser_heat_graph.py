@@ -20,10 +20,8 @@ PICTURE = make_pixels(7, width=73, height=58)
 
 def joined_classifier():
     """A head of random numbers on all depths of two bases, each with a square of its own."""
-    base, random = (
-        join_bases([load_backbone("lite0", size=64), load_backbone("lite2", size=96)]),
-        np.random.default_rng(2),
-    )
+    base = join_bases([load_backbone("lite0", size=64), load_backbone("lite2", size=96)])
+    random = np.random.default_rng(2)
     weight = random.normal(0, 0.05, (base.width, len(NAMES))).astype(np.float32)
     bias = random.normal(0, 1, len(NAMES)).astype(np.float32)
     head = LinearHead(weight=weight, bias=bias, start=0, stop=base.width)

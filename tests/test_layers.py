@@ -22,6 +22,7 @@ BOTTOM = ("errors", "cores", "extras", "files", "seeds", "progress", "shape", "t
 LAYERS = (
     "data",
     "backbones",
+    "workers",
     "features",
     "duplicates",
     "heads",

@@ -63,7 +63,7 @@ SHELVES: Final = (
     Shelf(
         english="How to",
         chinese="怎样做",
-        pages=docs("data", "report", "recipes", "deployment", "python", "retraining"),
+        pages=docs("data", "report", "recipes", "deployment", "python", "retraining", "scale"),
     ),
     Shelf(
         english="Reference",

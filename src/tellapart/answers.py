@@ -25,6 +25,7 @@ from tellapart.heads.calibration import answer_probability, top_probability
 from tellapart.heads.operating_point import Matrix, answered_class
 from tellapart.progress import Progress, Silent
 from tellapart.types import Features, Index, Labels, LedgerEntry, Picture, Probabilities
+from tellapart.workers.pool import HERE, Workers
 
 Compiled = Callable[[], AnyEngine]
 # Half precision moves a logit by up to 1.1 in 99.9 of 100 pictures of the sets in benchmarks/parity.py, and so no
@@ -139,11 +140,12 @@ def with_exact_rows(
     *,
     keep: bool,
     exact: Compiled | None = None,
+    workers: Workers = HERE,
     progress: Progress,
 ) -> Features:
     """Features float32 [N, D] of the pictures of an index, with close calls looked at again."""
     close = np.flatnonzero(close_calls(classifier, features))
-    return exact_at(close, classifier.base, index, features, keep=keep, exact=exact, progress=progress)
+    return exact_at(close, classifier.base, index, features, keep=keep, exact=exact, workers=workers, progress=progress)
 
 
 def exact_at(
@@ -154,6 +156,7 @@ def exact_at(
     *,
     keep: bool,
     exact: Compiled | None = None,
+    workers: Workers = HERE,
     progress: Progress,
 ) -> Features:
     """Features float32 [N, D] of the pictures of an index, those of some rows int64 [n] as float32 computes them.
@@ -164,7 +167,7 @@ def exact_at(
         return features
     again = replace(index, pictures=tuple(index.pictures[row] for row in rows), skipped=())
     engine = exact() if exact is not None else compiled(base, precision=EXACT)
-    seen = look_at(again, base, progress, engine=engine, keep=keep)
+    seen = look_at(again, base, progress, engine=engine, keep=keep, workers=workers)
     renewed = features.copy()
     readable = [entry.status != "skipped" for entry in seen.ledger]  # by place: a picture may be given twice
     renewed[rows[readable]] = seen.features

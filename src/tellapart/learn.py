@@ -27,7 +27,7 @@ from tellapart.features.look import look_at, with_white
 from tellapart.heads.abstention import Flags, learn_abstention, one_of_each_group, thinned
 from tellapart.heads.nested import FoldHead, nested_heads
 from tellapart.heads.out_of_distribution import TrainingFeatures, sampled_rows
-from tellapart.progress import Progress, Stopwatch
+from tellapart.progress import Stopwatch
 from tellapart.recipes.calibration import promised, say_left_out, settled
 from tellapart.recipes.catalogue import RECIPES
 from tellapart.recipes.features import nested_plan
@@ -182,7 +182,8 @@ def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) ->
     if line:
         progress.note(line)
     folds = fold_count(index, request, kept=RECIPES[request.recipe].on_kept_features(request))
-    embedded = look_at(index, base, progress, keep=RECIPES[request.recipe].has_base)
+    keep = RECIPES[request.recipe].has_base
+    embedded = look_at(index, base, progress, keep=keep, workers=request.workers)
     watch.parts |= {"decode_s": round(embedded.decode_s, 3), "embed_s": round(embedded.embed_s, 3)}
     check_skips(index, embedded.ledger, force=request.force)
     check_labels(embedded, force=request.force, progress=progress)
@@ -259,7 +260,8 @@ def calibrate_and_score(
     apart = thinned(one_of_each_group(clean, dataset.groups, seed=request.seed), dataset.weights, seed=request.seed)
     settle = partial(settled, dataset=dataset, clean=clean, apart=apart, weights=weights, request=request)
     classifier = settle(classifier, valid)
-    valid = exact_rows(classifier, dataset, "valid", valid, keep=keep, progress=progress)
+    exact = partial(exact_rows, keep=keep, request=request)
+    valid = exact(classifier, dataset, "valid", valid)
     classifier = settle(classifier, valid)
     say_recalls(classifier.operating, dataset.classes, progress)
     typical = train.start + sampled_rows(len(rows_of(train)), class_count=len(dataset.classes), seed=request.seed)
@@ -283,19 +285,19 @@ def calibrate_and_score(
     classifier = replace(classifier, abstention=abstention)
     found: dict[SplitName, ScoredAnswers] = {"valid": scored_split(classifier, dataset, "valid", valid)}
     if tested := rows_of(dataset.rows["test"]):
-        test = exact_rows(classifier, dataset, "test", see(rows=tested), keep=keep, progress=progress)
+        test = exact(classifier, dataset, "test", see(rows=tested))
         found["test"] = scored_split(classifier, dataset, "test", test)
     return classifier, found
 
 
 def exact_rows(
-    classifier: Classifier, dataset: Dataset, name: SplitName, features: Features, *, keep: bool, progress: Progress
+    classifier: Classifier, dataset: Dataset, name: SplitName, features: Features, *, keep: bool, request: Request
 ) -> Features:
     """The features float32 [n, D] of one split, those of close calls as float32 computes them."""
     if native_precision() == EXACT:
         return features
     index = replace(dataset.index, pictures=dataset.index.pictures[dataset.rows[name]])
-    return with_exact_rows(classifier, index, features, keep=keep, progress=progress)
+    return with_exact_rows(classifier, index, features, keep=keep, progress=request.progress, workers=request.workers)
 
 
 def scored_split(classifier: Classifier, dataset: Dataset, name: SplitName, features: Features) -> ScoredAnswers:
@@ -324,7 +326,9 @@ def asked_about(found: OutOfFold, dataset: Dataset, request: Request) -> Compare
     index = replace(dataset.index, pictures=tuple(dataset.index.pictures[row] for row in rows))
     features = found.features[rows]
     if native_precision() != EXACT:
-        features = with_exact_rows(found.classifier, index, features, keep=True, progress=request.progress)
+        features = with_exact_rows(
+            found.classifier, index, features, keep=True, progress=request.progress, workers=request.workers
+        )
     probabilities = found.classifier.probabilities(features)
     return ComparedAnswers(
         rows=rows, probabilities=probabilities, flags=found.classifier.flags(probabilities, features)

@@ -58,6 +58,13 @@ Boxes = Annotated[
 ]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model.tellapart file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+On = Annotated[
+    str,
+    typer.Option(
+        metavar="WHERE",
+        help="Where pictures are looked at: local, or ray, ray:auto or ray:HOST:PORT for a cluster of Ray.",
+    ),
+]
 GroupBy = Annotated[
     str | None,
     typer.Option(

@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tellapart.cli.options import Boxes, Classes, Data, Encoding, GroupBy, Json, LabelColumn, Model, PathColumn, reading
+from tellapart.cli.options import (
+    Boxes,
+    Classes,
+    Data,
+    Encoding,
+    GroupBy,
+    Json,
+    LabelColumn,
+    Model,
+    On,
+    PathColumn,
+    reading,
+)
 from tellapart.cli.output import line, print_for_programs, send
 from tellapart.cli.tables import (
     path_width,
@@ -59,6 +71,7 @@ def predict(
     confidence: Annotated[
         float | None, typer.Option(metavar="SHARE", help="MegaDetector's boxes from this confidence on; else 0.2.")
     ] = None,
+    on: On = "local",
 ) -> None:
     """Say which class each picture belongs to.
 
@@ -76,6 +89,7 @@ def predict(
     """
     from tellapart.commands.answer_file import write_answers
     from tellapart.commands.predict import open_asking
+    from tellapart.workers.where import hired
 
     if out is not None:
         check_target(out, [model, *paths])
@@ -83,14 +97,15 @@ def predict(
     form = checked_form(form, out)
     check_sorting(into, paths, link=link, out=out)
     read_as = reading(path_column=path_column, encoding=encoding, boxes=boxes, confidence=confidence)
-    asking = open_asking(model, paths, reading=read_as, progress=listener())
-    rows = row_form(form, asking)
-    if into is not None:
-        sort_and_show(asking, into, paths, rows, link=link, out=out, shown=shown)
-    elif out is not None:
-        write_answers(asking, model, out, rows)
-    else:
-        show(asking.parts(), rows)
+    with hired(on, progress := listener()) as workers:
+        asking = open_asking(model, paths, reading=read_as, workers=workers, progress=progress)
+        rows = row_form(form, asking)
+        if into is not None:
+            sort_and_show(asking, into, paths, rows, link=link, out=out, shown=shown)
+        elif out is not None:
+            write_answers(asking, model, out, rows)
+        else:
+            show(asking.parts(), rows)
 
 
 def sort_and_show(
@@ -157,10 +172,10 @@ def row_form(form: str, asking: Asking) -> RowForm:
         return RowForm(name=form, head="", rows=answer_table.jsonl_rows)
     if form == "parquet":
         answer_table.check_parquet()
-        finish = partial(answer_table.write_parquet_answers, head=nothing)
+        finish = partial(answer_table.write_answers_parquet, head=nothing)
         return RowForm(name=form, head="", rows=answer_table.kept_rows, finish=finish)
     mark = "\ufeff" if form == "excel" else ""  # by which Excel tells UTF-8
-    return RowForm(name=form, head=mark + answer_table.csv_head(nothing), rows=answer_table.csv_answers)
+    return RowForm(name=form, head=mark + answer_table.csv_head(nothing), rows=answer_table.answers_csv_rows)
 
 
 def show(parts: Iterable[Answers], form: RowForm) -> None:

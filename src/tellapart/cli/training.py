@@ -30,6 +30,7 @@ from tellapart.cli.options import (
     MaxError,
     MinRecall,
     Net,
+    On,
     Optimiser,
     PathColumn,
     Patience,
@@ -81,6 +82,7 @@ def train(
     costs: Costs = None,
     min_recall: MinRecall = None,
     force: Force = False,
+    on: On = "local",
     as_json: Json = False,
 ) -> None:
     """Train and test a classifier on labelled pictures.
@@ -95,20 +97,26 @@ def train(
     tellapart train castings/ --costs costs.csv --min-recall crack=0.99
     tellapart train scans.csv --group-by 'patient-[0-9]+'
     """
-    from tellapart.commands.train import train as run
-
     read_as = reading(
         classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
     )
     about: dict[str, Any] = {"recipe": recipe, "backbone": backbone, "weights": weights, "size": size, "seed": seed}
     about |= {"folds": folds, "budget": budget, "max_error": max_error, "drop_leaks": drop_leaks, "force": force}
     training: dict[str, Any] = {"epochs": epochs, "batch": batch, "rate": rate, "optimiser": optimiser}
-    training |= {"patience": patience, "dropout": dropout, "augment": augment}
-    about |= changed(**training, net=net, layers=layers, dense=dense)
+    training |= {"patience": patience, "dropout": dropout, "augment": augment, "net": net}
+    about |= changed(**training, layers=layers, dense=dense)
     about |= operating(costs, min_recall)
-    folder, metrics = run(
-        data, out=out, group_by=group_by, reading=read_as, command=spoken(), progress=listener(), **about
-    )
+    about |= {"group_by": group_by, "reading": read_as, "command": spoken()}
+    train_and_print(data, out, about, on=on, as_json=as_json)
+
+
+def train_and_print(data: Path, out: Path | None, about: dict[str, Any], *, on: str, as_json: bool) -> None:
+    """Train as is asked for, where --on says, and say what came of it."""
+    from tellapart.commands.train import train as run
+    from tellapart.workers.where import hired
+
+    with hired(on, progress := listener()) as workers:
+        folder, metrics = run(data, out=out, workers=workers, progress=progress, **about)
     print_json({**metrics, "run": str(folder)}) if as_json else print_run(metrics, folder)
 
 
@@ -124,6 +132,7 @@ def audit(
     label_column: LabelColumn = None,
     encoding: Encoding = None,
     boxes: Boxes = None,
+    on: On = "local",
     as_json: Json = False,
 ) -> None:
     """Look for what would make figures mislead.
@@ -137,13 +146,14 @@ def audit(
     tellapart audit pictures/ -o checks/ --json
     """
     from tellapart.commands.audit import audit as run
+    from tellapart.workers.where import hired
 
     read_as = reading(
         classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
     )
-    folder, document = run(
-        data, out=out, backbone=backbone, seed=seed, reading=read_as, command=spoken(), progress=listener()
-    )
+    about: dict[str, Any] = {"backbone": backbone, "seed": seed, "reading": read_as, "command": spoken()}
+    with hired(on, progress := listener()) as workers:
+        folder, document = run(data, out=out, workers=workers, progress=progress, **about)
     if as_json:
         print_json({**document, "folder": str(folder)})
     else:

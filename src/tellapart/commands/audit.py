@@ -24,6 +24,8 @@ from tellapart.report.thumbnails import thumbnails
 from tellapart.runs.environment import installed_version
 from tellapart.runs.folder import LEDGER, check_outside
 from tellapart.text import inert
+from tellapart.types import LedgerEntry
+from tellapart.workers.pool import HERE, Workers
 
 AUDIT_SCHEMA = 1
 STATUSES = ("used", "converted", "skipped")
@@ -40,6 +42,7 @@ def audit(
     seed: int = 0,
     reading: Reading = AS_IT_IS,
     command: str = "",
+    workers: Workers = HERE,
     progress: Progress | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Look for everything that would make figures mislead, and write it down; the folder, and the document.
@@ -51,6 +54,7 @@ def audit(
         seed: of folds and permutations.
         reading: what is said of data that can be read in more than one way.
         command: how it was asked for, for the page.
+        workers: who looks at the pictures.
         progress: told of every stage.
 
     Raises:
@@ -63,10 +67,8 @@ def audit(
     folder = out or Path("audits") / index.name
     check_outside(folder, data)
     check_folder(folder)
-    embedded = look_at(index, with_white(base, index.pictures, progress), progress)
-    if not embedded.index.pictures:
-        first = embedded.ledger[0]
-        raise DataError(f"none of the pictures can be read ({first.reason})", where=first.path, hint="Mend them.")
+    embedded = look_at(index, with_white(base, index.pictures, progress), progress, workers=workers)
+    check_any_readable(embedded.ledger)
     groups = find_duplicates(embedded, last=base.depths[-1], progress=progress)
     findings = audit_pictures(
         embedded, skipped=index.skipped, groups=groups, depths=base.depths, seed=seed, progress=progress
@@ -91,6 +93,17 @@ def audit(
     write_audit_page(folder / PAGE, document, thumbnails=thumbnails(index, shown_paths(document), progress=progress))
     files.write_json(folder / FINDINGS, document)
     return folder, document
+
+
+def check_any_readable(ledger: Sequence[LedgerEntry]) -> None:
+    """Stop where there is nothing to audit.
+
+    Raises:
+        DataError: not one of the pictures can be read.
+    """
+    if all(entry.status == "skipped" for entry in ledger):
+        first = ledger[0]
+        raise DataError(f"none of the pictures can be read ({first.reason})", where=first.path, hint="Mend them.")
 
 
 def check_folder(folder: Path) -> None:

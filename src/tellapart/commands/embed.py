@@ -23,6 +23,7 @@ from tellapart.errors import DataError, UsageError
 from tellapart.features.look import look_at, with_white
 from tellapart.progress import Progress, Silent
 from tellapart.types import Depth, Features, Index, Picture
+from tellapart.workers.pool import HERE, Workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,7 @@ def embed_data(
     size: int | None = None,
     weights: Path | None = None,
     reading: Reading = AS_IT_IS,
+    workers: Workers = HERE,
     progress: Progress | None = None,
 ) -> Embedding:
     """Write the features of every readable picture of some data to a file, whole or not at all.
@@ -118,6 +120,7 @@ def embed_data(
         size: the side in pixels of the square it looks at; None for its own.
         weights: a file with the weights of a base of timm.
         reading: what is said of data that can be read in more than one way.
+        workers: who looks at the pictures.
         progress: told of every picture.
 
     Raises:
@@ -130,7 +133,7 @@ def embed_data(
     progress = progress or Silent()
     base = find_base(backbone, size=size, weights=weights, progress=progress)
     index = index_of_data(data, reading, progress)
-    embedded = look_at(index, with_white(base, index.pictures, progress), progress)
+    embedded = look_at(index, with_white(base, index.pictures, progress), progress, workers=workers)
     skipped = [entry for entry in embedded.ledger if entry.status == "skipped"]
     if len(skipped) == len(embedded.ledger):
         raise DataError(f"none of the pictures can be read ({skipped[0].reason})", where=skipped[0].path)

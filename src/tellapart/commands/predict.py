@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
+from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tellapart.answers import Answers, Compiled, answer, together
 from tellapart.audit.pixels import nothing_on_them
@@ -20,10 +22,12 @@ from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import GivenPictures, given_pictures
 from tellapart.errors import DataError
 from tellapart.features.embed import embed_pictures
-from tellapart.features.look import say_too_bright, with_white
+from tellapart.features.look import check_precision, check_seen, say_too_bright, with_white
+from tellapart.features.together import pack_ledger, readable, unpack_ledger
 from tellapart.heads.abstention import Flags
 from tellapart.progress import PartOfStage, Progress, Silent
 from tellapart.types import Index, LedgerEntry, Picture
+from tellapart.workers.pool import HERE, Do, Packed, Workers
 
 FEW = 64  # pictures that are looked at in float32 from the start: no second look, and no second decoding
 # Pictures of a part: the first answers are soon there, a kill costs seconds, and standing still between two parts, some
@@ -55,6 +59,7 @@ class Asking:
         count: how many there are.
         boxed: whether there are boxes among them.
         exact: gives the base compiled in float32.
+        workers: who looks at the pictures.
         progress: told of every picture.
     """
 
@@ -64,6 +69,7 @@ class Asking:
     count: int
     boxed: bool
     exact: Compiled
+    workers: Workers
     progress: Progress
 
     def nothing(self) -> Answers:
@@ -106,18 +112,101 @@ class Asking:
                 self.progress.note(f"cannot be read: {entry.path} ({entry.reason})")
 
     def _parts(self, pictures: Iterator[Picture]) -> Iterator[Answers]:
-        size = SMALLEST_PART
+        work = Answering(classifier=self.classifier, boxed=self.boxed, engine=self.engine, exact=self.exact)
+        listener = PartOfStage(self.progress, steps=self.count)
+        return self.workers.each(work, self._shared_out(pictures), total=self.count, progress=listener)
+
+    def _shared_out(self, pictures: Iterator[Picture]) -> Iterator[Index]:
+        """Pictures, some at a time: more of them where the last ones did not take long."""
+        most = min(self.workers.part_size(self.count), LARGEST_PART)
+        size = min(SMALLEST_PART, most)
         while some := tuple(islice(pictures, size)):
             started = time.perf_counter()
-            index, listener = replace(self.given.index, pictures=some), PartOfStage(self.progress, steps=len(some))
-            found = answers_about(index, self.classifier, self.engine, exact=self.exact, progress=listener)
-            yield replace(found, boxed=self.boxed)
+            yield replace(self.given.index, pictures=some)
             if time.perf_counter() - started < LONG:
-                size = min(2 * size, LARGEST_PART)
+                size = min(2 * size, most)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answering:
+    """The work of answering.
+
+    Attributes:
+        classifier: what answers.
+        boxed: whether there are boxes among all the pictures.
+        engine: its base, compiled; None elsewhere, until the work is open.
+        exact: gives the base compiled in float32; None elsewhere, until the work is open.
+        precision: what workers elsewhere compute in; "" here.
+    """
+
+    classifier: Classifier
+    boxed: bool
+    engine: AnyEngine | None
+    exact: Compiled | None
+    precision: str = ""
+
+    def open(self) -> Do[Answers]:
+        """Compile the base, elsewhere."""
+        if not self.precision:
+            return self.answers
+        check_precision(self.precision)
+        base = self.classifier.base
+        engine = compiled(base, precision=self.precision)
+        return replace(self, engine=engine, exact=cache(partial(compiled, base, precision=EXACT))).answers
+
+    def answers(self, part: Index, progress: Progress) -> Answers:
+        """Answers about some pictures."""
+        if self.engine is None:
+            raise ValueError("work that was not opened")
+        listener = PartOfStage(progress, steps=len(part.pictures))
+        found = answers_about(part, self.classifier, self.engine, exact=self.exact, progress=listener)
+        return replace(found, boxed=self.boxed)
+
+    def away(self) -> Self:
+        """The same with the precision of this machine."""
+        precision = self.engine.precision if self.engine else EXACT
+        return replace(self, engine=None, exact=None, precision=precision)
+
+    def pack(self, made: Answers) -> Packed:
+        """Answers without their pictures."""
+        return {
+            "probabilities": made.probabilities,
+            "unsure": made.flags.unsure,
+            "unlike": made.flags.unlike,
+            "empty": made.empty,
+            **pack_ledger(made.ledger),
+        }
+
+    def unpack(self, part: Index, packed: Packed) -> Answers:
+        """Answers about pictures that were looked at elsewhere."""
+        ledger = unpack_ledger(part, packed)
+        check_seen(part, ledger)
+        return Answers(
+            classes=self.classifier.classes,
+            pictures=readable(part, ledger),
+            probabilities=np.array(packed["probabilities"]),
+            flags=Flags(unsure=own(packed["unsure"]), unlike=own(packed["unlike"])),
+            ledger=ledger,
+            empty=own(packed["empty"]),
+            given=part.pictures,
+            columns=part.columns,
+            boxed=self.boxed,
+            costs=self.classifier.costs,
+        )
+
+
+def own(marks: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    """Marks bool [n] in memory of this process; None stays None."""
+    return None if marks is None else np.array(marks)
 
 
 def open_asking(
-    model: Path, paths: Sequence[str | Path], *, reading: Reading = AS_IT_IS, progress: Progress | None = None
+    model: Path,
+    paths: Sequence[str | Path],
+    *,
+    reading: Reading = AS_IT_IS,
+    workers: Workers = HERE,
+    progress: Progress | None = None,
 ) -> Asking:
     """Find pictures, and open a model file to ask it about them.
 
@@ -139,7 +228,8 @@ def open_asking(
         given=given,
         count=count,
         boxed=any(picture.box is not None for picture in given.index.pictures),
-        exact=cache(lambda: compiled(base, precision=EXACT)),
+        exact=cache(partial(compiled, base, precision=EXACT)),
+        workers=workers,
         progress=progress,
     )
 

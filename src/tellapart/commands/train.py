@@ -66,8 +66,8 @@ def train(
         reading: what is said of data that can be read in more than one way.
         command: how this run was asked for.
         progress: told of every stage.
-        options: recipe, seed, size, budget, module, plan, changes, folds, max_error, costs, min_recall, drop_leaks and
-            force, as `Request` has them; with force a finished run is replaced too, and kept as RUN.previous.
+        options: recipe, seed, size, budget, module, plan, changes, folds, max_error, costs, min_recall, drop_leaks,
+            force and workers, as `Request` has them; with force a finished run is replaced and kept as RUN.previous.
 
     Raises:
         UsageError, OutputError, DataError, MissingExtraError: as their messages say; see tellapart.errors.

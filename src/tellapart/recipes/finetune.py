@@ -116,7 +116,7 @@ def train_finetune(dataset: Dataset, base: Backbone, request: Request) -> Classi
     augmentation, left_out = suited_augmentation(
         dataset,
         head=found.head,
-        embed_view=view_embedder(dataset, base, progress),
+        embed_view=view_embedder(dataset, base, progress, workers=request.workers),
         augmentation=plan.augmentation,
         turn=True,
         progress=progress,

@@ -78,7 +78,7 @@ def train_frozen(dataset: Dataset, base: Backbone, request: Request) -> Classifi
     valid = chosen_on(dataset)
     if request.recipe == "frozen":
         say_frozen_cost(dataset, base, request, search, views=plan.augmented_views)
-    embed_view = view_embedder(dataset, base, request.progress)
+    embed_view = view_embedder(dataset, base, request.progress, workers=request.workers)
     plain = search(dataset.features, dataset.labels, train=dataset.train, valid=valid, weights=dataset.weights)
     augmentation, left_out = suited_augmentation(
         dataset, head=plain.head, embed_view=embed_view, augmentation=plan.augmentation, progress=request.progress

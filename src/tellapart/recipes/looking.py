@@ -16,16 +16,19 @@ from tellapart.features.look import look_at
 from tellapart.progress import Progress
 from tellapart.recipes.request import Dataset
 from tellapart.types import Features
+from tellapart.workers.pool import HERE, Workers
 
 ViewEmbedder = Callable[[View, Sequence[int], Features], None]  # fills float32 [n, D] with a view of n rows
 
 
-def view_embedder(dataset: Dataset, base: Backbone, progress: Progress, *, keep: bool = True) -> ViewEmbedder:
+def view_embedder(
+    dataset: Dataset, base: Backbone, progress: Progress, *, keep: bool = True, workers: Workers = HERE
+) -> ViewEmbedder:
     """A function that fills features with what the base sees in a view of some rows; one engine serves all calls."""
     engine = compiled(base, precision=native_precision())
 
     def embed_view(view: View, rows: Sequence[int], into: Features) -> None:
-        look_again(dataset, base, rows, progress, engine=engine, view=view, into=into, keep=keep)
+        look_again(dataset, base, rows, progress, engine=engine, view=view, into=into, keep=keep, workers=workers)
 
     return embed_view
 
@@ -40,6 +43,7 @@ def look_again(
     view: View = PLAIN,
     into: Features | None = None,
     keep: bool = False,
+    workers: Workers = HERE,
 ) -> Features:
     """Features float32 [n, D] of pictures that could be read before.
 
@@ -47,7 +51,7 @@ def look_again(
         DataError: one of them cannot be read any more.
     """
     index = replace(dataset.index, pictures=tuple(dataset.index.pictures[row] for row in rows))
-    seen = look_at(index, base, progress, engine=engine, view=view, into=into, keep=keep)
+    seen = look_at(index, base, progress, engine=engine, view=view, into=into, keep=keep, workers=workers)
     if len(seen.index.pictures) != len(rows):
         missing = next(entry for entry in seen.ledger if entry.status == "skipped")
         hint = "Leave the pictures alone while a run looks at them, and run it again."

@@ -23,7 +23,6 @@ from tellapart.heads.nested import FoldHead, fold_promises, typical_rows, weight
 from tellapart.heads.out_of_distribution import learn_out_of_distribution
 from tellapart.heads.prior import prior_shift
 from tellapart.heads.unknown_kinds import measure_unknown_kinds
-from tellapart.progress import Progress
 from tellapart.recipes.features import nested_plan
 from tellapart.recipes.prior import taken_out, train_counts, without_prior_of
 from tellapart.recipes.request import Dataset, Request
@@ -89,7 +88,7 @@ def answer_by_folds(
     by_fold = [
         replace(trained, head=each.head, temperature=each.temperature, abstention=each.abstention) for each in heads
     ]
-    features = exact_by_folds(by_fold, dataset, folds, progress=request.progress)
+    features = exact_by_folds(by_fold, dataset, folds, request)
     nested, nested_flags = answers_inside(by_fold, features, folds)
     halves = np.empty((2, len(labels)), np.bool_)
     for number, head in enumerate(heads):
@@ -137,7 +136,7 @@ def calibrated_by_folds(
 
 
 def exact_by_folds(
-    by_fold: Sequence[Classifier], dataset: Dataset, folds: NDArray[np.int64], *, progress: Progress
+    by_fold: Sequence[Classifier], dataset: Dataset, folds: NDArray[np.int64], request: Request
 ) -> Features:
     """The features float32 [N, D], those of close calls to the classifier of their fold as float32 computes them."""
     if native_precision() == EXACT:
@@ -146,8 +145,15 @@ def exact_by_folds(
     for number, classifier in enumerate(by_fold):
         rows = folds == number
         close[rows] = close_calls(classifier, dataset.features[rows])
-    base = by_fold[0].base
-    return exact_at(np.flatnonzero(close), base, dataset.index, dataset.features, keep=True, progress=progress)
+    return exact_at(
+        np.flatnonzero(close),
+        by_fold[0].base,
+        dataset.index,
+        dataset.features,
+        keep=True,
+        progress=request.progress,
+        workers=request.workers,
+    )
 
 
 def logits_by_folds(heads: Sequence[LinearHead], features: Features, folds: NDArray[np.int64]) -> NDArray[np.float64]:

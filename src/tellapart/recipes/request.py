@@ -20,6 +20,7 @@ from tellapart.nets.device import Machine
 from tellapart.progress import Progress, Silent
 from tellapart.recipes.changes import NO_CHANGES, Changes
 from tellapart.types import SPLITS, Features, Index, Labels, SplitName
+from tellapart.workers.pool import HERE, Workers
 
 if TYPE_CHECKING:
     import torch
@@ -129,6 +130,7 @@ class Options(TypedDict, total=False):
     min_recall: Mapping[str, float]
     drop_leaks: bool
     force: bool
+    workers: Workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +158,7 @@ class Request:
         min_recall: the recall that must be reached of some classes, in (0, 1), by their names.
         drop_leaks: leave test pictures out whose like the data has put into train or valid.
         force: go on in spite of unreadable pictures or conflicting labels.
+        workers: who looks at pictures with a base.
         on_epoch: called after every epoch with the history so far, a row an epoch.
         progress: told of every stage.
     """
@@ -176,6 +179,7 @@ class Request:
     min_recall: Mapping[str, float] = field(default_factory=dict)
     drop_leaks: bool = False
     force: bool = False
+    workers: Workers = HERE
     on_epoch: Callable[[Sequence[Mapping[str, Any]]], None] = lambda _history: None
     progress: Progress = field(default_factory=Silent)
 
