@@ -43,7 +43,7 @@ def check_file(out: Path, *, sources: Sequence[Path] = (), kind: str | None = No
     nearest = next(place for place in out.absolute().parents if place.exists())
     if not nearest.is_dir() or (out.exists() and not out.is_file()):
         raise OutputError("no file can be written here", where=out, hint="Choose another place with -o.")
-    if (out.exists() or (not follow and out.is_symlink())) and not is_ours(out, kind or out.suffix.lower()):
+    if (out.exists() or (not follow and out.is_symlink())) and not is_written_by_us(out, kind or out.suffix.lower()):
         what = "a file is here that tellapart has not written"
         raise OutputError(what, where=out, hint="Choose another name with -o, or remove it first; nothing was changed.")
 
@@ -59,7 +59,7 @@ def check_folder_name(out: Path) -> None:
         raise UsageError(what, where=out, hint="Name a folder.")
 
 
-def is_ours(path: Path, ending: str) -> bool:
+def is_written_by_us(path: Path, ending: str) -> bool:
     """Whether a file is empty, or one of the kind that tellapart writes under an ending."""
     try:
         with files.open_regular(path) as file:
