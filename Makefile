@@ -43,12 +43,13 @@ bench: $(VENV)/.dev
 ## peers: an environment for each program that benchmarks/peers compares with (about 8 GB on x86_64)
 peers: $(KERAS)/.ready $(FASTAI)/.ready
 
-## soak: 20,000 damaged files, 50 kills of each command, 27,500 hostile models, tables, runs and caches, 1,000 mutants for each parser, see docs/reliability.md; coverage, see docs/honesty.md; ends with 1 at the first fault
+## soak: 20,000 damaged files, 50 kills of each command, 37,500 hostile models, tables, runs, caches and requests, 1,000 mutants for each parser, the wheel in a bare environment, see docs/reliability.md; coverage, see docs/honesty.md; ends with 1 at the first fault
 soak: $(VENV)/.dev
 	$(BIN)/python tools/soak/fuzz.py --files 20000 --keep runs/soak
 	$(BIN)/python tools/soak/kills.py --kills 50
 	$(BIN)/python tools/soak/hostile.py
 	$(BIN)/python tools/soak/targets.py --mutants 1000
+	$(BIN)/python tools/soak/package.py
 	$(BIN)/python benchmarks/coverage.py --draws 10000
 
 clean:

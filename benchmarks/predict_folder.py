@@ -27,8 +27,8 @@ from PIL import Image
 from embedding import READY, bare_rate
 from tellapart.backbones.engine import Engine, native_precision
 from tellapart.bundle.bundle import read_bundle
-from tellapart.commands.answer_file import RowForm, write_answers
-from tellapart.commands.answer_table import csv_head, csv_rows
+from tellapart.cli.trained import row_form
+from tellapart.commands.answer_file import write_answers
 from tellapart.commands.predict import open_asking
 from tellapart.data.scan import given_pictures
 
@@ -46,7 +46,7 @@ finally:
 def predict_rate(model: Path, paths: list[Path], out: Path) -> float:
     """Pictures a second from files to a finished table, the model read already."""
     asking = open_asking(model, paths)
-    form = RowForm(name="csv", head=csv_head(asking.nothing()), rows=csv_rows)
+    form = row_form("csv", asking)
     started = time.perf_counter()
     write_answers(asking, model, out, form)
     return len(paths) / (time.perf_counter() - started)

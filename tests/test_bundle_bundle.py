@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from onnx import numpy_helper
 
 from hostile_graphs import HOSTILE, Maker
+from pictures import make_pixels
 from tellapart import load
 from tellapart.backbones.catalogue import load_backbone
+from tellapart.backbones.engine import Engine
 from tellapart.bundle import bundle as bundle_module
 from tellapart.bundle.bundle import assemble, pack_bundle, read_bundle
 from tellapart.bundle.container import write_container
@@ -78,12 +80,19 @@ def test_read_bundle__unchanged_parts_are_read(parts, rewritten):
     read_bundle(rewritten(*parts))
 
 
-@pytest.mark.parametrize("depths", ["last", "all"])
-def test_pack_bundle__any_head_comes_back_and_is_the_same_bytes_each_time(tmp_path, depths):
+@pytest.mark.parametrize("columns", ["last", "means", "with maxima", "with deviations", "everything"])
+def test_pack_bundle__any_head_comes_back_and_is_the_same_bytes_each_time(tmp_path, columns):
     backbone = load_backbone("lite0", size=64)
-    start = backbone.depths[-1].start if depths == "last" else 0
-    weight = np.random.default_rng(1).normal(0, 0.02, (backbone.width - start, 4)).astype(np.float32)
-    head = LinearHead(weight=weight, bias=np.arange(4, dtype=np.float32), start=start, stop=backbone.width)
+    means, last = backbone.means, backbone.last
+    start, stop = {
+        "last": (last.start, last.stop),
+        "means": (means.start, means.stop),
+        "with maxima": (0, means.stop),
+        "with deviations": (means.start, backbone.width),
+        "everything": (0, backbone.width),
+    }[columns]
+    weight = np.random.default_rng(1).normal(0, 0.02, (stop - start, 4)).astype(np.float32)
+    head = LinearHead(weight=weight, bias=np.arange(4, dtype=np.float32), start=start, stop=stop)
     packed = [
         pack_bundle(
             Classifier(classes=tuple("abcd"), base=backbone, head=head, temperature=1.5), manifest={}, card="# card"
@@ -92,7 +101,11 @@ def test_pack_bundle__any_head_comes_back_and_is_the_same_bytes_each_time(tmp_pa
     ]
     assert packed[0] == packed[1]
     write_container(tmp_path / "model.tellapart", *packed[0])
-    bundle, _ = read_bundle(tmp_path / "model.tellapart")
+    bundle, engine = read_bundle(tmp_path / "model.tellapart", precision="f32")
+    square = make_pixels(5, width=64, height=64)
+    whole = Engine(backbone, precision="f32").run(square[np.newaxis])
+    np.testing.assert_allclose(engine.look([(square,)]), whole[:, start:stop], atol=2e-3)
+    assert bundle.classifier.base.last.stop - bundle.classifier.base.last.start == 1280
     np.testing.assert_array_equal(bundle.classifier.head.weight, weight)
     np.testing.assert_array_equal(bundle.classifier.head.bias, head.bias)
     assert (bundle.classifier.classes, bundle.classifier.temperature, bundle.classifier.head.start) == (

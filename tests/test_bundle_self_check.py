@@ -46,7 +46,7 @@ def test_self_check__fires_when_pictures_are_prepared_in_another_way(parts, refu
 def test_self_check__leaves_room_between_rounding_and_a_mistake(name, size):
     """The tolerance of bfloat16 must not take in what it is there to find."""
     backbone = load_backbone(name, size=size)
-    start, stop = backbone.depths[-1].start, backbone.width
+    start, stop = backbone.last.start, backbone.last.stop
     head = LinearHead(weight=np.zeros((1280, 2), np.float32), bias=np.zeros(2, np.float32), start=start, stop=stop)
     bundle = assemble(*pack_bundle(Classifier(classes=("a", "b"), base=backbone, head=head), manifest={}, card=""), "x")
     squares = self_check_module.prepare_cards(bundle.classifier, [to_png(pixels) for pixels in draw_cards()])

@@ -15,7 +15,7 @@ SIDE, PICTURES, VIEWS = 32, 11, 3
 
 @pytest.fixture(scope="module")
 def backbone():
-    return load_backbone("lite0", size=SIDE)
+    return load_backbone("lite0", size=SIDE).means_only
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ TRAINING = Training(epochs=3, batch=8, learning_rate=1e-3, average=0.5, clip=1.0
 
 @pytest.fixture(scope="module")
 def backbone():
-    return load_backbone("lite0", size=SIDE)
+    return load_backbone("lite0", size=SIDE).means_only
 
 
 @pytest.fixture(scope="module")

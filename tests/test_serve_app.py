@@ -341,11 +341,12 @@ def test_fault_of_ours__says_no_more_than_that(during, served, monkeypatch):
 
 def test_key__is_asked_for_everywhere_but_health(during):
     async def scenario(app, service, lines):
-        right, wrong = ({"authorization": f"Bearer {word}"} for word in ("k" * 20, "k" * 19))
-        asked = [await ask(app, "GET", "/model", headers=headers) for headers in ({}, wrong, right)]
+        said = (f"Bearer {'k' * 19}", "k" * 20, f"Basic {'k' * 20}", f"Bearer {'k' * 20}", f"bearer  {'k' * 20}")
+        headers = [{}, *({"authorization": words} for words in said)]
+        asked = [await ask(app, "GET", "/model", headers=each) for each in headers]
         return [reply.status for reply in asked], (await ask(app, "GET", "/health/ready")).status
 
-    assert during(scenario, key="k" * 20) == ([401, 401, 200], 200)
+    assert during(scenario, key="k" * 20) == ([401, 401, 401, 401, 200, 200], 200)
 
 
 def test_origins__only_those_that_are_allowed(during):

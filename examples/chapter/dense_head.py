@@ -33,8 +33,8 @@ from tellapart.evaluation.intervals import wilson
 from tellapart.extras import load_torch
 from tellapart.nets.device import open_machine
 from tellapart.nets.epoch import Batch, run_epoch
-from tellapart.nets.fit import Fitted, Pictures, fit_net
-from tellapart.nets.images import Squares, clean_sample, read_squares
+from tellapart.nets.fit import Fitted, TrainingData, fit_net
+from tellapart.nets.images import LabelledSquares, clean_sample, read_squares
 from tellapart.nets.schedule import Training
 from tellapart.nets.steps import judging_step
 from tellapart.progress import listener
@@ -88,7 +88,7 @@ def train_as_chapter(options: argparse.Namespace, row: int, *, augmented: bool) 
     print(f"history: {out / 'history.jsonl'}")
 
 
-def split_squares(data: Path, base: Backbone, out: Path) -> tuple[dict[str, Squares], int]:
+def split_squares(data: Path, base: Backbone, out: Path) -> tuple[dict[str, LabelledSquares], int]:
     """The pictures of each split as the base takes them, and how many classes there are."""
     index = assign_splits(scan(data), seed=0)
     labels, counts = label_numbers(index.pictures, index.classes), Counter(one.split for one in index.pictures)
@@ -100,7 +100,7 @@ def split_squares(data: Path, base: Backbone, out: Path) -> tuple[dict[str, Squa
     return found, len(index.classes)
 
 
-def look(reader: StageReader, squares: Squares, *, views: int) -> Seen:
+def look(reader: StageReader, squares: LabelledSquares, *, views: int) -> Seen:
     """What the base sees of each square, or of augmented views of each."""
     rows: list[NDArray[np.float16]] = []
     progress = listener()
@@ -143,7 +143,7 @@ def fit_head(head: torch.nn.Module, seen: Mapping[str, Seen], *, out: Path, epoc
         for rows in np.array_split(order, steps):
             yield batch_of(train, rows, view=epoch)
 
-    pictures = Pictures(
+    pictures = TrainingData(
         train=shown,
         steps=steps,
         valid=lambda: [batch_of(seen["valid"], np.arange(len(seen["valid"].labels)))],

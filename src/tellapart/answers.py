@@ -189,7 +189,7 @@ def close_calls(classifier: Classifier, features: Features) -> NDArray[np.bool_]
         close = close | (second < best * np.exp(LOGITS_APART))
     known = abstention.out_of_distribution
     if known is not None and known.threshold is not None:
-        last = classifier.base.depths[-1]
+        last = classifier.base.last
         close = close | (np.abs(known.similarity(features[:, last.start : last.stop]) - known.threshold) < COSINE_APART)
     return close
 

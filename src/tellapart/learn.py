@@ -32,7 +32,7 @@ from tellapart.recipes.calibration import promised, say_left_out, settled
 from tellapart.recipes.catalogue import RECIPES
 from tellapart.recipes.features import nested_plan
 from tellapart.recipes.folds import fold_count, say_folds
-from tellapart.recipes.looking import features_seen, rows_of, see_the_same
+from tellapart.recipes.looking import features_seen, moved_to, rows_of, see_the_same
 from tellapart.recipes.operating_point import check_asked, say_recalls
 from tellapart.recipes.out_of_fold import OutOfFold, score_by_folds
 from tellapart.recipes.prior import without_prior
@@ -96,6 +96,7 @@ class Learned:
     Attributes:
         classifier: trained and calibrated, with its thresholds.
         dataset: what it was trained on, and what the base saw in it.
+        base: that base; a trained classifier may have one of its own.
         about: what there is to say of the pictures.
         answered: what it says of valid, and of test where there is one; where folds test, of all pictures by the heads
             of the folds, see `score_by_folds`.
@@ -106,6 +107,7 @@ class Learned:
 
     classifier: Classifier
     dataset: Dataset
+    base: Backbone
     about: About
     answered: Mapping[SplitName, ScoredAnswers]
     asked: ComparedAnswers | None
@@ -134,6 +136,7 @@ def learn(index: Index, base: Backbone, request: Request) -> Learned:
     dataset, about = prepare(index, base, request, watch)
     with watch.part("head_s"):
         trained = RECIPES[request.recipe].train(dataset, base, request)
+        dataset, base = moved_to(dataset, base, trained, request.progress)
     with watch.part("evaluate_s"):
         if dataset.folds is None:
             judged = judged_by_splits(*calibrate_and_score(trained, dataset, base, request), dataset, about)
@@ -147,7 +150,7 @@ def learn(index: Index, base: Backbone, request: Request) -> Learned:
                 progress=request.progress,
             )
             judged = judged_by_folds(trained, heads, dataset, dataset.folds, request)
-    return Learned(dataset=dataset, about=about, seconds=watch.parts, **judged)
+    return Learned(dataset=dataset, base=base, about=about, seconds=watch.parts, **judged)
 
 
 class Judged(TypedDict):
@@ -191,7 +194,7 @@ def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) ->
         findings = tell_findings(embedded, seed=request.seed, progress=progress)
     with watch.part("duplicates_s"):
         embedded, known = look_for_duplicates(
-            embedded, last=base.depths[-1], drop_leaks=request.drop_leaks, progress=progress
+            embedded, last=base.last, drop_leaks=request.drop_leaks, progress=progress
         )
     draw = partial(draw_together, known, seed=request.seed, shares=request.shares, progress=progress)
     drawn, together = draw(folds=folds, fewer=request.folds is None)
@@ -266,7 +269,7 @@ def calibrate_and_score(
     say_recalls(classifier.operating, dataset.classes, progress)
     typical = train.start + sampled_rows(len(rows_of(train)), class_count=len(dataset.classes), seed=request.seed)
     seen = valid[apart - dataset.valid.start]
-    last = classifier.base.depths[-1]
+    last = classifier.base.last
     trained_on = TrainingFeatures(
         last=see(rows=typical.tolist())[:, last.start : last.stop],
         labels=dataset.labels[typical],

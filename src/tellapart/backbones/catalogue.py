@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from tellapart.backbones.backbone import JOINT, MOST_HALVES, Backbone, join_bases
+from tellapart.backbones.poolings import with_poolings
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import UsageError
 from tellapart.progress import Progress
@@ -34,13 +35,14 @@ def lite2(*, size: int | None = None) -> Backbone:
 
 
 def _shipped(name: str, *, size: int, widths: Mapping[str, int]) -> Backbone:
-    return Backbone(
+    base = Backbone(
         name=name,
         graph=resources.files(__package__).joinpath(f"{name}.onnx").read_bytes(),
         preprocess=Preprocess(size=size),
         widths=widths,
         outputs=tuple(f"pooled_{depth}" for depth in widths),
     )
+    return with_poolings(base)
 
 
 BACKBONES: Mapping[str, Callable[..., Backbone]] = {"lite0": lite0, "lite2": lite2}

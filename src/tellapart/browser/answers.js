@@ -10,7 +10,7 @@
 
   // Texts stand in the page in both languages. What comes from elsewhere is shown and not obeyed, and cannot turn the
   // words around it.
-  const plain = (value) => (typeof value === "string" && /[^\d.%<> ]/u.test(value) ? `\u2068${value.replace(/[\p{Cc}\p{Cf}]/gu, "\ufffd")}\u2069` : value);
+  const plain = (value) => (typeof value === "string" && /[^\d.%<>\s]/u.test(value) ? `\u2068${value.replace(/[\p{Cc}\p{Cf}]/gu, "\ufffd")}\u2069` : value);
   const filled = (values) => Object.fromEntries(Object.entries(values).map(([name, value]) => [name, plain(value)]));
   const both = (code, values = {}) => ["en", "zh"].map((language) => {
     const span = made("span", "", switches.say(code, filled(values), language));
@@ -40,6 +40,7 @@
       return span;
     });
   };
+  const whole = (share) => percent(share).replaceAll(" ", "\u00a0"); // on one line
   const painted = () => new Promise((resolve) => { requestAnimationFrame(() => setTimeout(resolve)); });
   const canvasOf = (image) => {
     const canvas = made("canvas");
@@ -72,7 +73,7 @@
       const picture = await pixels.shown(blob, LONGEST).catch(() => null); // a server reads more formats than a browser
       const called = told.classes[answer.label];
       show(item, { answer, picture, called, name, blob });
-      tell("said", { name, called, share: percent(answer.probabilities[answer.label]) });
+      tell("said", { name, called, share: whole(answer.probabilities[answer.label]) });
       await explain(item, answer.label, { answer, picture, blob });
     } catch (trouble) {
       item.classList.add("failed");
@@ -164,10 +165,10 @@
       const square = (total, value) => total + value * value;
       const length = Math.sqrt(card.features.reduce(square, 0));
       const off = Math.sqrt(card.features.map((value, place) => features[start + place] - value).reduce(square, 0)) / Math.max(length, 1e-12);
-      if (stop - start !== card.features.length || !(off <= told.tolerance.features)) return ["test.features", { off: percent(off) }];
+      if (stop - start !== card.features.length || !(off <= told.tolerance.features)) return ["test.features", { off: whole(off) }];
     }
     const off = Math.max(...card.probabilities.map((value, place) => Math.abs(value - probabilities[place])));
-    if (!(off <= told.tolerance.probability)) return ["test.probabilities", { off: percent(off) }];
+    if (!(off <= told.tolerance.probability)) return ["test.probabilities", { off: whole(off) }];
     if (!card.accepted.includes(answered)) return ["test.label", {}];
     const marks = { unsure, unlike };
     return ["unsure", "unlike"].every((mark) => card.close.includes(mark) || marks[mark] === card[mark]) ? null : ["test.marks", {}];
@@ -177,7 +178,7 @@
     const image = made("img");
     image.src = `data:image/png;base64,${card.png}`;
     image.alt = "";
-    const said = (code, called, share) => made("p", "", ...both(code, { called, share: percent(share) }));
+    const said = (code, called, share) => made("p", "", ...both(code, { called, share: whole(share) }));
     const item = made("li", "test", image, said("test.expected", told.classes[card.label], card.probabilities[card.label]), made("p", "outcome", ...both("test.waiting")));
     find("#tests").append(item);
     const judged = (answer) => {

@@ -39,7 +39,7 @@ def model_content(bundle: Bundle, *, name: str, heat: bool) -> dict[str, Any]:
         heat: whether heat maps can be had.
     """
     classifier = bundle.classifier
-    last = classifier.base.depths[-1]
+    last = classifier.base.last
     pictures, expected = cards_of(bundle)
     return {
         "name": name,
@@ -58,7 +58,7 @@ def model_content(bundle: Bundle, *, name: str, heat: bool) -> dict[str, Any]:
 
 def must_be_said(classifier: Classifier, expected: Said, row: int) -> Mapping[str, Any]:
     """What must be answered about one card; `accepted` classes and `close` marks are close calls."""
-    probabilities, last = expected.probabilities[row], classifier.base.depths[-1]
+    probabilities, last = expected.probabilities[row], classifier.base.last
     unsure, unlike = expected.flags.of(row)
     features = None if expected.features is None else expected.features[row, last.start : last.stop]
     return {
@@ -89,7 +89,7 @@ def close_marks(classifier: Classifier, expected: Said, row: int) -> list[str]:
         least is not None and (np.abs(sure - least) <= PROBABILITY_APART).any()
     ):
         close.append("unsure")
-    known, last = classifier.abstention.out_of_distribution, classifier.base.depths[-1]
+    known, last = classifier.abstention.out_of_distribution, classifier.base.last
     if known is not None and known.threshold is not None and expected.features is not None:
         like = known.similarity(expected.features[one, last.start : last.stop])
         if (np.abs(like - known.threshold) <= LIKENESS_APART).any():

@@ -9,7 +9,7 @@ Legend: N pictures, C channels of a depth, h w its places, S side of the largest
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -17,9 +17,9 @@ import numpy as np
 from tellapart.backbones.graph_part import GraphPart
 from tellapart.bundle.bundle import Bundle
 from tellapart.bundle.graph import HEAD_WEIGHT, LABEL
-from tellapart.explain.exact import MapReader, exact_heat_map
+from tellapart.explain.exact import MapReader, before_pooling, exact_heat_map
 from tellapart.explain.spread import spread_matrix
-from tellapart.types import Depth, Pixels
+from tellapart.types import DEVIATION, MAXIMUM, MEAN, Depth, Pixels
 
 HEAT, ASKED = "heat", "asked"
 THE_ANSWER: Final = -1  # what is asked about where nobody asks about a class
@@ -54,7 +54,8 @@ def add_heat(model: Any, bundle: Bundle, places: MapSizes) -> None:  # noqa: ANN
     weights = add_weights(part, count=len(classifier.classes))
     for depth in classifier.base.depths:
         own = add_columns(part, weights, depth)
-        parts.append(add_depth(part, own, maps_of(model, depth.name), depth.name, places[depth.name], side=side))
+        shares = SHARES[depth.pooling](part, maps_of(model, depth.name), f"heat_shares_{depth.name}")
+        parts.append(add_depth(part, own, shares, depth.name, places[depth.name], side=side))
     part.add("Mul", part.add("Sum", *parts, name="heat_total"), "heat_share", name=HEAT)
     model.graph.node.extend(part.nodes)
     model.graph.initializer.extend(part.constants)
@@ -85,7 +86,7 @@ def add_columns(part: GraphPart, weights: str, depth: Depth) -> str:
 
 
 def add_depth(part: GraphPart, weights: str, maps: str, name: str, place: tuple[int, int], *, side: int) -> str:
-    """What the maps [N, C, h, w] of one depth add, spread over the square, [N, S, S]."""
+    """What the maps or parts [N, C, h, w] of one depth add, spread over the square, [N, S, S]."""
     height, width = place
     flat = part.add("Reshape", maps, "heat_flat", name=f"heat_flat_{name}")
     total = part.add("MatMul", weights, flat, name=f"heat_sum_{name}")
@@ -97,12 +98,13 @@ def add_depth(part: GraphPart, weights: str, maps: str, name: str, place: tuple[
 
 
 def maps_of(model: Any, depth: str) -> str:  # noqa: ANN401 - an onnx.ModelProto
-    """The tensor [N, C, h, w] that a depth is the mean of, as `explain.exact` finds it.
+    """The tensor [N, C, h, w] that a depth is pooled of, as `explain.exact` finds it.
 
     Raises:
         KeyError: there is none, which `exact_places` has told before.
     """
     producers = {output: node for node in model.graph.node for output in node.output}
+    depth = before_pooling(depth)
     if f"maps_{depth}" in producers:
         return f"maps_{depth}"
     node = producers[f"pooled_{depth}"]
@@ -111,3 +113,31 @@ def maps_of(model: Any, depth: str) -> str:  # noqa: ANN401 - an onnx.ModelProto
     if node.op_type not in MEANS:
         raise KeyError(f"a mean, not {node.op_type}")
     return str(node.input[0])
+
+
+def add_parts_of_maximum(part: GraphPart, maps: str, name: str) -> str:
+    """What each place of maps [N, C, h, w] has of their maximum, as `explain.exact` hands it out."""
+    from onnx import TensorProto
+
+    highest = part.add("GlobalMaxPool", maps, name=f"{name}_highest")
+    equal = part.add("Equal", maps, highest, name=f"{name}_equal")
+    here = part.add("Cast", equal, name=f"{name}_here", to=TensorProto.FLOAT)
+    share = part.add("Div", here, part.add("GlobalAveragePool", here, name=f"{name}_many"), name=f"{name}_share")
+    return part.add("Mul", share, highest, name=name)
+
+
+def add_parts_of_deviation(part: GraphPart, maps: str, name: str) -> str:
+    """What each place of maps [N, C, h, w] has of their deviation: its square over the deviation."""
+    apart = part.add("Sub", maps, part.add("GlobalAveragePool", maps, name=f"{name}_mean"), name=f"{name}_apart")
+    squares = part.add("Mul", apart, apart, name=f"{name}_squares")
+    variance = part.add("GlobalAveragePool", squares, name=f"{name}_variance")
+    least = part.constant(f"{name}_least", np.array(np.finfo(np.float32).tiny, np.float32))
+    deviation = part.add("Max", part.add("Sqrt", variance, name=f"{name}_root"), least, name=f"{name}_deviation")
+    return part.add("Div", squares, deviation, name=name)
+
+
+SHARES: Final[Mapping[str, Callable[[GraphPart, str, str], str]]] = {
+    MEAN: lambda _part, maps, _name: maps,
+    MAXIMUM: add_parts_of_maximum,
+    DEVIATION: add_parts_of_deviation,
+}

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tellapart.backbones.backbone import MOST_HALVES, RESIZED, Backbone, join_bases
+from tellapart.backbones.backbone import MOST_HALVES, RESIZED, Backbone, join_bases, joined_name
 from tellapart.backbones.engine import AnyEngine, compiled, native_precision, pictures_per_request
 from tellapart.backbones.graph_check import check_graph
 from tellapart.bundle.abstention import pack_abstention, read_abstention
@@ -94,24 +94,23 @@ def pack_halves(base: Backbone, depths: Mapping[str, int]) -> dict[str, Any]:
         return {}
     halves = []
     for half in base.halves:
-        own = {f"{half.name}.{depth}" for depth in half.widths}
-        named = [depth for depth in depths if depth in own]
+        named = [joined_name(half, depth) for depth in half.widths if joined_name(half, depth) in depths]
         halves.append({"name": half.name, "preprocess": half.preprocess.to_json(), "depths": named})
     return {"halves": halves}
 
 
-def read_bundle(path: Path, *, precision: str | None = None, pictures: int | None = None) -> tuple[Bundle, AnyEngine]:
+def read_bundle(path: Path, *, precision: str | None = None, most: int | None = None) -> tuple[Bundle, AnyEngine]:
     """Read a model file and let it prove itself on its test cards; the bundle and the engine it was proved with.
 
     Args:
         path: the model file.
         precision: what the engine computes in; None for what the processor does natively.
-        pictures: how many the engine looks at in one request; None for what suits many pictures.
+        most: pictures that the engine looks at in one request; None for what suits many.
 
     Raises:
         ModelFileError: the file is damaged, of a newer schema, changed, or gives other answers than it must.
     """
-    return prove_bundle(*read_container(path), path, precision=precision, pictures=pictures)
+    return prove_bundle(*read_container(path), path, precision=precision, most=most)
 
 
 def prove_bundle(
@@ -120,14 +119,14 @@ def prove_bundle(
     path: Path,
     *,
     precision: str | None = None,
-    pictures: int | None = None,
+    most: int | None = None,
 ) -> tuple[Bundle, AnyEngine]:
     """The same of a manifest and members that were read already, out of whatever kind of file."""
     if not {GRAPH, CHECK} <= set(members):
         raise ModelFileError("members are missing from the model file", where=path, hint=RETRAIN)
     bundle = assemble(manifest, members, path)
     try:
-        engine = compiled(bundle.classifier.base, pictures=pictures, precision=precision or native_precision())
+        engine = compiled(bundle.classifier.base, most=most, precision=precision or native_precision())
     except (RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
         raise ModelFileError("model.onnx cannot be run", where=path, hint=RETRAIN) from error
     stated = stated_digest(manifest, members)
@@ -152,7 +151,7 @@ def assemble(manifest: Mapping[str, Any], members: Mapping[str, bytes], path: Pa
         what = f"the temperature in model.json is none from {low:g} to {high:g}"
         raise ModelFileError(what, where=path, hint=RETRAIN)
     head = read_head(base, class_count=len(classes), path=path)
-    last, selected = base.depths[-1], manifest.get("selected")
+    last, selected = base.last, manifest.get("selected")
     classifier = Classifier(
         classes=classes,
         base=base,
@@ -183,31 +182,29 @@ def read_base(manifest: Mapping[str, Any], graph: bytes) -> Backbone:
         entry=RESIZED,
     )
     if "halves" not in told:
-        return base
+        return _with_last(base)
     if not 2 <= len(told["halves"]) <= MOST_HALVES:
         raise ValueError("it has no number of halves that is known")
     read = []
     for half in told["halves"]:
         single = replace(base, name=_text(half["name"]), preprocess=Preprocess.from_json(half["preprocess"]))
         called = half_names(single)
-        read.append(
-            replace(
-                single,
-                widths={name: widths[name] for name in half["depths"]},
-                outputs=(called(FEATURES),),
-                entry=called(RESIZED),
-            )
-        )
-    joined, named = (
-        replace(join_bases(read), graph=graph, widths=widths, outputs=base.outputs),
-        [half.name for half in read],
-    )
-    apart = [name for half in read for name in half.widths]
-    if len(set(named)) < len(named) or joined.name != base.name or apart != list(widths):
+        own = {name: widths[name] for name in half["depths"]}
+        single = replace(single, widths=own, outputs=(called(FEATURES),), entry=called(RESIZED))
+        read.append(_with_last(single))
+    joined, named = replace(join_bases(read), graph=graph, outputs=base.outputs), [half.name for half in read]
+    if len(set(named)) < len(named) or joined.name != base.name or list(joined.widths.items()) != list(widths.items()):
         raise ValueError("the halves are not those of the base")
     if joined.preprocess != base.preprocess:
         raise ValueError("the larger square is another one")
     return joined
+
+
+def _with_last(base: Backbone) -> Backbone:
+    """The base itself; a ValueError if it has no depth that is pooled by its mean."""
+    if base.means == slice(0, 0):
+        raise ValueError("no depth is pooled by its mean")
+    return base
 
 
 def read_head(base: Backbone, *, class_count: int, path: Path) -> LinearHead:

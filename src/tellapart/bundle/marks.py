@@ -49,7 +49,7 @@ def add_marks(graph: GraphPart, classifier: Classifier, *, labelled: bool) -> tu
         added.append(UNSURE)
     known = abstention.out_of_distribution
     if known is not None and known.threshold is not None:
-        add_unlike(graph, known, threshold=known.threshold, last=classifier.base.depths[-1])
+        add_unlike(graph, known, threshold=known.threshold, last=classifier.base.last)
         added.append(UNLIKE)
     return tuple(added)
 

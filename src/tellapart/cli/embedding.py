@@ -50,12 +50,9 @@ def embed(
     tellapart embed pictures/ -o features.parquet
     tellapart embed inbox/ -o features.npz
     """
-    from tellapart.cli.trained import check_target
-    from tellapart.commands.embed import embed_data, writer_of
+    from tellapart.commands.embed import embed_data
     from tellapart.workers.where import hired
 
-    writer_of(out)
-    check_target(out, [data])
     read_as = reading(
         classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tellapart.cli.options import Boxes, Encoding, Json, Model, PathColumn, reading
+from tellapart.cli.options import Boxes, Device, Encoding, Json, Model, PathColumn, reading
 from tellapart.cli.output import complain, line
 from tellapart.cli.tables import print_agreement, print_json
 from tellapart.errors import ModelFileError, UsageError
@@ -46,11 +46,8 @@ def export(
     tellapart export runs/pictures/model.tellapart -o pictures.html
     tellapart export runs/pictures/model.tellapart -o models/pictures --to openvino
     """
-    from tellapart.cli.trained import check_target
-    from tellapart.commands.export import export_model, form_of
+    from tellapart.commands.export import export_model
 
-    if form_of(out, to) != "openvino":
-        check_target(out, [model])
     made = export_model(model, out, to=to, web_runtime=web_runtime, progress=listener())
     if as_json:
         print_json(made)
@@ -92,6 +89,8 @@ def verify(
 
     read_as = reading(path_column=path_column, encoding=encoding, boxes=boxes)
     found = verify_file(file, data, against=against, runtime=runtime, reading=read_as, progress=listener())
+    for picture in found["unread"]:
+        complain(f"cannot be read: {picture['path']} ({picture['reason']})")
     if as_json:
         print_json(found)
     else:
@@ -125,6 +124,7 @@ def serve(
     max_seconds: Annotated[float, typer.Option(min=0.001, help="That an answer may take.")] = 60.0,
     max_requests: Annotated[int, typer.Option(min=1, help="Worked on at one time.")] = 32,
     max_waiting: Annotated[int, typer.Option(min=1, help="Pictures asked for and not answered yet.")] = 256,
+    device: Device = None,  # noqa: ARG001  its callback has chosen
 ) -> None:
     """Answer over HTTP; needs tellapart[serve].
 

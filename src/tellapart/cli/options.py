@@ -30,6 +30,14 @@ class OperatingOptions(TypedDict):
     min_recall: dict[str, float]
 
 
+def on_device(name: str | None) -> str | None:
+    """Compute there from now on, before any work is begun; errors as for `use_device`."""
+    from tellapart.backbones.devices import use_device
+
+    use_device(name)
+    return name
+
+
 Data = Annotated[
     Path,
     typer.Argument(
@@ -121,6 +129,14 @@ DropLeaks = Annotated[
     bool,
     typer.Option(
         "--drop-leaks", help="Leave out test pictures with a near-duplicate, or one of their group, in train or valid."
+    ),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        callback=on_device,
+        help="Where to compute: CPU, GPU, NPU or AUTO (OpenVINO); cpu, cuda or mps where torch trains.",
     ),
 ]
 Budget = Annotated[float, typer.Option(metavar="MINUTES", help="What the recipe auto may take.")]

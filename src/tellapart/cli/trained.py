@@ -14,6 +14,7 @@ from tellapart.cli.options import (
     Boxes,
     Classes,
     Data,
+    Device,
     Encoding,
     GroupBy,
     Json,
@@ -37,6 +38,7 @@ from tellapart.cli.tables import (
 )
 from tellapart.errors import OutputError, UsageError
 from tellapart.progress import listener
+from tellapart.targets import check_file
 
 if TYPE_CHECKING:
     from tellapart.answers import Answers
@@ -44,7 +46,8 @@ if TYPE_CHECKING:
     from tellapart.commands.predict import Asking
 
 FORMATS = ("table", "csv", "excel", "jsonl", "parquet")
-SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet", ".txt": "table"}
+# The formats that a file of an ending may have, the first of them if nobody says.
+SUFFIXES = {".csv": ("csv", "excel"), ".jsonl": ("jsonl",), ".parquet": ("parquet",), ".txt": ("table",)}
 
 
 def predict(
@@ -72,6 +75,7 @@ def predict(
         float | None, typer.Option(metavar="SHARE", help="MegaDetector's boxes from this confidence on; else 0.2.")
     ] = None,
     on: On = "local",
+    device: Device = None,  # noqa: ARG001  its callback has chosen
 ) -> None:
     """Say which class each picture belongs to.
 
@@ -91,10 +95,10 @@ def predict(
     from tellapart.commands.predict import open_asking
     from tellapart.workers.where import hired
 
-    if out is not None:
-        check_target(out, [model, *paths])
     shown = out is None and (into is None or form is not None)
     form = checked_form(form, out)
+    if out is not None:
+        check_file(out, sources=[model, *paths], kind=next(end for end, forms in SUFFIXES.items() if form in forms))
     check_sorting(into, paths, link=link, out=out)
     read_as = reading(path_column=path_column, encoding=encoding, boxes=boxes, confidence=confidence)
     with hired(on, progress := listener()) as workers:
@@ -130,14 +134,34 @@ def checked_form(form: str | None, out: Path | None) -> str:
     """The format that is asked for, or that the name of a file says.
 
     Raises:
-        UsageError: there is no such format, or it is none for a screen.
+        UsageError: there is no such format, it is none for a screen, or the name of the file says another one.
     """
     if form is not None and form not in FORMATS:
         raise UsageError("no such format", where=form, hint=f"Choose one of: {', '.join(FORMATS)}.")
-    form = form or table_format(out)
+    if out is not None and (out.suffix or form is None):
+        return form_of_name(out, form)
     if form == "parquet" and out is None:
         raise UsageError("Parquet is not for a screen", where="--format parquet", hint="Name a file: -o FILE.")
-    return form
+    return form or "table"
+
+
+def form_of_name(out: Path, form: str | None) -> str:
+    """The format that a file gets by its name, and by what was asked for, if anything was.
+
+    Raises:
+        UsageError: the name ends in none of those known, or is one for another format.
+    """
+    suffix = out.suffix.lower()
+    endings = ", ".join(SUFFIXES)
+    if suffix not in SUFFIXES:
+        what = f"no format is known for a file that ends in {suffix}" if suffix else "this name says no format"
+        other = "" if suffix else f", or choose a format: --format {', '.join(FORMATS)}"
+        raise UsageError(what, where=out, hint=f"End it in {endings}{other}.")
+    if form is not None and form not in SUFFIXES[suffix]:
+        ending = next(ending for ending, forms in SUFFIXES.items() if form in forms)
+        what = f"--format {form} does not go with a file that ends in {suffix}"
+        raise UsageError(what, where=out, hint=f"End it in {ending}, or leave --format out.")
+    return form or SUFFIXES[suffix][0]
 
 
 def check_sorting(into: Path | None, paths: list[Path], *, link: bool, out: Path | None) -> None:
@@ -172,10 +196,10 @@ def row_form(form: str, asking: Asking) -> RowForm:
         return RowForm(name=form, head="", rows=answer_table.jsonl_rows)
     if form == "parquet":
         answer_table.check_parquet()
-        finish = partial(answer_table.write_parquet_answers, head=nothing)
+        finish = partial(answer_table.write_answers_parquet, head=nothing)
         return RowForm(name=form, head="", rows=answer_table.kept_rows, finish=finish)
     mark = "\ufeff" if form == "excel" else ""  # by which Excel tells UTF-8
-    return RowForm(name=form, head=mark + answer_table.csv_head(nothing), rows=answer_table.csv_answers)
+    return RowForm(name=form, head=mark + answer_table.csv_head(nothing), rows=answer_table.answers_csv_rows)
 
 
 def show(parts: Iterable[Answers], form: RowForm) -> None:
@@ -186,33 +210,6 @@ def show(parts: Iterable[Answers], form: RowForm) -> None:
         write(head + form.rows(part))
         send()
         head = ""
-
-
-def table_format(out: Path | None) -> str:
-    """The format that the name of a file asks for; on the screen it is a table.
-
-    Raises:
-        UsageError: the name ends in none of those known.
-    """
-    suffix = ".txt" if out is None else out.suffix.lower()
-    if suffix not in SUFFIXES:
-        hint = f"End it in {', '.join(SUFFIXES)}, or choose a format: --format {', '.join(SUFFIXES.values())}."
-        what = f"no format is known for a file that ends in {suffix}" if suffix else "this name says no format"
-        raise UsageError(what, where=out, hint=hint)
-    return SUFFIXES[suffix]
-
-
-def check_target(out: Path, sources: list[Path]) -> None:
-    """Refuse, before any work, to write over what is about to be read, or where nothing can be written.
-
-    Raises:
-        OutputError: out is one of the sources or a folder, or is below something that is no folder.
-    """
-    if any(out.exists() and source.exists() and out.samefile(source) for source in sources):
-        raise OutputError("this file is to be read, not written", where=out, hint="Choose another with -o.")
-    nearest = next(place for place in out.absolute().parents if place.exists())
-    if out.is_dir() or not nearest.is_dir():
-        raise OutputError("no file can be written here", where=out, hint="Choose another place with -o.")
 
 
 def evaluate(

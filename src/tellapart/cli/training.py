@@ -17,6 +17,7 @@ from tellapart.cli.options import (
     Costs,
     Data,
     Dense,
+    Device,
     DropLeaks,
     Dropout,
     Encoding,
@@ -78,6 +79,7 @@ def train(
     folds: Folds = None,
     drop_leaks: DropLeaks = False,
     budget: Budget = 10.0,
+    device: Device = None,  # noqa: ARG001  its callback has chosen
     max_error: MaxError = 0.01,
     costs: Costs = None,
     min_recall: MinRecall = None,

@@ -77,7 +77,7 @@ def text_rows(answers: Answers) -> Iterator[list[str]]:
 def cell_text(value: str | float | bool | None) -> str:
     if isinstance(value, float):
         return f"{value:.6f}"
-    return inert(value) if isinstance(value, str) else WORDS[value]
+    return inert(written(value)) if isinstance(value, str) else WORDS[value]
 
 
 def csv_head(answers: Answers) -> str:
@@ -85,7 +85,7 @@ def csv_head(answers: Answers) -> str:
     return files.csv_rows([columns(answers)])
 
 
-def csv_answers(answers: Answers) -> str:
+def answers_csv_rows(answers: Answers) -> str:
     """A row for each picture given, unreadable ones with their reason in the column error."""
     return files.csv_rows(text_rows(answers))
 
@@ -118,7 +118,7 @@ def kept_rows(answers: Answers) -> str:
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
-def write_parquet_answers(lines: Iterable[bytes], file: BinaryIO, *, head: Answers) -> None:
+def write_answers_parquet(lines: Iterable[bytes], file: BinaryIO, *, head: Answers) -> None:
     """A Parquet file of lines of `kept_rows`, so many rows a group that one group at a time is held in memory.
 
     Text, probabilities as float64, marks as booleans, null where there is nothing.

@@ -23,6 +23,7 @@ from tellapart.report.audit_page import shown_paths, write_audit_page
 from tellapart.report.thumbnails import thumbnails
 from tellapart.runs.environment import installed_version
 from tellapart.runs.folder import LEDGER, check_outside
+from tellapart.targets import check_folder_name
 from tellapart.text import inert
 from tellapart.types import LedgerEntry
 from tellapart.workers.pool import HERE, Workers
@@ -69,7 +70,7 @@ def audit(
     check_folder(folder)
     embedded = look_at(index, with_white(base, index.pictures, progress), progress, workers=workers)
     check_any_readable(embedded.ledger)
-    groups = find_duplicates(embedded, last=base.depths[-1], progress=progress)
+    groups = find_duplicates(embedded, last=base.last, progress=progress)
     findings = audit_pictures(
         embedded, skipped=index.skipped, groups=groups, depths=base.depths, seed=seed, progress=progress
     )
@@ -110,8 +111,10 @@ def check_folder(folder: Path) -> None:
     """Refuse a folder that holds anything but an earlier audit.
 
     Raises:
+        UsageError: it would be called like a file.
         OutputError: it does, or it is a file.
     """
+    check_folder_name(folder)
     try:
         strangers = sorted({entry.name for entry in folder.iterdir()} - set(AUDIT_FILES)) if folder.exists() else []
     except OSError as error:

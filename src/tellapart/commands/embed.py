@@ -22,6 +22,7 @@ from tellapart.data.scan import index_of_paths, scan
 from tellapart.errors import DataError, UsageError
 from tellapart.features.look import look_at, with_white
 from tellapart.progress import Progress, Silent
+from tellapart.targets import check_file
 from tellapart.types import Depth, Features, Index, Picture
 from tellapart.workers.pool import HERE, Workers
 
@@ -95,9 +96,10 @@ def embed(
     failure = next((entry for entry in embedded.ledger if entry.status == "skipped"), None)
     if failure is not None:
         raise DataError(f"cannot read a picture ({failure.reason})", where=failure.path)
+    features = embedded.features[:, base.means]
     if not return_depths:
-        return embedded.features
-    return embedded.features, {depth.name: slice(depth.start, depth.stop) for depth in base.depths}
+        return features
+    return features, {depth.name: slice(depth.start, depth.stop) for depth in base.means_only.depths}
 
 
 def embed_data(
@@ -127,9 +129,10 @@ def embed_data(
         UsageError: the name of the file says no format, or there is no such base.
         DataError: there is no such data, or none of its pictures can be read.
         MissingExtraError: it is a base of timm, and timm is not installed.
-        OutputError: the file cannot be written.
+        OutputError: the file cannot be written, or one that tellapart has not written is there.
     """
     write = writer_of(out)
+    check_file(out, sources=[data])
     progress = progress or Silent()
     base = find_base(backbone, size=size, weights=weights, progress=progress)
     index = index_of_data(data, reading, progress)
@@ -138,7 +141,10 @@ def embed_data(
     if len(skipped) == len(embedded.ledger):
         raise DataError(f"none of the pictures can be read ({skipped[0].reason})", where=skipped[0].path)
     made = Embedding(
-        features=embedded.features, pictures=embedded.index.pictures, depths=base.depths, skipped=len(skipped)
+        features=embedded.features[:, base.means],
+        pictures=embedded.index.pictures,
+        depths=base.means_only.depths,
+        skipped=len(skipped),
     )
     with files.staged(out, follow=True) as place:
         write(place, made)
@@ -205,7 +211,7 @@ def write_npz(place: Path, made: Embedding) -> None:
         )
 
 
-def write_parquet(place: Path, made: Embedding) -> None:
+def write_features_parquet(place: Path, made: Embedding) -> None:
     """Write the columns path, label and split (null is none), and DEPTH:NUMBER, float32, for each feature."""
     from arro3.core import Array, DataType, Table
     from arro3.io import write_parquet as write
@@ -221,4 +227,7 @@ def write_parquet(place: Path, made: Embedding) -> None:
         write(Table.from_pydict(columns), file)
 
 
-WRITERS: Final[Mapping[str, Callable[[Path, Embedding], None]]] = {".npz": write_npz, ".parquet": write_parquet}
+WRITERS: Final[Mapping[str, Callable[[Path, Embedding], None]]] = {
+    ".npz": write_npz,
+    ".parquet": write_features_parquet,
+}

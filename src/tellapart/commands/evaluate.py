@@ -63,7 +63,7 @@ def evaluate_model(
     answers = answer(classifier, embedded, progress=progress)
     labels = label_numbers(answers.pictures, classifier.classes)
     predicted = answers.predicted
-    groups = groups_with_copies(embedded, last=classifier.base.depths[-1], progress=progress)
+    groups = groups_with_copies(embedded, last=classifier.base.last, progress=progress)
     weight = picture_weight(predicted == labels, groups)
     statuses = [entry.status for entry in [*index.skipped, *embedded.ledger]]
     asked: dict[str, Any] = {"classes": classifier.classes, "predicted": predicted}

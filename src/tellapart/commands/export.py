@@ -23,6 +23,7 @@ from tellapart.export.openvino_folder import new_folder, open_openvino, write_op
 from tellapart.export.verify import row_on_cards
 from tellapart.progress import Progress, Silent
 from tellapart.runs.folder import model_name
+from tellapart.targets import check_file, check_folder_name
 
 ENDINGS: Final[Mapping[str, str]] = {".onnx": "onnx", ".html": "html"}
 
@@ -66,11 +67,15 @@ def export_model(
 
     Raises:
         ModelFileError: the model file is damaged, or the export answers otherwise; nothing is left behind then.
-        UsageError: there is no such form, the name says none, or the folder has no such runtime.
-        OutputError: it cannot be written there.
+        UsageError: there is no such form, the name says none or another, or the folder has no such runtime.
+        OutputError: it cannot be written there, or a file that tellapart has not written is there.
         MissingExtraError: the runtime that it is checked in, or that a page needs, is not there.
     """
     form = form_of(out, to)
+    if form in ENDINGS.values():
+        check_file(out, sources=[model], kind=f".{form}")
+    else:
+        check_folder_name(out)
     bundle, _ = read_bundle(model, precision=EXACT)
     wanted = Wanted(out=out, name=model_name(model), web_runtime=web_runtime, progress=progress or Silent())
     row = EXPORTS[form](bundle, wanted)
@@ -90,6 +95,8 @@ def form_of(out: Path, to: str | None) -> str:
     if form is None:
         hint = f"End it in {' or '.join(ENDINGS)}, or choose one: --to {known}."
         raise UsageError("this name says no form", where=out, hint=hint)
+    if form in ENDINGS.values() and out.suffix and ENDINGS.get(out.suffix.lower()) != form:
+        raise UsageError(f"--to {form} does not go with {out.suffix}", where=out, hint=f"End it in .{form}.")
     return form
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tellapart.answers import Answers, Compiled, answer, together
 from tellapart.audit.pixels import nothing_on_them
-from tellapart.backbones.engine import EXACT, AnyEngine, compiled
+from tellapart.backbones.engine import EXACT, FEW_AT_ONCE, AnyEngine, compiled
 from tellapart.bundle.bundle import read_bundle
 from tellapart.classifier import Classifier
 from tellapart.data.reading import AS_IT_IS, Reading
@@ -220,7 +220,7 @@ def open_asking(
         progress.note(note)
     count = sum(1 for _ in given)
     few = count <= FEW
-    bundle, engine = read_bundle(model, precision=EXACT if few else None, pictures=1 if few else None)
+    bundle, engine = read_bundle(model, precision=EXACT if few else None, most=FEW_AT_ONCE if few else None)
     base = with_white(bundle.classifier.base, given, progress)
     return Asking(
         classifier=replace(bundle.classifier, base=base),

@@ -25,6 +25,7 @@ from tellapart.errors import OutputError
 from tellapart.progress import Progress, Silent
 from tellapart.runs.folder import LOCK
 from tellapart.runs.lock import alone_in
+from tellapart.targets import check_folder_name
 from tellapart.types import Picture
 
 TABLE, MARK = "predictions.csv", "sorted-by-tellapart.txt"
@@ -65,8 +66,10 @@ def check_into(folder: Path, sources: Sequence[Path]) -> None:
     """Refuse a folder that is in use for something else, or that pictures given lie in, or that lies in theirs.
 
     Raises:
+        UsageError: it would be called like a file.
         OutputError: it is one of these.
     """
+    check_folder_name(folder)
     if os.path.lexists(folder) and not folder.is_dir():
         raise OutputError("the place to sort into is no folder", where=folder, hint=ELSEWHERE)
     place = files.real(folder)
@@ -80,12 +83,12 @@ def check_into(folder: Path, sources: Sequence[Path]) -> None:
     except OSError as error:
         raise files.output_error(error, folder) from error
     strangers = [name for name in names if not name.startswith(files.STAGED_PREFIX)]
-    if strangers and not is_ours(folder):
+    if strangers and not is_sorted_folder(folder):
         what = f"the folder is in use for something else (it holds {strangers[0]})"
         raise OutputError(what, where=folder, hint=ELSEWHERE)
 
 
-def is_ours(folder: Path) -> bool:
+def is_sorted_folder(folder: Path) -> bool:
     """Whether a former call has made the folder."""
     try:
         with files.open_regular(folder / MARK) as mark:

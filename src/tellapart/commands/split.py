@@ -31,6 +31,7 @@ from tellapart.duplicates.subset import Choice, choose_apart
 from tellapart.errors import DataError, OutputError, PictureError, UsageError
 from tellapart.features.content import picture_content
 from tellapart.progress import Progress, Silent
+from tellapart.targets import check_folder_name
 from tellapart.text import counted
 from tellapart.types import SPLITS, Index, Picture, SplitName
 
@@ -86,8 +87,7 @@ def split(
     index = index if group_by is None else declare_groups(index, group_by)
     if link:
         check_linkable(index, data)
-    if files.real(out).is_relative_to(files.real(data)) and data.is_dir():
-        raise UsageError("the new set would lie inside the old one", where=out, hint="Choose a folder outside it.")
+    check_out(out, data)
     check_names(index)
     base = load_backbone(BASE) if near else None
     whole = index
@@ -107,6 +107,17 @@ def split(
         progress.advance()
     progress.finish()
     return counts
+
+
+def check_out(out: Path, data: Path) -> None:
+    """Stop where OUT would be called like a file, or lie inside the data.
+
+    Raises:
+        UsageError: it would.
+    """
+    check_folder_name(out)
+    if files.real(out).is_relative_to(files.real(data)) and data.is_dir():
+        raise UsageError("the new set would lie inside the old one", where=out, hint="Choose a folder outside it.")
 
 
 def check_linkable(index: Index, data: Path) -> None:

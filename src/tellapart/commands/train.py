@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from tellapart import files
-from tellapart.backbones.backbone import Backbone
 from tellapart.bundle.bundle import CARD, GRAPH, pack_bundle
 from tellapart.bundle.container import write_container
 from tellapart.bundle.model_card import model_card
@@ -39,6 +38,7 @@ from tellapart.runs.page import write_page
 from tellapart.runs.previous import hold_finished, keep_held
 from tellapart.runs.test_uses import count_test_uses
 from tellapart.runs.write import write_history, write_predictions
+from tellapart.targets import check_folder_name
 from tellapart.text import counted
 from tellapart.types import Index
 
@@ -80,6 +80,8 @@ def train(
         index = scan(data, reading=reading, progress=log)
         index = index if group_by is None else declare_groups(index, group_by)
     folder = out or Path("runs") / index.name
+    if out is not None:
+        check_folder_name(out)
     run_folder.check_outside(folder, data)
     log.record(what_is_there(index, data))
     if request.budget != BUDGET and request.recipe != "auto":
@@ -93,9 +95,7 @@ def train(
             learned = learn(index, base, request)
             metrics = metrics_of(index, learned, request, about=about)
             earlier_s = writer.earlier_s
-            metrics = write_files(
-                folder, learned, metrics, base=base, request=request, watch=watch, earlier_s=earlier_s
-            )
+            metrics = write_files(folder, learned, metrics, request=request, watch=watch, earlier_s=earlier_s)
             log.record(f"test accuracy {metrics.test['accuracy']['value']:.4f}")
         files.write_json(folder / run_folder.METRICS, metrics.to_json())
         keep_held(folder)
@@ -139,7 +139,6 @@ def write_files(
     learned: Learned,
     metrics: RunMetrics,
     *,
-    base: Backbone,
     request: Request,
     watch: Stopwatch,
     earlier_s: float,
@@ -152,7 +151,7 @@ def write_files(
         metrics = write_model(folder / run_folder.MODEL, learned, replace(metrics, test_uses=test_uses(learned)))
     with watch.part("analyse_s"):
         index = learned.dataset.index
-        materials = materials_of(learned.dataset, learned.classifier, base=base, seed=request.seed)
+        materials = materials_of(learned.dataset, learned.classifier, base=learned.base, seed=request.seed)
         analysis = first_look(folder, metrics, materials=materials, index=index, progress=request.progress)
     metrics = with_costs(metrics, learned, watch, earlier_s=earlier_s)
     write_page(folder, metrics, index=index, analysis=analysis)

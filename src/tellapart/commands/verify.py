@@ -21,8 +21,10 @@ from tellapart.export.onnx_file import read_onnx_export
 from tellapart.export.openvino_folder import GRAPH as IR
 from tellapart.export.openvino_folder import VERSION, open_openvino
 from tellapart.export.verify import CARDS, row_on_cards, rows_by_doors, rows_on_pictures
+from tellapart.features.embed import embed_pictures
 from tellapart.features.look import with_white
 from tellapart.progress import Progress, Silent
+from tellapart.types import LedgerEntry
 
 MODEL_FILE, ONNX, OPENVINO = "model file", "onnx", "openvino"
 WITH_MODEL: Final = "Name the model file that it came from: --against MODEL."
@@ -70,7 +72,7 @@ def verify_file(
 
     Returns:
         `schema`, `file`, `kind`, `against`, `data`, `outcome` (same or differs), `statements` that differ, in words,
-        and `rows`, one for each door; ready for JSON.
+        `rows`, one for each door, and `unread`, the pictures that could not be asked about; ready for JSON.
 
     Raises:
         ModelFileError: a file is damaged, or does not prove itself at all.
@@ -81,6 +83,7 @@ def verify_file(
         raise UsageError("no such runtime", where=runtime, hint=f"Choose one of: {', '.join(RUNTIMES)}.")
     progress = progress or Silent()
     index = None if data is None else index_of_paths([data], reading=reading)
+    unread: list[LedgerEntry] = []
     with opened(file, runtime=runtime, against=against) as found:
         bundle, engine, statements = found.bundle, found.engine, list[str]()
         if against is not None:
@@ -94,9 +97,9 @@ def verify_file(
             rows += rows_by_doors(bundle, file)
         if index is not None:
             base = with_white(bundle.classifier.base, index.pictures, progress)
-            rows += rows_on_pictures(
-                replace(bundle.classifier, base=base), engine, index, found.runs, progress=progress
-            )
+            embedded = embed_pictures(index, base, progress=progress, engine=engine)
+            unread += [entry for entry in embedded.ledger if entry.status == "skipped"]
+            rows += rows_on_pictures(replace(bundle.classifier, base=base), embedded, found.runs, progress=progress)
     return {
         "schema": 1,
         "file": str(file),
@@ -106,6 +109,7 @@ def verify_file(
         "outcome": "differs" if statements or any(row.reason for row in rows) else "same",
         "statements": statements,
         "rows": [row.to_json() for row in rows],
+        "unread": [{"path": entry.path, "reason": entry.reason} for entry in unread],
     }
 
 

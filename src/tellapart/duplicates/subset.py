@@ -71,7 +71,7 @@ def looked_at(index: Index, chosen: Sequence[Choice], base: Backbone, *, progres
     if len(readable) < len(rows):
         kept = tuple(picture for picture in pictures if picture.path in readable or picture.path not in split_of)
         return replace(index, pictures=kept)
-    groups = find_duplicates(seen, last=base.depths[-1], progress=progress)
+    groups = find_duplicates(seen, last=base.last, progress=progress)
     parted = [group for group in groups if len({split_of[pictures[rows[row]].path] for row in group.rows}) > 1]
     return replace(index, pictures=with_copies_grouped(pictures, rows, parted)) if parted else index
 

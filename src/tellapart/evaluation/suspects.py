@@ -168,7 +168,7 @@ def _choose(
     by_fold = np.lexsort((labels, folds.fold == 0))  # the rows that are not of fold 0, class by class; then fold 0
     sample = by_fold[(every[: int(len(every) / step)] * step).astype(np.int64)]
     trains = int((folds.fold[sample] != 0).sum())
-    selected = search_head(
+    found = search_head(
         features[sample],
         labels[sample],
         class_count=int(labels.max()) + 1,
@@ -177,6 +177,5 @@ def _choose(
         valid=slice(trains, len(sample)),
         seed=seed,
         progress=progress,
-    ).selected
-    first = depths[0] if selected["depths"] == "all" else depths[-1]
-    return slice(first.start, depths[-1].stop), float(selected["l2"])
+    )
+    return slice(found.head.start, found.head.stop), float(found.selected["l2"])

@@ -148,7 +148,7 @@ def features_apart(classifier: Classifier, given: Features, expected: Features |
     """How far the last depth float32 [N, D] is off, relative to its length, on average; None if nothing is expected."""
     if expected is None or not len(given):
         return None
-    last = classifier.base.depths[-1]
+    last = classifier.base.last
     reference = expected[:, last.start : last.stop].astype(np.float64)
     lengths = np.maximum(np.linalg.norm(reference, axis=1), 1e-12)
     return float((np.linalg.norm(given[:, last.start : last.stop] - reference, axis=1) / lengths).mean())
@@ -193,7 +193,7 @@ def other_unlike(classifier: Classifier, said: Said, expected: Said) -> bool:
     given, right = said.flags.unlike, expected.flags.unlike
     if given is None or right is None:
         return given is None if right is not None else _any(given)
-    known, last = classifier.abstention.out_of_distribution, classifier.base.depths[-1]
+    known, last = classifier.abstention.out_of_distribution, classifier.base.last
     if known is None or known.threshold is None or expected.features is None:
         return bool((given != right).any())
     like = known.similarity(expected.features[:, last.start : last.stop])

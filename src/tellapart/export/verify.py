@@ -13,7 +13,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.backbones.engine import AnyEngine
 from tellapart.bundle.bundle import Bundle
 from tellapart.bundle.container import parse_member
 from tellapart.bundle.parity import whole_picture
@@ -24,10 +23,10 @@ from tellapart.data.decode import decode
 from tellapart.errors import DataError, MissingExtraError, ModelFileError
 from tellapart.export.agreement import Agreement, Said, agreement_of, said_by_graph
 from tellapart.export.doors import DOORS
-from tellapart.features.embed import embed_pictures
+from tellapart.features.embed import Embedded
 from tellapart.heads.abstention import Flags
 from tellapart.progress import Progress
-from tellapart.types import Features, Index
+from tellapart.types import Features
 
 CARDS, PICTURES = "test cards", "pictures"
 LARGEST_CARD: Final = 1 << 15  # px; none is decoded smaller than it is
@@ -87,14 +86,13 @@ def rows_by_doors(bundle: Bundle, model: Path) -> Iterator[Agreement]:
 
 
 def rows_on_pictures(
-    classifier: Classifier, engine: AnyEngine, index: Index, runs: dict[str, Run], *, progress: Progress
+    classifier: Classifier, embedded: Embedded, runs: dict[str, Run], *, progress: Progress
 ) -> Iterator[Agreement]:
-    """How whole graphs answer about the pictures of an index, beside the engine that computes in float32.
+    """How whole graphs answer about pictures, beside the engine that looked at them in float32.
 
     Raises:
         DataError: not one of the pictures can be read.
     """
-    embedded = embed_pictures(index, classifier.base, progress=progress, engine=engine)
     expected, readable = expected_of(classifier, embedded.features), embedded.index
     if not readable.pictures:
         entry = embedded.ledger[0]

@@ -32,7 +32,7 @@ from tellapart.heads.products import SMALL_ROWS, one_thread_if_small
 from tellapart.heads.regularization_path import POLISHED, fit_head
 from tellapart.heads.search import HeadSearch, search_head
 from tellapart.progress import Progress, Silent
-from tellapart.types import Depth, Features, Labels, Probabilities
+from tellapart.types import Depth, Features, Labels, Probabilities, last_of
 
 # Training pictures times classes up to which settings are chosen by folds inside a fold; beyond, by one part in five.
 # Five such searches of 240 pictures of six classes take 2 s on two cores, of 800 they would take ten times as long.
@@ -170,7 +170,8 @@ def _fold_head(
         moved[judged], own[judged], weights=weights_of_classes(counts, fraction=fraction)
     )
     apart = one_of_each_group(judged, own_groups, seed=plan.seed)
-    last = mine[:, plan.depths[-1].start : plan.depths[-1].stop]
+    deepest = last_of(plan.depths)
+    last = mine[:, deepest.start : deepest.stop]
     part = stratified_folds(own, groups=own_groups, seed=plan.seed).fold == 0
     typical, held_out = typical_rows(last, own, own_groups, part=part, plan=plan)
     known = learn_out_of_distribution(typical, last[held_out], class_count=plan.class_count, seed=plan.seed)

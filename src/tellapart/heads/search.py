@@ -21,10 +21,11 @@ from tellapart.heads.dual_space import training_space
 from tellapart.heads.folds import stratified_folds
 from tellapart.heads.large import CandidateHead, TrainingRows, is_large, search_large
 from tellapart.heads.linear import ABSENT_LOGIT, LinearHead, widen_head
+from tellapart.heads.pooling import promising
 from tellapart.heads.products import one_thread_if_small
 from tellapart.heads.regularization_path import POLISHED, WEAKEST, HeldOutScorer, Path, PathPoint, regularization_path
 from tellapart.progress import Progress, Silent
-from tellapart.types import Depth, Features, Labels
+from tellapart.types import DEVIATION, MAXIMUM, MEAN, Depth, Features, Labels, columns_of, last_of
 
 LEFT_OUT = "leave-one-out"
 
@@ -82,7 +83,7 @@ def search_head(
         features: float32 [N, D]; read in place, never copied.
         labels: int64 [N], below class_count.
         class_count: K. A class without a training picture gets a constant, very low logit.
-        depths: the columns of each depth, contiguous, the last depth last; with several, "last" and "all" are tried.
+        depths: the columns of each depth, contiguous; what is tried of them says `_choices`.
         train: the rows to fit on.
         valid: the rows to choose by, or None (or no row) to choose by cross-validation on the training rows.
         copies: C; the training rows are n pictures as they are, then the same n in another view, C times in all. Folds
@@ -100,7 +101,8 @@ def search_head(
     classes, known = _present(labels[train], class_count)
     plan = None if valid is None else _by_valid(features, labels, valid, present=classes.present, weights=weights)
     plan = plan or _by_folds(known[: len(known) // copies], copies=copies, groups=groups, seed=seed)
-    choices, weights = _choices(depths, judged=plan.scorer is not None), _of(weights, train)
+    choices = _choices(depths, features[train], known, copies=copies, groups=groups) if plan.scorer else _last(depths)
+    weights = _of(weights, train)
     if closed_form and copies == 1 and is_large(known):
         rows = TrainingRows(features[train], known, choices=choices, scorer=plan.valid_scorer, weights=weights)
         return _taken(search_large(rows, seed=seed, progress=progress), plan=plan, classes=classes)
@@ -170,11 +172,31 @@ def _by_folds(known: Labels, *, copies: int, groups: NDArray[np.int64] | None, s
     return _Plan(scorer=lambda _: FoldScorer(folds), chosen_by=chosen_by, always_trained=alone)
 
 
-def _choices(depths: Sequence[Depth], *, judged: bool) -> dict[str, slice]:
-    """The columns of "last", and of "all" where that is more and there is something to choose by."""
-    last = slice(depths[-1].start, depths[-1].stop)
-    every = slice(depths[0].start, depths[-1].stop)
-    return {"last": last, "all": every} if judged and len(depths) > 1 else {"last": last}
+def _last(depths: Sequence[Depth]) -> dict[str, slice]:
+    """The columns of "last"."""
+    deepest = last_of(depths)
+    return {"last": slice(deepest.start, deepest.stop)}
+
+
+def _choices(
+    depths: Sequence[Depth], features: Features, labels: Labels, *, copies: int, groups: NDArray[np.int64] | None
+) -> dict[str, slice]:
+    """The columns of "last", and of "all" where that is more; then of all with another pooling, if one is promising."""
+    choices, means = _last(depths), columns_of(depths, MEAN)
+    if means == choices["last"]:
+        return choices
+    choices["all"] = means
+    maxima, deviations = columns_of(depths, MAXIMUM), columns_of(depths, DEVIATION)
+    if maxima == deviations:  # there are neither
+        return choices
+    others = {
+        f"all with {MAXIMUM}": slice(maxima.start, means.stop),
+        f"all with {DEVIATION}": slice(means.start, deviations.stop),
+    }
+    count = len(labels) // copies  # as they are
+    with one_thread_if_small(count):
+        chosen = promising(features[:count], labels[:count], mean=means, others=others, groups=groups)
+    return choices if chosen is None else {**choices, chosen: others[chosen]}
 
 
 def _head(point: PathPoint, labels: Labels, *, classes: _Classes, start: int) -> LinearHead:

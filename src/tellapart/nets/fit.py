@@ -28,6 +28,7 @@ from tellapart.nets.checkpoint import (
 )
 from tellapart.nets.device import Machine, seeded
 from tellapart.nets.epoch import Batch, run_epoch
+from tellapart.nets.memory import kept_memory
 from tellapart.nets.schedule import Training, build_optimiser, learning_rate, out_of_patience
 from tellapart.nets.steps import Learner, copy_for_average, judging_step, training_step
 from tellapart.progress import Progress, Silent
@@ -66,6 +67,7 @@ class Fitted:
     history: tuple[HistoryRow, ...]
 
 
+@kept_memory()
 def fit_net(
     module: torch.nn.Module,
     pictures: TrainingData,

@@ -41,6 +41,11 @@ def joined_bases(recipe: str) -> Sentence:
     )
 
 
+def no_larger(recipe: str) -> Sentence:
+    english = "the last step to larger ones did not help, or there is none"
+    return not_tried(recipe, english, "上一次放大没有帮助，或已没有更大的尺寸")
+
+
 def no_gain_in_sight(recipe: str) -> Sentence:
     english = "no valid picture is misclassified, so no gain could be seen"
     return not_tried(recipe, english, "验证集没有判断错误的图片，看不出改进")

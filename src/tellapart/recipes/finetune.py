@@ -33,7 +33,7 @@ from tellapart.nets.schedule import Training, check_kind, check_range
 from tellapart.recipes.cost import say_cost, say_training_cost, seconds_to_look, seconds_to_search
 from tellapart.recipes.features import chosen_on, head_search
 from tellapart.recipes.label_safety import looks_to_ask, suited_augmentation
-from tellapart.recipes.looking import view_embedder
+from tellapart.recipes.looking import of_means, view_embedder
 from tellapart.recipes.request import Dataset, Request
 from tellapart.text import counted
 from tellapart.types import Features, Index, Pixels
@@ -101,6 +101,7 @@ def train_finetune(dataset: Dataset, base: Backbone, request: Request) -> Classi
         OutputError: the work folder cannot be written to.
         DataError: as search_head, or a picture can no longer be read.
     """
+    dataset, base = of_means(dataset, base)
     progress, plan = request.progress, request.changes.applied(request.plan or FineTuningPlan())
     machine = request.machine or open_machine()
     search = head_search(dataset, base, request)

@@ -97,7 +97,7 @@ def answer_by_folds(
     classifier, leaving = calibrated_by_folds(trained, logits, dataset=dataset, request=request)
     apart = one_of_each_group(np.arange(len(labels)), groups, seed=request.seed)
     promises = fold_promises(leaving[apart], labels[apart], learned=train_counts(dataset), max_error=request.max_error)
-    last = features[:, plan.depths[-1].start : plan.depths[-1].stop]
+    last = features[:, trained.base.last.start : trained.base.last.stop]
     typical, held_out = typical_rows(last, labels, groups, part=folds == 0, plan=plan)
     about = {"class_count": plan.class_count, "seed": plan.seed}
     abstention = abstaining(

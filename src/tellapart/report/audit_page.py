@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from tellapart import files
 from tellapart.report import finding_words, wording
 from tellapart.report.audit_words import AUDIT
@@ -43,11 +41,6 @@ def items_shown(finding: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return items
 
 
-def breakable(path: str) -> Markup:
-    """A path that is broken into lines behind its slashes rather than in a name."""
-    return Markup("/<wbr>").join(path.split("/"))
-
-
 def write_audit_page(path: Path, document: Mapping[str, Any], *, thumbnails: Mapping[str, str]) -> None:
     """Write the page that shows the document of findings.json, schema 1.
 
@@ -68,7 +61,7 @@ def render_audit(document: Mapping[str, Any], *, thumbnails: Mapping[str, str]) 
         advice=finding_words.finding_advice,
         case=finding_words.case,
         shown=items_shown,
-        breakable=breakable,
+        breakable=wording.breakable,
     )
     by_outcome = {
         outcome: [finding for finding in document["findings"] if finding["outcome"] == outcome]

@@ -70,6 +70,7 @@ def _environment() -> Environment:
     jinja.filters.update(
         percent=words.percent,
         span=wording.span,
+        breakable=wording.breakable,
         plain=wording.value_text,
         value=labels.value_label,
         reason=lambda text: labels.value_label(reason(text)),

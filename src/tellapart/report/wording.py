@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+
+from markupsafe import Markup
 
 from tellapart.errors import one_line
 from tellapart.text import DASH, tenths
@@ -24,6 +27,11 @@ def span(share: Share) -> str:
     if share["low"] is None or share["high"] is None:
         return ""
     return f"{tenths(share['low'])}{DASH}{tenths(share['high'])}"
+
+
+def breakable(name: str) -> Markup:
+    """A name or path that is broken into lines behind its slashes, underscores and dashes rather than in a word."""
+    return Markup("<wbr>").join(re.split(r"(?<=[/_-])(?=[^/_-])", name))
 
 
 def value_text(value: object) -> str:

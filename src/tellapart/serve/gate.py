@@ -76,8 +76,9 @@ class Gate:
         if scope["path"] in OPEN or scope["method"] == "OPTIONS":
             return None
         if self._key is not None:
-            brought = headers.get("authorization", "").removeprefix("Bearer ").encode()
-            if not hmac.compare_digest(brought, self._key):
+            scheme, _, brought = headers.get("authorization", "").partition(" ")
+            right = hmac.compare_digest(brought.strip(" ").encode(), self._key)
+            if scheme.lower() != "bearer" or not right:  # RFC 6750, and RFC 9110, 11.1: in letters of any size
                 return RefusalError("no_key")
         return RefusalError("too_many_requests") if self._working > self._limits.requests else None
 

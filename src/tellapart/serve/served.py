@@ -11,14 +11,15 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.backbones.engine import EXACT, AnyEngine
+from tellapart.backbones.engine import EXACT, FEW_AT_ONCE, AnyEngine
 from tellapart.browser.content import model_content
 from tellapart.bundle.bundle import GRAPH, Bundle, read_bundle
 from tellapart.bundle.runtimes import openvino_run
 from tellapart.classifier import Classifier
 from tellapart.commands.answer_table import documents
-from tellapart.commands.explain import marked_png
+from tellapart.commands.explain import QUICK
 from tellapart.commands.predict import answers_about
+from tellapart.data.png import marked_png
 from tellapart.errors import ModelFileError
 from tellapart.explain.explain import LONGEST, Explainer
 from tellapart.explain.heat_map import Explanation
@@ -103,7 +104,7 @@ class Served:
 
     def sheet(self, explanation: Explanation, *, title: str) -> bytes:
         """The sheet for a picture that could be read, as PNG."""
-        return marked_png(panel(explanation, classes=self.classifier.classes, title=title))
+        return marked_png(panel(explanation, classes=self.classifier.classes, title=title), compress_level=QUICK)
 
 
 def open_served(path: Path) -> Served:
@@ -112,7 +113,7 @@ def open_served(path: Path) -> Served:
     Raises:
         ModelFileError: it is damaged, or gives other answers than it must.
     """
-    bundle, engine = read_bundle(path, precision=EXACT, pictures=1)
+    bundle, engine = read_bundle(path, precision=EXACT, most=FEW_AT_ONCE)
     row = row_on_cards(bundle, openvino_run(bundle.members[GRAPH]), door="openvino")
     if row.reason:
         raise ModelFileError(f"the graph does not answer as the model file says ({row.reason})", where=path)

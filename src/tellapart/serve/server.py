@@ -6,6 +6,7 @@ TERM and INT end it when what has been asked is answered; HUP lets it read its m
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 import sys
@@ -62,6 +63,7 @@ async def _serve(
 ) -> None:
     import uvicorn
 
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # else a line, no JSON, for every odd byte
     service = Service(served, limits=limits, measures=measures, log=log)
     app: Any = make_app(service, key=key, origins=origins, log=log)
     config = uvicorn.Config(
