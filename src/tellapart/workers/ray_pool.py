@@ -140,9 +140,9 @@ class RayPool:
             progress.note(f"{counted(len(self._coming), 'machine')} of the cluster did not answer; it goes on without.")
 
     def part_size(self, count: int) -> int:
-        """So many that every worker has some parts, and none waits long for its last."""
-        even = -(-count // (PARTS_A_WORKER * max(len(self._hands), 1)))
-        return min(max(even, SMALLEST_PART), LARGEST_PART)
+        """So many that every worker has some parts, and none waits long for its last; whole requests of the engine."""
+        steps = -(-count // (PARTS_A_WORKER * max(len(self._hands), 1) * SMALLEST_PART))
+        return min(max(steps, 1) * SMALLEST_PART, LARGEST_PART)
 
     def each(self, work: Work[Made], parts: Iterable[Index], *, total: int, progress: Progress) -> Iterator[Made]:
         """What is made of each part, in the order of the parts, each once.
