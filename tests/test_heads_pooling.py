@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tellapart.heads.pooling import ASKED, asked_rows, left_out_losses, promising
+from tellapart.heads.pooling import ASKED, left_out_losses, promising, spread_rows
 from tellapart.heads.search import search_head
 from tellapart.types import Depth
 
@@ -41,8 +41,8 @@ def test_promising__asks_nothing_of_few_pictures():
 
 
 def test_asked_rows__are_spread_and_one_of_a_group():
-    assert len(asked_rows(10 * ASKED, None)) == ASKED
-    assert asked_rows(6, np.array([4, 4, 7, 7, 7, 1])).tolist() == [0, 2, 5]
+    assert len(spread_rows(10 * ASKED, None)) == ASKED
+    assert spread_rows(6, np.array([4, 4, 7, 7, 7, 1])).tolist() == [0, 2, 5]
 
 
 def test_left_out_losses__are_those_of_heads_that_lack_the_row():

@@ -183,7 +183,7 @@ def writer_of(out: Path) -> Callable[[Path, Embedding], None]:
     return WRITERS[suffix]
 
 
-def columns_of(pictures: Sequence[Picture]) -> dict[str, list[str | None]]:
+def described_columns(pictures: Sequence[Picture]) -> dict[str, list[str | None]]:
     """What is said of each picture: path always, label and split where any picture has one."""
     columns: dict[str, list[str | None]] = {
         "path": [written(picture.path) for picture in pictures],
@@ -198,7 +198,7 @@ def write_npz(place: Path, made: Embedding) -> None:
 
     Labels and splits are there where any picture has one; "" is none.
     """
-    columns = columns_of(made.pictures)
+    columns = described_columns(made.pictures)
     names = {"path": "paths", "label": "labels", "split": "splits"}
     with place.open("wb") as file:
         np.savez(
@@ -217,7 +217,7 @@ def write_features_parquet(place: Path, made: Embedding) -> None:
     from arro3.io import write_parquet as write
 
     columns: dict[str, Any] = {
-        name: Array(column, type=DataType.string()) for name, column in columns_of(made.pictures).items()
+        name: Array(column, type=DataType.string()) for name, column in described_columns(made.pictures).items()
     }
     for depth in made.depths:
         for number in range(depth.stop - depth.start):

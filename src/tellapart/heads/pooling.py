@@ -45,7 +45,7 @@ def promising(
         others: columns by the name of their pooling.
         groups: int64 [N], equal for pictures that belong together, of which one is asked; None for none.
     """
-    rows = asked_rows(len(labels), groups)
+    rows = spread_rows(len(labels), groups)
     if len(rows) < FEWEST or not others:
         return None
     _, known = np.unique(labels[rows], return_inverse=True)
@@ -59,7 +59,7 @@ def promising(
     return best if float(gains.mean()) > ERRORS * error else None
 
 
-def asked_rows(count: int, groups: NDArray[np.int64] | None) -> NDArray[np.int64]:
+def spread_rows(count: int, groups: NDArray[np.int64] | None) -> NDArray[np.int64]:
     """At most ASKED rows, evenly spread, and one of each group."""
     rows = np.arange(count) if groups is None else np.sort(np.unique(groups, return_index=True)[1])
     places = np.linspace(0, len(rows) - 1, min(ASKED, len(rows))).round().astype(np.int64)

@@ -90,8 +90,7 @@ def search_head(
             hold out all views of a picture together, and score it as it is.
         groups: int64 [n], equal for training pictures that folds hold out together; None for none.
         weights: float64 [N], above 0, how much each picture counts in losses and scores; None for all alike.
-        closed_form: whether a ridge head may be taken where a search would take long, see `heads.large`; it is never
-            for pictures in several views, which a head that leaves out one of them has seen.
+        closed_form: whether a ridge head may be taken, see `heads.large`; never for pictures in several views.
         seed: of the folds.
         progress: told of each strength.
 
@@ -118,8 +117,8 @@ def search_head(
         depth, best = min(found.items(), key=lambda each: each[1].loss)
         head = _head(best, known, classes=classes, start=choices[depth].start)
     progress.finish()
-    selected, held_out = _selected(depth, best, history, plan=plan), _held_out(best, classes=classes)
-    return HeadSearch(head=head, selected=selected, history=tuple(history), held_out=held_out)
+    selected = _selected(depth, best, history, plan=plan)
+    return HeadSearch(head=head, selected=selected, history=tuple(history), held_out=_held_out(best, classes=classes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -264,7 +264,7 @@ def choose_recipe(
     before = answers(first)
     loss = float(before.losses.mean())
     standing = _Standing(recipe="features", best=first, answers=before, single=first, single_loss=loss)
-    reasons, rows = list[attempts.Sentence](), [row_of("features", loss=loss)]
+    reasons, rows = list[attempts.Sentence](), [attempt_row("features", loss=loss)]
     for candidate in candidates:
         base, errors = standing.from_which(candidate), int((~standing.answers.correct).sum())
         expected = candidate.seconds(base) * standing.pace
@@ -280,7 +280,7 @@ def choose_recipe(
             better, reason = verdict(candidate.recipe, standing.recipe, after=after, before=standing.answers)
             standing.take(made, after, recipe=candidate.recipe, better=better)
             loss = float(after.losses.mean())
-            rows.append(row_of(candidate.recipe, loss=loss, gain=rival - loss, expected=expected, took=took))
+            rows.append(attempt_row(candidate.recipe, loss=loss, gain=rival - loss, expected=expected, took=took))
         reasons.append(reason)
         note(reason["en"])
     for row in rows:
@@ -290,7 +290,7 @@ def choose_recipe(
     return replace(chosen, selected=selected)
 
 
-def row_of(
+def attempt_row(
     recipe: str, *, loss: float, gain: float | None = None, expected: float | None = None, took: float | None = None
 ) -> dict[str, Any]:
     """A row of what was tried: log loss on valid in nats, gain over what was best before, seconds; ready for JSON."""
