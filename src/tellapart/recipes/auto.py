@@ -49,7 +49,7 @@ WORK: Final[Mapping[str, float]] = {
     "lite0": 1.0,
     "lite2": 2.0,
 }  # in a look at 224 px; lite2 at its own 260 px takes 2.7 times as long
-NOTICED: Final = 1.0  # seconds; what takes less says nothing of what else will take
+NOTICED: Final = 20.0  # seconds; what takes less, as compiling a base does, says nothing of what else will take
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,7 +276,7 @@ def choose_recipe(
             after = answers(made)
             took, rival = clock() - begun, float(standing.answers.losses.mean())
             if took > NOTICED:
-                standing.pace *= max(1.0, took / max(expected, NOTICED))
+                standing.pace *= max(1.0, took / max(expected, 1.0))
             better, reason = verdict(candidate.recipe, standing.recipe, after=after, before=standing.answers)
             standing.take(made, after, recipe=candidate.recipe, better=better)
             loss = float(after.losses.mean())
