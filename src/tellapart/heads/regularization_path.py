@@ -22,6 +22,7 @@ from tellapart.heads.preconditioner import Curvature, curvature_at
 from tellapart.types import Features, Labels
 
 TOLERANCE = 1e-6  # of the objective: held-out log loss is then right to 2e-4 nat, see docs/log.md
+WEAK = 0.1  # a strength; weaker ones are not begun from nothing
 APPROACH = 8  # steps from nothing; then the curvature is found anew, for at zero every picture was fully unsure
 POLISHED = 1e-9  # of the objective: probabilities are then right to 2e-4
 FIRST, WEAKEST, STRONGEST = 2, 12, -4  # in half decades below 1: 0.1, 1e-6 and 100
@@ -76,7 +77,13 @@ class Path:
         return shares
 
     def fit(self, l2: float, *, tolerance: float = TOLERANCE) -> Fit:
-        """Fit at strength l2, in the metric that the curvature of the last solution makes."""
+        """Fit at strength l2, in the metric that the curvature of the last solution makes.
+
+        A weak strength is first approached from stronger ones: from nothing, its first steps go so far that they end
+        where no solution is.
+        """
+        if l2 < WEAK and not self._last.any():
+            self.fit(10 * l2, tolerance=tolerance)
         objective = Objective(space=self.space, labels=self.labels, row_weights=self.shares(), l2=l2)
         cold = not self._last.any()
         if cold:
