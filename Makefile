@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 KERAS := .venv-keras
 FASTAI := .venv-fastai
 
-.PHONY: demo test lint types unit format bench peers soak clean
+.PHONY: demo test lint types unit format docs bench peers soak clean
 
 ## demo: install the core, do the whole job on real digits, show where the report is
 demo: $(VENV)/.core
@@ -32,6 +32,10 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+## docs: the documentation as a site, build/site/index.html; a broken link is an error
+docs: $(VENV)/.dev
+	$(BIN)/python tools/docs_site.py
+
 ## bench: every benchmark, one after another, each printing JSON
 bench: $(VENV)/.dev
 	@for script in benchmarks/*.py; do echo "== $$script" >&2; $(BIN)/python $$script || exit 1; done
@@ -39,12 +43,13 @@ bench: $(VENV)/.dev
 ## peers: an environment for each program that benchmarks/peers compares with (about 8 GB on x86_64)
 peers: $(KERAS)/.ready $(FASTAI)/.ready
 
-## soak: 20,000 damaged files, 50 kills of each command, 27,500 hostile models, tables, runs and caches, 1,000 mutants for each parser, see docs/reliability.md; coverage, see docs/honesty.md; ends with 1 at the first fault
+## soak: 20,000 damaged files, 50 kills of each command, 37,500 hostile models, tables, runs, caches and requests, 1,000 mutants for each parser, the wheel in a bare environment, see docs/reliability.md; coverage, see docs/honesty.md; ends with 1 at the first fault
 soak: $(VENV)/.dev
 	$(BIN)/python tools/soak/fuzz.py --files 20000 --keep runs/soak
 	$(BIN)/python tools/soak/kills.py --kills 50
 	$(BIN)/python tools/soak/hostile.py
 	$(BIN)/python tools/soak/targets.py --mutants 1000
+	$(BIN)/python tools/soak/package.py
 	$(BIN)/python benchmarks/coverage.py --draws 10000
 
 clean:

@@ -4,7 +4,8 @@
                                    [--parts leave_one_out folds test] [--digits 4000]
 
 Bases are compared on all that is not test, each at the strength that is best for it: by ridge heads with pictures left
-out one at a time, and by logistic regressions on four folds, dealt twice, without a temperature. The test is that of
+out one at a time, and by logistic regressions on four folds, dealt twice, without a temperature; each for all depths by
+their means, with maxima, and with deviations. The test is that of
 `tellapart train` with seed 0, one look at it for each base, and chooses nothing. Features come from the user's cache,
 or go into it. Of IDX files only some digits are taken, half of them from their train files.
 """
@@ -32,7 +33,7 @@ from tellapart.features.look import look_at
 from tellapart.heads.cross_validation import FoldScorer
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.folds import stratified_folds
-from tellapart.heads.large import Rows, search_large
+from tellapart.heads.large import TrainingRows, search_large
 from tellapart.heads.products import one_thread_if_small
 from tellapart.heads.regularization_path import regularization_path
 from tellapart.learn import learn
@@ -82,11 +83,25 @@ def measured(index: Index, base: Backbone, *, parts: Sequence[str]) -> dict[str,
     own = [row for row, picture in enumerate(seen.index.pictures) if picture.split != "test"]
     labels = np.array([index.classes.index(seen.index.pictures[row].label or "") for row in own])
     made = {
-        "leave_one_out": lambda: left_out(seen.features[own], labels),
-        "folds": lambda: by_folds(seen.features[own], labels),
+        "leave_one_out": lambda: {
+            pooling: left_out(seen.features[own][:, columns], labels) for pooling, columns in poolings(base).items()
+        },
+        "folds": lambda: {
+            pooling: by_folds(seen.features[own][:, columns], labels) for pooling, columns in poolings(base).items()
+        },
         "test": lambda: tested(index, base),
     }
     return {"data": index.name, "base": base.name, "features": base.width, **{part: made[part]() for part in parts}}
+
+
+def poolings(base: Backbone) -> dict[str, slice]:
+    """The columns of all depths by their means, and of the means with maxima or deviations where there are such."""
+    means = base.means
+    return {
+        "mean": means,
+        **({"maximum": slice(0, means.stop)} if means.start else {}),
+        **({"deviation": slice(means.start, base.width)} if means.stop < base.width else {}),
+    }
 
 
 def tested(index: Index, base: Backbone) -> dict[str, Any]:
@@ -105,7 +120,7 @@ def tested(index: Index, base: Backbone) -> dict[str, Any]:
 def left_out(features: Features, labels: Labels) -> dict[str, Any]:
     """Log loss and accuracy of ridge heads on all depths, of pictures left out one at a time."""
     choices = {"all": slice(0, features.shape[1])}
-    rows = Rows(features=features, labels=labels, choices=choices, scorer=None)
+    rows = TrainingRows(features=features, labels=labels, choices=choices, scorer=None)
     best = min(search_large(rows, seed=0, progress=Silent()), key=lambda candidate: candidate.loss)
     return {"l2": best.l2, "log_loss": round(best.loss, 4), "accuracy": round(best.score.accuracy, 4)}
 

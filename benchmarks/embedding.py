@@ -26,7 +26,7 @@ from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine, native_precision
 from tellapart.data.scan import scan
 from tellapart.features.cache import open_cache
-from tellapart.features.embed import embed
+from tellapart.features.embed import embed_pictures
 from tellapart.types import Index
 
 READY = 256  # distinct tensors kept in memory; the engine's work does not depend on what they show
@@ -59,7 +59,7 @@ def bare_rate(engine: Engine, tensors: np.ndarray, *, pictures: int) -> float:
 def embedding_rate(index: Index, backbone: Backbone, engine: Engine) -> float:
     """Pictures a second from files to features, into a new cache, with the engine that the bare rate is of."""
     with tempfile.TemporaryDirectory() as folder, open_cache(Path(folder)) as cache:
-        return len(index.pictures) / embed(index, backbone, cache=cache, engine=engine).embed_s
+        return len(index.pictures) / embed_pictures(index, backbone, cache=cache, engine=engine).embed_s
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ from tellapart.heads.dual_space import column_standard
 from tellapart.heads.search import search_head
 from tellapart.nets.device import Machine, open_machine
 from tellapart.nets.epoch import Batch, run_epoch
-from tellapart.nets.images import Squares, prepare_square, steps_per_epoch
+from tellapart.nets.images import LabelledSquares, prepare_square, steps_per_epoch
 from tellapart.nets.schedule import build_optimiser
 from tellapart.nets.steps import Learner, judging_step, training_step
 from tellapart.progress import Silent
@@ -47,16 +47,18 @@ DATA = Path(__file__).parents[2] / "shared" / "data" / "trashnet"
 PLANES = "images_planes"  # of lite0: pixels as float32 [N, 3, S, S], before they are normalised
 
 
-def read(folder: Path, split: str, *, size: int) -> Squares:
+def read(folder: Path, split: str, *, size: int) -> LabelledSquares:
     """Every picture of a split, decoded."""
     index = scan(folder)
     preprocess = load_backbone("lite0", size=size).preprocess
     rows = [row for row, picture in enumerate(index.pictures) if picture.split == split]
     labels = [index.classes.index(index.pictures[row].label or "") for row in rows]
-    return Squares(pixels=np.stack([prepare_square(index, row, preprocess) for row in rows]), labels=np.array(labels))
+    return LabelledSquares(
+        pixels=np.stack([prepare_square(index, row, preprocess) for row in rows]), labels=np.array(labels)
+    )
 
 
-def start_of(train: Squares, *, size: int, share: float) -> Start:
+def start_of(train: LabelledSquares, *, size: int, share: float) -> Start:
     backbone = load_backbone("lite0", size=size)
     features = Engine(backbone, precision=native_precision()).run(train.pixels)
     rows, classes = slice(0, len(features)), int(train.labels.max()) + 1
@@ -100,7 +102,7 @@ def _fastest(value: torch.Tensor) -> torch.Tensor:
     return value.contiguous(memory_format=torch.channels_last) if value.ndim == 4 else value
 
 
-def picture_batches(train: Squares, *, plan: FineTuningPlan, views: int, epoch: int) -> Iterator[Batch]:
+def picture_batches(train: LabelledSquares, *, plan: FineTuningPlan, views: int, epoch: int) -> Iterator[Batch]:
     """What `view_batches` deals, as pictures, augmented a batch ahead in a thread."""
     from concurrent.futures import ThreadPoolExecutor
 

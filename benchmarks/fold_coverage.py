@@ -98,7 +98,9 @@ def one_set(random: np.random.Generator, setting: Setting, *, pictures: int) -> 
         halves[:, folds == number] = fold.halves
     correct = logits.argmax(axis=1) == labels
     weight = fold_inflation(correct, halves, groups).weight
-    leaving = search_inside(features, labels, groups=groups, plan=plan, most=15_000).head.logits(new)
+    leaving = search_inside(
+        features, labels, np.arange(len(labels)), groups=groups, plan=plan, most=15_000
+    ).head.logits(new)
     right = leaving.argmax(axis=1) == truth
     ends = [wilson(int(correct.sum()), pictures, weight=each) for each in (weight, 1.0)]
     inside, coins = (float(end.low or 0) <= right.mean() <= float(end.high or 0) for end in ends)

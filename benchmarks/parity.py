@@ -24,7 +24,7 @@ from tellapart.answers import Answers, answer
 from tellapart.backbones.engine import native_precision
 from tellapart.bundle.bundle import Bundle, read_bundle
 from tellapart.data.scan import scan
-from tellapart.features.embed import embed
+from tellapart.features.embed import embed_pictures
 from tellapart.heads.calibration import top_probability
 from tellapart.runs.read import read_answers, read_metrics
 from tellapart.types import Index
@@ -88,7 +88,7 @@ def main() -> None:
     half, whole, predicted = [], [], None
     for _ in range(arguments.rounds):
         started = time.perf_counter()
-        embedded = embed(index, bundle.classifier.base, engine=engine)
+        embedded = embed_pictures(index, bundle.classifier.base, engine=engine)
         looked = time.perf_counter()
         predicted = answer(bundle.classifier, embedded, keep=False)
         half.append(looked - started)

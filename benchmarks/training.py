@@ -30,6 +30,7 @@ from tellapart.nets.architectures import Net, build_net
 from tellapart.nets.device import Machine, open_machine
 from tellapart.nets.epoch import Batch, Step, run_epoch
 from tellapart.nets.images import read_squares, steps_per_epoch, training_batches
+from tellapart.nets.memory import kept_memory
 from tellapart.nets.schedule import build_optimiser
 from tellapart.nets.steps import Learner, copy_for_average, training_step
 from tellapart.recipes.scratch import PLANS
@@ -79,6 +80,19 @@ def files_rate(step: Step, net: Net, index: Index) -> dict[str, float]:
     return {"files_per_s": seen / seconds, "epochs_per_s": seen / (seconds - decoded), "decode_s": decoded}
 
 
+def measure(step: Step, net: Net, index: Index, *, rounds: int) -> list[dict[str, float]]:
+    """Each round's figures, after some steps that count for nothing."""
+    count, found = len(index.pictures), []
+    bare_rate(step, net, pictures=4 * PLAN.training.batch)
+    for _ in range(rounds):
+        before = bare_rate(step, net, pictures=count)
+        measured = files_rate(step, net, index)
+        bare = 2 / (1 / before + 1 / bare_rate(step, net, pictures=count))  # half before, half after
+        row = {"bare_per_s": bare, **measured, "ratio": measured["files_per_s"] / bare}
+        found.append({name: round(value, 3) for name, value in row.items()})
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("folder", nargs="?", type=Path)
@@ -95,14 +109,8 @@ def main() -> None:
         index = replace(index, pictures=spread[: arguments.pictures])
         count = len(index.pictures)
         step = step_of(net, machine, pictures=count)
-        bare_rate(step, net, pictures=4 * PLAN.training.batch)
-        rounds = []
-        for _ in range(arguments.rounds):
-            before = bare_rate(step, net, pictures=count)
-            measured = files_rate(step, net, index)
-            bare = 2 / (1 / before + 1 / bare_rate(step, net, pictures=count))  # half before, half after
-            row = {"bare_per_s": bare, **measured, "ratio": measured["files_per_s"] / bare}
-            rounds.append({name: round(value, 3) for name, value in row.items()})
+        with kept_memory():  # as fit_net has it
+            rounds = measure(step, net, index, rounds=arguments.rounds)
     result = {
         "benchmark": "training",
         "net": net.name,

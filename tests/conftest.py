@@ -1,11 +1,13 @@
 """What the tests share: a cache of their own, the command line in process, and one run that many tests look at."""
 
 import contextlib
+import hashlib
 import io
 import json
 import os
 import subprocess
 import sys
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from pictures import encode, make_pixels, write_classes
+from tellapart.bundle.bundle import CHECK, assemble, read_bundle
+from tellapart.bundle.container import MANIFEST, read_container
+from tellapart.bundle.self_check import self_check, stated_digest
 from tellapart.cli.main import main
+from tellapart.errors import ModelFileError
 from tellapart.features.cache import LIMIT_VARIABLE
 from tellapart.files import FOLDER_VARIABLE
 
@@ -128,3 +134,52 @@ def trained(photos, tmp_path_factory):
     outcome = invoke("train", photos, "-o", run, "--folds", 0)
     assert outcome.code == 0, outcome.err
     return Trained(data=photos, run=run, outcome=outcome)
+
+
+@pytest.fixture
+def parts(trained):
+    """The manifest and members of the trained model, to be changed."""
+    manifest, members = read_container(trained.model)
+    return json.loads(json.dumps(manifest)), dict(members)
+
+
+@pytest.fixture
+def rewritten(tmp_path):
+    """A model file of a changed manifest and changed members, with digests that fit."""
+
+    def write(manifest, members):
+        path = tmp_path / "changed.tellapart"
+        digests = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
+        document = {**manifest, "sha256": digests}
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in {MANIFEST: json.dumps(document).encode(), **members}.items():
+                archive.writestr(zipfile.ZipInfo(name), content)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def engine(trained):
+    """The base of the trained model, compiled once; it is the same whatever is changed around it."""
+    return read_bundle(trained.model)[1]
+
+
+@pytest.fixture
+def refused(trained, engine):
+    """Assemble and check changed parts as `read_bundle` does, which must fail; the single line of the error."""
+
+    def read(manifest, members):
+        classifier = assemble(manifest, members, trained.model).classifier
+        stated = stated_digest(manifest, members)
+        self_check(classifier, engine, check=members[CHECK], stated=stated, path=trained.model)
+
+    def check(manifest, members):
+        with pytest.raises(ModelFileError) as error:
+            read(manifest, members)
+        line = str(error.value)
+        assert str(trained.model) in line
+        assert "\n" not in line
+        return line
+
+    return check

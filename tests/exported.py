@@ -24,7 +24,7 @@ LEAST = (0.5, 0.6, 0.7)
 def small_classifier(seed=0, *, size=64, marks=True, costs=None, unlike=0.3):
     """A head of random numbers on lite0, with marks that some pictures have and others do not."""
     base, random = load_backbone("lite0", size=size), np.random.default_rng(seed)
-    last = base.depths[-1]
+    last = base.last
     width = last.stop - last.start
     weight = random.normal(0, 0.05, (width, len(NAMES))).astype(np.float32)
     head = LinearHead(weight=weight, bias=np.zeros(len(NAMES), np.float32), start=last.start, stop=last.stop)

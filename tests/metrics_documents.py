@@ -87,7 +87,7 @@ def run_metrics(document: Any) -> RunMetrics:
 
 def render(document: Any, *evidence: Any) -> str:
     """The page of a document."""
-    return page.render(run_metrics(document), *evidence)
+    return page.render_report(run_metrics(document), *evidence)
 
 
 def write_report(path: Path, document: Any, *evidence: Any) -> None:

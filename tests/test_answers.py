@@ -9,16 +9,16 @@ import pytest
 from PIL import Image
 
 from tellapart import answers as module
-from tellapart.answers import COSINE_APART, EXACT, SURE, answer, close_calls, with_exact_rows
+from tellapart.answers import COSINE_APART, SURE, answer, close_calls, with_exact_rows
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import Engine
+from tellapart.backbones.engine import EXACT, Engine
 from tellapart.bundle.bundle import read_bundle
 from tellapart.bundle.parity import measure_parity
 from tellapart.classifier import Classifier
 from tellapart.commands.predict import predict
 from tellapart.data.preprocess import Preprocess
 from tellapart.data.scan import scan
-from tellapart.features.embed import embed
+from tellapart.features.embed import embed_pictures
 from tellapart.heads.abstention import Abstention
 from tellapart.heads.linear import LinearHead
 from tellapart.heads.out_of_distribution import OutOfDistribution
@@ -61,13 +61,13 @@ def model(trained):
 
 def test_with_exact_rows__only_close_calls_are_looked_at_and_nothing_is_changed_in_place(model, trained, monkeypatch):
     index = scan(trained.data)
-    seen = embed(index, model.base)
+    seen = embed_pictures(index, model.base)
     before = seen.features.copy()
     wanted = np.zeros(len(before), np.bool_)
     wanted[[3, 17]] = True
     monkeypatch.setattr(module, "close_calls", lambda *_: wanted)
     given = with_exact_rows(model, seen.index, seen.features, keep=False, progress=Silent())
-    exact = embed(seen.index, model.base, engine=Engine(model.base, precision=EXACT)).features
+    exact = embed_pictures(seen.index, model.base, engine=Engine(model.base, precision=EXACT)).features
     np.testing.assert_array_equal(seen.features, before)
     np.testing.assert_array_equal(given[wanted], exact[wanted])
     np.testing.assert_array_equal(given[~wanted], before[~wanted])
@@ -75,8 +75,8 @@ def test_with_exact_rows__only_close_calls_are_looked_at_and_nothing_is_changed_
 
 def test_with_exact_rows__a_picture_given_twice_is_exact_both_times(model, trained, monkeypatch):
     index = scan(trained.data)
-    readable = embed(index, model.base).index.pictures
-    seen = embed(replace(index, pictures=(readable[3], readable[5], readable[3])), model.base)
+    readable = embed_pictures(index, model.base).index.pictures
+    seen = embed_pictures(replace(index, pictures=(readable[3], readable[5], readable[3])), model.base)
     coarse = seen.features + np.float32(1)
     monkeypatch.setattr(module, "close_calls", lambda *_: np.array([True, False, True]))
     given = with_exact_rows(model, seen.index, coarse, keep=False, progress=Silent())
@@ -86,7 +86,7 @@ def test_with_exact_rows__a_picture_given_twice_is_exact_both_times(model, train
 
 
 def test_answer__what_is_exact_already_is_not_looked_at_again(model, trained, monkeypatch):
-    embedded = embed(scan(trained.data), model.base, engine=Engine(model.base, precision=EXACT))
+    embedded = embed_pictures(scan(trained.data), model.base, engine=Engine(model.base, precision=EXACT))
     monkeypatch.setattr(module, "look_at", lambda *_, **__: pytest.fail("looked again"))
     answers = answer(model, embedded, keep=False)
     np.testing.assert_array_equal(answers.probabilities, model.probabilities(embedded.features))

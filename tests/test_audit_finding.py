@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from tellapart.audit.finding import Item, found, in_order, not_applicable, passed
+from tellapart.audit.finding import Item, by_severity, found, not_applicable, passed
 
 
-def test_in_order__what_was_found_first_and_the_worst_first():
+def test_by_severity__what_was_found_first_and_the_worst_first():
     findings = [
         not_applicable("metadata", "error", "no files"),
         passed("unreadable", "error", "all read"),
@@ -15,7 +15,7 @@ def test_in_order__what_was_found_first_and_the_worst_first():
         found("dark", "error", "two", advice="look"),
         found("near-empty", "note", "three", advice="look"),
     ]
-    codes = [finding.code for finding in in_order(findings)]
+    codes = [finding.code for finding in by_severity(findings)]
     assert codes == ["dark", "near-empty", "blurred", "unreadable", "metadata"]
 
 

@@ -6,13 +6,15 @@ from pictures import write_classes, write_picture
 from tellapart.audit.training import tell_findings
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.data.scan import scan
-from tellapart.features.embed import embed
+from tellapart.features.embed import embed_pictures
 from tellapart.progress import Silent
 
 
 def told(data):
     noted = Noted()
-    return tell_findings(embed(scan(data), load_backbone("lite0", size=32)), seed=0, progress=noted), noted.notes
+    return tell_findings(
+        embed_pictures(scan(data), load_backbone("lite0", size=32)), seed=0, progress=noted
+    ), noted.notes
 
 
 class Noted(Silent):

@@ -15,7 +15,7 @@ from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine, pictures_per_request
 from tellapart.backbones.graph_check import check_graph
 from tellapart.backbones.graph_file import read_graph_file
-from tellapart.backbones.graph_shapes import Known, Operation
+from tellapart.backbones.graph_shapes import Operation, TensorInfo
 from tellapart.backbones.graph_values import outcome
 from tellapart.bundle.graph import OUTPUTS, RESIZED
 
@@ -85,8 +85,8 @@ def test_check_graph__shapes_are_those_of_onnx():
         value.name: tuple(side.dim_value for side in value.type.tensor_type.shape.dim) for value in inferred.value_info
     }
     graph = read_graph_file(base.graph)
-    known = {name: Known(tensor.values.shape, tensor.values) for name, tensor in graph.tensors.items()}
-    known["images"] = Known((4, 224, 224, 3))
+    known = {name: TensorInfo(tensor.values.shape, tensor.values) for name, tensor in graph.tensors.items()}
+    known["images"] = TensorInfo((4, 224, 224, 3))
     for node in graph.nodes:
         found, _ = outcome(Operation(node=node, inputs=[known[name] for name in node.inputs], opset=graph.opset))
         known |= dict(zip(node.outputs, found, strict=True))
@@ -147,8 +147,10 @@ def test_outcome__shapes_are_those_of_onnx(name):
     inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True).graph.output
     expected = [tuple(side.dim_value for side in value.type.tensor_type.shape.dim) for value in inferred]
     graph = read_graph_file(model.SerializeToString())
-    known = {value.name: Known(tuple(side.dim_value for side in value.type.tensor_type.shape.dim)) for value in values}
-    known |= {each.name: Known(each.values.shape, each.values) for each in graph.tensors.values()}
+    known = {
+        value.name: TensorInfo(tuple(side.dim_value for side in value.type.tensor_type.shape.dim)) for value in values
+    }
+    known |= {each.name: TensorInfo(each.values.shape, each.values) for each in graph.tensors.values()}
     (parsed,) = graph.nodes
     found, _ = outcome(Operation(node=parsed, inputs=[known[each] for each in parsed.inputs], opset=17))
     assert [each.shape for each in found] == expected
@@ -156,4 +158,5 @@ def test_outcome__shapes_are_those_of_onnx(name):
 
 def test_engine__large_squares_go_one_at_a_time():
     assert [pictures_per_request(side) for side in (64, 65, 288, 289, 2048)] == [64, 4, 4, 1, 1]
+    assert [pictures_per_request(side, precision="f32") for side in (64, 65, 288, 289)] == [64, 1, 1, 1]
     assert Engine(load_backbone("lite0", size=320), precision="f32").pictures == 1

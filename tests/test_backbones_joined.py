@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pictures import make_pixels, write_classes, write_picture
-from tellapart.backbones.backbone import join
+from tellapart.backbones.backbone import join_bases
 from tellapart.backbones.catalogue import find_base, load_backbone
 from tellapart.backbones.engine import compiled
 from tellapart.bundle.bundle import assemble, pack_bundle, read_bundle
@@ -21,7 +21,7 @@ from tellapart.data.scan import index_of_paths
 from tellapart.errors import ModelFileError, UsageError
 from tellapart.explain.explain import explain_pictures
 from tellapart.features.cache import open_cache
-from tellapart.features.embed import embed
+from tellapart.features.embed import embed_pictures
 from tellapart.features.look import look_at
 from tellapart.heads.linear import LinearHead
 from tellapart.progress import Silent
@@ -31,7 +31,7 @@ SIDES = (64, 72)
 
 @pytest.fixture(scope="module")
 def joined():
-    return join([load_backbone(name, size=side) for name, side in zip(("lite0", "lite2"), SIDES, strict=True)])
+    return join_bases([load_backbone(name, size=side) for name, side in zip(("lite0", "lite2"), SIDES, strict=True)])
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +46,10 @@ def model(packed, tmp_path_factory):
     return read_bundle(path, precision="f32")
 
 
-def head_of(base, *, start=0):
-    random = np.random.default_rng(7)
-    weight = random.normal(0, 0.05, (base.width - start, 3)).astype(np.float32)
-    return LinearHead(weight=weight, bias=np.arange(3, dtype=np.float32), start=start, stop=base.width)
+def head_of(base, *, start=0, stop=None):
+    random, stop = np.random.default_rng(7), stop or base.width
+    weight = random.normal(0, 0.05, (stop - start, 3)).astype(np.float32)
+    return LinearHead(weight=weight, bias=np.arange(3, dtype=np.float32), start=start, stop=stop)
 
 
 def some_pictures(folder, count=5):
@@ -61,10 +61,11 @@ def test_load_backbone__two_names_are_one_base_of_both_in_their_order(joined):
     base = load_backbone("lite2+lite0")
     assert [half.name for half in base.singles] == ["lite2", "lite0"]
     assert [half.preprocess.size for half in base.singles] == [260, 224]
-    assert (base.preprocess.size, base.depths[-1].name) == (260, "lite0.last")
-    assert base.width == sum(half.width for half in base.halves) == base.columns[-1].stop == base.depths[-1].stop
+    assert (base.preprocess.size, base.last.name) == (260, "lite0.last")
+    assert base.width == sum(half.width for half in base.halves) == base.depths[-1].stop
+    assert sorted(np.concatenate(base.columns)) == list(range(base.width))
     assert {half.preprocess.size for half in load_backbone("lite0+lite2", size=96).halves} == {96}
-    assert joined.digest != join(joined.halves[::-1]).digest
+    assert joined.digest != join_bases(joined.halves[::-1]).digest
     assert joined.digest != joined.with_white(1023).digest
 
 
@@ -94,18 +95,21 @@ def test_find_base__weights_are_for_one_base_and_sizes_for_each(tmp_path):
 def test_embed__each_half_keeps_what_it_sees_under_its_own_name(joined, tmp_path):
     index = some_pictures(tmp_path)
     with open_cache(tmp_path / "cache") as cache:
-        alone = [embed(index, half, cache=cache) for half in joined.halves]
-        both = embed(index, joined, cache=cache)
+        alone = [embed_pictures(index, half, cache=cache) for half in joined.halves]
+        both = embed_pictures(index, joined, cache=cache)
         assert (both.fresh, [one.fresh for one in alone]) == (0, [5, 5])
-        np.testing.assert_array_equal(both.features, np.hstack([one.features for one in alone]))
+        for columns, one in zip(joined.columns, alone, strict=True):
+            np.testing.assert_array_equal(both.features[:, columns], one.features)
+        side_by_side = np.hstack([one.features[:, half.means] for one, half in zip(alone, joined.halves, strict=True)])
+        np.testing.assert_array_equal(both.features[:, joined.means], side_by_side)
         assert both.digests == alone[0].digests
-        other = join([joined.halves[0], load_backbone("lite2", size=80)])
-        assert embed(index, other, cache=cache).fresh == 5
+        other = join_bases([joined.halves[0], load_backbone("lite2", size=80)])
+        assert embed_pictures(index, other, cache=cache).fresh == 5
 
 
 def test_embed__a_picture_that_only_one_half_could_read_is_left_out(joined, tmp_path, monkeypatch):
     index = some_pictures(tmp_path)
-    whole = embed(index, joined)
+    whole = embed_pictures(index, joined)
 
     class Late(Silent):
         """A listener that damages a file, and removes another one, between the looks."""
@@ -118,7 +122,7 @@ def test_embed__a_picture_that_only_one_half_could_read_is_left_out(joined, tmp_
                 index.pictures[1].file.write_bytes(b"")
                 index.pictures[3].file.unlink()
 
-    found = embed(index, joined, progress=Late())
+    found = embed_pictures(index, joined, progress=Late())
     assert [picture.path for picture in found.index.pictures] == [index.pictures[row].path for row in (0, 2, 4)]
     assert [entry.status for entry in found.ledger] == ["used", "skipped", "used", "skipped", "used"]
     np.testing.assert_array_equal(found.features, whole.features[[0, 2, 4]])
@@ -128,8 +132,10 @@ def test_model_file__both_halves_answer_behind_one_input(joined, model, packed, 
     bundle, engine = model
     index = some_pictures(tmp_path)
     classifier = Classifier(classes=tuple("abc"), base=joined, head=head_of(joined))
-    expected = embed(index, joined, engine=compiled(joined, precision="f32")).features
-    np.testing.assert_allclose(embed(index, bundle.classifier.base, engine=engine).features, expected, atol=2e-3)
+    expected = embed_pictures(index, joined, engine=compiled(joined, precision="f32")).features
+    np.testing.assert_allclose(
+        embed_pictures(index, bundle.classifier.base, engine=engine).features, expected, atol=2e-3
+    )
     probabilities = classifier.probabilities(expected)
     flags = classifier.flags(probabilities, expected)
     found = measure_parity(packed[1]["model.onnx"], classifier, index, probabilities, flags)
@@ -149,12 +155,11 @@ def test_model_file__answers_by_way_of_the_bases_that_ship(model):
 
 
 def test_narrowed__a_head_on_one_half_is_saved_with_that_half_alone(joined):
-    last = joined.depths[-1]
-    base, head = narrowed(joined, head_of(joined, start=last.start))
-    assert (base.name, head.start, head.stop) == ("lite2", load_backbone("lite2").depths[-1].start, base.width)
-    manifest, members = pack_bundle(
-        Classifier(classes=tuple("abc"), base=joined, head=head_of(joined, start=last.start)), manifest={}
-    )
+    last, own = joined.last, load_backbone("lite2").last
+    on_last = head_of(joined, start=last.start, stop=last.stop)
+    base, head = narrowed(joined, on_last)
+    assert (base.name, head.start, head.stop) == ("lite2", own.start, own.stop)
+    manifest, members = pack_bundle(Classifier(classes=tuple("abc"), base=joined, head=on_last), manifest={})
     assert (manifest["backbone"]["name"], manifest["backbone"]["depths"]) == ("lite2", {"last": 1280})
     assert manifest["preprocess"]["size"] == SIDES[1]
     assert assemble(manifest, members, "x").classifier.base.singles[0].preprocess.size == SIDES[1]
@@ -168,7 +173,7 @@ def test_explain__the_map_adds_up_over_both_halves(model, tmp_path):
     assert heat.values.sum(dtype=np.float64) + heat.bias == pytest.approx(heat.logit, rel=1e-3)
     # Either half alone is not all of it.
     alone = copy.deepcopy(bundle.classifier.head)
-    alone.weight[: bundle.classifier.base.columns[0].stop] = 0
+    alone.weight[bundle.classifier.base.columns[0]] = 0
     (less,) = explain_pictures(replace(bundle.classifier, head=alone), some_pictures(tmp_path, count=1), engine=engine)
     assert not np.allclose(less.heat.values, heat.values, atol=1e-4)
 
@@ -180,7 +185,7 @@ def test_explain__by_stages_of_either_half(model, tmp_path):
     for stage in ("lite0.conv9", "lite2.conv9", "last"):
         (found,) = explain_pictures(bundle.classifier, index, engine=engine, stage=stage, targets=2)
         assert found.heat.method == "grad-cam"
-        features = embed(index, bundle.classifier.base, engine=engine).features
+        features = embed_pictures(index, bundle.classifier.base, engine=engine).features
         assert found.heat.logit == pytest.approx(bundle.classifier.head.logits(features)[0, 2], abs=0.02)
     with pytest.raises(UsageError, match="no such stage"):
         list(explain_pictures(bundle.classifier, index, engine=engine, stage="conv9"))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tellapart.bundle.container import MANIFEST, SCHEMA, parse_json, read_container, write_container
+from tellapart.bundle.container import MANIFEST, SCHEMA, parse_member, read_container, write_container
 from tellapart.errors import ModelFileError, OutputError
 
 MEMBERS = {"model.onnx": b"graph" * 100, "check.json": b"{}\n", "README.md": b"# card\n"}
@@ -198,10 +198,10 @@ def test_read_container__a_name_with_control_characters_stays_on_one_line(tmp_pa
 
 
 @given(st.binary(max_size=60))
-def test_parse_json__any_bytes_are_an_object_or_refused(tmp_path_factory, content):
+def test_parse_member__any_bytes_are_an_object_or_refused(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "x"
     try:
-        assert isinstance(parse_json(content, what="model.json", path=path), dict)
+        assert isinstance(parse_member(content, what="model.json", path=path), dict)
     except ModelFileError as error:
         assert "model.json" in str(error)  # noqa: PT017  either outcome is right
 

@@ -34,7 +34,7 @@ def session(graph):
 
 
 def random_head(backbone, *, depths, classes=3):
-    chosen = backbone.depths[-1:] if depths == "last" else backbone.depths
+    chosen = (backbone.last,) if depths == "last" else backbone.depths
     start, stop = chosen[0].start, chosen[-1].stop
     random = np.random.default_rng(5)
     weight = random.normal(0, 0.05, (stop - start, classes)).astype(np.float32)

@@ -169,7 +169,7 @@ def test_train__a_file_in_place_of_a_folder(complain, data, tmp_path):
 def test_predict__a_file_in_place_of_a_folder(complain, trained, tmp_path):
     (tmp_path / "file").write_text("mine")
     picture = trained.data / "owl" / "001.png"
-    target = tmp_path / "file" / "out"
+    target = tmp_path / "file" / "out.csv"
     assert f"no file can be written here: {target}" in complain(
         WRONG_USE, "predict", trained.model, picture, "-o", target
     )
@@ -180,7 +180,10 @@ def test_predict__never_writes_over_what_it_reads(complain, trained, tmp_path):
     picture.write_bytes((trained.data / "owl" / "001.png").read_bytes())
     before = picture.read_bytes()
     for target in (picture, trained.model):
-        assert "to be read, not written" in complain(WRONG_USE, "predict", trained.model, picture, "-o", target)
+        assert target.name in complain(WRONG_USE, "predict", trained.model, picture, "-o", target)
+    table = tmp_path / "list.csv"
+    table.write_text("path,predicted,probability,p:cat\none.png,cat,1,1\n")
+    assert "to be read, not written" in complain(WRONG_USE, "predict", trained.model, table, "-o", table)
     assert picture.read_bytes() == before
 
 

@@ -11,7 +11,7 @@ import pytest
 import tellapart as package
 from metrics_documents import metrics_document, render
 from pictures import write_picture
-from tellapart.bundle.model_card import plain
+from tellapart.bundle.model_card import escaped_line
 from tellapart.cli.tables import print_figures
 from tellapart.text import inert
 
@@ -98,7 +98,7 @@ def test_inert__takes_a_formula_out_of_action(cell):
 
 
 def test_plain__is_printable():
-    assert plain(EVIL).isprintable()
+    assert escaped_line(EVIL).isprintable()
 
 
 def test_figures__classes_that_no_picture_shows_are_named_beside_the_balanced_accuracy(capsys):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -52,10 +54,24 @@ def test_compare_runs__counts_pictures_by_path(runs):
 def test_compare_runs__reads_the_columns_of_older_runs_and_what_a_spreadsheet_has_saved(runs):
     expected, new = compare_runs(*runs), read_answers(runs[0], CLASSES)
     content = (runs[0] / "predictions.csv").read_text()
-    for head in (",".join(OLD_HEADER), "\ufeff" + ",".join(HEADER), ",".join(OLD_HEADER[:-1])):
+    for head in (",".join(OLD_HEADER), "\ufeff" + ",".join(HEADER)):
         (runs[0] / "predictions.csv").write_text(content.replace(",".join(HEADER), head), newline="")
         assert read_answers(runs[0], CLASSES) == new
         assert compare_runs(*runs) == expected
+    oldest = content.replace(",".join(HEADER), ",".join(OLD_HEADER[:-1])).replace(",no,no\n", ",no\n")
+    (runs[0] / "predictions.csv").write_text(oldest, newline="")
+    assert read_answers(runs[0], CLASSES) == [replace(answer, unlike=None) for answer in new]
+
+
+def test_read_answers__finds_the_columns_by_their_names(runs):
+    expected, path = read_answers(runs[0], CLASSES), runs[0] / "predictions.csv"
+    with path.open(newline="") as file:
+        table = list(csv.reader(file))
+    files.write_csv(path, ["path", *table[0][:0:-1]], [[row[0], *row[:0:-1]] for row in table[1:]])
+    assert read_answers(runs[0], CLASSES) == expected
+    files.write_csv(path, [*table[0], "p:path"], [[*row, "0.5"] for row in table[1:]])
+    with pytest.raises(DataError, match=r"predictions\.csv"):
+        read_answers(runs[0], CLASSES)
 
 
 def with_content(run, names, contents):

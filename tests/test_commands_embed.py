@@ -147,7 +147,8 @@ def test_embed_data__nothing_to_look_at(tmp_path, tellapart):
 
 
 def test_embed_data__leaves_the_old_file_where_writing_fails(data, tmp_path, monkeypatch):
-    (tmp_path / "f.npz").write_bytes(b"old")
+    command.embed_data(data, tmp_path / "f.npz", size=SIDE)
+    before = (tmp_path / "f.npz").read_bytes()
 
     def fail(place, made):
         place.write_bytes(b"half")
@@ -157,4 +158,4 @@ def test_embed_data__leaves_the_old_file_where_writing_fails(data, tmp_path, mon
     with pytest.raises(UsageError, match="no space left"):
         command.embed_data(data, tmp_path / "f.npz", size=SIDE)
     assert [path.name for path in tmp_path.iterdir()] == ["f.npz"]
-    assert (tmp_path / "f.npz").read_bytes() == b"old"
+    assert (tmp_path / "f.npz").read_bytes() == before

@@ -3,6 +3,7 @@
 import csv
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -273,3 +274,14 @@ def test_predict__into_of_a_class_called_like_a_column(tmp_path, tellapart):
     outcome = tellapart("predict", tmp_path / "run" / "model.tellapart", data, "--into", tmp_path / "out")
     assert outcome.code == 0, outcome.err
     assert len([name for name in snapshot(tmp_path / "out") if name.endswith(".png")]) == 16
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text here")
+def test_predict__into_tells_of_a_name_that_is_no_utf8_in_a_table_that_is(trained, tmp_path, tellapart):
+    path = tmp_path / "in" / "caf\udce9.png"
+    path.parent.mkdir()
+    path.write_bytes((trained.data / "owl" / "001.png").read_bytes())
+    for _ in range(2):
+        assert tellapart("predict", trained.model, path.parent, "--into", tmp_path / "out").code == 0
+    assert [Path(row["path"]).name for row in table(tmp_path / "out")] == ["caf\\xe9.png"]
+    assert [each.name for each in (tmp_path / "out").rglob("*.png")] == ["caf_.png"]

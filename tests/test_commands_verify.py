@@ -3,6 +3,7 @@
 import hashlib
 import json
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,8 @@ def test_verify__real_pictures_and_one_that_cannot_be_read(tellapart, tmp_path):
     outcome = tellapart("verify", model, tmp_path / "inbox", "--against", model, "--runtime", "openvino", "--json")
     assert outcome.code == 0, outcome.err
     assert [(row["on"], row["pictures"]) for row in outcome.json["rows"]] == [("test cards", 4), ("pictures", 3)]
+    assert [Path(each["path"]).name for each in outcome.json["unread"]] == ["bad.png"]
+    assert "bad.png (not a picture in any format known here)" in outcome.err
     table = tellapart("verify", model, tmp_path / "inbox", "--runtime", "openvino")
     assert table.code == 0
     assert "all the same, within rounding" in table.out

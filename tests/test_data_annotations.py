@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pictures import write_classes
 from tellapart.data.reading import Reading
-from tellapart.data.scan import scan
+from tellapart.data.scan import index_of_paths, scan
 from tellapart.errors import DataError, TellapartError, UsageError
 
 
@@ -222,6 +222,14 @@ def test_coco__what_does_not_fit_is_named(folder, change, message):
     document = coco({"2.png": ["cat"], "3.png": ["dog"]}, folder="images/", **change)
     with pytest.raises(DataError, match=message):
         scan(write(folder, document, name="a.json"))
+
+
+def test_coco__a_list_of_pictures_alone_is_for_predict(folder):
+    images = [{"id": number, "file_name": f"images/{number}.png"} for number in (1, 2)]
+    path = write(folder, {"info": {}, "images": images, "categories": []}, name="image_info_test.json")
+    assert [picture.path.rpartition("/")[2] for picture in index_of_paths([path]).pictures] == ["1.png", "2.png"]
+    with pytest.raises(DataError, match="no picture has a label"):
+        scan(path)
 
 
 def test_coco__several_categories_of_one_picture_stop(folder):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from pictures import make_pixels
-from tellapart.data.augment import CHAPTER, NOTHING, Augmentation, AugmentedView, MovedView, augment, compose, draw
+from tellapart.data.augment import CHAPTER, NOTHING, Augmentation, AugmentedView, MovedView, augment, compose, draw_warp
 from tellapart.data.warp import IDENTITY, Warp, load_cv2, warp_pixels
 from tellapart.errors import MissingExtraError
 
@@ -117,8 +117,8 @@ def test_augment__the_source_is_left_as_it_is():
         ("contrast", 0.5),
     ],
 )
-def test_draw__each_range_is_filled_and_never_left(name, most):
-    warps = [draw(Augmentation(**{name: most}), seed=0, epoch=0, index=index, side=101) for index in range(400)]
+def test_draw_warp__each_range_is_filled_and_never_left(name, most):
+    warps = [draw_warp(Augmentation(**{name: most}), seed=0, epoch=0, index=index, side=101) for index in range(400)]
     drawn = np.array([measured(warp, name) for warp in warps])
     assert np.abs(drawn).max() <= most * (1 + 1e-9)
     assert drawn.max() > 0.97 * most
@@ -140,31 +140,31 @@ def measured(warp, name):
 
 
 @pytest.mark.parametrize("flip", ["horizontal_flip", "vertical_flip"])
-def test_draw__every_other_picture_is_mirrored(flip):
+def test_draw_warp__every_other_picture_is_mirrored(flip):
     flips = [
-        draw(Augmentation(**{flip: True}), seed=0, epoch=0, index=index, side=SIDE).matrix != IDENTITY
+        draw_warp(Augmentation(**{flip: True}), seed=0, epoch=0, index=index, side=SIDE).matrix != IDENTITY
         for index in range(1000)
     ]
     assert 440 < sum(flips) < 560
 
 
-def test_draw__the_two_mirrors_are_drawn_apart():
+def test_draw_warp__the_two_mirrors_are_drawn_apart():
     both = Augmentation(horizontal_flip=True, vertical_flip=True)
-    signs = [draw(both, seed=0, epoch=0, index=index, side=SIDE).matrix for index in range(1000)]
+    signs = [draw_warp(both, seed=0, epoch=0, index=index, side=SIDE).matrix for index in range(1000)]
     kinds = Counter((across[0] < 0, down[1] < 0) for across, down in signs)
     assert len(kinds) == 4
     assert min(kinds.values()) > 200
 
 
-def test_draw__leaving_one_range_out_does_not_change_the_others():
-    whole = draw(Augmentation(rotation=30, brightness=0.3), seed=1, epoch=2, index=3, side=SIDE)
-    part = draw(Augmentation(rotation=30), seed=1, epoch=2, index=3, side=SIDE)
+def test_draw_warp__leaving_one_range_out_does_not_change_the_others():
+    whole = draw_warp(Augmentation(rotation=30, brightness=0.3), seed=1, epoch=2, index=3, side=SIDE)
+    part = draw_warp(Augmentation(rotation=30), seed=1, epoch=2, index=3, side=SIDE)
     assert whole.matrix == part.matrix
     assert whole.gain != part.gain
 
 
-def test_draw__contrast_keeps_mid_grey():
-    warp = draw(Augmentation(contrast=0.8), seed=1, epoch=0, index=0, side=SIDE)
+def test_draw_warp__contrast_keeps_mid_grey():
+    warp = draw_warp(Augmentation(contrast=0.8), seed=1, epoch=0, index=0, side=SIDE)
     assert warp.gain * 127.5 + warp.bias == pytest.approx(127.5)
 
 

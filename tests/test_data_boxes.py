@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pictures import encode, make_pixels, orientation_exif, write_picture
-from tellapart.data.boxes import Boxed, OutsideError, fragment, locate, turned, unturned
+from tellapart.data.boxes import Boxed, OutsideError, fragment, locate, turned_rectangle, unturned
 from tellapart.data.decode import decode, upright
 from tellapart.data.preprocess import Preprocess
 from tellapart.data.reading import Reading
@@ -99,9 +99,9 @@ def test_locate__what_sticks_out_further_than_rounding_is_refused(wanted):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_turned__and_back(orientation):
+def test_turned_rectangle__and_back(orientation):
     rectangle = (5, 7, 25, 17)
-    assert unturned(turned(rectangle, (48, 40), orientation), (48, 40), orientation) == rectangle
+    assert unturned(turned_rectangle(rectangle, (48, 40), orientation), (48, 40), orientation) == rectangle
 
 
 def test_preprocess__a_box_is_what_one_cuts_out_oneself(tmp_path):

@@ -37,7 +37,7 @@ def write_deep(path, values, **options):
 
 def white(paths):
     listener = Listening()
-    return white_of(index_of_paths(paths), threads=2, progress=listener), listener.notes
+    return white_of(index_of_paths(paths).pictures, threads=2, progress=listener), listener.notes
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm", ".jp2"])
@@ -135,8 +135,10 @@ def test_predict__a_model_of_eight_bits_answers_about_ten_alike(tmp_path):
 def test_with_white__what_a_model_knows_stays(tmp_path):
     path = write_deep(tmp_path / "a.png", grey(1))
     base = load_backbone("lite0", size=64)
-    found = with_white(base, index_of_paths([path]), Silent())
+    found = with_white(base, index_of_paths([path]).pictures, Silent())
     assert found.preprocess.white == 255
-    assert with_white(found, index_of_paths([write_deep(tmp_path / "b.png", grey(1) * 200)]), Silent()) is found
+    assert (
+        with_white(found, index_of_paths([write_deep(tmp_path / "b.png", grey(1) * 200)]).pictures, Silent()) is found
+    )
     plain = index_of_paths([write_classes(tmp_path / "plain", {"a": 2})])
-    assert with_white(base, plain, Silent()) is base
+    assert with_white(base, plain.pictures, Silent()) is base

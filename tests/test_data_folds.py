@@ -9,7 +9,7 @@ from tellapart.errors import DataError, UsageError
 from tellapart.progress import Silent
 from tellapart.recipes.folds import say_folds
 from tellapart.recipes.request import Request
-from tellapart.runs.leakage import Known, draw_together
+from tellapart.runs.leakage import FoundDuplicates, draw_together
 from tellapart.types import Index, Picture
 
 
@@ -88,7 +88,7 @@ class Notes(Silent):
 
 def test_draw_together__three_sites_make_three_folds_where_no_number_was_asked_for():
     rows = [(f"{label}{site}{number}", label, site) for label in "ab" for site in "xyz" for number in range(6)]
-    draw = partial(draw_together, Known(index=index_of(rows), groups=()), seed=0, progress=Silent())
+    draw = partial(draw_together, FoundDuplicates(index=index_of(rows), groups=()), seed=0, progress=Silent())
     found, _ = draw(folds=5, fewer=True)
     assert {picture.fold for picture in found.pictures} == {1, 2, 3}
     request = Request(progress=Notes())

@@ -26,7 +26,7 @@ from tellapart.data.rgb import stored_as
 from tellapart.data.scan import scan
 from tellapart.errors import PictureError
 from tellapart.features.content import picture_content
-from tellapart.features.embed import embed
+from tellapart.features.embed import embed_pictures
 
 KINDS = kinds()
 ORIENTED = orientations()
@@ -79,7 +79,7 @@ def test_embed__a_folder_with_every_kind_gives_a_ledger_row_for_each_file(tmp_pa
         (tmp_path / path).write_bytes(kind.make())
         expected[path] = kind.status, kind.reason
     index = scan(tmp_path)
-    seen = embed(index, load_backbone("lite0", size=32))
+    seen = embed_pictures(index, load_backbone("lite0", size=32))
     assert {entry.path: (entry.status, entry.reason) for entry in seen.ledger} == expected
     assert len(seen.features) == sum(status != "skipped" for status, _ in expected.values())
     assert np.isfinite(seen.features).all()

@@ -27,6 +27,7 @@ def archive(path):
         ),
         ("s3://bucket/pets", "a web address.*: s3://bucket/pets. Nothing is fetched: download it"),
         ("HTTP://example.com/1.jpg", "a web address"),
+        ("www.example.com/1.jpg", "a web address"),
         ("file:///home/x/pets", "a file: address instead of a path.*Write /home/x/pets"),
         ("pets/*.jpg", "no file matches this pattern: .*pets/.*jpg. Check the folder and the pattern"),
         ("pets/[ab]", "no file matches this pattern"),

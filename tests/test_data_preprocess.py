@@ -140,5 +140,5 @@ def test_from_json__any_json_is_refused_by_value_error(document):
 
 
 def test_key__changes_with_the_size_only():
-    assert Preprocess(size=224).key == Preprocess(size=224).key == "rgb-squash-bilinear-224-v3"
+    assert Preprocess(size=224).key == Preprocess(size=224).key == "rgb-squash-bilinear-224-v4"
     assert Preprocess(size=225).key != Preprocess(size=224).key

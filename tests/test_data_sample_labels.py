@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tellapart.data.sample_labels import check_counts, label_values, shown
+from tellapart.data.sample_labels import check_counts, label_repr, label_values
 from tellapart.errors import DataError
 
 
@@ -74,8 +74,8 @@ def test_check_counts__names_classes_as_their_owner_does(classes, counts, messag
     check_counts(np.array(["a", "b"]), [2, 2])
 
 
-def test_shown__as_python_writes_it():
-    assert [shown(value) for value in (np.str_("a"), np.int8(3), np.bool_(1), 2.5)] == ["'a'", "3", "True", "2.5"]
+def test_label_repr__as_python_writes_it():
+    assert [label_repr(value) for value in (np.str_("a"), np.int8(3), np.bool_(1), 2.5)] == ["'a'", "3", "True", "2.5"]
 
 
 def test_label_values__pandas():

@@ -15,7 +15,7 @@ from tellapart import errors
 from tellapart.cli.main import app
 
 ROOT = Path(__file__).parents[1]
-TASKS = ("chapter", "commands", "data", "deployment", "honesty", "python", "recipes", "report", "retraining")
+TASKS = ("chapter", "commands", "data", "deployment", "honesty", "python", "recipes", "report", "retraining", "scale")
 GUIDES = ("README.md", *(f"docs/{task}.md" for task in TASKS))  # each in English and in Chinese
 CHINESE = ".zh-CN.md"
 DOCUMENTS = (

@@ -14,14 +14,14 @@ from tellapart.data.scan import index_of_paths
 from tellapart.duplicates import find
 from tellapart.duplicates.find import find_duplicates
 from tellapart.duplicates.naming import named_alike, origin_of
-from tellapart.features.embed import embed
+from tellapart.features.embed import embed_pictures
 from test_duplicates_register import EDITS, scene
 
 
 @pytest.fixture(scope="module")
 def look():
     backbone = load_backbone("lite0", size=64)
-    return partial(embed, backbone=backbone, engine=Engine(backbone, precision="f32"))
+    return partial(embed_pictures, backbone=backbone, engine=Engine(backbone, precision="f32"))
 
 
 def written(folder, pictures):

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tellapart.data.groups import join
+from tellapart.data.groups import connected_sets
 from tellapart.duplicates.groups import DuplicatePair, connect, equal_pairs
 
 
@@ -34,4 +34,4 @@ def test_join__the_same_sets_as_a_walk_through_the_graph(links):
             reached |= fresh
             waiting += fresh
         expected.add(tuple(sorted(reached)))
-    assert join(links) == tuple(sorted(expected))
+    assert connected_sets(links) == tuple(sorted(expected))

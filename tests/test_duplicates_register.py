@@ -7,7 +7,6 @@ from PIL import Image
 from tellapart.data.thumbnail import SIDE
 from tellapart.duplicates.placement import inverse, offset, outside, slant, turn_and_strain
 from tellapart.duplicates.register import likeness
-from tellapart.duplicates.sight import content_of
 
 
 def scene(seed, side=240):
@@ -93,17 +92,6 @@ def test_likeness__what_was_filled_in_is_told_from_another_part_of_the_scene(fil
     assert found.detail[0] > 0.85
     assert outside(found.place)[0] == pytest.approx(0.2, abs=0.04)
     assert found.filled[0]
-
-
-def test_content_of__a_filling_reaches_from_the_frame_and_is_not_most_of_it():
-    pictures = np.full((4, SIDE, SIDE, 3), 120, np.uint8)
-    pictures[0, :, :6] = 0
-    pictures[1, 8:12, 8:12] = 0
-    pictures[2, :, :16] = 255
-    content = content_of(pictures)
-    assert content[0, :, :7].max() == 0
-    assert content[0, :, 7:].min() == 1
-    assert content[1:].min() == 1
 
 
 def test_turn_and_strain__are_those_of_a_picture_that_was_squashed_after_its_turn():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tellapart.commands.split import split
-from tellapart.duplicates.subset import choose
+from tellapart.duplicates.subset import draw_choices
 from tellapart.errors import DataError
 from tellapart.types import Index, Picture
 from test_duplicates_register import EDITS, scene
@@ -29,10 +29,10 @@ def index_of(rows):
     st.integers(0, 3),
 )
 @settings(max_examples=150, deadline=None, derandomize=True)
-def test_choose__has_the_sizes_and_no_group_in_two_splits(rows, sizes, seed):
+def test_draw_choices__has_the_sizes_and_no_group_in_two_splits(rows, sizes, seed):
     index = index_of(rows)
     try:
-        chosen = choose(index, sizes=sizes, seed=seed)
+        chosen = draw_choices(index, sizes=sizes, seed=seed)
     except DataError:
         return
     assert len({choice.row for choice in chosen}) == len(chosen) == len(index.classes) * sum(sizes.values())
@@ -47,16 +47,18 @@ def test_choose__has_the_sizes_and_no_group_in_two_splits(rows, sizes, seed):
             assert len(drawn) == size
 
 
-def test_choose__whole_groups_first_and_a_part_only_to_fill():
+def test_draw_choices__whole_groups_first_and_a_part_only_to_fill():
     index = index_of([("a", f"g{row // 4}") for row in range(40)])
-    chosen = choose(index, sizes={"train": 10, "valid": 4, "test": 4}, seed=0)
+    chosen = draw_choices(index, sizes={"train": 10, "valid": 4, "test": 4}, seed=0)
     groups = [
         [index.pictures[choice.row].group for choice in chosen if choice.split == part] for part in ("train", "valid")
     ]
     assert sorted(groups[0].count(name) for name in set(groups[0])) == [2, 4, 4]
     assert len(set(groups[1])) == 1
     with pytest.raises(DataError, match="too few groups to fill test, 4 pictures are missing"):
-        choose(index_of([("a", "bc"[row % 2]) for row in range(40)]), sizes={"train": 4, "valid": 4, "test": 4}, seed=0)
+        draw_choices(
+            index_of([("a", "bc"[row % 2]) for row in range(40)]), sizes={"train": 4, "valid": 4, "test": 4}, seed=0
+        )
 
 
 @pytest.fixture

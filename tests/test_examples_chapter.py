@@ -209,3 +209,41 @@ def test_examples__each_says_what_it_teaches_and_how_it_is_run():
         text = path.read_text(encoding="utf-8")
         assert text.startswith(f'"""Row {int(path.name[:2])}: ')
         assert f"    python examples/chapter/{path.name}" in text
+
+
+@pytest.mark.parametrize(("row", "facts"), [(11, ["about 90 %"]), (12, ["about 96 %", "new in each epoch"])])
+def test_examples__the_chapter_s_own_head_on_a_frozen_base(row, facts, workshop, in_folder, capsys):
+    (path,) = FOLDER.glob(f"{row:02d}_*.py")
+    load(path).main([*workshop.arguments(row), "--as-chapter"])
+    printed = capsys.readouterr().out
+    assert all(fact in printed for fact in ("4x4x512", "2,097,665", *facts))
+    (history,) = (workshop.out / f"{row:02d}").glob("*-short-as-chapter-dense-256/history.jsonl")
+    assert '"clean_train_loss"' in history.read_text()
+
+
+def test_dense_head__of_vgg16_s_maps_has_the_chapter_s_parameters(in_folder):
+    dense_head = importlib.import_module("dense_head").dense_head
+    counts = [sum(part.numel() for part in dense_head(4 * 4 * 512, classes=classes).parameters()) for classes in (2, 3)]
+    assert counts == [2_097_665, 2_097_408 + 257 * 3]
+
+
+def test_row_5__several_classes_print_their_own_net(workshop, in_folder, tmp_path, capsys):
+    counts = {split: {"cats": 8, "dogs": 8, "owls": 8} for split in ("train", "validation", "test")}
+    data = write_splits_and_classes(tmp_path / "three", counts)
+    (path,) = FOLDER.glob("05_*.py")
+    load(path).main(["--short", "--out", str(tmp_path / "runs"), "--data", str(data)])
+    printed = capsys.readouterr().out
+    assert "The net that was trained, for 3 classes:" in printed
+    assert re.search(r"^ +head +3 +1,539 ", printed, re.MULTILINE)
+    assert "3,453,121" in printed
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_row_17__captions_are_in_the_language_that_was_asked_for(language, in_folder, tmp_path):
+    (path,) = FOLDER.glob("17_*.py")
+    row = load(path)
+    options = importlib.import_module("common").parser("").parse_args(["--out", str(tmp_path), "--language", language])
+    about = {"stage": "relu1", "count": 1, "wide": 8, "high": 8, "of": "cat.jpg"}
+    row.write_captioned(options, "maps.png", np.zeros((8, 8, 3), np.uint8), "maps", about)
+    assert np.asarray(Image.open(tmp_path / "17" / "maps.png"))[:40].max() > 200
+    assert set(row.CAPTIONS[language]) == {"maps", "kernels", "filters"}

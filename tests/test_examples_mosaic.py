@@ -21,13 +21,13 @@ def test_mosaic__enlarged_pixels_are_squares():
     assert (canvas[:, 3:] == [4, 5, 6]).all()
 
 
-def test_map_mosaic__each_map_has_its_own_range_and_an_empty_one_is_grey():
+def test_map_mosaic__each_map_has_its_own_range_and_what_is_silent_is_dark():
     ramp = np.arange(4, dtype=np.float32).reshape(2, 2)
-    canvas = map_mosaic(np.stack([ramp, 1000 * ramp + 7, np.zeros((2, 2), np.float32)]), columns=3)
+    canvas = map_mosaic(np.stack([ramp, 1000 * ramp, np.zeros((2, 2), np.float32)]), columns=3)
     first, second, empty = (canvas[:, start : start + 2, 0] for start in (0, 2 + GAP, 2 * (2 + GAP)))
     assert (first == second).all()
-    assert first[0, 0] < 128 < first[1, 1]
-    assert (empty == 128).all()
+    assert first.tolist() == [[0, 85], [170, 255]]
+    assert (empty == 0).all()
 
 
 def test_kernel_mosaic__zero_is_grey_and_each_has_its_own_range():

@@ -54,9 +54,15 @@ def test_python__ten_pictures(asked):
     check(answers([sys.executable, EXAMPLES / "answer.py"], model, pictures), expected)
 
 
+def test_python__without_a_picture_it_says_how_it_is_called():
+    ended = subprocess.run([sys.executable, EXAMPLES / "answer.py"], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (1, "usage: python answer.py MODEL.onnx PICTURE…\n")
+
+
 def test_javascript__ten_pictures(asked, tmp_path):
     modules = os.environ.get(NODE_MODULES)
-    if shutil.which("node") is None or modules is None:
+    packages = [modules is not None and Path(modules, name).exists() for name in ("onnxruntime-node", "sharp")]
+    if shutil.which("node") is None or not all(packages):
         pytest.skip(f"needs node, and onnxruntime-node and sharp in a folder that {NODE_MODULES} names")
     model, pictures, expected = asked
     (tmp_path / "node_modules").symlink_to(modules)

@@ -12,6 +12,7 @@ from tellapart.backbones.openvino_runtime import load_openvino
 from tellapart.bundle.bundle import assemble, pack_bundle
 from tellapart.classifier import Classifier
 from tellapart.explain.exact import MapReader, exact_heat_map
+from tellapart.explain.spread import spread_maps
 from tellapart.heads.linear import LinearHead
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -21,7 +22,7 @@ CLASSES = ("cat", "dog", "owl")
 def small_classifier(*, depths="all", size=96, seed=5):
     """A classifier with a head of random weights, without a run."""
     backbone = load_backbone("lite0", size=size)
-    chosen = backbone.depths[-1:] if depths == "last" else backbone.depths
+    chosen = (backbone.last,) if depths == "last" else backbone.depths
     start, stop = chosen[0].start, chosen[-1].stop
     random = np.random.default_rng(seed)
     weight = random.normal(0, 0.05, (stop - start, 3)).astype(np.float32)
@@ -134,3 +135,32 @@ def test_exact_heat_map__adds_up_on_photographs():
         for target in range(3):
             heat = exact_heat_map(*seen, side=224, head=classifier.head, target=target, class_name="")
             assert heat.values.sum(dtype=np.float64) + heat.bias == pytest.approx(heat.logit, rel=1e-3)
+
+
+def test_exact_heat_map__a_maximum_belongs_to_its_places_and_a_deviation_to_all_by_their_share():
+    maps = {
+        "a_maximum": np.array([[[1, 3], [3, 0]]], np.float32),
+        "a": np.array([[[4, 0], [0, 0]]], np.float32),
+        "a_deviation": np.array([[[0, 2], [2, 4]]], np.float32),
+    }
+    features = np.array([3, 1, np.sqrt(2)], np.float32)
+
+    def evidence(weight):
+        head = LinearHead(weight=np.array(weight, np.float32)[:, None], bias=np.zeros(1, np.float32), start=0, stop=3)
+        found = exact_heat_map(features, maps, side=2, head=head, target=0, class_name="")
+        assert found.values.sum() == pytest.approx(found.logit, rel=1e-6)
+        return found.values
+
+    def parts(of_sum):
+        return spread_maps(np.array(of_sum), height=2, width=2)  # which smooths a little, and keeps the sum
+
+    np.testing.assert_allclose(evidence([1, 0, 0]), parts([[0, 1.5], [1.5, 0]]), atol=1e-6)
+    np.testing.assert_allclose(evidence([0, 1, 0]), parts([[1.0, 0], [0, 0]]), atol=1e-6)
+    np.testing.assert_allclose(evidence([0, 0, 1]), parts([[1.0, 0], [0, 1.0]]) * np.sqrt(2) / 2, atol=1e-6)
+
+
+def test_exact_heat_map__what_is_pooled_of_another_map_has_none():
+    maps = {"a_maximum": np.array([[[1, 3], [3, 0]]], np.float32), "a": np.ones((1, 2, 2), np.float32)}
+    head = LinearHead(weight=np.ones((2, 1), np.float32), bias=np.zeros(1, np.float32), start=0, stop=2)
+    features = np.array([2, 1], np.float32)
+    assert exact_heat_map(features, maps, side=2, head=head, target=0, class_name="") is None

@@ -65,10 +65,10 @@ def test_heat__a_stage_that_is_not_there_or_has_no_maps_is_told(saved):
 
 def test_heat__of_the_shipped_base_agrees_with_the_exact_map_where_that_is_defined():
     backbone = load_backbone("lite0", size=64)
-    last = backbone.depths[-1]
+    last = backbone.last
     random = np.random.default_rng(0)
     weight = random.normal(0, 0.05, (backbone.width, 2)).astype(np.float32)
-    weight[: last.start] = 0  # only the last depth counts, so Grad-CAM on it is the exact map
+    weight[: last.start] = weight[last.stop :] = 0  # only the last depth counts, so Grad-CAM on it is the exact map
     head = LinearHead(weight=weight, bias=np.zeros(2, np.float32), start=0, stop=backbone.width)
     cam = GraphCam(backbone, head)
     found, logit = cam.heat((SQUARE,), stage=cam.stages((SQUARE,))[-1], target=1)

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 import tellapart.explain.lettering as module
-from tellapart.explain.lettering import lettering, shortened
+from tellapart.explain.lettering import fitted_text, lettering
 
 
 def test_lettering__plain_text_is_left_as_it_is():
@@ -31,10 +31,10 @@ def test_lettering__control_characters_break_no_line():
 
 
 @pytest.mark.parametrize("width", [1, 20, 60, 200])
-def test_shortened__fits_and_keeps_both_ends(width):
+def test_fitted_text__fits_and_keeps_both_ends(width):
     font = ImageFont.load_default(size=16)
     text = "a-very-long-name-of-a-picture-that-goes-on-and-on-0001.jpg"
-    cut = shortened(text, font=font, width=width)
+    cut = fitted_text(text, font=font, width=width)
     assert cut == "..." or font.getlength(cut) <= width
     if width == 200:
         assert cut.startswith("a-very")

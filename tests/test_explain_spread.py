@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tellapart.explain.spread import spread, spread_matrix
+from tellapart.explain.spread import spread_maps, spread_matrix
 
 
 @given(st.integers(1, 40), st.integers(1, 90))
@@ -25,8 +25,8 @@ def test_spread_matrix__a_straight_line_stays_one_between_the_middles():
 
 
 @pytest.mark.parametrize(("height", "width"), [(56, 56), (50, 31), (3, 2)])
-def test_spread__keeps_the_mean_of_each_map(height, width):
+def test_spread_maps__keeps_the_mean_of_each_map(height, width):
     maps = np.random.default_rng(3).normal(size=(4, 7, 5)).astype(np.float32)
-    enlarged = spread(maps, height=height, width=width)
+    enlarged = spread_maps(maps, height=height, width=width)
     assert enlarged.shape == (4, height, width)
     np.testing.assert_allclose(enlarged.mean(axis=(1, 2)), maps.mean(axis=(1, 2), dtype=np.float64), atol=1e-12)

@@ -153,8 +153,8 @@ def test_export__without_onnxruntime_says_how_to_install_it(tellapart, exported,
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
-        (["-o", "out.onnx", "--to", "html"], "Choose one of: onnx, openvino."),
-        (["-o", "out"], "--to onnx, openvino"),
+        (["-o", "out.onnx", "--to", "tflite"], "Choose one of: onnx, openvino, html."),
+        (["-o", "out"], "--to onnx, openvino, html"),
         (["-o", "out.onnx", "--int8"], "No such option"),
     ],
 )

@@ -23,7 +23,7 @@ from tellapart.features.cache import Entry, entry_key, open_cache
 from tellapart.features.content import handfuls
 from tellapart.features.embed import (
     compact_rows,
-    embed,
+    embed_pictures,
 )
 from tellapart.progress import Silent
 
@@ -79,7 +79,7 @@ class Counting(Silent):
 
 
 def test_embed__rows_are_those_of_their_pictures_where_some_cannot_be_read(mixed, backbone, engine):
-    embedded = embed(index_of_paths(mixed), backbone, engine=engine)
+    embedded = embed_pictures(index_of_paths(mixed), backbone, engine=engine)
     readable = [path for place, path in enumerate(mixed) if place not in BROKEN]
     assert [picture.file for picture in embedded.index.pictures] == readable
     assert embedded.features.shape == (len(readable), backbone.width)
@@ -91,7 +91,7 @@ def test_embed__rows_are_those_of_their_pictures_where_some_cannot_be_read(mixed
 
 
 def test_embed__the_ledger_has_every_picture_in_order(mixed, backbone, engine):
-    embedded = embed(index_of_paths(mixed), backbone, engine=engine)
+    embedded = embed_pictures(index_of_paths(mixed), backbone, engine=engine)
     assert [entry.path for entry in embedded.ledger] == [str(path) for path in mixed]
     statuses = {place: entry.status for place, entry in enumerate(embedded.ledger)}
     assert statuses == dict.fromkeys(BROKEN, "skipped") | {
@@ -104,8 +104,8 @@ def test_embed__cold_and_warm_are_the_same_to_the_bit(mixed, backbone, engine, t
     index, runs = index_of_paths(mixed), []
     for _ in range(2):
         with open_cache(tmp_path) as cache:
-            runs.append(embed(index, backbone, cache=cache, engine=engine))
-    bare = embed(index, backbone, engine=engine)
+            runs.append(embed_pictures(index, backbone, cache=cache, engine=engine))
+    bare = embed_pictures(index, backbone, engine=engine)
     cold, warm = runs
     assert cold.features.tobytes() == warm.features.tobytes() == bare.features.tobytes()
     assert cold.ledger == warm.ledger == bare.ledger
@@ -117,27 +117,29 @@ def test_embed__another_size_or_precision_is_another_entry(mixed, backbone, engi
     index = index_of_paths(mixed)
     other = load_backbone("lite0", size=72)
     with open_cache(tmp_path) as cache:
-        embed(index, backbone, cache=cache, engine=engine)
-        assert embed(index, other, cache=cache, engine=Engine(other, precision="f32")).fresh == 8
-        assert embed(index, backbone, cache=cache, engine=engine).fresh == 0
+        embed_pictures(index, backbone, cache=cache, engine=engine)
+        assert embed_pictures(index, other, cache=cache, engine=Engine(other, precision="f32")).fresh == 8
+        assert embed_pictures(index, backbone, cache=cache, engine=engine).fresh == 0
 
 
 def test_embed__only_what_is_new_is_looked_at(mixed, backbone, engine, tmp_path):
     with open_cache(tmp_path) as cache:
-        assert embed(index_of_paths(mixed[:7]), backbone, cache=cache, engine=engine).fresh == 4
-        assert embed(index_of_paths(mixed), backbone, cache=cache, engine=engine).fresh == 3  # 7 has the bytes of 6
+        assert embed_pictures(index_of_paths(mixed[:7]), backbone, cache=cache, engine=engine).fresh == 4
+        assert (
+            embed_pictures(index_of_paths(mixed), backbone, cache=cache, engine=engine).fresh == 3
+        )  # 7 has the bytes of 6
 
 
 def test_embed__progress_counts_every_picture(mixed, backbone, engine):
     progress = Counting()
-    embed(index_of_paths(mixed), backbone, engine=engine, progress=progress)
+    embed_pictures(index_of_paths(mixed), backbone, engine=engine, progress=progress)
     assert (progress.total, progress.done, progress.ended) == (12, 12, 1)
 
 
 def test_embed__no_readable_picture(tmp_path, backbone):
     path = tmp_path / "a.png"
     path.write_bytes(b"")
-    embedded = embed(index_of_paths([path]), backbone)
+    embedded = embed_pictures(index_of_paths([path]), backbone)
     assert embedded.features.shape == (0, backbone.width)
     assert [entry.reason for entry in embedded.ledger] == ["empty file"]
 
@@ -147,12 +149,12 @@ def test_embed__an_interrupt_keeps_what_was_seen(tmp_path, backbone, engine, aft
     index = scan(write_classes(tmp_path / "data", {"a": 20, "b": 20}))
     with open_cache(tmp_path / "cache") as cache:
         with pytest.raises(KeyboardInterrupt):
-            embed(index, backbone, cache=cache, engine=engine, progress=Interrupting(after))
+            embed_pictures(index, backbone, cache=cache, engine=engine, progress=Interrupting(after))
         assert cache.trouble is None
     with open_cache(tmp_path / "cache") as cache:
-        again = embed(index, backbone, cache=cache, engine=engine)
+        again = embed_pictures(index, backbone, cache=cache, engine=engine)
     assert again.fresh <= 40 - after
-    assert again.features.tobytes() == embed(index, backbone, engine=engine).features.tobytes()
+    assert again.features.tobytes() == embed_pictures(index, backbone, engine=engine).features.tobytes()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
 
 
@@ -169,8 +171,8 @@ def test_compact_rows__keeps_the_rows_in_order_without_a_copy(count, data):
 def test_embed__keeps_a_miniature_beside_the_features(backbone, engine, mixed, tmp_path):
     index = index_of_paths(mixed)
     with open_cache(tmp_path / "cache") as cache:
-        cold = embed(index, backbone, cache=cache, engine=engine)
-        warm = embed(index, backbone, cache=cache, engine=engine)
+        cold = embed_pictures(index, backbone, cache=cache, engine=engine)
+        warm = embed_pictures(index, backbone, cache=cache, engine=engine)
     assert warm.fresh == 0
     assert cold.miniatures.shape == (len(mixed) - len(BROKEN), SIDE, SIDE, 3)
     assert warm.miniatures.tobytes() == cold.miniatures.tobytes()
@@ -186,19 +188,19 @@ def test_embed__keeps_a_miniature_beside_the_features(backbone, engine, mixed, t
 def test_embed__an_entry_of_an_earlier_version_is_made_again(backbone, engine, tmp_path):
     index = index_of_paths([write_picture(tmp_path / "a.png")])
     with open_cache(tmp_path / "cache") as cache:
-        expected = embed(index, backbone, cache=cache, engine=engine)
+        expected = embed_pictures(index, backbone, cache=cache, engine=engine)
         cache._connection.execute("delete from entry")
         digest, parts = expected.digests[0], (backbone.digest, "f32", backbone.preprocess.key, "plain")
         row = expected.features[0].astype(np.float16)
         cache.put([(entry_key(digest, *parts), Entry(row=row, notes=""))])
-        again = embed(index, backbone, cache=cache, engine=engine)
+        again = embed_pictures(index, backbone, cache=cache, engine=engine)
         assert again.fresh == 1
         assert again.miniatures.tobytes() == expected.miniatures.tobytes()
-        assert embed(index, backbone, cache=cache, engine=engine).fresh == 0
+        assert embed_pictures(index, backbone, cache=cache, engine=engine).fresh == 0
 
 
 def test_without_miniatures__lets_go_of_all_of_them(mixed, backbone, engine):
-    embedded = embed(index_of_paths(mixed), backbone, engine=engine)
+    embedded = embed_pictures(index_of_paths(mixed), backbone, engine=engine)
     smaller = embedded.without_miniatures()
     assert len(embedded.miniatures)
     assert smaller.miniatures.shape == (0, *embedded.miniatures.shape[1:])
@@ -206,7 +208,7 @@ def test_without_miniatures__lets_go_of_all_of_them(mixed, backbone, engine):
 
 
 def test_take__rows_of_everything_and_the_old_one_stays_as_it_is(mixed, backbone, engine):
-    embedded = embed(index_of_paths(mixed), backbone, engine=engine)
+    embedded = embed_pictures(index_of_paths(mixed), backbone, engine=engine)
     before, order = embedded.features.copy(), [2, 0, 3]
     taken = embedded.take(order)
     np.testing.assert_array_equal(embedded.features, before)
@@ -229,10 +231,10 @@ def test_embed__boxes_of_one_jpeg_are_decoded_once_and_are_as_alone(tmp_path, ba
     monkeypatch.setattr(
         decode.simplejpeg, "decode_jpeg", lambda *given, **more: decoded.append(1) or decode_jpeg(*given, **more)
     )
-    together = embed(index, backbone, engine=engine)
+    together = embed_pictures(index, backbone, engine=engine)
     assert len(decoded) == 2
     for row, picture in enumerate(index.pictures):
-        alone = embed(replace(index, pictures=(picture,)), backbone, engine=engine)
+        alone = embed_pictures(replace(index, pictures=(picture,)), backbone, engine=engine)
         np.testing.assert_array_equal(alone.features[0], together.features[row])
         assert alone.digests[0] == together.digests[row]
 
@@ -249,4 +251,4 @@ def test_embed__features_beyond_float16_are_an_error_and_are_not_kept(tmp_path, 
     index = index_of_paths([write_picture(tmp_path / "picture.png")])
     for _ in range(2):
         with open_cache() as cache, pytest.raises(UsageError, match="beyond float16: loud"):
-            embed(index, base, cache=cache)
+            embed_pictures(index, base, cache=cache)

@@ -6,7 +6,7 @@ import pytest
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine
 from tellapart.errors import OutputError, PictureError
-from tellapart.finetuning.frozen_part import affordable_views, keep_views, prefix_backbone
+from tellapart.finetuning.frozen_part import keep_views, prefix_backbone, views_within_bytes
 from tellapart.finetuning.split_point import find_cut
 from tellapart.progress import Silent
 
@@ -15,7 +15,7 @@ SIDE, PICTURES, VIEWS = 32, 11, 3
 
 @pytest.fixture(scope="module")
 def backbone():
-    return load_backbone("lite0", size=SIDE)
+    return load_backbone("lite0", size=SIDE).means_only
 
 
 @pytest.fixture(scope="module")
@@ -124,8 +124,8 @@ def test_keep_views__a_place_that_cannot_be_written(prefix, shown, tmp_path):
         )
 
 
-def test_affordable_views__within_the_limit(prefix):
+def test_views_within_bytes__within_the_limit(prefix):
     each = PICTURES * prefix.width * 2
-    assert affordable_views(prefix, pictures=PICTURES, wanted=8, limit=5 * each) == 5
-    assert affordable_views(prefix, pictures=PICTURES, wanted=3, limit=5 * each) == 3
-    assert affordable_views(prefix, pictures=PICTURES, wanted=8, limit=1) == 1
+    assert views_within_bytes(prefix, pictures=PICTURES, wanted=8, limit=5 * each) == 5
+    assert views_within_bytes(prefix, pictures=PICTURES, wanted=3, limit=5 * each) == 3
+    assert views_within_bytes(prefix, pictures=PICTURES, wanted=8, limit=1) == 1

@@ -26,7 +26,7 @@ from tellapart.finetuning.tune import (  # noqa: E402
 from tellapart.heads.dual_space import column_standard  # noqa: E402
 from tellapart.heads.linear import LinearHead  # noqa: E402
 from tellapart.nets.device import open_machine  # noqa: E402
-from tellapart.nets.fit import Pictures  # noqa: E402
+from tellapart.nets.fit import TrainingData  # noqa: E402
 from tellapart.nets.schedule import Training  # noqa: E402
 from tellapart.progress import Silent  # noqa: E402
 
@@ -36,7 +36,7 @@ TRAINING = Training(epochs=3, batch=8, learning_rate=1e-3, average=0.5, clip=1.0
 
 @pytest.fixture(scope="module")
 def backbone():
-    return load_backbone("lite0", size=SIDE)
+    return load_backbone("lite0", size=SIDE).means_only
 
 
 @pytest.fixture(scope="module")
@@ -176,8 +176,8 @@ def test_keep_part_of_the_way__ends_where_valid_is_best(kind, machine, monkeypat
     def judged(module, _batches, *, machine):
         return {}, loss(float((module.weight - begun["weight"]).detach().mean()))
 
-    monkeypatch.setattr("tellapart.finetuning.tune.judge", judged)
-    pictures = Pictures(train=lambda _epoch: [], steps=0, valid=list, fingerprint="")
+    monkeypatch.setattr("tellapart.finetuning.tune.validate", judged)
+    pictures = TrainingData(train=lambda _epoch: [], steps=0, valid=list, fingerprint="")
     way, scores = keep_part_of_the_way(module, begun, pictures, machine=machine)
     assert way == expected
     assert scores == pytest.approx({way: loss(way) for way in WAYS}, abs=1e-5)

@@ -66,9 +66,9 @@ def test_nested_heads__shares_of_unequal_classes_are_taken_out_inside_each_fold(
 @pytest.mark.parametrize("most", [10_000, 10], ids=["by folds", "by one part"])
 def test_search_inside__a_head_on_all_rows_with_answers_about_some(most):
     features, labels = clouds(60)
-    found = search_inside(features, labels, groups=np.arange(60), plan=PLAN, most=most)
+    found = search_inside(features, labels, np.arange(60), groups=np.arange(60), plan=PLAN, most=most)
     judged = ~np.isnan(found.held_out).any(axis=1)
     assert judged.sum() == (60 if most == 10_000 else 12)
     assert (found.held_out[judged].argmax(axis=1) == labels[judged]).mean() > 0.7
-    refitted = nested.fitted(features, labels, like=found, plan=PLAN, tolerance=1e-9)
+    refitted = nested.refit(found, PLAN)(features, labels, tolerance=1e-9)
     np.testing.assert_allclose(found.head.logits(features), refitted.logits(features), atol=0.02)

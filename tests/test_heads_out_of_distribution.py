@@ -12,7 +12,7 @@ from tellapart.heads.calibration import top_probability
 from tellapart.heads.out_of_distribution import (
     FALSE_ALARMS,
     TYPES,
-    Seen,
+    TrainingFeatures,
     direction_count,
     learn_out_of_distribution,
     sampled_rows,
@@ -39,7 +39,9 @@ def seen(last, *, labels=None, groups=None, held_out=True):
     """Rows that were trained on; of one class, unless labels are given."""
     count = len(last)
     labels = np.zeros(count, np.int64) if labels is None else labels
-    return Seen(last=last, labels=labels, groups=np.arange(count) if groups is None else groups, held_out=held_out)
+    return TrainingFeatures(
+        last=last, labels=labels, groups=np.arange(count) if groups is None else groups, held_out=held_out
+    )
 
 
 def learned(random, kinds, *, valid=300, train=600, **options):

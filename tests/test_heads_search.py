@@ -14,7 +14,7 @@ from tellapart.heads.calibration import probabilities
 from tellapart.heads.cross_validation import FoldScorer, held_out_logits
 from tellapart.heads.dual_space import column_standard, training_space
 from tellapart.heads.folds import stratified_folds
-from tellapart.heads.regularization_path import POLISHED, Path, strength
+from tellapart.heads.regularization_path import POLISHED, Path, strength_at
 from tellapart.heads.search import search_head
 from tellapart.types import Depth
 
@@ -184,7 +184,7 @@ def test_fit__of_a_warm_path_is_that_of_a_cold_one():
 
 
 def test_strength__is_written_as_it_is_read():
-    assert [strength(step) for step in range(-2, 6)] == [10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003]
+    assert [strength_at(step) for step in range(-2, 6)] == [10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003]
 
 
 def test_heads__import_without_sklearn_or_scipy():

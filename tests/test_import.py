@@ -23,6 +23,7 @@ HEAVY = (
     "starlette",
     "uvicorn",
     "onnxruntime",
+    "ray",
     "tellapart.errors",
 )
 

@@ -9,7 +9,7 @@ from tellapart.errors import UsageError
 from tellapart.nets import fit as module
 from tellapart.nets.checkpoint import write_checkpoint
 from tellapart.nets.epoch import Batch
-from tellapart.nets.fit import Pictures, fit_net
+from tellapart.nets.fit import TrainingData, fit_net
 from tellapart.progress import Silent
 from test_nets_steps import CPU, settings, tiny
 
@@ -35,7 +35,7 @@ def pictures(*, fingerprint="pictures", valid=24):
         return [Batch(inputs=inputs[rows], labels=labels[rows]) for rows in np.split(order, 5)]
 
     judge = [Batch(inputs=inputs[:valid], labels=labels[:valid])] if valid else []
-    return Pictures(train=train, steps=5, valid=lambda: judge, fingerprint=fingerprint)
+    return TrainingData(train=train, steps=5, valid=lambda: judge, fingerprint=fingerprint)
 
 
 def fit(path, *, training=SETTINGS, own=None, seed=0, on_epoch=lambda _: None, progress=None, **options):
@@ -253,3 +253,23 @@ def test_fit_net__a_line_an_epoch_has_what_it_came_to_and_the_best(tmp_path, mon
     assert notes.notes[1].endswith("calibrated 0.300: the best so far.")
     fit(tmp_path / "d", progress=(unjudged := Notes()), valid=0)
     assert "valid" not in unjudged.notes[0]
+
+
+def test_fit_net__clean_pictures_are_judged_as_valid_is(tmp_path):
+    given = pictures()
+    judged = replace(given, clean=given.valid)
+    fitted = fit_net(dropping(), judged, training=SETTINGS, machine=CPU, seed=0, checkpoint=tmp_path / "c")
+    rows = fitted.history
+    assert [row["clean_train_loss"] for row in rows] == [row["valid_loss"] for row in rows]
+    assert [row["clean_train_accuracy"] for row in rows] == [row["valid_accuracy"] for row in rows]
+    again = fit_net(dropping(), judged, training=SETTINGS, machine=CPU, seed=0, checkpoint=tmp_path / "c")
+    assert again.history == rows
+
+
+def test_fit_net__what_ends_for_want_of_patience_says_so(tmp_path, monkeypatch):
+    scores = iter((0.5, 0.3, 0.4, 0.35))
+    monkeypatch.setattr(module, "calibrated_losses", lambda *_: np.array([next(scores)]))
+    notes = Notes()
+    _, fitted = fit(tmp_path / "c", training=replace(SETTINGS, epochs=9, patience=2), progress=notes)
+    assert (len(fitted.history), fitted.epoch) == (4, 2)
+    assert notes.notes[-1] == "Training ends after 4 of 9 epochs: none of the last 2 was better."

@@ -7,7 +7,7 @@ from tellapart.data.preprocess import Preprocess
 from tellapart.data.scan import scan
 from tellapart.nets import images as module
 from tellapart.nets.images import (
-    Squares,
+    LabelledSquares,
     plain_batches,
     read_squares,
     steps_per_epoch,
@@ -26,7 +26,7 @@ def data(tmp_path):
 
 def some(count, *, side=8):
     pixels = np.random.default_rng(0).integers(0, 256, (count, side, side, 3), np.uint8)
-    return Squares(pixels=pixels, labels=np.arange(count))
+    return LabelledSquares(pixels=pixels, labels=np.arange(count))
 
 
 def read(index, tmp_path):
@@ -65,15 +65,15 @@ def test_digest__changes_with_pixels_and_labels():
     other[2, 0, 0, 0] ^= 1
     digests = {
         squares.digest(),
-        Squares(pixels=other, labels=squares.labels).digest(),
-        Squares(pixels=squares.pixels, labels=squares.labels[::-1]).digest(),
+        LabelledSquares(pixels=other, labels=squares.labels).digest(),
+        LabelledSquares(pixels=squares.pixels, labels=squares.labels[::-1]).digest(),
     }
     assert len(digests) == 3
 
 
 def test_squares__a_label_for_each():
     with pytest.raises(ValueError, match="2 labels for 3 pictures"):
-        Squares(pixels=np.zeros((3, 8, 8, 3), np.uint8), labels=np.zeros(2, np.int64))
+        LabelledSquares(pixels=np.zeros((3, 8, 8, 3), np.uint8), labels=np.zeros(2, np.int64))
 
 
 def batches(squares, *, epoch=0, seed=0, augmentation=None):
@@ -118,7 +118,7 @@ def test_training_batches__augmented_the_same_for_any_number_of_threads(monkeypa
 
 
 def test_training_batches__an_error_in_a_thread_is_raised():
-    squares = Squares(pixels=np.zeros((4, 8, 6, 3), np.uint8), labels=np.arange(4))
+    squares = LabelledSquares(pixels=np.zeros((4, 8, 6, 3), np.uint8), labels=np.arange(4))
     with pytest.raises(ValueError, match="square"):
         batches(squares, augmentation=SHAKEN)
 

@@ -9,9 +9,12 @@ from pictures import write_classes
 from tellapart import learn
 from tellapart.commands.summary import net_named
 from tellapart.commands.train import train
+from tellapart.data.augment import NOTHING, Augmentation
+from tellapart.data.augment_spec import augmentation_spec
 from tellapart.errors import UsageError
 from tellapart.recipes.changes import NO_CHANGES, Changes
 from tellapart.recipes.finetune import FineTuningPlan
+from tellapart.recipes.frozen import FrozenPlan
 from tellapart.recipes.scratch import PLANS, planned_epochs
 
 PLAN = PLANS[False, False]
@@ -31,6 +34,17 @@ def test_applied__each_setting_in_its_place():
     assert (plan.dropout, plan.net) == (0.5, "convnet-8x16-dense-4-at-150")
     assert planned_epochs(plan, 1_000_000) == 30
     assert Changes(epochs=2).applied(FineTuningPlan()).training.epochs == 2
+    assert Changes(layers=(8, 16)).applied(PLAN).net == "convnet-8x16-dense-512-at-150"
+    assert Changes(net="photo-convnet", patience=3).applied(PLAN).net == "photo-convnet"
+
+
+def test_applied__augmentation_in_the_place_of_a_recipes_own():
+    turned = Changes(augmentation=augmentation_spec("rotation=20"))
+    assert turned.applied(PLAN).augmentation == Augmentation(rotation=20)
+    assert turned.applied(FrozenPlan()).augmentation == replace(FrozenPlan().augmentation, rotation=20)
+    nothing = Changes(augmentation=augmentation_spec("none"))
+    assert nothing.applied(PLAN).augmentation is None
+    assert nothing.applied(FineTuningPlan()).augmentation == NOTHING
 
 
 @pytest.mark.parametrize(
@@ -40,7 +54,10 @@ def test_applied__each_setting_in_its_place():
         ({"learning_rate": -1.0}, "learning_rate cannot be -1"),
         ({"optimiser": "sgd"}, "no such optimiser: sgd"),
         ({"dropout": 1.0}, "dropout cannot be 1"),
-        ({"layers": (8,)}, "layers and dense go together"),
+        ({"dense": 8}, "dense goes with layers"),
+        ({"net": "nothing"}, "no such net: nothing"),
+        ({"net": "photo-convnet", "layers": (8,)}, "say which net"),
+        ({"patience": 0}, "patience cannot be 0"),
         ({"layers": (8, 0), "dense": 4}, "a width cannot be 0"),
         ({"layers": (8,) * 11, "dense": 4}, "too many layers"),
     ],
@@ -54,6 +71,7 @@ def test_changes__what_cannot_be_meant(settings, said):
     ("recipe", "settings", "name"),
     [
         ("features", {"epochs": 3}, "epochs"),
+        ("features", {"augmentation": augmentation_spec("none")}, "augmentation"),
         ("frozen", {"dropout": 0.1}, "dropout"),
         ("auto", {"batch": 3}, "batch"),
         ("finetune", {"layers": (8,), "dense": 4}, "layers"),
@@ -82,9 +100,12 @@ def test_train__what_was_used_is_in_the_metrics(tellapart, tmp_path):
 
 def test_summary__of_the_widths_that_train_takes(tellapart):
     pytest.importorskip("torch")
-    assert "3,453,121" in tellapart("summary", "--layers", "32,64,128,128", "--dense", 512).out
+    asked = ("summary", "--layers", "32,64,128,128")
+    assert "3,453,634" in tellapart(*asked, "--dense", 512).out
+    assert tellapart(*asked).out == tellapart(*asked, "--dense", 512).out
+    assert "3,453,121" in tellapart(*asked, "--outputs", 1).out
     assert "Write them as 32,64" in tellapart("summary", "--layers", "wide", "--dense", 512).complaint
     with pytest.raises(UsageError, match="say which net"):
         net_named("lite0", layers=(8,), dense=4)
     with pytest.raises(UsageError, match="say which net"):
-        net_named(None, layers=None, dense=None)
+        net_named(None, None, layers=None, dense=None)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tellapart.nets.epoch import Batch
-from tellapart.nets.fit import Pictures
+from tellapart.nets.fit import TrainingData
 from tellapart.nets.schedule import Training
 from tellapart.progress import Silent
 from tellapart.recipes import cost, features
@@ -90,14 +90,13 @@ def test_seconds_to_search__grows_with_the_rows_that_a_few_were_searched_of(monk
     assert cost.search_size(400, 3000) == pytest.approx(8**0.5 * cost.search_size(200, 3000))
 
 
-def test_say_features_cost__with_folds_it_takes_those_as_well(monkeypatch):
-    monkeypatch.setattr(features, "seconds_to_search", lambda *_, **__: 100.0)
+def test_say_features_cost__with_folds_it_takes_those_as_well():
     request = Request(recipe="features", progress=Notes())
     given = dataset(9000)
     given.valid_is_given, given.valid, given.folds = False, slice(0, 0), None
-    features.say_features_cost(given, request, None)
+    features.say_features_cost(given, request, 100.0)
     given.folds = np.arange(9000) % 5
-    features.say_features_cost(given, request, None)
+    features.say_features_cost(given, request, 100.0)
     alone = "a search of a head over 9,000 pictures of 2 classes"
     assert request.progress.notes == [
         f"features will take up to about 2 minutes on this machine: {alone}.",
@@ -119,7 +118,7 @@ def test_say_training_cost__leaves_the_net_and_torch_as_they_were(monkeypatch):
             made.append((epoch, number))
             yield Batch(inputs=np.full((4, 24, 24, 3), number, np.uint8), labels=np.array([0, 1, 0, 1]))
 
-    pictures = Pictures(train=batches, steps=50, valid=list, fingerprint="")
+    pictures = TrainingData(train=batches, steps=50, valid=list, fingerprint="")
     monkeypatch.setattr(cost, "LONG", 0.0)
     request, machine = Request(recipe="scratch", progress=Notes()), Machine(device="cpu", precision="f32", threads=1)
     torch.manual_seed(7)

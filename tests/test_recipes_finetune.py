@@ -17,7 +17,7 @@ from tellapart.bundle.bundle import pack_bundle, read_bundle  # noqa: E402
 from tellapart.bundle.container import write_container  # noqa: E402
 from tellapart.data.augment import MovedView  # noqa: E402
 from tellapart.data.scan import scan  # noqa: E402
-from tellapart.features.embed import embed  # noqa: E402
+from tellapart.features.embed import embed_pictures  # noqa: E402
 from tellapart.nets.device import open_machine  # noqa: E402
 from tellapart.nets.schedule import Training  # noqa: E402
 from tellapart.progress import Silent  # noqa: E402
@@ -47,7 +47,7 @@ class Case:
     def __init__(self, folder):
         root = write_splits_and_classes(folder / "data", COUNTS, width=SIDE, height=SIDE)
         self.backbone = load_backbone("lite0", size=SIDE)
-        embedded = embed(scan(root), self.backbone)
+        embedded = embed_pictures(scan(root), self.backbone)
         self.dataset = with_features(embedded.index, embedded.features)
         self.index, self.test = self.dataset.index, self.dataset.rows["test"]
 

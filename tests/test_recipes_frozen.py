@@ -17,11 +17,11 @@ from tellapart.data.augment import NOTHING, Augmentation, AugmentedView, MovedVi
 from tellapart.data.preprocess import Preprocess
 from tellapart.data.scan import index_of_paths, scan
 from tellapart.features.cache import open_cache
-from tellapart.features.embed import embed
+from tellapart.features.embed import embed_pictures
 from tellapart.heads.linear import LinearHead
 from tellapart.progress import Silent
 from tellapart.recipes import frozen
-from tellapart.recipes.frozen import MOST_ROWS, FrozenPlan, affordable_views, train_frozen, training_views, with_views
+from tellapart.recipes.frozen import MOST_ROWS, FrozenPlan, train_frozen, training_views, views_within_rows, with_views
 from tellapart.recipes.label_safety import ChangedLabel, asked_rows, suited_augmentation, told_upside_down, worst_change
 from tellapart.recipes.request import Request
 
@@ -134,10 +134,10 @@ def test_train_frozen__without_augmentation_nothing_is_looked_at():
     assert trained.selected["scores"].keys() == {"0"}
 
 
-def test_affordable_views__never_more_rows_than_fit():
-    assert affordable_views(100, wanted=4) == 4
-    assert affordable_views(MOST_ROWS // 3, wanted=4) == 2
-    assert affordable_views(MOST_ROWS, wanted=4) == 0
+def test_views_within_rows__never_more_rows_than_fit():
+    assert views_within_rows(100, wanted=4) == 4
+    assert views_within_rows(MOST_ROWS // 3, wanted=4) == 2
+    assert views_within_rows(MOST_ROWS, wanted=4) == 0
 
 
 # What undoes a label
@@ -175,7 +175,7 @@ def fit_pictures(folder, kinds, *, engine, augmentation):
             for seed in seeds:
                 make(seed).save(folder / split / name / f"{seed}.png")
     backbone, index = load_backbone("lite0", size=64), scan(folder)
-    dataset = with_features(index, embed(index, backbone, engine=engine).features)
+    dataset = with_features(index, embed_pictures(index, backbone, engine=engine).features)
     progress = Listening()
     plan = FrozenPlan(augmented_views=1, augmentation=augmentation)
     request = Request(recipe="frozen", plan=plan, work=Path("unused"), progress=progress)
@@ -362,7 +362,7 @@ def test_embed__each_view_is_kept_under_its_own_key(tmp_path, engine):
     with open_cache(tmp_path / "cache") as cache:
         rounds = [
             [
-                embed(index, backbone, cache=cache, engine=engine, **shown)
+                embed_pictures(index, backbone, cache=cache, engine=engine, **shown)
                 for shown in ({}, {"view": first}, {"view": second})
             ]
             for _ in range(2)
@@ -382,5 +382,5 @@ def test_embed__a_view_is_the_same_wherever_the_picture_stands(tmp_path, engine)
     index, (view,) = index_of_paths(paths), training_views(SHIFTS, seed=0, count=1)
     backwards = replace(index, pictures=index.pictures[::-1])
     matrix = np.zeros((6, backbone.width), np.float32)
-    embed(index, backbone, view=view, into=matrix, engine=engine)
-    np.testing.assert_array_equal(matrix[::-1], embed(backwards, backbone, view=view, engine=engine).features)
+    embed_pictures(index, backbone, view=view, into=matrix, engine=engine)
+    np.testing.assert_array_equal(matrix[::-1], embed_pictures(backwards, backbone, view=view, engine=engine).features)

@@ -12,8 +12,7 @@ from tellapart.report.audit_page import (
     ITEMS_SHOWN,
     PATHS_SHOWN,
     PICTURES_SHOWN,
-    breakable,
-    render,
+    render_audit,
     shown_paths,
 )
 
@@ -43,30 +42,30 @@ def finding(count, *, paths=1, name="{}-{}.jpg"):
     return found("dark", "warning", "Some are.", advice="Look.", items=items)
 
 
-def test_render__has_all_three_outcomes():
+def test_render_audit__has_all_three_outcomes():
     findings = [finding(1), passed("blurred", "note", "None is."), not_applicable("metadata", "note", "No files.")]
-    page = render(document(*findings), thumbnails={})
+    page = render_audit(document(*findings), thumbnails={})
     for text in ("Some are.", "None is.", "No files.", "checked and not found", "could not be checked"):
         assert text in page
 
 
-def test_render__shows_hostile_names_instead_of_obeying_them():
-    page = render(document(finding(1, name=HOSTILE)), thumbnails={})
+def test_render_audit__shows_hostile_names_instead_of_obeying_them():
+    page = render_audit(document(finding(1, name=HOSTILE)), thumbnails={})
     assert page.count("<script") == 1
     assert "alert(1)" in page
     assert "<script>alert(1)" not in page
     assert "\u202e" not in page
 
 
-def test_render__bounds_what_is_shown_and_says_so():
-    page = render(document(finding(ITEMS_SHOWN + 3, paths=PATHS_SHOWN + 2)), thumbnails={})
+def test_render_audit__bounds_what_is_shown_and_says_so():
+    page = render_audit(document(finding(ITEMS_SHOWN + 3, paths=PATHS_SHOWN + 2)), thumbnails={})
     assert page.count("<figure>") == ITEMS_SHOWN * PATHS_SHOWN
     assert "and 2 more" in page
-    assert "3 further cases are not shown" in page
+    assert f"{ITEMS_SHOWN} of {ITEMS_SHOWN + 3} are on this page; the rest are in" in page
 
 
-def test_render__most_cases_are_folded_and_every_finding_is_in_the_navigation():
-    page = render(document(finding(IN_SIGHT + 3), passed("blurred", "note", "None is.")), thumbnails={})
+def test_render_audit__most_cases_are_folded_and_every_finding_is_in_the_navigation():
+    page = render_audit(document(finding(IN_SIGHT + 3), passed("blurred", "note", "None is.")), thumbnails={})
     in_sight = page.split("<details")[0]
     assert in_sight.count("<figure>") == IN_SIGHT
     assert "Show 3 more" in page
@@ -75,29 +74,25 @@ def test_render__most_cases_are_folded_and_every_finding_is_in_the_navigation():
     assert all(f'id="{code}"' in page for code in ("dark", "passed"))
 
 
-def test_render__what_asks_for_nothing_shows_few_pictures():
+def test_render_audit__what_asks_for_nothing_shows_few_pictures():
     items = [Item(paths=(f"{case}.jpg",), text="") for case in range(ITEMS_SHOWN)]
     quiet = found("near-duplicates", "note", "Some are.", advice="Look.", items=items)
     assert len(shown_paths(document(quiet))) == ITEMS_OF_A_NOTE
-    assert f"{ITEMS_SHOWN - ITEMS_OF_A_NOTE} further cases are not shown" in render(document(quiet), thumbnails={})
+    assert f"{ITEMS_OF_A_NOTE} of {ITEMS_SHOWN} are on this page" in render_audit(document(quiet), thumbnails={})
 
 
-def test_breakable__a_path_is_broken_behind_its_slashes_and_stays_escaped():
-    assert breakable("a/<b>/c.png") == "a/<wbr>&lt;b&gt;/<wbr>c.png"
-
-
-def test_render__says_where_a_picture_is_missing():
-    page = render(document(finding(2)), thumbnails={"0-0.jpg": "data:image/jpeg;base64,AAAA"})
+def test_render_audit__says_where_a_picture_is_missing():
+    page = render_audit(document(finding(2)), thumbnails={"0-0.jpg": "data:image/jpeg;base64,AAAA"})
     assert page.count("<img") == 1
     assert page.count("no picture") == 1
 
 
-def test_render__stands_there_in_both_languages():
+def test_render_audit__stands_there_in_both_languages():
     facts = {"bad": 3, "pictures": 50}
     look = "Look at them; remove those on which nobody could tell the class."
     dark = found("dark", "warning", "3 of 50 pictures have little.", advice=look, items=[Item(text="x")], facts=facts)
     suspect = Item(paths=("a",), text="labelled a, looks like b", details={"given": "a", "suggested": "b"})
-    page = render(document(dark, found("suspects", "note", "One.", advice=look, items=[suspect])), thumbnails={})
+    page = render_audit(document(dark, found("suspects", "note", "One.", advice=look, items=[suspect])), thumbnails={})
     for text in (
         "3 of 50 pictures have little.",
         "50 张图片中有 3 张几乎全黑。",
@@ -111,8 +106,8 @@ def test_render__stands_there_in_both_languages():
     assert "标签为 a，看起来像 b" in page
 
 
-def test_render__policy_allows_its_script_and_nothing_else():
-    page = render(document(finding(1)), thumbnails={})
+def test_render_audit__policy_allows_its_script_and_nothing_else():
+    page = render_audit(document(finding(1)), thumbnails={})
     (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}';" in html.unescape(page)

@@ -86,7 +86,7 @@ def test_audit__no_english_but_names():
     document = {"tellapart": "0", "command": "tellapart audit data", "seed": 0, "backbone": "lite0", "seconds": 1.0}
     document |= {"data": {"name": "数据"}, "classes": ["甲"], "pictures": {"used": 4, "converted": 0, "skipped": 1}}
     document["findings"] = [finding.to_json() for finding in findings]
-    assert english_left(audit_page.render(document, thumbnails={})) == []
+    assert english_left(audit_page.render_audit(document, thumbnails={})) == []
 
 
 def test_english_left__finds_a_word():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import xml.etree.ElementTree as ET
+from types import SimpleNamespace
 
 import pytest
 
@@ -67,11 +68,30 @@ def test_fonts_for__what_matplotlib_brings_is_enough_for_many_scripts():
 def test_fonts_for__a_font_of_the_system_is_taken_for_the_letters_it_has(monkeypatch):
     pytest.importorskip("matplotlib", reason="needs the extra: pip install 'tellapart[figures]'")
     installed = {OWN: "cat", "Latin only": "cat", "Kana": "かcat", "Han": "翠"}
-    monkeypatch.setattr("tellapart.report.fonts._installed", lambda: iter([(name, name) for name in installed]))
+    monkeypatch.setattr("tellapart.report.fonts._known_fonts", lambda: [(name, name) for name in installed])
+    monkeypatch.setattr("tellapart.report.fonts._add_new_fonts", lambda: False)
     monkeypatch.setattr("tellapart.report.fonts._letters_of", lambda path: set(installed[path]))
     found = fonts_for(["cat", "か 翠", "ก"])
     assert found == Fonts(families=(OWN, "Kana", "Han"), missing="ก")
     assert "1 letter that no installed font has (ก). Install Noto Sans Thai" in found.complaint()
+
+
+def test_fonts_for__a_collection_installed_since_is_chosen_from_alike_at_every_call(monkeypatch):
+    """Its faces are known to matplotlib from the first call on, which must not choose otherwise than the second."""
+    font_manager = pytest.importorskip("matplotlib.font_manager", reason="needs the extra: tellapart[figures]")
+    faces = {"own": [OWN], "latin": ["Latin"], "new.ttc": ["Kana", "Kana Mono"]}
+    letters = {"own": "cat", "latin": "翠", "new.ttc": "か翠"}
+
+    def entries(path):
+        return [SimpleNamespace(name=name, fname=path, style="normal", weight=400) for name in faces[path]]
+
+    manager = SimpleNamespace(ttflist=[*entries("own"), *entries("latin")])
+    manager.addfont = lambda path: manager.ttflist.extend(entries(path))
+    monkeypatch.setattr(font_manager, "fontManager", manager)
+    monkeypatch.setattr(font_manager, "findSystemFonts", lambda: list(faces))
+    monkeypatch.setattr("tellapart.report.fonts._letters_of", lambda path: set(letters[path]))
+    expected = Fonts(families=(OWN, "Kana"), missing="")
+    assert [fonts_for(["cat", "か 翠"]) for _ in range(2)] == [expected, expected]
 
 
 def test_fonts_for__boxes_with_the_name_of_a_script_are_no_letters():

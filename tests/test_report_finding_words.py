@@ -10,13 +10,13 @@ from tellapart.audit.balance import find_imbalance, find_tiny_classes
 from tellapart.audit.copies import copy_findings
 from tellapart.audit.finding import TITLES
 from tellapart.audit.labels import find_mislabelled, no_suspects
-from tellapart.audit.look import Measures, Properties
+from tellapart.audit.look import PixelFigures, Properties
 from tellapart.audit.metadata import find_metadata
 from tellapart.audit.pixels import find_in_pixels
 from tellapart.audit.reading import find_converted, find_unreadable
 from tellapart.duplicates.groups import DuplicatePair, connect
 from tellapart.report import labels
-from tellapart.report.finding_words import ADVICE, MESSAGES, advice, case, chinese, message
+from tellapart.report.finding_words import ADVICE, MESSAGES, case, chinese, finding_advice, message
 from tellapart.types import LedgerEntry
 
 ALIKE = [picture(str(number), "甲", "train") for number in range(4)]
@@ -45,12 +45,12 @@ def of_copies():
 def of_pixels():
     def measured(count, **levels):
         usual = {"spread": 50.0, "low": 20.0, "high": 200.0, "detail": 10.0}
-        return [Measures(**usual)] * 20 + [Measures(**{**usual, **levels})] * count
+        return [PixelFigures(**usual)] * 20 + [PixelFigures(**{**usual, **levels})] * count
 
     for levels in ({}, {"spread": 1.0}, {"high": 9.0}, {"low": 250.0}, {"detail": 0.5}):
         measures = measured(1 if levels else 0, **levels)
         yield from find_in_pixels([picture(str(number)) for number in range(len(measures))], measures)
-    yield from find_in_pixels([picture("a")], [Measures(spread=50.0, low=20.0, high=200.0, detail=10.0)])
+    yield from find_in_pixels([picture("a")], [PixelFigures(spread=50.0, low=20.0, high=200.0, detail=10.0)])
     yield from find_in_pixels([], [])
 
 
@@ -106,7 +106,7 @@ def test_chinese__the_english_sentence_is_not_looked_at():
     for finding in (found.to_json() for found in all_findings()):
         other = {**finding, "message": "Other words.", "advice": finding["advice"] and "Other advice."}
         assert chinese(other) == chinese(finding)
-        assert str(advice(other)).split("zh")[1] == str(advice(finding)).split("zh")[1]
+        assert str(finding_advice(other)).split("zh")[1] == str(finding_advice(finding)).split("zh")[1]
 
 
 def test_case__pixels_are_told_in_chinese_by_the_figures_of_the_item():

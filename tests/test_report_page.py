@@ -108,19 +108,19 @@ def test_write_report__part_of_another_kind(tmp_path, key, value):
         write_report(tmp_path / "report.html", metrics_document() | {key: value})
 
 
-def test_render__after_json_is_the_same():
+def test_render_report__after_json_is_the_same():
     document = metrics_document()
     assert render(json.loads(json.dumps(document))) == render(document)
 
 
-def test_render__leaves_the_document_alone():
+def test_render_report__leaves_the_document_alone():
     document = metrics_document()
     before = copy.deepcopy(document)
     render(document)
     assert document == before
 
 
-def test_render__is_well_formed_and_accessible():
+def test_render_report__is_well_formed_and_accessible():
     page = Page(render(metrics_document()))
     assert page.broken == page.open == []
     assert ("html", {"lang": "en"}) in page.elements
@@ -133,7 +133,7 @@ def test_render__is_well_formed_and_accessible():
     assert referred <= set(identifiers)
 
 
-def test_render__needs_no_network():
+def test_render_report__needs_no_network():
     source = render(metrics_document())
     page = Page(source)
     fetched = [value for _, attributes in page.elements for name, value in attributes.items() if name in FETCHING]
@@ -141,7 +141,7 @@ def test_render__needs_no_network():
     assert not re.search(r"url\(|@import|https?:|sourceMappingURL", source)
 
 
-def test_render__policy_allows_the_two_scripts_by_their_digests_and_nothing_else():
+def test_render_report__policy_allows_the_two_scripts_by_their_digests_and_nothing_else():
     source = render(metrics_document())
     policies = [attributes["content"] for _, attributes in Page(source).elements if "http-equiv" in attributes]
     scripts = re.findall(r"<script>(.*?)</script>", source, re.DOTALL)
@@ -152,13 +152,13 @@ def test_render__policy_allows_the_two_scripts_by_their_digests_and_nothing_else
     assert not re.search(r"\son\w+=", re.sub(r"<script.*?</script>", "", source, flags=re.DOTALL))
 
 
-def test_render__made_from_python_where_no_memory_is_known():
+def test_render_report__made_from_python_where_no_memory_is_known():
     page = Page(render(metrics_document() | {"command": "", "peak_rss_mb": None}))
     assert page.count("pre") == 0
     assert "Most memory \N{EN DASH}" in page.text
 
 
-def test_render__shows_entries_it_does_not_know():
+def test_render_report__shows_entries_it_does_not_know():
     document = metrics_document()
     document["selected"]["folds_because"] = "one picture only"
     document["timing"]["warm_starts"] = 7
@@ -168,7 +168,7 @@ def test_render__shows_entries_it_does_not_know():
         assert expected in text
 
 
-def test_render__hostile_names_stay_text():
+def test_render_report__hostile_names_stay_text():
     plain, hostile = Page(render(metrics_document(tuple("abcde")))), Page(render(metrics_document(HOSTILE)))
     assert hostile.count("script") == plain.count("script") == 3
     assert hostile.broken == hostile.open == []
@@ -181,7 +181,7 @@ def test_render__hostile_names_stay_text():
 @pytest.mark.parametrize(
     "path", [("command",), ("recipe",), ("data", "name"), ("backbone", "name"), ("environment", "cpu")]
 )
-def test_render__hostile_text_anywhere_stays_text(path):
+def test_render_report__hostile_text_anywhere_stays_text(path):
     document = metrics_document()
     place = document
     for key in path[:-1]:
@@ -193,7 +193,7 @@ def test_render__hostile_text_anywhere_stays_text(path):
     source.encode("utf-8")
 
 
-def test_render__matrix_holds_every_count():
+def test_render_report__matrix_holds_every_count():
     document = metrics_document()
     cells = re.findall(r"<td[^>]*>(\d+)</td>", render(document).split('class="matrix"')[1].split("</table>")[0])
     assert [int(cell) for cell in cells] == np.ravel(document["test"]["confusion"]).tolist()
@@ -207,7 +207,7 @@ def luminance(colour):
 
 
 @pytest.mark.parametrize("theme", [0, 1])
-def test_render__numbers_are_legible_on_every_tint(theme):
+def test_render_report__numbers_are_legible_on_every_tint(theme):
     pairs = re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", render(metrics_document()))
     colours = {name: shades[theme] for name, *shades in pairs}
     on_page = [(ink, ground) for ink in ("ink", "soft", "accent", "wrong") for ground in ("page", "panel", "raised")]
@@ -216,7 +216,7 @@ def test_render__numbers_are_legible_on_every_tint(theme):
         assert (light + 0.05) / (dark + 0.05) >= 4.5, (ink, ground)
 
 
-def test_render__mistakes_by_frequency():
+def test_render_report__mistakes_by_frequency():
     document = metrics_document(("a", "b", "c"))
     document["test"]["confusion"] = [[50, 2, 0], [9, 40, 0], [0, 1, 30]]
     text = Page(render(document)).text
@@ -224,13 +224,13 @@ def test_render__mistakes_by_frequency():
     assert "b a 9 18.4 % a b 2 3.8 % c b 1 3.2 %" in text[start:]
 
 
-def test_render__nothing_wrong_has_no_list_of_mistakes():
+def test_render_report__nothing_wrong_has_no_list_of_mistakes():
     text = Page(render(metrics_document(skill=30))).text
     assert "None of them was misclassified." in text
     assert "most frequent mistakes" not in text
 
 
-def test_render__class_without_pictures_shows_a_dash():
+def test_render_report__class_without_pictures_shows_a_dash():
     document = metrics_document(("a", "b"))
     nothing = {"value": None, "low": None, "high": None}
     document["test"]["per_class"][1] = {"class": "b", "n": 0, "precision": nothing, "recall": nothing, "f1": nothing}
@@ -238,20 +238,20 @@ def test_render__class_without_pictures_shows_a_dash():
     assert "b 0 \N{EN DASH} \N{EN DASH} \N{EN DASH}" in Page(render(document)).text
 
 
-def test_render__hundred_classes_stay_small():
+def test_render_report__hundred_classes_stay_small():
     source = render(metrics_document(tuple(f"species {number:03d}" for number in range(100)), test=2000, valid=1000))
     assert source.count('class="right"') == 100
     assert len(source) < 900_000
 
 
-def test_render__too_many_classes_for_a_matrix():
+def test_render_report__too_many_classes_for_a_matrix():
     names = tuple(f"class {number}" for number in range(LARGEST_MATRIX + 1))
     source = render(metrics_document(names, test=500, valid=500))
     assert 'class="matrix"' not in source
     assert "too large for a page" in Page(source).text
 
 
-def test_render__what_matters_is_said_in_both_languages():
+def test_render_report__what_matters_is_said_in_both_languages():
     facts = {"unreadable": 2, "pictures": 2523, "passed_over": 0, "reasons": "truncated (2)"}
     message = "2 of 2,523 pictures cannot be read: truncated (2)."
     finding = {"code": "unreadable", "outcome": "found", "severity": "warning", "title": "Pictures that cannot be read"}
@@ -278,7 +278,7 @@ def test_promise__by_its_figures_in_both_languages(error, kept, pictures, englis
     assert "Never shown" not in said
 
 
-def test_render__sentences_that_follow_each_other_have_a_space_between_them():
+def test_render_report__sentences_that_follow_each_other_have_a_space_between_them():
     history = tuple({"l2": l2, "log_loss": l2, "accuracy": 0.5} for l2 in (0.1, 0.2))
     document = metrics_document() | {"selected": {"l2": 0.1, "out_of": {"l2": [0.1, 0.2]}}}
     page = render(document, Evidence(history=history))
@@ -286,7 +286,7 @@ def test_render__sentences_that_follow_each_other_have_a_space_between_them():
     assert '</span><span lang="en">' not in page
 
 
-def test_render__a_run_without_that_finding_still_says_what_was_skipped():
+def test_render_report__a_run_without_that_finding_still_says_what_was_skipped():
     document = metrics_document()
     assert "2 files were skipped; ledger.csv says why." in Page(render(document)).text
     none = {**document, "ledger": {**document["ledger"], "skipped": 0}}
@@ -320,7 +320,7 @@ def promised(document, *, learned):
     return {**document, "thresholds": thresholds, "test": {**document["test"], "selective": selective}}
 
 
-def test_render__a_class_that_cannot_be_relied_on_is_named_in_both_languages():
+def test_render_report__a_class_that_cannot_be_relied_on_is_named_in_both_languages():
     source = render(promised(metrics_document(), learned=9))
     page = Page(source)
     said = page.text.replace("trash :", "trash:")
@@ -331,14 +331,14 @@ def test_render__a_class_that_cannot_be_relied_on_is_named_in_both_languages():
 
 
 @pytest.mark.parametrize("name", ["unsure_by_class", "promise_by_class"])
-def test_render__promises_of_other_classes_are_damage(name):
+def test_render_report__promises_of_other_classes_are_damage(name):
     document = promised(metrics_document(), learned=9)
     document["thresholds"][name] = document["thresholds"][name][:-1]
     with pytest.raises(DataError, match=f"damaged at thresholds.{name}"):
         render(document)
 
 
-def test_render__leads_with_the_balanced_accuracy_where_classes_are_unequal():
+def test_render_report__leads_with_the_balanced_accuracy_where_classes_are_unequal():
     unequal = Page(render(metrics_document()))
     balanced = metrics_document()["test"]["balanced_accuracy"]
     assert f"Balanced test accuracy {100 * balanced:.1f} %" in unequal.text
@@ -346,7 +346,7 @@ def test_render__leads_with_the_balanced_accuracy_where_classes_are_unequal():
 
 
 @pytest.mark.parametrize(("fraction", "words"), [(1.0, "equally frequent"), (0.5, "nearer to equal"), (0.0, None)])
-def test_render__says_what_a_probability_means_without_the_shares(fraction, words):
+def test_render_report__says_what_a_probability_means_without_the_shares(fraction, words):
     document = metrics_document()
     document["selected"]["prior_taken_out"] = fraction
     text = Page(render(document)).text

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import tellapart
+from tellapart.data.rgb import beyond_white
 from tellapart.report.reason_words import BETWEEN, reason
 
 PACKAGE = Path(tellapart.__file__).parent
@@ -48,7 +49,10 @@ def test_reason__names_and_numbers_are_carried_over():
 
 @pytest.mark.parametrize(
     "clause",
-    ["end marker added", "damaged text left out", "page 2, of which the first is a preview", "the same box as a.png"],
+    [
+        *("end marker added", "damaged text left out", "page 2, of which the first is a preview"),
+        *("the same box as a.png", beyond_white(1023)),
+    ],
 )
 def test_reason__what_was_mended_is_said_in_chinese(clause):
     assert reason(clause).zh != clause

@@ -23,5 +23,11 @@ def test_span__short_or_nothing():
         ({"numpy": "2.1", "openvino": "2025.3"}, "numpy 2.1, openvino 2025.3"),
     ],
 )
-def test_plain__reads_as_text(value, text):
-    assert wording.plain(value) == text
+def test_value_text__reads_as_text(value, text):
+    assert wording.value_text(value) == text
+
+
+def test_breakable__a_name_is_broken_between_its_parts_and_stays_escaped():
+    assert wording.breakable("a/<b>/c.png") == "a/<wbr>&lt;b&gt;/<wbr>c.png"
+    assert wording.breakable("pitted_surface") == "pitted_<wbr>surface"
+    assert wording.breakable("_a--b_") == "_<wbr>a--<wbr>b_"

@@ -13,6 +13,7 @@ from jinja2 import nodes
 
 import tellapart.report
 from tellapart.audit.finding import Outcome, Severity
+from tellapart.browser.words import ANSWERING, SPOKEN
 from tellapart.report import labels
 from tellapart.report.audit_words import AUDIT
 from tellapart.report.charts import STEP_NAMES
@@ -21,15 +22,22 @@ from tellapart.report.fold_words import FOLD_PAGE
 from tellapart.report.language import Words, both
 from tellapart.report.page_words import PAGE
 from tellapart.report.script_words import CHARTS, SWITCHES
+from tellapart.serve.refusal import REFUSALS
 
 # What is no English word: the tool, its commands and files, other tools, formats and licences.
-NAMES = r"tellapart( report| audit)?|(ledger|predictions)\.csv|metrics\.json|history\.jsonl|Chart\.js|MIT|CSV|CPU"
+NAMES = (
+    r"tellapart( report| audit)?|(ledger|predictions)\.csv|metrics\.json|history\.jsonl|Chart\.js|MIT|CSV|CPU"
+    r"|JavaScript|ONNX Runtime Web"
+)
 FOLDER = Path(tellapart.report.__file__).parent
+BROWSER = FOLDER.parent / "browser"
 ASKED_IN_SCRIPT = r'say\((?:[^"`;\n]{0,40}\? )?"([\w.]+)"(?: : "([\w.]+)")?'
+ASKED_BOTH = r'(?:both|tell|said|Trouble|label)\((?:\w+, )?"([\w.]+)"()'
 ASKING = {"say": 0, "label": 0, "page_title": 0, "chart": 1}  # where the code stands among the arguments
 TEMPLATES = [
     *((path, PAGE) for path in sorted((FOLDER / "templates").glob("*.jinja"))),
     (FOLDER / "audit.html.jinja", AUDIT),
+    (BROWSER / "answers.html.jinja", ANSWERING),
 ]
 
 
@@ -69,7 +77,11 @@ def test_words__every_template_asks():
     assert silent == set()
 
 
-@pytest.mark.parametrize("words", [PAGE, AUDIT, CHARTS, SWITCHES], ids=["page", "audit", "charts", "switches"])
+@pytest.mark.parametrize(
+    "words",
+    [PAGE, AUDIT, CHARTS, SWITCHES, ANSWERING, SPOKEN],
+    ids=["page", "audit", "charts", "switches", "answering", "spoken"],
+)
 def test_words__every_code_has_both_languages_with_the_same_values(words):
     for code, text in words.items():
         assert text.en.isascii() or not re.search("[一-鿿]", text.en), code
@@ -79,7 +91,7 @@ def test_words__every_code_has_both_languages_with_the_same_values(words):
 
 def all_chinese():
     """(code, text) of everything that is said in Chinese without figures of its own."""
-    for words in (PAGE, AUDIT, labels.PROMISES, CHARTS, SWITCHES):
+    for words in (PAGE, AUDIT, labels.PROMISES, CHARTS, SWITCHES, ANSWERING, SPOKEN):
         yield from ((code, text.zh) for code, text in words.items())
     yield from labels.FINDINGS.items()
     yield from ADVICE.items()
@@ -100,7 +112,7 @@ PRIVATE = r"\btold (wrong|right)|(whose|its|their) like\b|answers? stands?\b|tha
 
 
 def test_words__the_fields_words():
-    for words in (PAGE, AUDIT, CHARTS, FOLD_PAGE, labels.PROMISES):
+    for words in (PAGE, AUDIT, CHARTS, FOLD_PAGE, labels.PROMISES, ANSWERING, SPOKEN):
         for code, text in words.items():
             assert not re.search(PRIVATE, f"{text.en} {text.zh}"), code
     for path in sorted(FOLDER.parents[1].rglob("*.py")):
@@ -113,7 +125,7 @@ def test_words__the_fields_words():
 
 
 def test_words__no_code_is_left_that_nothing_asks_for():
-    for words in (PAGE, AUDIT):
+    for words in (PAGE, AUDIT, ANSWERING):
         codes = {code for path, own in TEMPLATES if own is words for code, _ in asked(path)}
         starts = tuple(code[:-1] for code in codes if code.endswith("*"))
         unused = {code for code in words if code not in codes and not (starts and code.startswith(starts))}
@@ -133,9 +145,21 @@ def test_words__scripts_ask_for_codes_that_exist():
     assert set(STEP_NAMES) <= given
 
 
+def test_words__the_scripts_of_the_page_that_answers_ask_for_codes_that_exist():
+    written = "".join(path.read_text(encoding="utf-8") for path in BROWSER.glob("*.js"))
+    codes = set(re.findall(r'"((?:\w+\.)?\w+)"', written))
+    made = {"heat.exact", "heat.occlusion"} | {
+        f"refused.{code}" for code in REFUSALS
+    }  # by a method, by a server's code
+    assert set(SPOKEN) == (codes & set(SPOKEN)) | made
+    dotted = {code for code in codes if re.match(r"(heat|tests?|refused)\.", code)}
+    asked_for = dotted | {code for call in re.findall(ASKED_BOTH, written) for code in call if code}
+    assert asked_for <= set(SPOKEN)
+
+
 def test_words__no_script_has_a_text_of_its_own():
-    for name in ("switches.js", "page.js"):
-        assert not re.search("[一-鿿]", (FOLDER / name).read_text(encoding="utf-8").replace('"中文"', "")), name
+    for path in (FOLDER / "switches.js", FOLDER / "page.js", *BROWSER.glob("*.js")):
+        assert not re.search("[一-鿿]", path.read_text(encoding="utf-8").replace('"中文"', "")), path.name
 
 
 def test_words__severities_and_outcomes_have_codes():

@@ -1,9 +1,11 @@
 """Each address answers as `predict` does, and everything beyond a limit has a status of its own."""
 
 import asyncio
+import base64
 import io
 import json
 from dataclasses import replace
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from pictures import make_pixels
 from tellapart.serve.app import Service, endpoints, make_app
 from tellapart.serve.description import ADDRESSES, description, page
 from tellapart.serve.limits import Limits
-from tellapart.serve.measures import Measures
+from tellapart.serve.measures import ServerMetrics
 from tellapart.serve.refusal import REFUSALS
 from tellapart.serve.served import open_served
 
@@ -48,7 +50,7 @@ class Reply:
         return json.loads(self.body)
 
 
-async def ask(app, method, path, body=b"", headers=None, *, pause=0.0):
+async def ask(app, method, path, body=b"", headers=None, *, pause=0.0, query=b""):
     """One request, its body in two parts with a pause between them."""
     parts = [body[: len(body) // 2], body[len(body) // 2 :]]
     messages = []
@@ -63,7 +65,7 @@ async def ask(app, method, path, body=b"", headers=None, *, pause=0.0):
         messages.append(message)
 
     given = {"content-length": str(len(body)), **(headers or {})}
-    scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b""}
+    scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": query}
     scope |= {"headers": [(name.encode(), value.encode()) for name, value in given.items()], "root_path": ""}
     scope |= {"scheme": "http", "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1), "http_version": "1.1"}
     await app(scope, receive, send)
@@ -84,7 +86,7 @@ def during(served):
     def run(scenario, *, limits=LIMITS, key=None, origins=()):
         async def whole():
             lines = []
-            service = Service(served, limits=limits, measures=Measures(), log=lines.append)
+            service = Service(served, limits=limits, measures=ServerMetrics(), log=lines.append)
             app = make_app(service, key=key, origins=origins, log=lines.append)
             async with service.lifespan(None):
                 return await scenario(app, service, lines)
@@ -229,6 +231,67 @@ def test_explain__is_a_png(during):
     assert Image.open(io.BytesIO(reply.body)).width >= 640
 
 
+def test_explain__numbers_add_up_to_the_score_of_the_class_that_is_asked(during, served):
+    async def scenario(app, service, lines):
+        headers, name = {"accept": "application/json"}, "雪豹"
+        answered = await ask(app, "POST", "/explain", png(2), headers)
+        query = urlencode({"class": name}).encode()
+        asked = await ask(app, "POST", "/explain", png(2), headers, query=query)
+        sheet = await ask(app, "POST", "/explain", png(2), query=query)
+        unknown = await ask(app, "POST", "/explain", png(2), headers, query=b"class=owl")
+        unreadable = await ask(app, "POST", "/explain", b"none", headers)
+        return (
+            (await ask(app, "POST", "/predict", png(2))).json["answers"][0],
+            answered,
+            asked,
+            sheet,
+            unknown,
+            unreadable,
+        )
+
+    said, answered, asked, sheet, unknown, unreadable = during(scenario)
+    assert (answered.json["class"], asked.json["class"]) == (said["predicted"], "雪豹")
+    for found in (answered.json, asked.json):
+        values = np.frombuffer(base64.b64decode(found["values"]), "<f4").reshape(found["height"], found["width"])
+        assert found["method"] == "exact"
+        assert values.sum() + found["bias"] == pytest.approx(found["logit"], abs=1e-3)
+    assert sheet.headers["content-type"] == "image/png"
+    assert (unknown.status, unknown.json["code"]) == (422, "unknown_class")
+    assert (unreadable.status, unreadable.json["code"]) == (415, "unreadable")
+
+
+def test_page__is_there_for_people_without_a_key_and_names_nothing(during):
+    async def scenario(app, service, lines):
+        return await ask(app, "GET", "/"), await ask(app, "GET", "/cards"), await ask(app, "GET", "/predict")
+
+    page_reply, cards, asked = during(scenario, key="k" * 20)
+    assert (page_reply.status, page_reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "frame-ancestors 'none'" in page_reply.headers["content-security-policy"]
+    assert not [name for name in (*NAMES, "birds") if f'"{name}"' in page_reply.body.decode()]
+    assert (cards.status, asked.status) == (401, 401)
+
+
+def test_cards__say_what_must_be_answered(during, served):
+    async def scenario(app, service, lines):
+        told = (await ask(app, "GET", "/cards")).json
+        cards = [base64.b64decode(card["png"]) for card in told["cards"]]
+        return told, [(await ask(app, "POST", "/predict", card)).json["answers"][0] for card in cards]
+
+    told, answers = during(scenario)
+    assert (told["name"], tuple(told["classes"])) == ("birds", NAMES)
+    assert len(answers) == 4
+    for card, answer in zip(told["cards"], answers, strict=True):
+        assert NAMES.index(answer["predicted"]) in card["accepted"]
+        assert card["probabilities"] == pytest.approx(list(answer["probabilities"].values()), abs=0.001)
+        assert [card[mark] for mark in ("unsure", "unlike")] == [answer[mark] for mark in ("unsure", "unlike")]
+
+
+def test_wrong_method__says_where_people_and_programs_look(during):
+    reply = during(lambda app, service, lines: ask(app, "GET", "/predict"))
+    assert (reply.status, reply.json["code"]) == (405, "wrong_method")
+    assert "/docs" in reply.json["detail"]
+
+
 def test_body__that_comes_too_slowly(during):
     reply = during(lambda app, service, lines: ask(app, "POST", "/predict", png(), pause=5))
     assert (reply.status, reply.json["code"]) == (408, "slow_body")
@@ -278,11 +341,12 @@ def test_fault_of_ours__says_no_more_than_that(during, served, monkeypatch):
 
 def test_key__is_asked_for_everywhere_but_health(during):
     async def scenario(app, service, lines):
-        right, wrong = ({"authorization": f"Bearer {word}"} for word in ("k" * 20, "k" * 19))
-        asked = [await ask(app, "GET", "/model", headers=headers) for headers in ({}, wrong, right)]
+        said = (f"Bearer {'k' * 19}", "k" * 20, f"Basic {'k' * 20}", f"Bearer {'k' * 20}", f"bearer  {'k' * 20}")
+        headers = [{}, *({"authorization": words} for words in said)]
+        asked = [await ask(app, "GET", "/model", headers=each) for each in headers]
         return [reply.status for reply in asked], (await ask(app, "GET", "/health/ready")).status
 
-    assert during(scenario, key="k" * 20) == ([401, 401, 200], 200)
+    assert during(scenario, key="k" * 20) == ([401, 401, 401, 401, 200, 200], 200)
 
 
 def test_origins__only_those_that_are_allowed(during):
@@ -321,7 +385,7 @@ def test_metrics__count_answers_by_class_and_marks(during):
 
 
 def test_description__has_every_address_and_loads_nothing(served):
-    service = Service(served, limits=LIMITS, measures=Measures(), log=print)
+    service = Service(served, limits=LIMITS, measures=ServerMetrics(), log=print)
     assert {(method.lower(), path) for method, path, _ in endpoints(service)} == set(ADDRESSES)
     assert set(description()["paths"]) == {path for _, path in ADDRESSES}
     text = page()
@@ -334,7 +398,7 @@ def test_reload__takes_only_what_proves_itself(served, tmp_path):
     async def scenario():
         path = write_model(tmp_path / "model.tellapart", small_classifier(3))
         lines = []
-        service = Service(replace(served, path=path), limits=LIMITS, measures=Measures(), log=lines.append)
+        service = Service(replace(served, path=path), limits=LIMITS, measures=ServerMetrics(), log=lines.append)
         before = service.served
         good = path.read_bytes()
         path.write_bytes(good[:-1000])

@@ -20,12 +20,14 @@ import argparse
 import importlib
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
+
+from tellapart.backbones.graph_part import GraphPart
 
 FOLDER = Path(__file__).parents[1] / "src" / "tellapart" / "backbones"
 OPSET = 17
@@ -95,27 +97,6 @@ class Block:
     residual: bool
 
 
-@dataclass(slots=True)
-class GraphWriter:
-    """Collects the nodes and weights of the graph; every method returns the name of the tensor it made."""
-
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    weights: list[onnx.TensorProto] = field(default_factory=list)
-
-    def add(self, kind: str, *inputs: str, name: str, **attributes: object) -> str:
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
-        return name
-
-    def constant(self, name: str, values: np.ndarray) -> str:
-        self.weights.append(numpy_helper.from_array(values, name))
-        return name
-
-    def half(self, name: str, values: np.ndarray) -> str:
-        """Store values as float16 and widen them where the graph uses them."""
-        self.constant(f"{name}_half", values.astype(np.float16))
-        return self.add("Cast", f"{name}_half", name=name, to=TensorProto.FLOAT)
-
-
 def blocks(net: Net) -> Iterator[Block]:
     index, channels = 0, 32
     for stage, (repeats, kernel, stride, expansion, width) in enumerate(STAGES, start=1):
@@ -152,6 +133,12 @@ def taps(net: Net) -> dict[str, str]:
     }
 
 
+def half(graph: GraphPart, name: str, values: np.ndarray) -> str:
+    """Store values as float16 and widen them where the graph uses them."""
+    graph.constant(f"{name}_half", values.astype(np.float16))
+    return graph.add("Cast", f"{name}_half", name=name, to=TensorProto.FLOAT)
+
+
 def folded(weights: TensorMap, conv: str, norm: str) -> tuple[np.ndarray, np.ndarray]:
     """Convolution weight and bias float64 with the batch normalisation that follows folded in."""
     scale = weights[f"{norm}.weight"] / np.sqrt(weights[f"{norm}.running_var"].astype(np.float64) + NORM_EPSILON)
@@ -160,7 +147,7 @@ def folded(weights: TensorMap, conv: str, norm: str) -> tuple[np.ndarray, np.nda
 
 
 def convolution(
-    graph: GraphWriter,
+    graph: GraphPart,
     source: str,
     weights: TensorMap,
     conv: str,
@@ -175,7 +162,7 @@ def convolution(
     result = graph.add(
         "Conv",
         source,
-        graph.half(f"{name}_weight", kernel),
+        half(graph, f"{name}_weight", kernel),
         graph.constant(f"{name}_bias", bias.astype(np.float32)),
         name=name,
         strides=[stride, stride],
@@ -186,7 +173,7 @@ def convolution(
     return graph.add("Clip", result, "zero", "six", name=f"{name}_relu6") if activate else result
 
 
-def inverted_residual(graph: GraphWriter, source: str, weights: TensorMap, block: Block) -> dict[str, str]:
+def inverted_residual(graph: GraphPart, source: str, weights: TensorMap, block: Block) -> dict[str, str]:
     prefix, name = f"_blocks.{block.index}", f"block{block.index}"
     inside = source
     if block.expansion != 1:
@@ -210,7 +197,7 @@ def inverted_residual(graph: GraphWriter, source: str, weights: TensorMap, block
 
 def build(net: Net, weights: TensorMap) -> onnx.ModelProto:
     """The model of a net from its published weights."""
-    graph = GraphWriter()
+    graph = GraphPart()
     for name, value in (("zero", 0.0), ("six", 6.0), ("middle", 127.5)):
         graph.constant(name, np.array(value, np.float32))
     tensor = graph.add("Cast", "images", name="images_float", to=TensorProto.FLOAT)
@@ -229,7 +216,7 @@ def build(net: Net, weights: TensorMap) -> onnx.ModelProto:
         outputs.append(helper.make_tensor_value_info(f"pooled_{depth}", TensorProto.FLOAT, ["N", None]))
     images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", "H", "W", 3])
     model = helper.make_model(
-        helper.make_graph(graph.nodes, net.name, [images], outputs, graph.weights),
+        helper.make_graph(graph.nodes, net.name, [images], outputs, graph.constants),
         producer_name="tellapart",
         opset_imports=[helper.make_opsetid("", OPSET)],
     )

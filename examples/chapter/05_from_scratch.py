@@ -29,6 +29,7 @@ from common import (
     sides,
     total,
 )
+from tellapart.cli.tables import print_layers
 from tellapart.commands.summary import summarise
 from tellapart.commands.train import train
 from tellapart.nets.schedule import Training
@@ -40,7 +41,7 @@ CHAPTER = ScratchPlan(
     training=Training(epochs=30, batch=20, learning_rate=1e-4, optimiser="rmsprop", constant=True),
     pictures=30 * 2000,
 )
-SHORT_SIDE = 48
+SHORT_SIDE, CHAPTER_CLASSES = 48, 2
 
 
 def fit(options: argparse.Namespace) -> Path:
@@ -54,7 +55,7 @@ def fit(options: argparse.Namespace) -> Path:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parser(__doc__, net=True).parse_args(arguments)
-    layers = summarise("chapter-convnet")
+    layers = summarise("chapter-convnet", outputs=1)
     run = run_of(5, options, fit=fit)
     figures, history = figures_of(run), history_of(run)
     last = history[-1]
@@ -71,6 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             ("best epoch by valid, test", "", accuracy(figures, "test")),
         ]
     )
+    classes, used = len(figures["classes"]), figures["selected"]
+    if classes != CHAPTER_CLASSES:  # its last layer is another one than the chapter's
+        print(f"The net that was trained, for {classes} classes:")
+        print_layers(used["net"], summarise(used["net"], size=used["size"], outputs=classes))
     print(f"run: {run}")
     ask(5, options)
 

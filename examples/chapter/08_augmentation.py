@@ -23,8 +23,8 @@ from tellapart.data.scan import scan
 from tellapart.errors import UsageError
 from tellapart.nets.architectures import build_net
 from tellapart.nets.epoch import Batch
-from tellapart.nets.images import Squares, read_squares
-from tellapart.recipes.scratch import PLANS, pictures_of
+from tellapart.nets.images import LabelledSquares, read_squares
+from tellapart.recipes.scratch import PLANS, training_data
 
 SIDE, SHOWN = 150, 4
 
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     plan = replace(PLANS[False, True], augmentation=CHAPTER)
     net = build_net(plan.net, size=SIDE, classes=2, seed=0)
-    dealt = pictures_of(squares, squares, net=net, plan=plan, training=plan.training, classes=2, seed=0)
+    dealt = training_data(squares, squares, net=net, plan=plan, training=plan.training, classes=2, seed=0)
     facts(
         [
             ("rotation", "40 degrees", f"{CHAPTER.rotation} degrees"),
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ask(8, options)
 
 
-def alike(first: Iterable[Batch], second: Iterable[Batch], squares: Squares) -> str:
+def alike(first: Iterable[Batch], second: Iterable[Batch], squares: LabelledSquares) -> str:
     """What two passes over pictures have in common, in words."""
     seen = [np.concatenate([batch.inputs for batch in batches]) for batches in (first, second)]
     if (seen[0] == seen[1]).all() and (seen[0] == squares.pixels).all():

@@ -3,6 +3,8 @@
     python examples/chapter/11_feature_extraction.py
     python examples/chapter/11_feature_extraction.py --backbone vgg16 --weights vgg16.safetensors
 
+    python examples/chapter/11_feature_extraction.py --as-chapter    # the chapter's head: dense 256, dropout, sigmoid
+
 On the command line: tellapart train FOLDER, since this is the default recipe. The second run finds everything the base
 saw on the disk, and looks at no picture again.
 """
@@ -14,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import accuracy, ask, base_size, facts, figures_of, find_data, parser, run_example, run_folder, run_of
+from dense_head import train_as_chapter
 from tellapart.commands.train import train
 from tellapart.progress import listener
 
@@ -34,8 +37,8 @@ def fit(options: argparse.Namespace, *, again: bool = False) -> Path:
     )[0]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    options = parser(__doc__, base=True).parse_args(arguments)
+def tell(options: argparse.Namespace) -> None:
+    """Print the chapter's facts beside those of the run."""
     run = run_of(11, options, fit=fit)
     figures, again = figures_of(run), figures_of(fit(options, again=True))
     counts, timing = figures["counts"], figures["timing"]
@@ -50,6 +53,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ]
     )
     print(f"run: {run}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parser(__doc__, net=True, base=True).parse_args(arguments)
+    if options.as_chapter:
+        train_as_chapter(options, 11, augmented=False)
+    else:
+        tell(options)
     ask(11, options)
 
 

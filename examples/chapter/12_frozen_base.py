@@ -3,6 +3,8 @@
     python examples/chapter/12_frozen_base.py
     python examples/chapter/12_frozen_base.py --backbone vgg16 --weights vgg16.safetensors
 
+    python examples/chapter/12_frozen_base.py --as-chapter    # the chapter's head: dense 256, dropout, sigmoid
+
 On the command line: tellapart train FOLDER --recipe frozen. The chapter runs every version through the base in every
 epoch, and needs a GPU for it; here each of a few versions is looked at once and kept. Freezing must take effect: the
 base that was trained with is compared with the one that came, by the sha256 of its graph.
@@ -27,6 +29,7 @@ from common import (
     run_of,
     total,
 )
+from dense_head import train_as_chapter
 from tellapart.backbones.catalogue import find_base
 from tellapart.commands.train import train
 from tellapart.extras import load_timm, load_torch
@@ -64,8 +67,8 @@ def chapter_net(*, frozen: bool) -> list[Layer]:
         return trace_layers(module, lambda: module(images))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    options = parser(__doc__, base=True).parse_args(arguments)
+def tell(options: argparse.Namespace) -> None:
+    """Print the chapter's facts beside those of the run."""
     free, frozen = (chapter_net(frozen=fixed) for fixed in (False, True))
     tensors = [str(sum(layer.trainable for layer in layers)) for layers in (free, frozen)]
     run = run_of(12, options, fit=fit)
@@ -88,6 +91,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ]
     )
     print(f"run: {run}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parser(__doc__, net=True, base=True).parse_args(arguments)
+    if options.as_chapter:
+        train_as_chapter(options, 12, augmented=True)
+    else:
+        tell(options)
     ask(12, options)
 
 

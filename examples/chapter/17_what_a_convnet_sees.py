@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -25,11 +26,38 @@ from tellapart.data.png import write_png
 from tellapart.data.scan import scan
 from tellapart.errors import UsageError
 from tellapart.progress import listener
+from tellapart.types import Pixels
 
 FILTERS, STEPS, SIDE = 16, 40, 112  # filters of a stage, steps of the ascent, pixels
 WIDTH = 64  # pixels a map is drawn with, at least
-IN_ROWS = "Row by row from the left"
-MAP_GREYS = "Each in its own range: its mean is mid-grey; an empty map is grey all over"
+# Above each picture, by language: its title, and how it is to be read.
+CAPTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
+    "en": {
+        "maps": (
+            "{stage}: {count} maps of {wide} x {high} places, for {of}",
+            "Row by row from the left. Dark: the filter is silent. White: its strongest answer",
+        ),
+        "kernels": (
+            "{stage} of {of}: {count} kernels of {wide} x {high} pixels",
+            "Row by row from the left. Grey is a weight of 0",
+        ),
+        "filters": (
+            "{stage} of {of}: what its filters 0 to {last} answer to most",
+            "Row by row from the left. {steps} steps of gradient ascent from grey",
+        ),
+    },
+    "zh": {
+        "maps": (
+            "{stage}：{of} 的 {count} 张特征图，每张 {wide} x {high} 个位置",
+            "从左到右逐行。暗处：过滤器没有响应；白色：最强的响应",
+        ),
+        "kernels": ("{of} 的 {stage}：{count} 个 {wide} x {high} 像素的卷积核", "从左到右逐行。灰色表示权重为 0"),
+        "filters": (
+            "{of} 的 {stage}：过滤器 0 至 {last} 响应最强的图像",
+            "从左到右逐行。从灰色开始，梯度上升 {steps} 步",
+        ),
+    },
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -63,8 +91,8 @@ def draw_maps(options: argparse.Namespace, image: Path) -> list[tuple[str, str, 
     write_png(folder(options, 17) / "picture.png", square)
     for name, found in maps.items():
         drawn = map_mosaic(found, enlarge=max(1, WIDTH // found.shape[2]))
-        title = f"{name}: {len(found)} maps of {found.shape[2]} x {found.shape[1]} places, for {image.name}"
-        write_png(folder(options, 17) / f"maps-{name}.png", titled(drawn, title, f"{IN_ROWS}. {MAP_GREYS}"))
+        about = {"stage": name, "count": len(found), "wide": found.shape[2], "high": found.shape[1], "of": image.name}
+        write_captioned(options, f"maps-{name}.png", drawn, "maps", about)
     return [("maps drawn, of stages", "8", str(len(maps))), ("empty maps, first to last", "more and more", empty(maps))]
 
 
@@ -78,11 +106,9 @@ def draw_filters(options: argparse.Namespace) -> list[tuple[str, str, str]]:
     reader = StageReader(find_base(options.backbone, size=base_size(options), weights=options.weights))
     stages = [name for name in reader.names if name.startswith("conv")]
     kernels = reader.kernels(stages[0])
-    title = (
-        f"{stages[0]} of {options.backbone}: {len(kernels)} kernels of {kernels.shape[3]} x {kernels.shape[2]} pixels"
-    )
-    drawn = titled(kernel_mosaic(kernels), title, f"{IN_ROWS}. Grey is a weight of 0")
-    write_png(folder(options, 17) / f"kernels-{stages[0]}.png", drawn)
+    high, wide = kernels.shape[2:]
+    about = {"stage": stages[0], "of": options.backbone, "count": len(kernels), "wide": wide, "high": high}
+    write_captioned(options, f"kernels-{stages[0]}.png", kernel_mosaic(kernels), "kernels", about)
     steps = 2 if options.short else STEPS
     shown = list(dict.fromkeys(stages[place * (len(stages) - 1) // 4] for place in range(4)))  # a ViT has but one
     for name in shown[:1] if options.short else shown:
@@ -93,13 +119,20 @@ def draw_filters(options: argparse.Namespace) -> list[tuple[str, str, str]]:
             steps=steps,
             progress=listener(),
         )
-        title = f"{name} of {options.backbone}: what its filters 0 to {FILTERS - 1} answer to most"
-        drawn = titled(mosaic(pictures, columns=4), title, f"{IN_ROWS}. {steps} steps of gradient ascent from grey")
-        write_png(folder(options, 17) / f"filters-{name}.png", drawn)
+        climbed = {"stage": name, "of": options.backbone, "last": FILTERS - 1, "steps": steps}
+        write_captioned(options, f"filters-{name}.png", mosaic(pictures, columns=4), "filters", climbed)
     return [
         ("filters climbed, of stages", "block1 to block4 of VGG16", f"{' '.join(shown)} of {options.backbone}"),
         ("steps of gradient ascent", "40", str(steps)),
     ]
+
+
+def write_captioned(
+    options: argparse.Namespace, name: str, drawn: Pixels, kind: str, about: Mapping[str, object]
+) -> None:
+    """Write a picture of the row with its title and how it is to be read, in the language that was asked for."""
+    lines = (line.format(**about) for line in CAPTIONS[options.language][kind])
+    write_png(folder(options, 17) / name, titled(drawn, *lines))
 
 
 def draw_heat(options: argparse.Namespace, image: Path) -> list[tuple[str, str, str]]:

@@ -49,7 +49,7 @@ def parser(text: str | None, *, net: bool = False, base: bool = False) -> argpar
     made.add_argument("--language", choices=list(PAGES), default="en", help="of the questions at the end")
     made.set_defaults(as_chapter=False, backbone="lite0", weights=None)
     if net:
-        made.add_argument("--as-chapter", action="store_true", help="the chapter's optimiser, batches and epochs")
+        made.add_argument("--as-chapter", action="store_true", help="the chapter's own settings")
     if base:
         made.add_argument("--backbone", metavar="NAME", help="the base: lite0, or one of timm such as vgg16")
         made.add_argument("--weights", type=Path, metavar="FILE", help="its weights; else timm downloads them")

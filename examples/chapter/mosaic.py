@@ -16,27 +16,24 @@ from tellapart.explain.lettering import lettering
 from tellapart.types import Pixels
 
 GAP: Final = 1  # pixels between two of them
-MIDDLE: Final = 128.0  # grey level that the mean of a map is drawn as
-CONTRAST: Final = 64.0  # grey levels for one deviation
-AROUND: Final = 32  # grey level of the gaps
+AROUND: Final = 48  # grey level of the gaps
 LETTERS, LINE, MARGIN = 13, 20, 8  # pixels: of a title's letters, its lines, and around it
 NARROWEST: Final = 420  # pixels of a picture with a title
 WHITE: Final = (235, 235, 235)
 
 
 def map_mosaic(maps: NDArray[np.floating[Any]], *, columns: int = 16, enlarge: int = 1) -> Pixels:
-    """Maps [F, h, w] as grey pictures, each in its own range: its mean is mid-grey, one deviation 64 levels.
+    """Maps [F, h, w] behind an activation as grey pictures, each in its own range: 0 and less dark, its largest white.
 
-    A map that is the same everywhere (a filter that found nothing) is plain mid-grey.
+    Places where a filter is silent are dark, and so is a whole map that found nothing.
 
     Args:
         maps: F of them.
         columns: C.
         enlarge: draw every place as so many pixels a side.
     """
-    centred = maps - maps.mean(axis=(1, 2), keepdims=True)
-    deviation = np.maximum(maps.std(axis=(1, 2), keepdims=True), 1e-6)
-    grey = np.rint(MIDDLE + CONTRAST * centred / deviation).clip(0, 255).astype(np.uint8)
+    largest = np.maximum(maps.max(axis=(1, 2), keepdims=True), 1e-12)
+    grey = np.rint(255 * maps / largest).clip(0, 255).astype(np.uint8)
     return mosaic(np.repeat(grey[..., np.newaxis], 3, axis=3), columns=columns, enlarge=enlarge)
 
 

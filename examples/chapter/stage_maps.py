@@ -60,12 +60,19 @@ class StageReader:
         Raises:
             UsageError: there is no such stage.
         """
+        return {name: maps[0] for name, maps in self.maps_of(square[np.newaxis], stages=stages).items()}
+
+    def maps_of(self, squares: Pixels, *, stages: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """The maps float32 [N, C, h, w] of some stages for prepared squares uint8 [N, S, S, 3].
+
+        Raises:
+            UsageError: there is no such stage.
+        """
         torch = load_torch()
         part = self._part(stages)
-        pixels = torch.from_numpy(square[np.newaxis].astype(np.float32))
         with torch.no_grad():
-            found = part.run(pixels, _as_tensors(part))
-        return {name: maps[0].numpy() for name, maps in zip(stages, found, strict=True)}
+            found = part.run(torch.from_numpy(squares.astype(np.float32)), _as_tensors(part))
+        return {name: maps.numpy() for name, maps in zip(stages, found, strict=True)}
 
     def kernels(self, stage: str) -> NDArray[np.float32]:
         """The weights float32 [C, c, kh, kw] of a convolution, over the c channels it reads.

@@ -12,7 +12,11 @@ from tellapart.errors import DataError, MissingExtraError, UsageError
 
 CHAPTER_SMOOTHING: Final = 0.8
 PANELS: Final = (("accuracy", "Accuracy"), ("loss", "Loss"))
-SPLITS: Final = (("train", "training", "o"), ("valid", "validation", "-"))
+SPLITS: Final = (
+    ("train", "training", "o"),
+    ("clean_train", "training pictures as they are", "--"),
+    ("valid", "validation", "-"),
+)
 HINT: Final = "Install it with: pip install 'tellapart[figures]'"
 
 
@@ -55,9 +59,7 @@ def draw_curves(history: Sequence[Mapping[str, Any]], out: Path, *, smoothing: f
     figure = _load_figure_class()(figsize=(10, 4), layout="constrained")
     for axes, (measure, name) in zip(figure.subplots(1, 2), PANELS, strict=True):
         for split, label, form in SPLITS:
-            points = [
-                (row["epoch"], row[f"{split}_{measure}"]) for row in history if row[f"{split}_{measure}"] is not None
-            ]
+            points = [(row["epoch"], value) for row in history if (value := row.get(f"{split}_{measure}")) is not None]
             if points:
                 epochs, values = zip(*points, strict=True)
                 axes.plot(epochs, smooth(values, factor=smoothing), form, label=label, markersize=4)

@@ -48,6 +48,10 @@ function metadata(bytes) {
 }
 
 const [model, ...paths] = process.argv.slice(2);
+if (!paths.length) {
+  console.error("usage: node answer.mjs MODEL.onnx PICTURE…");
+  process.exit(2);
+}
 const content = readFileSync(model);
 const classes = JSON.parse(metadata(content).classes);
 const session = await ort.InferenceSession.create(content);

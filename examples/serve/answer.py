@@ -25,4 +25,6 @@ def main(model: str, paths: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit("usage: python answer.py MODEL.onnx PICTURE…")
     main(sys.argv[1], sys.argv[2:])

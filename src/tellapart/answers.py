@@ -9,13 +9,14 @@ Legend: N pictures, D features, K classes.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import compiled
+from tellapart.backbones.engine import EXACT, AnyEngine, compiled
 from tellapart.classifier import Classifier
 from tellapart.features.embed import Embedded
 from tellapart.features.look import look_at
@@ -24,8 +25,9 @@ from tellapart.heads.calibration import answer_probability, top_probability
 from tellapart.heads.operating_point import Matrix, answered_class
 from tellapart.progress import Progress, Silent
 from tellapart.types import Features, Index, Labels, LedgerEntry, Picture, Probabilities
+from tellapart.workers.pool import HERE, Workers
 
-EXACT = "f32"
+Compiled = Callable[[], AnyEngine]
 # Half precision moves a logit by up to 1.1 in 99.9 of 100 pictures of the sets in benchmarks/parity.py, and so no
 # probability beyond this one by as much as 0.02, and no mark whose threshold is further away than the other two.
 SURE = 0.98
@@ -47,6 +49,7 @@ class Answers:
         ledger: one entry for each of the pictures given.
         given: these pictures, as their data tells of them; () where nobody needs them.
         columns: what else the data says of each.
+        boxed: whether there are boxes among the pictures that were asked about, here or in another part of them.
     """
 
     classes: tuple[str, ...]
@@ -57,6 +60,7 @@ class Answers:
     empty: NDArray[np.bool_] | None = None
     given: tuple[Picture, ...] = ()
     columns: tuple[str, ...] = ()
+    boxed: bool = False
     costs: Matrix | None = None
 
     @property
@@ -69,8 +73,35 @@ class Answers:
         return *self.flags.of(row), None if self.empty is None else bool(self.empty[row])
 
 
+def together(parts: Sequence[Answers]) -> Answers:
+    """What one model says of several lots of pictures, at least one, as if they had been asked about at once."""
+    first = parts[0]
+    return replace(
+        first,
+        pictures=tuple(picture for part in parts for picture in part.pictures),
+        probabilities=np.concatenate([part.probabilities for part in parts]),
+        flags=Flags(
+            unsure=_joined([part.flags.unsure for part in parts]), unlike=_joined([part.flags.unlike for part in parts])
+        ),
+        ledger=tuple(entry for part in parts for entry in part.ledger),
+        empty=_joined([part.empty for part in parts]),
+        given=tuple(picture for part in parts for picture in part.given),
+    )
+
+
+def _joined(marks: Sequence[NDArray[np.bool_] | None]) -> NDArray[np.bool_] | None:
+    """Marks bool [N] of several lots, one after the other; None where they cannot be said."""
+    said = [mark for mark in marks if mark is not None]
+    return np.concatenate(said) if said else None
+
+
 def answer(
-    classifier: Classifier, embedded: Embedded, *, keep: bool = True, progress: Progress | None = None
+    classifier: Classifier,
+    embedded: Embedded,
+    *,
+    keep: bool = True,
+    exact: Compiled | None = None,
+    progress: Progress | None = None,
 ) -> Answers:
     """What a classifier says of pictures that its base has looked at.
 
@@ -78,9 +109,10 @@ def answer(
         classifier: what answers.
         embedded: what its base saw, in whatever precision.
         keep: whether what is looked at again goes into the user's cache.
+        exact: gives the base compiled in float32, for whoever asks more than once; None compiles it where it is needed.
         progress: told of a second look.
     """
-    features = exact_features(classifier, embedded, keep=keep, progress=progress or Silent())
+    features = exact_features(classifier, embedded, keep=keep, exact=exact, progress=progress or Silent())
     probabilities = classifier.probabilities(features)
     return Answers(
         classes=classifier.classes,
@@ -92,23 +124,40 @@ def answer(
     )
 
 
-def exact_features(classifier: Classifier, embedded: Embedded, *, keep: bool, progress: Progress) -> Features:
+def exact_features(
+    classifier: Classifier, embedded: Embedded, *, keep: bool, exact: Compiled | None = None, progress: Progress
+) -> Features:
     """The features float32 [N, D], those of close calls as float32 computes them; a copy where there are any."""
     if embedded.precision == EXACT:
         return embedded.features
-    return with_exact_rows(classifier, embedded.index, embedded.features, keep=keep, progress=progress)
+    return with_exact_rows(classifier, embedded.index, embedded.features, keep=keep, exact=exact, progress=progress)
 
 
 def with_exact_rows(
-    classifier: Classifier, index: Index, features: Features, *, keep: bool, progress: Progress
+    classifier: Classifier,
+    index: Index,
+    features: Features,
+    *,
+    keep: bool,
+    exact: Compiled | None = None,
+    workers: Workers = HERE,
+    progress: Progress,
 ) -> Features:
     """Features float32 [N, D] of the pictures of an index, with close calls looked at again."""
     close = np.flatnonzero(close_calls(classifier, features))
-    return exact_at(close, classifier.base, index, features, keep=keep, progress=progress)
+    return exact_at(close, classifier.base, index, features, keep=keep, exact=exact, workers=workers, progress=progress)
 
 
 def exact_at(
-    rows: NDArray[np.int64], base: Backbone, index: Index, features: Features, *, keep: bool, progress: Progress
+    rows: NDArray[np.int64],
+    base: Backbone,
+    index: Index,
+    features: Features,
+    *,
+    keep: bool,
+    exact: Compiled | None = None,
+    workers: Workers = HERE,
+    progress: Progress,
 ) -> Features:
     """Features float32 [N, D] of the pictures of an index, those of some rows int64 [n] as float32 computes them.
 
@@ -117,11 +166,12 @@ def exact_at(
     if not len(rows):
         return features
     again = replace(index, pictures=tuple(index.pictures[row] for row in rows), skipped=())
-    seen = look_at(again, base, progress, engine=compiled(base, precision=EXACT), keep=keep)
-    exact = features.copy()
+    engine = exact() if exact is not None else compiled(base, precision=EXACT)
+    seen = look_at(again, base, progress, engine=engine, keep=keep, workers=workers)
+    renewed = features.copy()
     readable = [entry.status != "skipped" for entry in seen.ledger]  # by place: a picture may be given twice
-    exact[rows[readable]] = seen.features
-    return exact
+    renewed[rows[readable]] = seen.features
+    return renewed
 
 
 def close_calls(classifier: Classifier, features: Features) -> NDArray[np.bool_]:
@@ -139,7 +189,7 @@ def close_calls(classifier: Classifier, features: Features) -> NDArray[np.bool_]
         close = close | (second < best * np.exp(LOGITS_APART))
     known = abstention.out_of_distribution
     if known is not None and known.threshold is not None:
-        last = classifier.base.depths[-1]
+        last = classifier.base.last
         close = close | (np.abs(known.similarity(features[:, last.start : last.stop]) - known.threshold) < COSINE_APART)
     return close
 

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.classifier import Classifier
-from tellapart.learn import Answered, Learned
+from tellapart.learn import Learned
+from tellapart.recipes.scored import ScoredAnswers
 from tellapart.report.charts import history_curves
 from tellapart.report.evidence import Shot
 from tellapart.report.history_plot import history_svg
@@ -43,7 +44,7 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class CardContent:
     """What there is to show of the pictures that a classifier was judged by.
 
     Attributes:
@@ -55,12 +56,12 @@ class Judged:
     valid: Mapping[str, Any]
     examples: tuple[Example, ...] = ()
 
-    def without_pictures(self) -> Judged:
+    def without_pictures(self) -> CardContent:
         """The same for a file, which is to hold no picture."""
         return replace(self, examples=())
 
 
-def judged_by(learned: Learned, *, numbered: bool) -> Judged:
+def card_content(learned: Learned, *, numbered: bool) -> CardContent:
     """What a training has to show: its figures, and a few pictures made small while they are at hand.
 
     `numbered` says whether the names made up for pictures in memory, X[3] for the fourth, tell their place.
@@ -84,10 +85,10 @@ def judged_by(learned: Learned, *, numbered: bool) -> Judged:
         if picture.path in shots
     )
     figures = {name: answered.figures[name] for name in ("accuracy", "n")}
-    return Judged(valid={**figures, "folds": folds}, examples=examples)
+    return CardContent(valid={**figures, "folds": folds}, examples=examples)
 
 
-def chosen_rows(answered: Answered, labels: NDArray[np.int64]) -> list[int]:
+def chosen_rows(answered: ScoredAnswers, labels: NDArray[np.int64]) -> list[int]:
     """At most FEW rows that were misclassified, the costliest first, then the surest right one of each of FEW classes.
 
     Labels are int64 [n].
@@ -102,7 +103,9 @@ def chosen_rows(answered: Answered, labels: NDArray[np.int64]) -> list[int]:
     return [*costliest, *ranked[firsts][:FEW].tolist()]
 
 
-def classifier_card(classifier: Classifier, *, classes: Sequence[object], recipe: str, judged: Judged | None) -> str:
+def classifier_card(
+    classifier: Classifier, *, classes: Sequence[object], recipe: str, judged: CardContent | None
+) -> str:
     """The card: accuracy, classes, recipe, base, what is promised of the answers; below it curves and pictures.
 
     Nothing in it is a script or is loaded, and the table has no colour of its own but grey lines, so that it suits
@@ -145,7 +148,7 @@ def curves(classifier: Classifier) -> str:
     return f'<div style="margin: 0.75em 0; overflow-x: auto">{history_svg(history)}</div>'
 
 
-def pictures_shown(judged: Judged | None, classes: Sequence[object]) -> str:
+def pictures_shown(judged: CardContent | None, classes: Sequence[object]) -> str:
     """The examples in two rows: misclassified, and answered surely."""
     if judged is None:
         return ""

@@ -49,7 +49,7 @@ class Classifier:
 
     def flags(self, answers: Probabilities, features: Features) -> Flags:
         """What to say beside the answers float64 [N, K] about features float32 [N, D]."""
-        return self.abstention.flags(answers, features, last=self.base.depths[-1], predicted=self.predicted(answers))
+        return self.abstention.flags(answers, features, last=self.base.last, predicted=self.predicted(answers))
 
     @property
     def costs(self) -> Matrix | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -28,8 +29,9 @@ def asked_for(text: str) -> list[int]:
     return [int(first)] if first.isdecimal() and len(first) < 6 and int(first) > 0 else []
 
 
+@cache
 def quota(groups: Path) -> list[int]:
-    """The whole cores that a container's quota gives, if there is one."""
+    """The whole cores that a container's quota gives, if there is one; read once, as a server asks at every picture."""
     for names in QUOTA_FILES:
         try:
             words = " ".join((groups / name).read_text(encoding="ascii") for name in names).split()

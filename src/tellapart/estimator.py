@@ -22,7 +22,7 @@ from tellapart.answers import Answers, answer
 from tellapart.backbones.engine import AnyEngine, compiled, native_precision
 from tellapart.bundle.bundle import Bundle, pack_bundle, read_bundle
 from tellapart.bundle.container import write_container
-from tellapart.card import Judged, classifier_card, judged_by
+from tellapart.card import CardContent, card_content, classifier_card
 from tellapart.classifier import Classifier
 from tellapart.data.cost_table import costs_from
 from tellapart.data.reading import Reading
@@ -32,7 +32,7 @@ from tellapart.data.scan import scan
 from tellapart.data.split import part_to_score
 from tellapart.errors import DataError, OutputError, UsageError
 from tellapart.features.embed import Embedded
-from tellapart.features.look import look_at, with_white
+from tellapart.features.look import look_at, say_too_bright, with_white
 from tellapart.heads.abstention import MAX_ERROR
 from tellapart.learn import learn
 from tellapart.progress import Progress, Silent, listener
@@ -66,8 +66,9 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             of timm, or several joined, as lite0+lite2. The scratch recipes have none.
         weights: the path of a file with the weights of a base of timm; None for those timm downloads.
         size: the side in pixels of the square that the base, or the net that is trained, looks at; None for its own.
-        module: for the scratch recipes, a torch.nn.Module of your own instead of theirs: it takes float32 [N, 3, size,
-            size] from 0 to 1 and ends in a linear layer with K outputs. It is copied; training does not change it.
+        module: for the scratch recipes, a torch.nn.Module of your own instead of theirs, or a class or function that
+            gives one when it is called with classes and size: it takes float32 [N, 3, size, size] from 0 to 1 and ends
+            in a linear layer with K outputs. It is copied; training does not change it.
         plan: for frozen, finetune and the scratch recipes, another plan than the recipe's own, of its own kind
             (`FrozenPlan`, `FineTuningPlan`, `ScratchPlan` of `tellapart.recipes`).
         budget: minutes that the recipe auto may take.
@@ -86,7 +87,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         classes_: K labels, sorted.
         classifier_: what was trained: base, head, temperature, abstention, what was selected, and the history.
         history_: the history as columns, a list for each name, one value for each epoch or setting that was tried; {}
-            where a model file was loaded. pandas.DataFrame(history_) and plots take it as it is.
+            where a model file was loaded. `pandas.DataFrame(history_)` and plots take it as it is.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         backbone: str = "lite0",
         weights: str | Path | None = None,
         size: int | None = None,
-        module: torch.nn.Module | None = None,
+        module: torch.nn.Module | Callable[..., torch.nn.Module] | None = None,
         plan: object = None,
         budget: float = BUDGET,
         folds: int = 0,
@@ -161,7 +162,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.classes_, self.classifier_ = classes, learned.classifier
         self.history_ = as_columns(learned.classifier.history)
         self._fitted_by = {"recipe": self.recipe, "seed": self.seed}
-        self._judged: Judged | None = judged_by(learned, numbered=sample_weight is None)
+        self._judged: CardContent | None = card_content(learned, numbered=sample_weight is None)
         self._bundle: Bundle | None = None
         self._engine: AnyEngine | None = None
         return self
@@ -246,13 +247,14 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     def _answer_about(self, index: Index) -> Answers:
         classifier, embedded = self._look_at(index)
         check_readable(embedded)
+        say_too_bright(embedded.ledger, self._progress())
         return answer(classifier, embedded, progress=self._progress())
 
     def _look_at(self, index: Index) -> tuple[Classifier, Embedded]:
         classifier, progress = self._fitted(), self._progress()
         if self._engine is None:
             self._engine = compiled(classifier.base, precision=native_precision())
-        classifier = replace(classifier, base=with_white(classifier.base, index, progress))
+        classifier = replace(classifier, base=with_white(classifier.base, index.pictures, progress))
         return classifier, look_at(index, classifier.base, progress, engine=self._engine)
 
     def predict(self, X: Samples, *, errors: Errors = "raise") -> NDArray[Any]:  # noqa: N803

@@ -21,21 +21,21 @@ def load_torch() -> Any:  # noqa: ANN401 - a module
     """
     if "torch" not in sys.modules:
         os.environ.setdefault(WAITING, "PASSIVE")
-    return load("torch", "PyTorch")
+    return load_extra("torch", "PyTorch")
 
 
 def load_timm() -> Any:  # noqa: ANN401 - a module
     """The module timm."""
-    return load("timm", "timm")
+    return load_extra("timm", "timm")
 
 
 def load_safetensors() -> Any:  # noqa: ANN401 - a module
     """The module safetensors.torch, and with it torch."""
     load_torch()
-    return load("safetensors.torch", "safetensors")
+    return load_extra("safetensors.torch", "safetensors")
 
 
-def load(module: str, called: str, *, hint: str = HINT) -> Any:  # noqa: ANN401 - a module
+def load_extra(module: str, called: str, *, hint: str = HINT) -> Any:  # noqa: ANN401 - a module
     """A module by name, and what it is called where it is missed.
 
     Raises:

@@ -41,9 +41,7 @@ def staged(path: Path, *, follow: bool = False, private: bool = False) -> Iterat
     Raises:
         OutputError: the folder cannot be written to, the disk is full, or something other than a file is there.
     """
-    path = real(path) if follow else real(path.parent) / path.name
-    if (follow or not path.is_symlink()) and path.exists() and not path.is_file():
-        raise OutputError("cannot write, this is no regular file", where=path, hint="Choose another place with -o.")
+    path = writable_place(path, follow=follow)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=STAGED_PREFIX, suffix=path.suffix, dir=path.parent)
@@ -53,14 +51,35 @@ def staged(path: Path, *, follow: bool = False, private: bool = False) -> Iterat
     temporary = Path(name)
     try:
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o600 if private else 0o666 & ~_umask())
-        temporary.replace(path)
+        put_in_place(temporary, path, private=private)
     except OSError as error:
         raise output_error(error, path) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def writable_place(path: Path, *, follow: bool = False) -> Path:
+    """Where a file of that name comes to lie; arguments as for `staged`.
+
+    Raises:
+        OutputError: something other than a file is there.
+    """
+    path = real(path) if follow else real(path.parent) / path.name
+    if (follow or not path.is_symlink()) and path.exists() and not path.is_file():
+        raise OutputError("cannot write, this is no regular file", where=path, hint="Choose another place with -o.")
+    return path
+
+
+def put_in_place(finished: Path, path: Path, *, private: bool = False) -> None:
+    """Rename a file that is written to the end over another one, once it is on the disk.
+
+    Raises:
+        OSError: it cannot be done.
+    """
+    with finished.open("rb") as file:
+        os.fsync(file.fileno())
+    finished.chmod(0o600 if private else 0o666 & ~_umask())
+    finished.replace(path)
 
 
 def real(path: Path) -> Path:
@@ -113,11 +132,14 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """A table as the text of a CSV file with line feeds."""
+    return csv_rows([header]) + csv_rows(rows)
+
+
+def csv_rows(rows: Iterable[Sequence[Any]]) -> str:
+    """Rows as the text of a CSV file with line feeds."""
     text = io.StringIO(newline="")
     # With its own line ending the csv module quotes a lone carriage return in a field; with a line feed it would not.
-    writer = csv.writer(_LineFeeds(text))
-    writer.writerow(header)
-    writer.writerows(rows)
+    csv.writer(_LineFeeds(text)).writerows(rows)
     return text.getvalue()
 
 

@@ -5,7 +5,7 @@ Legend: N pictures, n of one split, D features, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypedDict
@@ -13,31 +13,31 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.answers import EXACT, with_exact_rows
+from tellapart.answers import with_exact_rows
 from tellapart.audit.training import check_labels, tell_findings, with_conflicts
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import native_precision
+from tellapart.backbones.engine import EXACT, native_precision
 from tellapart.bundle.parity import compared_rows
 from tellapart.classifier import Classifier
 from tellapart.data.ledger import check_skips
 from tellapart.data.split import one_part_as_test
 from tellapart.errors import UsageError
-from tellapart.evaluation.costs import operating_figures
-from tellapart.evaluation.grouped import picture_weight
-from tellapart.evaluation.metrics import evaluate
 from tellapart.features.embed import Embedded
 from tellapart.features.look import look_at, with_white
 from tellapart.heads.abstention import Flags, learn_abstention, one_of_each_group, thinned
-from tellapart.heads.out_of_distribution import Seen, sampled_rows
-from tellapart.progress import Progress, Stopwatch
+from tellapart.heads.nested import FoldHead, nested_heads
+from tellapart.heads.out_of_distribution import TrainingFeatures, sampled_rows
+from tellapart.progress import Stopwatch
 from tellapart.recipes.calibration import promised, say_left_out, settled
 from tellapart.recipes.catalogue import RECIPES
+from tellapart.recipes.features import nested_plan
 from tellapart.recipes.folds import fold_count, say_folds
-from tellapart.recipes.looking import features_seen, rows_of, see_the_same
+from tellapart.recipes.looking import features_seen, moved_to, rows_of, see_the_same
 from tellapart.recipes.operating_point import check_asked, say_recalls
-from tellapart.recipes.out_of_fold import OutOfFold, answer_by_folds
+from tellapart.recipes.out_of_fold import OutOfFold, score_by_folds
 from tellapart.recipes.prior import without_prior
 from tellapart.recipes.request import Dataset, Request, weights_of
+from tellapart.recipes.scored import ScoredAnswers, score_answers
 from tellapart.runs.leakage import (
     count_kinds,
     draw_together,
@@ -46,28 +46,11 @@ from tellapart.runs.leakage import (
     say_leaks,
     score_without,
 )
-from tellapart.types import Features, Index, Labels, LedgerEntry, Probabilities, SplitName
+from tellapart.types import Features, Index, LedgerEntry, Probabilities, SplitName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
-    """What a classifier says of one split.
-
-    Attributes:
-        probabilities: float64 [n, K].
-        predicted: int64 [n], the classes that are answered.
-        flags: what is said beside each of the n answers.
-        figures: how good they are; JSON-ready.
-    """
-
-    probabilities: Probabilities
-    predicted: Labels
-    flags: Flags
-    figures: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ComparedAnswers:
     """What a classifier says of some pictures, no figures made of it.
 
     Attributes:
@@ -113,9 +96,10 @@ class Learned:
     Attributes:
         classifier: trained and calibrated, with its thresholds.
         dataset: what it was trained on, and what the base saw in it.
+        base: that base; a trained classifier may have one of its own.
         about: what there is to say of the pictures.
         answered: what it says of valid, and of test where there is one; where folds test, of all pictures by the heads
-            of the folds, see `judge_by_folds`.
+            of the folds, see `score_by_folds`.
         asked: answers of the classifier itself, about the pictures that its file is compared by.
         seconds: of each part of the work.
         folds: how folds tested; {} where a split did; JSON-ready.
@@ -123,9 +107,10 @@ class Learned:
 
     classifier: Classifier
     dataset: Dataset
+    base: Backbone
     about: About
-    answered: Mapping[SplitName, Answered]
-    asked: Asked | None
+    answered: Mapping[SplitName, ScoredAnswers]
+    asked: ComparedAnswers | None
     seconds: Mapping[str, float]
     folds: Mapping[str, Any]
 
@@ -147,24 +132,33 @@ def learn(index: Index, base: Backbone, request: Request) -> Learned:
     RECIPES[request.recipe].check_request(index, request)
     check_asked(index.classes, request)
     check_weights(index, request)
-    base = with_white(base, index, request.progress)
+    base = with_white(base, index.pictures, request.progress)
     dataset, about = prepare(index, base, request, watch)
     with watch.part("head_s"):
         trained = RECIPES[request.recipe].train(dataset, base, request)
+        dataset, base = moved_to(dataset, base, trained, request.progress)
     with watch.part("evaluate_s"):
         if dataset.folds is None:
-            judged = judge_by_splits(trained, dataset, about, base, request)
+            judged = judged_by_splits(*calibrate_and_score(trained, dataset, base, request), dataset, about)
         else:
-            judged = judge_by_folds(trained, dataset, dataset.folds, base, request)
-    return Learned(dataset=dataset, about=about, seconds=watch.parts, **judged)
+            heads = nested_heads(
+                dataset.features,
+                dataset.labels,
+                folds=dataset.folds,
+                groups=dataset.groups,
+                plan=nested_plan(dataset, base, request),
+                progress=request.progress,
+            )
+            judged = judged_by_folds(trained, heads, dataset, dataset.folds, request)
+    return Learned(dataset=dataset, base=base, about=about, seconds=watch.parts, **judged)
 
 
 class Judged(TypedDict):
     """Those attributes of Learned that come of judging."""
 
     classifier: Classifier
-    answered: Mapping[SplitName, Answered]
-    asked: Asked | None
+    answered: Mapping[SplitName, ScoredAnswers]
+    asked: ComparedAnswers | None
     folds: Mapping[str, Any]
 
 
@@ -191,7 +185,8 @@ def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) ->
     if line:
         progress.note(line)
     folds = fold_count(index, request, kept=RECIPES[request.recipe].on_kept_features(request))
-    embedded = look_at(index, base, progress, keep=RECIPES[request.recipe].has_base)
+    keep = RECIPES[request.recipe].has_base
+    embedded = look_at(index, base, progress, keep=keep, workers=request.workers)
     watch.parts |= {"decode_s": round(embedded.decode_s, 3), "embed_s": round(embedded.embed_s, 3)}
     check_skips(index, embedded.ledger, force=request.force)
     check_labels(embedded, force=request.force, progress=progress)
@@ -199,7 +194,7 @@ def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) ->
         findings = tell_findings(embedded, seed=request.seed, progress=progress)
     with watch.part("duplicates_s"):
         embedded, known = look_for_duplicates(
-            embedded, last=base.depths[-1], drop_leaks=request.drop_leaks, progress=progress
+            embedded, last=base.last, drop_leaks=request.drop_leaks, progress=progress
         )
     draw = partial(draw_together, known, seed=request.seed, shares=request.shares, progress=progress)
     drawn, together = draw(folds=folds, fewer=request.folds is None)
@@ -230,9 +225,10 @@ def in_order(embedded: Embedded, drawn: Index) -> Features:
     return embedded.features if rows == list(range(len(rows))) else embedded.take(rows).features
 
 
-def judge_by_splits(trained: Classifier, dataset: Dataset, about: About, base: Backbone, request: Request) -> Judged:
-    """Calibrate on valid, and score valid and test, the latter also without what leaks into it."""
-    classifier, answered = judge(trained, dataset, base, request)
+def judged_by_splits(
+    classifier: Classifier, answered: dict[SplitName, ScoredAnswers], dataset: Dataset, about: About
+) -> Judged:
+    """What `calibrate_and_score` found, with test also scored without what leaks into it."""
     if "test" not in answered:
         return {"classifier": classifier, "answered": answered, "asked": None, "folds": {}}
     tested = answered["test"]
@@ -240,13 +236,13 @@ def judge_by_splits(trained: Classifier, dataset: Dataset, about: About, base: B
     answered["test"] = replace(tested, figures={**tested.figures, **more})
     rows = compared_rows(len(tested.probabilities))
     flags = tested.flags.at(rows)
-    asked = Asked(rows=rows + dataset.tested.start, probabilities=tested.probabilities[rows], flags=flags)
+    asked = ComparedAnswers(rows=rows + dataset.tested.start, probabilities=tested.probabilities[rows], flags=flags)
     return {"classifier": classifier, "answered": answered, "asked": asked, "folds": {}}
 
 
-def judge(
+def calibrate_and_score(
     classifier: Classifier, dataset: Dataset, base: Backbone, request: Request
-) -> tuple[Classifier, dict[SplitName, Answered]]:
+) -> tuple[Classifier, dict[SplitName, ScoredAnswers]]:
     """Learn on valid when not to answer, then answer and score valid and test.
 
     Args:
@@ -267,13 +263,14 @@ def judge(
     apart = thinned(one_of_each_group(clean, dataset.groups, seed=request.seed), dataset.weights, seed=request.seed)
     settle = partial(settled, dataset=dataset, clean=clean, apart=apart, weights=weights, request=request)
     classifier = settle(classifier, valid)
-    valid = exact_rows(classifier, dataset, "valid", valid, keep=keep, progress=progress)
+    exact = partial(exact_rows, keep=keep, request=request)
+    valid = exact(classifier, dataset, "valid", valid)
     classifier = settle(classifier, valid)
     say_recalls(classifier.operating, dataset.classes, progress)
     typical = train.start + sampled_rows(len(rows_of(train)), class_count=len(dataset.classes), seed=request.seed)
     seen = valid[apart - dataset.valid.start]
-    last = classifier.base.depths[-1]
-    trained_on = Seen(
+    last = classifier.base.last
+    trained_on = TrainingFeatures(
         last=see(rows=typical.tolist())[:, last.start : last.stop],
         labels=dataset.labels[typical],
         groups=dataset.groups[typical],
@@ -289,95 +286,53 @@ def judge(
         seed=request.seed,
     )
     classifier = replace(classifier, abstention=abstention)
-    found: dict[SplitName, Answered] = {"valid": answered(classifier, dataset, "valid", valid)}
+    found: dict[SplitName, ScoredAnswers] = {"valid": scored_split(classifier, dataset, "valid", valid)}
     if tested := rows_of(dataset.rows["test"]):
-        test = exact_rows(classifier, dataset, "test", see(rows=tested), keep=keep, progress=progress)
-        found["test"] = answered(classifier, dataset, "test", test)
+        test = exact(classifier, dataset, "test", see(rows=tested))
+        found["test"] = scored_split(classifier, dataset, "test", test)
     return classifier, found
 
 
 def exact_rows(
-    classifier: Classifier, dataset: Dataset, name: SplitName, features: Features, *, keep: bool, progress: Progress
+    classifier: Classifier, dataset: Dataset, name: SplitName, features: Features, *, keep: bool, request: Request
 ) -> Features:
     """The features float32 [n, D] of one split, those of close calls as float32 computes them."""
     if native_precision() == EXACT:
         return features
     index = replace(dataset.index, pictures=dataset.index.pictures[dataset.rows[name]])
-    return with_exact_rows(classifier, index, features, keep=keep, progress=progress)
+    return with_exact_rows(classifier, index, features, keep=keep, progress=request.progress, workers=request.workers)
 
 
-def answered(classifier: Classifier, dataset: Dataset, name: SplitName, features: Features) -> Answered:
-    """The answers of a classifier about one split, and their figures."""
+def scored_split(classifier: Classifier, dataset: Dataset, name: SplitName, features: Features) -> ScoredAnswers:
+    """The answers of a classifier about one split, of which its base sees features float32 [n, D]."""
     probabilities = classifier.probabilities(features)
-    flags, predicted = classifier.flags(probabilities, features), classifier.predicted(probabilities)
-    labels = dataset.labels[dataset.rows[name]]
-    commonest = int(np.bincount(dataset.labels[dataset.train]).argmax())
-    weight = picture_weight(predicted == labels, dataset.groups[dataset.rows[name]])
-    figures = evaluate(
-        probabilities,
-        labels,
-        classes=dataset.classes,
-        flags=flags,
-        commonest=commonest,
-        predicted=predicted,
-        weight=weight,
-    )
-    figures |= operating_figures(
-        probabilities, labels, predicted=predicted, flags=flags, point=classifier.operating, classes=dataset.classes
-    )
-    return Answered(probabilities=probabilities, predicted=predicted, flags=flags, figures=figures)
+    flags = classifier.flags(probabilities, features)
+    return score_answers(classifier, dataset, probabilities, flags, rows=dataset.rows[name])
 
 
-def judge_by_folds(
-    trained: Classifier, dataset: Dataset, folds: NDArray[np.int64], base: Backbone, request: Request
+def judged_by_folds(
+    trained: Classifier, heads: Sequence[FoldHead], dataset: Dataset, folds: NDArray[np.int64], request: Request
 ) -> Judged:
-    """Let heads of folds answer about every picture, and calibrate by that the head that was trained on all.
+    """Let the heads of folds, int64 [N], answer about every picture, and calibrate by that the one trained on all.
 
-    Args:
-        trained: on all pictures.
-        dataset: the pictures, all of them train.
-        folds: int64 [N], the fold of each.
-        base: what looked at them.
-        request: seed, largest error and listener.
-
-    Returns:
-        The classifier with its thresholds; under `test` the answers of heads whose temperature and thresholds too were
-        chosen inside each fold, and under `valid` those at the temperature and the thresholds of the classifier, which
-        were chosen by them; what the classifier itself says of the pictures that its file is compared by; and how folds
-        tested, JSON-ready. No figure is made of what the classifier says of pictures that it has seen.
+    No figure is made of what the classifier says of pictures that it has seen.
     """
-    found = answer_by_folds(trained, dataset, folds, base, request)
-    commonest = int(np.bincount(dataset.labels).argmax())
-    weight = found.inflation.weight
-
-    def scored(probabilities: Probabilities, flags: Flags) -> Answered:
-        predicted = found.classifier.predicted(probabilities)
-        figures = evaluate(
-            probabilities,
-            dataset.labels,
-            classes=dataset.classes,
-            flags=flags,
-            commonest=commonest,
-            predicted=predicted,
-            weight=weight,
-        )
-        return Answered(probabilities=probabilities, predicted=predicted, flags=flags, figures=figures)
-
-    answered: dict[SplitName, Answered] = {
-        "valid": scored(found.leaving, found.leaving_flags),
-        "test": scored(found.nested, found.nested_flags),
-    }
+    found, answered = score_by_folds(trained, heads, dataset, folds, request)
     told = {"count": int(folds.max()) + 1, "intervals": found.inflation.to_json()}
     asked = asked_about(found, dataset, request)
     return {"classifier": found.classifier, "answered": answered, "asked": asked, "folds": told}
 
 
-def asked_about(found: OutOfFold, dataset: Dataset, request: Request) -> Asked:
+def asked_about(found: OutOfFold, dataset: Dataset, request: Request) -> ComparedAnswers:
     """What the classifier that leaves says of the pictures that its file is compared by."""
     rows = compared_rows(len(dataset.labels))
     index = replace(dataset.index, pictures=tuple(dataset.index.pictures[row] for row in rows))
     features = found.features[rows]
     if native_precision() != EXACT:
-        features = with_exact_rows(found.classifier, index, features, keep=True, progress=request.progress)
+        features = with_exact_rows(
+            found.classifier, index, features, keep=True, progress=request.progress, workers=request.workers
+        )
     probabilities = found.classifier.probabilities(features)
-    return Asked(rows=rows, probabilities=probabilities, flags=found.classifier.flags(probabilities, features))
+    return ComparedAnswers(
+        rows=rows, probabilities=probabilities, flags=found.classifier.flags(probabilities, features)
+    )

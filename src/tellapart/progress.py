@@ -72,6 +72,25 @@ class Silent:
     def note(self, message: str) -> None: ...
 
 
+class PartOfStage(Silent):
+    """A listener for a part of a stage, whose steps count for the whole; the part's own stages are not told of."""
+
+    def __init__(self, whole: Progress, *, steps: int) -> None:
+        """Pass on at most so many steps, as the part may be gone through more than once."""
+        self._whole, self._left = whole, steps
+        self._lock = threading.Lock()
+
+    def advance(self, steps: int = 1) -> None:
+        with self._lock:
+            counted_steps = min(steps, self._left)
+            self._left -= counted_steps
+        if counted_steps:
+            self._whole.advance(counted_steps)
+
+    def note(self, message: str) -> None:
+        self._whole.note(message)
+
+
 class Unminded(io.TextIOBase):
     """A stream for what only people read: what cannot be written to it is dropped, and the work goes on."""
 

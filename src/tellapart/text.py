@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Final
 
@@ -30,6 +31,13 @@ def inert(cell: str) -> str:
     return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
 
 
+def to_utf8(text: str) -> bytes:
+    """Text as valid UTF-8: names that only the locale could not read come out right, other bytes become escapes."""
+    with contextlib.suppress(UnicodeEncodeError):  # half a letter that no file name gave
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    return text.encode("utf-8", "backslashreplace")
+
+
 def percent(share: float | None) -> str:
     """A share in percent, as in "98.2 %": only 0 is "0.0 %" and only 1 is "100.0 %"."""
     return DASH if share is None else f"{tenths(share)} %"
@@ -37,7 +45,7 @@ def percent(share: float | None) -> str:
 
 def tenths(share: float) -> str:
     """The number of `percent` alone; what is nearer to none or to all than a decimal can say is "< 0.1" or "> 99.9"."""
-    rounded = math.floor(share * 1000 + 0.5) / 10  # the very steps of page.js, so that both say the same
+    rounded = math.floor(share * 1000 + 0.5) / 10  # the very steps of percent.js, so that both say the same
     if rounded == 0 < share:
         return "< 0.1"
     if rounded == 100 and share < 1:

@@ -5,7 +5,7 @@ Legend: N pictures, H W height and width, S side of a square input, D features, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -116,10 +116,33 @@ class LedgerEntry:
     reason: str = ""
 
 
+MEAN, MAXIMUM, DEVIATION = "mean", "maximum", "deviation"  # how the maps of a depth are pooled
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depth:
-    """The columns [start, stop) of a feature matrix that one depth of a base fills."""
+    """The columns [start, stop) of a feature matrix that one depth of a base fills, pooled in one way."""
 
     name: str
     start: int
     stop: int
+
+    @property
+    def pooling(self) -> str:
+        """MEAN, or what its name ends in: MAXIMUM or DEVIATION."""
+        kind = self.name.rpartition("_")[2]
+        return kind if kind in (MAXIMUM, DEVIATION) else MEAN
+
+
+def columns_of(depths: Sequence[Depth], *poolings: str) -> slice:
+    """The columns of the depths that are pooled in one of these ways; they lie side by side.
+
+    Where none is, no columns.
+    """
+    chosen = [depth for depth in depths if depth.pooling in poolings]
+    return slice(chosen[0].start, chosen[-1].stop) if chosen else slice(0, 0)
+
+
+def last_of(depths: Sequence[Depth]) -> Depth:
+    """The last layer of a base, whatever follows it in a row: the last depth that is pooled by its mean."""
+    return [depth for depth in depths if depth.pooling == MEAN][-1]

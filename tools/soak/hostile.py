@@ -1,4 +1,4 @@
-"""Make hostile graphs, containers, tables, runs and caches, open them, and see what each comes to.
+"""Make hostile graphs, containers, tables, runs, caches and requests, open them, and see what each comes to.
 
     python tools/soak/hostile.py [--share 1.0] [--seed 0] [--kind table]
 
@@ -128,6 +128,15 @@ def swollen(kept: list[bytes], random: np.random.Generator) -> bytes:
     return content[:first] + piece * int(random.integers(1, 2_000_000 // len(piece))) + content[first:]
 
 
+def body(_place: Path, random: np.random.Generator) -> None:
+    """A request to a server: pictures, forms and tensors that are damaged, much too large, or make no sense."""
+    from hostile_bodies import statuses
+
+    (status,) = statuses([int(random.integers(2**31))])
+    if status != 200:
+        raise TellapartError(f"refused with {status}")
+
+
 Kind = Callable[[Path, np.random.Generator], None]
 KINDS: dict[str, tuple[Kind, int]] = {  # with the number of cases
     "graph": (graph, 10_000),
@@ -135,6 +144,7 @@ KINDS: dict[str, tuple[Kind, int]] = {  # with the number of cases
     "table": (table, 5_000),
     "run": (run, 2_000),
     "cache": (cache, 500),
+    "body": (body, 10_000),
 }
 
 
@@ -160,7 +170,7 @@ def work(originals: Path, seed: int, cases: list[tuple[str, int]], answers: Any)
         with tempfile.TemporaryDirectory() as name:
             if kind in ("container", "run"):
                 shutil.copytree(originals / "run", Path(name) / "run")
-            random = np.random.default_rng([seed, sorted(KINDS).index(kind), number])
+            random = np.random.default_rng([seed, list(KINDS).index(kind), number])
             reset_peak()
             held, started = memory_of("VmRSS"), time.process_time()
             outcome = outcome_of(kind, Path(name), random)

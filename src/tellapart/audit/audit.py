@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from tellapart.audit.balance import find_imbalance, find_tiny_classes
 from tellapart.audit.copies import copy_findings
-from tellapart.audit.finding import Finding, in_order
+from tellapart.audit.finding import Finding, by_severity
 from tellapart.audit.labels import find_mislabelled, no_suspects
 from tellapart.audit.look import file_properties, look_shortly
 from tellapart.audit.metadata import find_metadata
 from tellapart.audit.pixels import find_in_miniatures, find_in_pixels
 from tellapart.audit.reading import find_converted, find_unreadable
-from tellapart.data.groups import join, label_numbers
+from tellapart.data.groups import connected_sets, label_numbers
 from tellapart.duplicates.groups import DuplicateGroup
 from tellapart.evaluation.suspects import out_of_fold_probabilities
 from tellapart.features.embed import Embedded
@@ -45,7 +45,7 @@ def audit_pictures(
     index = embedded.index
     labels = label_numbers(index.pictures, index.classes)
     seen = look_shortly(index, progress=progress)
-    return in_order(
+    return by_severity(
         [
             find_unreadable(skipped, looked_at=embedded.ledger),
             find_converted(embedded.ledger),
@@ -64,7 +64,7 @@ def cheap_findings(embedded: Embedded, *, seed: int) -> tuple[Finding, ...]:
     index = embedded.index
     sample = replace(index, pictures=index.pictures[:: -(-len(index.pictures) // PROBED) or 1])
     properties = file_properties(sample)
-    return in_order(
+    return by_severity(
         [
             find_unreadable(index.skipped, looked_at=embedded.ledger),
             find_tiny_classes(index),
@@ -110,6 +110,6 @@ def belonging(pictures: Sequence[Picture], groups: Sequence[DuplicateGroup]) -> 
     if not links:
         return None
     numbers = np.arange(len(pictures))
-    for rows in join(links):
+    for rows in connected_sets(links):
         numbers[list(rows)] = rows[0]
     return numbers

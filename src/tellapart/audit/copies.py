@@ -12,10 +12,10 @@ from tellapart.text import counted, percent
 from tellapart.types import Picture
 
 Groups = Sequence[DuplicateGroup]
-Pictures = Sequence[Picture]
+PictureGroup = Sequence[Picture]
 
 
-def copy_findings(groups: Groups, pictures: Pictures) -> tuple[Finding, ...]:
+def copy_findings(groups: Groups, pictures: PictureGroup) -> tuple[Finding, ...]:
     """All findings of this family, about groups of rows that show the same and the picture of each row."""
     return (
         conflict_finding(groups, pictures),
@@ -25,14 +25,14 @@ def copy_findings(groups: Groups, pictures: Pictures) -> tuple[Finding, ...]:
     )
 
 
-def exact_finding(groups: Groups, pictures: Pictures) -> Finding:
+def exact_finding(groups: Groups, pictures: PictureGroup) -> Finding:
     """Groups whose pictures are equal, byte by byte or pixel by pixel, and have one label."""
     chosen = [group for group in groups if group.kind != "near" and not _is_conflict(group, pictures)]
     advice = "Keep one of each, so that no picture counts twice."
     return _group_finding(chosen, pictures, code="exact-duplicates", severity="note", what="equal", advice=advice)
 
 
-def near_finding(groups: Groups, pictures: Pictures) -> Finding:
+def near_finding(groups: Groups, pictures: PictureGroup) -> Finding:
     """Groups of one label in which at least one picture is an edit of another."""
     chosen = [group for group in groups if group.kind == "near" and not _is_conflict(group, pictures)]
     advice = "Look at them; one of each is enough to learn from. Training keeps each group on one side of its splits."
@@ -40,7 +40,7 @@ def near_finding(groups: Groups, pictures: Pictures) -> Finding:
     return _group_finding(chosen, pictures, code="near-duplicates", severity="note", what=what, advice=advice)
 
 
-def leak_finding(groups: Groups, pictures: Pictures) -> Finding:
+def leak_finding(groups: Groups, pictures: PictureGroup) -> Finding:
     """Groups that are in more than one split: what is tested on was trained on."""
     if not any(picture.split for picture in pictures):
         reason = "The data has no splits; those that training draws keep copies together."
@@ -66,7 +66,7 @@ def leak_finding(groups: Groups, pictures: Pictures) -> Finding:
     )
 
 
-def conflict_finding(groups: Groups, pictures: Pictures) -> Finding:
+def conflict_finding(groups: Groups, pictures: PictureGroup) -> Finding:
     """Groups with more than one label: at least one of them is wrong."""
     conflicts = [group for group in groups if _is_conflict(group, pictures)]
     if not conflicts:
@@ -83,13 +83,13 @@ def conflict_finding(groups: Groups, pictures: Pictures) -> Finding:
     )
 
 
-def _is_conflict(group: DuplicateGroup, pictures: Pictures) -> bool:
+def _is_conflict(group: DuplicateGroup, pictures: PictureGroup) -> bool:
     """Whether the pictures of a group have more than one label; what to do about them is not what copies need."""
     return bool(find_conflicts(pictures, [group]))
 
 
 def _group_finding(
-    groups: Groups, pictures: Pictures, *, code: str, severity: Severity, what: str, advice: str
+    groups: Groups, pictures: PictureGroup, *, code: str, severity: Severity, what: str, advice: str
 ) -> Finding:
     if not groups:
         message = f"No two of {counted(len(pictures), 'picture')} are {what} and of one class."
@@ -101,7 +101,7 @@ def _group_finding(
     return found(code, severity, message, advice=advice, items=items, facts=facts)
 
 
-def _item(group: DuplicateGroup, pictures: Pictures) -> Item:
+def _item(group: DuplicateGroup, pictures: PictureGroup) -> Item:
     likeness = min(pair.similarity for pair in group.pairs)
     mirrored = any(pair.mirrored for pair in group.pairs)
     how = f"{percent(likeness)} alike{', mirrored' if mirrored else ''}" if group.kind == "near" else ""
@@ -109,13 +109,13 @@ def _item(group: DuplicateGroup, pictures: Pictures) -> Item:
     return _described([pictures[row] for row in group.rows], how, details)
 
 
-def _declared_item(leaks: Sequence[Leak], pictures: Pictures) -> Item:
+def _declared_item(leaks: Sequence[Leak], pictures: PictureGroup) -> Item:
     """The leaked pictures of one declared group, behind the one of an earlier split."""
     members = [pictures[leaks[0].other], *(pictures[leak.row] for leak in leaks)]
     return _described(members, "declared to belong together", {"kind": "group"})
 
 
-def _described(members: Pictures, how: str, details: Mapping[str, Any]) -> Item:
+def _described(members: PictureGroup, how: str, details: Mapping[str, Any]) -> Item:
     splits = sorted({member.split for member in members if member.split})
     labels = sorted({member.label for member in members if member.label is not None})
     text = " · ".join(filter(None, [" and ".join(labels), " and ".join(splits), how]))

@@ -105,7 +105,7 @@ def not_applicable(code: str, severity: Severity, reason: str, *, facts: Mapping
     return Finding(code=code, outcome="not applicable", severity=severity, message=reason, facts=facts or {})
 
 
-def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+def by_severity(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """What was found first, the worst first, then what passed, then the rest; each in the order of TITLES."""
     outcomes = ("found", "passed", "not applicable")
     codes = list(TITLES)

@@ -42,7 +42,7 @@ class Properties:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measures:
+class PixelFigures:
     """A few figures of the pixels, looked at as a square of SIDE pixels; grey levels are 0 to 255."""
 
     low: float  # the grey level that a tenth of the picture is darker than
@@ -54,7 +54,7 @@ class Measures:
 
 
 # Of a picture that cannot be read there is neither, of a row of an IDX file there are no properties.
-Look = tuple[Properties | None, Measures | None]
+Look = tuple[Properties | None, PixelFigures | None]
 
 
 def look_shortly(index: Index, *, progress: Progress | None = None) -> list[Look]:
@@ -79,14 +79,14 @@ def file_properties(index: Index) -> tuple[Properties | None, ...]:
     return tuple(_header(index, picture) for picture in index.pictures)
 
 
-def measure(pixels: Pixels) -> Measures:
+def measure(pixels: Pixels) -> PixelFigures:
     """Figures of a picture uint8 [S, S, 3]."""
     grey = pixels.astype(np.float32) @ LUMA
     low, high = np.percentile(grey, (10, 95))
-    return Measures(low=float(low), high=float(high), spread=float(grey.std()), detail=_detail(grey))
+    return PixelFigures(low=float(low), high=float(high), spread=float(grey.std()), detail=_detail(grey))
 
 
-def measure_small(pixels: NDArray[np.uint8]) -> list[Measures]:
+def measure_small(pixels: NDArray[np.uint8]) -> list[PixelFigures]:
     """Figures of N pictures uint8 [N, s, s, 3] that are too small to have any detail: that is 0."""
     measures = []
     for first in range(0, len(pixels), AT_ONCE):
@@ -94,7 +94,7 @@ def measure_small(pixels: NDArray[np.uint8]) -> list[Measures]:
         flat = block.reshape(len(block), -1)
         low, high = np.percentile(flat, (10, 95), axis=1)
         measures += [
-            Measures(low=float(dark), high=float(bright), spread=float(spread), detail=0.0)
+            PixelFigures(low=float(dark), high=float(bright), spread=float(spread), detail=0.0)
             for dark, bright, spread in zip(low, high, flat.std(axis=1), strict=True)
         ]
     return measures

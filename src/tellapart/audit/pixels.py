@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.audit.finding import Finding, Item, found, not_applicable, passed
-from tellapart.audit.look import Measures, measure_small
+from tellapart.audit.look import PixelFigures, measure_small
 from tellapart.text import counted, percent
 from tellapart.types import Picture
 
@@ -19,10 +19,10 @@ SOFT = 0.25  # of the detail that is usual in these pictures; a Gaussian blur of
 FEWEST = 10  # pictures that "usual" can be said of
 COMMON = 0.1  # of the pictures; what so many have in common is how they are, not a mishap
 
-Measured = Sequence[tuple[Picture, Measures]]
+Measured = Sequence[tuple[Picture, PixelFigures]]
 
 
-def find_in_pixels(pictures: Sequence[Picture], measures: Sequence[Measures | None]) -> tuple[Finding, ...]:
+def find_in_pixels(pictures: Sequence[Picture], measures: Sequence[PixelFigures | None]) -> tuple[Finding, ...]:
     """All findings of this family, for N pictures and what was measured of each (None: unreadable)."""
     seen = [(picture, one) for picture, one in zip(pictures, measures, strict=True) if one is not None]
     return (*_find_extremes(seen), _find_blurred(_lit(seen)))
@@ -91,7 +91,12 @@ def _find_blurred(seen: Measured) -> Finding:
 
 
 def _finding(
-    code: str, seen: Measured, badness: Callable[[Measures], float], *, what: str, told: Callable[[Measures], str]
+    code: str,
+    seen: Measured,
+    badness: Callable[[PixelFigures], float],
+    *,
+    what: str,
+    told: Callable[[PixelFigures], str],
 ) -> Finding:
     """The pictures whose badness is below 1, the worst first."""
     if not seen:

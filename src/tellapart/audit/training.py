@@ -7,7 +7,7 @@ from typing import Any
 
 from tellapart.audit.audit import cheap_findings
 from tellapart.audit.copies import conflict_finding
-from tellapart.audit.finding import Finding, in_order
+from tellapart.audit.finding import Finding, by_severity
 from tellapart.duplicates.groups import DuplicateGroup, connect, equal_pairs
 from tellapart.duplicates.leaks import find_conflicts
 from tellapart.errors import DataError
@@ -33,7 +33,7 @@ def with_conflicts(
     findings: Sequence[Finding], groups: Sequence[DuplicateGroup], pictures: Sequence[Picture]
 ) -> list[dict[str, Any]]:
     """All findings of a training, ready for JSON, with the one about pictures under two labels, known only now."""
-    return [finding.to_json() for finding in in_order([*findings, conflict_finding(groups, pictures)])]
+    return [finding.to_json() for finding in by_severity([*findings, conflict_finding(groups, pictures)])]
 
 
 def check_labels(embedded: Embedded, *, force: bool, progress: Progress) -> None:

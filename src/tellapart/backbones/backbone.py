@@ -15,9 +15,12 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Final, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tellapart.data.boxes import Content
 from tellapart.data.preprocess import Preprocess
-from tellapart.types import Depth, Pixels
+from tellapart.types import DEVIATION, MAXIMUM, MEAN, Depth, Features, Pixels, columns_of, last_of
 
 JOINT: Final = "+"  # between the names of halves
 MOST_HALVES: Final = 4
@@ -41,6 +44,7 @@ class Backbone:
     # graph's own
     entry: str = IMAGES
     halves: tuple[Self, ...] = ()  # of a joined base, two or more, none of them joined itself
+    plain: Self | None = None  # the base whose rows are the means alone; None where this is it
 
     @cached_property
     def digest(self) -> str:
@@ -65,17 +69,43 @@ class Backbone:
         )
 
     @cached_property
-    def columns(self) -> tuple[slice, ...]:
-        """The columns of each of its singles in a feature row."""
-        return _side_by_side([single.width for single in self.singles])
+    def columns(self) -> tuple[NDArray[np.int64], ...]:
+        """The columns of each of its singles in a feature row, in the order of the single's own row."""
+        place = {depth.name: np.arange(depth.start, depth.stop) for depth in self.depths}
+        return tuple(
+            np.concatenate([place[joined_name(half, depth)] for depth in half.widths]) for half in self.halves
+        ) or (np.arange(self.width),)
+
+    def in_row(self, parts: Sequence[Features]) -> Features:
+        """Rows float32 [N, D] of those [N, width] of each of its singles; a view of one, a copy of several."""
+        if not self.halves:
+            return parts[0]
+        rows = np.empty((len(parts[0]), self.width), np.float32)
+        for part, columns in zip(parts, self.columns, strict=True):
+            rows[:, columns] = part
+        return rows
+
+    @property
+    def last(self) -> Depth:
+        """The last layer; of a joined base that of its last half."""
+        return last_of(self.depths)
 
     @property
     def last_depths(self) -> tuple[slice, ...]:
         """The columns of the last depth of each of its singles."""
-        return tuple(
-            slice(columns.stop - list(single.widths.values())[-1], columns.stop)
-            for single, columns in zip(self.singles, self.columns, strict=True)
-        )
+        place = {depth.name: slice(depth.start, depth.stop) for depth in self.depths}
+        names = [joined_name(half, half.last.name) for half in self.halves] or [self.last.name]
+        return tuple(place[name] for name in names)
+
+    @property
+    def means(self) -> slice:
+        """The columns that are means over the places of a depth: all there are of a plain base."""
+        return columns_of(self.depths, MEAN)
+
+    @property
+    def means_only(self) -> Self:
+        """The base that sees these columns and no others."""
+        return self if self.plain is None else self.plain
 
     @property
     def width(self) -> int:
@@ -87,24 +117,37 @@ class Backbone:
         return tuple(single.preprocess.apply(content).pixels for single in self.singles)
 
     def with_white(self, white: int | None) -> Self:
-        """The same, for pictures whose grey of 16 bit has that white."""
+        """The same, for pictures of 16 bit that have that white."""
         return replace(
             self,
             preprocess=replace(self.preprocess, white=white),
             halves=tuple(half.with_white(white) for half in self.halves),
+            plain=None if self.plain is None else self.plain.with_white(white),
         )
 
 
-def join(halves: Sequence[Backbone]) -> Backbone:
-    """The base of the features of several side by side; the names of two are not the same."""
+def join_bases(halves: Sequence[Backbone]) -> Backbone:
+    """The base of the features of several side by side; the names of two are not the same.
+
+    Depths of one way of pooling stay together, those of each half in its order.
+    """
+    depths = [(half, depth) for half in halves for depth in half.depths]
+    kept = [each for pooling in (MAXIMUM, MEAN, DEVIATION) for each in depths if each[1].pooling == pooling]
     return Backbone(
         name=JOINT.join(half.name for half in halves),
         graph=b"",
         preprocess=max((half.preprocess for half in halves), key=lambda preprocess: preprocess.size),
-        widths={f"{half.name}.{depth}": width for half in halves for depth, width in half.widths.items()},
+        widths={joined_name(half, depth.name): depth.stop - depth.start for half, depth in kept},
         outputs=(),
         halves=tuple(halves),
+        plain=join_bases([half.means_only for half in halves]) if any(half.plain for half in halves) else None,
     )
+
+
+def joined_name(half: Backbone, depth: str) -> str:
+    """What a depth of a half is called in the joined base; in a model file a half calls it so itself."""
+    before = f"{half.name}."
+    return depth if depth.startswith(before) else before + depth
 
 
 def _side_by_side(widths: Sequence[int]) -> tuple[slice, ...]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
 
-from tellapart.backbones.backbone import JOINT, MOST_HALVES, Backbone, join
+from tellapart.backbones.backbone import JOINT, MOST_HALVES, Backbone, join_bases
+from tellapart.backbones.poolings import with_poolings
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import UsageError
 from tellapart.progress import Progress
@@ -34,13 +35,14 @@ def lite2(*, size: int | None = None) -> Backbone:
 
 
 def _shipped(name: str, *, size: int, widths: Mapping[str, int]) -> Backbone:
-    return Backbone(
+    base = Backbone(
         name=name,
         graph=resources.files(__package__).joinpath(f"{name}.onnx").read_bytes(),
         preprocess=Preprocess(size=size),
         widths=widths,
         outputs=tuple(f"pooled_{depth}" for depth in widths),
     )
+    return with_poolings(base)
 
 
 BACKBONES: Mapping[str, Callable[..., Backbone]] = {"lite0": lite0, "lite2": lite2}
@@ -53,7 +55,7 @@ def load_backbone(name: str, *, size: int | None = None) -> Backbone:
         UsageError: no base has that name, one is joined with itself, or the size is out of range.
     """
     if JOINT in name:
-        return join([load_backbone(half, size=size) for half in halves_of(name)])
+        return join_bases([load_backbone(half, size=size) for half in halves_of(name)])
     if name not in BACKBONES:
         raise UsageError("no such base", where=name, hint=f"Choose one of: {', '.join(sorted(BACKBONES))}.")
     try:
@@ -81,7 +83,7 @@ def find_base(
         if weights is not None:
             hint = "Leave --weights out, or name one base."
             raise UsageError("a file of weights is for one base", where=name, hint=hint)
-        return join([find_base(half, size=size) for half in halves_of(name)])
+        return join_bases([find_base(half, size=size) for half in halves_of(name)])
     if name not in BACKBONES:
         from tellapart.backbones.timm import load_timm_backbone
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.graph_file import BFLOAT16, GraphFile, Node, Tensor, read_graph_file
-from tellapart.backbones.graph_shapes import Known, Operation
+from tellapart.backbones.graph_shapes import Operation, TensorInfo
 from tellapart.backbones.graph_values import gives_whole_numbers, outcome
 
 UINT8: Final = 2  # as onnx.proto numbers it
@@ -111,7 +111,7 @@ class _Costs:
     graph: GraphFile
     squares: Mapping[str, int]
     pictures: int
-    known: dict[str, Known | None] = field(default_factory=dict)
+    known: dict[str, TensorInfo | None] = field(default_factory=dict)
     moving: set[str] = field(default_factory=set)
     whole: set[str] = field(default_factory=set)
     row: dict[str, int] = field(default_factory=dict)
@@ -122,7 +122,10 @@ class _Costs:
 
     def add_up(self) -> None:
         graph = self.graph
-        self.known = {"": None, **{name: Known(each.values.shape, each.values) for name, each in graph.tensors.items()}}
+        self.known = {
+            "": None,
+            **{name: TensorInfo(each.values.shape, each.values) for name, each in graph.tensors.items()},
+        }
         area = max(LEAST_GROWTH, sum((side / USUAL_SIDE) ** 2 for side in self.squares.values()))
         self.whole = {name for name, each in graph.tensors.items() if each.values.dtype.kind in "iu"}
         small, large = (min(area, growth) * self.pictures for growth in (MOST_WORK_GROWTH, MOST_GROWTH))
@@ -144,8 +147,8 @@ class _Costs:
         if missing := [name for name in graph.outputs if name not in self.known]:
             raise ValueError(f"an output is made by nothing in it ({missing[0]})")
 
-    def fed(self, side: int) -> Known:
-        return Known((self.pictures, side, side, 3))
+    def fed(self, side: int) -> TensorInfo:
+        return TensorInfo((self.pictures, side, side, 3))
 
     def _take(self, node: Node) -> None:
         """Add one node to what is known and to what it costs."""
@@ -175,7 +178,7 @@ class _Costs:
             if by is None or by.values is None or np.isin(by.values, (0, -1)).any():
                 raise ValueError("whole numbers in it are divided by what is not known, or cannot divide them")
 
-    def _keep(self, names: tuple[str, ...], found: list[Known], *, moves: bool) -> None:
+    def _keep(self, names: tuple[str, ...], found: list[TensorInfo], *, moves: bool) -> None:
         for name, known in zip(names, found, strict=True):
             if name in self.known or not name:
                 raise ValueError(f"a tensor is made twice ({name})")

@@ -255,10 +255,10 @@ def _one_value(op: Operation, place: int) -> float:
 
 
 def _constant(op: Operation) -> Made:
-    return [constant_values(op).shape], 0
+    return [values_of_constant(op).shape], 0
 
 
-def constant_values(op: Operation) -> NDArray[Any]:
+def values_of_constant(op: Operation) -> NDArray[Any]:
     """What a Constant holds: a tensor, a number or a list of numbers."""
     given = op.node.attributes
     if len(given) != 1:

@@ -25,7 +25,7 @@ BOUND: Final = 1 << 40  # no side, stride or padding may be beyond it, so that n
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class TensorInfo:
     """What is known of a tensor: its shape, and its values where they are few and do not depend on the pictures."""
 
     shape: Shape
@@ -41,17 +41,17 @@ class Operation:
     """A node with what is known of its inputs; None for one that is left out."""
 
     node: Node
-    inputs: Sequence[Known | None]
+    inputs: Sequence[TensorInfo | None]
     opset: int
 
-    def input(self, place: int) -> Known:
+    def input(self, place: int) -> TensorInfo:
         """An input that must be there."""
         found = self.inputs[place] if place < len(self.inputs) else None
         if found is None:
             raise ValueError("an input is missing")
         return found
 
-    def optional(self, place: int) -> Known | None:
+    def optional(self, place: int) -> TensorInfo | None:
         return self.inputs[place] if place < len(self.inputs) else None
 
     def whole(self, place: int) -> list[int] | None:

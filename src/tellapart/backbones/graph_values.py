@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.graph_file import KINDS, Node, Tensor
-from tellapart.backbones.graph_moves import RULES, constant_values, shape_values, slices
-from tellapart.backbones.graph_shapes import BOUND, MOST_FOLLOWED, Known, Operation
+from tellapart.backbones.graph_moves import RULES, shape_values, slices, values_of_constant
+from tellapart.backbones.graph_shapes import BOUND, MOST_FOLLOWED, Operation, TensorInfo
 
 
 def _divided(left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
@@ -61,7 +61,7 @@ FOLLOWED: Final[Mapping[str, Follow]] = {
 }
 
 
-def outcome(op: Operation) -> tuple[list[Known], int]:
+def outcome(op: Operation) -> tuple[list[TensorInfo], int]:
     """What is known of what an operation makes, and its multiply-adds.
 
     Raises:
@@ -74,9 +74,9 @@ def outcome(op: Operation) -> tuple[list[Known], int]:
     if len(shapes) != len(op.node.outputs):
         raise ValueError(f"{kind} makes another number of tensors than it says")
     if kind in ("Shape", "Size", "Constant"):
-        values = {"Shape": shape_values, "Size": _size_values, "Constant": constant_values}[kind](op)
-        return [Known(shapes[0], values if values.size <= MOST_FOLLOWED else None)], work
-    return [Known(shape, _followed(op, shape)) for shape in shapes], work
+        values = {"Shape": shape_values, "Size": _size_values, "Constant": values_of_constant}[kind](op)
+        return [TensorInfo(shapes[0], values if values.size <= MOST_FOLLOWED else None)], work
+    return [TensorInfo(shape, _followed(op, shape)) for shape in shapes], work
 
 
 def _size_values(op: Operation) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from tellapart.backbones.graph_part import GraphPart
 from tellapart.extras import load_torch
 
 if TYPE_CHECKING:
@@ -25,37 +26,31 @@ INPUT: Final = "images"
 
 @dataclass(slots=True, kw_only=True)
 class Writer:
-    """Nodes and weights being collected, in the order of the computation; `last` is the tensor made last."""
+    """Layers being written, each behind the last; `last` is the tensor made last."""
 
-    nodes: list[Any] = field(default_factory=list)
-    weights: list[Any] = field(default_factory=list)
+    part: GraphPart = field(default_factory=GraphPart)
     last: str = INPUT
 
     def add(self, kind: str, *weights: Any, **attributes: Any) -> None:  # noqa: ANN401
         """One node on the last tensor; weights are arrays or tensors of torch, stored as float32."""
-        from onnx import helper
-
         inputs = [self.last, *(self._weight(values) for values in weights)]
-        self.last = f"t{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, inputs, [self.last], **attributes))
+        self.last = self.part.add(kind, *inputs, name=f"t{len(self.part.nodes)}", **attributes)
 
     def _weight(self, values: Any) -> str:  # noqa: ANN401
-        from onnx import numpy_helper
-
         if not isinstance(values, np.ndarray):
             values = values.detach().float().cpu().numpy()
-        name = f"w{len(self.weights)}"
-        self.weights.append(numpy_helper.from_array(values, name))
-        return name
+        return self.part.constant(f"w{len(self.part.constants)}", values)
 
     def graph(self, *, size: int | None, width: int, output: str) -> bytes:
         """The graph from uint8 [N, S, S, 3], of any side where size is None, to float32 [N, width]."""
         from onnx import TensorProto, helper
 
-        self.nodes[-1].output[0] = output
+        self.part.nodes[-1].output[0] = output
+        for node in self.part.nodes:
+            node.ClearField("name")  # as torch's exporter is made to write: nodes are known by what they make
         given = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", size or "H", size or "W", 3])
         made = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["N", width])
-        return model_bytes(helper.make_graph(self.nodes, "net", [given], [made], self.weights))
+        return model_bytes(helper.make_graph(self.part.nodes, "net", [given], [made], self.part.constants))
 
 
 def model_bytes(graph: Any) -> bytes:  # noqa: ANN401 - an onnx.GraphProto

@@ -27,7 +27,7 @@ Tensors = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class NamesRead:
     """One way to read the names of a file."""
 
     prefix: str  # taken off the names
@@ -69,7 +69,7 @@ def fill_net(
         progress.note(f"{counted(len(left), 'tensor')} of {path.name} left aside, of no use to this base: {left[0]} …")
 
 
-def _best_reading(net: torch.nn.Module, given: Tensors, wanted: Tensors, *, path: Path) -> Reading:
+def _best_reading(net: torch.nn.Module, given: Tensors, wanted: Tensors, *, path: Path) -> NamesRead:
     """The reading of the names by which most of what is wanted fits; what is read without a change comes first."""
     plain = [_reading(prefix, _without(given, prefix), wanted) for prefix in _prefixes(given)]
     most = max(len(reading.fitting) for reading in plain)
@@ -102,7 +102,7 @@ def _without(given: Tensors, prefix: str) -> Tensors:
     return {name.removeprefix(prefix): value for name, value in given.items() if name.startswith(prefix)}
 
 
-def _reading(prefix: str, named: Tensors, wanted: Tensors) -> Reading:
+def _reading(prefix: str, named: Tensors, wanted: Tensors) -> NamesRead:
     fitting = {
         key: named[key]
         for key, like in wanted.items()
@@ -110,7 +110,7 @@ def _reading(prefix: str, named: Tensors, wanted: Tensors) -> Reading:
         and named[key].shape == like.shape
         and named[key].is_floating_point() == like.is_floating_point()
     }
-    return Reading(prefix=prefix, named=named, fitting=fitting)
+    return NamesRead(prefix=prefix, named=named, fitting=fitting)
 
 
 def _converted(net: torch.nn.Module, named: Tensors) -> Iterator[Tensors]:

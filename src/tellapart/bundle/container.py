@@ -87,7 +87,7 @@ def read_container(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     return manifest, members
 
 
-def parse_json(content: bytes, *, what: str, path: Path) -> dict[str, Any]:
+def parse_member(content: bytes, *, what: str, path: Path) -> dict[str, Any]:
     """A JSON object, or a ModelFileError that says what is not one."""
     try:
         document = files.parse_json(content)
@@ -108,7 +108,7 @@ def _read_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, *, room: int,
 
 
 def _parse_manifest(content: bytes, path: Path) -> dict[str, Any]:
-    manifest = parse_json(content, what=MANIFEST, path=path)
+    manifest = parse_member(content, what=MANIFEST, path=path)
     schema = manifest.get("schema")
     if type(schema) is int and schema > SCHEMA:
         hint = "Upgrade with: pip install --upgrade tellapart"

@@ -4,7 +4,7 @@
     and where mistakes do not all cost the same → label int64 [N], the class of least expected cost
 
 A joined base has both of its halves behind the one input, each with a resize of its own: resized_A → features_A,
-resized_B → features_B, and features is both side by side. Whatever else is A's has "A." before its name.
+resized_B → features_B, and features has the depths of both. Whatever else is A's has "A." before its name.
 
 The resize is the one that training used, Pillow's antialiased triangle filter, written as two matrix products whose
 matrices the graph computes from H and W, with the same rounding to whole grey levels after each. A picture that already
@@ -16,12 +16,13 @@ Opset 17 and IR 8, so that any runtime since 2022 can load it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from tellapart.backbones.backbone import IMAGES, RESIZED, Backbone, join
+from tellapart.backbones.backbone import IMAGES, RESIZED, Backbone, join_bases, joined_name
+from tellapart.backbones.graph_part import GraphPart
 from tellapart.heads.linear import LinearHead
 from tellapart.heads.operating_point import Matrix
 from tellapart.types import Depth
@@ -30,28 +31,6 @@ HEAD_WEIGHT, HEAD_BIAS = "classifier_weight", "classifier_bias"
 FEATURES = "features"
 OUTPUTS = ("probabilities", "logits", FEATURES)
 LABEL = "label"  # an output too where the answer is not always the likeliest class
-
-
-@dataclass(slots=True)
-class GraphPart:
-    """Nodes and constants being collected; every method returns the name of the tensor it made."""
-
-    nodes: list[Any] = field(default_factory=list)
-    constants: list[Any] = field(default_factory=list)
-    opset: int = 0  # of the base among them
-    version: int = 0  # of its IR
-
-    def add(self, kind: str, *inputs: str, name: str, **attributes: Any) -> str:  # noqa: ANN401
-        from onnx import helper
-
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
-        return name
-
-    def constant(self, name: str, values: Any) -> str:  # noqa: ANN401
-        from onnx import numpy_helper
-
-        self.constants.append(numpy_helper.from_array(np.asarray(values), name))
-        return name
 
 
 def model_graph(backbone: Backbone, head: LinearHead, *, temperature: float, costs: Matrix | None = None) -> bytes:
@@ -66,7 +45,7 @@ def model_graph(backbone: Backbone, head: LinearHead, *, temperature: float, cos
         for single, own, named in zip(backbone.singles, outputs, naming, strict=True)
     ]
     top = GraphPart()
-    add_head(top, _features(top, backbone, outputs), head, temperature=temperature)
+    add_head(top, _features(top, backbone, head, outputs), head, temperature=temperature)
     if costs is not None:
         add_label(top, costs)
     widths = {"probabilities": head.bias.size, "logits": head.bias.size, FEATURES: head.weight.shape[0]}
@@ -109,7 +88,7 @@ def _outputs_in_use(backbone: Backbone, head: LinearHead) -> list[list[str]]:
         [
             output
             for depth, output in zip(single.widths, single.outputs, strict=True)
-            if (f"{single.name}.{depth}" if backbone.halves else depth) in used
+            if (joined_name(single, depth) if backbone.halves else depth) in used
         ]
         for single in backbone.singles
     ]
@@ -137,29 +116,44 @@ def _single_graph(single: Backbone, outputs: Sequence[str], *, named: Callable[[
     return graph
 
 
-def _features(graph: GraphPart, backbone: Backbone, outputs: Sequence[Sequence[str]]) -> Sequence[str]:
-    """The tensors that side by side are the features: the depths in use, or of a joined base those of each half."""
+def _features(graph: GraphPart, backbone: Backbone, head: LinearHead, outputs: Sequence[Sequence[str]]) -> list[str]:
+    """The tensors that side by side are the features: the depths in use, or of a joined base those of each half.
+
+    Where the depths of halves are pooled in several ways, those of one way are side by side.
+    """
     if not backbone.halves:
-        return outputs[0]
-    parts = []
+        return list(outputs[0])
+    used, parts = used_depths(backbone, head), dict[str, list[str]]()
     for half, own in zip(backbone.halves, outputs, strict=True):
-        named = half_names(half)
-        parts.append(graph.add("Concat", *map(named, own), name=named(FEATURES), axis=1))
-    return parts
+        row = graph.add("Concat", *map(half_names(half), own), name=half_names(half)(FEATURES), axis=1)
+        mine = {joined_name(half, depth) for depth in half.widths}
+        stop, poolings = 0, dict.fromkeys(depth.pooling for depth in used if depth.name in mine)
+        for pooling in poolings:
+            start = stop
+            stop += sum(depth.stop - depth.start for depth in used if depth.name in mine and depth.pooling == pooling)
+            cut = _cut(graph, row, start=start, stop=stop, name=f"{row}_{pooling}") if len(poolings) > 1 else row
+            parts.setdefault(pooling, []).append(cut)
+    return [tensor for pooling in dict.fromkeys(depth.pooling for depth in used) for tensor in parts[pooling]]
+
+
+def _cut(graph: GraphPart, row: str, *, start: int, stop: int, name: str) -> str:
+    """Some columns of a row."""
+    bounds = {"start": start, "stop": stop, "axis": 1}
+    named = [graph.constant(f"{name}_{bound}", np.array([value], np.int64)) for bound, value in bounds.items()]
+    return graph.add("Slice", row, *named, name=name)
 
 
 def narrowed(backbone: Backbone, head: LinearHead) -> tuple[Backbone, LinearHead]:
     """A base and a head on it without the halves that the head does not read; the half itself where one is left."""
-    read = [
-        place
-        for place, columns in enumerate(backbone.columns)
-        if columns.start < head.stop and head.start < columns.stop
-    ]
-    if len(read) == len(backbone.singles):
+    used = [depth.name for depth in used_depths(backbone, head)]
+    kept = [half for half in backbone.halves if any(joined_name(half, depth) in used for depth in half.widths)]
+    if len(kept) == len(backbone.halves):
         return backbone, head
-    kept, before = [backbone.singles[place] for place in read], backbone.columns[read[0]].start
-    head = replace(head, start=head.start - before, stop=head.stop - before)
-    return (kept[0] if len(kept) == 1 else join(kept)), head
+    base, first = (
+        (kept[0], used[0].removeprefix(joined_name(kept[0], ""))) if len(kept) == 1 else (join_bases(kept), used[0])
+    )
+    start = next(depth.start for depth in base.depths if depth.name == first)
+    return base, replace(head, start=start, stop=start + head.stop - head.start)
 
 
 def used_depths(backbone: Backbone, head: LinearHead) -> list[Depth]:

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from tellapart.backbones.backbone import JOINT, join
+from tellapart.backbones.backbone import JOINT, join_bases
 from tellapart.backbones.catalogue import BACKBONES, load_backbone
 from tellapart.backbones.engine import AnyEngine, compiled
-from tellapart.bundle.bundle import TOLERANCE, Bundle, prepare_cards
-from tellapart.bundle.self_test import draw_cards, to_png
+from tellapart.bundle.bundle import Bundle
+from tellapart.bundle.drawn_cards import draw_cards, to_png
+from tellapart.bundle.self_check import TOLERANCE, prepare_cards
 from tellapart.classifier import Classifier
 
 
@@ -30,7 +31,9 @@ def on_known_base(bundle: Bundle, engine: AnyEngine) -> tuple[Classifier, AnyEng
     if not set(names) <= set(BACKBONES) or len(names) != len(own) or classifier.weights is not None:
         return classifier, engine
     bases = [load_backbone(name, size=preprocess.size) for name, preprocess in zip(names, own, strict=True)]
-    base = (bases[0] if len(bases) == 1 else join(bases)).with_white(classifier.base.preprocess.white)
+    whole = (bases[0] if len(bases) == 1 else join_bases(bases)).with_white(classifier.base.preprocess.white)
+    # Files of earlier versions are of the base without other poolings than the mean.
+    base = whole if whole.digest == stated.get("digest") else whole.means_only
     widths = classifier.base.widths
     alike = base.digest == stated.get("digest") and [single.preprocess for single in base.singles] == own
     if not alike or {name: base.widths.get(name) for name in widths} != widths:

@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.bundle.graph import LABEL, GraphPart, add_label
+from tellapart.backbones.graph_part import GraphPart
+from tellapart.bundle.graph import LABEL, add_label
 from tellapart.classifier import Classifier
 from tellapart.heads.out_of_distribution import STORED, ClassLikeness, OutOfDistribution
 from tellapart.types import Depth
@@ -48,7 +49,7 @@ def add_marks(graph: GraphPart, classifier: Classifier, *, labelled: bool) -> tu
         added.append(UNSURE)
     known = abstention.out_of_distribution
     if known is not None and known.threshold is not None:
-        add_unlike(graph, known, threshold=known.threshold, last=classifier.base.depths[-1])
+        add_unlike(graph, known, threshold=known.threshold, last=classifier.base.last)
         added.append(UNLIKE)
     return tuple(added)
 
@@ -57,9 +58,9 @@ def add_unsure(graph: GraphPart, least: NDArray[np.float64]) -> None:
     """Whether the answer's probability is below the least float64 [K] of its class."""
     least_of_all = graph.constant("marks_least", np.round(least * SHARES).astype(np.float32))
     graph.constant("marks_shares", np.array(SHARES, np.float32))
-    share = picked(graph, "probabilities", LABEL, count=len(least), name="marks_share")
+    share = add_pick(graph, "probabilities", LABEL, count=len(least), name="marks_share")
     whole = graph.add("Round", graph.add("Mul", share, "marks_shares", name="marks_millionths"), name="marks_rounded")
-    graph.add("Less", whole, picked(graph, least_of_all, LABEL, count=len(least), name="marks_asked"), name=UNSURE)
+    graph.add("Less", whole, add_pick(graph, least_of_all, LABEL, count=len(least), name="marks_asked"), name=UNSURE)
 
 
 def add_unlike(graph: GraphPart, known: OutOfDistribution, *, threshold: float, last: Depth) -> None:
@@ -78,7 +79,7 @@ def add_unlike(graph: GraphPart, known: OutOfDistribution, *, threshold: float, 
     types = graph.add("Cast", FAMILIAR_TENSOR, name="marks_types", to=TensorProto.FLOAT)
     types = graph.add("Transpose", types, name="marks_types_across", perm=[1, 0])
     cosines = graph.add("MatMul", rows, types, name="marks_cosines")
-    likeness = nearest(graph, cosines, count=len(known.types), name="marks_near", largest=True)
+    likeness = add_extreme(graph, cosines, count=len(known.types), name="marks_near", largest=True)
     if known.classes is not None:
         likeness = graph.add("Min", likeness, add_class_likeness(graph, known.classes, rows), name="marks_likeness")
     graph.add("Less", likeness, graph.constant("marks_threshold", np.array(threshold, np.float32)), name=UNLIKE)
@@ -99,7 +100,7 @@ def add_class_likeness(graph: GraphPart, classes: ClassLikeness, rows: str) -> s
     apart = graph.add("Sub", lifted, means, name="marks_apart")
     squares = graph.add("Mul", apart, apart, name="marks_apart_squared")
     distances = graph.add("ReduceSum", squares, "marks_third", name="marks_distances", keepdims=0)
-    near = nearest(graph, distances, count=len(relative.means), name="marks_nearest", largest=False)
+    near = add_extreme(graph, distances, count=len(relative.means), name="marks_nearest", largest=False)
     weighed = graph.add("Mul", graph.add("Mul", found, found, name="marks_found_squared"), within, name="marks_weighed")
     middle = graph.add("ReduceSum", weighed, "marks_second", name="marks_from_middle", keepdims=0)
     distance = graph.add("Sub", near, middle, name="marks_distance")
@@ -109,13 +110,13 @@ def add_class_likeness(graph: GraphPart, classes: ClassLikeness, rows: str) -> s
     return graph.add("Sub", shift, scaled, name="marks_class_likeness")
 
 
-def nearest(graph: GraphPart, values: str, *, count: int, name: str, largest: bool) -> str:
+def add_extreme(graph: GraphPart, values: str, *, count: int, name: str, largest: bool) -> str:
     """The largest or the least of each row [N, n], as [N]; ReduceMax is written otherwise from opset 18 on."""
     place = graph.add("ArgMax" if largest else "ArgMin", values, name=f"{name}_place", axis=1, keepdims=0)
-    return picked(graph, values, place, count=count, name=name)
+    return add_pick(graph, values, place, count=count, name=name)
 
 
-def picked(graph: GraphPart, values: str, place: str, *, count: int, name: str) -> str:
+def add_pick(graph: GraphPart, values: str, place: str, *, count: int, name: str) -> str:
     """The value at a place int64 [N] of each row [N, n], or of one row [n] for all, as [N].
 
     By a sum over all that leaves out the others, and not by Gather: a place that depends on the pictures may lie

@@ -18,13 +18,13 @@ def model_card(metrics: RunMetrics) -> str:
     sides = metrics.backbone.get("sizes", [metrics.backbone["size"]])
     squares = " and to ".join(f"{side} x {side}" for side in sides)
     lines = [
-        f"# {plain(metrics.data['name'])}: a picture classifier",
+        f"# {escaped_line(metrics.data['name'])}: a picture classifier",
         "",
         f"By tellapart {metrics.tellapart}: recipe `{metrics.recipe}`, base `{metrics.backbone['name']}`.",
         "",
         "## Classes",
         "",
-        *(f"- {plain(name)}" for name in metrics.classes),
+        *(f"- {escaped_line(name)}" for name in metrics.classes),
         "",
         "## How good it is",
         "",
@@ -74,7 +74,7 @@ def headline(test: Mapping[str, Any], *, of: str) -> list[str]:
         f"{f'{of} accuracy'.strip().capitalize()} {interval}",
         f"Balanced accuracy {test['balanced_accuracy']:.4f}, {balanced['low']:.4f} to {balanced['high']:.4f}.",
     ]
-    guess = f"Always answering {plain(baseline['class'])} scores {baseline['accuracy']['value']:.4f}"
+    guess = f"Always answering {escaped_line(baseline['class'])} scores {baseline['accuracy']['value']:.4f}"
     verdict = "." if baseline["beaten"] else "; this result cannot be told from that."
     return [*(lines if leading_figure(test) == "accuracy" else lines[::-1]), guess + verdict]
 
@@ -108,7 +108,7 @@ def operating_lines(metrics: RunMetrics) -> list[str]:
         lines.append(f"In the test a picture cost {mean:.4g}; the likeliest class would have cost {likeliest:.4g}.")
     for promise, row in zip(point["recalls"], test.get("recalls", ()), strict=True):
         shown = f"shown on valid is {promise['shown']:.4f} or more with 95 % confidence"
-        asked = f"of {plain(row['class'])} {promise['asked']:.4f} was asked for, {shown}"
+        asked = f"of {escaped_line(row['class'])} {promise['asked']:.4f} was asked for, {shown}"
         lines.append(f"Recall {asked}; in the test it was {row['recall']['value'] or 0:.4f}.")
     return lines
 
@@ -148,7 +148,10 @@ def guarantee_lines(metrics: RunMetrics) -> list[str]:
         f"{selective['answered']} of {metrics.test['n']} answers stood, {selective['wrong']} of them wrong.",
         f"It called {unlike:.4f} of the test pictures unlike the training set.",
         *unknown_lines(metrics.thresholds.get("unknown_kinds") or {}),
-        *(f"Note: {sentence}." for sentence in warnings(metrics.thresholds, [plain(name) for name in metrics.classes])),
+        *(
+            f"Note: {sentence}."
+            for sentence in warnings(metrics.thresholds, [escaped_line(name) for name in metrics.classes])
+        ),
     ]
 
 
@@ -163,7 +166,7 @@ def unknown_lines(unknown: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def plain(text: str) -> str:
+def escaped_line(text: str) -> str:
     """Text on one line, with what Markdown, HTML or a terminal would act on taken out of action."""
     escaped = "".join(f"\\{character}" if character in r"\`*_{}[]<>()#+-.!|" else character for character in text)
     return one_line(" ".join(escaped.split()))

@@ -54,8 +54,8 @@ def measure_parity(
     if not kept:
         return {"pictures": 0, "labels": None, "unsure": None, "unlike": None, "largest": None, "mean": None}
     file, run = np.array(answers), probabilities[kept]
-    last, width = classifier.base.depths[-1], len(features[0])  # the file has only the depths that its head reads
-    own = Depth(name=last.name, start=width - (last.stop - last.start), stop=width)
+    last, first = classifier.base.last, classifier.head.start  # the file has only the depths that its head reads
+    own = Depth(name=last.name, start=last.start - first, stop=last.stop - first)
     said = np.array(labels)
     marks = classifier.abstention.flags(file, np.array(features), last=own, predicted=said)
     furthest = np.abs(file - run).max(axis=1)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tellapart.backbones.openvino_runtime import load_openvino
 from tellapart.cores import thread_count
 from tellapart.errors import ModelFileError
-from tellapart.extras import load
+from tellapart.extras import load_extra
 from tellapart.types import Pixels
 
 ONNXRUNTIME_HINT: Final = "Install it with: pip install 'tellapart[onnxruntime]'"
@@ -35,13 +35,13 @@ def openvino_run(graph: bytes) -> Run:
     return run
 
 
-def onnxruntime_run(graph: bytes) -> Run:
-    """The ONNX file in ONNX Runtime.
+def onnxruntime_run(graph: bytes, *, beside: Mapping[str, NDArray[Any]] | None = None) -> Run:
+    """The ONNX file in ONNX Runtime; `beside` is what its other inputs are fed with, the same each time.
 
     Raises:
         MissingExtraError: onnxruntime is not installed.
     """
-    onnxruntime = load("onnxruntime", "ONNX Runtime", hint=ONNXRUNTIME_HINT)
+    onnxruntime = load_extra("onnxruntime", "ONNX Runtime", hint=ONNXRUNTIME_HINT)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = thread_count(), QUIET
     try:
@@ -51,7 +51,7 @@ def onnxruntime_run(graph: bytes) -> Run:
     names = [output.name for output in session.get_outputs()]
 
     def run(images: Pixels) -> Mapping[str, NDArray[Any]]:
-        return dict(zip(names, session.run(names, {"images": images}), strict=True))
+        return dict(zip(names, session.run(names, {"images": images, **(beside or {})}), strict=True))
 
     return run
 

@@ -14,6 +14,7 @@ from tellapart.cli.options import (
     Encoding,
     Json,
     LabelColumn,
+    On,
     PathColumn,
     Side,
     Weights,
@@ -38,6 +39,7 @@ def embed(
     label_column: LabelColumn = None,
     encoding: Encoding = None,
     boxes: Boxes = None,
+    on: On = "local",
     as_json: Json = False,
 ) -> None:
     """Write what the base sees in each picture, as numbers.
@@ -48,15 +50,24 @@ def embed(
     tellapart embed pictures/ -o features.parquet
     tellapart embed inbox/ -o features.npz
     """
-    from tellapart.cli.trained import check_target
-    from tellapart.commands.embed import embed_data, writer_of
+    from tellapart.commands.embed import embed_data
+    from tellapart.workers.where import hired
 
-    writer_of(out)
-    check_target(out, [data])
     read_as = reading(
         classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
     )
-    made = embed_data(data, out, backbone=backbone, size=size, weights=weights, reading=read_as, progress=listener())
+    progress = listener()
+    with hired(on, progress) as workers:
+        made = embed_data(
+            data,
+            out,
+            backbone=backbone,
+            size=size,
+            weights=weights,
+            reading=read_as,
+            workers=workers,
+            progress=progress,
+        )
     count, width = made.features.shape
     if as_json:
         depths = {depth.name: [depth.start, depth.stop] for depth in made.depths}

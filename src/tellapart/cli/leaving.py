@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tellapart.cli.options import Boxes, Encoding, Json, Model, PathColumn, reading
+from tellapart.cli.options import Boxes, Device, Encoding, Json, Model, PathColumn, reading
 from tellapart.cli.output import complain, line
 from tellapart.cli.tables import print_agreement, print_json
 from tellapart.errors import ModelFileError, UsageError
@@ -22,26 +22,33 @@ def export(
     out: Annotated[
         Path, typer.Option("-o", "--out", metavar="FILE", help="The file to write; for OpenVINO a new folder.")
     ],
-    to: Annotated[str | None, typer.Option("--to", metavar="FORM", help="onnx or openvino; else as FILE ends.")] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="FORM", help="onnx, openvino or html; else as FILE ends.")
+    ] = None,
+    web_runtime: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="A page's runtime, onnxruntime-web; else it is looked for or fetched by npm."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write a model file in another form.
 
     onnx: one file for any ONNX runtime, in any language. Pixels of any size go in; probabilities, the label and the
     marks unsure and unlike come out. openvino: a folder for OpenVINO's Model Server, FILE/1/model.xml and model.bin.
+    html: a page that answers by itself in any browser, with the model and what it runs in inside.
 
     Each answers about the test cards in its own runtime before it has its name.
 
     \b
     tellapart export runs/pictures/model.tellapart -o pictures.onnx
+    tellapart export runs/pictures/model.tellapart -o pictures.html
     tellapart export runs/pictures/model.tellapart -o models/pictures --to openvino
     """
-    from tellapart.cli.trained import check_target
-    from tellapart.commands.export import export_model, form_of
+    from tellapart.commands.export import export_model
 
-    if form_of(out, to) == "onnx":
-        check_target(out, [model])
-    made = export_model(model, out, to=to)
+    made = export_model(model, out, to=to, web_runtime=web_runtime, progress=listener())
     if as_json:
         print_json(made)
     else:
@@ -82,6 +89,8 @@ def verify(
 
     read_as = reading(path_column=path_column, encoding=encoding, boxes=boxes)
     found = verify_file(file, data, against=against, runtime=runtime, reading=read_as, progress=listener())
+    for picture in found["unread"]:
+        complain(f"cannot be read: {picture['path']} ({picture['reason']})")
     if as_json:
         print_json(found)
     else:
@@ -115,6 +124,7 @@ def serve(
     max_seconds: Annotated[float, typer.Option(min=0.001, help="That an answer may take.")] = 60.0,
     max_requests: Annotated[int, typer.Option(min=1, help="Worked on at one time.")] = 32,
     max_waiting: Annotated[int, typer.Option(min=1, help="Pictures asked for and not answered yet.")] = 256,
+    device: Device = None,  # noqa: ARG001  its callback has chosen
 ) -> None:
     """Answer over HTTP; needs tellapart[serve].
 

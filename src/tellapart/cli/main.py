@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import Annotated, TextIO
+from typing import Annotated
 
 import typer
 
@@ -106,17 +106,17 @@ def main() -> None:
     """Run the command line and exit; exit code 0 means that all that was asked for is written."""
     occupy_closed_descriptors()
     sys.setrecursionlimit(max(sys.getrecursionlimit(), DEEPEST))
-    answer, stdout = BufferedOutput(), sys.stdout
+    answer = BufferedOutput(sys.stdout)
     with contextlib.redirect_stdout(answer), contextlib.redirect_stderr(Unminded(sys.stderr)):
-        code = run(answer, stdout)
+        code = run(answer)
     raise SystemExit(code)
 
 
-def run(answer: BufferedOutput, stdout: TextIO | None) -> int:
+def run(answer: BufferedOutput) -> int:
     """The one place where errors become exit codes."""
     try:
         code = app(standalone_mode=False) or 0
-        answer.deliver(stdout)
+        answer.deliver()
     except TellapartError as error:
         complain(f"tellapart: {error}")
         code = error.exit_code

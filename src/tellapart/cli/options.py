@@ -16,11 +16,26 @@ if TYPE_CHECKING:
     from tellapart.recipes.changes import Changes
 
 
+class Asked(TypedDict):
+    """What is asked of a training beside its recipe."""
+
+    changes: Changes
+    module: Any  # what gives a net of the user's own, or None
+
+
 class OperatingOptions(TypedDict):
     """What is asked of the answers beside being right."""
 
     costs: CostTable | None
     min_recall: dict[str, float]
+
+
+def on_device(name: str | None) -> str | None:
+    """Compute there from now on, before any work is begun; errors as for `use_device`."""
+    from tellapart.backbones.devices import use_device
+
+    use_device(name)
+    return name
 
 
 Data = Annotated[
@@ -51,6 +66,13 @@ Boxes = Annotated[
 ]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model.tellapart file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+On = Annotated[
+    str,
+    typer.Option(
+        metavar="WHERE",
+        help="Where pictures are looked at: local, or ray, ray:auto or ray:HOST:PORT for a cluster of Ray.",
+    ),
+]
 GroupBy = Annotated[
     str | None,
     typer.Option(
@@ -63,13 +85,28 @@ Batch = Annotated[int | None, typer.Option(metavar="N", help="Pictures in a step
 Rate = Annotated[float | None, typer.Option(metavar="R", help="The peak of their learning rate.")]
 Optimiser = Annotated[str | None, typer.Option(metavar="NAME", help="Their optimiser: adamw or rmsprop.")]
 Dropout = Annotated[float | None, typer.Option(metavar="SHARE", help="The share of features hidden in training.")]
-Layers = Annotated[
+Patience = Annotated[
+    int | None, typer.Option(metavar="N", help="Epochs without a better one after which their training stops.")
+]
+Augment = Annotated[
     str | None,
     typer.Option(
-        metavar="N,N,…", help="Filters of the convolutions of a net of scratch, each with pooling; with --dense."
+        metavar="RANGES",
+        help="How far training pictures are changed: none, chapter, or ranges such as rotation=20,shift=0.1,flip.",
     ),
 ]
-Dense = Annotated[int | None, typer.Option(metavar="N", help="Features of the dense layer of such a net.")]
+Net = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NET",
+        help="A net of scratch by name, or FILE.py:NAME for a class or function of yours that gives a torch.nn.Module.",
+    ),
+]
+Layers = Annotated[
+    str | None,
+    typer.Option(metavar="N,N,…", help="Filters of the convolutions of a net of scratch, each with pooling."),
+]
+Dense = Annotated[int | None, typer.Option(metavar="N", help="Features of the dense layer of such a net; else 512.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn.")]
 Run = Annotated[Path | None, typer.Option("-o", "--out", metavar="RUN", help="The run folder; else runs/NAME OF DATA.")]
 Recipe = Annotated[
@@ -92,6 +129,14 @@ DropLeaks = Annotated[
     bool,
     typer.Option(
         "--drop-leaks", help="Leave out test pictures with a near-duplicate, or one of their group, in train or valid."
+    ),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        callback=on_device,
+        help="Where to compute: CPU, GPU, NPU or AUTO (OpenVINO); cpu, cuda or mps where torch trains.",
     ),
 ]
 Budget = Annotated[float, typer.Option(metavar="MINUTES", help="What the recipe auto may take.")]
@@ -178,26 +223,37 @@ def changed(
     batch: int | None,
     rate: float | None,
     optimiser: str | None,
+    patience: int | None,
     dropout: float | None,
+    augment: str | None,
+    net: str | None,
     layers: str | None,
     dense: int | None,
-) -> Changes:
-    """What the options change of a recipe's own settings.
+) -> Asked:
+    """What the options change of a recipe's own settings, and the net of the user's own that they name.
 
     Raises:
-        UsageError: one of them cannot be meant.
+        UsageError: one of them makes no sense.
+        MissingExtraError: PyTorch is not installed, and a net of the user's own needs it.
     """
+    from tellapart.data.augment_spec import augmentation_spec
+    from tellapart.nets.own_file import names_file, own_net
     from tellapart.recipes.changes import Changes
 
-    return Changes(
+    own = net is not None and names_file(net)
+    changes = Changes(
         epochs=epochs,
         batch=batch,
         learning_rate=rate,
         optimiser=optimiser,
+        patience=patience,
         dropout=dropout,
+        augmentation=None if augment is None else augmentation_spec(augment),
+        net=None if own else net,
         layers=widths(layers),
         dense=dense,
     )
+    return {"changes": changes, "module": own_net(str(net)) if own else None}
 
 
 def widths(text: str | None) -> tuple[int, ...] | None:

@@ -1,8 +1,10 @@
-"""Standard output of a command: kept until the command has ended, then written as a whole, or it is an error."""
+"""Standard output of a command: kept until the command has ended, then written as a whole, or it is an error.
+
+Only what is made part by part, and may be without end, is sent as it comes.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import io
 import os
@@ -11,12 +13,13 @@ from typing import TextIO
 
 from tellapart.errors import OutputError, one_line
 from tellapart.progress import to_nowhere
+from tellapart.text import to_utf8
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class BufferedOutput(io.StringIO):
-    """What a command prints. Nothing of it is on its way before the command has ended well.
+    """What a command prints. Nothing of it is on its way before the command has ended well, or asks for it.
 
     Attributes:
         for_programs: whether it is UTF-8 whatever the locale says; a table is in the letters that the terminal has.
@@ -24,18 +27,26 @@ class BufferedOutput(io.StringIO):
 
     for_programs = False
 
-    def deliver(self, stream: TextIO | None) -> None:
-        """Write it all to stream; letters that the encoding lacks become escapes.
+    def __init__(self, stream: TextIO | None) -> None:
+        """On its way to stream; None, as where the shell has closed it, takes nothing."""
+        super().__init__()
+        self._stream = stream
+
+    def deliver(self) -> None:
+        """Write all that is there to the stream; letters that the encoding lacks become escapes.
 
         Raises:
             OutputError: not all of it could be written.
         """
-        if not self.getvalue():
+        if not (text := self.getvalue()):
             return
+        self.seek(0)
+        self.truncate()
+        stream = self._stream
         try:
             if stream is None:
                 raise OSError(errno.EBADF, "it is closed")  # noqa: TRY301  the system's own word comes from below
-            write_all(stream, self.getvalue(), encoding="utf-8" if self.for_programs else stream.encoding or "utf-8")
+            write_all(stream, text, encoding="utf-8" if self.for_programs else stream.encoding or "utf-8")
         except (OSError, ValueError) as error:
             if stream is not None:
                 to_nowhere(stream)
@@ -62,13 +73,6 @@ def write_all(stream: TextIO, text: str, *, encoding: str) -> None:
     stream.flush()
 
 
-def to_utf8(text: str) -> bytes:
-    """Text as valid UTF-8: names that only the locale could not read come out right, other bytes become escapes."""
-    with contextlib.suppress(UnicodeEncodeError):  # half a letter that no file name gave
-        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
-    return text.encode("utf-8", "backslashreplace")
-
-
 def output_fault(error: Exception) -> OutputError:
     """What the operating system said of standard output, with a way out."""
     reason = (getattr(error, "strerror", None) or str(error)).lower()
@@ -92,6 +96,16 @@ def print_for_programs(text: str) -> None:
     if isinstance(sys.stdout, BufferedOutput):
         sys.stdout.for_programs = True
     sys.stdout.write(text)
+
+
+def send() -> None:
+    """Let what was printed be on its way already.
+
+    Raises:
+        OutputError: not all of it could be written.
+    """
+    if isinstance(sys.stdout, BufferedOutput):
+        sys.stdout.deliver()
 
 
 def occupy_closed_descriptors() -> None:

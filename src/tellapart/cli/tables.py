@@ -6,7 +6,7 @@ Legend: K classes.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ def print_run(metrics: Mapping[str, Any], folder: Path) -> None:
     print_figures(metrics["test"], title="every picture tested" if folds else "test")
     print_abstention(metrics["test"]["selective"], metrics["thresholds"], classes=metrics["classes"])
     print_leaks(metrics["test"])
+    print_tried(metrics["selected"].get("tried", ()))
     if (runs := metrics["test_uses"]["runs"]) and runs > 1:
         better = "the best of them looks better than it is" if folds else "choose by valid, not by this figure"
         line(f"these {'' if folds else 'test '}pictures have scored {runs} different models here: {better}")
@@ -49,6 +50,24 @@ def print_run(metrics: Mapping[str, Any], folder: Path) -> None:
     line(f"report  {folder / run_folder.REPORT}")
     if finished(before := previous_of(folder)):
         line(f"`tellapart compare {quoted(before)} {quoted(folder)}` tells whether it is better")
+
+
+def print_tried(rows: Sequence[Mapping[str, Any]]) -> None:
+    """What `auto` tried: log loss on valid, gain over the best before it, and seconds."""
+    if len(rows) < 2:
+        return
+    line("what was tried, by the log loss on valid:")
+    shown = [
+        [
+            str(row["recipe"]),
+            f"{row['log_loss']:.4f}",
+            "" if row["gain"] is None else f"{row['gain']:+.4f}",
+            "" if row["seconds"] is None else f"{row['seconds']:,.0f} s",
+            "taken" if row["taken"] else "",
+        ]
+        for row in rows
+    ]
+    print_table(["", "log loss", "gain", "took", ""], shown)
 
 
 def how_tested(metrics: Mapping[str, Any]) -> str:
@@ -220,12 +239,18 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         line("  ".join([f"  {first}", *(space + cell for space, cell in zip(padding[1:], row[1:], strict=True))]))
 
 
-def table_text(answers: Answers) -> str:
-    """Path, class and probability, in columns."""
+def path_width(paths: Iterable[str]) -> int:
+    """How many columns of a terminal the widest path takes."""
+    from rich.cells import cell_len
+
+    return max((cell_len(one_line(path)) for path in paths), default=0)
+
+
+def table_text(answers: Answers, *, width: int) -> str:
+    """Path, class and probability, in columns, of which the first is so wide."""
     from rich.cells import cell_len
 
     paths = [one_line(picture.path) for picture in answers.pictures]
-    width = max(map(cell_len, paths), default=0)
     names = [one_line(name) for name in answers.classes]
     wide = max(map(cell_len, names))
     lines = []

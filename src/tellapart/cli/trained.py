@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tellapart.cli.options import Boxes, Classes, Data, Encoding, GroupBy, Json, LabelColumn, Model, PathColumn, reading
-from tellapart.cli.output import complain, line, print_for_programs, to_utf8
+from tellapart.cli.options import (
+    Boxes,
+    Classes,
+    Data,
+    Device,
+    Encoding,
+    GroupBy,
+    Json,
+    LabelColumn,
+    Model,
+    On,
+    PathColumn,
+    reading,
+)
+from tellapart.cli.output import line, print_for_programs, send
 from tellapart.cli.tables import (
+    path_width,
     print_abstention,
     print_comparison,
     print_explanations,
@@ -22,12 +38,16 @@ from tellapart.cli.tables import (
 )
 from tellapart.errors import OutputError, UsageError
 from tellapart.progress import listener
+from tellapart.targets import check_file
 
 if TYPE_CHECKING:
     from tellapart.answers import Answers
+    from tellapart.commands.answer_file import RowForm
+    from tellapart.commands.predict import Asking
 
 FORMATS = ("table", "csv", "excel", "jsonl", "parquet")
-SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet", ".txt": "table"}
+# The formats that a file of an ending may have, the first of them if nobody says.
+SUFFIXES = {".csv": ("csv", "excel"), ".jsonl": ("jsonl",), ".parquet": ("parquet",), ".txt": ("table",)}
 
 
 def predict(
@@ -54,6 +74,8 @@ def predict(
     confidence: Annotated[
         float | None, typer.Option(metavar="SHARE", help="MegaDetector's boxes from this confidence on; else 0.2.")
     ] = None,
+    on: On = "local",
+    device: Device = None,  # noqa: ARG001  its callback has chosen
 ) -> None:
     """Say which class each picture belongs to.
 
@@ -69,48 +91,77 @@ def predict(
     tellapart predict runs/pictures/model.tellapart inbox/ --into sorted/
     tellapart predict runs/pictures/model.tellapart megadetector.json -o answers.csv
     """
-    from tellapart.commands.predict import predict as run
+    from tellapart.commands.answer_file import write_answers
+    from tellapart.commands.predict import open_asking
+    from tellapart.workers.where import hired
 
-    if out is not None:
-        check_target(out, [model, *paths])
     shown = out is None and (into is None or form is not None)
     form = checked_form(form, out)
+    if out is not None:
+        check_file(out, sources=[model, *paths], kind=next(end for end, forms in SUFFIXES.items() if form in forms))
     check_sorting(into, paths, link=link, out=out)
     read_as = reading(path_column=path_column, encoding=encoding, boxes=boxes, confidence=confidence)
-    answers = run(model, paths, reading=read_as, progress=listener())
-    complain_of_unread(answers)
-    if into is not None:
-        from tellapart.commands.sort_into import sort_into
+    with hired(on, progress := listener()) as workers:
+        asking = open_asking(model, paths, reading=read_as, workers=workers, progress=progress)
+        rows = row_form(form, asking)
+        if into is not None:
+            sort_and_show(asking, into, paths, rows, link=link, out=out, shown=shown)
+        elif out is not None:
+            write_answers(asking, model, out, rows)
+        else:
+            show(asking.parts(), rows)
 
-        counts = sort_into(into, answers, sources=paths, link=link, progress=listener())
-        if not shown:
-            print_sorted(counts, into)
+
+def sort_and_show(
+    asking: Asking, into: Path, paths: list[Path], form: RowForm, *, link: bool, out: Path | None, shown: bool
+) -> None:
+    """Sort pictures into folders; their answers go to a file or the screen as well, where that is asked for."""
+    from tellapart.answers import together
+    from tellapart.commands.answer_file import write_at_once
+    from tellapart.commands.sort_into import sort_into
+
+    answers = together(list(asking.parts()))
+    counts = sort_into(into, answers, sources=paths, link=link, progress=listener())
     if out is not None:
-        save(answers, form, out)
-    elif shown:
-        (sys.stdout.write if form == "table" else print_for_programs)(text_of(answers, form))
+        write_at_once(answers, out, form)
+    if shown:
+        show((answers,), form)
+    else:
+        print_sorted(counts, into)
 
 
 def checked_form(form: str | None, out: Path | None) -> str:
     """The format that is asked for, or that the name of a file says.
 
     Raises:
-        UsageError: there is no such format, or it is none for a screen.
+        UsageError: there is no such format, it is none for a screen, or the name of the file says another one.
     """
     if form is not None and form not in FORMATS:
         raise UsageError("no such format", where=form, hint=f"Choose one of: {', '.join(FORMATS)}.")
-    form = form or format_of(out)
+    if out is not None and (out.suffix or form is None):
+        return form_of_name(out, form)
     if form == "parquet" and out is None:
         raise UsageError("Parquet is not for a screen", where="--format parquet", hint="Name a file: -o FILE.")
-    return form
+    return form or "table"
 
 
-def complain_of_unread(answers: Answers) -> None:
-    """Say which pictures cannot be read; those that were never to be looked at stand in the table alone."""
-    left_out = {picture.path for picture in answers.given if picture.left_out}
-    for entry in answers.ledger:
-        if entry.status == "skipped" and entry.path not in left_out:
-            complain(f"cannot be read: {entry.path} ({entry.reason})")
+def form_of_name(out: Path, form: str | None) -> str:
+    """The format that a file gets by its name, and by what was asked for, if anything was.
+
+    Raises:
+        UsageError: the name ends in none of those known, or is one for another format.
+    """
+    suffix = out.suffix.lower()
+    endings = ", ".join(SUFFIXES)
+    if suffix not in SUFFIXES:
+        what = f"no format is known for a file that ends in {suffix}" if suffix else "this name says no format"
+        other = "" if suffix else f", or choose a format: --format {', '.join(FORMATS)}"
+        raise UsageError(what, where=out, hint=f"End it in {endings}{other}.")
+    if form is not None and form not in SUFFIXES[suffix]:
+        ending = next(ending for ending, forms in SUFFIXES.items() if form in forms)
+        what = f"--format {form} does not go with a file that ends in {suffix}"
+        raise UsageError(what, where=out, hint=f"End it in {ending}, or leave --format out.")
+    return form or SUFFIXES[suffix][0]
 
 
 def check_sorting(into: Path | None, paths: list[Path], *, link: bool, out: Path | None) -> None:
@@ -132,53 +183,33 @@ def check_sorting(into: Path | None, paths: list[Path], *, link: bool, out: Path
     check_into(into, paths)
 
 
-def save(answers: Answers, form: str, out: Path) -> None:
-    """Write answers to a file in a format."""
-    from tellapart.files import write_bytes
-
-    write_bytes(out, bytes_of(answers, form), follow=True)
-
-
-def text_of(answers: Answers, form: str) -> str:
-    """Answers in a format that is text."""
+def row_form(form: str, asking: Asking) -> RowForm:
+    """How answers are written in a format."""
     from tellapart.commands import answer_table
+    from tellapart.commands.answer_file import RowForm
 
-    texts = {"csv": answer_table.csv_text, "excel": answer_table.excel_text, "jsonl": answer_table.jsonl_text}
-    return texts.get(form, table_text)(answers)
-
-
-def bytes_of(answers: Answers, form: str) -> bytes:
-    """Answers as the content of a file."""
-    from tellapart.commands.answer_table import parquet_bytes
-
-    return parquet_bytes(answers) if form == "parquet" else to_utf8(text_of(answers, form))
-
-
-def format_of(out: Path | None) -> str:
-    """The format that the name of a file asks for; on the screen it is a table.
-
-    Raises:
-        UsageError: the name ends in none of those known.
-    """
-    suffix = ".txt" if out is None else out.suffix.lower()
-    if suffix not in SUFFIXES:
-        hint = f"End it in {', '.join(SUFFIXES)}, or choose a format: --format {', '.join(SUFFIXES.values())}."
-        what = f"no format is known for a file that ends in {suffix}" if suffix else "this name says no format"
-        raise UsageError(what, where=out, hint=hint)
-    return SUFFIXES[suffix]
+    nothing = asking.nothing()
+    if form == "table":
+        wide = path_width(picture.path for picture in asking.given)
+        return RowForm(name=f"table {wide}", head="", rows=partial(table_text, width=wide))
+    if form == "jsonl":
+        return RowForm(name=form, head="", rows=answer_table.jsonl_rows)
+    if form == "parquet":
+        answer_table.check_parquet()
+        finish = partial(answer_table.write_answers_parquet, head=nothing)
+        return RowForm(name=form, head="", rows=answer_table.kept_rows, finish=finish)
+    mark = "\ufeff" if form == "excel" else ""  # by which Excel tells UTF-8
+    return RowForm(name=form, head=mark + answer_table.csv_head(nothing), rows=answer_table.answers_csv_rows)
 
 
-def check_target(out: Path, sources: list[Path]) -> None:
-    """Refuse, before any work, to write over what is about to be read, or where nothing can be written.
-
-    Raises:
-        OutputError: out is one of the sources or a folder, or is below something that is no folder.
-    """
-    if any(out.exists() and source.exists() and out.samefile(source) for source in sources):
-        raise OutputError("this file is to be read, not written", where=out, hint="Choose another with -o.")
-    nearest = next(place for place in out.absolute().parents if place.exists())
-    if out.is_dir() or not nearest.is_dir():
-        raise OutputError("no file can be written here", where=out, hint="Choose another place with -o.")
+def show(parts: Iterable[Answers], form: RowForm) -> None:
+    """Print rows as they come."""
+    write = sys.stdout.write if form.name.startswith("table") else print_for_programs
+    head = form.head
+    for part in parts:
+        write(head + form.rows(part))
+        send()
+        head = ""
 
 
 def evaluate(

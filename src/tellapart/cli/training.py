@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from tellapart.cli.options import (
+    Augment,
     Backbone,
     Batch,
     Boxes,
@@ -16,6 +17,7 @@ from tellapart.cli.options import (
     Costs,
     Data,
     Dense,
+    Device,
     DropLeaks,
     Dropout,
     Encoding,
@@ -28,8 +30,11 @@ from tellapart.cli.options import (
     Layers,
     MaxError,
     MinRecall,
+    Net,
+    On,
     Optimiser,
     PathColumn,
+    Patience,
     Rate,
     Recipe,
     Run,
@@ -58,7 +63,10 @@ def train(
     batch: Batch = None,
     rate: Rate = None,
     optimiser: Optimiser = None,
+    patience: Patience = None,
     dropout: Dropout = None,
+    augment: Augment = None,
+    net: Net = None,
     layers: Layers = None,
     dense: Dense = None,
     seed: Seed = 0,
@@ -71,10 +79,12 @@ def train(
     folds: Folds = None,
     drop_leaks: DropLeaks = False,
     budget: Budget = 10.0,
+    device: Device = None,  # noqa: ARG001  its callback has chosen
     max_error: MaxError = 0.01,
     costs: Costs = None,
     min_recall: MinRecall = None,
     force: Force = False,
+    on: On = "local",
     as_json: Json = False,
 ) -> None:
     """Train and test a classifier on labelled pictures.
@@ -85,27 +95,31 @@ def train(
     tellapart train pictures/
     tellapart train pictures/ --recipe finetune --max-error 0.05
     tellapart train pictures/ --recipe scratch --layers 32,64,128 --dense 256 --epochs 30 --rate 1e-3
+    tellapart train pictures/ --recipe scratch --net nets.py:Small --augment rotation=20,zoom=0.2,flip
     tellapart train castings/ --costs costs.csv --min-recall crack=0.99
     tellapart train scans.csv --group-by 'patient-[0-9]+'
     """
-    from tellapart.commands.train import train as run
-
     read_as = reading(
         classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
     )
     about: dict[str, Any] = {"recipe": recipe, "backbone": backbone, "weights": weights, "size": size, "seed": seed}
     about |= {"folds": folds, "budget": budget, "max_error": max_error, "drop_leaks": drop_leaks, "force": force}
-    about["changes"] = changed(
-        epochs=epochs, batch=batch, rate=rate, optimiser=optimiser, dropout=dropout, layers=layers, dense=dense
-    )
+    training: dict[str, Any] = {"epochs": epochs, "batch": batch, "rate": rate, "optimiser": optimiser}
+    training |= {"patience": patience, "dropout": dropout, "augment": augment, "net": net}
+    about |= changed(**training, layers=layers, dense=dense)
     about |= operating(costs, min_recall)
-    folder, metrics = run(
-        data, out=out, group_by=group_by, reading=read_as, command=spoken(), progress=listener(), **about
-    )
-    if as_json:
-        print_json({**metrics, "run": str(folder)})
-    else:
-        print_run(metrics, folder)
+    about |= {"group_by": group_by, "reading": read_as, "command": spoken()}
+    train_and_print(data, out, about, on=on, as_json=as_json)
+
+
+def train_and_print(data: Path, out: Path | None, about: dict[str, Any], *, on: str, as_json: bool) -> None:
+    """Train as is asked for, where --on says, and say what came of it."""
+    from tellapart.commands.train import train as run
+    from tellapart.workers.where import hired
+
+    with hired(on, progress := listener()) as workers:
+        folder, metrics = run(data, out=out, workers=workers, progress=progress, **about)
+    print_json({**metrics, "run": str(folder)}) if as_json else print_run(metrics, folder)
 
 
 def audit(
@@ -120,6 +134,7 @@ def audit(
     label_column: LabelColumn = None,
     encoding: Encoding = None,
     boxes: Boxes = None,
+    on: On = "local",
     as_json: Json = False,
 ) -> None:
     """Look for what would make figures mislead.
@@ -133,13 +148,14 @@ def audit(
     tellapart audit pictures/ -o checks/ --json
     """
     from tellapart.commands.audit import audit as run
+    from tellapart.workers.where import hired
 
     read_as = reading(
         classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
     )
-    folder, document = run(
-        data, out=out, backbone=backbone, seed=seed, reading=read_as, command=spoken(), progress=listener()
-    )
+    about: dict[str, Any] = {"backbone": backbone, "seed": seed, "reading": read_as, "command": spoken()}
+    with hired(on, progress := listener()) as workers:
+        folder, document = run(data, out=out, workers=workers, progress=progress, **about)
     if as_json:
         print_json({**document, "folder": str(folder)})
     else:
@@ -197,23 +213,29 @@ def summary(
         str | None,
         typer.Argument(
             metavar="NET",
-            help="lite0, lite2; with the extra torch also mnist-convnet, chapter-convnet, any timm name.",
+            help="lite0, lite2; with the extra torch also mnist-convnet, chapter-convnet, any timm name, FILE.py:NAME.",
         ),
     ] = None,
+    as_trained: Annotated[str | None, typer.Option("--net", metavar="NET", help="The same, as for train.")] = None,
     layers: Layers = None,
     dense: Dense = None,
     size: Annotated[int | None, typer.Option(metavar="PX", help="Side of the input square.")] = None,
+    outputs: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Classes; else 2, or 10 for digits. 1 is the chapter's, for a sigmoid."),
+    ] = None,
 ) -> None:
     """Show the layers of a net and their parameters.
 
     \b
     tellapart summary lite0
     tellapart summary --layers 32,64,128,128 --dense 512
+    tellapart summary --net nets.py:Small --size 64 --outputs 5
     """
     from tellapart.commands.summary import net_named, summarise
 
-    name = net_named(net, layers=widths(layers), dense=dense)
-    print_layers(name, summarise(name, size=size))
+    name = net_named(net, as_trained, layers=widths(layers), dense=dense)
+    print_layers(name, summarise(name, size=size, outputs=outputs))
 
 
 def augment(
@@ -221,6 +243,9 @@ def augment(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="GRID", help="The PNG file to write.")] = Path("grid.png"),
     count: Annotated[int, typer.Option(min=1, help="How many augmented versions.")] = 8,
     seed: Seed = 0,
+    ranges: Annotated[
+        str, typer.Option("--augment", metavar="RANGES", help="How far, as for train; else as the chapter has it.")
+    ] = "chapter",
 ) -> None:
     """Show what augmentation does to a picture.
 
@@ -228,10 +253,14 @@ def augment(
 
     \b
     tellapart augment new.jpg -o grid.png
+    tellapart augment new.jpg -o grid.png --augment none,rotation=20,flip
     """
     from tellapart.commands.augment import augment_grid
+    from tellapart.data.augment import CHAPTER
+    from tellapart.data.augment_spec import augmentation_spec
 
-    line(augment_grid(image, out, count=count, seed=seed))
+    wanted = augmentation_spec(ranges).applied(CHAPTER)
+    line(augment_grid(image, out, count=count, seed=seed, augmentation=wanted))
 
 
 def demo(

@@ -23,7 +23,10 @@ from tellapart.report.audit_page import shown_paths, write_audit_page
 from tellapart.report.thumbnails import thumbnails
 from tellapart.runs.environment import installed_version
 from tellapart.runs.folder import LEDGER, check_outside
+from tellapart.targets import check_folder_name
 from tellapart.text import inert
+from tellapart.types import LedgerEntry
+from tellapart.workers.pool import HERE, Workers
 
 AUDIT_SCHEMA = 1
 STATUSES = ("used", "converted", "skipped")
@@ -40,6 +43,7 @@ def audit(
     seed: int = 0,
     reading: Reading = AS_IT_IS,
     command: str = "",
+    workers: Workers = HERE,
     progress: Progress | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Look for everything that would make figures mislead, and write it down; the folder, and the document.
@@ -51,6 +55,7 @@ def audit(
         seed: of folds and permutations.
         reading: what is said of data that can be read in more than one way.
         command: how it was asked for, for the page.
+        workers: who looks at the pictures.
         progress: told of every stage.
 
     Raises:
@@ -63,11 +68,9 @@ def audit(
     folder = out or Path("audits") / index.name
     check_outside(folder, data)
     check_folder(folder)
-    embedded = look_at(index, with_white(base, index, progress), progress)
-    if not embedded.index.pictures:
-        first = embedded.ledger[0]
-        raise DataError(f"none of the pictures can be read ({first.reason})", where=first.path, hint="Mend them.")
-    groups = find_duplicates(embedded, last=base.depths[-1], progress=progress)
+    embedded = look_at(index, with_white(base, index.pictures, progress), progress, workers=workers)
+    check_any_readable(embedded.ledger)
+    groups = find_duplicates(embedded, last=base.last, progress=progress)
     findings = audit_pictures(
         embedded, skipped=index.skipped, groups=groups, depths=base.depths, seed=seed, progress=progress
     )
@@ -93,12 +96,25 @@ def audit(
     return folder, document
 
 
+def check_any_readable(ledger: Sequence[LedgerEntry]) -> None:
+    """Stop where there is nothing to audit.
+
+    Raises:
+        DataError: not one of the pictures can be read.
+    """
+    if all(entry.status == "skipped" for entry in ledger):
+        first = ledger[0]
+        raise DataError(f"none of the pictures can be read ({first.reason})", where=first.path, hint="Mend them.")
+
+
 def check_folder(folder: Path) -> None:
     """Refuse a folder that holds anything but an earlier audit.
 
     Raises:
+        UsageError: it would be called like a file.
         OutputError: it does, or it is a file.
     """
+    check_folder_name(folder)
     try:
         strangers = sorted({entry.name for entry in folder.iterdir()} - set(AUDIT_FILES)) if folder.exists() else []
     except OSError as error:

@@ -13,15 +13,17 @@ from typing import Final
 import numpy as np
 
 from tellapart.data.augment import CHAPTER, Augmentation, augment
-from tellapart.data.png import write_png
+from tellapart.data.png import marked_png
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import PictureError, UsageError
 from tellapart.features.content import LARGEST_FILE
-from tellapart.files import read_bounded
+from tellapart.files import read_bounded, write_bytes
+from tellapart.targets import check_file
 from tellapart.types import Pixels
 
 GAP: Final = 2  # pixels
 WHITE: Final = 255
+ENDING: Final = ".png"
 MOST: Final = 1023
 
 
@@ -45,16 +47,19 @@ def augment_grid(
         augmentation: how far the picture may be changed.
 
     Raises:
-        UsageError: count or size is out of range.
+        UsageError: count or size is out of range, or out is not called like a PNG file.
         PictureError: the picture cannot be read, or there is none.
         MissingExtraError: OpenCV is not installed.
-        OutputError: out cannot be written.
+        OutputError: out cannot be written, or a file that tellapart has not written is there.
     """
     if not 1 <= count <= MOST:
         raise UsageError(f"count must be from 1 to {MOST}", where=str(count))
+    if out.suffix.lower() != ENDING:
+        raise UsageError("a PNG file is written", where=out, hint=f"End its name in {ENDING}.")
+    check_file(out, sources=[image])
     original = square(image, size=size)
     versions = [augment(original, augmentation=augmentation, seed=seed, epoch=epoch, index=0) for epoch in range(count)]
-    write_png(out, tile([original, *versions]), follow=True)
+    write_bytes(out, marked_png(tile([original, *versions])), follow=True)
     return out
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.groups import join
+from tellapart.data.groups import connected_sets
 from tellapart.errors import DataError, UsageError
 from tellapart.evaluation.grouped import picture_weight
 from tellapart.evaluation.intervals import wilson
@@ -63,7 +63,7 @@ def compare_runs(first: Path, second: Path, *, margin: float | None = None) -> d
     left_out = {"a": len(a.keys() - b.keys()), "b": len(b.keys() - a.keys())}
     shared = a.keys() & b.keys()
     a, b = ({key: tested[key] for key in sorted(shared)} for tested in (a, b))
-    groups = groups_of(a, b)
+    groups = common_groups(a, b)
     right = {name: np.array([each.right for each in tested.values()]) for name, tested in (("a", a), ("b", b))}
     return {
         "schema": SCHEMA,
@@ -99,7 +99,7 @@ def check_same(a: Mapping[Key, Tested], b: Mapping[Key, Tested], *, by_folds: bo
         raise DataError(what, where=where, hint="Train both on the same labels.")
 
 
-def groups_of(a: Mapping[Key, Tested], b: Mapping[Key, Tested]) -> NDArray[np.int64]:
+def common_groups(a: Mapping[Key, Tested], b: Mapping[Key, Tested]) -> NDArray[np.int64]:
     """A number for each of the same pictures in the same order, int64 [N], equal where either run has them together."""
     rows: dict[tuple[str, str], list[int]] = {}
     for run, tested in (("a", a), ("b", b)):
@@ -107,7 +107,7 @@ def groups_of(a: Mapping[Key, Tested], b: Mapping[Key, Tested]) -> NDArray[np.in
             if each.group:
                 rows.setdefault((run, each.group), []).append(row)
     numbers = np.arange(len(a))
-    for together in join(list(rows.values())):
+    for together in connected_sets(list(rows.values())):
         numbers[list(together)] = together[0]
     return numbers
 

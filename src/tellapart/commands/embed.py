@@ -22,7 +22,9 @@ from tellapart.data.scan import index_of_paths, scan
 from tellapart.errors import DataError, UsageError
 from tellapart.features.look import look_at, with_white
 from tellapart.progress import Progress, Silent
+from tellapart.targets import check_file
 from tellapart.types import Depth, Features, Index, Picture
+from tellapart.workers.pool import HERE, Workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,13 +92,14 @@ def embed(
     """
     index = index_of_samples(pictures, name="pictures")
     base = find_base(backbone, size=size, weights=None if weights is None else Path(weights))
-    embedded = look_at(index, with_white(base, index, Silent()), Silent())
+    embedded = look_at(index, with_white(base, index.pictures, Silent()), Silent())
     failure = next((entry for entry in embedded.ledger if entry.status == "skipped"), None)
     if failure is not None:
         raise DataError(f"cannot read a picture ({failure.reason})", where=failure.path)
+    features = embedded.features[:, base.means]
     if not return_depths:
-        return embedded.features
-    return embedded.features, {depth.name: slice(depth.start, depth.stop) for depth in base.depths}
+        return features
+    return features, {depth.name: slice(depth.start, depth.stop) for depth in base.means_only.depths}
 
 
 def embed_data(
@@ -107,6 +110,7 @@ def embed_data(
     size: int | None = None,
     weights: Path | None = None,
     reading: Reading = AS_IT_IS,
+    workers: Workers = HERE,
     progress: Progress | None = None,
 ) -> Embedding:
     """Write the features of every readable picture of some data to a file, whole or not at all.
@@ -118,24 +122,29 @@ def embed_data(
         size: the side in pixels of the square it looks at; None for its own.
         weights: a file with the weights of a base of timm.
         reading: what is said of data that can be read in more than one way.
+        workers: who looks at the pictures.
         progress: told of every picture.
 
     Raises:
         UsageError: the name of the file says no format, or there is no such base.
         DataError: there is no such data, or none of its pictures can be read.
         MissingExtraError: it is a base of timm, and timm is not installed.
-        OutputError: the file cannot be written.
+        OutputError: the file cannot be written, or one that tellapart has not written is there.
     """
     write = writer_of(out)
+    check_file(out, sources=[data])
     progress = progress or Silent()
     base = find_base(backbone, size=size, weights=weights, progress=progress)
     index = index_of_data(data, reading, progress)
-    embedded = look_at(index, with_white(base, index, progress), progress)
+    embedded = look_at(index, with_white(base, index.pictures, progress), progress, workers=workers)
     skipped = [entry for entry in embedded.ledger if entry.status == "skipped"]
     if len(skipped) == len(embedded.ledger):
         raise DataError(f"none of the pictures can be read ({skipped[0].reason})", where=skipped[0].path)
     made = Embedding(
-        features=embedded.features, pictures=embedded.index.pictures, depths=base.depths, skipped=len(skipped)
+        features=embedded.features[:, base.means],
+        pictures=embedded.index.pictures,
+        depths=base.means_only.depths,
+        skipped=len(skipped),
     )
     with files.staged(out, follow=True) as place:
         write(place, made)
@@ -202,7 +211,7 @@ def write_npz(place: Path, made: Embedding) -> None:
         )
 
 
-def write_parquet(place: Path, made: Embedding) -> None:
+def write_features_parquet(place: Path, made: Embedding) -> None:
     """Write the columns path, label and split (null is none), and DEPTH:NUMBER, float32, for each feature."""
     from arro3.core import Array, DataType, Table
     from arro3.io import write_parquet as write
@@ -218,4 +227,7 @@ def write_parquet(place: Path, made: Embedding) -> None:
         write(Table.from_pydict(columns), file)
 
 
-WRITERS: Final[Mapping[str, Callable[[Path, Embedding], None]]] = {".npz": write_npz, ".parquet": write_parquet}
+WRITERS: Final[Mapping[str, Callable[[Path, Embedding], None]]] = {
+    ".npz": write_npz,
+    ".parquet": write_features_parquet,
+}

@@ -24,9 +24,9 @@ from tellapart.evaluation.costs import operating_figures
 from tellapart.evaluation.grouped import picture_weight
 from tellapart.evaluation.metrics import evaluate
 from tellapart.features.embed import Embedded
-from tellapart.features.look import look_at, with_white
+from tellapart.features.look import look_at, say_too_bright, with_white
 from tellapart.progress import Progress, Silent
-from tellapart.runs.leakage import Known, united
+from tellapart.runs.leakage import FoundDuplicates, united
 from tellapart.runs.overlap import seen_before
 from tellapart.types import Depth, Index
 
@@ -54,15 +54,16 @@ def evaluate_model(
     classifier, engine = on_known_base(bundle, engine)
     index = scan(data, reading=replace(reading, scoring=True, grouped=group_by is not None), progress=progress)
     index = part_to_score(index if group_by is None else declare_groups(index, group_by, progress=progress))
-    check_known(index, classifier.classes, where=data)
-    classifier = replace(classifier, base=with_white(classifier.base, index, progress))
+    check_classes_known(index, classifier.classes, where=data)
+    classifier = replace(classifier, base=with_white(classifier.base, index.pictures, progress))
     embedded = look_at(index, classifier.base, progress, engine=engine)
     check_skips(index, embedded.ledger, force=True)
+    say_too_bright(embedded.ledger, progress)
     trained_on = seen_before(model, embedded, progress=progress)
     answers = answer(classifier, embedded, progress=progress)
     labels = label_numbers(answers.pictures, classifier.classes)
     predicted = answers.predicted
-    groups = groups_of(embedded, last=classifier.base.depths[-1], progress=progress)
+    groups = groups_with_copies(embedded, last=classifier.base.last, progress=progress)
     weight = picture_weight(predicted == labels, groups)
     statuses = [entry.status for entry in [*index.skipped, *embedded.ledger]]
     asked: dict[str, Any] = {"classes": classifier.classes, "predicted": predicted}
@@ -75,14 +76,14 @@ def evaluate_model(
         "classes": list(classifier.classes),
         "ledger": {status: statuses.count(status) for status in ("used", "converted", "skipped")},
         "trained_on": trained_on,
-        "together": told(groups, weight=weight),
+        "together": grouping_figures(groups, weight=weight),
         "thresholds": classifier.abstention.to_json(),
         **figures,
         **operating_figures(answers.probabilities, labels, **asked, flags=answers.flags, point=classifier.operating),
     }
 
 
-def check_known(index: Index, classes: Sequence[str], *, where: Path) -> None:
+def check_classes_known(index: Index, classes: Sequence[str], *, where: Path) -> None:
     """Stop at a class that the model does not know.
 
     Raises:
@@ -94,13 +95,13 @@ def check_known(index: Index, classes: Sequence[str], *, where: Path) -> None:
         raise DataError(f"the model does not know the class {unknown[0]!r}", where=where, hint=hint)
 
 
-def groups_of(embedded: Embedded, *, last: Depth, progress: Progress) -> NDArray[np.int64]:
+def groups_with_copies(embedded: Embedded, *, last: Depth, progress: Progress) -> NDArray[np.int64]:
     """A number for each picture, int64 [N], equal for those of one declared group and for copies of each other."""
     copies = find_duplicates(embedded, last=last, progress=progress)
-    return group_numbers(united(Known(index=embedded.index, groups=copies), copies).pictures)
+    return group_numbers(united(FoundDuplicates(index=embedded.index, groups=copies), copies).pictures)
 
 
-def told(groups: NDArray[np.int64], *, weight: float) -> dict[str, Any]:
+def grouping_figures(groups: NDArray[np.int64], *, weight: float) -> dict[str, Any]:
     """How many groups int64 [N] hold more than one picture, the largest, and what each picture counts as."""
     sizes = np.bincount(groups)
     return {"groups": int((sizes > 1).sum()), "largest": int(sizes.max()), "weight": round(weight, 4)}

@@ -7,28 +7,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PIL import PngImagePlugin
-
 from tellapart import files
-from tellapart.answers import EXACT
+from tellapart.backbones.engine import EXACT
 from tellapart.bundle.bundle import read_bundle
 from tellapart.commands.folder_names import Taken, safe_name
 from tellapart.data.boxes import file_path
-from tellapart.data.pillow import open_picture
-from tellapart.data.png import png_bytes
+from tellapart.data.png import marked_png
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import index_of_paths
-from tellapart.errors import DataError, OutputError, PictureError, UsageError
+from tellapart.errors import DataError, UsageError
 from tellapart.explain.explain import explain_pictures
 from tellapart.explain.panel import panel
 from tellapart.features.look import with_white
 from tellapart.progress import Progress, Silent
-from tellapart.runs.folder import MODEL
-from tellapart.types import Index, Pixels
+from tellapart.runs.folder import model_name
+from tellapart.targets import check_file, check_folder_name
+from tellapart.types import Index
 
 ENDING = "-explained.png"
-MARK = "tellapart explain"  # in the file, so that only files of ours are ever written over
-LARGEST_SHEET = 64_000_000  # bytes; ours have a few million
 QUICK = 3  # of 9: a third of the time of 6 for a twentieth more bytes
 
 
@@ -64,7 +60,7 @@ def explain(
         OutputError: a file that is not one of ours is in the way, or nothing can be written there.
         DataError: a path does not exist, or not one of the pictures can be read.
     """
-    out = default_folder(model) if out is None else out
+    out = default_folder(model) if out is None else checked_folder(out)
     bundle, engine = read_bundle(model, precision=EXACT)
     classifier = bundle.classifier
     if class_name is not None and class_name not in classifier.classes:
@@ -73,15 +69,15 @@ def explain(
     index = without_sheets(index_of_paths(paths, reading=reading), out)
     targets = [out / name for name in sheet_names(index)]
     for target in targets:
-        check_replaceable(target)
-    classifier = replace(classifier, base=with_white(classifier.base, index, progress or Silent()))
+        check_file(target, follow=False)
+    classifier = replace(classifier, base=with_white(classifier.base, index.pictures, progress or Silent()))
     wanted, rows = classifier.classes.index(class_name) if class_name is not None else None, list[dict[str, Any]]()
     explanations = explain_pictures(classifier, index, engine=engine, targets=wanted, stage=stage, progress=progress)
     for explanation, target in zip(explanations, targets, strict=True):
         document = explanation.to_json(classifier.classes)
         if not explanation.failure:
-            title = Path(explanation.picture.path).name
-            files.write_bytes(target, marked_png(panel(explanation, classes=classifier.classes, title=title)))
+            sheet = panel(explanation, classes=classifier.classes, title=Path(explanation.picture.path).name)
+            files.write_bytes(target, marked_png(sheet, compress_level=QUICK))
         rows.append({**document, "file": None if explanation.failure else str(target)})
     if all(row["file"] is None for row in rows):
         raise DataError(f"none of the pictures can be read ({rows[0]['error']})", where=rows[0]["path"])
@@ -96,7 +92,13 @@ def explain(
 
 def default_folder(model: Path) -> Path:
     """Where the sheets go if nobody says: explained/ and the name of the run, or of a model file renamed."""
-    return Path("explained") / (files.real(model).parent.name if model.name == MODEL else model.stem)
+    return Path("explained") / model_name(model)
+
+
+def checked_folder(out: Path) -> Path:
+    """The folder, which is not called like a file; else UsageError."""
+    check_folder_name(out)
+    return out
 
 
 def without_sheets(index: Index, out: Path) -> Index:
@@ -121,28 +123,3 @@ def sheet_names(index: Index) -> Iterator[str]:
     taken = Taken(between="-")
     for picture in index.pictures:
         yield f"{taken.take(safe_name(Path(file_path(picture)).stem))}{ENDING}"
-
-
-def check_replaceable(path: Path) -> None:
-    """Refuse to write over what this command has not written.
-
-    Raises:
-        OutputError: another file is there.
-    """
-    if not path.exists() and not path.is_symlink():
-        return
-    try:
-        with open_picture(files.read_bounded(path, limit=LARGEST_SHEET)) as image:
-            if image.info.get("Software") == MARK:
-                return
-    except (OSError, ValueError, SyntaxError, PictureError):
-        pass
-    hint = "Choose another folder with -o."
-    raise OutputError("a file that this command has not written is in the way", where=path, hint=hint)
-
-
-def marked_png(pixels: Pixels) -> bytes:
-    """A PNG file of uint8 [H, W, 3] that says who wrote it."""
-    marks = PngImagePlugin.PngInfo()
-    marks.add_text("Software", MARK)
-    return png_bytes(pixels, pnginfo=marks, compress_level=QUICK)

@@ -63,10 +63,10 @@ def safe_name(name: str) -> str:
         text = f"_{text}"
     if text.split(".", maxsplit=1)[0].rstrip(" ").upper() in DEVICES:
         text = f"_{text}"
-    return shortened(text or "_")
+    return shortened_name(text or "_")
 
 
-def shortened(name: str) -> str:
+def shortened_name(name: str) -> str:
     """A name of at most LONGEST bytes, its ending kept; what is cut off is told by a digest."""
     if len(name.encode()) <= LONGEST:
         return name

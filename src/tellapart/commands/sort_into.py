@@ -25,6 +25,7 @@ from tellapart.errors import OutputError
 from tellapart.progress import Progress, Silent
 from tellapart.runs.folder import LOCK
 from tellapart.runs.lock import alone_in
+from tellapart.targets import check_folder_name
 from tellapart.types import Picture
 
 TABLE, MARK = "predictions.csv", "sorted-by-tellapart.txt"
@@ -65,8 +66,10 @@ def check_into(folder: Path, sources: Sequence[Path]) -> None:
     """Refuse a folder that is in use for something else, or that pictures given lie in, or that lies in theirs.
 
     Raises:
+        UsageError: it would be called like a file.
         OutputError: it is one of these.
     """
+    check_folder_name(folder)
     if os.path.lexists(folder) and not folder.is_dir():
         raise OutputError("the place to sort into is no folder", where=folder, hint=ELSEWHERE)
     place = files.real(folder)
@@ -80,12 +83,12 @@ def check_into(folder: Path, sources: Sequence[Path]) -> None:
     except OSError as error:
         raise files.output_error(error, folder) from error
     strangers = [name for name in names if not name.startswith(files.STAGED_PREFIX)]
-    if strangers and not is_ours(folder):
+    if strangers and not is_sorted_folder(folder):
         what = f"the folder is in use for something else (it holds {strangers[0]})"
         raise OutputError(what, where=folder, hint=ELSEWHERE)
 
 
-def is_ours(folder: Path) -> bool:
+def is_sorted_folder(folder: Path) -> bool:
     """Whether a former call has made the folder."""
     try:
         with files.open_regular(folder / MARK) as mark:
@@ -117,12 +120,12 @@ def sort_into(
         plan = SortingPlan(rows=former_rows(folder, columns(answers)))
         make_plan(plan, folder, answers, folders)
         check_room(folder, plan.missing if not link else [])
-        sweep(folder)
+        remove_half_files(folder)
         files.write_text(folder / MARK, MARK_START + MARK_REST)
         files.write_csv(folder / TABLE, [*columns(answers), "file"], plan.rows)
         progress.start("Linking pictures" if link else "Copying pictures", total=len(plan.missing), unit="pictures")
         for placement in plan.missing:
-            put(placement, folder, link=link)
+            place_picture(placement, folder, link=link)
             progress.advance()
         progress.finish()
     return dict(sorted(plan.counts.items()))
@@ -251,7 +254,7 @@ def check_room(folder: Path, missing: Sequence[Placement]) -> None:
         raise OutputError(what, where=folder, hint="Free some space, or use --link; nothing was changed.")
 
 
-def sweep(folder: Path) -> None:
+def remove_half_files(folder: Path) -> None:
     """Remove the half files that a killed call has left."""
     for place, _, names in os.walk(folder):  # follows no links
         for name in names:
@@ -262,7 +265,7 @@ def sweep(folder: Path) -> None:
                     raise files.output_error(error, folder) from error
 
 
-def put(placement: Placement, folder: Path, *, link: bool) -> None:
+def place_picture(placement: Placement, folder: Path, *, link: bool) -> None:
     """Make one file, where there still is none.
 
     Raises:

@@ -31,6 +31,7 @@ from tellapart.duplicates.subset import Choice, choose_apart
 from tellapart.errors import DataError, OutputError, PictureError, UsageError
 from tellapart.features.content import picture_content
 from tellapart.progress import Progress, Silent
+from tellapart.targets import check_folder_name
 from tellapart.text import counted
 from tellapart.types import SPLITS, Index, Picture, SplitName
 
@@ -86,8 +87,7 @@ def split(
     index = index if group_by is None else declare_groups(index, group_by, progress=progress)
     if link:
         check_linkable(index, data)
-    if files.real(out).is_relative_to(files.real(data)) and data.is_dir():
-        raise UsageError("the new set would lie inside the old one", where=out, hint="Choose a folder outside it.")
+    check_out(out, data)
     check_names(index)
     base = load_backbone(BASE) if near else None
     whole = index
@@ -98,15 +98,26 @@ def split(
         progress.note(f"{drawn} drawn and replaced by others.")
     placements = list(place(index, out, chosen))
     check_place(out, {placement.target for placement in placements})
-    sweep(out)
+    remove_half_splits(out)
     progress.start("Linking pictures" if link else "Copying pictures", total=len(placements), unit="pictures")
     counts: dict[str, dict[SplitName, int]] = {name: dict.fromkeys(SPLITS, 0) for name in index.classes}
     for placement in placements:
-        put(placement, index, link=link)
+        place_in_split(placement, index, link=link)
         counts[placement.picture.label or ""][placement.split] += 1
         progress.advance()
     progress.finish()
     return counts
+
+
+def check_out(out: Path, data: Path) -> None:
+    """Stop where OUT would be called like a file, or lie inside the data.
+
+    Raises:
+        UsageError: it would.
+    """
+    check_folder_name(out)
+    if files.real(out).is_relative_to(files.real(data)) and data.is_dir():
+        raise UsageError("the new set would lie inside the old one", where=out, hint="Choose a folder outside it.")
 
 
 def check_linkable(index: Index, data: Path) -> None:
@@ -151,7 +162,7 @@ def check_place(out: Path, targets: set[Path]) -> None:
                 raise OutputError("the folder holds files that are not of this draw", where=found, hint=hint)
 
 
-def sweep(out: Path) -> None:
+def remove_half_splits(out: Path) -> None:
     """Remove the half files that a killed run has left below OUT's splits.
 
     Raises:
@@ -190,7 +201,7 @@ def target_names(pictures: list[Picture]) -> list[str]:
     return names
 
 
-def put(placement: PlacedPicture, index: Index, *, link: bool) -> None:
+def place_in_split(placement: PlacedPicture, index: Index, *, link: bool) -> None:
     """Make one file, unless it is there already and is the same.
 
     Raises:
@@ -229,7 +240,7 @@ def copy_file(source: Path, target: Path) -> None:
 
 
 def is_same(picture: Picture, target: Path, index: Index) -> bool:
-    """Whether a file that is there already is the one that `put` would make."""
+    """Whether a file that is there already is the one that `place_in_split` would make."""
     if picture.row is None and picture.box is None:
         return filecmp.cmp(picture.file, target, shallow=False)
     expected = made_png(picture, index)

@@ -8,46 +8,52 @@ from typing import Any
 from tellapart.backbones.backbone import JOINT, Backbone
 from tellapart.backbones.catalogue import BACKBONES, find_base, load_backbone
 from tellapart.errors import UsageError
-from tellapart.nets.summary import Layer, summarise_net
+from tellapart.nets.architectures import net_size
+from tellapart.nets.own_file import names_file, own_net
+from tellapart.nets.summary import TWO, Layer, summarise_net, summarise_own
 from tellapart.recipes.changes import Changes
 from tellapart.recipes.scratch import PLANS
 
+PHOTOS = PLANS[False, False].net
 SHOWN = {"Conv": "convolution", "Add": "residual sum", "GlobalAveragePool": "global average pooling"}
 
 
-def summarise(net: str, *, size: int | None = None) -> list[Layer]:
+def summarise(net: str, *, size: int | None = None, outputs: int | None = None) -> list[Layer]:
     """The layers of a net by name, for an input square of side size (None: the net's own).
 
     Args:
         net: a base that ships with the package, or several joined; or, with the extra torch, one of the chapter's
-            convnets or any base of timm.
+            convnets, any base of timm, or a net of the user's own as FILE.py:NAME.
         size: the side of the input square in pixels.
+        outputs: of the last layer of a net that is trained from scratch; None for 2, for digits 10.
 
     Raises:
-        UsageError: no net has that name, or the size is out of range.
+        UsageError: no net has that name, or the size is out of range; of a net of the user's own as `own_net`.
         MissingExtraError: the net needs PyTorch, which is not installed.
     """
     if net in BACKBONES:
         return summarise_graph(load_backbone(net, size=size))
+    if names_file(net):
+        return summarise_own(own_net(net), size=size or net_size(PHOTOS), outputs=outputs or TWO)
     if JOINT in net:
         return [
             replace(layer, name=f"{half.name}.{layer.name}")
             for half in find_base(net, size=size).halves
             for layer in summarise_graph(half)
         ]
-    return summarise_net(net, size=size)
+    return summarise_net(net, size=size, outputs=outputs)
 
 
-def net_named(net: str | None, *, layers: tuple[int, ...] | None, dense: int | None) -> str:
+def net_named(*names: str | None, layers: tuple[int, ...] | None, dense: int | None) -> str:
     """The name of the net that is asked for by its name, or by its widths as `tellapart train` takes them.
 
     Raises:
-        UsageError: it is asked for in both ways or in neither, or the widths cannot be meant.
+        UsageError: it is asked for in more than one way or in none, or the widths make no sense.
     """
-    changes = Changes(layers=layers, dense=dense)
-    if (net is None) == (layers is None):
+    changes, given = Changes(layers=layers, dense=dense), [name for name in names if name is not None]
+    if len(given) + (layers is not None) != 1:
         raise UsageError("say which net", hint="Give its name, or --layers 32,64,128,128 --dense 512.")
-    return net if net is not None else changes.applied(PLANS[False, False]).net
+    return given[0] if given else str(changes.applied(PLANS[False, False]).net)
 
 
 def summarise_graph(backbone: Backbone) -> list[Layer]:

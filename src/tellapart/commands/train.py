@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from tellapart import files
-from tellapart.backbones.backbone import Backbone
 from tellapart.bundle.bundle import CARD, GRAPH, pack_bundle
 from tellapart.bundle.container import write_container
 from tellapart.bundle.model_card import model_card
@@ -26,6 +25,7 @@ from tellapart.data.scan import scan
 from tellapart.data.split import write_splits
 from tellapart.evaluation.metrics import leading_figure
 from tellapart.evaluation.run_metrics import RunMetrics
+from tellapart.evaluation.watch import Reference
 from tellapart.learn import Learned, learn
 from tellapart.progress import Progress, Silent, Stopwatch
 from tellapart.recipes.catalogue import base_of
@@ -38,6 +38,7 @@ from tellapart.runs.page import write_page
 from tellapart.runs.previous import hold_finished, keep_held
 from tellapart.runs.test_uses import count_test_uses
 from tellapart.runs.write import write_history, write_predictions
+from tellapart.targets import check_folder_name
 from tellapart.text import counted
 from tellapart.types import Index
 
@@ -65,8 +66,8 @@ def train(
         reading: what is said of data that can be read in more than one way.
         command: how this run was asked for.
         progress: told of every stage.
-        options: recipe, seed, size, budget, module, plan, changes, folds, max_error, costs, min_recall, drop_leaks and
-            force, as `Request` has them; with force a finished run is replaced too, and kept as RUN.previous.
+        options: recipe, seed, size, budget, module, plan, changes, folds, max_error, costs, min_recall, drop_leaks,
+            force and workers, as `Request` has them; with force a finished run is replaced and kept as RUN.previous.
 
     Raises:
         UsageError, OutputError, DataError, MissingExtraError: as their messages say; see tellapart.errors.
@@ -79,11 +80,13 @@ def train(
         index = scan(data, reading=reading, progress=log)
         index = index if group_by is None else declare_groups(index, group_by, progress=log)
     folder = out or Path("runs") / index.name
+    if out is not None:
+        check_folder_name(out)
     run_folder.check_outside(folder, data)
     log.record(what_is_there(index, data))
     if request.budget != BUDGET and request.recipe != "auto":
         log.note(f"--budget is for the recipe auto; {request.recipe} takes the time it needs.")
-    about = {"command": command, "data_path": place_of(data), "reading": reading.to_json()}
+    about = {"command": command, "data_path": data_location(data), "reading": reading.to_json()}
     with only_run(folder, force=request.force):
         run_folder.claim_run(folder, force=request.force)
         writer = HistoryWriter(folder)
@@ -92,9 +95,7 @@ def train(
             learned = learn(index, base, request)
             metrics = metrics_of(index, learned, request, about=about)
             earlier_s = writer.earlier_s
-            metrics = write_files(
-                folder, learned, metrics, base=base, request=request, watch=watch, earlier_s=earlier_s
-            )
+            metrics = write_files(folder, learned, metrics, request=request, watch=watch, earlier_s=earlier_s)
             log.record(f"test accuracy {metrics.test['accuracy']['value']:.4f}")
         files.write_json(folder / run_folder.METRICS, metrics.to_json())
         keep_held(folder)
@@ -102,7 +103,7 @@ def train(
     return folder, metrics.to_json()
 
 
-def place_of(data: Path) -> str:
+def data_location(data: Path) -> str:
     """Where the data is, in UTF-8: as the links to it are called where what they lead to is called otherwise."""
     places = [str(files.real(data)), str(data.absolute())]
     return next((place for place in places if is_utf8(place)), written(places[0]))
@@ -138,7 +139,6 @@ def write_files(
     learned: Learned,
     metrics: RunMetrics,
     *,
-    base: Backbone,
     request: Request,
     watch: Stopwatch,
     earlier_s: float,
@@ -151,7 +151,7 @@ def write_files(
         metrics = write_model(folder / run_folder.MODEL, learned, replace(metrics, test_uses=test_uses(learned)))
     with watch.part("analyse_s"):
         index = learned.dataset.index
-        materials = materials_of(learned.dataset, learned.classifier, base=base, seed=request.seed)
+        materials = materials_of(learned.dataset, learned.classifier, base=learned.base, seed=request.seed)
         analysis = first_look(folder, metrics, materials=materials, index=index, progress=request.progress)
     metrics = with_costs(metrics, learned, watch, earlier_s=earlier_s)
     write_page(folder, metrics, index=index, analysis=analysis)
@@ -238,7 +238,10 @@ def write_evidence(folder: Path, learned: Learned) -> None:
 def write_model(path: Path, learned: Learned, metrics: RunMetrics) -> RunMetrics:
     """model.tellapart; and the metrics with what it says of some pictures."""
     keys = ("recipe", "seed", "data", "counts", "selected", "tellapart")
-    manifest, members = pack_bundle(learned.classifier, manifest={key: getattr(metrics, key) for key in keys})
+    said = learned.answered["test"]
+    tested = Reference.of(said.predicted, said.flags, class_count=len(metrics.classes), weight=said.weight)
+    about = {key: getattr(metrics, key) for key in keys} | {"tested": tested.to_json()}
+    manifest, members = pack_bundle(learned.classifier, manifest=about)
     if (asked := learned.asked) is not None:
         pictures = learned.dataset.index.pictures
         index = replace(learned.dataset.index, pictures=tuple(pictures[row] for row in asked.rows))

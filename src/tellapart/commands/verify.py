@@ -10,27 +10,28 @@ from typing import Any, Final
 
 import numpy as np
 
-from tellapart.answers import EXACT
-from tellapart.backbones.engine import AnyEngine
+from tellapart.backbones.engine import EXACT, AnyEngine
 from tellapart.bundle.bundle import GRAPH, Bundle, prove_bundle, read_bundle
 from tellapart.bundle.runtimes import RUNTIMES, Run
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import index_of_paths
 from tellapart.errors import MissingExtraError, UsageError
-from tellapart.export.agreement import Row, other_statements
+from tellapart.export.agreement import Agreement, other_statements
 from tellapart.export.onnx_file import read_onnx_export
 from tellapart.export.openvino_folder import GRAPH as IR
 from tellapart.export.openvino_folder import VERSION, open_openvino
 from tellapart.export.verify import CARDS, row_on_cards, rows_by_doors, rows_on_pictures
+from tellapart.features.embed import embed_pictures
 from tellapart.features.look import with_white
 from tellapart.progress import Progress, Silent
+from tellapart.types import LedgerEntry
 
 MODEL_FILE, ONNX, OPENVINO = "model file", "onnx", "openvino"
 WITH_MODEL: Final = "Name the model file that it came from: --against MODEL."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class OpenedModel:
     """What is to be verified, ready to answer.
 
     Attributes:
@@ -71,7 +72,7 @@ def verify_file(
 
     Returns:
         `schema`, `file`, `kind`, `against`, `data`, `outcome` (same or differs), `statements` that differ, in words,
-        and `rows`, one for each door; ready for JSON.
+        `rows`, one for each door, and `unread`, the pictures that could not be asked about; ready for JSON.
 
     Raises:
         ModelFileError: a file is damaged, or does not prove itself at all.
@@ -82,6 +83,7 @@ def verify_file(
         raise UsageError("no such runtime", where=runtime, hint=f"Choose one of: {', '.join(RUNTIMES)}.")
     progress = progress or Silent()
     index = None if data is None else index_of_paths([data], reading=reading)
+    unread: list[LedgerEntry] = []
     with opened(file, runtime=runtime, against=against) as found:
         bundle, engine, statements = found.bundle, found.engine, list[str]()
         if against is not None:
@@ -90,14 +92,14 @@ def verify_file(
         if bundle is None or engine is None:
             raise UsageError("this export cannot prove itself", where=file, hint=WITH_MODEL)
         rows = [row_on_cards(bundle, run, door=door) for door, run in found.runs.items()]
-        rows += [Row(door=door, on=CARDS, skipped=reason) for door, reason in found.skipped.items()]
+        rows += [Agreement(door=door, on=CARDS, skipped=reason) for door, reason in found.skipped.items()]
         if found.kind == MODEL_FILE and runtime is None and against is None:
             rows += rows_by_doors(bundle, file)
         if index is not None:
-            base = with_white(bundle.classifier.base, index, progress)
-            rows += rows_on_pictures(
-                replace(bundle.classifier, base=base), engine, index, found.runs, progress=progress
-            )
+            base = with_white(bundle.classifier.base, index.pictures, progress)
+            embedded = embed_pictures(index, base, progress=progress, engine=engine)
+            unread += [entry for entry in embedded.ledger if entry.status == "skipped"]
+            rows += rows_on_pictures(replace(bundle.classifier, base=base), embedded, found.runs, progress=progress)
     return {
         "schema": 1,
         "file": str(file),
@@ -107,11 +109,12 @@ def verify_file(
         "outcome": "differs" if statements or any(row.reason for row in rows) else "same",
         "statements": statements,
         "rows": [row.to_json() for row in rows],
+        "unread": [{"path": entry.path, "reason": entry.reason} for entry in unread],
     }
 
 
 @contextlib.contextmanager
-def opened(file: Path, *, runtime: str | None, against: Path | None) -> Iterator[Opened]:
+def opened(file: Path, *, runtime: str | None, against: Path | None) -> Iterator[OpenedModel]:
     """Read what is to be verified, whatever kind of file it is."""
     if file.suffix == ".xml" or (file / VERSION / IR).exists():
         if against is None:
@@ -119,7 +122,7 @@ def opened(file: Path, *, runtime: str | None, against: Path | None) -> Iterator
         if runtime not in (None, OPENVINO):
             raise UsageError("an export for OpenVINO runs in OpenVINO only", where=f"--runtime {runtime}")
         with open_openvino(file) as folder:
-            yield Opened(
+            yield OpenedModel(
                 kind=OPENVINO,
                 manifest=dict(folder.manifest),
                 bundle=None,
@@ -134,7 +137,9 @@ def opened(file: Path, *, runtime: str | None, against: Path | None) -> Iterator
     else:
         bundle, engine = read_bundle(file, precision=EXACT)
     runs, skipped = graph_runs(bundle.members[GRAPH], runtime=runtime)
-    yield Opened(kind=kind, manifest=dict(bundle.manifest), bundle=bundle, engine=engine, runs=runs, skipped=skipped)
+    yield OpenedModel(
+        kind=kind, manifest=dict(bundle.manifest), bundle=bundle, engine=engine, runs=runs, skipped=skipped
+    )
 
 
 def graph_runs(graph: bytes, *, runtime: str | None) -> tuple[dict[str, Run], dict[str, str]]:
@@ -154,7 +159,7 @@ def graph_runs(graph: bytes, *, runtime: str | None) -> tuple[dict[str, Run], di
     return runs, skipped
 
 
-def differing(found: Opened, expected: Bundle) -> list[str]:
+def differing(found: OpenedModel, expected: Bundle) -> list[str]:
     """What a file says of itself, or holds, that the model file it must agree with does not."""
     words = other_statements(found.manifest, expected.manifest)
     if found.bundle is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tellapart.data.boxes import check_numbers
-from tellapart.data.tables import Row, Table
+from tellapart.data.tables import Table, TableRow
 from tellapart.errors import DataError
 from tellapart.text import counted, shortened
 from tellapart.types import Box
@@ -77,7 +77,7 @@ def table_of(
     Raises:
         DataError: no picture has a label, one has several, or a box cannot be one.
     """
-    rows, lacking, torn = list[Row](), list[str](), list[tuple[Annotation, list[str]]]()
+    rows, lacking, torn = list[TableRow](), list[str](), list[tuple[Annotation, list[str]]]()
     for answer in answers:
         for part in answer.parts:
             check_numbers(part.box, where=path)
@@ -114,11 +114,13 @@ def _label(label: str) -> str:
     return unicodedata.normalize("NFC", label.strip())
 
 
-def _row(answer: Annotation, label: str, *, box: Box | None = None, given: tuple[str, ...]) -> Row:
-    return Row(number=answer.number, path=answer.path, label=label, split=answer.split, group="", box=box, given=given)
+def _row(answer: Annotation, label: str, *, box: Box | None = None, given: tuple[str, ...]) -> TableRow:
+    return TableRow(
+        number=answer.number, path=answer.path, label=label, split=answer.split, group="", box=box, given=given
+    )
 
 
-def _notes(rows: Sequence[Row], name: str, *, shapes: bool) -> list[str]:
+def _notes(rows: Sequence[TableRow], name: str, *, shapes: bool) -> list[str]:
     boxes = sum(row.box is not None for row in rows)
     notes = [_WHOLE.format(name)] if shapes and boxes < len(rows) else []
     if boxes:

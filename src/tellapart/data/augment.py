@@ -29,7 +29,7 @@ import struct
 from dataclasses import astuple, dataclass
 from typing import Final, Literal
 
-from tellapart.data.warp import IDENTITY, Row, Warp, warp_pixels
+from tellapart.data.warp import IDENTITY, MatrixRow, Warp, warp_pixels
 from tellapart.types import Pixels
 
 MID_GREY: Final = 127.5
@@ -84,10 +84,10 @@ def augment(pixels: Pixels, *, augmentation: Augmentation, seed: int, epoch: int
     side = pixels.shape[0]
     if pixels.shape[:2] != (side, side):
         raise ValueError(f"expected a square, not {list(pixels.shape)}")
-    return warp_pixels(pixels, draw(augmentation, seed=seed, epoch=epoch, index=index, side=side))
+    return warp_pixels(pixels, draw_warp(augmentation, seed=seed, epoch=epoch, index=index, side=side))
 
 
-def draw(augmentation: Augmentation, *, seed: int, epoch: int, index: int, side: int) -> Warp:
+def draw_warp(augmentation: Augmentation, *, seed: int, epoch: int, index: int, side: int) -> Warp:
     """The warp that (seed, epoch, index) stand for, for a square of that side in pixels."""
     if augmentation == NOTHING:
         return Warp()
@@ -125,7 +125,7 @@ def compose(
     flip: bool,
     upside_down: bool = False,
     side: int,
-) -> tuple[Row, Row]:
+) -> tuple[MatrixRow, MatrixRow]:
     """The matrix of a warp: one product, written out.
 
     Rotation and shear are in degrees. The shift is in pixels across and down, before the rotation; zoom has the factors

@@ -18,7 +18,7 @@ from tellapart.data.locate import Placed
 from tellapart.data.names import written
 from tellapart.data.pillow import open_picture
 from tellapart.data.prefetch import look_ahead
-from tellapart.data.tables import Row
+from tellapart.data.tables import TableRow
 from tellapart.errors import DataError, PictureError
 from tellapart.files import read_bounded
 from tellapart.text import counted
@@ -53,7 +53,9 @@ class _Found:
     turned: bool = False
 
 
-def check_boxes(rows: Sequence[Row], places: Sequence[Placed], *, where: Path) -> tuple[list[Box | None], list[str]]:
+def check_boxes(
+    rows: Sequence[TableRow], places: Sequence[Placed], *, where: Path
+) -> tuple[list[Box | None], list[str]]:
     """The box of each row, None where it has none, and what is to be said of them, a line each.
 
     A file that cannot be read is left to whoever looks at it.

@@ -72,7 +72,7 @@ def file_path(picture: Picture) -> str:
     return picture.path if picture.box is None else picture.path.removesuffix(fragment(picture.box))
 
 
-def place_of(box: Box) -> str:
+def box_key(box: Box) -> str:
     """A short string that changes whenever the pixels of a box would: part of what a picture is known by."""
     drawn = f"{box.drawn_on} {box.size}" if box.unit == "pixels" or box.drawn_on == "stored" else ""
     return f"{fragment(box)} {drawn}"
@@ -160,7 +160,7 @@ def _whole(low: float, high: float, side: int) -> tuple[int, int]:
     return first, max(min(math.floor(high + 0.5), side), first + 1)
 
 
-def turned(rectangle: Rectangle, size: Size, orientation: int) -> Rectangle:
+def turned_rectangle(rectangle: Rectangle, size: Size, orientation: int) -> Rectangle:
     """A rectangle in a picture as stored, of size W, H, after the turn that its EXIF orientation asks for."""
     left, top, right, bottom = rectangle
     width, height = shown_size(size, orientation)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from tellapart.data.answers import Annotation, Part, table_of
 from tellapart.data.box_columns import left_top_size, numbers_of
-from tellapart.data.columns import listed
+from tellapart.data.columns import some_names
 from tellapart.data.reading import Reading
 from tellapart.data.tables import Table, text_of, whole_size
 from tellapart.errors import DataError, UsageError
@@ -113,7 +113,7 @@ def _by_id(objects: _Objects, field: str | None, *, default: str, where: Path) -
     """What stands in a field, by the object's id."""
     name = field or default
     if objects and not any(name in each for each in objects):
-        found = listed(objects[0], most=8)
+        found = some_names(objects[0], most=8)
         if field is None:
             raise DataError(f"no field {name!r} in any of them, as COCO has", where=where, hint=f"Found: {found}.")
         raise UsageError(f"no field {name!r}", where=where, hint=f"There are: {found}.")

@@ -67,7 +67,7 @@ def find_columns(header: Sequence[str], *, reading: Reading, where: Path) -> Pla
     label = _only(header, names, _LABELS, ("label", "--label-column"), where) if label is None else label
     if path is None or (label is None and not reading.unlabelled):
         missing = "path" if path is None else "label"
-        found = listed(header)
+        found = some_names(header)
         if any(has_picture_ending(name.strip()) for name in header):
             what = "the first line names a picture, so there is no line with the names of the columns"
             raise MissingColumnError(what, where=where, hint="Write one before it, for example: path,label")
@@ -108,7 +108,7 @@ def _chosen(header: Sequence[str], name: str | None, option: str, where: Path) -
             return found[0]
         if found:
             raise UsageError(f"{len(found)} columns are called {name!r}", where=where, hint="Rename all but one.")
-    raise UsageError(f"no column {name!r}", where=where, hint=f"{option} takes one of: {listed(header)}.")
+    raise UsageError(f"no column {name!r}", where=where, hint=f"{option} takes one of: {some_names(header)}.")
 
 
 def _only(
@@ -136,7 +136,7 @@ def _only(
     return None
 
 
-def listed(names: Iterable[object], *, most: int = 12) -> str:
+def some_names(names: Iterable[object], *, most: int = 12) -> str:
     """The first of many names in a message, each cut where it is long, and how many there are more."""
     every = list(names)
     shown = ", ".join(shortened(written(str(name).strip())) for name in every[:most])

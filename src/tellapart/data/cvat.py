@@ -15,7 +15,7 @@ from xml.parsers import expat
 
 from tellapart import files
 from tellapart.data.answers import Annotation, Part, table_of
-from tellapart.data.columns import listed
+from tellapart.data.columns import some_names
 from tellapart.data.limits import LARGEST_DOCUMENT
 from tellapart.data.reading import Reading
 from tellapart.data.tables import Table, unreadable, whole_size
@@ -121,7 +121,7 @@ def read_cvat(path: Path, *, reading: Reading) -> Table:
     every = [said for image in images for said in (*image.tags, *image.shapes)]
     if wanted is not None and all(said.value(wanted) is None for said in every):
         known = sorted({name for said in every for name in said.attributes})
-        hint = f"--label-column takes one of: {listed(known)}."
+        hint = f"--label-column takes one of: {some_names(known)}."
         raise UsageError(f"no attribute {wanted!r}", where=path, hint=hint)
     answers = [
         _answer(number, image, wanted, tags=tags, boxes=reading.boxes != "none")

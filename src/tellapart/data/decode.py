@@ -17,7 +17,8 @@ import simplejpeg  # type: ignore[import-untyped]  # it has a .pyi, but no py.ty
 from PIL import Image, UnidentifiedImageError
 
 from tellapart.data import tiff
-from tellapart.data.boxes import CLIPPED, Boxed, Rectangle, locate, shown_size, turned
+from tellapart.data.boxes import CLIPPED, Boxed, Rectangle, locate, shown_size, turned_rectangle
+from tellapart.data.deep_colour import DEEPEST, brightest_colour, scaled_colour
 from tellapart.data.duration import SECONDS, check_duration, seconds_to_decode
 from tellapart.data.exif import ORIENTATION_TAG, asks_for_too_much
 from tellapart.data.formats import JPEG_START, OPEN_ENDED_STARTS, PNG_START, TIFF_STARTS, refused_format
@@ -26,7 +27,7 @@ from tellapart.data.jpeg import JpegHeader, read_jpeg_header, seconds_to_decode_
 from tellapart.data.memory import LARGE, bytes_to_decode, memory_for
 from tellapart.data.mended import DAMAGED_TEXT, NO_END, with_end, without_damaged_text
 from tellapart.data.pillow import PIXEL_LIMIT, check_speed, open_picture
-from tellapart.data.rgb import Stored, brightest_value, reduced, stored_as, to_rgb
+from tellapart.data.rgb import Stored, beyond_white, brightest_value, reduced, stored_as, to_rgb
 from tellapart.errors import PictureError
 from tellapart.types import Box, Pixels
 
@@ -43,7 +44,7 @@ class Decoded:
 def decode(content: bytes | Boxed, *, at_least: int, white: int | None = None) -> Decoded:
     """Decode the bytes of one picture file, or a box in it, which will be resized to a side of `at_least` pixels.
 
-    `white` is the value of white in grey of 16 bit where no header says it, see `data.depth`; None for 65535.
+    `white` is the value of white in 16 bit where no header says it, see `data.depth`; None for 65535.
 
     A JPEG (and any very large picture) is decoded at a half, a quarter or an eighth where both sides stay at least
     twice as long, which an antialiased resize can hardly tell from the full size.
@@ -192,7 +193,7 @@ def _decode_heif(content: bytes, at_least: int, box: Box | None) -> Decoded:
 
 
 def brightest(content: bytes | Boxed) -> int | None:
-    """The value that all but a thousandth of a grey picture of 16 bit stays below; None for any other picture.
+    """The value that all but a thousandth of a picture of 16 bit stays below; None for any other.
 
     Raises:
         PictureError: it cannot be read.
@@ -207,7 +208,7 @@ def brightest(content: bytes | Boxed) -> int | None:
             if not stored.open_ended:
                 return None
             with _within_bounds(image, stored, len(content)):
-                return brightest_value(image)
+                return brightest_colour(image, content) if stored.colour else brightest_value(image)
     except PictureError:
         raise
     except Exception as error:  # a decoder fed with garbage raises nearly anything
@@ -219,17 +220,21 @@ def _decode_with_pillow(content: bytes, at_least: int, white: int | None = None,
         stored = stored_as(image, content)
         if stored.open_ended and white is not None:
             stored = replace(stored, largest=white)
-        with _within_bounds(image, stored, len(content), copies=0 if box is None else 1):
+        twice = stored.colour and stored.largest not in (0, DEEPEST)
+        copies = (0 if box is None else 1) + (2 if twice else 0)
+        with _within_bounds(image, stored, len(content), copies=copies, times=2 if twice else 1):
             frames = frame_note(image)
             # A TIFF is turned by Pillow as it is loaded; of a PNG the orientation is not known before.
             announced = pillow_orientation(image) if image.format == "TIFF" else 1
+            whole, beyond = scaled_colour(image, content, white=stored.largest) if twice else (image, False)
             image.load()
             orientation = pillow_orientation(image)
-            part, clipped = (image, ()) if box is None else _part(image, box, announced, orientation)
+            part, clipped = (whole, ()) if box is None else _part(whole, box, announced, orientation)
             rgb, notes = to_rgb(reduced(part, stored, at_least=at_least), stored)
             pixels = np.array(rgb)
     upright = (f"turned upright (EXIF orientation {announced})",) if announced != orientation == 1 else ()
-    return Decoded(pixels=pixels, notes=(*upright, *frames, *clipped, *notes), orientation=orientation)
+    bright = (beyond_white(stored.largest),) if beyond and stored.open_ended else ()
+    return Decoded(pixels=pixels, notes=(*upright, *frames, *clipped, *notes, *bright), orientation=orientation)
 
 
 def _part(image: Image.Image, box: Box, announced: int, left: int) -> tuple[Image.Image, tuple[str, ...]]:
@@ -237,22 +242,24 @@ def _part(image: Image.Image, box: Box, announced: int, left: int) -> tuple[Imag
     if announced != left == 1:
         size = shown_size(image.size, announced)
         cut, clipped = _cut(box, size, announced)
-        return image.crop(turned(cut, size, announced)), clipped
+        return image.crop(turned_rectangle(cut, size, announced)), clipped
     cut, clipped = _cut(box, image.size, left)
     return image.crop(cut), clipped
 
 
 @contextlib.contextmanager
-def _within_bounds(image: Image.Image, stored: Stored, length: int, *, copies: int = 0) -> Iterator[None]:
-    """Go on with an opened picture of a file of so many bytes, where loading it, and copies of it, is within bounds."""
+def _within_bounds(
+    image: Image.Image, stored: Stored, length: int, *, copies: int = 0, times: int = 1
+) -> Iterator[None]:
+    """Go on with an opened picture of so many bytes, where loading it so often, and copies of it, is within bounds."""
     (width, height), file_format = image.size, image.format or ""
-    needed = bytes_to_decode(width, height, mode=image.mode, file_format=tiff.kind_of(image))
+    needed = bytes_to_decode(width, height, mode=image.mode, file_format=tiff.format_with_colours(image))
     kept = bytes_to_decode(width, height, mode=image.mode, file_format=None)
     needed = max(needed, (1 + copies) * kept)  # what a decoder works with is gone by then
     tiff.check_tiff(image)
     check_speed(image, length=length)
     with memory_for(needed, width=width, height=height):
-        seconds = seconds_to_decode(
+        seconds = times * seconds_to_decode(
             width,
             height,
             file_format=file_format,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tellapart import files
 from tellapart.data.coco import rows_of_coco
-from tellapart.data.columns import listed
+from tellapart.data.columns import some_names
 from tellapart.data.encodings import encoding_of, not_in
 from tellapart.data.label_studio import rows_of_tasks
 from tellapart.data.limits import LARGEST_DOCUMENT
@@ -37,13 +37,24 @@ def read_json(path: Path, *, reading: Reading) -> Table:
         document = [document]
     if isinstance(document, list) and document and all(isinstance(each, Mapping) for each in document):
         return _of_objects(document, path, reading)
-    if isinstance(document, Mapping) and isinstance(document.get("images"), list) and "annotations" in document:
-        return rows_of_coco(document, path, reading=reading)
+    if isinstance(document, Mapping) and _is_coco(document):
+        return rows_of_coco({"annotations": [], "categories": [], **document}, path, reading=reading)
     if isinstance(document, Mapping) and is_megadetector(document):
         return rows_of_megadetector(document, path, reading=reading)
-    found = listed(document, most=5) if isinstance(document, Mapping) else type(document).__name__
+    found = some_names(document, most=5) if isinstance(document, Mapping) else type(document).__name__
     what = f"no kind of annotations that is known here (it holds {found or 'nothing'})"
     raise DataError(what, where=path, hint=_KNOWN)
+
+
+def _is_coco(document: Mapping[str, Any]) -> bool:
+    """Whether it is COCO's: pictures with annotations, or the list of pictures alone that test sets come with."""
+    images = document.get("images")
+    if not isinstance(images, list):
+        return False
+    listed_alone = bool(images) and all(
+        isinstance(each, Mapping) and {"id", "file_name"} <= set(each) for each in images
+    )
+    return "annotations" in document or listed_alone
 
 
 def read_json_lines(path: Path, *, reading: Reading) -> Table:

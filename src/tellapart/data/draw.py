@@ -28,7 +28,7 @@ class Unit:
     counts: Mapping[str, int]
 
 
-def draw(pictures: Sequence[Picture], *, shares: Mapping[SplitName, int], seed: int) -> list[SplitName]:
+def draw_splits(pictures: Sequence[Picture], *, shares: Mapping[SplitName, int], seed: int) -> list[SplitName]:
     """Draw a split for each picture.
 
     Units are ordered by a hash of seed and name rather than shuffled: then the draw of a class depends neither on the

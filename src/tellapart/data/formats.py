@@ -8,7 +8,7 @@ from typing import Final
 JPEG_START: Final = b"\xff\xd8\xff"
 PNG_START: Final = b"\x89PNG\r\n\x1a\n"
 JPEG_2000_STARTS: Final = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xffO\xffQ")
-PGM_START: Final = b"P5"
+PPM_STARTS: Final = (b"P5", b"P6")  # grey, colour
 TIFF_STARTS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
 SNIFFED: Final = 32  # bytes that looks_like_picture wants
 
@@ -26,7 +26,7 @@ _ENDINGS: Final = frozenset(
     }
 )
 # fmt: on
-OPEN_ENDED_STARTS: Final = (PNG_START, PGM_START, *TIFF_STARTS, *JPEG_2000_STARTS)  # of grey that may have 16 bit
+OPEN_ENDED_STARTS: Final = (PNG_START, *PPM_STARTS, *TIFF_STARTS, *JPEG_2000_STARTS)  # that may have 16 bit
 _STARTS: Final = (
     JPEG_START,
     PNG_START,

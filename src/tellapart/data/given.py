@@ -28,9 +28,8 @@ class GivenColumns:
     boxes: bool
 
     @classmethod
-    def of(cls, pictures: Sequence[Picture], columns: Sequence[str], *, taken: Collection[str]) -> GivenColumns:
-        """The columns for these pictures, which have a value for each of `columns`, behind those that are taken."""
-        boxes = any(picture.box is not None for picture in pictures)
+    def of(cls, columns: Sequence[str], *, boxes: bool, taken: Collection[str]) -> GivenColumns:
+        """The columns for pictures, or boxes, that have a value for each of `columns`, behind those that are taken."""
         own = BOX_COLUMNS if boxes else ()
         used = {*taken, *own}
         others = tuple(f"{OF_THE_DATA}{name}" if name in used else name for name in columns)

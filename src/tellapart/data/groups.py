@@ -91,7 +91,7 @@ def merge_groups(
         if picture.group is not None:
             own[picture.group].append(row)
     home: dict[int, int] = {}
-    for place, rows in enumerate(join([*own.values(), *links.values()])):
+    for place, rows in enumerate(connected_sets([*own.values(), *links.values()])):
         home.update(dict.fromkeys(rows, place))
     names: dict[int, set[str]] = defaultdict(set)
     for name, members in own.items():
@@ -111,7 +111,7 @@ def _joined(names: Sequence[str]) -> str:
     return " + ".join(names[:MOST_NAMES]) + (f" + {more} more" if more > 0 else "")
 
 
-def join(links: Iterable[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
+def connected_sets(links: Iterable[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
     """Rows that links connect, each set rising, the sets ordered by their first row.
 
     Source: disjoint sets with path halving (Tarjan and van Leeuwen, 1984).

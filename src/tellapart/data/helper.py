@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-Request = dict[str, Any]
+HelperRequest = dict[str, Any]
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
         bound(memory=request["memory"], seconds=request["seconds"])
         JOBS[request["job"]](request)
     except BaseException as error:  # noqa: BLE001  where native code panics that is no Exception
-        say({"error": f"{type(error).__name__}: {error}"[:300]})
+        send({"error": f"{type(error).__name__}: {error}"[:300]})
 
 
 def bound(*, memory: int, seconds: int) -> None:
@@ -45,21 +45,21 @@ def requests() -> Iterator[Any]:
         yield json.loads(line)
 
 
-def say(document: object) -> None:
+def send(document: object) -> None:
     sys.stdout.buffer.write(json.dumps(document).encode() + b"\n")
     sys.stdout.buffer.flush()
 
 
-def search_pattern(request: Request) -> None:
+def search_pattern(request: HelperRequest) -> None:
     """What a regular expression captures in each text, or all that it matches there; null where it does not match."""
     try:
         pattern = re.compile(request["pattern"])
     except (re.error, RecursionError, OverflowError) as error:
-        say({"no_pattern": f"{error or 'nested too deeply'}"[:300]})
+        send({"no_pattern": f"{error or 'nested too deeply'}"[:300]})
         return
-    say({"no_pattern": None})
+    send({"no_pattern": None})
     for texts in requests():
-        say({"found": [captured(pattern, text) for text in texts]})
+        send({"found": [captured(pattern, text) for text in texts]})
 
 
 def captured(pattern: re.Pattern[str], text: str) -> str | None:
@@ -70,7 +70,7 @@ def captured(pattern: re.Pattern[str], text: str) -> str | None:
     return "/".join(parts) if parts else found.group()
 
 
-def read_parquet(request: Request) -> None:
+def send_parquet(request: HelperRequest) -> None:
     """First the names of the columns and the number of rows; then, of what is asked for, the rows of each batch."""
     from arro3.io import read_parquet as opened
 
@@ -79,25 +79,27 @@ def read_parquet(request: Request) -> None:
         names = batches.schema.names
         if len(names) > request["most_columns"]:
             raise ValueError(f"{len(names):,} columns, more than {request['most_columns']:,}")
-        say({"columns": names, "rows": sum(batch.num_rows for batch in batches) if request["count"] else 0})
+        send({"columns": names, "rows": sum(batch.num_rows for batch in batches) if request["count"] else 0})
         file.seek(0)
         batches = opened(file, batch_size=request["batch"])
         asked, longest = next(requests()), request["longest"]
         for batch in batches:
-            columns = [values(batch.column(place), longest, place in asked["plain"]) for place in asked["places"]]
-            say({"rows": list(zip(*columns, strict=True))})
-        say({"rows": None})
+            columns = [
+                column_values(batch.column(place), longest, place in asked["plain"]) for place in asked["places"]
+            ]
+            send({"rows": list(zip(*columns, strict=True))})
+        send({"rows": None})
 
 
-def values(column: Any, longest: int, is_plain: bool) -> list[Any]:  # noqa: ANN401  without types
+def column_values(column: Any, longest: int, is_plain: bool) -> list[Any]:  # noqa: ANN401  without types
     """The values of a column; of one that is to be plain only if they are: no pictures, no lists."""
     if is_plain and any(word in str(column.type).lower() for word in ("binary", "struct", "list", "map")):
         return [None] * len(column)
-    found = [plain(value, longest) for value in column.to_pylist()]
+    found = [plain_value(value, longest) for value in column.to_pylist()]
     return [None if isinstance(value, list | dict) else value for value in found] if is_plain else found
 
 
-def plain(value: Any, longest: int) -> Any:  # noqa: ANN401  what a cell of Parquet may hold
+def plain_value(value: Any, longest: int) -> Any:  # noqa: ANN401  what a cell of Parquet may hold
     """A value that JSON has; one that is longer than a cell may be is cut behind that, so that its length tells."""
     if value is None or isinstance(value, bool | int | float):
         return value
@@ -107,7 +109,7 @@ def plain(value: Any, longest: int) -> Any:  # noqa: ANN401  what a cell of Parq
     return str(value)[: longest + 1]
 
 
-def run_ir(request: Request) -> None:
+def run_ir(request: HelperRequest) -> None:
     """First what OpenVINO's own form of a net tells beside it; then, for each picture, what comes out by name."""
     import base64
 
@@ -119,16 +121,16 @@ def run_ir(request: Request) -> None:
     model = core.read_model(request["file"])
     told = {name: model.get_rt_info(["tellapart", name]).astype(str) for name in request["told"]}
     compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    say({"told": told})
+    send({"told": told})
     for asked in requests():
         pixels = np.frombuffer(base64.b64decode(asked["pixels"]), np.uint8).reshape(asked["shape"])
         found = compiled(pixels)
-        say({"outputs": {output.get_any_name(): found[output].tolist() for output in compiled.outputs}})
+        send({"outputs": {output.get_any_name(): found[output].tolist() for output in compiled.outputs}})
 
 
-JOBS: dict[str, Callable[[Request], None]] = {
+JOBS: dict[str, Callable[[HelperRequest], None]] = {
     "search_pattern": search_pattern,
-    "read_parquet": read_parquet,
+    "read_parquet": send_parquet,
     "run_ir": run_ir,
 }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tellapart.data.columns import MissingColumnError
-from tellapart.data.manifest import Listed, index_of, read_listed
+from tellapart.data.manifest import Listed, index_of_table, read_listed
 from tellapart.data.once import Identity
 from tellapart.data.reading import Reading
 from tellapart.data.split_words import split_of
@@ -48,7 +48,7 @@ def read_imagefolder(root: Path, *, reading: Reading) -> Index | None:
     notes = [f"The labels are those in {names}.", *(note for _, _, each in labelled for note in each.notes)]
     skipped = tuple(entry for _, _, each in labelled for entry in each.skipped)
     whole = Listed(pairs=pairs, root=root, layout=_LAYOUT, skipped=skipped, notes=tuple(notes), columns=columns)
-    return index_of(whole, name=root.resolve().name or "data", where=root, scoring=reading.scoring)
+    return index_of_table(whole, name=root.resolve().name or "data", where=root, scoring=reading.scoring)
 
 
 def _homes(root: Path) -> list[tuple[Path, SplitName | None, Path]]:

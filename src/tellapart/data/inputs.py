@@ -32,24 +32,29 @@ _STARTS: Final[Mapping[bytes, str]] = {
 }
 
 
+NOT_FETCHED: Final = "Nothing is fetched: download it, unpack it if need be, and name the file or folder."
+
+
 def not_there(name: str) -> DataError:
     """That there is no such file or folder: a web address, a pattern, or a name that is spelt wrong."""
     if (address := _ADDRESS.match(name)) is not None:
         scheme, rest = address[1].lower(), name[address.end() :]
         if scheme == "file":
             return DataError("a file: address instead of a path", where=name, hint=f"Write /{rest}")
-        hint = "Nothing is fetched: download it, unpack it if need be, and name the file or folder."
-        return DataError("a web address, not a file or folder", where=f"{address[1]}://{rest}", hint=hint)
+        return DataError("a web address, not a file or folder", where=f"{address[1]}://{rest}", hint=NOT_FETCHED)
     home = os.path.expanduser(name)  # noqa: PTH111  pathlib's raises where there is no such home
     if home != name and os.path.exists(home):  # noqa: PTH110
         return DataError("no such file or folder, ~ was left as it is", where=name, hint=f"Write {shlex.quote(home)}")
     if any(character in name for character in "*?["):
         if next(glob.iglob(name), None) is not None:  # noqa: PTH207  the text may be absolute
-            hint = "Leave out the quotes around it, so that the shell puts the files in its place."
+            hint = "Leave out the quotes, so that the shell puts the files in its place; in Python: glob.glob(…)."
             return DataError("a pattern, not a file or folder", where=name, hint=hint)
         hint = "Check the folder and the pattern, or name the folder alone: it stands for all pictures below it."
         return DataError("no file matches this pattern", where=name, hint=hint)
-    return DataError("no such file or folder", where=name, hint="Check the spelling of the path.")
+    what, hint = "no such file or folder", "Check the spelling of the path."
+    if name.lower().startswith("www."):
+        what, hint = "a web address, not a file or folder", NOT_FETCHED
+    return DataError(what, where=name, hint=hint)
 
 
 def of_another_kind(path: str | Path) -> DataError | None:
@@ -94,8 +99,9 @@ def _advice(kind: str, name: str) -> str:
     stem = os.path.splitext(os.path.basename(name))[0]  # noqa: PTH119, PTH122
     file, folder = shlex.quote(name), shlex.quote(stem)
     if kind == _ARCHIVE:
-        is_zip = name.lower().endswith(".zip")
-        unpack = f"unzip {file} -d {folder}" if is_zip else f"tar -xf {file}"
+        ending = os.path.splitext(name)[1].lower()  # noqa: PTH122
+        others = {".zip": f"unzip {file} -d {folder}", ".7z": f"7z x {file}", ".rar": f"unrar x {file}"}
+        unpack = others.get(ending, f"tar -xf {file}")
         return f"Unpack it first, for example: {unpack}, and name the folder."
     if kind == _VIDEO:
         return f"Save some of its frames as pictures, for example: ffmpeg -i {file} -vf fps=1 {folder}-%05d.png"

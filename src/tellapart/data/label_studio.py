@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tellapart.data.answers import Annotation, Part, table_of
-from tellapart.data.columns import find_path, listed
+from tellapart.data.columns import find_path, some_names
 from tellapart.data.formats import has_picture_ending
 from tellapart.data.reading import Reading
 from tellapart.data.shapes import box_of_shape
@@ -93,7 +93,7 @@ def _control(known: set[_Key], wanted: str | None, path: Path) -> _Key:
         for key in ((wanted, False), (wanted, True)):
             if key in known:
                 return key
-        every = listed(sorted({name for name, _ in known}))
+        every = some_names(sorted({name for name, _ in known}))
         raise UsageError(f"no control {wanted!r}", where=path, hint=f"--label-column takes one of: {every}.")
     for boxes in (False, True):
         names = sorted(name for name, about_boxes in known if about_boxes == boxes)
@@ -118,7 +118,9 @@ def _field(tasks: _Tasks, wanted: str | None, path: Path) -> str:
     fields = list(dict.fromkeys(str(name) for data in every for name in data))
     if wanted is not None:
         if wanted not in fields:
-            raise UsageError(f"no field {wanted!r}", where=path, hint=f"--path-column takes one of: {listed(fields)}.")
+            raise UsageError(
+                f"no field {wanted!r}", where=path, hint=f"--path-column takes one of: {some_names(fields)}."
+            )
         return wanted
     texts = [name for name in fields if any(isinstance(data.get(name), str) for data in every)]
     place = find_path(texts, where=path)
@@ -127,5 +129,5 @@ def _field(tasks: _Tasks, wanted: str | None, path: Path) -> str:
     likely = [name for name in texts if any(has_picture_ending(text_of(data.get(name))) for data in every)]
     if len(likely) == 1:
         return likely[0]
-    hint = f"Say which it is with --path-column; there are: {listed(likely or fields)}."
+    hint = f"Say which it is with --path-column; there are: {some_names(likely or fields)}."
     raise DataError("no field that names the picture", where=path, hint=hint)

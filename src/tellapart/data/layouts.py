@@ -13,12 +13,12 @@ from tellapart.data.split_words import is_container, split_of, splits_of
 from tellapart.data.tree import Folder
 from tellapart.data.two_readings import (
     both_possible,
-    check_known,
+    check_labelled_splits,
     check_shared,
     check_split,
     class_called_so,
+    folder_names,
     half_splits,
-    listed,
     some,
 )
 from tellapart.errors import DataError
@@ -158,7 +158,7 @@ def _splits_on_top(base: Folder, *, may_stop: bool) -> tuple[dict[SplitName, Fol
             where = f"{written(splits[split].file)} and {written(folder.file)}"
             raise DataError(f"two folders for the split {split}", where=where, hint=hint)
         splits[split] = folder
-    notes = [f"{listed(rest)}: neither train, valid nor test, so passed over."] if rest else []
+    notes = [f"{folder_names(rest)}: neither train, valid nor test, so passed over."] if rest else []
     if not {folder.name.lower() for folder in named} <= _PLAIN:
         said = ", ".join(f"{split} is {written(splits[split].path)}" for split in SPLITS if split in splits)
         notes.insert(0, f"Split folders: {said}.")
@@ -183,7 +183,7 @@ def _inside_splits(
         if split in homes:
             check_split(split, homes)
     folders = [each for split in SPLITS if split in homes for each in _as_classes(homes[split].folders, split)]
-    check_known(base, homes)
+    check_labelled_splits(base, homes)
     if not said:
         filled = [each.folder for each in folders if each.folder.holds]
         notes = [*notes, *check_shared(base, filled, grouped=grouped)]
@@ -227,7 +227,7 @@ def _classes_on_top(base: Folder, *, between: Sequence[Folder], notes: Sequence[
     deepest = {part.path for each in parts.values() for part, _ in each}
     above = [each for each in base.all_below() if any(path.startswith(each.path) for path in deepest - {each.path})]
     words = ", ".join(split for split in SPLITS if split in found)
-    said = f"Read as classes ({listed(base.filled)}) with split folders inside each ({words})."
+    said = f"Read as classes ({folder_names(base.filled)}) with split folders inside each ({words})."
     return _plan(SPLITS_INSIDE, folders, between=[*between, *above], notes=[*notes, said])
 
 
@@ -289,5 +289,5 @@ def _at_bottom(
         for split, top in splits.items():
             check_split(split, {split: top})
     elif any(folder.filled for folder in base.filled):
-        notes = [*notes, f"{listed(base.filled)}: no splits, so the pictures in them are put together."]
+        notes = [*notes, f"{folder_names(base.filled)}: no splits, so the pictures in them are put together."]
     return _plan(BOTTOM, folders, between=[*between, *above], notes=notes, passed=passed)

@@ -21,7 +21,7 @@ from tellapart.data.parquet import ENDINGS as PARQUET_ENDINGS
 from tellapart.data.parquet import read_parquet
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.split_words import split_of
-from tellapart.data.tables import TEXT_ENDINGS, Row, Table, read_delimited
+from tellapart.data.tables import TEXT_ENDINGS, Table, TableRow, read_delimited
 from tellapart.errors import DataError, UsageError
 from tellapart.text import counted, shortened
 from tellapart.types import Box, Index, LedgerEntry, Picture, SplitName
@@ -63,10 +63,10 @@ def read_manifest(path: Path, *, reading: Reading = AS_IT_IS) -> Index:
         UsageError: what is said of it is for folders, or names a column that is not there.
         DataError: it cannot be read, lacks a column, or has a row that makes no sense (with the number of the row).
     """
-    return index_of(read_listed(path, reading=reading), name=path.stem, where=path, scoring=reading.scoring)
+    return index_of_table(read_listed(path, reading=reading), name=path.stem, where=path, scoring=reading.scoring)
 
 
-def index_of(listed: Listed, *, name: str, where: Path, scoring: bool = False) -> Index:
+def index_of_table(listed: Listed, *, name: str, where: Path, scoring: bool = False) -> Index:
     """The index of what is listed, in its order, each file or box once; of one class only to score a model by.
 
     Raises:
@@ -156,7 +156,7 @@ def _identity(box: Box | None, place: Placed) -> Identity:
     return place.identity if box is None else (*place.identity, fragment(box))
 
 
-def _check_row(row: Row, manifest: Path, *, labelled: bool) -> None:
+def _check_row(row: TableRow, manifest: Path, *, labelled: bool) -> None:
     if not row.path.strip():
         raise _bad_row("no path", row, manifest, "Write where the picture is, or take the row out.")
     if labelled and not row.label:
@@ -165,7 +165,7 @@ def _check_row(row: Row, manifest: Path, *, labelled: bool) -> None:
         raise _bad_row("half a letter, which no file can hold,", row, manifest, "Write the row again, or take it out.")
 
 
-def _check_lengths(row: Row, manifest: Path) -> None:
+def _check_lengths(row: TableRow, manifest: Path) -> None:
     """Stop at a value that is longer than any can be meant.
 
     Raises:
@@ -179,7 +179,7 @@ def _check_lengths(row: Row, manifest: Path) -> None:
     raise _bad_row(what, row, manifest, "Check that it is the right column, and that its quotes are closed.")
 
 
-def _picture(row: Row, box: Box | None, place: Placed, split: SplitName | None) -> Picture:
+def _picture(row: TableRow, box: Box | None, place: Placed, split: SplitName | None) -> Picture:
     return Picture(
         path=written(place.path) + ("" if box is None else fragment(box)),
         file=place.file,
@@ -214,7 +214,7 @@ def _splits_of_paths(places: Sequence[Placed]) -> list[SplitName]:
     return splits if len(set(splits)) > 1 else []
 
 
-def _bad_row(what: str, row: Row, manifest: Path, hint: str) -> DataError:
+def _bad_row(what: str, row: TableRow, manifest: Path, hint: str) -> DataError:
     return DataError(f"{what} in row {row.number:,}", where=manifest, hint=hint)
 
 
@@ -225,7 +225,7 @@ def _places(table: Table, manifest: Path, *, root: Path) -> list[Placed]:
         DataError: some are missing; they are counted, up to MOST_MISSING, before the first is named.
     """
     locator, whole = Locator(folder=root, foreign=table.foreign), Locator(folder=root)
-    places, missing = list[Placed](), list[Row]()
+    places, missing = list[Placed](), list[TableRow]()
     for row in table.rows:
         anywhere = table.anywhere and os.path.isabs(row.path) and os.path.isfile(row.path)  # noqa: PTH113, PTH117
         place = (whole if anywhere else locator).find(row.path)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from tellapart.data.box_columns import numbers_of
 from tellapart.data.boxes import check_numbers
 from tellapart.data.reading import Reading
-from tellapart.data.tables import Row, Table, text_of
+from tellapart.data.tables import Table, TableRow, text_of
 from tellapart.errors import DataError
 from tellapart.text import counted
 from tellapart.types import Box
@@ -42,7 +42,7 @@ def rows_of_megadetector(document: Mapping[str, Any], path: Path, *, reading: Re
     least = _least(document) if reading.confidence is None else reading.confidence
     names = document["detection_categories"]
     names = names if isinstance(names, Mapping) else {}
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     for number, image in enumerate(document["images"], start=1):
         if not isinstance(image, Mapping) or not isinstance(image.get("file"), str):
             raise DataError(f"picture {number:,} has no file", where=path, hint=_EXPORT)
@@ -70,8 +70,8 @@ def _least(document: Mapping[str, Any]) -> float:
 
 def _rows(
     image: Mapping[str, Any], number: int, *, least: float, names: Mapping[str, Any], path: Path
-) -> Sequence[Row]:
-    rows, detections = list[Row](), image.get("detections")
+) -> Sequence[TableRow]:
+    rows, detections = list[TableRow](), image.get("detections")
     for detection in detections if isinstance(detections, list) else ():
         if not isinstance(detection, Mapping) or not isinstance(detection.get("conf"), int | float):
             raise DataError(f"a detection of picture {number:,} has no confidence", where=path, hint=_EXPORT)
@@ -86,13 +86,13 @@ def _rows(
         check_numbers(box, where=path)
         category = text_of(detection.get("category"))
         given = (text_of(names.get(category, category)), f"{detection['conf']:g}")
-        rows.append(Row(number=number, path=image["file"], label="", split="", group="", box=box, given=given))
+        rows.append(TableRow(number=number, path=image["file"], label="", split="", group="", box=box, given=given))
     return rows
 
 
-def _without(image: Mapping[str, Any], number: int, least: float) -> Row:
+def _without(image: Mapping[str, Any], number: int, least: float) -> TableRow:
     """The row of a picture that has no box."""
     failure = image.get("failure")
     reason = f"MegaDetector: {failure}" if failure else f"{NOTHING} with a confidence of {least:g} or more"
     given = ("",) * len(COLUMNS)
-    return Row(number=number, path=image["file"], label="", split="", group="", given=given, left_out=reason)
+    return TableRow(number=number, path=image["file"], label="", split="", group="", given=given, left_out=reason)

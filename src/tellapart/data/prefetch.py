@@ -8,20 +8,20 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-Item = TypeVar("Item")
-Made = TypeVar("Made")
+Source = TypeVar("Source")
+Result = TypeVar("Result")
 
 
 def look_ahead(
-    make: Callable[[Item], Made], items: Iterable[Item], *, threads: int, most: int, handful: int = 1
-) -> Generator[Made]:
+    make: Callable[[Source], Result], items: Iterable[Source], *, threads: int, most: int, handful: int = 1
+) -> Generator[Result]:
     """What is made of each item, in their order, by threads that run at most `most` items ahead of the caller.
 
     A thread takes a handful of items at once, where handing them over one by one would cost too much. When the
     generator is closed, or something fails, the threads have ended; so close it where a loop over it may be left early.
     """
     left = iter(items)
-    waiting: deque[Future[list[Made]]] = deque()
+    waiting: deque[Future[list[Result]]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="ahead") as pool:
         try:
             while some := list(islice(left, handful)):

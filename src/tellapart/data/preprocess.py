@@ -17,7 +17,7 @@ from tellapart.data.resize import squash
 from tellapart.types import Pixels
 
 SMALLEST, LARGEST = 8, 2048  # sides in pixels
-_ALGORITHM: Final = 3  # part of the cache key: raise it when decode or resize change what comes out
+_ALGORITHM: Final = 4  # part of the cache key: raise it when decode or resize change what comes out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +40,7 @@ class Preprocess:
     colour: Literal["RGB"] = "RGB"  # the order of the channels
     fit: Literal["squash"] = "squash"  # "squash": both sides are scaled to S, nothing is cut off and nothing is padded
     resample: Literal["bilinear"] = "bilinear"  # the antialiased triangle filter, see `data.resize`
-    white: int | None = (
-        None  # in grey of 16 bit whose header leaves it open, see `data.depth`; None where none was seen
-    )
+    white: int | None = None  # in 16 bit whose header leaves it open, see `data.depth`; None where none was seen
 
     def __post_init__(self) -> None:
         if type(self.size) is not int or not SMALLEST <= self.size <= LARGEST:

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tellapart.data.deep_colour import DEEPEST, HOT, is_deep_colour
 from tellapart.data.tiff import bits_of, is_inverted, is_unsigned, stated_largest
 from tellapart.errors import PictureError
 
+BEYOND_WHITE: Final = "brighter than the white"  # how the note begins, see beyond_white
 LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)  # grey of red, green and blue: ITU-R BT.601
 REDUCE_ABOVE: Final = 16_000_000  # pixels; above, a picture is box-reduced before it is copied about
 _STRIP: Final = 4_000_000  # pixels that are converted at a time on the way
@@ -34,19 +36,22 @@ class Stored:
     unsigned: bool = False  # 32 bits without a sign, which Pillow reads as if they had one
     inverted: bool = False  # 0 is white, and Pillow has left it so
     open_ended: bool = False  # V is 65535 because the file has 16 bit, and not because a header says so
+    colour: bool = False  # 16 bit a channel, of which Pillow gives the high byte
 
 
 def stored_as(image: Image.Image, content: bytes) -> Stored:
     """What the header of an opened picture says of its values."""
     deep_grey = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
-    bits, stated = _bits(image, content), stated_largest(image)
+    bits, stated, colour = _bits(image, content), stated_largest(image), is_deep_colour(image)
+    open_ended = colour or (deep_grey and bits_of(image) != 12 and _of_16_bit(image, content))
     return Stored(
         bits=bits,
         # White of a TIFF of 12 bit is 4095, which Pillow leaves as it is in a mode for 65535.
-        largest=0 if not deep_grey else 4095 if bits_of(image) == 12 else stated or 65535,
+        largest=stated if colour else 0 if not deep_grey else 4095 if bits_of(image) == 12 else stated or 65535,
         unsigned=is_unsigned(image),
         inverted=is_inverted(image),
-        open_ended=deep_grey and bits_of(image) != 12 and not stated and _of_16_bit(image, content),
+        open_ended=open_ended and not stated,
+        colour=colour,
     )
 
 
@@ -112,7 +117,7 @@ def brightest_value(image: Image.Image) -> int:
     for strip in _strips(image):
         counts += np.bincount(np.asarray(strip).ravel(), minlength=65536)
     pixels = image.width * image.height
-    place = max(pixels - 1 - pixels // 1000, 0)  # a hot pixel is no white
+    place = max(pixels - 1 - pixels // HOT, 0)  # a hot pixel is no white
     return int(np.searchsorted(np.cumsum(counts), place, side="right"))
 
 
@@ -149,8 +154,8 @@ def _reducible_mode(image: Image.Image) -> str:
 def to_rgb(image: Image.Image, stored: Stored) -> tuple[Image.Image, tuple[str, ...]]:
     """RGB of a loaded picture of any mode, and what was converted."""
     deep = (f"{stored.bits} bit scaled to 8",) if stored.bits > 8 else ()
-    if stored.largest:
-        return _from_deep(image, stored), deep
+    if stored.largest and not stored.colour:
+        return _from_deep(image, stored), (*deep, *_beyond_white(image, stored))
     if image.mode in ("I", "F"):
         return _from_own_range(image, stored), ("scaled by its own minimum and maximum",)
     if image.has_transparency_data:
@@ -166,6 +171,18 @@ def _from_deep(image: Image.Image, stored: Stored) -> Image.Image:
     values = np.asarray(image).astype(np.int64).clip(0, stored.largest)
     levels = ((values * 255 + stored.largest // 2) // stored.largest).astype(np.uint8)
     return _grey(levels, stored)
+
+
+def _beyond_white(image: Image.Image, stored: Stored) -> tuple[str, ...]:
+    if not stored.open_ended or stored.largest == DEEPEST:
+        return ()
+    count = int(np.count_nonzero(np.asarray(image) > stored.largest))
+    return (beyond_white(stored.largest),) if count > image.width * image.height // HOT else ()
+
+
+def beyond_white(white: int) -> str:
+    """The note on a picture of which more than a thousandth is brighter than what is taken for white."""
+    return f"{BEYOND_WHITE} of {white}"
 
 
 def _from_own_range(image: Image.Image, stored: Stored) -> Image.Image:

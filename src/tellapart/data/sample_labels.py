@@ -142,19 +142,19 @@ def labels_like(labels: Any, classes: NDArray[Any]) -> NDArray[Any]:  # noqa: AN
         DataError: they are no labels, or of another kind than the classes.
     """
     values = label_values(labels)
-    if len(values) and kind_of(values) != kind_of(classes):
-        what = f"the label {shown(values[0])} is of another type than the classes, as {shown(classes[0])}"
+    if len(values) and label_kind(values) != label_kind(classes):
+        what = f"the label {label_repr(values[0])} is of another type than the classes, as {label_repr(classes[0])}"
         raise DataError(what, where=NAME, hint="Give labels of the type that it was fitted with.")
     return values
 
 
-def kind_of(labels: NDArray[Any]) -> str:
+def label_kind(labels: NDArray[Any]) -> str:
     """What labels [N] are: numbers, truth values or texts."""
     kind = LABEL_KINDS.get(labels.dtype.kind, "text")
     return "number" if kind in ("integer", "float") else kind
 
 
-def shown(label: object) -> str:
+def label_repr(label: object) -> str:
     """A label as its owner writes it in Python: 'cat', 3 or True, whatever numpy calls it."""
     return repr(label.item() if isinstance(label, np.generic) else label)
 
@@ -170,9 +170,9 @@ def check_counts(classes: NDArray[Any], counts: Sequence[int]) -> None:
         DataError: it is so.
     """
     if len(classes) < 2:
-        what = f"only one class, {shown(classes[0])}" if len(classes) else "no pictures"
+        what = f"only one class, {label_repr(classes[0])}" if len(classes) else "no pictures"
         raise DataError(what, where=NAME, hint="Give pictures of two or more classes.")
-    single = [shown(label) for label, count in zip(classes, counts, strict=True) if count < 2]
+    single = [label_repr(label) for label, count in zip(classes, counts, strict=True) if count < 2]
     if single:
         more = f" and {len(single) - _SHOWN:,} more" if len(single) > _SHOWN else ""
         have = "the class" if len(single) == 1 else f"{counted(len(single), 'class', 'classes')},"
@@ -199,6 +199,6 @@ def _check(values: Sequence[object]) -> None:
             raise DataError("an empty label", where=where, hint="Give every class a name.")
         first = first or kind
         if kind != first:
-            what = f"labels of mixed types: {shown(values[0])} is {first}, {shown(value)} is {kind}"
+            what = f"labels of mixed types: {label_repr(values[0])} is {first}, {label_repr(value)} is {kind}"
             hint = "Make all of them texts, for example: [str(label) for label in y]."
             raise DataError(what, where=where, hint=hint)

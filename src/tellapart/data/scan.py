@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -77,24 +77,55 @@ def index_of_paths(paths: Sequence[str | Path], *, reading: Reading = AS_IT_IS) 
         UsageError: something is said of a table, and there is none.
         DataError: a path does not exist, a folder has no picture, or nothing was given.
     """
+    given, walk = given_pictures(paths, reading=reading), Walk()
+    if not given.paths:
+        return given.index
+    return replace(given.index, pictures=tuple(given.walked(walk)), skipped=tuple(walk.skipped))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenPictures:
+    """Pictures without labels that can be gone through again and again, those below folders without a list of them.
+
+    Attributes:
+        index: what is known of all of them; pictures only where a file lists them.
+        paths: the files and folders that they are found at; () where a file lists them.
+    """
+
+    index: Index
+    paths: tuple[str | Path, ...]
+
+    def __iter__(self) -> Iterator[Picture]:
+        """Each picture, in an order that is the same every time.
+
+        Raises:
+            DataError: a path does not exist, or a folder has no picture.
+        """
+        return iter(self.index.pictures) if not self.paths else self.walked(Walk())
+
+    def walked(self, walk: Walk) -> Iterator[Picture]:
+        """Those at the paths; what is passed over on the way stands in the walk."""
+        for path in self.paths:
+            yield from pictures_below(path, label=None, walk=walk)
+
+
+def given_pictures(paths: Sequence[str | Path], *, reading: Reading = AS_IT_IS) -> GivenPictures:
+    """What `index_of_paths` indexes, not looked for yet.
+
+    Raises:
+        UsageError, DataError: as there; what is missing is found out on the way through.
+    """
     if not paths:
         raise DataError("no pictures were given", hint="Name at least one picture or folder.")
     if len(paths) == 1 and is_manifest(Path(paths[0])):
-        return unlabelled_index(Path(paths[0]), reading=reading)
+        return GivenPictures(index=unlabelled_index(Path(paths[0]), reading=reading), paths=())
     reading.only_for_folders()
     if all(of_another_kind(path) for path in paths):
         raise cast("DataError", of_another_kind(paths[0]))
-    walk = Walk()
-    pictures = tuple(picture for path in paths for picture in pictures_below(path, label=None, walk=walk))
     folders = [Path(path) for path in paths if Path(path).is_dir()]
-    return Index(
-        name=folders[0].resolve().name if len(paths) == len(folders) == 1 else "pictures",
-        root=Path(),
-        layout="paths",
-        classes=(),
-        pictures=pictures,
-        skipped=tuple(walk.skipped),
-    )
+    name = folders[0].resolve().name if len(paths) == len(folders) == 1 else "pictures"
+    index = Index(name=name, root=Path(), layout="paths", classes=(), pictures=())
+    return GivenPictures(index=index, paths=tuple(paths))
 
 
 def pictures_below(path: str | Path, *, label: str | None, walk: Walk) -> Iterator[Picture]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from tellapart.data.draw import draw, targets
+from tellapart.data.draw import draw_splits, targets
 from tellapart.data.order import split_rank
 from tellapart.errors import DataError
 from tellapart.files import write_csv
@@ -38,7 +38,7 @@ def assign_splits(index: Index, *, seed: int, shares: Mapping[SplitName, int] = 
         return _in_order(index, [picture.split for picture in index.pictures])
     pool = [place for place, picture in enumerate(index.pictures) if picture.split in (None, "train")]
     splits = [picture.split for picture in index.pictures]
-    drawn = draw([index.pictures[place] for place in pool], shares=drawn_shares, seed=seed)
+    drawn = draw_splits([index.pictures[place] for place in pool], shares=drawn_shares, seed=seed)
     for place, split in zip(pool, drawn, strict=True):
         splits[place] = split
     return _in_order(index, splits)

@@ -35,7 +35,7 @@ _SEPARATOR_LINE: Final = re.compile(r"\ufeff?\"?sep=(.)\"?[;,\t]*\r?\n?", re.IGN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class TableRow:
     """One row; "" stands for what is empty or not there.
 
     Attributes:
@@ -74,7 +74,7 @@ class Table:
         columns: the names of the other columns, one for each value that rows have under given.
     """
 
-    rows: Sequence[Row]
+    rows: Sequence[TableRow]
     sure: bool = True
     layout: str = "manifest"
     notes: tuple[str, ...] = ()
@@ -234,7 +234,7 @@ def table_of_values(records: Iterable[tuple[int, Mapping[int, Any]]], columns: C
     return Table(rows=rows, sure=ours.sure, notes=tuple(notes), columns=tuple(columns.others))
 
 
-def _rows_of(number: int, fields: dict[str, Any], path: Path, *, whole: bool, given: tuple[str, ...]) -> list[Row]:
+def _rows_of(number: int, fields: dict[str, Any], path: Path, *, whole: bool, given: tuple[str, ...]) -> list[TableRow]:
     """The row of a record; a row for each box where its label is a list of them, as Label Studio has it in tables.
 
     Raises:
@@ -303,7 +303,7 @@ def _objects(record: Mapping[str, Any], reading: Reading) -> Iterator[Mapping[st
     yield from ({**rest, "bbox": box, "label": name} for box, name in zip(boxes, names, strict=True))
 
 
-def row_of(number: int, fields: Mapping[str, Any], path: Path, *, given: tuple[str, ...] = ()) -> Row:
+def row_of(number: int, fields: Mapping[str, Any], path: Path, *, given: tuple[str, ...] = ()) -> TableRow:
     """A row of values as a file has them.
 
     Raises:
@@ -311,7 +311,7 @@ def row_of(number: int, fields: Mapping[str, Any], path: Path, *, given: tuple[s
     """
     split, group = text_of(fields.get("split")).strip(), text_of(fields.get("group")).strip()
     label = unicodedata.normalize("NFC", label_of(fields.get("label"), row=number, where=path).strip())
-    return Row(number=number, path=text_of(fields.get("path")), label=label, split=split, group=group, given=given)
+    return TableRow(number=number, path=text_of(fields.get("path")), label=label, split=split, group=group, given=given)
 
 
 def text_of(value: object) -> str:

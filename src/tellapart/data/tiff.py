@@ -25,7 +25,7 @@ def bits_of(image: Image.Image) -> int:
     return max(_numbers(image, _BITS), default=0)
 
 
-def kind_of(image: Image.Image) -> str:
+def format_with_colours(image: Image.Image) -> str:
     """The format of an opened picture, with what makes a difference for the memory that it takes."""
     return "TIFF, YCbCr" if _numbers(image, _PHOTOMETRIC) == (_YCBCR,) else image.format or ""
 

@@ -28,8 +28,8 @@ def class_called_so(folder: Folder, others: Sequence[Folder]) -> Iterator[str]:
     beside = {other.name for other in others} | {inner.name for other in others for inner in other.filled}
     if (len(inside) > 1 and not folder.direct) or inside & beside:
         what = (
-            f"{_quoted(folder.name)} is called like a split and holds {listed(folder.filled)}, "
-            f"but {listed(others)} beside it {'is' if len(others) == 1 else 'are'} not"
+            f"{_quoted(folder.name)} is called like a split and holds {folder_names(folder.filled)}, "
+            f"but {folder_names(others)} beside it {'is' if len(others) == 1 else 'are'} not"
         )
         hint = (
             "If these are splits, rename the neighbours to train, valid or test, or move them out; "
@@ -66,7 +66,7 @@ def check_split(split: SplitName, homes: dict[SplitName, Folder]) -> None:
     raise DataError(f"no class folders in the split {split}", where=written(home.file), hint=hint)
 
 
-def check_known(base: Folder, homes: dict[SplitName, Folder]) -> None:
+def check_labelled_splits(base: Folder, homes: dict[SplitName, Folder]) -> None:
     """Stop at a split none of whose folders is called like a class of train: its pictures are not labelled.
 
     Raises:
@@ -75,7 +75,7 @@ def check_known(base: Folder, homes: dict[SplitName, Folder]) -> None:
     known = {class_name(folder.name, where=folder.file) for folder in homes["train"].filled} if "train" in homes else ()
     for split, home in homes.items():
         if known and not {class_name(folder.name, where=folder.file) for folder in home.filled} & set(known):
-            what = f"no class of train is in the split {split}, which holds {listed(home.filled)}"
+            what = f"no class of train is in the split {split}, which holds {folder_names(home.filled)}"
             hint = "Call its folders like those of train (capitals count), or take it out; "
             hint += "unlabelled pictures are for predict: "
             hint += f"tellapart predict MODEL {shlex.quote(written(home.file))}"
@@ -129,15 +129,15 @@ def both_possible(classes: Sequence[Folder]) -> list[str]:
     if not classes or any(folder.direct or len(folder.filled) < 2 for folder in classes):
         return []
     inside = [inner for folder in classes for inner in folder.filled]
-    said = f"The classes are {listed(classes)}, each with the folders inside it; --classes bottom takes "
-    return [f"{said}{listed(inside)} instead."]
+    said = f"The classes are {folder_names(classes)}, each with the folders inside it; --classes bottom takes "
+    return [f"{said}{folder_names(inside)} instead."]
 
 
 def _quoted(name: str) -> str:
     return f"'{written(name)}'"
 
 
-def listed(folders: Iterable[Folder]) -> str:
+def folder_names(folders: Iterable[Folder]) -> str:
     return some(sorted({folder.name for folder in folders}))
 
 

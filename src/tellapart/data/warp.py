@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from tellapart.extras import load
+from tellapart.extras import load_extra
 from tellapart.types import Pixels
 
-Row = tuple[float, float, float]
-IDENTITY: tuple[Row, Row] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+MatrixRow = tuple[float, float, float]
+IDENTITY: tuple[MatrixRow, MatrixRow] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
 LEVELS = np.arange(256.0)
 
 
@@ -24,7 +24,7 @@ class Warp:
     """Target (x, y) shows source matrix @ (x, y, 1), then level v becomes gain * v + bias."""
 
     # 2 x 3, from target to source, in pixels; x runs along a row, (0, 0) is the middle of the first pixel
-    matrix: tuple[Row, Row] = IDENTITY
+    matrix: tuple[MatrixRow, MatrixRow] = IDENTITY
     gain: float = 1.0  # factor on grey levels, 0 to 255
     bias: float = 0.0  # grey levels added
 
@@ -42,7 +42,7 @@ def warp_pixels(pixels: Pixels, warp: Warp) -> Pixels:
     return pixels
 
 
-def _move(pixels: Pixels, matrix: tuple[Row, Row]) -> Pixels:
+def _move(pixels: Pixels, matrix: tuple[MatrixRow, MatrixRow]) -> Pixels:
     """Warp by the matrix, in half the time of the plain call to OpenCV (150 px: 0.08 ms against 0.15 ms).
 
     A fourth channel makes room for vectors of whole pixels, and a border made beforehand, as wide as this warp looks
@@ -61,7 +61,7 @@ def _move(pixels: Pixels, matrix: tuple[Row, Row]) -> Pixels:
     return np.asarray(cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB))
 
 
-def _overhang(row: Row, *, side: int) -> tuple[int, int]:
+def _overhang(row: MatrixRow, *, side: int) -> tuple[int, int]:
     """How many pixels, and one to spare, one coordinate of the source goes below 0 and above side - 1."""
     by_x, by_y, offset = row
     last = side - 1
@@ -72,4 +72,4 @@ def _overhang(row: Row, *, side: int) -> tuple[int, int]:
 
 def load_cv2() -> Any:  # noqa: ANN401 - what it types as any array of numbers is uint8 here
     """The module cv2."""
-    return load("cv2", "OpenCV (the package opencv-python-headless)")
+    return load_extra("cv2", "OpenCV (the package opencv-python-headless)")

@@ -26,11 +26,11 @@ from threadpoolctl import threadpool_limits
 from tellapart.cores import thread_count
 from tellapart.data.rgb import LUMA
 from tellapart.duplicates.groups import DuplicateGroup, DuplicatePair, connect, equal_pairs
+from tellapart.duplicates.miniature import blurred
 from tellapart.duplicates.naming import named_alike
-from tellapart.duplicates.neighbours import Points, Rows, near_rows, principal, unit
+from tellapart.duplicates.neighbours import Points, RowNumbers, near_rows, principal, unit
 from tellapart.duplicates.placement import MIRROR, UPRIGHT, Place, edits_lie, is_mirrored
 from tellapart.duplicates.register import Likeness, likeness
-from tellapart.duplicates.sight import blurred
 from tellapart.duplicates.turned import NOT_ZOOMED, SHAPES, ZOOMED, spectrum, turned
 from tellapart.duplicates.windows import shifted
 from tellapart.features.embed import Embedded
@@ -83,7 +83,7 @@ def find_duplicates(
 
 
 def _say_named(
-    named: Rows, groups: Sequence[DuplicateGroup], pictures: Sequence[Picture], *, progress: Progress
+    named: RowNumbers, groups: Sequence[DuplicateGroup], pictures: Sequence[Picture], *, progress: Progress
 ) -> None:
     """Say how many of the pairs [P, 2] of rows that are copies by their names are so by what they show, if any are."""
     home = {row: number for number, group in enumerate(groups) for row in group.rows}
@@ -110,7 +110,7 @@ def _equal(embedded: Embedded) -> Iterator[DuplicatePair]:
 class _Tried:
     """Pairs that are to be laid over each other."""
 
-    pairs: Rows  # [P, 2], places in the rows that are compared
+    pairs: RowNumbers  # [P, 2], places in the rows that are compared
     start: Place  # about where they lie
     alike: NDArray[np.float32]  # [P], how alike they are there
     coarse: bool  # whether that is no closer than a pixel or two
@@ -120,9 +120,9 @@ def _edits(
     features: Features,
     miniatures: NDArray[np.uint8],
     *,
-    rows: Rows,
+    rows: RowNumbers,
     columns: slice,
-    named: Rows,
+    named: RowNumbers,
     progress: Progress,
 ) -> Iterator[DuplicatePair]:
     """Pairs of the given rows that are edits of each other; `named` [P, 2] are suspected by their names."""
@@ -169,8 +169,8 @@ def _most_alike(tried: Sequence[_Tried], *, progress: Progress) -> list[_Tried]:
 
 
 def _suspects(
-    features: Features, miniatures: NDArray[np.uint8], *, rows: Rows, columns: slice
-) -> tuple[Rows, dict[float, Rows], NDArray[np.int64]]:
+    features: Features, miniatures: NDArray[np.uint8], *, rows: RowNumbers, columns: slice
+) -> tuple[RowNumbers, dict[float, RowNumbers], NDArray[np.int64]]:
     """Pairs [P, 2] of places in rows held for alike; by shape, for alike but turned; and how many each is like [n]."""
     if len(rows) < 2:
         return np.empty((0, 2), np.int64), {}, np.zeros(len(rows), np.int64)
@@ -188,13 +188,13 @@ def _suspects(
     return suspects, turning, crowd
 
 
-def _allowed(crowd: NDArray[np.int64], pairs: Rows) -> NDArray[np.float64]:
+def _allowed(crowd: NDArray[np.int64], pairs: RowNumbers) -> NDArray[np.float64]:
     """The share of what may be left unexplained elsewhere that may be in pairs [P, 2]."""
     share: NDArray[np.float64] = 1 / np.maximum(1, crowd[pairs].max(axis=1, initial=0) / CROWD)
     return share
 
 
-def _crowded(crowd: NDArray[np.int64], pairs: Rows) -> NDArray[np.bool_]:
+def _crowded(crowd: NDArray[np.int64], pairs: RowNumbers) -> NDArray[np.bool_]:
     """Whether so much is like one of the pairs [P, 2] that only what lies over each other as it is can be told."""
     crowded: NDArray[np.bool_] = crowd[pairs].max(axis=1, initial=0) > MOST_ALIKE
     return crowded
@@ -205,19 +205,19 @@ _Look = Callable[..., tuple[NDArray[np.float32], Place]]
 
 def _tried(
     miniatures: NDArray[np.uint8],
-    rows: Rows,
-    suspects: Rows,
-    turning: Mapping[float, Rows],
+    rows: RowNumbers,
+    suspects: RowNumbers,
+    turning: Mapping[float, RowNumbers],
     crowd: NDArray[np.int64],
 ) -> Iterator[_Tried]:
     """Those of the suspects [P, 2] of which windows or rings are alike, and where."""
-    looks: list[tuple[_Look, Rows, bool]] = [
+    looks: list[tuple[_Look, RowNumbers, bool]] = [
         (shifted, suspects, True),
         (partial(turned, shape=1.0, zooms=ZOOMED), suspects, False),
     ]
     looks += [(partial(turned, shape=shape, zooms=NOT_ZOOMED), pairs, False) for shape, pairs in turning.items()]
 
-    def taken(asked: tuple[_Look, Rows, bool]) -> tuple[Rows, NDArray[np.float32], Place]:
+    def taken(asked: tuple[_Look, RowNumbers, bool]) -> tuple[RowNumbers, NDArray[np.float32], Place]:
         look, pairs, mirrored = asked
         return pairs, *look(miniatures, rows[pairs], mirrored=mirrored)
 
@@ -232,23 +232,23 @@ def _tried(
         yield _Tried(pairs=pairs[kept], start=start[kept], alike=alike[kept], coarse=coarse)
 
 
-def _screened(crowd: NDArray[np.int64], pairs: Rows) -> NDArray[np.float64]:
+def _screened(crowd: NDArray[np.int64], pairs: RowNumbers) -> NDArray[np.float64]:
     """How alike windows or rings of pairs [P, 2] must be, for them to be laid over each other."""
     least: NDArray[np.float64] = 1 - (1 - LEAST_SCREENED) * _allowed(crowd, pairs)
     return least
 
 
-def _best_of_each(pairs: Rows, alike: NDArray[np.float32]) -> Rows:
+def _best_of_each(pairs: RowNumbers, alike: NDArray[np.float32]) -> RowNumbers:
     """The places of the STARTS most alike of each of the pairs [P, 2], pair by pair."""
     order = np.lexsort((-alike, pairs[:, 1], pairs[:, 0]))
     ordered = pairs[order]
     same = np.zeros(len(order), np.bool_)
     same[STARTS:] = (ordered[STARTS:] == ordered[:-STARTS]).all(axis=1)
-    best: Rows = order[~same]
+    best: RowNumbers = order[~same]
     return best
 
 
-def _halves(miniatures: NDArray[np.uint8], rows: Rows) -> tuple[Points, Points]:
+def _halves(miniatures: NDArray[np.uint8], rows: RowNumbers) -> tuple[Points, Points]:
     """What a mirror keeps and what it turns [N, d] of each small luminance, together of length 1."""
     side = miniatures.shape[1] // GRAIN
     small = np.empty((len(rows), GRAIN, GRAIN), np.float32)
@@ -263,7 +263,7 @@ def _halves(miniatures: NDArray[np.uint8], rows: Rows) -> tuple[Points, Points]:
     return even.reshape(len(small), -1), odd.reshape(len(small), -1)
 
 
-def _confirmed(pairs: Rows, found: Likeness, *, needed: NDArray[np.float64]) -> Iterator[DuplicatePair]:
+def _confirmed(pairs: RowNumbers, found: Likeness, *, needed: NDArray[np.float64]) -> Iterator[DuplicatePair]:
     """Those of the pairs [P, 2] of rows that lie over each other as edits do."""
     mirrored = is_mirrored(found.place)
     alone, if_filled = edits_lie(found.place)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from tellapart.data.groups import join
+from tellapart.data.groups import connected_sets
 
 Kind = Literal["bytes", "pixels", "near"]
 KINDS: Final[tuple[Kind, ...]] = ("bytes", "pixels", "near")  # from the surest to the least sure
@@ -40,7 +40,7 @@ class DuplicateGroup:
 def connect(pairs: Iterable[DuplicatePair]) -> tuple[DuplicateGroup, ...]:
     """Groups of all rows that pairs connect, directly or by way of others; ordered by their first row."""
     ordered = sorted(pairs, key=lambda pair: (pair.first, pair.second))
-    members = join([(pair.first, pair.second) for pair in ordered])
+    members = connected_sets([(pair.first, pair.second) for pair in ordered])
     home = {row: place for place, rows in enumerate(members) for row in rows}
     inside: list[list[DuplicatePair]] = [[] for _ in members]
     for pair in ordered:

@@ -25,10 +25,10 @@ BLOCK: Final = 256  # of them at a time: 4 MB, which stay in the cache while the
 OVERLAP: Final = 0.1  # the share of pictures on each side of the middle that go into both halves
 SAMPLE: Final = 2048  # pictures a direction is told from
 Points = NDArray[np.float32]  # [N, d]
-Rows = NDArray[np.int64]  # [n]
+RowNumbers = NDArray[np.int64]  # [n]
 
 
-def near_rows(even: Points, odd: Points | None = None, *, most: int, least: float) -> tuple[Rows, Rows]:
+def near_rows(even: Points, odd: Points | None = None, *, most: int, least: float) -> tuple[RowNumbers, RowNumbers]:
     """Pairs int64 [P, 2] of each row with its nearest others, rising; and how many are near it at all, int64 [N].
 
     There are at most `most` others (twice that where halves overlap), of a cosine of at least `least`. Rows [even, odd]
@@ -48,7 +48,7 @@ def near_rows(even: Points, odd: Points | None = None, *, most: int, least: floa
     return np.stack(np.divmod(keys, max(1, len(even))), axis=1), crowd
 
 
-def _leaves(points: Points, rows: Rows) -> Iterator[Rows]:
+def _leaves(points: Points, rows: RowNumbers) -> Iterator[RowNumbers]:
     if len(rows) <= LEAF:
         yield rows
         return
@@ -69,7 +69,9 @@ def _direction(centred: Points) -> NDArray[np.float32]:
     return result
 
 
-def _leaf_pairs(even: Points, odd: Points | None, rows: Rows, *, most: int, least: float) -> tuple[Rows, Rows]:
+def _leaf_pairs(
+    even: Points, odd: Points | None, rows: RowNumbers, *, most: int, least: float
+) -> tuple[RowNumbers, RowNumbers]:
     """Pairs within one leaf as numbers, the smaller row times N plus the larger; and how many are near each row [n]."""
     ours, signed = even[rows], None if odd is None else odd[rows]
     keys, crowd = [np.empty(0, np.int64)], np.empty(len(rows), np.int64)
@@ -92,7 +94,7 @@ def _leaf_pairs(even: Points, odd: Points | None, rows: Rows, *, most: int, leas
     return np.concatenate(keys), crowd
 
 
-def principal(points: Points, *, rows: Rows, width: int) -> Points:
+def principal(points: Points, *, rows: RowNumbers, width: int) -> Points:
     """Some rows of points [N, d], less their mean, in the directions they differ most in: [n, width], of length 1.
 
     Source: the randomised range finder of Halko, Martinsson and Tropp (2011), algorithm 4.4, on a sample.

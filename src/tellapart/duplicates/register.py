@@ -26,12 +26,18 @@ from numpy.typing import NDArray
 
 from tellapart.cores import thread_count
 from tellapart.data.rgb import LUMA
+from tellapart.duplicates.miniature import (
+    Stack,
+    Vector,
+    blurred,
+    eigenvalue_ratio,
+    luminance,
+)
+from tellapart.duplicates.neighbours import RowNumbers
 from tellapart.duplicates.placement import Place, edits_lie, inverse
-from tellapart.duplicates.sight import FINE, Sight, blurred, luminance
+from tellapart.duplicates.sight import Sight
 
-Stack = NDArray[np.float32]  # [P, s, s] or [P, s, s, C]
-Rows = NDArray[np.int64]  # [P]
-Vector = NDArray[np.float32]  # [P]
+Pair = tuple[RowNumbers, RowNumbers]  # of left and right, [P] each
 
 REACH: Final = 0.7  # how far a shift may be from 0, in half sides
 SMALLEST, LARGEST = 0.35, 2.8  # of the share of one picture's area that the other has
@@ -103,7 +109,7 @@ def _joined(parts: Sequence[Parts]) -> Parts:
 def _likeness(
     miniatures: NDArray[np.uint8],
     sight: Sight,
-    pair: tuple[Rows, Rows],
+    pair: Pair,
     start: Place,
     least: NDArray[np.float64],
     *,
@@ -128,7 +134,7 @@ def _likeness(
     return Likeness(place=place, **found)
 
 
-def _fit(sight: Sight, pair: tuple[Rows, Rows], place: Place) -> Vector:
+def _fit(sight: Sight, pair: Pair, place: Place) -> Vector:
     """The correlation of the middle band of pairs that lie so."""
     moved, seen = _laid_over(sight.middle[pair[0]][..., None], sight.content[pair[0]], place)
     seen = seen * sight.content[pair[1]]
@@ -138,9 +144,7 @@ def _fit(sight: Sight, pair: tuple[Rows, Rows], place: Place) -> Vector:
     return fit
 
 
-def _measured(
-    miniatures: NDArray[np.uint8], content: Stack, pair: tuple[Rows, Rows], place: Place
-) -> dict[str, NDArray[Any]]:
+def _measured(miniatures: NDArray[np.uint8], content: Stack, pair: Pair, place: Place) -> dict[str, NDArray[Any]]:
     """Every field of a Likeness but the place, of pairs that lie so.
 
     Of two pictures of one scene the one that shows less of it has more detail, and is laid over the other: the other
@@ -163,26 +167,12 @@ def _measured(
         "detail": detail,
         "energy": energy,
         "cover": both.mean(axis=(1, 2), dtype=np.float32),
-        "across": np.minimum(*(two_ways(luminance(each)) for each in (left, right))),
+        "across": np.minimum(*(eigenvalue_ratio(luminance(each)) for each in (left, right))),
         "filled": filled,
     }
 
 
-def two_ways(seen: Stack) -> Vector:
-    """How much luminance [P, s, s] changes along its lines, as a share of how much it does across them: 0 for stripes.
-
-    Stripes lie over other stripes at any shift along them, and at some shift across. The eigenvalues of the structure
-    tensor (Foerstner and Guelch, 1987) tell them apart from what has a place.
-    """
-    down, across = np.gradient(blurred(seen, FINE), axis=(1, 2))
-    both = (across * down).mean(axis=(1, 2))
-    half, rest = (np.square(across).mean(axis=(1, 2)) + sign * np.square(down).mean(axis=(1, 2)) for sign in (1, -1))
-    length = np.hypot(rest, 2 * both)
-    share: Vector = ((half - length) / np.maximum(half + length, 1e-6)).astype(np.float32)
-    return share
-
-
-def _descend(stack: Stack, contents: Stack, pair: tuple[Rows, Rows], place: Place, *, steps: int) -> Place:
+def _descend(stack: Stack, contents: Stack, pair: Pair, place: Place, *, steps: int) -> Place:
     """A better place of left over right, pairs of pictures of a stack [N, s, s], by pixels that are content of both."""
     left, right, content, other = stack[pair[0]], stack[pair[1]], contents[pair[0]], contents[pair[1]]
     count, side = left.shape[:2]

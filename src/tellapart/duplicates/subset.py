@@ -44,13 +44,13 @@ def choose_apart(
         DataError: a class has too few pictures or groups.
     """
     index = with_copies_joined(index)
-    chosen = choose(index, sizes=sizes, seed=seed)
+    chosen = draw_choices(index, sizes=sizes, seed=seed)
     while base is not None:
         again = looked_at(index, chosen, base, progress=progress)
         if again is index:
             break
         try:
-            chosen = choose(again, sizes=sizes, seed=seed)
+            chosen = draw_choices(again, sizes=sizes, seed=seed)
         except DataError:
             if len(again.pictures) < len(index.pictures):
                 raise
@@ -71,18 +71,20 @@ def looked_at(index: Index, chosen: Sequence[Choice], base: Backbone, *, progres
     if len(readable) < len(rows):
         kept = tuple(picture for picture in pictures if picture.path in readable or picture.path not in split_of)
         return replace(index, pictures=kept)
-    groups = find_duplicates(seen, last=base.depths[-1], progress=progress)
+    groups = find_duplicates(seen, last=base.last, progress=progress)
     parted = [group for group in groups if len({split_of[pictures[rows[row]].path] for row in group.rows}) > 1]
-    return replace(index, pictures=joined(pictures, rows, parted)) if parted else index
+    return replace(index, pictures=with_copies_grouped(pictures, rows, parted)) if parted else index
 
 
-def joined(pictures: Sequence[Picture], rows: Sequence[int], groups: Iterable[DuplicateGroup]) -> tuple[Picture, ...]:
+def with_copies_grouped(
+    pictures: Sequence[Picture], rows: Sequence[int], groups: Iterable[DuplicateGroup]
+) -> tuple[Picture, ...]:
     """The pictures with groups of places in rows joined."""
     links = {f"like {pictures[rows[group.rows[0]]].path}": [rows[row] for row in group.rows] for group in groups}
     return merge_groups(pictures, links, declared=False)
 
 
-def choose(index: Index, *, sizes: Mapping[SplitName, int], seed: int) -> list[Choice]:
+def draw_choices(index: Index, *, sizes: Mapping[SplitName, int], seed: int) -> list[Choice]:
     """Draw pictures class by class; where no group spans classes, a class does not depend on the others.
 
     Groups go whole into the first split that has room for them. Where only a part of one is wanted to fill a split, the

@@ -17,9 +17,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.duplicates.miniature import Vector, luminance, weights_at
 from tellapart.duplicates.neighbours import Points, unit
 from tellapart.duplicates.placement import Place
-from tellapart.duplicates.sight import luminance, weights_at
 
 ANGLES: Final = 32
 KEPT: Final = 9  # frequencies, 0 to 8
@@ -30,7 +30,6 @@ NOT_ZOOMED: Final = ((0, 0),)  # which of them are compared, of left and right
 ZOOMED: Final = (*NOT_ZOOMED, (1, 0), (2, 0), (0, 1), (0, 2))
 STEP, PART = 8192, 512  # pairs whose rings are made at once, and of those compared at once
 Spectra = NDArray[np.complex64]  # [N, R, F]
-Vector = NDArray[np.float32]  # [P]
 
 
 def spectrum(miniatures: NDArray[np.uint8], rows: NDArray[np.int64], *, shape: float) -> Points:

@@ -16,8 +16,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.duplicates.miniature import Vector, blurred_within, content_of, luminance, weights_at
 from tellapart.duplicates.placement import Place
-from tellapart.duplicates.sight import blurred_within, content_of, luminance, weights_at
 
 GRAIN: Final = 8  # pixels a side
 SPREAD: Final = 1.5  # pixels of a miniature that it is blurred by, so that a small shift matters less
@@ -28,7 +28,6 @@ WINDOWS: Final = (
     (1.0, 0.0, 0.0),
     *((size, far * across, far * down) for size, far in SIZES for across in (-1, 0, 1) for down in (-1, 0, 1)),
 )
-Vector = NDArray[np.float32]  # [P]
 
 
 def shifted(miniatures: NDArray[np.uint8], pairs: NDArray[np.int64], *, mirrored: bool) -> tuple[Vector, Place]:

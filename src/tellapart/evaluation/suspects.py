@@ -182,7 +182,7 @@ def _choose(
     few = len(sample) - trains < ONE_FOLD
     if few:
         sample, trains = every, len(every)
-    selected = search_head(
+    found = search_head(
         features[sample],
         labels[sample],
         class_count=int(labels.max()) + 1,
@@ -192,6 +192,5 @@ def _choose(
         groups=groups if few else None,
         seed=seed,
         progress=progress,
-    ).selected
-    first = depths[0] if selected["depths"] == "all" else depths[-1]
-    return slice(first.start, depths[-1].stop), float(selected["l2"])
+    )
+    return slice(found.head.start, found.head.stop), float(found.selected["l2"])

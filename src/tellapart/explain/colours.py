@@ -72,6 +72,19 @@ def srgb(colours: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
     return shown
 
 
+def palette() -> dict[str, Any]:
+    """All numbers that `evidence_colours` and `grey_levels` work with, for the same in another language; for JSON."""
+    return {
+        "luma": LUMA.tolist(),
+        "lightness": _pressed_lightness().tolist(),
+        "for": _oklab(ORANGE).tolist(),
+        "against": _oklab(BLUE).tolist(),
+        "opaque": OPAQUE,
+        "lms": _LMS.tolist(),
+        "linear": _LINEAR.tolist(),
+    }
+
+
 @cache
 def _pressed_lightness() -> NDArray[np.float32]:
     """The lightness float32 [256] that each grey level is drawn with."""

@@ -16,7 +16,7 @@ from tellapart.backbones.engine import AnyEngine
 from tellapart.classifier import Classifier
 from tellapart.data.thumbnail import small_picture
 from tellapart.errors import PictureError
-from tellapart.explain.exact import MapReader, Seen, exact_heat_map
+from tellapart.explain.exact import DepthMaps, MapReader, exact_heat_map
 from tellapart.explain.graph_cam import GraphCam
 from tellapart.explain.heat_map import GRAD_CAM, Explanation, HeatMap
 from tellapart.explain.occlusion import occlusion_heat_map
@@ -109,7 +109,7 @@ class Explainer:
             picture=picture, pixels=shown, probabilities=answer[0], predicted=best, flags=flags, heat=heat
         )
 
-    def heat_map(self, squares: Squares, seen: Seen | None, *, target: int) -> HeatMap:
+    def heat_map(self, squares: Squares, seen: DepthMaps | None, *, target: int) -> HeatMap:
         """The map of a prepared picture for a class: Grad-CAM if asked for, else exact, else by occlusion.
 
         A joined base has that of its largest square: parts are covered there, and its other squares made of it.

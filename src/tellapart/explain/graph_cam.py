@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from tellapart.backbones.backbone import Backbone, Squares
 from tellapart.errors import UsageError
 from tellapart.extras import load_torch
-from tellapart.finetuning.onnx_in_torch import Operation, trainable_stages
+from tellapart.finetuning.onnx_in_torch import TorchNode, trainable_stages
 from tellapart.heads.linear import LinearHead
+from tellapart.types import DEVIATION
 
 LAST: Final = "last"  # the stage nearest to the answer
 NAMED: Final = 12  # stages named in an error
@@ -49,6 +50,8 @@ class GraphCam:
             for part in self._parts
         ]
         self._head = head
+        # where each column of a row is found when those of the parts stand one after another
+        self._order = torch.from_numpy(np.argsort(np.concatenate(backbone.columns)))
         self._names: dict[str, tuple[int, str]] = {}  # the part and the tensor of each stage
         for place, (single, part) in enumerate(zip(backbone.singles, self._parts, strict=True)):
             before = f"{single.name}." if backbone.halves else ""
@@ -76,7 +79,7 @@ class GraphCam:
                 raise UsageError("this stage gives no maps", where=stage, hint=self._choices(squares))
             parts = zip(known, self._parts, strict=True)
             features = torch.cat([found[name] for found, part in parts for name in part.outputs], dim=1)
-            columns = features[:, self._head.start : self._head.stop]
+            columns = features[:, self._order[self._head.start : self._head.stop]]
             weight = torch.from_numpy(np.ascontiguousarray(self._head.weight[:, target]))
             logit = (columns @ weight)[0] + float(self._head.bias[target])
             gradient = torch.autograd.grad(logit, maps, allow_unused=True)[0] if logit.requires_grad else None
@@ -107,12 +110,13 @@ class GraphCam:
         return f"Stages with maps: {', '.join(names[-NAMED:])}."
 
 
-def stage_names(operations: Sequence[Operation]) -> dict[str, str]:
+def stage_names(operations: Sequence[TorchNode]) -> dict[str, str]:
     """The tensor of each stage by its name: the operator in small letters and its number."""
     counts: Counter[str] = Counter()
     names: dict[str, str] = {}
     for operation in operations:
         kind = operation.kind.lower()
         counts[kind] += 1
-        names[f"{kind}{counts[kind]}"] = operation.output
+        if f"_{DEVIATION}_" not in operation.output:  # how maps are pooled is no stage
+            names[f"{kind}{counts[kind]}"] = operation.output
     return names

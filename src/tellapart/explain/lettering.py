@@ -34,10 +34,10 @@ def lettering(text: str, *, size: int, width: int) -> tuple[str, Any]:
     if font is None:
         font = ImageFont.load_default(size=size)
         clean = "".join(letter if _has(font, letter) else _code(letter) for letter in clean)
-    return shortened(clean, font=font, width=width), font
+    return fitted_text(clean, font=font, width=width), font
 
 
-def shortened(text: str, *, font: Any, width: int) -> str:  # noqa: ANN401
+def fitted_text(text: str, *, font: Any, width: int) -> str:  # noqa: ANN401
     """The text, with as much taken out of its middle as it takes to fit into width pixels."""
     if font.getlength(text) <= width:
         return text

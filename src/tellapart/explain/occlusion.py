@@ -22,10 +22,10 @@ WINDOWS = 8  # half windows along a side: a window is a quarter of it, and there
 COARSE = 4  # cells along a side that are left of the picture under the cover
 AT_ONCE = 27  # covered squares in memory; at 224 px 4 MB
 
-Score = Callable[[Pixels], NDArray[np.float64]]  # logits [n] of the class in question, of squares [n, S, S, 3]
+ScoreFunction = Callable[[Pixels], NDArray[np.float64]]  # logits [n] of the class in question, of squares [n, S, S, 3]
 
 
-def occlusion_heat_map(square: Pixels, *, score: Score, target: int, class_name: str) -> HeatMap:
+def occlusion_heat_map(square: Pixels, *, score: ScoreFunction, target: int, class_name: str) -> HeatMap:
     """How much the logit of a class falls where a prepared square uint8 [S, S, 3] is covered; 82 looks."""
     (logit,) = score(square[np.newaxis]).tolist()
     windows = window_slices(len(square))

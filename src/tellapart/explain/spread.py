@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def spread(maps: NDArray[np.floating[Any]], *, height: int, width: int) -> NDArray[np.float64]:
+def spread_maps(maps: NDArray[np.floating[Any]], *, height: int, width: int) -> NDArray[np.float64]:
     """Maps [..., h, w] as float64 [..., height, width] with the same means."""
     down = spread_matrix(maps.shape[-2], height)
     across = spread_matrix(maps.shape[-1], width)

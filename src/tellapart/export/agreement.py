@@ -48,7 +48,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Agreement:
     """How far one door is from what is expected.
 
     Attributes:
@@ -119,12 +119,12 @@ def said_by_graph(run: Run, pictures: Sequence[Pixels], classifier: Classifier) 
     )
 
 
-def compared(door: str, on: str, classifier: Classifier, said: Said, expected: Said) -> Row:
+def agreement_of(door: str, on: str, classifier: Classifier, said: Said, expected: Said) -> Agreement:
     """One row: what a door said beside what is expected of it, whose features must be known."""
     furthest = furthest_apart(said, expected)
     off = None if said.features is None else features_apart(classifier, said.features, expected.features)
     wrong = next((reason for reason, amiss in FAULTS if amiss(classifier, said, expected)), "")
-    return Row(
+    return Agreement(
         door=door,
         on=on,
         pictures=len(expected.labels),
@@ -148,7 +148,7 @@ def features_apart(classifier: Classifier, given: Features, expected: Features |
     """How far the last depth float32 [N, D] is off, relative to its length, on average; None if nothing is expected."""
     if expected is None or not len(given):
         return None
-    last = classifier.base.depths[-1]
+    last = classifier.base.last
     reference = expected[:, last.start : last.stop].astype(np.float64)
     lengths = np.maximum(np.linalg.norm(reference, axis=1), 1e-12)
     return float((np.linalg.norm(given[:, last.start : last.stop] - reference, axis=1) / lengths).mean())
@@ -193,7 +193,7 @@ def other_unlike(classifier: Classifier, said: Said, expected: Said) -> bool:
     given, right = said.flags.unlike, expected.flags.unlike
     if given is None or right is None:
         return given is None if right is not None else _any(given)
-    known, last = classifier.abstention.out_of_distribution, classifier.base.depths[-1]
+    known, last = classifier.abstention.out_of_distribution, classifier.base.last
     if known is None or known.threshold is None or expected.features is None:
         return bool((given != right).any())
     like = known.similarity(expected.features[:, last.start : last.stop])

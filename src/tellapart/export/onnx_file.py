@@ -15,15 +15,15 @@ import numpy as np
 
 from tellapart import files
 from tellapart.backbones.graph_file import GraphFile, read_graph_file
-from tellapart.bundle.bundle import CARD, GRAPH, Bundle, assemble
-from tellapart.bundle.container import CLASSES, FAMILIAR, MANIFEST, MEMBERS, parse_json
-from tellapart.bundle.graph import LABEL, GraphPart
+from tellapart.backbones.graph_part import GraphPart
+from tellapart.bundle.bundle import CARD, CHECK, GRAPH, Bundle, assemble
+from tellapart.bundle.container import CLASSES, FAMILIAR, MANIFEST, MEMBERS, parse_member
+from tellapart.bundle.graph import LABEL
 from tellapart.bundle.marks import CLASS_TENSORS, FAMILIAR_TENSOR, UNLIKE, UNSURE, add_marks
 from tellapart.classifier import Classifier
 from tellapart.errors import ModelFileError
 
 SCHEMA: Final = "1"
-CHECK: Final = "check.json"
 AGAIN: Final = "Export it again with `tellapart export`, or copy it once more from where it came."
 USAGE: Final = (
     "Feed `images`: uint8 RGB [N, H, W, 3], decoded and turned upright, of any height and width; resizing and "
@@ -53,12 +53,12 @@ def onnx_export(bundle: Bundle) -> bytes:
     kinds = {LABEL: TensorProto.INT64, UNSURE: TensorProto.BOOL, UNLIKE: TensorProto.BOOL}
     model.graph.output.extend(helper.make_tensor_value_info(name, kinds[name], ["N"]) for name in added)
     outputs = [output.name for output in model.graph.output]
-    helper.set_model_props(model, told(bundle, outputs=outputs))
+    helper.set_model_props(model, graph_metadata(bundle, outputs=outputs))
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def told(bundle: Bundle, *, outputs: list[str]) -> dict[str, str]:
+def graph_metadata(bundle: Bundle, *, outputs: list[str]) -> dict[str, str]:
     """What stands beside the graph: for people and programs that read it, and what the file proves itself by."""
     thresholds = {name: bundle.manifest["thresholds"].get(name) for name in ("unsure", "unsure_by_class", "unlike")}
     units = {name: UNITS[name] for name in ("images", *outputs)}
@@ -91,7 +91,7 @@ def read_onnx_export(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
         raise ModelFileError(what, where=path, hint=AGAIN) from error
     if graph.said.get("tellapart") != SCHEMA or not {MANIFEST, CHECK, "classes", "thresholds"} <= set(graph.said):
         raise ModelFileError("not an ONNX file that this tellapart exported", where=path, hint=AGAIN)
-    manifest = parse_json(graph.said[MANIFEST].encode(), what=MANIFEST, path=path)
+    manifest = parse_member(graph.said[MANIFEST].encode(), what=MANIFEST, path=path)
     members = {GRAPH: content, CHECK: graph.said[CHECK].encode(), CARD: graph.said.get(CARD, "").encode()}
     if FAMILIAR_TENSOR in graph.tensors:
         members[FAMILIAR] = graph.tensors[FAMILIAR_TENSOR].values.tobytes()
@@ -107,7 +107,7 @@ def check_told(graph: GraphFile, bundle: Bundle, *, path: Path) -> None:
     Raises:
         ModelFileError: it does.
     """
-    said = told(bundle, outputs=list(UNITS)[1:])
+    said = graph_metadata(bundle, outputs=list(UNITS)[1:])
     for name in ("classes", "thresholds"):
         if json.loads(said[name]) != _parsed(graph.said[name]):
             raise ModelFileError(f"the {name} in the metadata are not those of the model", where=path, hint=AGAIN)

@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from tellapart import files
 from tellapart.backbones.openvino_runtime import load_openvino
 from tellapart.bundle.bundle import Bundle
-from tellapart.bundle.container import MANIFEST, parse_json
+from tellapart.bundle.container import MANIFEST, parse_member
 from tellapart.bundle.runtimes import Run
 from tellapart.data.apart import Helper, StoppedError, helper
 from tellapart.errors import ModelFileError, OutputError
-from tellapart.export.onnx_file import AGAIN, UNITS, onnx_export, told
+from tellapart.export.onnx_file import AGAIN, UNITS, graph_metadata, onnx_export
 from tellapart.types import Pixels
 
 VERSION: Final = "1"
@@ -82,7 +82,7 @@ def write_openvino(bundle: Bundle, folder: Path) -> None:
     openvino = load_openvino()
     model = openvino.Core().read_model(onnx_export(bundle))
     outputs = [output.get_any_name() for output in model.outputs]
-    said = told(bundle, outputs=[name for name in UNITS if name in outputs])
+    said = graph_metadata(bundle, outputs=[name for name in UNITS if name in outputs])
     for name in TOLD:
         model.set_rt_info(said[name], ["tellapart", name])
     place = folder / VERSION
@@ -103,7 +103,7 @@ def open_openvino(path: Path) -> Iterator[OpenVinoFolder]:
         request = {"file": str(graph), "told": list(TOLD)}
         with helper("run_ir", seconds=SECONDS, memory=MEMORY, request=request) as speaking:
             told_beside = speaking.hear()["told"]
-            manifest = parse_json(told_beside[MANIFEST].encode(), what=MANIFEST, path=graph)
+            manifest = parse_member(told_beside[MANIFEST].encode(), what=MANIFEST, path=graph)
             yield OpenVinoFolder(manifest=manifest, run=_runner(speaking))
     except StoppedError as error:
         what = f"OpenVINO cannot run what is no export of tellapart, or damaged ({error})"

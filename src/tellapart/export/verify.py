@@ -13,20 +13,20 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.backbones.engine import AnyEngine
-from tellapart.bundle.bundle import Bundle, card_bytes, kept_features, shown_cards
-from tellapart.bundle.container import parse_json
+from tellapart.bundle.bundle import Bundle
+from tellapart.bundle.container import parse_member
 from tellapart.bundle.parity import whole_picture
 from tellapart.bundle.runtimes import Run
+from tellapart.bundle.self_check import card_bytes, kept_features, shown_cards
 from tellapart.classifier import Classifier
 from tellapart.data.decode import decode
 from tellapart.errors import DataError, MissingExtraError, ModelFileError
-from tellapart.export.agreement import Row, Said, compared, said_by_graph
+from tellapart.export.agreement import Agreement, Said, agreement_of, said_by_graph
 from tellapart.export.doors import DOORS
-from tellapart.features.embed import embed
+from tellapart.features.embed import Embedded
 from tellapart.heads.abstention import Flags
 from tellapart.progress import Progress
-from tellapart.types import Features, Index
+from tellapart.types import Features
 
 CARDS, PICTURES = "test cards", "pictures"
 LARGEST_CARD: Final = 1 << 15  # px; none is decoded smaller than it is
@@ -47,13 +47,13 @@ def expected_of(classifier: Classifier, features: Features) -> Said:
 
 def cards_of(bundle: Bundle) -> tuple[list[bytes], Said]:
     """The test cards of a bundle that has proved itself, as PNG files, and what must be said of them."""
-    check = parse_json(bundle.members["check.json"], what="check.json", path=Path("model.tellapart"))
+    check = parse_member(bundle.members["check.json"], what="check.json", path=Path("model.tellapart"))
     cards = shown_cards(bundle.classifier, check)
     features = kept_features(cards).astype(np.float32)
     return [card_bytes(card["png"]) for card in cards], expected_of(bundle.classifier, features)
 
 
-def row_on_cards(bundle: Bundle, run: Run, *, door: str) -> Row:
+def row_on_cards(bundle: Bundle, run: Run, *, door: str) -> Agreement:
     """How a whole graph answers about the test cards of the bundle that it must agree with.
 
     A graph that cannot answer at all differs.
@@ -63,11 +63,11 @@ def row_on_cards(bundle: Bundle, run: Run, *, door: str) -> Row:
     try:
         said = said_by_graph(run, pictures, bundle.classifier)
     except CANNOT as error:
-        return Row(door=door, on=CARDS, pictures=len(pictures), reason=f"it cannot answer ({error})")
-    return compared(door, CARDS, bundle.classifier, said, expected)
+        return Agreement(door=door, on=CARDS, pictures=len(pictures), reason=f"it cannot answer ({error})")
+    return agreement_of(door, CARDS, bundle.classifier, said, expected)
 
 
-def rows_by_doors(bundle: Bundle, model: Path) -> Iterator[Row]:
+def rows_by_doors(bundle: Bundle, model: Path) -> Iterator[Agreement]:
     """How each way into the program answers about the test cards of a model file."""
     cards, expected = cards_of(bundle)
     with tempfile.TemporaryDirectory(prefix="tellapart-verify-") as folder:
@@ -78,22 +78,21 @@ def rows_by_doors(bundle: Bundle, model: Path) -> Iterator[Row]:
             try:
                 said = ask(model, paths, bundle.classifier.classes)
             except MissingExtraError as error:
-                yield Row(door=door, on=CARDS, skipped=str(error))
+                yield Agreement(door=door, on=CARDS, skipped=str(error))
             except (ModelFileError, KeyError, ValueError) as error:
-                yield Row(door=door, on=CARDS, pictures=len(paths), reason=f"it cannot answer ({error})")
+                yield Agreement(door=door, on=CARDS, pictures=len(paths), reason=f"it cannot answer ({error})")
             else:
-                yield compared(door, CARDS, bundle.classifier, said, expected)
+                yield agreement_of(door, CARDS, bundle.classifier, said, expected)
 
 
 def rows_on_pictures(
-    classifier: Classifier, engine: AnyEngine, index: Index, runs: dict[str, Run], *, progress: Progress
-) -> Iterator[Row]:
-    """How whole graphs answer about the pictures of an index, beside the engine that computes in float32.
+    classifier: Classifier, embedded: Embedded, runs: dict[str, Run], *, progress: Progress
+) -> Iterator[Agreement]:
+    """How whole graphs answer about pictures, beside the engine that looked at them in float32.
 
     Raises:
         DataError: not one of the pictures can be read.
     """
-    embedded = embed(index, classifier.base, progress=progress, engine=engine)
     expected, readable = expected_of(classifier, embedded.features), embedded.index
     if not readable.pictures:
         entry = embedded.ledger[0]
@@ -110,14 +109,14 @@ def rows_on_pictures(
                     kept.append(row)
                 progress.advance()
         except CANNOT as error:
-            yield Row(door=door, on=PICTURES, pictures=len(kept), reason=f"it cannot answer ({error})")
+            yield Agreement(door=door, on=PICTURES, pictures=len(kept), reason=f"it cannot answer ({error})")
         else:
-            yield compared(door, PICTURES, classifier, joined(parts), at(expected, np.array(kept, np.int64)))
+            yield agreement_of(door, PICTURES, classifier, concatenated(parts), at(expected, np.array(kept, np.int64)))
         finally:
             progress.finish()
 
 
-def joined(parts: Sequence[Said]) -> Said:
+def concatenated(parts: Sequence[Said]) -> Said:
     """What was said of one picture after another."""
 
     def together(rows: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:

@@ -30,7 +30,7 @@ from tellapart.errors import OutputError, UsageError
 from tellapart.files import FOLDER_VARIABLE, cache_folder, make_private, open_regular, output_error, real
 
 LIMIT_VARIABLE = "TELLAPART_CACHE_LIMIT_MB"
-DEFAULT_LIMIT = 5_000_000_000  # bytes; about 800,000 pictures of lite0
+DEFAULT_LIMIT = 5_000_000_000  # bytes; about 400,000 pictures of lite0
 LIMIT, SHOWN = re.compile(r"-?[0-9]{1,9}"), 40
 FILE_NAME = "features.sqlite"
 SUFFIXES = ("", "-wal", "-shm", "-journal")  # of the files of one store

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tellapart.data.boxes import Boxed, Content, place_of
+from tellapart.data.boxes import Boxed, Content, box_key
 from tellapart.errors import PictureError
 from tellapart.files import read_bounded
 from tellapart.types import Index, Picture
@@ -25,7 +25,7 @@ def handfuls(index: Index, *, size: int) -> Iterator[list[int]]:
 
 
 @dataclass(slots=True)
-class Opened:
+class LastFile:
     """The file of the box that was looked at last, for another box of it that comes next."""
 
     file: Path | None = None
@@ -68,5 +68,5 @@ def content_digest(content: Content) -> bytes:
     if isinstance(content, bytes):
         return hashlib.sha256(content).digest()
     if isinstance(content, Boxed):
-        return hashlib.sha256(place_of(content.box).encode() + hashlib.sha256(content.content).digest()).digest()
+        return hashlib.sha256(box_key(content.box).encode() + hashlib.sha256(content.content).digest()).digest()
     return hashlib.sha256(f"idx {content.shape}".encode() + content.tobytes()).digest()

@@ -26,7 +26,7 @@ from tellapart.data.prefetch import look_ahead
 from tellapart.data.thumbnail import SIDE, Miniature
 from tellapart.errors import PictureError, UsageError
 from tellapart.features.cache import Entry, FeatureCache, entry_key
-from tellapart.features.content import Opened, content_digest, handfuls
+from tellapart.features.content import LastFile, content_digest, handfuls
 from tellapart.progress import Progress, Silent
 from tellapart.types import Features, Index, LedgerEntry, Pixels
 
@@ -108,7 +108,7 @@ class Ready:
     seconds: float = 0.0
 
 
-def embed(
+def embed_pictures(
     index: Index,
     backbone: Backbone,
     *,
@@ -142,7 +142,8 @@ def embed(
             index=shown,
             backbone=single,
             view=view,
-            features=matrix[: len(rows), columns],
+            features=matrix[: len(rows)],
+            columns=columns if backbone.halves else slice(None),
             cache=cache,
             progress=progress,
             precision=own.precision if own else native_precision(),
@@ -162,21 +163,17 @@ def embed(
             run.keep()
             progress.finish()
         seen = run.result(seconds=time.perf_counter() - started)
-        found = seen if found is None else _beside(found, seen, matrix, columns=slice(0, columns.stop))
+        found = seen if found is None else _beside(found, seen)
     if found is None:
         raise ValueError("a base that has no singles")
     return found
 
 
-def _beside(found: Embedded, seen: Embedded, matrix: Features, *, columns: slice) -> Embedded:
-    """What halves have seen so far, and the next one in the pictures they could read: columns of the matrix [N, D]."""
-    readable = [entry.status != "skipped" for entry in seen.ledger]
-    if not all(readable):  # a file was changed between two looks
-        compact_rows(matrix[:, : columns.stop - seen.features.shape[1]], np.flatnonzero(readable).tolist())
+def _beside(found: Embedded, seen: Embedded) -> Embedded:
+    """What halves have seen so far, and the next one in the pictures they could read, in one matrix."""
     later = iter(seen.ledger)
     return replace(
         seen,
-        features=matrix[: len(seen.index.pictures), columns],
         ledger=tuple(entry if entry.status == "skipped" else _worse(entry, next(later)) for entry in found.ledger),
         fresh=max(found.fresh, seen.fresh),
         decode_s=found.decode_s + seen.decode_s,
@@ -196,7 +193,8 @@ class _Run:
     index: Index
     backbone: Backbone
     view: View
-    features: Features
+    features: Features  # float32 [n, D], of all singles
+    columns: NDArray[np.int64] | slice  # of this one
     cache: FeatureCache | None
     progress: Progress
     precision: str
@@ -226,12 +224,12 @@ class _Run:
 
         Runs in a decode thread.
         """
-        made, before = list[Ready](), Opened()
+        made, before = list[Ready](), LastFile()
         for row in rows:
             made.append(self.prepare(row, before))
         return made
 
-    def prepare(self, row: int, before: Opened) -> Ready:
+    def prepare(self, row: int, before: LastFile) -> Ready:
         """Read one picture, find it in the cache or decode it."""
         started = time.perf_counter()
         picture = self.index.pictures[row]
@@ -265,7 +263,7 @@ class _Run:
             self.submit_full_batch()
             return
         if ready.kept is not None:
-            self.features[ready.row] = ready.kept.row
+            self.features[ready.row, self.columns] = ready.kept.row
         self.progress.advance()
 
     def submit_full_batch(self) -> None:
@@ -291,7 +289,7 @@ class _Run:
                 self.beyond = True
                 return
             for ready, half in zip(batch, halves, strict=True):
-                self.features[ready.row] = half
+                self.features[ready.row, self.columns] = half
                 more = ready.miniature.to_bytes() if ready.miniature else b""
                 self.unsaved.append((ready.key, Entry(row=half, notes=ready.notes, more=more)))
             self.fresh += len(batch)

@@ -3,19 +3,78 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import AnyEngine
+from tellapart.backbones.engine import EXACT, AnyEngine, compiled, native_precision
 from tellapart.cores import thread_count
 from tellapart.data.depth import white_of
+from tellapart.data.rgb import BEYOND_WHITE
+from tellapart.errors import UsageError
 from tellapart.features.cache import FeatureCache, open_cache
-from tellapart.features.embed import PLAIN, Embedded, View, embed
+from tellapart.features.embed import PLAIN, Embedded, View, embed_pictures
+from tellapart.features.together import pack_embedded, parts_together, unpack_embedded
 from tellapart.files import FOLDER_VARIABLE
 from tellapart.progress import Progress
 from tellapart.text import counted
-from tellapart.types import Features, Index
+from tellapart.types import Features, Index, LedgerEntry, Picture
+from tellapart.workers.pool import HERE, Do, Packed, Workers, parts_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looking:
+    """The work of looking at pictures, by way of the cache of whoever does it; attributes as for `embed_pictures`.
+
+    Attributes:
+        keep: whether the cache is used.
+        precision: what workers elsewhere compute in; "" here, where the base is compiled when a picture needs it.
+    """
+
+    base: Backbone
+    view: View = PLAIN
+    keep: bool = True
+    engine: AnyEngine | None = None
+    into: Features | None = None
+    precision: str = ""
+
+    def open(self) -> Do[Embedded]:
+        """Compile the base, elsewhere."""
+        if self.precision:
+            check_precision(self.precision)
+            return replace(self, engine=compiled(self.base, precision=self.precision)).look
+        return self.look
+
+    def look(self, part: Index, progress: Progress) -> Embedded:
+        """Look at some pictures."""
+        with usable_cache(progress) if self.keep else contextlib.nullcontext() as cache:
+            embedded = embed_pictures(
+                part, self.base, cache=cache, progress=progress, engine=self.engine, view=self.view, into=self.into
+            )
+            if cache is not None and cache.trouble is not None:
+                what = f"The feature cache in {cache.path.parent} could not be used throughout ({cache.trouble})."
+                progress.note(what)
+        return embedded
+
+    def away(self) -> Self:
+        """The same with the precision of this machine, so that all rows are alike."""
+        precision = self.engine.precision if self.engine else native_precision()
+        return replace(self, engine=None, into=None, precision=precision)
+
+    def pack(self, made: Embedded) -> Packed:
+        """What was seen, as arrays and texts."""
+        return pack_embedded(made)
+
+    def unpack(self, part: Index, packed: Packed) -> Embedded:
+        """What was seen elsewhere."""
+        embedded = unpack_embedded(part, packed)
+        check_seen(part, embedded.ledger)
+        return embedded
 
 
 def look_at(
@@ -27,15 +86,17 @@ def look_at(
     view: View = PLAIN,
     into: Features | None = None,
     keep: bool = True,
+    workers: Workers = HERE,
 ) -> Embedded:
-    """Features of every picture, by way of the user's cache where it can be used; arguments as for `embed`.
+    """Features of every picture, by way of the user's cache where it can be used; arguments as for `embed_pictures`.
 
-    Without `keep` the cache is left alone: what a net of one run sees, no other run asks for.
+    Without `keep` the cache is left alone: what a net of one run sees, no other run asks for. Workers elsewhere use
+    the cache of their own machine.
     """
-    with usable_cache(progress) if keep else contextlib.nullcontext() as cache:
-        embedded = embed(index, base, cache=cache, progress=progress, engine=engine, view=view, into=into)
-        if cache is not None and cache.trouble is not None:
-            progress.note(f"The feature cache in {cache.path.parent} could not be used throughout ({cache.trouble}).")
+    started, count = time.perf_counter(), len(index.pictures)
+    work = Looking(base=base, view=view, keep=keep, engine=engine, into=into)
+    seen = workers.each(work, parts_of(index, workers.part_size(count)), total=count, progress=progress)
+    embedded = parts_together(seen, index, width=base.width, into=into, since=started)
     skipped = [entry for entry in embedded.ledger if entry.status == "skipped"]
     if skipped:
         first = skipped[0]
@@ -47,15 +108,50 @@ def look_at(
     return embedded
 
 
-def with_white(base: Backbone, index: Index, progress: Progress) -> Backbone:
-    """The base that takes for white in grey of 16 bit what these pictures say, where it does not know already.
+def check_precision(wanted: str) -> None:
+    """Stop where this machine cannot compute as the one that asked.
+
+    Raises:
+        UsageError: it is so.
+    """
+    own = native_precision()
+    if wanted not in (own, EXACT):
+        what = f"a worker computes in {own}, and the machine that asks in {wanted}"
+        raise UsageError(what, hint="Use machines of one kind, or ask from the oldest of them.")
+
+
+def check_seen(part: Index, ledger: Sequence[LedgerEntry]) -> None:
+    """Stop where workers do not see what is to be seen here: a folder that they do not share.
+
+    Raises:
+        UsageError: it is so.
+    """
+    absent = os.strerror(errno.ENOENT).lower()
+    for picture, entry in zip(part.pictures, ledger, strict=True):
+        if entry.reason == absent and not picture.left_out and os.path.exists(picture.file):  # noqa: PTH110
+            hint = "Put the pictures into a folder that all machines of the cluster share, by the same name."
+            raise UsageError("a worker does not find a picture that is here", where=picture.file, hint=hint)
+
+
+def with_white(base: Backbone, pictures: Iterable[Picture], progress: Progress) -> Backbone:
+    """The base that takes for white in 16 bit what these pictures say, where it does not know already.
 
     What was found is kept in its preprocess, so that a lone picture is read like those of the set.
     """
     if base.preprocess.white is not None:
         return base
-    white = white_of(index, threads=thread_count(), progress=progress)
+    white = white_of(pictures, threads=thread_count(), progress=progress)
     return base if white is None else base.with_white(white)
+
+
+def say_too_bright(ledger: Sequence[LedgerEntry], progress: Progress) -> None:
+    """Say of which pictures a good part is beyond what a model takes for white; the ledger says it of each."""
+    bright = [entry for entry in ledger if BEYOND_WHITE in entry.reason]
+    if bright:
+        progress.note(
+            f"{counted(len(bright), 'picture goes', 'pictures go')} beyond what is white in those it learned "
+            f"from: too bright for an answer to be worth much (the first: {bright[0].path})."
+        )
 
 
 @contextlib.contextmanager

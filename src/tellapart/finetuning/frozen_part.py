@@ -38,7 +38,7 @@ Show = Callable[[int], Pixels]  # row to uint8 [V, S, S, 3]: every view of that 
 Views = NDArray[np.float16]  # [N, V, P + h * w * C]
 
 
-def affordable_views(prefix: Backbone, *, pictures: int, wanted: int, limit: int = LIMIT) -> int:
+def views_within_bytes(prefix: Backbone, *, pictures: int, wanted: int, limit: int = LIMIT) -> int:
     """How many views of each picture may be kept without going beyond limit bytes; at least 1."""
     return max(1, min(wanted, limit // (pictures * prefix.width * np.dtype(np.float16).itemsize)))
 

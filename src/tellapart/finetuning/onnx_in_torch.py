@@ -27,7 +27,7 @@ FROZEN_INPUTS = {"BatchNormalization": 3}  # from this input on: the running mea
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
+class TorchNode:
     """One node of the graph: its operator, the tensors it reads, the tensors it makes, its attributes."""
 
     kind: str
@@ -43,7 +43,7 @@ class Stages:
 
     entry: str  # the tensor float32 [N, C, h, w] or [N, T, C] they start from
     outputs: tuple[str, ...]  # the tensors they end in
-    operations: tuple[Operation, ...]  # in an order in which every tensor is made before it is read
+    operations: tuple[TorchNode, ...]  # in an order in which every tensor is made before it is read
     weights: Mapping[str, NDArray[np.float32]]  # the constants that can be trained, float32, by name
     constants: Mapping[str, NDArray[Any]]  # everything else the operators read, float32 or int64, by name
 
@@ -75,7 +75,7 @@ def trainable_stages(graph: bytes, *, entry: str, outputs: Sequence[str]) -> Sta
     import onnx
 
     model = onnx.load_from_string(graph)
-    constants = constant_values(model.graph)
+    constants = graph_constants(model.graph)
     operations = _operations(model.graph, constants, entry=entry, outputs=outputs)
     _check(operations)
     trained = set(_trainable_inputs(operations, constants)) - _read_elsewhere(model.graph, operations)
@@ -104,7 +104,7 @@ def with_weights(graph: bytes, weights: Mapping[str, NDArray[np.float32]]) -> by
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def constant_values(graph: Any) -> dict[str, NDArray[Any]]:  # noqa: ANN401
+def graph_constants(graph: Any) -> dict[str, NDArray[Any]]:  # noqa: ANN401
     """Every constant of an ONNX graph by the name it is read by: float32 (halves widened) or whole numbers."""
     from onnx import numpy_helper
 
@@ -135,7 +135,7 @@ def _operations(
     *,
     entry: str,
     outputs: Sequence[str],
-) -> tuple[Operation, ...]:
+) -> tuple[TorchNode, ...]:
     """The nodes that the outputs need, going back no further than entry and the constants."""
     wanted, found = set(outputs), []
     known = {entry, "", *constants}
@@ -148,7 +148,7 @@ def _operations(
     return tuple(_operation(node) for node in reversed(found))
 
 
-def _operation(node: Any) -> Operation:  # noqa: ANN401
+def _operation(node: Any) -> TorchNode:  # noqa: ANN401
     from onnx import helper
 
     attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
@@ -157,12 +157,12 @@ def _operation(node: Any) -> Operation:  # noqa: ANN401
     output, *others = node.output
     if node.op_type == "Split":
         attributes["num_outputs"] = len(node.output)
-    return Operation(
+    return TorchNode(
         kind=node.op_type, inputs=tuple(node.input), output=output, attributes=attributes, others=tuple(others)
     )
 
 
-def _check(operations: Sequence[Operation]) -> None:
+def _check(operations: Sequence[TorchNode]) -> None:
     unknown = sorted({operation.kind for operation in operations} - set(OPERATORS))
     if unknown:
         raise UsageError(
@@ -172,7 +172,7 @@ def _check(operations: Sequence[Operation]) -> None:
         )
 
 
-def _read_elsewhere(graph: Any, operations: Sequence[Operation]) -> set[str]:  # noqa: ANN401
+def _read_elsewhere(graph: Any, operations: Sequence[TorchNode]) -> set[str]:  # noqa: ANN401
     """The constants that something before the part reads too: an exporter keeps equal ones once, and they must stay."""
     sources, inside = _cast_sources(graph), {operation.output for operation in operations}
     stored = {
@@ -184,7 +184,7 @@ def _read_elsewhere(graph: Any, operations: Sequence[Operation]) -> set[str]:  #
     return stored | {name for name, source in sources.items() if source in stored}
 
 
-def _trainable_inputs(operations: Iterable[Operation], constants: Mapping[str, NDArray[Any]]) -> Iterable[str]:
+def _trainable_inputs(operations: Iterable[TorchNode], constants: Mapping[str, NDArray[Any]]) -> Iterable[str]:
     """The names of float constants with more than one value, but for running statistics and depthwise kernels.
 
     A depthwise kernel has few weights, but on a CPU their gradient costs more than everything else together: 132 ms for

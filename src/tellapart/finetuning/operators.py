@@ -200,6 +200,7 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
     "Gelu": lambda _, maps: load_torch().nn.functional.gelu(maps),
     "Gemm": _product,
     "GlobalAveragePool": lambda _, maps: maps.float().mean((2, 3), keepdim=True),
+    "GlobalMaxPool": lambda _, maps: maps.amax((2, 3), keepdim=True),
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": lambda _, maps: load_torch().nn.functional.hardswish(maps),
     "Identity": lambda _, maps: maps,

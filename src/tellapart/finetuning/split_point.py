@@ -15,7 +15,7 @@ import numpy as np
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.errors import UsageError
-from tellapart.finetuning.onnx_in_torch import constant_values
+from tellapart.finetuning.onnx_in_torch import graph_constants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class _Net:
 
     @classmethod
     def of(cls, model: Any, *, side: int) -> _Net:  # noqa: ANN401
-        constants = constant_values(model.graph)
+        constants = graph_constants(model.graph)
         shapes = _shapes(model, side=side) | {name: value.shape for name, value in constants.items()}
         nodes = [node for node in model.graph.node if node.output[0] not in constants]
         return cls(

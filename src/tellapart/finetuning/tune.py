@@ -30,8 +30,8 @@ from tellapart.heads.dual_space import Standard
 from tellapart.heads.linear import LinearHead, row_blocks
 from tellapart.nets.device import Machine
 from tellapart.nets.epoch import Batch
-from tellapart.nets.fit import Fitted, OnEpoch, Pictures, fit_net, judge
-from tellapart.nets.images import steps_per_epoch
+from tellapart.nets.fit import Fitted, OnEpoch, TrainingData, fit_net, validate
+from tellapart.nets.images import clean_sample, steps_per_epoch
 from tellapart.nets.schedule import Training, class_weights
 from tellapart.progress import Progress
 from tellapart.seeds import generator
@@ -90,7 +90,7 @@ def finetune(
     seed: int,
     checkpoint: Path,
     progress: Progress,
-    on_start: Callable[[torch.nn.Module, Pictures], None] | None = None,
+    on_start: Callable[[torch.nn.Module, TrainingData], None] | None = None,
     on_epoch: OnEpoch = lambda _history: None,
 ) -> Tuned:
     """Train the stages after the cut and the head together; keep the best epoch by valid, or part of the way to it.
@@ -137,7 +137,7 @@ def finetune(
 
 
 def keep_part_of_the_way(
-    module: torch.nn.Module, begun: Mapping[str, torch.Tensor], pictures: Pictures, *, machine: Machine
+    module: torch.nn.Module, begun: Mapping[str, torch.Tensor], pictures: TrainingData, *, machine: Machine
 ) -> tuple[float, dict[float, float]]:
     """Leave a module at the best of WAYS from where its parameters began to where they are, by valid.
 
@@ -147,7 +147,7 @@ def keep_part_of_the_way(
     scores: dict[float, float] = {}
     for way in WAYS:
         _move(module, begun, ended, way=way)
-        _, score = judge(module, pictures.valid(), machine=machine)
+        _, score = validate(module, pictures.valid(), machine=machine)
         if score is None:
             break
         scores[way] = score
@@ -254,15 +254,17 @@ def raw_head(module: torch.nn.Module, standard: Standard) -> LinearHead:
     )
 
 
-def _pictures(start: Start, seen: FrozenOutputs, *, training: Training, seed: int) -> Pictures:
+def _pictures(start: Start, seen: FrozenOutputs, *, training: Training, seed: int) -> TrainingData:
     digest = hashlib.sha256(f"{start.backbone.digest} {start.cut} {seen.train.shape}".encode())
     for part in (seen.train[:, [0, -1], :1], seen.labels, seen.valid[:, :1], start.head.weight, start.head.bias):
         digest.update(part.tobytes())
-    return Pictures(
+    rows = clean_sample(len(seen.labels), seed=seed)
+    return TrainingData(
         train=lambda epoch: view_batches(seen, batch=training.batch, seed=seed, epoch=epoch),
         steps=steps_per_epoch(len(seen.labels), batch=training.batch),
         weights=class_weights(seen.labels, classes=start.head.bias.size),
         valid=lambda: valid_batches(seen),
+        clean=lambda: [Batch(inputs=seen.train[rows, 0], labels=seen.labels[rows])],
         fingerprint=digest.hexdigest(),
     )
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.heads.calibration import answer_probability
-from tellapart.heads.out_of_distribution import OutOfDistribution, Seen, learn_out_of_distribution
+from tellapart.heads.out_of_distribution import OutOfDistribution, TrainingFeatures, learn_out_of_distribution
 from tellapart.heads.unknown_kinds import measure_unknown_kinds
 from tellapart.seeds import generator
 from tellapart.text import counted
@@ -136,7 +136,7 @@ class ClassPromise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promises:
-    """The promise of all answers that stand, and those class by class."""
+    """The promise of all answers that can be relied on, and those class by class."""
 
     overall: SelectiveGuarantee
     classes: tuple[ClassPromise, ...]  # K; empty where nothing can be promised of all answers
@@ -190,7 +190,14 @@ class Abstention:
 
 
 def learn_abstention(
-    *, train: Seen, valid: Features, labels: Labels, promises: Promises, last: Depth, class_count: int, seed: int
+    *,
+    train: TrainingFeatures,
+    valid: Features,
+    labels: Labels,
+    promises: Promises,
+    last: Depth,
+    class_count: int,
+    seed: int,
 ) -> Abstention:
     """All thresholds, from what valid shows.
 

@@ -49,7 +49,7 @@ def fit_temperature(
     """The temperature that makes the log loss of logits float64 [N, K] on labels int64 [N] least, with a weak prior.
 
     Pictures that are all told right would ask for temperature 0, probabilities of exactly 1, which no small split can
-    vouch for; a few that are told wrong could ask for infinity. So the sum of the log losses is joined by
+    vouch for; a few that are misclassified could ask for infinity. So the sum of the log losses is joined by
     PRIOR_PICTURES * log(temperature) ** 2 / 2: little beside a hundred pictures, much beside three. And no picture
     pulls at the log temperature by more than MOST_PULL (an M-estimate, Huber 1964, doi:10.1214/aoms/1177703732): one
     that is wrong by hundreds of nats, a label that is wrong or a picture from elsewhere, would set it alone. The

@@ -17,7 +17,7 @@ from tellapart.heads.lbfgs import minimise
 from tellapart.heads.linear import LinearHead, row_blocks
 from tellapart.heads.objective import Objective, Parameters, scaled, softmax_loss
 from tellapart.heads.products import one_thread_if_small, product
-from tellapart.heads.regularization_path import TOLERANCE, Fit, Path, Score
+from tellapart.heads.regularization_path import TOLERANCE, Fit, HeldOutScore, Path
 from tellapart.types import Features, Labels
 
 COLUMNS = 128  # folds times classes that are fitted together: bounds what the minimiser keeps
@@ -32,11 +32,11 @@ class ValidationScorer:
     labels: Labels  # int64 [M]; -1, left out, for a class without a training picture, which no strength helps
     weights: NDArray[np.float64] | None = None  # float64 [M]; None for all alike
 
-    def score(self, path: Path, fit: Fit) -> Score:
+    def score(self, path: Path, fit: Fit) -> HeldOutScore:
         parameters = fit.parameters[0]
         return self.score_head(path.space.head(parameters[:, :-1], parameters[:, -1], start=0))
 
-    def score_head(self, head: LinearHead) -> Score:
+    def score_head(self, head: LinearHead) -> HeldOutScore:
         """The score of a head on these columns."""
         known = self.labels >= 0
         weights = None if self.weights is None else self.weights[known]
@@ -57,20 +57,22 @@ class FoldScorer:
         self._folds = folds
         self._offset: list[Parameters | float] = [0.0] * folds.count
 
-    def score(self, path: Path, fit: Fit) -> Score:
+    def score(self, path: Path, fit: Fit) -> HeldOutScore:
         logits = np.zeros((len(path.labels), fit.parameters.shape[1]))
         scored = self._folds.scored
         for numbers in _batches(self._folds.count, classes=fit.parameters.shape[1]):
             start = np.concatenate([fit.parameters + self._offset[number] for number in numbers])
-            parameters = _fit_folds(path, start, folds=self._folds, numbers=numbers, l2=fit.l2, tolerance=TOLERANCE)
-            for number, solution in zip(numbers, parameters, strict=True):
+            objective = _objective(path, folds=self._folds, numbers=numbers, l2=fit.l2)
+            metric = path.curvature.metric(fit.l2)
+            found = minimise(objective.value_and_gradient, start, metric=metric, tolerance=TOLERANCE)
+            for number, solution in zip(numbers, found.parameters, strict=True):
                 self._offset[number] = solution - fit.parameters
             held_out = np.where(scored, self._folds.fold - numbers[0], -1)
-            _fill_held_out(path, parameters, held_out=held_out, logits=logits)
+            _fill_held_out(path, found.parameters, held_out=held_out, logits=logits)
         weights = None if path.weights is None else path.weights[scored]
-        found = _score(logits[scored], path.labels[scored], weights)
+        score = _score(logits[scored], path.labels[scored], weights)
         logits[~scored] = np.nan
-        return replace(found, logits=logits)
+        return replace(score, logits=logits)
 
 
 def held_out_logits(features: Features, labels: Labels, *, folds: Folds, l2: float) -> NDArray[np.float64]:
@@ -86,8 +88,9 @@ def held_out_logits(features: Features, labels: Labels, *, folds: Folds, l2: flo
         everywhere = path.fit(l2, tolerance=NEAR_ENOUGH).parameters
         for numbers in _batches(folds.count, classes=classes):
             start = np.repeat(everywhere, len(numbers), axis=0)
-            parameters = _fit_folds(path, start, folds=folds, numbers=numbers, l2=l2, tolerance=NEAR_ENOUGH)
-            _fill_held_out(path, parameters, held_out=folds.fold - numbers[0], logits=logits)
+            objective, metric = _objective(path, folds=folds, numbers=numbers, l2=l2), path.curvature.metric(l2)
+            found = minimise(objective.value_and_gradient, start, metric=metric, tolerance=NEAR_ENOUGH)
+            _fill_held_out(path, found.parameters, held_out=folds.fold - numbers[0], logits=logits)
     return logits
 
 
@@ -98,16 +101,12 @@ def _batches(folds: int, *, classes: int) -> Iterator[NDArray[np.int64]]:
         yield np.arange(first, min(first + size, folds))
 
 
-def _fit_folds(
-    path: Path, start: Parameters, *, folds: Folds, numbers: NDArray[np.int64], l2: float, tolerance: float
-) -> Parameters:
-    """One head [P, K, d + 1] for each numbered fold, fitted on the rows it does not hold out, from start alike."""
+def _objective(path: Path, *, folds: Folds, numbers: NDArray[np.int64], l2: float) -> Objective:
+    """What a head of each of P numbered folds has least of, by the rows that its fold does not hold out."""
     trains = folds.fold[:, None] != numbers
     counts = trains if path.weights is None else trains * path.weights[:, None]
     weights = (counts / counts.sum(axis=0)).astype(np.float32)
-    objective = Objective(space=path.space, labels=path.labels, row_weights=weights, l2=l2)
-    metric = path.curvature.metric(l2)
-    return minimise(objective.value_and_gradient, start, metric=metric, tolerance=tolerance).parameters
+    return Objective(space=path.space, labels=path.labels, row_weights=weights, l2=l2)
 
 
 def _fill_held_out(
@@ -125,9 +124,9 @@ def _fill_held_out(
         logits[rows][mine] = everything[mine, fold[mine]]
 
 
-def _score(logits: NDArray[np.float64], labels: Labels, weights: NDArray[np.float64] | None) -> Score:
+def _score(logits: NDArray[np.float64], labels: Labels, weights: NDArray[np.float64] | None) -> HeldOutScore:
     losses, _ = softmax_loss(logits[:, None, :], labels)
     right = logits.argmax(axis=1) == labels
-    return Score(
+    return HeldOutScore(
         log_loss=float(np.average(losses[:, 0], weights=weights)), accuracy=float(np.average(right, weights=weights))
     )

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tellapart.heads.cross_validation import ValidationScorer
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.linear import LinearHead
-from tellapart.heads.regularization_path import GAIN, WEAKEST, Path, Score, Walk, regularization_path
+from tellapart.heads.regularization_path import GAIN, WEAKEST, HeldOutScore, Path, StrengthSearch, regularization_path
 from tellapart.heads.ridge import Sums, ridge_fit, ridge_sums
 from tellapart.progress import Progress
 from tellapart.seeds import generator
@@ -37,14 +37,14 @@ RIDGE, LOGISTIC = "ridge", "logistic"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class CandidateHead:
     """A head that may be taken."""
 
     kind: str  # RIDGE or LOGISTIC
     depths: str
     l2: float
     head: LinearHead  # of the K classes, on its columns of the whole feature matrix
-    score: Score  # of held-out pictures
+    score: HeldOutScore  # of held-out pictures
     iterations: int
     seconds: float
 
@@ -67,7 +67,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class TrainingRows:
     """The training rows, and how heads are judged.
 
     Attributes:
@@ -94,9 +94,9 @@ def is_large(labels: Labels) -> bool:
     return len(labels) * (int(labels.max()) + 1) > SEARCHED_AT_MOST
 
 
-def search_large(rows: Rows, *, seed: int, progress: Progress) -> list[Candidate]:
+def search_large(rows: TrainingRows, *, seed: int, progress: Progress) -> list[CandidateHead]:
     """Every head that was tried, the best of them to be taken."""
-    tried: list[Candidate] = []
+    tried: list[CandidateHead] = []
     refined = rows.scorer is not None and len(rows.labels) * rows.class_count <= REFINED_AT_MOST
     progress.start("Searching a head in closed form", total=len(rows.choices) * (WEAKEST + 1), unit="settings")
     try:
@@ -117,7 +117,7 @@ def search_large(rows: Rows, *, seed: int, progress: Progress) -> list[Candidate
     return tried
 
 
-def _ridge_heads(rows: Rows) -> Iterator[Candidate]:
+def _ridge_heads(rows: TrainingRows) -> Iterator[CandidateHead]:
     """Ridge heads along the strengths, for each choice of depths."""
     first = min(columns.start for columns in rows.choices.values())
     last = max(columns.stop for columns in rows.choices.values())
@@ -125,25 +125,25 @@ def _ridge_heads(rows: Rows) -> Iterator[Candidate]:
     sums = ridge_sums(features, rows.labels, class_count=rows.class_count, weights=rows.weights)
     for depths, columns in rows.choices.items():
         own = slice(columns.start - first, columns.stop - first)
-        walk = Walk(first=RIDGE_FIRST)
+        walk = StrengthSearch(first=RIDGE_FIRST)
         for l2 in walk:
             candidate = _ridge_head(rows, depths, sums.part(own), features[:, own], l2=l2)
             yield candidate
             walk.tell(candidate.loss)
 
 
-def _ridge_head(rows: Rows, depths: str, sums: Sums, features: Features, *, l2: float) -> Candidate:
+def _ridge_head(rows: TrainingRows, depths: str, sums: Sums, features: Features, *, l2: float) -> CandidateHead:
     begun, columns = time.perf_counter(), rows.choices[depths]
     fit = ridge_fit(sums, features, rows.labels, l2=l2, weights=rows.weights)
     head = fit.head(start=columns.start)
-    score = Score(log_loss=fit.log_loss, accuracy=fit.accuracy)
+    score = HeldOutScore(log_loss=fit.log_loss, accuracy=fit.accuracy)
     if rows.scorer is not None:
         score = rows.scorer(columns).score_head(replace(head, start=0, stop=len(head.weight)))
     seconds = time.perf_counter() - begun
-    return Candidate(kind=RIDGE, depths=depths, l2=l2, head=head, score=score, iterations=1, seconds=seconds)
+    return CandidateHead(kind=RIDGE, depths=depths, l2=l2, head=head, score=score, iterations=1, seconds=seconds)
 
 
-def _logistic_heads(rows: Rows, depths: str, *, seed: int) -> Iterator[Candidate]:
+def _logistic_heads(rows: TrainingRows, depths: str, *, seed: int) -> Iterator[CandidateHead]:
     """Logistic regressions on all rows, at the strength that is best for a sample of them, and a stronger one."""
     if rows.scorer is None:
         return
@@ -167,7 +167,7 @@ def _logistic_heads(rows: Rows, depths: str, *, seed: int) -> Iterator[Candidate
         head = space.head(parameters[:, :-1], parameters[:, -1], start=columns.start)
         score = scorer.score(path, fit)
         seconds = time.perf_counter() - begun
-        yield Candidate(
+        yield CandidateHead(
             kind=LOGISTIC,
             depths=depths,
             l2=strength,

@@ -26,13 +26,13 @@ from tellapart.heads.calibration import answer_probability, fit_temperature, pro
 from tellapart.heads.class_promise import choose_thresholds
 from tellapart.heads.folds import stratified_folds
 from tellapart.heads.linear import LinearHead
-from tellapart.heads.out_of_distribution import Seen, learn_out_of_distribution, sampled_rows
+from tellapart.heads.out_of_distribution import TrainingFeatures, learn_out_of_distribution, sampled_rows
 from tellapart.heads.prior import are_unequal, choose_fraction, prior_shift, weights_of_classes, without_shares
 from tellapart.heads.products import SMALL_ROWS, one_thread_if_small
 from tellapart.heads.regularization_path import POLISHED, fit_head
 from tellapart.heads.search import HeadSearch, search_head
 from tellapart.progress import Progress, Silent
-from tellapart.types import Depth, Features, Labels, Probabilities
+from tellapart.types import Depth, Features, Labels, Probabilities, last_of
 
 # Training pictures times classes up to which settings are chosen by folds inside a fold; beyond, by one part in five.
 # Five such searches of 240 pictures of six classes take 2 s on two cores, of 800 they would take ten times as long.
@@ -84,15 +84,17 @@ def nested_heads(
     Raises:
         DataError: as search_head.
     """
-    count = int(folds.max()) + 1
-    make = partial(_fold_head, features, labels, folds=folds, groups=groups, plan=plan)
-    progress.start("Testing by folds", total=count, unit="folds")
-    made = []
+    rests = [np.flatnonzero(folds != number) for number in range(int(folds.max()) + 1)]
+    search = partial(search_inside, features, labels, groups=groups, plan=plan, most=INNER_FOLDS_AT_MOST)
+    make = partial(_fold_head, features, labels, groups=groups, plan=plan)
+    progress.start("Testing by folds", total=len(rests), unit="folds")
+    searched = []
     workers = WORKERS if len(labels) < SMALL_ROWS else 1
     with one_thread_if_small(len(labels)), ThreadPoolExecutor(workers) as pool:
-        for head in pool.map(make, range(count)):
-            made.append(head)
+        for found in pool.map(search, rests):  # what takes the time
+            searched.append(found)
             progress.advance()
+        made = list(pool.map(make, rests, searched))
     progress.finish()
     return made
 
@@ -100,67 +102,63 @@ def nested_heads(
 def search_inside(
     features: Features,
     labels: Labels,
+    rows: NDArray[np.int64],
     *,
     groups: NDArray[np.int64],
     plan: NestedPlan,
     most: int,
     progress: Progress = Silent(),  # noqa: B008 - it has no state
 ) -> HeadSearch:
-    """A head on all rows float32 [n, D], with settings chosen from just these; `held_out` has a logit for some of them.
+    """A head on some rows int64 [n], with settings chosen from just these; `held_out` has a logit for some of them.
 
     Settings are chosen by folds where pictures times classes are at most `most`, else by one part in five, after which
-    the head is fitted on all rows anew.
+    the head is fitted on all n rows anew. Features float32 [N, D], labels and groups int64 [N] are of all pictures;
+    rows are in rising order, and copied unless they are all.
     """
+    labels, groups = labels[rows], groups[rows]
     search = partial(search_head, class_count=plan.class_count, depths=plan.depths, seed=plan.seed, progress=progress)
     everything = slice(0, len(labels))
-    if len(labels) * plan.class_count <= most:
-        return search(features, labels, train=everything, valid=None, groups=groups)
     part = stratified_folds(labels, groups=groups, seed=plan.seed).fold == 0
-    if not part.any():
-        return search(features, labels, train=everything, valid=None, groups=groups)
+    if len(labels) * plan.class_count <= most or not part.any():
+        return search(_only(features, rows), labels, train=everything, valid=None, groups=groups)
     order = np.argsort(part, kind="stable")
     train, valid = slice(0, int((~part).sum())), slice(int((~part).sum()), len(labels))
-    moved = features[order]
+    moved = features[rows[order]]
     found = search(moved, labels[order], train=train, valid=valid, groups=None)
     logits = np.full((len(labels), plan.class_count), np.nan)
     logits[part] = found.head.logits(moved[valid])
     del moved
     return HeadSearch(
-        head=fitted(features, labels, like=found, plan=plan, tolerance=POLISHED),
+        head=refit(found, plan)(_only(features, rows), labels, tolerance=POLISHED),
         selected={**found.selected, "chosen_by": "a held-out fifth"},
         history=found.history,
         held_out=logits,
     )
 
 
-def fitted(
-    features: Features, labels: Labels, *, like: HeadSearch, plan: NestedPlan, tolerance: float = 1e-6
-) -> LinearHead:
-    """A head on all rows float32 [n, D] with the depths and the strength of another."""
-    start, stop = like.head.start, like.head.stop
-    return fit_head(
-        features[:, start:stop],
-        labels,
-        class_count=plan.class_count,
-        l2=float(like.selected["l2"]),
-        start=start,
-        tolerance=tolerance,
-    )
+def refit(found: HeadSearch, plan: NestedPlan) -> partial[LinearHead]:
+    """`fit_head` with the depths and the strength that were found."""
+    columns = slice(found.head.start, found.head.stop)
+    return partial(fit_head, class_count=plan.class_count, l2=float(found.selected["l2"]), columns=columns)
+
+
+def _only(features: Features, rows: NDArray[np.int64]) -> Features:
+    """Some rows of features, in rising order; not copied where they are all."""
+    return features if len(rows) == len(features) else features[rows]
 
 
 def _fold_head(
     features: Features,
     labels: Labels,
-    number: int,
+    rest: NDArray[np.int64],
+    found: HeadSearch,
     *,
-    folds: NDArray[np.int64],
     groups: NDArray[np.int64],
     plan: NestedPlan,
 ) -> FoldHead:
-    """The head of one fold, and what it is calibrated by."""
-    held, rest = np.flatnonzero(folds == number), np.flatnonzero(folds != number)
+    """The head that was found for the rows outside of a fold, int64 [n], and what it is calibrated by."""
+    held = np.setdiff1d(np.arange(len(labels)), rest, assume_unique=True)
     mine, own, own_groups = features[rest], labels[rest], groups[rest]
-    found = search_inside(mine, own, groups=own_groups, plan=plan, most=INNER_FOLDS_AT_MOST)
     logits = np.zeros((0, plan.class_count)) if found.held_out is None else found.held_out
     judged = np.flatnonzero(~np.isnan(logits).any(axis=1))
     counts = np.bincount(own, minlength=plan.class_count)
@@ -172,7 +170,8 @@ def _fold_head(
         moved[judged], own[judged], weights=weights_of_classes(counts, fraction=fraction)
     )
     apart = one_of_each_group(judged, own_groups, seed=plan.seed)
-    last = mine[:, plan.depths[-1].start : plan.depths[-1].stop]
+    deepest = last_of(plan.depths)
+    last = mine[:, deepest.start : deepest.stop]
     part = stratified_folds(own, groups=own_groups, seed=plan.seed).fold == 0
     typical, held_out = typical_rows(last, own, own_groups, part=part, plan=plan)
     known = learn_out_of_distribution(typical, last[held_out], class_count=plan.class_count, seed=plan.seed)
@@ -207,12 +206,12 @@ def fold_promises(answers: Probabilities, labels: Labels, *, learned: NDArray[np
 
 def typical_rows(
     last: Features, labels: Labels, groups: NDArray[np.int64], *, part: NDArray[np.bool_], plan: NestedPlan
-) -> tuple[Seen, NDArray[np.int64]]:
+) -> tuple[TrainingFeatures, NDArray[np.int64]]:
     """What unlike is learned from: typical rows outside a part of the last depth, and one row of each group of it."""
     rest = np.flatnonzero(~part)
     typical = rest[sampled_rows(len(rest), class_count=plan.class_count, seed=plan.seed)]
     apart = one_of_each_group(np.flatnonzero(part), groups, seed=plan.seed)
-    return Seen(last=last[typical], labels=labels[typical], groups=groups[typical], held_out=True), apart
+    return TrainingFeatures(last=last[typical], labels=labels[typical], groups=groups[typical], held_out=True), apart
 
 
 def _halves(
@@ -231,7 +230,7 @@ def _halves(
     right = []
     for side in (0, 1):
         rows = np.flatnonzero(half != 1 - side)
-        head = fitted(features[rows], labels[rows], like=found, plan=plan, tolerance=ROUGHLY)
+        head = refit(found, plan)(features[rows], labels[rows], tolerance=ROUGHLY)
         head = without_shares(head, np.bincount(labels[rows], minlength=plan.class_count), fraction=fraction)
         right.append(head.logits(held).argmax(axis=1) == truth)
     return np.array(right, np.bool_)

@@ -185,7 +185,7 @@ def promises_by_costs(
     thresholds: NDArray[np.float64],
     max_error: float,
 ) -> Promises:
-    """What can be promised of the answers that stand by thresholds float64 [K], chosen without looking at labels.
+    """What can be promised of the answers that can be relied on, by thresholds float64 [K] chosen without the labels.
 
     One exact interval each (Clopper and Pearson, 1934), of all answers and of those that name a class; arguments as for
     `choose_thresholds`.

@@ -73,7 +73,7 @@ class OutOfDistribution:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class TrainingFeatures:
     """Pictures that were trained on."""
 
     last: Features  # float32 [n, d], what the base saw of them at its last depth
@@ -82,7 +82,9 @@ class Seen:
     held_out: bool  # whether the base was trained without them, so that they can be held out
 
 
-def learn_out_of_distribution(train: Seen, valid: Features, *, class_count: int, seed: int) -> OutOfDistribution:
+def learn_out_of_distribution(
+    train: TrainingFeatures, valid: Features, *, class_count: int, seed: int
+) -> OutOfDistribution:
     """What train looks like, and how like it all but 3 % of valid float32 [n, d] are.
 
     Of n pictures of valid the k-th least similar sets the threshold, k = max(1, floor(0.03 (n + 1))): another picture
@@ -115,7 +117,9 @@ def nearest_allowed(near: NDArray[np.float64]) -> float | None:
     return float(np.clip(np.sort(near)[place], -1.0, 1.0))
 
 
-def _looks(train: Seen, *, class_count: int, seed: int) -> tuple[NDArray[np.float16], RelativeDistance | None]:
+def _looks(
+    train: TrainingFeatures, *, class_count: int, seed: int
+) -> tuple[NDArray[np.float16], RelativeDistance | None]:
     types = typical_directions(train.last, count=direction_count(class_count), seed=seed)
     return types, fit_relative_distance(directions(train.last), train.labels)
 
@@ -126,7 +130,7 @@ def _scores(last: Features, types: NDArray[np.float16], relative: RelativeDistan
     return np.stack([similarity(last, types), far])
 
 
-def _crossed_scores(train: Seen, *, class_count: int, seed: int) -> NDArray[np.float64]:
+def _crossed_scores(train: TrainingFeatures, *, class_count: int, seed: int) -> NDArray[np.float64]:
     """Both scores float64 [2, n] of one picture of each group, by pictures of other folds."""
     shuffled = seeds.generator(seed, "crossed").permutation(len(train.last))
     _, first, group = np.unique(train.groups[shuffled], return_index=True, return_inverse=True)
@@ -138,7 +142,9 @@ def _crossed_scores(train: Seen, *, class_count: int, seed: int) -> NDArray[np.f
     for number in np.unique(fold):
         rest = fold != number
         if rest.any():
-            others = Seen(last=train.last[rest], labels=train.labels[rest], groups=train.groups[rest], held_out=True)
+            others = TrainingFeatures(
+                last=train.last[rest], labels=train.labels[rest], groups=train.groups[rest], held_out=True
+            )
             looks = _looks(others, class_count=class_count, seed=seed)
             found.append(_scores(train.last[judged[fold[judged] == number]], *looks))
     return np.concatenate(found, axis=1)
@@ -165,7 +171,7 @@ def typical_directions(last: Features, *, count: int, seed: int) -> NDArray[np.f
     rows = directions(last)
     centres = rows[np.sort(seeds.generator(seed, "typical directions").permutation(len(rows))[:count])]
     for _ in range(ROUNDS):
-        near = nearest(rows, centres)
+        near = nearest_centre(rows, centres)
         order = np.argsort(near, kind="stable")
         _, starts = np.unique(near[order], return_index=True)  # a direction that nobody is near to is dropped
         centres = directions(np.add.reduceat(rows[order], starts, axis=0))
@@ -178,7 +184,7 @@ def directions(rows: Features) -> Features:
     return np.asarray(rows / np.where(lengths > 0, lengths, 1), np.float32)
 
 
-def nearest(rows: Features, centres: Features) -> NDArray[np.int64]:
+def nearest_centre(rows: Features, centres: Features) -> NDArray[np.int64]:
     """The place int64 [N] of the nearest centre."""
     return np.concatenate([(rows[part] @ centres.T).argmax(axis=1) for part in row_blocks(len(rows))])
 

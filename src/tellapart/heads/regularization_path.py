@@ -82,34 +82,39 @@ class Path:
         A weak strength is first approached from stronger ones: from nothing, its first steps go so far that they end
         where no solution is.
         """
-        if l2 < WEAK and not self._last.any():
-            self.fit(10 * l2, tolerance=tolerance)
-        objective = Objective(space=self.space, labels=self.labels, row_weights=self.shares(), l2=l2)
-        cold = not self._last.any()
-        if cold:
-            metric = self.curvature.metric(l2)
-            near = minimise(
-                objective.value_and_gradient, self._last, metric=metric, tolerance=tolerance, iterations=APPROACH
-            )
-            self._last = self._before = near.parameters
+        way = [l2]
+        while way[0] < WEAK and not self._last.any():
+            way.insert(0, 10 * way[0])
+        iterations = 0
+        for strength_on_way in way:
+            objective = Objective(
+                space=self.space, labels=self.labels, row_weights=self.shares(), l2=strength_on_way
+            ).value_and_gradient
+            cold = not self._last.any()
+            if cold:
+                metric = self.curvature.metric(strength_on_way)
+                near = minimise(objective, self._last, metric=metric, tolerance=tolerance, iterations=APPROACH)
+                self._last = self._before = near.parameters
+                self._curvature = None
+                iterations += near.iterations
+            start = 2 * self._last - self._before
+            metric = self.curvature.metric(strength_on_way)
+            minimum = minimise(objective, start, metric=metric, tolerance=tolerance)
+            self._before = minimum.parameters if cold else self._last
+            self._last = minimum.parameters
             self._curvature = None
-        start = 2 * self._last - self._before
-        metric = self.curvature.metric(l2)
-        minimum = minimise(objective.value_and_gradient, start, metric=metric, tolerance=tolerance)
-        self._before = minimum.parameters if cold else self._last
-        self._last = minimum.parameters
-        self._curvature = None
+            iterations += minimum.iterations
         penalty = l2 / 2 * squared_norm(minimum.parameters[..., :-1])
         return Fit(
             l2=l2,
             parameters=minimum.parameters,
             log_loss=float((minimum.value - penalty)[0]),
-            iterations=minimum.iterations + (near.iterations if cold else 0),
+            iterations=iterations,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
+class HeldOutScore:
     """Mean log loss in nats, and accuracy, on pictures that were held out."""
 
     log_loss: float
@@ -120,7 +125,7 @@ class Score:
 class HeldOutScorer(Protocol):
     """Scores the newest fit of a path."""
 
-    def score(self, path: Path, fit: Fit) -> Score:
+    def score(self, path: Path, fit: Fit) -> HeldOutScore:
         """The score of fit, which path has just made."""
 
 
@@ -130,7 +135,7 @@ class PathPoint:
 
     space: Space
     fit: Fit
-    score: Score | None
+    score: HeldOutScore | None
     seconds: float
     weights: NDArray[np.float64] | None = None  # float64 [N], how much each row counts; None for all alike
 
@@ -140,7 +145,7 @@ class PathPoint:
         return self.score.log_loss if self.score else self.fit.log_loss
 
 
-def strength(step: int) -> float:
+def strength_at(step: int) -> float:
     """The L2 strength so many half decades below 1: 1, 0.3, 0.1, 0.03 …, exactly as they are written."""
     return float(f"{10.0 ** (-step / 2):.0e}")
 
@@ -148,12 +153,12 @@ def strength(step: int) -> float:
 def regularization_path(
     space: Space, labels: Labels, *, scorer: HeldOutScorer | None, weights: NDArray[np.float64] | None = None
 ) -> Iterator[PathPoint]:
-    """Fit labels int64 [N] below K along the strengths of a `Walk`; without a scorer at 0.1 alone.
+    """Fit labels int64 [N] below K along the strengths of a `StrengthSearch`; without a scorer at 0.1 alone.
 
     Weights float64 [N] say how much each row counts; None is for all alike. 0.1 is the strong end of what was best on
     real pictures.
     """
-    walk = Walk()
+    walk = StrengthSearch()
     best: PathPoint | None = None
     path = Path(space, labels, start=np.zeros((1, int(labels.max()) + 1, space.matrix.shape[1] + 1)), weights=weights)
     for l2 in walk:
@@ -171,7 +176,7 @@ def regularization_path(
         walk.tell(point.loss)
 
 
-class Walk:
+class StrengthSearch:
     """Strengths from the first down while they get better; where the first was best, also up.
 
     Either way ends after PATIENCE in a row that gained nothing worth it. Whoever walks tells the loss at each strength
@@ -188,17 +193,17 @@ class Walk:
         self.turned = False  # whether the strength just given is the first on the way up
 
     def __iter__(self) -> Iterator[float]:
-        yield strength(self._first)
+        yield strength_at(self._first)
         start = self._best
         for step in range(self._first + 1, WEAKEST + 1):
-            yield strength(step)
+            yield strength_at(step)
             if self._idle == PATIENCE:
                 break
         if self._best < start:
             return
         self._idle, self.turned = 0, True
         for step in range(self._first - 1, STRONGEST - 1, -1):
-            yield strength(step)
+            yield strength_at(step)
             self.turned = False
             if self._idle == PATIENCE:
                 return
@@ -211,14 +216,21 @@ class Walk:
 
 
 def fit_head(
-    features: Features, labels: Labels, *, class_count: int, l2: float, start: int = 0, tolerance: float = TOLERANCE
+    features: Features,
+    labels: Labels,
+    *,
+    class_count: int,
+    l2: float,
+    columns: slice | None = None,
+    tolerance: float = TOLERANCE,
 ) -> LinearHead:
-    """A head on rows float32 [n, d] at one strength; classes without a row get the logit ABSENT_LOGIT.
+    """A head on some columns of rows float32 [n, D] at one strength; classes without a row get the logit ABSENT_LOGIT.
 
-    The rows are the columns from `start` on of what the head will read.
+    Without columns it reads all of them.
     """
     present, known = np.unique(labels, return_inverse=True)
-    space = training_space(features)
+    start, stop, _ = (columns or slice(None)).indices(features.shape[1])
+    space = training_space(features[:, start:stop])
     path = Path(space, known, start=np.zeros((1, len(present), space.matrix.shape[1] + 1)))
     parameters = path.fit(l2, tolerance=tolerance).parameters[0]
     fitted = space.head(parameters[:, :-1], parameters[:, -1], start=start)

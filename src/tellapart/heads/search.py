@@ -8,7 +8,7 @@ Legend: N pictures, D features, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +19,13 @@ from tellapart.errors import DataError
 from tellapart.heads.cross_validation import FoldScorer, ValidationScorer
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.folds import stratified_folds
-from tellapart.heads.large import Candidate, Rows, is_large, search_large
+from tellapart.heads.large import CandidateHead, TrainingRows, is_large, search_large
 from tellapart.heads.linear import ABSENT_LOGIT, LinearHead, widen_head
+from tellapart.heads.pooling import promising
 from tellapart.heads.products import one_thread_if_small
 from tellapart.heads.regularization_path import POLISHED, WEAKEST, HeldOutScorer, Path, PathPoint, regularization_path
 from tellapart.progress import Progress, Silent
-from tellapart.types import Depth, Features, Labels
+from tellapart.types import DEVIATION, MAXIMUM, MEAN, Depth, Features, Labels, columns_of, last_of
 
 LEFT_OUT = "leave-one-out"
 
@@ -76,14 +77,13 @@ def search_head(
     """Choose depths and strength of a multinomial logistic regression, and fit it on the training rows.
 
     The head minimises, over standardised columns (mean and deviation of the training rows), the mean log loss plus l2 /
-    2 times the sum of the squared weights; the bias is not penalised. Strengths go from 0.1 down in half decades until
-    the score has not got better by 0.001 nat for two in a row; where 0.1 is best, up from there as well.
+    2 times the sum of the squared weights; the bias is not penalised. The strengths l2 are those of a `StrengthSearch`.
 
     Args:
         features: float32 [N, D]; read in place, never copied.
         labels: int64 [N], below class_count.
         class_count: K. A class without a training picture gets a constant, very low logit.
-        depths: the columns of each depth, contiguous, the last depth last; with several, "last" and "all" are tried.
+        depths: the columns of each depth, contiguous; what is tried of them says `_choices`.
         train: the rows to fit on.
         valid: the rows to choose by, or None (or no row) to choose by cross-validation on the training rows.
         copies: C; the training rows are n pictures as they are, then the same n in another view, C times in all. Folds
@@ -98,34 +98,44 @@ def search_head(
     Raises:
         DataError: fewer than two classes have training pictures, or a feature is not finite.
     """
-    present, known = _present(labels[train])
-    plan = None if valid is None else _by_valid(features, labels, valid, present=present, weights=weights)
+    classes, known = _present(labels[train], class_count)
+    plan = None if valid is None else _by_valid(features, labels, valid, present=classes.present, weights=weights)
     plan = plan or _by_folds(known[: len(known) // copies], copies=copies, groups=groups, seed=seed)
-    choices = _choices(depths, judged=plan.scorer is not None)
+    choices = _choices(depths, features[train], known, copies=copies, groups=groups) if plan.scorer else _last(depths)
+    weights = _of(weights, train)
     if closed_form and copies == 1 and is_large(known):
-        rows = Rows(features[train], known, choices=choices, scorer=plan.valid_scorer, weights=_of(weights, train))
-        tried = search_large(rows, seed=seed, progress=progress)
-        return _taken(tried, plan=plan, present=present, class_count=class_count)
+        rows = TrainingRows(features[train], known, choices=choices, scorer=plan.valid_scorer, weights=weights)
+        return _taken(search_large(rows, seed=seed, progress=progress), plan=plan, classes=classes)
     found, history = dict[str, PathPoint](), list[dict[str, Any]]()  # the best of each choice; all of them
     progress.start("Searching a head", total=len(choices) * (WEAKEST + 1), unit="settings")
     with one_thread_if_small(len(known)):
         for depth, columns in choices.items():
             space, scorer = training_space(features[train, columns]), plan.scorer(columns) if plan.scorer else None
-            for point in regularization_path(space, known, scorer=scorer, weights=_of(weights, train)):
+            for point in regularization_path(space, known, scorer=scorer, weights=weights):
                 history.append(_row(depth, point))
                 found[depth] = min(found.get(depth, point), point, key=lambda one: one.loss)
                 progress.advance()
-        chosen = _chosen(found, choices, history, known, plan=plan, present=present, class_count=class_count)
+        depth, best = min(found.items(), key=lambda each: each[1].loss)
+        head = _head(best, known, classes=classes, start=choices[depth].start)
     progress.finish()
-    return chosen
+    selected, held_out = _selected(depth, best, history, plan=plan), _held_out(best, classes=classes)
+    return HeadSearch(head=head, selected=selected, history=tuple(history), held_out=held_out)
 
 
-def _present(labels: Labels) -> tuple[NDArray[np.int64], Labels]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Classes:
+    """Which classes have training pictures."""
+
+    present: NDArray[np.int64]  # int64, rising
+    count: int  # K, all of them
+
+
+def _present(labels: Labels, class_count: int) -> tuple[_Classes, Labels]:
     """The classes that have training pictures, at least two, and the place of each label among them."""
     present, known = np.unique(labels, return_inverse=True)
     if len(present) < 2:
         raise DataError("fewer than two classes have training pictures", hint="Add pictures of a second class.")
-    return present, known
+    return _Classes(present=present, count=class_count), known
 
 
 def _of(weights: NDArray[np.float64] | None, rows: slice) -> NDArray[np.float64] | None:
@@ -162,42 +172,42 @@ def _by_folds(known: Labels, *, copies: int, groups: NDArray[np.int64] | None, s
     return _Plan(scorer=lambda _: FoldScorer(folds), chosen_by=chosen_by, always_trained=alone)
 
 
-def _choices(depths: Sequence[Depth], *, judged: bool) -> dict[str, slice]:
-    """The columns of "last", and of "all" where that is more and there is something to choose by."""
-    last = slice(depths[-1].start, depths[-1].stop)
-    every = slice(depths[0].start, depths[-1].stop)
-    return {"last": last, "all": every} if judged and len(depths) > 1 else {"last": last}
+def _last(depths: Sequence[Depth]) -> dict[str, slice]:
+    """The columns of "last"."""
+    deepest = last_of(depths)
+    return {"last": slice(deepest.start, deepest.stop)}
 
 
-def _chosen(
-    found: Mapping[str, PathPoint],
-    choices: Mapping[str, slice],
-    history: list[dict[str, Any]],
-    labels: Labels,
-    *,
-    plan: _Plan,
-    present: NDArray[np.int64],
-    class_count: int,
-) -> HeadSearch:
-    """The best point of a search, as a head."""
-    depth = min(found, key=lambda name: found[name].loss)
-    return HeadSearch(
-        head=_head(found[depth], labels, present=present, class_count=class_count, start=choices[depth].start),
-        selected=_selected(depth, found[depth], history, plan=plan),
-        history=tuple(history),
-        held_out=_held_out(found[depth], present=present, class_count=class_count),
-    )
+def _choices(
+    depths: Sequence[Depth], features: Features, labels: Labels, *, copies: int, groups: NDArray[np.int64] | None
+) -> dict[str, slice]:
+    """The columns of "last", and of "all" where that is more; then of all with another pooling, if one is promising."""
+    choices, means = _last(depths), columns_of(depths, MEAN)
+    if means == choices["last"]:
+        return choices
+    choices["all"] = means
+    maxima, deviations = columns_of(depths, MAXIMUM), columns_of(depths, DEVIATION)
+    if maxima == deviations:  # there are neither
+        return choices
+    others = {
+        f"all with {MAXIMUM}": slice(maxima.start, means.stop),
+        f"all with {DEVIATION}": slice(means.start, deviations.stop),
+    }
+    count = len(labels) // copies  # as they are
+    with one_thread_if_small(count):
+        chosen = promising(features[:count], labels[:count], mean=means, others=others, groups=groups)
+    return choices if chosen is None else {**choices, chosen: others[chosen]}
 
 
-def _head(point: PathPoint, labels: Labels, *, present: NDArray[np.int64], class_count: int, start: int) -> LinearHead:
+def _head(point: PathPoint, labels: Labels, *, classes: _Classes, start: int) -> LinearHead:
     """The head of a point, minimised to the last digit that counts, with a column for each of K classes."""
     path = Path(point.space, labels, start=point.fit.parameters, weights=point.weights)
     parameters = path.fit(point.fit.l2, tolerance=POLISHED).parameters[0]
     trained = point.space.head(parameters[:, :-1], parameters[:, -1], start=start)
-    return widen_head(trained, present, class_count=class_count)
+    return widen_head(trained, classes.present, class_count=classes.count)
 
 
-def _taken(tried: Sequence[Candidate], *, plan: _Plan, present: NDArray[np.int64], class_count: int) -> HeadSearch:
+def _taken(tried: Sequence[CandidateHead], *, plan: _Plan, classes: _Classes) -> HeadSearch:
     """The best of the heads that were tried for many pictures or classes."""
     best = min(tried, key=lambda candidate: candidate.loss)
     selected = {
@@ -215,16 +225,16 @@ def _taken(tried: Sequence[Candidate], *, plan: _Plan, present: NDArray[np.int64
         },
         "always_trained": None,
     }
-    head = widen_head(best.head, present, class_count=class_count)
+    head = widen_head(best.head, classes.present, class_count=classes.count)
     return HeadSearch(head=head, selected=selected, history=tuple(candidate.row() for candidate in tried))
 
 
-def _held_out(point: PathPoint, *, present: NDArray[np.int64], class_count: int) -> NDArray[np.float64] | None:
+def _held_out(point: PathPoint, *, classes: _Classes) -> NDArray[np.float64] | None:
     """The logits of the folds at a point, with a column for each of K classes."""
     if point.score is None or point.score.logits is None:
         return None
-    logits = np.full((len(point.score.logits), class_count), ABSENT_LOGIT)
-    logits[:, present] = point.score.logits
+    logits = np.full((len(point.score.logits), classes.count), ABSENT_LOGIT)
+    logits[:, classes.present] = point.score.logits
     logits[np.isnan(point.score.logits).any(axis=1)] = np.nan
     return logits
 

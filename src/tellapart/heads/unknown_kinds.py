@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tellapart import seeds
-from tellapart.heads.out_of_distribution import Seen, learn_out_of_distribution
+from tellapart.heads.out_of_distribution import TrainingFeatures, learn_out_of_distribution
 from tellapart.shape import COUNT, NUMBER, NUMBER_OR_NULL
 from tellapart.types import Features, Labels
 
@@ -25,7 +25,7 @@ FEWEST_PICTURES = 5  # of a class that is left out
 
 
 def measure_unknown_kinds(
-    train: Seen, valid: Features, labels: Labels, *, class_count: int, seed: int
+    train: TrainingFeatures, valid: Features, labels: Labels, *, class_count: int, seed: int
 ) -> dict[str, Any]:
     """What becomes of pictures of each class when all is learned without it; ready for JSON.
 
@@ -61,10 +61,10 @@ def measure_unknown_kinds(
     }
 
 
-def _marked(train: Seen, valid: Features, labels: Labels, left_out: int, *, seed: int) -> float:
+def _marked(train: TrainingFeatures, valid: Features, labels: Labels, left_out: int, *, seed: int) -> float:
     """The share of the pictures of a class that is called unlike by what is learned without it."""
     kept, judged = train.labels != left_out, labels != left_out
-    rest = Seen(last=train.last[kept], labels=train.labels[kept], groups=train.groups[kept], held_out=True)
+    rest = TrainingFeatures(last=train.last[kept], labels=train.labels[kept], groups=train.groups[kept], held_out=True)
     class_count = len(np.unique(rest.labels))
     known = learn_out_of_distribution(rest, valid[judged], class_count=class_count, seed=seed)
     return float(known.unlike(np.concatenate([train.last[~kept], valid[~judged]])).mean())

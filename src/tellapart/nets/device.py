@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tellapart.backbones.devices import chosen_devices
 from tellapart.backbones.engine import native_precision
 from tellapart.cores import thread_count
 from tellapart.extras import load_torch
@@ -58,6 +59,8 @@ def open_machine(*, threads: int | None = None, precision: str | None = None) ->
 
 
 def _device(torch: Any) -> str:  # noqa: ANN401 - a module
+    if (chosen := chosen_devices().torch) is not None:
+        return chosen
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -28,6 +28,7 @@ from tellapart.nets.checkpoint import (
 )
 from tellapart.nets.device import Machine, seeded
 from tellapart.nets.epoch import Batch, run_epoch
+from tellapart.nets.memory import kept_memory
 from tellapart.nets.schedule import Training, build_optimiser, learning_rate, out_of_patience
 from tellapart.nets.steps import Learner, copy_for_average, judging_step, training_step
 from tellapart.progress import Progress, Silent
@@ -37,19 +38,21 @@ from tellapart.types import Labels
 if TYPE_CHECKING:
     import torch
 
-Row = Mapping[str, Any]
+HistoryRow = Mapping[str, Any]
 ROOM = 64_000_000  # bytes of a checkpoint beside its tensors
-OnEpoch = Callable[[Sequence[Row]], None]
+OnEpoch = Callable[[Sequence[HistoryRow]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pictures:
+class TrainingData:
     """What a net learns from and is judged by."""
 
     train: Callable[[int], Iterable[Batch]]  # the batches of an epoch, by its number; each picture once
     steps: int  # how many batches those are
     weights: NDArray[np.float32] | None = None  # float32 [K] of the classes in the loss; None for all alike
     valid: Callable[[], Iterable[Batch]]  # to judge by, always in the same order; none where there is nothing
+    # some of train as they are, always the same: what the net has learned of them without all that makes it harder
+    clean: Callable[[], Iterable[Batch]] = tuple
     fingerprint: str  # of the pictures and of what is done to them: another one makes a checkpoint void
 
 
@@ -59,14 +62,15 @@ class Fitted:
 
     epoch: int  # the epoch whose weights were kept, counted from 1
     score: float | None  # its log loss on valid after calibration; None where there was nothing to judge by
-    # a row an epoch: epoch, train_loss, train_accuracy, valid_loss, valid_accuracy, learning_rate, seconds,
-    # pictures_per_s; JSON-ready
-    history: tuple[Row, ...]
+    # a row an epoch: epoch, train_loss, train_accuracy, with clean pictures clean_train_loss and clean_train_accuracy,
+    # valid_loss, valid_accuracy, learning_rate, seconds, pictures_per_s; JSON-ready
+    history: tuple[HistoryRow, ...]
 
 
+@kept_memory()
 def fit_net(
     module: torch.nn.Module,
-    pictures: Pictures,
+    pictures: TrainingData,
     *,
     training: Training,
     machine: Machine,
@@ -119,6 +123,7 @@ def fit_net(
         write_checkpoint(checkpoint, {**learner_tensors(learner), **course.best}, {**document, "scores": course.scores})
         on_epoch(course.history)
     progress.finish()
+    _say_stopped(course, training, progress)
     fill_module(module, course.best, prefix=BEST)
     best = course.best_epoch
     return Fitted(epoch=best + 1, score=course.scores[best] if course.scores else None, history=course.history)
@@ -128,7 +133,7 @@ def fit_net(
 class _Course:
     """How far a training has come: a row an epoch, a score an epoch (none without valid), and the best weights."""
 
-    history: tuple[Row, ...] = ()
+    history: tuple[HistoryRow, ...] = ()
     scores: tuple[float, ...] = ()
     best: Mapping[str, Any]
 
@@ -137,7 +142,7 @@ class _Course:
         """Counted from 0; the last one where nothing was judged."""
         return int(np.argmin(self.scores)) if self.scores else len(self.history) - 1
 
-    def after(self, row: Row, score: float | None, learner: Learner) -> _Course:
+    def after(self, row: HistoryRow, score: float | None, learner: Learner) -> _Course:
         better = score is None or not self.scores or score < min(self.scores)
         return _Course(
             history=(*self.history, row),
@@ -155,7 +160,7 @@ def _learner(
 
 
 def _fingerprint(
-    module: torch.nn.Module, pictures: Pictures, training: Training, machine: Machine, *, seed: int
+    module: torch.nn.Module, pictures: TrainingData, training: Training, machine: Machine, *, seed: int
 ) -> str:
     """sha256 of everything that a checkpoint of this training depends on, a module with its first weights too."""
     start = hashlib.sha256(str(module).encode())
@@ -182,8 +187,8 @@ def _resume(learner: Learner, path: Path, *, fingerprint: str, steps: int) -> _C
 
 
 def _epoch(
-    learner: Learner, pictures: Pictures, training: Training, machine: Machine, epoch: int, progress: Progress
-) -> tuple[Row, float | None]:
+    learner: Learner, pictures: TrainingData, training: Training, machine: Machine, epoch: int, progress: Progress
+) -> tuple[HistoryRow, float | None]:
     """Train for an epoch and judge: its row of the history, and its score."""
     rate = learning_rate(training, step=learner.step, steps_per_epoch=pictures.steps)
     step = training_step(
@@ -191,15 +196,18 @@ def _epoch(
     )
     trained = run_epoch(step, pictures.train(epoch), on_batch=progress.advance)
     batches = pictures.valid() if np.isfinite(trained["loss"]) else ()
-    judged, score = judge(learner.judged, batches, machine=machine)
+    judged, score = validate(learner.judged, batches, machine=machine)
+    clean = run_epoch(judging_step(learner.judged, machine=machine), pictures.clean())
+    known = {"clean_train_loss": clean["loss"], "clean_train_accuracy": clean["accuracy"]} if clean["pictures"] else {}
     row = {
         "epoch": epoch + 1,
         "train_loss": trained["loss"],
         "train_accuracy": trained["accuracy"],
+        **known,
         "valid_loss": None if score is None else judged["loss"],
         "valid_accuracy": None if score is None else judged["accuracy"],
         "learning_rate": rate,
-        "seconds": round(trained["seconds"] + judged["seconds"], 3),
+        "seconds": round(trained["seconds"] + judged["seconds"] + clean["seconds"], 3),
         "pictures_per_s": round(trained["pictures_per_s"], 1),
     }
     return row, score
@@ -215,11 +223,11 @@ def _line(course: _Course, training: Training) -> str:
     return f"{said}; {_result('valid', row)}, calibrated {course.scores[-1]:.3f}: {best}."
 
 
-def _result(part: str, row: Row) -> str:
+def _result(part: str, row: HistoryRow) -> str:
     return f"{part} loss {row[f'{part}_loss']:.3f}, accuracy {percent(row[f'{part}_accuracy'])}"
 
 
-def _is_finite(row: Row, score: float | None) -> bool:
+def _is_finite(row: HistoryRow, score: float | None) -> bool:
     """Whether an epoch ended in numbers."""
     losses = (row["train_loss"], row["valid_loss"], score)
     return all(value is None or bool(np.isfinite(value)) for value in losses)
@@ -238,7 +246,14 @@ def _say_diverged(course: _Course, training: Training, progress: Progress) -> No
     progress.note(f"In epoch {epoch} {what}: it ends here, and epoch {course.best_epoch + 1} is kept.")
 
 
-def judge(
+def _say_stopped(course: _Course, training: Training, progress: Progress) -> None:
+    """Note that training ends for want of patience, where it does."""
+    if out_of_patience(course.scores, training.patience) and len(course.history) < training.epochs:
+        epochs = f"{len(course.history)} of {training.epochs} epochs"
+        progress.note(f"Training ends after {epochs}: none of the last {training.patience} was better.")
+
+
+def validate(
     module: torch.nn.Module, batches: Iterable[Batch], *, machine: Machine
 ) -> tuple[dict[str, float], float | None]:
     """The record of an epoch that only judges, and the log loss after calibration; None without a batch."""

@@ -32,10 +32,11 @@ from tellapart.types import Index, Labels, LedgerEntry, Pixels
 IN_MEMORY: Final = 1_000_000_000  # bytes; more goes to a file in the work folder
 TOGETHER: Final = 32  # pictures decoded in one task
 AHEAD: Final = 4  # batches
+CLEAN: Final = 500  # training pictures that are also judged as they are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Squares:
+class LabelledSquares:
     """Prepared pictures with their labels."""
 
     pixels: NDArray[np.uint8]  # uint8 [N, S, S, 3], in memory or in a file that is mapped into it
@@ -62,7 +63,7 @@ def read_squares(
     preprocess: Preprocess,
     file: Path,
     progress: Progress | None = None,
-) -> tuple[Squares, tuple[LedgerEntry, ...]]:
+) -> tuple[LabelledSquares, tuple[LedgerEntry, ...]]:
     """Decode some rows of an index; the readable pictures in order, and a ledger entry for each that is not.
 
     `labels`, int64, has one for each picture of the index. More than IN_MEMORY bytes go to the file, which is written
@@ -99,7 +100,7 @@ def read_squares(
     progress.finish()
     chosen = labels[np.asarray(rows, np.int64)]
     kept = compact_rows(pixels, np.flatnonzero(readable).tolist())
-    return Squares(pixels=kept, labels=chosen[readable]), tuple(skipped)
+    return LabelledSquares(pixels=kept, labels=chosen[readable]), tuple(skipped)
 
 
 def prepare_square(index: Index, row: int, preprocess: Preprocess) -> Pixels:
@@ -113,7 +114,7 @@ def steps_per_epoch(count: int, *, batch: int) -> int:
 
 
 def training_batches(
-    squares: Squares, *, batch: int, augmentation: Augmentation | None, seed: int, epoch: int
+    squares: LabelledSquares, *, batch: int, augmentation: Augmentation | None, seed: int, epoch: int
 ) -> Generator[Batch]:
     """Every picture once, in an order of (seed, epoch), augmented, prepared by threads that run AHEAD batches ahead.
 
@@ -133,7 +134,17 @@ def training_batches(
     return look_ahead(make, parts, threads=thread_count(), most=AHEAD + 1)
 
 
-def plain_batches(squares: Squares, *, batch: int) -> Iterator[Batch]:
+def clean_sample(count: int, *, seed: int) -> NDArray[np.int64]:
+    """Rows int64 of at most CLEAN of count training pictures, in order: the same in every epoch."""
+    return np.sort(generator(seed, "clean").permutation(count)[:CLEAN])
+
+
+def sampled(squares: LabelledSquares, rows: NDArray[np.int64]) -> LabelledSquares:
+    """Some rows of the squares, copied."""
+    return LabelledSquares(pixels=squares.pixels[rows], labels=squares.labels[rows])
+
+
+def plain_batches(squares: LabelledSquares, *, batch: int) -> Iterator[Batch]:
     """Every picture once, in order, as it is: for pictures that judge."""
     for rows in row_blocks(len(squares.pixels), size=batch):
         yield Batch(inputs=np.array(squares.pixels[rows]), labels=squares.labels[rows])

@@ -20,6 +20,7 @@ from tellapart.types import Labels
 if TYPE_CHECKING:
     import torch
 
+FUSED: Final = {"cpu", "cuda"}  # devices on which torch has the whole of AdamW as one operation
 IMBALANCED: Final = 3.0  # largest class over smallest, from which on classes are weighted
 
 
@@ -161,8 +162,11 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
 
 
 def adamw(groups: Iterable[Mapping[str, Any]], rate: float) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov and Hutter 2019) with its usual moments."""
-    return load_torch().optim.AdamW(list(groups), lr=rate, betas=(0.9, 0.999), eps=1e-8)
+    """AdamW (Loshchilov and Hutter 2019) with its usual moments, all in one pass over the weights where it can be."""
+    described = [dict(group) for group in groups]
+    devices = {parameter.device.type for group in described for parameter in group["params"]}
+    fused = devices <= FUSED
+    return load_torch().optim.AdamW(described, lr=rate, betas=(0.9, 0.999), eps=1e-8, fused=fused)
 
 
 def rmsprop(groups: Iterable[Mapping[str, Any]], rate: float) -> torch.optim.Optimizer:

@@ -15,10 +15,13 @@ from tellapart.backbones.timm_nets import check_side, create_net, own_side, set_
 from tellapart.errors import UsageError
 from tellapart.extras import load_timm, load_torch
 from tellapart.nets.architectures import NETS, build_net, is_net
+from tellapart.nets.own_file import OwnNet, module_of, net_name
+from tellapart.nets.own_module import net_from_module
 
 if TYPE_CHECKING:
     import torch
 
+DIGITS, TWO = 10, 2  # outputs of nets for digits, and for two classes
 # Kinds by class name; what is None is part of the layer before it and gets no line, as in the chapter.
 KINDS: Final[Mapping[str, str | None]] = {
     "Linear": "dense",
@@ -45,8 +48,10 @@ class Layer:
     trainable: int = 0  # weight tensors of it that train; 0 where it is frozen or has none
 
 
-def summarise_net(name: str, *, size: int | None = None) -> list[Layer]:
+def summarise_net(name: str, *, size: int | None = None, outputs: int | None = None) -> list[Layer]:
     """The layers of one of NETS, or of any base of timm without its classifier, for pictures of side size (None: own).
+
+    `outputs` are those of the last layer of one of NETS; None for as many as there are digits, or of two classes.
 
     Raises:
         UsageError: no net has that name, or it cannot take that size; as when it is trained.
@@ -57,14 +62,26 @@ def summarise_net(name: str, *, size: int | None = None) -> list[Layer]:
         raise UsageError("no such net", where=name, hint=hint)
     torch = load_torch()
     with torch.device("meta"), torch.no_grad():
-        module, run, side = _of_ours(name, size) if is_net(name) else _of_timm(name, size)
+        module, run, side = _of_ours(name, size, outputs) if is_net(name) else _of_timm(name, size)
         images = torch.zeros((1, side, side, 3), dtype=torch.uint8)
         return trace_layers(module, lambda: run(images))
 
 
-def _of_ours(name: str, size: int | None) -> _Built:
-    """With as many classes as in the chapter: ten digits, or one logit for cats and dogs."""
-    net = build_net(name, size=size, classes=10 if name.startswith("mnist") else 1, seed=0)
+def summarise_own(given: OwnNet, *, size: int, outputs: int) -> list[Layer]:
+    """The layers of a net of the user's own for pictures of that side, if it can be trained for so many classes.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    module = module_of(given, classes=outputs, size=size)
+    net_from_module(module, name=net_name(given), size=size, classes=outputs)
+    torch = load_torch()
+    with torch.no_grad():
+        return trace_layers(module.eval(), lambda: module(torch.zeros((1, 3, size, size))))
+
+
+def _of_ours(name: str, size: int | None, outputs: int | None) -> _Built:
+    net = build_net(name, size=size, classes=outputs or (DIGITS if name.startswith("mnist") else TWO), seed=0)
     module = net.module().eval()
     return module, module, net.size
 

@@ -41,6 +41,11 @@ def joined_bases(recipe: str) -> Sentence:
     )
 
 
+def no_larger(recipe: str) -> Sentence:
+    english = "the last step to larger ones did not help, or there is none"
+    return not_tried(recipe, english, "上一次放大没有帮助，或已没有更大的尺寸")
+
+
 def no_gain_in_sight(recipe: str) -> Sentence:
     english = "no valid picture is misclassified, so no gain could be seen"
     return not_tried(recipe, english, "验证集没有判断错误的图片，看不出改进")
@@ -59,7 +64,7 @@ def not_tried(recipe: str, english: str, chinese: str) -> Sentence:
     }
 
 
-def compared(
+def comparison_sentence(
     recipe: str, rival: str, *, gain: float, margin: float | None, count: int, changed: tuple[int, int], p: float
 ) -> Sentence:
     """A recipe that was trained, against the one that was taken before it.

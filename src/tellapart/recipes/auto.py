@@ -1,4 +1,9 @@
-"""Recipe `auto`: `features` first, then what costs more, for as long as the budget allows.
+"""Recipe `auto`: `features` first, then what costs more, cheapest first, for as long as the budget allows.
+
+After `features` on the base that was asked for, where that ships, come `features` on the other one, on both joined, and
+on the best of them at larger sizes; then `frozen` on the best, and `finetune` on the best that is not joined. Each says
+beforehand what it will take; what would go beyond the budget is not begun. What earlier ones took beyond what was said
+of them is counted in.
 
 Of what was trained, the classifier with the lower calibrated log loss on valid is taken, compared picture by picture.
 Whether that is more than chance is said beside it: McNemar's exact test (McNemar 1947) of the answers, and the 95 %
@@ -15,7 +20,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any, Final
@@ -24,37 +29,63 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.catalogue import LITE0_SIZE
 from tellapart.classifier import Classifier
 from tellapart.evaluation.paired import mcnemar
 from tellapart.heads.calibration import calibrated_losses
 from tellapart.recipes import attempts
-from tellapart.recipes.cost import say_cost, seconds_a_look
+from tellapart.recipes.cost import in_words, say_cost, seconds_a_look
 from tellapart.recipes.features import train_features
 from tellapart.recipes.finetune import EPOCH_COST, FineTuningPlan, train_finetune
 from tellapart.recipes.frozen import FrozenPlan, train_frozen
-from tellapart.recipes.looking import features_seen, rows_of, view_embedder
+from tellapart.recipes.larger import larger_bases
+from tellapart.recipes.looking import features_seen, look_again, rows_of, view_embedder
 from tellapart.recipes.request import Dataset, Request
 from tellapart.types import Labels
 
 NEEDED: Final = ("torch", "cv2", "safetensors")
 Z: Final = 1.96  # of a 95 % interval
+WORK: Final[Mapping[str, float]] = {
+    "lite0": 1.0,
+    "lite2": 2.0,
+}  # in a look at 224 px; lite2 at its own 260 px takes 2.7 times as long
+NOTICED: Final = 1.0  # seconds; what takes less says nothing of what else will take
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Tried:
+    """What was trained, and on what.
+
+    Attributes:
+        classifier: the outcome.
+        dataset: the pictures with what the base sees in them; in those of test it has not looked.
+        base: the base that looked.
+    """
+
+    classifier: Classifier
+    dataset: Dataset
+    base: Backbone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateRecipe:
     """A recipe that may be tried.
 
     Attributes:
-        recipe: its name.
-        seconds: how long it is thought to take.
-        train: makes the classifier.
-        against: why it cannot be tried here at all.
+        recipe: its name, with that of the base where it is on another one.
+        seconds: how long it is thought to take, after what is best so far.
+        train: makes the classifier, from what is best so far.
+        against: why it need not or cannot be tried after that.
+        extra: whether it needs the modules NEEDED.
+        one_base: whether it goes on from the best that is not joined.
     """
 
     recipe: str
-    seconds: float
-    train: Callable[[], Classifier]
-    against: attempts.Sentence | None = None
+    seconds: Callable[[Tried], float]
+    train: Callable[[Tried], Tried]
+    against: Callable[[Tried], attempts.Sentence | None] = lambda _best: None
+    extra: bool = True
+    one_base: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,35 +117,84 @@ def train_auto(dataset: Dataset, base: Backbone, request: Request) -> Classifier
     if dataset.folds is not None:  # nothing else can be tried, see tries_features_alone
         return replace(first, selected={"recipe": "features", **first.selected, "auto": why_features_alone()})
     head_s = time.perf_counter() - started
-    pictures, each = dataset.train.stop - dataset.train.start, seconds_each(dataset, base, request)
-    frozen, tuning = FrozenPlan(), FineTuningPlan()
-    looks = tuning.views + EPOCH_COST * tuning.training.epochs
+    each = seconds_each(dataset, base, request) if request.budget else 0.0
     candidates = [
-        Candidate(
-            recipe="frozen",
-            seconds=pictures * each * frozen.augmented_views + head_s * (2 + frozen.augmented_views),
-            train=lambda: train_frozen(dataset, base, request),
-        ),
-        Candidate(
-            recipe="finetune",
-            seconds=pictures * each * looks + head_s,
-            train=lambda: train_finetune(dataset, base, request),
-            against=attempts.joined_bases("finetune") if base.halves else None,
-        ),
+        *base_candidates(dataset, base, request, each=each, head_s=head_s),
+        *dearer_candidates(dataset, base, request, each=each, head_s=head_s),
     ]
-
-    likely = sum(candidate.seconds for candidate in candidates if candidate.against is None)
+    begun = Tried(classifier=first, dataset=dataset, base=base)
+    likely = sum(candidate.seconds(begun) for candidate in candidates if candidate.against(begun) is None)
     seconds = min(60 * request.budget, likely)
     say_cost(request, seconds, what=f"--budget allows {request.budget:g} minutes, and there is enough to try")
 
-    def answers(classifier: Classifier) -> ValidAnswers:
-        rows = rows_of(dataset.valid)
-        seen = features_seen(dataset, base, classifier.base, rows=rows, progress=request.progress)
+    def answers(tried: Tried) -> ValidAnswers:
+        rows, classifier = rows_of(dataset.valid), tried.classifier
+        seen = features_seen(tried.dataset, tried.base, classifier.base, rows=rows, progress=request.progress)
         return ValidAnswers.of(classifier.head.logits(seen), dataset.labels[dataset.valid])
 
-    return choose(
-        first, candidates, answers=answers, deadline=started + 60 * request.budget, note=request.progress.note
+    return choose_recipe(
+        begun, candidates, answers=answers, deadline=started + 60 * request.budget, note=request.progress.note
     )
+
+
+def base_candidates(
+    dataset: Dataset, base: Backbone, request: Request, *, each: float, head_s: float
+) -> list[CandidateRecipe]:
+    """`features` on other bases that ship, and on larger squares of the best; `each` is seconds a look of this base."""
+    pictures, before = dataset.valid.stop, work(base)
+    tried = {(single.name, single.preprocess.size) for single in base.singles}  # what was looked at is kept
+
+    def candidate(named: str, make: Callable[[Tried], Backbone | None]) -> CandidateRecipe:
+        def seconds(best: Tried) -> float:
+            other = make(best)
+            singles = () if other is None else other.singles
+            fresh = math.fsum(work(one) for one in singles if (one.name, one.preprocess.size) not in tried)
+            return float(head_s * 2 + pictures * each * fresh / before)
+
+        def train(best: Tried) -> Tried:
+            other = (make(best) or base).with_white(base.preprocess.white)
+            rows = range(pictures)
+            shown = replace(dataset, features=look_again(dataset, other, rows, request.progress, keep=True))
+            tried.update((single.name, single.preprocess.size) for single in other.singles)
+            return Tried(classifier=train_features(shown, other, request), dataset=shown, base=other)
+
+        def against(best: Tried) -> attempts.Sentence | None:
+            return attempts.no_larger(named) if make(best) is None else None
+
+        return CandidateRecipe(recipe=named, seconds=seconds, train=train, against=against, extra=False)
+
+    return [candidate(f"features on {named}", make) for named, make in larger_bases(base)]
+
+
+def work(base: Backbone) -> float:
+    """How much there is to compute in a look, in looks of lite0 at its own size."""
+    return math.fsum(WORK.get(single.name, 1.0) * (single.preprocess.size / LITE0_SIZE) ** 2 for single in base.singles)
+
+
+def dearer_candidates(
+    dataset: Dataset, base: Backbone, request: Request, *, each: float, head_s: float
+) -> list[CandidateRecipe]:
+    """Those that look at every picture many times."""
+    pictures, frozen, tuning = dataset.train.stop - dataset.train.start, FrozenPlan(), FineTuningPlan()
+    looks = tuning.views + EPOCH_COST * tuning.training.epochs
+
+    def seconds_of(best: Tried) -> float:
+        return float(pictures * each * work(best.base) / work(base))
+
+    return [
+        CandidateRecipe(
+            recipe="frozen",
+            seconds=lambda best: seconds_of(best) * frozen.augmented_views + head_s * (2 + frozen.augmented_views),
+            train=lambda best: replace(best, classifier=train_frozen(best.dataset, best.base, request)),
+        ),
+        CandidateRecipe(
+            recipe="finetune",
+            seconds=lambda best: seconds_of(best) * looks + head_s,
+            train=lambda best: replace(best, classifier=train_finetune(best.dataset, best.base, request)),
+            against=lambda best: attempts.joined_bases("finetune") if best.base.halves else None,
+            one_base=True,
+        ),
+    ]
 
 
 def tries_features_alone(request: Request) -> bool:
@@ -136,13 +216,40 @@ def missing_module() -> str | None:
     return next((module for module in NEEDED if find_spec(module) is None), None)
 
 
-def choose(
-    first: Classifier,
-    candidates: Sequence[Candidate],
+@dataclass(slots=True, kw_only=True)
+class _Standing:
+    """What is best so far, of all and of bases that are not joined; and how slow things turned out to be."""
+
+    recipe: str
+    best: Tried
+    answers: ValidAnswers
+    single: Tried
+    single_loss: float
+    pace: float = 1.0  # by how much what was tried took longer than it was thought to
+
+    def from_which(self, candidate: CandidateRecipe) -> Tried:
+        return self.single if candidate.one_base and not _is_one(self.best) else self.best
+
+    def take(self, tried: Tried, answers: ValidAnswers, *, recipe: str, better: bool) -> None:
+        loss = float(answers.losses.mean())
+        if better:
+            self.recipe, self.best, self.answers = recipe, tried, answers
+        if _is_one(tried) and (loss < self.single_loss or not _is_one(self.single)):
+            self.single, self.single_loss = tried, loss
+
+
+def _is_one(tried: Tried) -> bool:
+    return tried.base is None or not tried.base.halves
+
+
+def choose_recipe(
+    first: Tried,
+    candidates: Sequence[CandidateRecipe],
     *,
-    answers: Callable[[Classifier], ValidAnswers],
+    answers: Callable[[Tried], ValidAnswers],
     deadline: float,
     note: Callable[[str], None],
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Classifier:
     """Try the candidates in turn, and take each that is better on valid than what was taken before it.
 
@@ -150,38 +257,63 @@ def choose(
         first: what `features` made.
         candidates: dearer recipes, in the order in which they are tried.
         answers: what a classifier says of the valid pictures.
-        deadline: on the clock of time.perf_counter.
+        deadline: on the clock.
         note: told of each reason.
+        clock: gives seconds.
     """
-    recipe, reasons = "features", list[attempts.Sentence]()
-    current, before = first, answers(first)
+    before = answers(first)
+    loss = float(before.losses.mean())
+    standing = _Standing(recipe="features", best=first, answers=before, single=first, single_loss=loss)
+    reasons, rows = list[attempts.Sentence](), [row_of("features", loss=loss)]
     for candidate in candidates:
-        errors = int((~before.correct).sum())
-        reason = reason_against(candidate, errors=errors, deadline=deadline)
+        base, errors = standing.from_which(candidate), int((~standing.answers.correct).sum())
+        expected = candidate.seconds(base) * standing.pace
+        reason = reason_against(candidate, base, errors=errors, seconds=expected, left=deadline - clock())
         if reason is None:
-            made = candidate.train()
+            note(f"{candidate.recipe} is tried: it will take about {in_words(expected)}.")
+            begun = clock()
+            made = candidate.train(base)
             after = answers(made)
-            better, reason = verdict(candidate.recipe, recipe, after=after, before=before)
-            if better:
-                recipe, current, before = candidate.recipe, made, after
+            took, rival = clock() - begun, float(standing.answers.losses.mean())
+            if took > NOTICED:
+                standing.pace *= max(1.0, took / max(expected, NOTICED))
+            better, reason = verdict(candidate.recipe, standing.recipe, after=after, before=standing.answers)
+            standing.take(made, after, recipe=candidate.recipe, better=better)
+            loss = float(after.losses.mean())
+            rows.append(row_of(candidate.recipe, loss=loss, gain=rival - loss, expected=expected, took=took))
         reasons.append(reason)
         note(reason["en"])
-    selected: dict[str, Any] = {"recipe": recipe, **current.selected, "auto": reasons}
-    return replace(current, selected=selected)
+    for row in rows:
+        row["taken"] = row["recipe"] == standing.recipe
+    chosen = standing.best.classifier
+    selected: dict[str, Any] = {"recipe": standing.recipe, **chosen.selected, "auto": reasons, "tried": rows}
+    return replace(chosen, selected=selected)
 
 
-def reason_against(candidate: Candidate, *, errors: int, deadline: float) -> attempts.Sentence | None:
+def row_of(
+    recipe: str, *, loss: float, gain: float | None = None, expected: float | None = None, took: float | None = None
+) -> dict[str, Any]:
+    """A row of what was tried: log loss on valid in nats, gain over what was best before, seconds; ready for JSON."""
+    numbers = {"log_loss": (loss, 4), "gain": (gain, 4), "expected_s": (expected, 1), "seconds": (took, 1)}
+    rounded = {name: None if value is None else round(value, digits) for name, (value, digits) in numbers.items()}
+    return {"recipe": recipe, **rounded}
+
+
+def reason_against(
+    candidate: CandidateRecipe, best: Tried, *, errors: int, seconds: float, left: float
+) -> attempts.Sentence | None:
     """Why a candidate need not or cannot be tried; None where it should be."""
-    missing = missing_module()
+    missing = missing_module() if candidate.extra else None
     if missing is not None:
         return attempts.not_installed(candidate.recipe, missing)
-    if candidate.against is not None:
-        return candidate.against
+    against = candidate.against(best)
+    if against is not None:
+        return against
     if not errors:
         return attempts.no_gain_in_sight(candidate.recipe)
-    left = max(0.0, deadline - time.perf_counter())
-    if candidate.seconds > left:
-        return attempts.too_long(candidate.recipe, minutes=candidate.seconds / 60, left=left / 60)
+    left = max(0.0, left)
+    if seconds > left:
+        return attempts.too_long(candidate.recipe, minutes=seconds / 60, left=left / 60)
     return None
 
 
@@ -191,7 +323,7 @@ def verdict(recipe: str, rival: str, *, after: ValidAnswers, before: ValidAnswer
     gain, count = float(gains.mean()), len(gains)
     margin = Z * float(gains.std(ddof=1)) / math.sqrt(count) if count > 1 else None
     changed = (int((after.correct & ~before.correct).sum()), int((before.correct & ~after.correct).sum()))
-    sentence = attempts.compared(
+    sentence = attempts.comparison_sentence(
         recipe, rival, gain=gain, margin=margin, count=count, changed=changed, p=mcnemar(*changed)
     )
     return gain > 0, sentence

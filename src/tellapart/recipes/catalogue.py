@@ -91,7 +91,7 @@ def base_of(request: Request, backbone: str, *, weights: Path | None) -> Backbon
     """
     recipe, size, module = find_recipe(request.recipe, plan=request.plan), request.size, request.module
     check_folds(request)
-    request.changes.check(request.recipe, recipe.plan)
+    request.changes.check(request.recipe, recipe.plan, own_net=module is not None)
     if recipe.has_base:
         if module is not None:
             hint = "Choose scratch for that."
@@ -106,8 +106,9 @@ def base_of(request: Request, backbone: str, *, weights: Path | None) -> Backbon
         Preprocess(size=SIDE if size is None else size)
     except ValueError as error:
         raise UsageError("no such size", where=f"{size!r}", hint=f"The {error}.") from error
-    if module is not None and not isinstance(module, load_torch().nn.Module):
-        raise UsageError("this is no net of torch", where=type(module).__name__, hint="Give a torch.nn.Module.")
+    if module is not None and not callable(module):
+        hint = "Give a torch.nn.Module, or a class or function that gives one."
+        raise UsageError("this is no net of torch", where=type(module).__name__, hint=hint)
     return small_pixels()
 
 

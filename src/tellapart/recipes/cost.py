@@ -18,7 +18,7 @@ from tellapart.heads.large import is_large
 from tellapart.heads.search import HeadSearch
 from tellapart.nets.device import Machine, seeded
 from tellapart.nets.epoch import Batch
-from tellapart.nets.fit import Pictures
+from tellapart.nets.fit import TrainingData
 from tellapart.nets.schedule import Training, build_optimiser
 from tellapart.nets.steps import Learner, training_step
 from tellapart.progress import Silent
@@ -107,7 +107,7 @@ def search_size(rows: int, width: int) -> float:
 
 
 def say_training_cost(
-    module: torch.nn.Module, pictures: Pictures, *, training: Training, machine: Machine, request: Request
+    module: torch.nn.Module, pictures: TrainingData, *, training: Training, machine: Machine, request: Request
 ) -> None:
     """Say how long a net trains, by a few steps of a copy of it."""
     if training.epochs * pictures.steps < FEW_STEPS:
@@ -132,7 +132,7 @@ def say_training_cost(
         say_cost(request, seconds, what=f"{counted(training.epochs, 'epoch')} of {counted(pictures.steps, 'step')}")
 
 
-def first_batches(pictures: Pictures) -> Iterator[Batch]:
+def first_batches(pictures: TrainingData) -> Iterator[Batch]:
     batches = iter(pictures.train(0))
     try:
         yield from islice(batches, STEPS_PROBED)

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
+
 from tellapart.backbones.backbone import Backbone
 from tellapart.classifier import Classifier
 from tellapart.heads.nested import NestedPlan, search_inside
@@ -35,11 +37,12 @@ def train_features(dataset: Dataset, base: Backbone, request: Request) -> Classi
     """
     pictures, search = dataset.train.stop - dataset.train.start, head_search(dataset, base, request)
     if request.recipe == "features" or dataset.folds is not None:
-        say_features_cost(dataset, request, search)
+        say_features_cost(dataset, request, seconds_to_search(dataset, search, valid=chosen_on(dataset)))
     if dataset.folds is not None and pictures * len(dataset.classes) > CROSS_VALIDATED_AT_MOST:
         found = search_inside(
             dataset.features,
             dataset.labels,
+            np.arange(pictures),
             groups=dataset.groups,
             plan=nested_plan(dataset, base, request),
             most=CROSS_VALIDATED_AT_MOST,
@@ -52,10 +55,9 @@ def train_features(dataset: Dataset, base: Backbone, request: Request) -> Classi
     return searched(found, dataset, base)
 
 
-def say_features_cost(dataset: Dataset, request: Request, search: partial[HeadSearch]) -> None:
-    """Say how long it takes to search a head, and those of folds where folds test."""
+def say_features_cost(dataset: Dataset, request: Request, seconds: float) -> None:
+    """Say how long it takes to search a head, so many seconds, and those of folds where folds test."""
     count = dataset.train.stop - dataset.train.start
-    seconds = seconds_to_search(dataset, search, valid=chosen_on(dataset))
     what = f"a search of a head over {counted(count, 'picture')} of {counted(len(dataset.classes), 'class', 'classes')}"
     if dataset.folds is not None:
         seconds, what = seconds * (1 + FOLDS_TAKE), f"{what}, and one in each of {dataset.folds.max() + 1} folds"

@@ -21,7 +21,7 @@ from tellapart.classifier import Classifier
 from tellapart.data.augment import Augmentation, augment
 from tellapart.data.preprocess import Preprocess
 from tellapart.extras import load_safetensors, load_torch
-from tellapart.finetuning.frozen_part import affordable_views, keep_views, prefix_backbone
+from tellapart.finetuning.frozen_part import keep_views, prefix_backbone, views_within_bytes
 from tellapart.finetuning.split_point import find_cut
 from tellapart.finetuning.tune import WAYS, FrozenOutputs, Start, Tuned, finetune
 from tellapart.heads.dual_space import column_standard
@@ -33,7 +33,7 @@ from tellapart.nets.schedule import Training, check_kind, check_range
 from tellapart.recipes.cost import say_cost, say_training_cost, seconds_to_look, seconds_to_search
 from tellapart.recipes.features import chosen_on, head_search
 from tellapart.recipes.label_safety import looks_to_ask, suited_augmentation
-from tellapart.recipes.looking import view_embedder
+from tellapart.recipes.looking import of_means, view_embedder
 from tellapart.recipes.request import Dataset, Request
 from tellapart.text import counted
 from tellapart.types import Features, Index, Pixels
@@ -101,6 +101,7 @@ def train_finetune(dataset: Dataset, base: Backbone, request: Request) -> Classi
         OutputError: the work folder cannot be written to.
         DataError: as search_head, or a picture can no longer be read.
     """
+    dataset, base = of_means(dataset, base)
     progress, plan = request.progress, request.changes.applied(request.plan or FineTuningPlan())
     machine = request.machine or open_machine()
     search = head_search(dataset, base, request)
@@ -116,7 +117,7 @@ def train_finetune(dataset: Dataset, base: Backbone, request: Request) -> Classi
     augmentation, left_out = suited_augmentation(
         dataset,
         head=found.head,
-        embed_view=view_embedder(dataset, base, progress),
+        embed_view=view_embedder(dataset, base, progress, workers=request.workers),
         augmentation=plan.augmentation,
         turn=True,
         progress=progress,
@@ -207,7 +208,7 @@ def run_frozen_part(dataset: Dataset, start: Start, plan: FineTuningPlan, reques
     index, train, valid = dataset.index, dataset.train, dataset.valid
     shown = Shown(index=index, preprocess=start.backbone.preprocess, augmentation=plan.augmentation, seed=request.seed)
     prefix = prefix_backbone(start.backbone, start.cut)
-    count = affordable_views(prefix, pictures=train.stop - train.start, wanted=plan.views)
+    count = views_within_bytes(prefix, pictures=train.stop - train.start, wanted=plan.views)
     key = hashlib.sha256(f"{prefix.digest} {shown.augmentation.key} {shown.seed} {count} {train} {valid}".encode())
     for rows in (train, valid):
         key.update(dataset.features[rows, -1].tobytes())  # one number tells pictures apart

@@ -55,7 +55,7 @@ class FrozenPlan:
     augmentation: Augmentation = AUGMENTATION
 
     def __post_init__(self) -> None:
-        """Refuse settings that cannot be meant.
+        """Refuse settings that make no sense.
 
         Raises:
             UsageError: one is out of its range, or of another kind.
@@ -73,16 +73,17 @@ def train_frozen(dataset: Dataset, base: Backbone, request: Request) -> Classifi
         DataError: as search_head, or a picture can no longer be read.
         MissingExtraError: OpenCV is not installed.
     """
-    plan, search = request.plan or FrozenPlan(), head_search(dataset, base, request)
+    plan = request.changes.applied(request.plan or FrozenPlan())
+    search = head_search(dataset, base, request)
     valid = chosen_on(dataset)
     if request.recipe == "frozen":
         say_frozen_cost(dataset, base, request, search, views=plan.augmented_views)
-    embed_view = view_embedder(dataset, base, request.progress)
+    embed_view = view_embedder(dataset, base, request.progress, workers=request.workers)
     plain = search(dataset.features, dataset.labels, train=dataset.train, valid=valid, weights=dataset.weights)
     augmentation, left_out = suited_augmentation(
         dataset, head=plain.head, embed_view=embed_view, augmentation=plan.augmentation, progress=request.progress
     )
-    count = affordable_views(dataset.train.stop - dataset.train.start, wanted=plan.augmented_views)
+    count = views_within_rows(dataset.train.stop - dataset.train.start, wanted=plan.augmented_views)
     views = training_views(augmentation, seed=request.seed, count=count)
     found = {0: plain}
     if views:
@@ -115,14 +116,14 @@ def say_frozen_cost(
 ) -> None:
     """Say how long it takes to look at so many views of each picture, and to search a head without them and with."""
     count = dataset.train.stop - dataset.train.start
-    views = affordable_views(count, wanted=views)
+    views = views_within_rows(count, wanted=views)
     seconds = seconds_to_look(dataset, base, looks=count * views + looks_to_ask(dataset))
     seconds += seconds_to_search(dataset, search, valid=chosen_on(dataset), copies=(1, 1 + views))
     what = f"{counted(count, 'training picture')}, {counted(views, 'more view')} of each, two searches of a head"
     say_cost(request, seconds, what=what)
 
 
-def affordable_views(pictures: int, *, wanted: int) -> int:
+def views_within_rows(pictures: int, *, wanted: int) -> int:
     """As many views as are wanted and fit into MOST_ROWS; 0 where there are that many pictures already."""
     return min(wanted, max(0, MOST_ROWS // pictures - 1))
 

@@ -10,22 +10,26 @@ from dataclasses import replace
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import AnyEngine, compiled, native_precision
+from tellapart.classifier import Classifier
 from tellapart.errors import DataError
 from tellapart.features.embed import PLAIN, View
 from tellapart.features.look import look_at
 from tellapart.progress import Progress
 from tellapart.recipes.request import Dataset
 from tellapart.types import Features
+from tellapart.workers.pool import HERE, Workers
 
 ViewEmbedder = Callable[[View, Sequence[int], Features], None]  # fills float32 [n, D] with a view of n rows
 
 
-def view_embedder(dataset: Dataset, base: Backbone, progress: Progress, *, keep: bool = True) -> ViewEmbedder:
+def view_embedder(
+    dataset: Dataset, base: Backbone, progress: Progress, *, keep: bool = True, workers: Workers = HERE
+) -> ViewEmbedder:
     """A function that fills features with what the base sees in a view of some rows; one engine serves all calls."""
     engine = compiled(base, precision=native_precision())
 
     def embed_view(view: View, rows: Sequence[int], into: Features) -> None:
-        look_again(dataset, base, rows, progress, engine=engine, view=view, into=into, keep=keep)
+        look_again(dataset, base, rows, progress, engine=engine, view=view, into=into, keep=keep, workers=workers)
 
     return embed_view
 
@@ -40,6 +44,7 @@ def look_again(
     view: View = PLAIN,
     into: Features | None = None,
     keep: bool = False,
+    workers: Workers = HERE,
 ) -> Features:
     """Features float32 [n, D] of pictures that could be read before.
 
@@ -47,7 +52,7 @@ def look_again(
         DataError: one of them cannot be read any more.
     """
     index = replace(dataset.index, pictures=tuple(dataset.index.pictures[row] for row in rows))
-    seen = look_at(index, base, progress, engine=engine, view=view, into=into, keep=keep)
+    seen = look_at(index, base, progress, engine=engine, view=view, into=into, keep=keep, workers=workers)
     if len(seen.index.pictures) != len(rows):
         missing = next(entry for entry in seen.ledger if entry.status == "skipped")
         hint = "Leave the pictures alone while a run looks at them, and run it again."
@@ -55,16 +60,34 @@ def look_again(
     return seen.features
 
 
+def moved_to(dataset: Dataset, base: Backbone, trained: Classifier, progress: Progress) -> tuple[Dataset, Backbone]:
+    """The dataset as the base of a classifier sees it, and that base, where it is another one and is frozen too."""
+    other = trained.base
+    if trained.weights is not None or see_the_same(other, base):
+        return dataset, base
+    rows = range(len(dataset.index.pictures))
+    return replace(dataset, features=look_again(dataset, other, rows, progress, keep=True)), other
+
+
 def features_seen(
     dataset: Dataset, base: Backbone, trained: Backbone, *, rows: Sequence[int], progress: Progress
 ) -> Features:
     """What a trained base sees in some rows, float32 [n, D]: at hand if it is the base, otherwise it looks now."""
-    if not see_the_same(trained, base):
+    if see_the_same(trained, base):
+        kept = dataset.features
+    elif see_the_same(trained, base.means_only):
+        kept = dataset.features[:, base.means]
+    else:
         return look_again(dataset, trained, rows, progress)
     if isinstance(rows, range) and rows.step == 1:
-        return dataset.features[rows.start : rows.stop]
-    seen: Features = dataset.features[list(rows)]
+        return kept[rows.start : rows.stop]
+    seen: Features = kept[list(rows)]
     return seen
+
+
+def of_means(dataset: Dataset, base: Backbone) -> tuple[Dataset, Backbone]:
+    """The same without what is pooled by anything else than its mean; the features are a view."""
+    return replace(dataset, features=dataset.features[:, base.means]), base.means_only
 
 
 def rows_of(rows: slice) -> range:

@@ -7,27 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.answers import EXACT, close_calls, exact_at
-from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import native_precision
+from tellapart.answers import close_calls, exact_at
+from tellapart.backbones.engine import EXACT, native_precision
 from tellapart.classifier import Classifier
 from tellapart.evaluation.cross_validated import Inflation, fold_inflation
 from tellapart.heads.abstention import Flags, abstaining, one_of_each_group
 from tellapart.heads.calibration import answer_probability, probabilities
 from tellapart.heads.linear import LinearHead
-from tellapart.heads.nested import fold_promises, nested_heads, typical_rows, weighted_temperature
+from tellapart.heads.nested import FoldHead, fold_promises, typical_rows, weighted_temperature
 from tellapart.heads.out_of_distribution import learn_out_of_distribution
 from tellapart.heads.prior import prior_shift
 from tellapart.heads.unknown_kinds import measure_unknown_kinds
-from tellapart.progress import Progress
 from tellapart.recipes.features import nested_plan
 from tellapart.recipes.prior import taken_out, train_counts, without_prior_of
 from tellapart.recipes.request import Dataset, Request
-from tellapart.types import Features, Probabilities
+from tellapart.recipes.scored import ScoredAnswers, score_answers
+from tellapart.types import Features, Probabilities, SplitName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,16 +53,42 @@ class OutOfFold:
     features: Features
 
 
+def score_by_folds(
+    trained: Classifier, heads: Sequence[FoldHead], dataset: Dataset, folds: NDArray[np.int64], request: Request
+) -> tuple[OutOfFold, dict[SplitName, ScoredAnswers]]:
+    """Let heads of folds answer about every picture, calibrate by that the head that was trained on all, and score.
+
+    Args:
+        trained: on all pictures.
+        heads: one for each fold.
+        dataset: the pictures, all of them train.
+        folds: int64 [N], the fold of each.
+        request: seed, largest error and listener.
+
+    Returns:
+        What the heads of the folds say; and with figures, under `test` their answers at the temperature and thresholds
+        that were chosen inside each fold, under `valid` those at the temperature and the thresholds of the classifier,
+        which were chosen by them.
+    """
+    found = answer_by_folds(trained, heads, dataset, folds, request)
+    score = partial(
+        score_answers, found.classifier, dataset, rows=slice(0, len(dataset.labels)), weight=found.inflation.weight
+    )
+    return found, {
+        "valid": score(found.leaving, found.leaving_flags),
+        "test": score(found.nested, found.nested_flags),
+    }
+
+
 def answer_by_folds(
-    trained: Classifier, dataset: Dataset, folds: NDArray[np.int64], base: Backbone, request: Request
+    trained: Classifier, heads: Sequence[FoldHead], dataset: Dataset, folds: NDArray[np.int64], request: Request
 ) -> OutOfFold:
     """Let a head of each fold, int64 [N], answer about its pictures, and calibrate what was trained on all of them."""
-    labels, groups, plan = dataset.labels, dataset.groups, nested_plan(dataset, base, request)
-    heads = nested_heads(dataset.features, labels, folds=folds, groups=groups, plan=plan, progress=request.progress)
+    labels, groups, plan = dataset.labels, dataset.groups, nested_plan(dataset, trained.base, request)
     by_fold = [
         replace(trained, head=each.head, temperature=each.temperature, abstention=each.abstention) for each in heads
     ]
-    features = exact_by_folds(by_fold, dataset, folds, progress=request.progress)
+    features = exact_by_folds(by_fold, dataset, folds, request)
     nested, nested_flags = answers_inside(by_fold, features, folds)
     halves = np.empty((2, len(labels)), np.bool_)
     for number, head in enumerate(heads):
@@ -71,7 +97,7 @@ def answer_by_folds(
     classifier, leaving = calibrated_by_folds(trained, logits, dataset=dataset, request=request)
     apart = one_of_each_group(np.arange(len(labels)), groups, seed=request.seed)
     promises = fold_promises(leaving[apart], labels[apart], learned=train_counts(dataset), max_error=request.max_error)
-    last = features[:, base.depths[-1].start : base.depths[-1].stop]
+    last = features[:, trained.base.last.start : trained.base.last.stop]
     typical, held_out = typical_rows(last, labels, groups, part=folds == 0, plan=plan)
     about = {"class_count": plan.class_count, "seed": plan.seed}
     abstention = abstaining(
@@ -110,7 +136,7 @@ def calibrated_by_folds(
 
 
 def exact_by_folds(
-    by_fold: Sequence[Classifier], dataset: Dataset, folds: NDArray[np.int64], *, progress: Progress
+    by_fold: Sequence[Classifier], dataset: Dataset, folds: NDArray[np.int64], request: Request
 ) -> Features:
     """The features float32 [N, D], those of close calls to the classifier of their fold as float32 computes them."""
     if native_precision() == EXACT:
@@ -119,8 +145,15 @@ def exact_by_folds(
     for number, classifier in enumerate(by_fold):
         rows = folds == number
         close[rows] = close_calls(classifier, dataset.features[rows])
-    base = by_fold[0].base
-    return exact_at(np.flatnonzero(close), base, dataset.index, dataset.features, keep=True, progress=progress)
+    return exact_at(
+        np.flatnonzero(close),
+        by_fold[0].base,
+        dataset.index,
+        dataset.features,
+        keep=True,
+        progress=request.progress,
+        workers=request.workers,
+    )
 
 
 def logits_by_folds(heads: Sequence[LinearHead], features: Features, folds: NDArray[np.int64]) -> NDArray[np.float64]:

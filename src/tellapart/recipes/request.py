@@ -20,6 +20,7 @@ from tellapart.nets.device import Machine
 from tellapart.progress import Progress, Silent
 from tellapart.recipes.changes import NO_CHANGES, Changes
 from tellapart.types import SPLITS, Features, Index, Labels, SplitName
+from tellapart.workers.pool import HERE, Workers
 
 if TYPE_CHECKING:
     import torch
@@ -120,7 +121,7 @@ class Options(TypedDict, total=False):
     seed: int
     size: int | None
     budget: float
-    module: torch.nn.Module | None
+    module: torch.nn.Module | Callable[..., torch.nn.Module] | None
     plan: Any
     changes: Changes
     folds: int | None
@@ -129,6 +130,7 @@ class Options(TypedDict, total=False):
     min_recall: Mapping[str, float]
     drop_leaks: bool
     force: bool
+    workers: Workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +144,9 @@ class Request:
         work: a folder for what a recipe keeps while it works; it need not exist. The same request with the same folder
             goes on where a killed one stopped.
         budget: minutes that `auto` may take.
-        module: a net of the user's own for the scratch recipes: it takes float32 [N, 3, S, S] from 0 to 1 and ends in
-            a linear layer with K outputs.
+        module: a net of the user's own for the scratch recipes, or a class or function that gives one, see
+            `nets.own_file.module_of`: it takes float32 [N, 3, S, S] from 0 to 1 and ends in a linear layer with K
+            outputs.
         plan: other settings than the recipe's own, of the recipe's own kind.
         changes: settings in the place of those of the plan, or of the recipe's own.
         machine: where nets are trained; None for the best there is.
@@ -155,6 +158,7 @@ class Request:
         min_recall: the recall that must be reached of some classes, in (0, 1), by their names.
         drop_leaks: leave test pictures out whose like the data has put into train or valid.
         force: go on in spite of unreadable pictures or conflicting labels.
+        workers: who looks at pictures with a base.
         on_epoch: called after every epoch with the history so far, a row an epoch.
         progress: told of every stage.
     """
@@ -164,7 +168,7 @@ class Request:
     size: int | None = None
     work: Path = Path("work")
     budget: float = BUDGET
-    module: torch.nn.Module | None = None
+    module: torch.nn.Module | Callable[..., torch.nn.Module] | None = None
     plan: Any = None
     changes: Changes = NO_CHANGES
     machine: Machine | None = None
@@ -175,6 +179,7 @@ class Request:
     min_recall: Mapping[str, float] = field(default_factory=dict)
     drop_leaks: bool = False
     force: bool = False
+    workers: Workers = HERE
     on_epoch: Callable[[Sequence[Mapping[str, Any]]], None] = lambda _history: None
     progress: Progress = field(default_factory=Silent)
 

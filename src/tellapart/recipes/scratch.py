@@ -25,10 +25,19 @@ from tellapart.data.augment import Augmentation
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import DataError, TellapartError
 from tellapart.nets.architectures import Net, build_net, net_size
-from tellapart.nets.device import Machine, open_machine
+from tellapart.nets.device import Machine, open_machine, seeded
 from tellapart.nets.export import export_backbone, linear_head, module_weights, scale_for, trunk_features, try_export
-from tellapart.nets.fit import Fitted, Pictures, fit_net
-from tellapart.nets.images import Squares, plain_batches, read_squares, steps_per_epoch, training_batches
+from tellapart.nets.fit import Fitted, TrainingData, fit_net
+from tellapart.nets.images import (
+    LabelledSquares,
+    clean_sample,
+    plain_batches,
+    read_squares,
+    sampled,
+    steps_per_epoch,
+    training_batches,
+)
+from tellapart.nets.own_file import module_of, net_name
 from tellapart.nets.own_module import net_from_module
 from tellapart.nets.schedule import Training, check_kind, check_range, class_weights
 from tellapart.recipes.cost import say_training_cost
@@ -113,6 +122,7 @@ PLANS: Final[Mapping[tuple[bool, bool], ScratchPlan]] = {
             label_smoothing=0.05,
             average=0.998,
             clip=1.0,
+            patience=15,
         ),
         pictures=210_000,
     ),
@@ -136,6 +146,7 @@ PLANS: Final[Mapping[tuple[bool, bool], ScratchPlan]] = {
             label_smoothing=0.1,
             average=0.998,
             clip=1.0,
+            patience=30,
         ),
         pictures=200_000,
     ),
@@ -167,7 +178,7 @@ def train_scratch(dataset: Dataset, base: Backbone, request: Request, *, augment
     if not len(train.labels):
         raise DataError("no training picture can be read", where=dataset.index.root)
     training = replace(plan.training, epochs=planned_epochs(plan, len(train.labels)))
-    pictures = pictures_of(train, valid, net=net, plan=plan, training=training, classes=classes, seed=request.seed)
+    pictures = training_data(train, valid, net=net, plan=plan, training=training, classes=classes, seed=request.seed)
     whole = net.training_module()
     if request.module is not None:
         try_export(net)
@@ -211,7 +222,7 @@ def kept_for_later(request: Request) -> Iterator[None]:
         raise TellapartError(what, where=request.work / CHECKPOINT, hint=hint) from error
 
 
-def largest_feature(net: Net, *seen: Squares) -> float:
+def largest_feature(net: Net, *seen: LabelledSquares) -> float:
     """The largest size of a feature of some pictures; 0 without one."""
     rows = (squares.pixels[:MEASURED] for squares in seen)
     return max((float(np.abs(trunk_features(net, pixels)).max()) for pixels in rows if len(pixels)), default=0.0)
@@ -238,17 +249,26 @@ def planned_epochs(plan: ScratchPlan, count: int) -> int:
     return min(plan.training.epochs, max(FEWEST_EPOCHS, plan.pictures // count))
 
 
-def pictures_of(
-    train: Squares, valid: Squares, *, net: Net, plan: ScratchPlan, training: Training, classes: int, seed: int
-) -> Pictures:
+def training_data(
+    train: LabelledSquares,
+    valid: LabelledSquares,
+    *,
+    net: Net,
+    plan: ScratchPlan,
+    training: Training,
+    classes: int,
+    seed: int,
+) -> TrainingData:
     """What a net learns from and is judged by; only the first is augmented."""
-    return Pictures(
+    clean = sampled(train, clean_sample(len(train.labels), seed=seed))
+    return TrainingData(
         train=lambda epoch: training_batches(
             train, batch=training.batch, augmentation=plan.augmentation, seed=seed, epoch=epoch
         ),
         steps=steps_per_epoch(len(train.labels), batch=training.batch),
         weights=class_weights(train.labels, classes=classes),
         valid=lambda: plain_batches(valid, batch=2 * training.batch),
+        clean=lambda: plain_batches(clean, batch=2 * training.batch),
         fingerprint=f"{train.digest()} {valid.digest()} {plan.augmentation} {net.name} {plan.dropout} {classes}",
     )
 
@@ -258,10 +278,12 @@ def net_of(plan: ScratchPlan, request: Request, *, classes: int) -> Net:
     if module is None:
         return build_net(plan.net, size=size, classes=classes, dropout=plan.dropout, seed=request.seed)
     side = net_size(plan.net) if size is None else size
-    return net_from_module(module, name=type(module).__name__, size=side, classes=classes)
+    with seeded(request.seed, "weights"):
+        made = module_of(module, classes=classes, size=side)
+    return net_from_module(made, name=net_name(module), size=side, classes=classes)
 
 
-def _squares(dataset: Dataset, split: SplitName, preprocess: Preprocess, request: Request) -> Squares:
+def _squares(dataset: Dataset, split: SplitName, preprocess: Preprocess, request: Request) -> LabelledSquares:
     squares, skipped = read_squares(
         dataset.index,
         dataset.labels,
@@ -281,6 +303,7 @@ def _selected(
     return {
         "net": net.name,
         "size": net.size,
+        "parameters": sum(parameter.numel() for parameter in net.module().parameters()),
         "dropout": plan.dropout,
         "augmentation": None if plan.augmentation is None else asdict(plan.augmentation),
         "training": asdict(training),

@@ -9,12 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from tellapart import files
 from tellapart.report import finding_words, wording
 from tellapart.report.audit_words import AUDIT
-from tellapart.report.inlined import environment, read, script_hash
+from tellapart.report.inlined import read, script_hash, template_environment
 from tellapart.report.language import speaker
 from tellapart.report.script_words import SWITCHES, script_texts
 
@@ -43,32 +41,27 @@ def items_shown(finding: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return items
 
 
-def breakable(path: str) -> Markup:
-    """A path that is broken into lines behind its slashes rather than in a name."""
-    return Markup("/<wbr>").join(path.split("/"))
-
-
 def write_audit_page(path: Path, document: Mapping[str, Any], *, thumbnails: Mapping[str, str]) -> None:
     """Write the page that shows the document of findings.json, schema 1.
 
     A picture without a thumbnail, a data URI by its path, is shown as its name.
     """
-    files.write_text(path, render(document, thumbnails=thumbnails))
+    files.write_text(path, render_audit(document, thumbnails=thumbnails))
 
 
-def render(document: Mapping[str, Any], *, thumbnails: Mapping[str, str]) -> str:
+def render_audit(document: Mapping[str, Any], *, thumbnails: Mapping[str, str]) -> str:
     """The page as text; arguments as for `write_audit_page`."""
     script = script_texts(SWITCHES) + read("switches.js") + "switches.start();\n"
-    jinja = environment({name: read(name) for name in TEMPLATES})
+    jinja = template_environment({name: read(name) for name in TEMPLATES})
     jinja.globals.update(speaker(AUDIT))
     jinja.filters.update(
-        plain=wording.plain,
+        plain=wording.value_text,
         title=finding_words.title,
         message=finding_words.message,
-        advice=finding_words.advice,
+        advice=finding_words.finding_advice,
         case=finding_words.case,
         shown=items_shown,
-        breakable=breakable,
+        breakable=wording.breakable,
     )
     by_outcome = {
         outcome: [finding for finding in document["findings"] if finding["outcome"] == outcome]

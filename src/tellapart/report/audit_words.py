@@ -28,8 +28,8 @@ AUDIT: Final[Mapping[str, Words]] = {
     "more_cases": Words("Show {cases} more", "再显示 {cases} 项"),
     "checks": Words("{checks} {checks:check|checks}", "{checks} 项检查"),
     "cases_left_out": Words(
-        "{cases} {cases:further case is|further cases are} not shown: {files}.",
-        "另有 {cases} 项未显示，见 {files}。",
+        "{shown} of {cases} {shown:is|are} on this page; the rest {rest:is|are} in {files}.",
+        "本页列出 {cases} 项中的 {shown} 项，其余 {rest} 项见 {files}。",
     ),
     "audit_made": Words(
         "Made by tellapart {version} in {seconds} s, on features of the base {base}, seed {seed}.",

@@ -9,7 +9,7 @@ from typing import Any
 from tellapart.errors import one_line
 from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.report.evidence import Evidence
-from tellapart.report.wording import plain
+from tellapart.report.wording import value_text
 
 BARS = 60  # classes that a bar chart can still tell apart
 SMOOTHING = 0.8  # of the curves, as in the chapter: how much of what came before a point keeps
@@ -167,5 +167,5 @@ def _number(value: object) -> float | None:
 
 def _tried_with(row: Mapping[str, Any], place: int, *, step: str, settings: Iterable[str]) -> str:
     keys = dict.fromkeys((*settings, "depths", "l2", "stage"))
-    tried = [f"{key} {plain(row[key])}" for key in keys if key in row and key != step]
-    return ", ".join([plain(row.get(step, place)), *tried])
+    tried = [f"{key} {value_text(row[key])}" for key in keys if key in row and key != step]
+    return ", ".join([value_text(row.get(step, place)), *tried])

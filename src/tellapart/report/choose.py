@@ -12,7 +12,7 @@ SAMPLES = 120  # pictures that were classified correctly, all classes together
 SAMPLES_OF_A_CLASS = 8
 
 
-def shown(answers: Sequence[Answer], *, class_count: int) -> tuple[list[Answer], list[Answer]]:
+def shown_answers(answers: Sequence[Answer], *, class_count: int) -> tuple[list[Answer], list[Answer]]:
     """What the page shows of the answers, wherever it is asked: the costliest mistakes, and samples of the rest."""
     return mistakes(answers)[:MISTAKES], samples(answers, class_count=class_count)
 

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tellapart import files
 from tellapart.errors import one_line
 from tellapart.evaluation.run_metrics import RunMetrics
-from tellapart.extras import load
+from tellapart.extras import load_extra
 from tellapart.progress import Progress
 from tellapart.report.charts import FEW, SMOOTHING, chart_data
 from tellapart.report.evidence import Evidence
 from tellapart.report.fonts import fonts_for
 from tellapart.report.headings import letters, stands_upright
+from tellapart.targets import SOFTWARE, WRITER, check_file, check_folder_name
 
 FORMATS = ("png", "svg")
 DPI = 200
@@ -43,7 +44,8 @@ def write_figures(
 
     Raises:
         MissingExtraError: matplotlib is not installed.
-        OutputError: a file cannot be written.
+        UsageError: the folder is called like a file.
+        OutputError: a file cannot be written, or one that tellapart has not written is there.
     """
     matplotlib = load_matplotlib()
     data = {**chart_data(metrics, evidence), "confusion": metrics.test["confusion"]}
@@ -54,27 +56,39 @@ def write_figures(
     settings["font.family"] = fonts.families
     if progress is not None and fonts.complaint():
         progress.note(fonts.complaint())
+    wanted = {name: draw for name, (needed, draw) in PLOTS.items() if data[needed]}
+    check_places(folder, wanted)
     written = []
     with matplotlib.rc_context(settings):
-        for name, (needed, draw) in PLOTS.items():
-            if not data[needed]:
-                continue
+        for name, draw in wanted.items():
             figure = matplotlib.figure.Figure(layout="constrained")
             draw(figure, data)
             written += [write_figure(figure, folder / f"{name}.{kind}", kind=kind) for kind in FORMATS]
     return written
 
 
+def check_places(folder: Path, names: Iterable[str]) -> None:
+    """Refuse, before any is drawn, to write a plot over a file that tellapart has not written.
+
+    Raises:
+        UsageError, OutputError: as `targets` has it.
+    """
+    check_folder_name(folder)
+    for name in names:
+        for kind in FORMATS:
+            check_file(folder / f"{name}.{kind}", follow=False)
+
+
 def load_matplotlib() -> Any:  # noqa: ANN401 - a module
     """The module matplotlib, with the parts used here."""
     hint = "Install it with: pip install 'tellapart[figures]'"
-    load("matplotlib.figure", "matplotlib", hint=hint)
-    return load("matplotlib", "matplotlib", hint=hint)
+    load_extra("matplotlib.figure", "matplotlib", hint=hint)
+    return load_extra("matplotlib", "matplotlib", hint=hint)
 
 
 def write_figure(figure: Any, path: Path, *, kind: str) -> Path:  # noqa: ANN401 - a figure of matplotlib
     content = io.BytesIO()
-    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    metadata = {"Date": None, "Creator": WRITER} if kind == "svg" else {SOFTWARE: WRITER}
     with warnings.catch_warnings():
         # Letters that no font has are told once, with what to install; the SVG keeps them as text.
         warnings.filterwarnings("ignore", message="Glyph .* missing")

@@ -173,7 +173,7 @@ def message(finding: Mapping[str, Any]) -> Markup:
     return either(finding["message"], chinese(finding))
 
 
-def advice(finding: Mapping[str, Any]) -> Markup:
+def finding_advice(finding: Mapping[str, Any]) -> Markup:
     """What to do about it, in both languages."""
     english: str = finding["advice"]
     return either(english, ADVICE.get((finding["code"], finding["severity"]), english) if english else "")

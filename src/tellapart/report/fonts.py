@@ -6,10 +6,11 @@ the first of several fonts that has it.
 
 from __future__ import annotations
 
+import contextlib
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from tellapart.text import counted
 
@@ -54,17 +55,27 @@ class Fonts:
 
 
 def fonts_for(names: Iterable[str]) -> Fonts:
-    """The fewest fonts, of those installed, that have the letters of some names; well-known ones are taken first."""
-    missing = {letter for name in names for letter in name if not letter.isspace()}
-    families = []
-    for name, path in _installed():
+    """The fewest fonts, of those installed, that have the letters of some names; well-known ones are taken first.
+
+    What matplotlib knows of the system's fonts it has kept from the day on which it first looked. Where those do not
+    do, the fonts installed since are added, and all are gone through anew: so a second call chooses the same.
+    """
+    letters = {letter for name in names for letter in name if not letter.isspace()}
+    found = _chosen(letters)
+    return _chosen(letters) if found.missing and _add_new_fonts() else found
+
+
+def _chosen(letters: set[str]) -> Fonts:
+    """Of the fonts that matplotlib knows of."""
+    families, missing = [], set(letters)
+    for name, path in _known_fonts():
         had = missing & _letters_of(path)
         if had or name == OWN:
             families.append(name)
             missing -= had
         if not missing:
             break
-    return Fonts(families=tuple(families), missing="".join(sorted(missing)))
+    return Fonts(families=tuple(dict.fromkeys(families)), missing="".join(sorted(missing)))
 
 
 def font_for(letter: str) -> str:
@@ -73,35 +84,29 @@ def font_for(letter: str) -> str:
     return "Noto Sans CJK (Debian, Ubuntu: fonts-noto-cjk)" if script in EAST_ASIAN else f"Noto Sans {script.title()}"
 
 
-def _installed() -> Iterator[tuple[str, str]]:
-    """Name and file of each font in its regular form: our own, well-known ones, others, and those installed since.
-
-    What matplotlib knows of the system's fonts it has kept from the day on which it first looked.
-    """
+def _add_new_fonts() -> bool:
+    """Tell matplotlib of the fonts that it does not know of; whether there are some."""
     from matplotlib import font_manager
 
     manager = font_manager.fontManager
     known = {entry.fname for entry in manager.ttflist}
-    yield from _in_order(manager.ttflist)
-    fresh = []
     for path in sorted(set(font_manager.findSystemFonts()) - known):
-        try:
+        with contextlib.suppress(OSError, RuntimeError, UnicodeError):  # no font that it can read
             manager.addfont(path)
-        except (OSError, RuntimeError, UnicodeError):  # no font that it can read
-            continue
-        fresh.append(manager.ttflist[-1])
-    yield from _in_order(fresh)
+    return len({entry.fname for entry in manager.ttflist}) > len(known)
 
 
-def _in_order(entries: Iterable[Any]) -> list[tuple[str, str]]:
-    names = (OWN, *PREFERRED)
+def _known_fonts() -> list[tuple[str, str]]:
+    """Name and file of each font in its regular form: our own, well-known ones, others."""
+    from matplotlib import font_manager
+
     regular = [
         entry
-        for entry in entries
+        for entry in font_manager.fontManager.ttflist
         if entry.style == "normal" and entry.weight in REGULAR and not entry.name.startswith(PLACEHOLDERS)
     ]
-    ranks = {name: rank for rank, name in enumerate(names)}
-    ranked = sorted(regular, key=lambda entry: (ranks.get(entry.name, len(names)), entry.name, entry.fname))
+    ranks = {name: rank for rank, name in enumerate((OWN, *PREFERRED))}
+    ranked = sorted(regular, key=lambda entry: (ranks.get(entry.name, len(ranks)), entry.name, entry.fname))
     return [(entry.name, entry.fname) for entry in ranked]
 
 

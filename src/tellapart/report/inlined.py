@@ -36,7 +36,7 @@ def script_hash(script: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
 
 
-def environment(sources: Mapping[str, str]) -> Environment:
+def template_environment(sources: Mapping[str, str]) -> Environment:
     """Jinja with these templates, escaping everything it is not told to be markup."""
     return Environment(
         loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True

@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from tellapart.report.language import Words, both, either
-from tellapart.report.wording import loss, plain
+from tellapart.report.wording import loss, value_text
 from tellapart.text import percent
 
 Label = Markup | str
@@ -65,10 +65,17 @@ SETTINGS: Mapping[str, Words] = {
     "prior_scores": Words("Balanced log loss of each", "各自的均衡对数损失"),
     "recipe": Words("Recipe taken", "采用的方案"),
     "auto": Words("What else was tried", "其他尝试"),
+    "tried": Words("What each gained and cost", "各方案的收益与耗时"),
+    "log_loss": Words("log loss on valid", "验证集对数损失"),
+    "gain": Words("gain", "收益"),
+    "expected_s": Words("seconds expected", "预计秒数"),
+    "seconds": Words("seconds", "秒数"),
+    "taken": Words("taken", "采用"),
     "chosen_by": Words("Judged by", "判断依据"),
     "out_of": Words("Out of", "备选"),
     "net": Words("Net", "网络"),
     "size": Words("Side of its input, pixels", "输入边长（像素）"),
+    "parameters": Words("Parameters", "参数个数"),
     "trained_from": Words("Trained from", "训练起点（层）"),
     "trained_share": Words("Share of the work that trains", "参与训练的计算量占比"),
     "frozen_depths": Words("Depths that stay frozen", "保持冻结的层"),
@@ -213,6 +220,8 @@ VALUES: Mapping[str, Words] = {
     "default": Words("default", "默认"),
     "all": Words("all", "全部"),
     "last": Words("last", "最后一层"),
+    "all with maximum": Words("all, with maxima", "全部，加最大值"),
+    "all with deviation": Words("all, with deviations", "全部，加标准差"),
     "folders": Words("folders", "文件夹"),
     "split folders": Words("split folders", "按子集分的文件夹"),
     "class folders with split folders inside": Words("class folders with split folders inside", "类别文件夹内按子集分"),
@@ -232,10 +241,10 @@ FOLDS = re.compile(r"(\d+)-fold cross-validation")
 
 def rows(values: Mapping[str, Any], labels: Mapping[str, Label]) -> list[tuple[Label, Label]]:
     """(label, text) of every entry; a key without a label of its own is its own label, with spaces."""
-    return [(labels.get(key, plain(key).replace("_", " ")), shown(value)) for key, value in values.items()]
+    return [(labels.get(key, value_text(key).replace("_", " ")), value_label(value)) for key, value in values.items()]
 
 
-def shown(value: object) -> Label:
+def value_label(value: object) -> Label:
     """A value of a run's documents as it stands in the page, in both languages where they differ."""
     text = named(value)
     return text.en if text.en == text.zh else either(text.en, text.zh)
@@ -255,7 +264,7 @@ def named(value: object) -> Words:
         case list() | tuple():
             return _named_items(value)
         case _:
-            return Words(plain(value), plain(value))
+            return Words(value_text(value), value_text(value))
 
 
 def _named_items(values: list[Any] | tuple[Any, ...]) -> Words:
@@ -268,7 +277,7 @@ def _named_items(values: list[Any] | tuple[Any, ...]) -> Words:
 def _named_mapping(value: Mapping[Any, Any]) -> Words:
     """A text in both languages that came with the run, or settings inside a setting."""
     if set(value) == {"en", "zh"}:
-        return Words(plain(value["en"]), plain(value["zh"]))
+        return Words(value_text(value["en"]), value_text(value["zh"]))
     pairs = [(_setting(str(key)), named(item)) for key, item in value.items()]
     english = ", ".join(f"{name.en} {item.en}" for name, item in pairs)
     return Words(english, "、".join(f"{name.zh} {item.zh}" for name, item in pairs))
@@ -276,7 +285,7 @@ def _named_mapping(value: Mapping[Any, Any]) -> Words:
 
 def _setting(key: str) -> Words:
     """The name of a setting inside another; what has none is its own name, with spaces."""
-    unnamed = plain(key).replace("_", " ")
+    unnamed = value_text(key).replace("_", " ")
     words = SETTINGS.get(key, Words(unnamed, unnamed))
     return words if words.en[1:2].isdigit() else replace(words, en=words.en[:1].lower() + words.en[1:])
 
@@ -285,11 +294,11 @@ def _named_text(value: str) -> Words:
     if value in VALUES:
         return VALUES[value]
     if (inside := INSIDE.fullmatch(value)) and inside[1] in VALUES:
-        layout, folder = VALUES[inside[1]], plain(inside[2])
+        layout, folder = VALUES[inside[1]], value_text(inside[2])
         return Words(f"{layout.en}, in {folder}", f"{layout.zh}，位于 {folder}")
     if folds := FOLDS.fullmatch(value):
         return Words(value, f"{folds[1]} 折交叉验证")
-    return Words(plain(value), plain(value))
+    return Words(value_text(value), value_text(value))
 
 
 def out_of(value: object, alternatives: object) -> Words:

@@ -8,13 +8,6 @@
 
   const { say } = switches;
 
-  // Shares never read as 0 % or 100 % unless they are.
-  const percent = (share) => {
-    if (share === null || share === undefined) return "–";
-    const rounded = Math.floor(share * 1000 + 0.5) / 10;
-    if (rounded === 0 && share > 0) return "< 0.1 %";
-    return rounded === 100 && share < 1 ? "> 99.9 %" : `${rounded.toFixed(1)} %`;
-  };
   const hundred = (share) => (share === null || share === undefined ? null : share * 100);
 
   // Exponential smoothing as in the chapter: each point keeps a factor of what came before it.
@@ -192,8 +185,25 @@
       const rings = history.chosen === null ? [] : series.map(({ data: drawn }) => ({
         label: say("chosen"), data: drawn.map((value, row) => (row === history.chosen ? value : null)), showLine: false, pointStyle: "circle",
         pointRadius: 9, pointHitRadius: 0, borderColor: colour("mark"), backgroundColor: "transparent", borderWidth: 2.5, order: 0 }));
+      // A line through all curves at the epoch that was kept, named at its top.
+      const kept = { id: "kept", afterDatasetsDraw: ({ ctx, chartArea: { top, bottom, left, right }, scales }) => {
+        if (history.chosen === null || !history.in_order) return;
+        const x = scales.x.getPixelForValue(history.chosen), beyond = x > (left + right) / 2;
+        ctx.save();
+        ctx.strokeStyle = ctx.fillStyle = colour("mark");
+        ctx.setLineDash([4, 4]);
+        ctx.beginPath();
+        ctx.moveTo(x, top);
+        ctx.lineTo(x, bottom);
+        ctx.stroke();
+        ctx.textAlign = beyond ? "right" : "left";
+        ctx.textBaseline = "top";
+        ctx.fillText(say("kept", { epoch: history.labels[history.chosen].split(",")[0] }), x + (beyond ? -4 : 4), top + 2);
+        ctx.restore();
+      } };
       draw(kind, {
         type: "line",
+        plugins: [kept],
         data: { labels: history.labels, datasets: [...series, ...rings] },
         options: { scales: {
           x: axis(say(!history.in_order ? "setting" : history.step), { ticks: { color: colour("soft"), maxRotation: 0, autoSkipPadding: 12, callback: (value) => history.labels[value].split(",")[0] } }),

@@ -18,7 +18,14 @@ from tellapart.report import labels, wording
 from tellapart.report.charts import chart_data
 from tellapart.report.evidence import NOTHING, Evidence
 from tellapart.report.headings import stands_upright
-from tellapart.report.inlined import data_address, embedded_json, environment, inlined_library, read, script_hash
+from tellapart.report.inlined import (
+    data_address,
+    embedded_json,
+    inlined_library,
+    read,
+    script_hash,
+    template_environment,
+)
 from tellapart.report.language import speaker
 from tellapart.report.page_words import PAGE
 from tellapart.report.reason_words import reason
@@ -34,13 +41,13 @@ TEMPLATES = (
 
 def write_report(path: Path, metrics: RunMetrics, evidence: Evidence = NOTHING) -> None:
     """Write the page that shows a run and the evidence beside its figures."""
-    files.write_text(path, render(metrics, evidence))
+    files.write_text(path, render_report(metrics, evidence))
 
 
-def render(metrics: RunMetrics, evidence: Evidence = NOTHING) -> str:
+def render_report(metrics: RunMetrics, evidence: Evidence = NOTHING) -> str:
     """The page as text; arguments as for `write_report`."""
     library = inlined_library()
-    script = script_texts({**SWITCHES, **CHARTS}) + read("switches.js") + read("page.js")
+    script = script_texts({**SWITCHES, **CHARTS}) + read("switches.js") + read("percent.js") + read("page.js")
     return (
         _environment()
         .get_template(FRAME)
@@ -57,15 +64,16 @@ def render(metrics: RunMetrics, evidence: Evidence = NOTHING) -> str:
 
 def _environment() -> Environment:
     """Jinja with our templates and filters."""
-    jinja = environment({name: read(FOLDER, name) for name in TEMPLATES})
+    jinja = template_environment({name: read(FOLDER, name) for name in TEMPLATES})
     jinja.globals.update(speaker(PAGE))
     jinja.tests.update(upright=stands_upright)
     jinja.filters.update(
         percent=words.percent,
         span=wording.span,
-        plain=wording.plain,
-        value=labels.shown,
-        reason=lambda text: labels.shown(reason(text)),
+        breakable=wording.breakable,
+        plain=wording.value_text,
+        value=labels.value_label,
+        reason=lambda text: labels.value_label(reason(text)),
         address=lambda shot: data_address(shot.content, shot.kind),
         heat_address=lambda shot: data_address(shot.heat, "image/png"),
     )

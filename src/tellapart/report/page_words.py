@@ -278,6 +278,24 @@ PAGE: Final[Mapping[str, Words]] = {
         "每个点是一组设置，不分先后；点触可看是哪一组。",
     ),
     "chosen_note": Words("A ring marks what was chosen.", "圆环标出被选中的。"),
+    "kept_note": Words(
+        "The weights of epoch {epoch} of {epochs} were kept: the line and the rings mark it.",
+        "保留的是 {epochs} 轮中第 {epoch} 轮的权重：竖线和圆环标出它。",
+    ),
+    "stopped_note": Words(
+        "{planned} were planned; training ended when {patience} in a row had brought nothing better.",
+        "原计划 {planned} 轮；连续 {patience} 轮没有变好，训练就结束了。",
+    ),
+    "train_note": Words(
+        "Training loss and accuracy are means over an epoch, while the weights still move{hindered}.",
+        "训练损失和训练准确率是一轮之内的平均，期间权重仍在变化{hindered}。",
+    ),
+    "clean_note": Words(
+        "The clean ones are measured after each epoch, as those on valid are, on at most {most} training pictures as "
+        "they are: where they go on and valid does not, the net is learning its pictures by heart.",
+        "“无干扰”的曲线与验证集一样，在每轮之后测量，用的是至多 {most} 张未经改动的训练图片：它继续变好而"
+        "验证集不再变好时，网络是在死记图片。",
+    ),
     "smooth": Words("Smooth (factor 0.8)", "平滑（系数 0.8）"),
     "chosen": Words("What was chosen", "最终选择"),
     "resources": Words("Time and memory", "时间与内存"),

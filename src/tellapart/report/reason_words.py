@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from tellapart.report.language import Words
-from tellapart.report.wording import plain
+from tellapart.report.wording import value_text
 
 BETWEEN: Final = "; "  # clauses of a reason
 # Pattern of a clause, and the Chinese with the groups of the pattern as {0}, {1}.
@@ -24,6 +24,7 @@ CLAUSES: Final = tuple(
         (r"scaled by its own minimum and maximum", "按自身的最小值和最大值缩放"),
         (r"transparency laid on white", "透明部分置于白色之上"),
         (r"(\S+) converted to RGB", "{0} 已转换为 RGB"),
+        (r"brighter than the white of (\d+)", "亮度超过白点 {0}"),
         (r"damaged JPEG data stepped over", "跳过了损坏的 JPEG 数据"),
         (r"end marker added", "补上了结束标记"),
         (r"damaged text left out", "略去了损坏的文字"),
@@ -149,7 +150,7 @@ CLAUSES: Final = tuple(
 
 def reason(text: str) -> Words:
     """A reason in both languages."""
-    return Words(plain(text), "；".join(plain(_chinese(clause)) for clause in text.split(BETWEEN)))
+    return Words(value_text(text), "；".join(value_text(_chinese(clause)) for clause in text.split(BETWEEN)))
 
 
 def _chinese(clause: str) -> str:

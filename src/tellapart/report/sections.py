@@ -17,6 +17,7 @@ from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.heads.abstention import NEVER, TOO_LARGE
 from tellapart.report import choose, finding_words, headings, labels, reason_words, wording
 from tellapart.report.charts import history_curves, learning_points
+from tellapart.report.course import training_course
 from tellapart.report.evidence import Answer, Evidence, Shot, SuspectCard
 from tellapart.report.inlined import data_address
 from tellapart.report.labels import Label
@@ -56,7 +57,7 @@ def page_sections(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
     test, environment = metrics.test, dict(metrics.environment)
     names = [one_line(name) for name in metrics.classes]
     wrong = test["n"] - sum(row[position] for position, row in enumerate(test["confusion"]))
-    missed, right = choose.shown(evidence.answers, class_count=len(names))
+    missed, right = choose.shown_answers(evidence.answers, class_count=len(names))
     mistakes = [answer_card(answer, names, evidence) for answer in missed]
     samples = [answer_card(answer, names, evidence) for answer in right]
     return {
@@ -74,7 +75,7 @@ def page_sections(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
         "behind": [*mistakes[MISTAKES_IN_SIGHT:], *samples],
         "mistakes_left_out": wrong - len(mistakes) if evidence.answers else 0,
         "evidence": evidence,
-        "suspects": suspect_cards(evidence, names),
+        "suspects": cards_of_suspects(evidence, names),
         "suspects_csv": suspects_csv(evidence.suspects or (), metrics.classes),
         "findings": findings(metrics),
         "promise": promise(metrics.thresholds.get("promise")),
@@ -82,14 +83,15 @@ def page_sections(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
         "prior": prior_note(metrics.selected),
         "recalls": recall_rows(metrics, names),
         "note": evidence.analysis.get("note"),
-        "advice": advice(evidence.analysis.get("learning_curve")),
+        "advice": curve_advice(evidence.analysis.get("learning_curve")),
         "learning": learning_points(evidence.analysis.get("learning_curve")),
         "tried": history_curves(evidence.history, selected=metrics.selected),
+        "course": training_course(evidence.history, metrics.selected),
         "ledger_rows": [
             (status, reason and reason_words.reason(reason), count)
             for status, reason, count in evidence.ledger[:LEDGER_ROWS]
         ],
-        "choices": labels.rows(spread(metrics.selected), labels.CHOICES),
+        "choices": labels.rows(chosen_settings(metrics.selected), labels.CHOICES),
         "times": times(metrics.timing, metrics.peak_rss_mb),
         "surroundings": labels.rows(
             {key: value for key, value in environment.items() if key != "versions"}, labels.SURROUNDINGS
@@ -112,7 +114,7 @@ def answer_card(answer: Answer, names: Sequence[str], evidence: Evidence) -> Car
     )
 
 
-def suspect_cards(evidence: Evidence, names: Sequence[str]) -> list[Card]:
+def cards_of_suspects(evidence: Evidence, names: Sequence[str]) -> list[Card]:
     return [
         Card(
             path=one_line(suspect.path),
@@ -228,7 +230,7 @@ def prior_note(selected: Mapping[str, Any]) -> Markup | None:
     return both(labels.PRIORS[fraction]) if fraction in labels.PRIORS else None
 
 
-def advice(curve: Mapping[str, Any] | None) -> Markup | None:
+def curve_advice(curve: Mapping[str, Any] | None) -> Markup | None:
     """What would help most, in both languages; None where no curve was drawn."""
     if not curve:
         return None
@@ -294,7 +296,7 @@ def show_figure(scores: Mapping[str, Any], key: str, show: Callable[[float], str
     return show(figure["value"]), ends
 
 
-def spread(selected: Mapping[str, Any]) -> dict[str, Any]:
+def chosen_settings(selected: Mapping[str, Any]) -> dict[str, Any]:
     """What was chosen, with the alternatives of each choice beside it."""
     choices = {key: value for key, value in selected.items() if key != "out_of" and value is not None}
     if isinstance(choices.get("accuracy"), float):
@@ -313,7 +315,7 @@ def times(timing: Mapping[str, Any], peak: float | None) -> list[tuple[Label, La
         if key not in labels.OPTIONAL or key in timing
     ]
     others = {key: value for key, value in timing.items() if key not in labels.TIMES}
-    memory = wording.plain(None) if peak is None else f"{peak:,.0f} MB"
+    memory = wording.value_text(None) if peak is None else f"{peak:,.0f} MB"
     return [*seconds, *labels.rows(others, labels.SPEED), (labels.MEMORY, memory)]
 
 

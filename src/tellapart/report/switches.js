@@ -5,8 +5,8 @@ const switches = (() => {
   const OTHER = { en: "中文", zh: "English" }; // each language calls itself by its own name
   const language = () => root.dataset.language || "en";
   const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches);
-  // A text in the language that is shown; {name} is filled, and {name:picture|pictures} is the word for so many.
-  const say = (code, values = {}) => texts[code][language()].replace(
+  // A text, in the language that is shown unless another is asked for; {name} is filled, and {name:picture|pictures} is the word for so many.
+  const say = (code, values = {}, chosen = language()) => texts[code][chosen].replace(
     /\{(\w+)(?::([^|}]*)\|([^}]*))?\}/g,
     (_, name, one, many) => (one === undefined ? values[name] : (values[name] === 1 ? one : many)),
   );

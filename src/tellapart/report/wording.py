@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+
+from markupsafe import Markup
 
 from tellapart.errors import one_line
 from tellapart.text import DASH, tenths
@@ -26,7 +29,12 @@ def span(share: Share) -> str:
     return f"{tenths(share['low'])}{DASH}{tenths(share['high'])}"
 
 
-def plain(value: object) -> str:
+def breakable(name: str) -> Markup:
+    """A name or path that is broken into lines behind its slashes, underscores and dashes rather than in a word."""
+    return Markup("<wbr>").join(re.split(r"(?<=[/_-])(?=[^/_-])", name))
+
+
+def value_text(value: object) -> str:
     """Any value of a JSON document as short text on one line."""
     match value:
         case None:
@@ -38,9 +46,9 @@ def plain(value: object) -> str:
         case float():
             text = f"{value:.4g}"
         case Mapping():
-            text = ", ".join(f"{plain(key)} {plain(item)}" for key, item in value.items())
+            text = ", ".join(f"{value_text(key)} {value_text(item)}" for key, item in value.items())
         case list() | tuple():
-            text = ", ".join(plain(item) for item in value)
+            text = ", ".join(value_text(item) for item in value)
         case _:
             text = one_line(str(value))
     return text

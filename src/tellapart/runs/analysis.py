@@ -113,7 +113,7 @@ def first_look(
 
 def materials_of(dataset: Dataset, classifier: Classifier, *, base: Backbone, seed: int) -> Materials | str:
     """What `train` has at hand; or why the longer look cannot be taken, as a clause."""
-    l2, head = strength(classifier.selected), classifier.head
+    l2, head = chosen_strength(classifier.selected), classifier.head
     if classifier.weights is not None or l2 is None:
         return without_strength(classifier.selected)
     features, labels, valid = dataset.features, dataset.labels, dataset.valid
@@ -143,7 +143,7 @@ def trained_on_views(selected: Mapping[str, Any]) -> bool:
     return any(selected.get(key) for key in VIEWS)
 
 
-def strength(selected: Mapping[str, Any]) -> float | None:
+def chosen_strength(selected: Mapping[str, Any]) -> float | None:
     """The strength that was chosen for a logistic head; None where there is none."""
     l2 = selected.get("l2")
     if selected.get("head") == RIDGE or isinstance(l2, bool):
@@ -210,7 +210,7 @@ def gather_materials(
     folder: Path, metrics: RunMetrics, *, index: Index, bundle: Bundle, engine: AnyEngine, progress: Progress
 ) -> Materials | str:
     """Train and valid as the head saw them, out of the cache where they are kept; or why not, as a clause."""
-    classifier, l2 = bundle.classifier, strength(metrics.selected)
+    classifier, l2 = bundle.classifier, chosen_strength(metrics.selected)
     if classifier.weights is not None or l2 is None:
         return without_strength(metrics.selected)
     wanted = split_index(folder, index)
@@ -275,7 +275,7 @@ def heat_maps(
 ) -> list[dict[str, Any]]:
     """What spoke for the answer in the mistakes and samples that the page shows; ready for JSON, at most `most`."""
     answers = read_answers(folder, metrics.classes)
-    wrong, right = choose.shown(answers, class_count=len(metrics.classes))
+    wrong, right = choose.shown_answers(answers, class_count=len(metrics.classes))
     shown = [*wrong, *right][:most]
     places = {picture.path: picture for picture in index.pictures}
     shown = [answer for answer in shown if answer.path in places]

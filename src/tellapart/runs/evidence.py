@@ -35,7 +35,7 @@ def gather(folder: Path, metrics: RunMetrics, *, index: Index | str, analysis: M
     classes = metrics.classes
     answers = read_answers(folder, classes)
     suspects = suspect_cards(analysis, classes)
-    wrong, right = choose.shown(answers, class_count=len(classes))
+    wrong, right = choose.shown_answers(answers, class_count=len(classes))
     suspected = [suspect.path for suspect in (suspects or ())[:SUSPECTS_LISTED]]
     wanted = choose.in_order_of_need(wrong, suspected, right)
     heats = heat_maps_of(analysis)

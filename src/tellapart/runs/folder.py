@@ -25,6 +25,11 @@ LOCK = f"{files.STAGED_PREFIX}lock"
 LOG_START = "tellapart run log\n"
 
 
+def model_name(model: Path) -> str:
+    """What a model file is called: its run, or itself where it was renamed."""
+    return files.real(model).parent.name if model.name == MODEL else model.stem
+
+
 def class_columns(classes: Sequence[str]) -> list[str]:
     """What the columns of the classes are called in a table of answers: no class shares a name with another column."""
     return [f"p:{name}" for name in classes]

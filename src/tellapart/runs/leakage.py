@@ -29,7 +29,7 @@ NEARLY_MET = 1  # picture; a split that misses its share by no more is not worth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class FoundDuplicates:
     """Pictures, and what of them shows the same.
 
     Attributes:
@@ -49,7 +49,7 @@ class Known:
 
 def look_for_duplicates(
     embedded: Embedded, *, last: Depth, drop_leaks: bool, progress: Progress
-) -> tuple[Embedded, Known]:
+) -> tuple[Embedded, FoundDuplicates]:
     """Find what shows the same, and on request leave out of test what an earlier split that is given has shown.
 
     Returns:
@@ -58,14 +58,14 @@ def look_for_duplicates(
     Raises:
         DataError: no test picture would be left.
     """
-    known = Known(index=embedded.index, groups=find_duplicates(embedded, last=last, progress=progress))
+    known = FoundDuplicates(index=embedded.index, groups=find_duplicates(embedded, last=last, progress=progress))
     embedded = embedded.without_miniatures()
     note_conflicts(known, progress=progress)
     leaks = [leak for leak in known.leaks() if known.index.pictures[leak.row].split == "test"]
     return without_leaks(embedded, known, leaks, progress=progress) if drop_leaks and leaks else (embedded, known)
 
 
-def note_conflicts(known: Known, *, progress: Progress) -> None:
+def note_conflicts(known: FoundDuplicates, *, progress: Progress) -> None:
     """Say where pictures that show the same have two labels; of equal bytes `check_labels` speaks."""
     pictures = known.index.pictures
     conflicts = [pair for pair in find_conflicts(pictures, known.groups) if pair.kind != "bytes"]
@@ -78,8 +78,8 @@ def note_conflicts(known: Known, *, progress: Progress) -> None:
 
 
 def without_leaks(
-    embedded: Embedded, known: Known, leaks: Sequence[Leak], *, progress: Progress
-) -> tuple[Embedded, Known]:
+    embedded: Embedded, known: FoundDuplicates, leaks: Sequence[Leak], *, progress: Progress
+) -> tuple[Embedded, FoundDuplicates]:
     """The same without the leaked pictures; the ledger says why.
 
     Raises:
@@ -108,11 +108,11 @@ def without_leaks(
     )
     smaller = replace(embedded.take(kept), ledger=ledger)
     left_out = tuple({**leak.to_json(pictures), "left_out": True} for leak in leaks)
-    return smaller, Known(index=smaller.index, groups=among(known.groups, kept), left_out=left_out)
+    return smaller, FoundDuplicates(index=smaller.index, groups=among(known.groups, kept), left_out=left_out)
 
 
 def draw_together(
-    known: Known,
+    known: FoundDuplicates,
     *,
     seed: int,
     shares: Mapping[SplitName, int] = SHARES,
@@ -170,14 +170,14 @@ def draw_together(
     }
 
 
-def united(known: Known, groups: Sequence[DuplicateGroup]) -> Index:
+def united(known: FoundDuplicates, groups: Sequence[DuplicateGroup]) -> Index:
     """The index with duplicates and declared groups joined where they overlap."""
     pictures = known.index.pictures
     links = {f"like {pictures[group.rows[0]].path}": group.rows for group in groups}
     return replace(known.index, pictures=merge_groups(pictures, links, declared=False))
 
 
-def say_leaks(known: Known, after: Index, *, progress: Progress) -> list[dict[str, Any]]:
+def say_leaks(known: FoundDuplicates, after: Index, *, progress: Progress) -> list[dict[str, Any]]:
     """Every leak that is left once all splits are known, as metrics.json lists them, with those left out."""
     split_of = {picture.path: picture.split for picture in after.pictures}
     pictures = [replace(picture, split=split_of[picture.path]) for picture in known.index.pictures]
@@ -194,7 +194,7 @@ def say_leaks(known: Known, after: Index, *, progress: Progress) -> list[dict[st
     return [*(leak.to_json(pictures) for leak in leaks), *known.left_out]
 
 
-def say_copies(known: Known, after: Index, *, progress: Progress) -> None:
+def say_copies(known: FoundDuplicates, after: Index, *, progress: Progress) -> None:
     """Say how many test pictures are copies of others in test: what is told of one is told of all of them."""
     split_of = {picture.path: picture.split for picture in after.pictures}
     tested = {row for row, picture in enumerate(known.index.pictures) if split_of[picture.path] == "test"}

@@ -48,13 +48,13 @@ def alone_in(folder: Path, check: Callable[[], None]) -> Iterator[None]:
     check()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle = _open_locked(folder / LOCK)
+        handle = open_locked(folder / LOCK, where=folder, taken="another run is at work in this folder")
     except OSError as error:
         raise files.output_error(error, folder) from error
     try:
         check()  # another may have ended here since
         os.ftruncate(handle, 0)
-        os.write(handle, f"process {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}".encode())
+        os.write(handle, owner_text().encode())
         yield
     finally:
         with contextlib.suppress(OSError):
@@ -63,8 +63,13 @@ def alone_in(folder: Path, check: Callable[[], None]) -> Iterator[None]:
         os.close(handle)
 
 
-def _open_locked(path: Path) -> int:
-    """A locked file by its handle: the one that is there under that name, and not one that its owner has removed."""
+def open_locked(path: Path, *, where: Path, taken: str) -> int:
+    """A locked file by its handle: the one that is there under that name, and not one that its owner has removed.
+
+    Raises:
+        OutputError: another process holds the lock; it says that something is taken, and where.
+        OSError: the file cannot be opened.
+    """
     while True:
         with contextlib.suppress(FileNotFoundError):
             if not stat.S_ISREG(path.lstat().st_mode):
@@ -76,8 +81,8 @@ def _open_locked(path: Path) -> int:
             if error.errno in TAKEN:
                 owner = _owner(handle)
                 os.close(handle)
-                what = f"another run is at work in this folder{f' ({owner})' if owner else ''}"
-                raise OutputError(what, where=path.parent, hint="Let it end, or choose another with -o.") from None
+                what = f"{taken}{f' ({owner})' if owner else ''}"
+                raise OutputError(what, where=where, hint="Let it end, or choose another with -o.") from None
         with contextlib.suppress(OSError):
             if os.path.samestat(os.fstat(handle), path.stat()):
                 return handle
@@ -96,6 +101,11 @@ def _lock(handle: int) -> None:
         import fcntl
 
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def owner_text() -> str:
+    """Which process this is, and since when it holds a lock."""
+    return f"process {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}"
 
 
 def _owner(handle: int) -> str:

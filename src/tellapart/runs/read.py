@@ -122,15 +122,16 @@ def read_splits(run: Path) -> list[SplitRow]:
 def read_answers(run: Path, classes: Sequence[str]) -> list[Answer]:
     """The rows of RUN/predictions.csv; none where the file is missing.
 
-    The columns are found by their place: path, label, predicted, a probability for each class, unsure, unlike. Older
-    runs call those of the classes as the classes are called, newer ones `p:CLASS`, and a class may have any name.
-
     Raises:
         DataError: a row is not what a run writes.
     """
-    path, position = run / run_folder.PREDICTIONS, {name: place for place, name in enumerate(classes)}
+    path, rows = run / run_folder.PREDICTIONS, read_table(run / run_folder.PREDICTIONS)
+    if (names := next(rows, None)) is None:
+        return []
+    position = {name: place for place, name in enumerate(classes)}
     try:
-        answers = [answer_of(row, position) for row in read_rows(path)]
+        columns = answer_columns(names, classes)
+        answers = [answer_of(row, columns, position) for row in rows]
     except (KeyError, ValueError, IndexError) as error:
         raise DataError("predictions.csv does not fit the run", where=path, hint=AGAIN) from error
     if len({answer.path for answer in answers}) < len(answers):
@@ -138,18 +139,58 @@ def read_answers(run: Path, classes: Sequence[str]) -> list[Answer]:
     return answers
 
 
-def answer_of(row: Sequence[str], position: Mapping[str, int]) -> Answer:
-    stop = 3 + len(position)
-    shares = tuple(map(float, row[3:stop]))
-    if len(shares) != len(position):
-        raise ValueError("a probability is missing")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerColumns:
+    """Where each column of predictions.csv stands; unlike is None where a run of schema 1 has none."""
+
+    path: int
+    label: int
+    predicted: int
+    probabilities: tuple[int, ...]
+    unsure: int
+    unlike: int | None
+
+
+def answer_columns(names: Sequence[str], classes: Sequence[str]) -> AnswerColumns:
+    """The columns of predictions.csv by their names, those of the classes under `p:CLASS`.
+
+    Runs of schema 1 call them as the classes are called. As a class may have any name, only their order tells there.
+
+    Raises:
+        KeyError, ValueError: it has no such columns, or one of them twice.
+    """
+    shares = run_folder.class_columns(classes)
+    if not set(shares) <= set(names):
+        before = ["path", "label", "predicted", *classes, "unsure", "unlike"]
+        if list(names) not in (before, before[:-1]):
+            raise ValueError(f"other columns than of {len(classes)} classes")
+        names = ["path", "label", "predicted", *shares, "unsure", "unlike"][: len(names)]
+    places = {name: place for place, name in enumerate(names)}
+    if len(places) < len(names):
+        raise ValueError("a column twice")
+    return AnswerColumns(
+        path=places["path"],
+        label=places["label"],
+        predicted=places["predicted"],
+        probabilities=tuple(places[name] for name in shares),
+        unsure=places["unsure"],
+        unlike=places.get("unlike"),
+    )
+
+
+def answer_of(row: Sequence[str], columns: AnswerColumns, position: Mapping[str, int]) -> Answer:
+    """A row of predictions.csv, with the classes as their positions.
+
+    Raises:
+        KeyError, ValueError, IndexError: it is not what a run writes.
+    """
     return Answer(
-        path=row[0],
-        label=position[row[1]],
-        predicted=position[row[2]],
-        probabilities=shares,
-        unsure=FLAGS[row[stop]],
-        unlike=FLAGS[row[stop + 1]] if len(row) > stop + 1 else None,
+        path=row[columns.path],
+        label=position[row[columns.label]],
+        predicted=position[row[columns.predicted]],
+        probabilities=tuple(float(row[place]) for place in columns.probabilities),
+        unsure=FLAGS[row[columns.unsure]],
+        unlike=None if columns.unlike is None else FLAGS[row[columns.unlike]],
     )
 
 
@@ -166,6 +207,17 @@ def read_rows(path: Path) -> Iterator[list[str]]:
     """The rows of a CSV file of ours without its header; none where there is no such file.
 
     Raises:
+        DataError: as `read_table`.
+    """
+    rows = read_table(path)
+    next(rows, None)
+    yield from rows
+
+
+def read_table(path: Path) -> Iterator[list[str]]:
+    """The header of a CSV file of ours, and its rows; nothing where there is no such file.
+
+    Raises:
         DataError: it cannot be read, or is not what a run writes.
     """
     try:
@@ -174,10 +226,10 @@ def read_rows(path: Path) -> Iterator[list[str]]:
                 raise ValueError(f"larger than {LARGEST_TABLE:,} bytes")  # noqa: TRY301  said below with the path
             text = io.TextIOWrapper(io.BufferedReader(file), "utf-8-sig", errors="surrogateescape", newline="")
             rows = csv.reader(bounded_lines(text), strict=True)
-            header = next(rows, None)
-            if header is not None and header[:1] != ["path"]:
-                raise DataError(f"{path.name} has other columns than a run writes", where=path, hint=AGAIN)
-            yield from rows
+            for number, row in enumerate(rows):
+                if not number and row[:1] != ["path"]:
+                    raise DataError(f"{path.name} has other columns than a run writes", where=path, hint=AGAIN)
+                yield row
     except FileNotFoundError:
         return
     except (OSError, ValueError, csv.Error) as error:

@@ -36,7 +36,7 @@ def write_predictions(
     """
     best = probabilities.argmax(axis=1) if predicted is None else predicted
     header = ["path", "label", "predicted", *run_folder.class_columns(classes), "unsure", "unlike"]
-    given = GivenColumns.of(pictures, columns, taken=header)
+    given = GivenColumns.of(columns, boxes=any(picture.box for picture in pictures), taken=header)
     rows = prediction_rows(pictures, probabilities, best, classes=classes, flags=flags)
     both = ([*row, *given.values(picture)] for row, picture in zip(rows, pictures, strict=True))
     files.write_csv(path, [*header, *given.names], both if given.names else rows)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
+from tellapart.browser.page import served_page
 from tellapart.errors import one_line
+from tellapart.explain.heat_map import Explanation
 from tellapart.serve import inference_protocol
 from tellapart.serve.batcher import Batcher, Work
-from tellapart.serve.bodies import pictures_of, read_body
+from tellapart.serve.bodies import pictures_in_body, read_body
 from tellapart.serve.description import description, page
 from tellapart.serve.gate import App, Gate, Log, log_line, refusal_response
 from tellapart.serve.limits import Limits
-from tellapart.serve.measures import Measures
+from tellapart.serve.measures import ServerMetrics
 from tellapart.serve.refusal import RefusalError
 from tellapart.serve.served import Served, open_served
 
@@ -26,12 +29,23 @@ SAFE_HEADERS: Final = {
 }
 
 
+# The page states what it may do by itself; what only a header can say is said here.
+PAGE_HEADERS: Final = {
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+ELSEWHERE: Final = "pictures are sent here by POST; / has a page for people, /docs the list of addresses"
+
+
 class Service:
     """One model behind its addresses; `served` is exchanged as a whole, between two batches."""
 
-    def __init__(self, served: Served, *, limits: Limits, measures: Measures, log: Log) -> None:
+    def __init__(self, served: Served, *, limits: Limits, measures: ServerMetrics, log: Log) -> None:
         """Ready to be started."""
         self.served, self.limits, self.measures, self._log = served, limits, measures, log
+        self.watch = served.watch()
         self.batcher = Batcher(waiting=limits.waiting)
         self.ready = False
         self._reloading, self._reading = asyncio.Lock(), asyncio.Lock()
@@ -47,24 +61,34 @@ class Service:
     async def predict(self, request: Any) -> Any:  # noqa: ANN401 - starlette's
         from starlette.responses import JSONResponse
 
-        given = await pictures_of(request, self.limits)
+        given = await pictures_in_body(request, self.limits)
         served = self.served
         found = await self.ask(served.answer, given)
-        self.measures.answers(found)
+        self.count(served, found)
         if len(found) == 1 and "error" in found[0]:
             raise RefusalError("unreadable", detail=found[0]["error"])
         return JSONResponse({"model": served.name, "request": request.state.request, "answers": list(found)})
 
-    async def explain(self, request: Any) -> Any:  # noqa: ANN401 - starlette's
-        from starlette.responses import Response
+    def count(self, served: Served, found: Sequence[Mapping[str, Any]]) -> None:
+        """Count answers; a line in the log where they show that something has left what testing showed."""
+        self.measures.answers(found)
+        if served is self.served:  # else another model has taken over meanwhile
+            for left in self.watch.see(found):
+                self._log(log_line("left what testing showed", **left.to_json()))
 
-        given = await pictures_of(request, self.limits)
+    async def explain(self, request: Any) -> Any:  # noqa: ANN401 - starlette's
+        from starlette.responses import JSONResponse, Response
+
+        given = await pictures_in_body(request, self.limits)
         if len(given) != 1:
             raise RefusalError("too_many_pictures", detail="one picture is explained at a time")
-        ((sheet, reason),) = await self.ask(self.served.explain, given)
-        if sheet is None:
-            raise RefusalError("unreadable", detail=reason)
-        return Response(sheet, media_type="image/png")
+        served, ((name, _),) = self.served, given
+        (explanation,) = await self.ask(served.explain, [(given[0], asked_class(request, served))])
+        if explanation.failure:
+            raise RefusalError("unreadable", detail=explanation.failure)
+        if request.headers.get("accept", "").startswith("application/json"):
+            return JSONResponse(heat_document(explanation))
+        return Response(await asyncio.to_thread(served.sheet, explanation, title=name), media_type="image/png")
 
     async def infer(self, request: Any) -> Any:  # noqa: ANN401 - starlette's
         from starlette.responses import JSONResponse
@@ -72,11 +96,11 @@ class Service:
         self._check_name(request)
         body = await read_body(request, self.limits)
         async with self._reading:  # numbers as text take many times their room, so one body at a time
-            identity, pictures = await asyncio.to_thread(inference_protocol.pixels_of, body, self.limits)
+            identity, pictures = await asyncio.to_thread(inference_protocol.pictures_in_tensor, body, self.limits)
         served = self.served
         named = [(f"{place}", pixels) for place, pixels in enumerate(pictures)]
         found = await self.ask(served.answer, named)
-        self.measures.answers(found)
+        self.count(served, found)
         return JSONResponse(inference_protocol.inferred(served, found, identity=identity))
 
     async def model_metadata(self, request: Any) -> Any:  # noqa: ANN401 - starlette's
@@ -97,6 +121,7 @@ class Service:
     async def scrape(self, _: Any) -> Any:  # noqa: ANN401 - starlette's
         from starlette.responses import Response
 
+        self.measures.watch(self.watch)
         content = self.measures.text(waiting=self.batcher.waiting)
         return Response(content, headers={"Content-Type": self.measures.content_type})
 
@@ -109,16 +134,16 @@ class Service:
                 self.measures.reload("refused")
                 self._log(log_line("reload refused", reason=one_line(str(error))))
             else:
-                self.served = served
+                self.served, self.watch = served, served.watch()
                 self.measures.reload("taken")
-                self._log(log_line("reload taken", model=served.name))
+                self._log(log_line("reload taken", model=served.name, watched=self.watch.watched))
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _: Any) -> AsyncIterator[None]:  # noqa: ANN401 - starlette's
         """Work from here to there; what has been asked is answered before the end."""
         self.batcher.start()
         self.ready = True
-        self._log(log_line("ready", model=self.served.name))
+        self._log(log_line("ready", model=self.served.name, watched=self.watch.watched))
         yield
         self.ready = False
         await self.batcher.close()
@@ -132,6 +157,38 @@ class Service:
     def _check_name(self, request: Any) -> None:  # noqa: ANN401 - starlette's
         if request.path_params["name"] != self.served.name:
             raise RefusalError("not_found", detail="no model of this name")
+
+
+def asked_class(request: Any, served: Served) -> int | None:  # noqa: ANN401 - starlette's
+    """The place of the class that is to be explained; None for the one that is answered.
+
+    Raises:
+        RefusalError: the model does not know it.
+    """
+    name = request.query_params.get("class")
+    if name is None:
+        return None
+    if name not in served.classifier.classes:
+        raise RefusalError("unknown_class")
+    return served.classifier.classes.index(name)
+
+
+def heat_document(explanation: Explanation) -> dict[str, Any]:
+    """A heat map for programs: its values float32 [height, width], row by row, least byte first, in base64."""
+    heat = explanation.heat
+    if heat is None:
+        raise RefusalError("own_fault")
+    height, width = heat.values.shape
+    values = base64.b64encode(heat.values.astype("<f4").tobytes()).decode("ascii")
+    return {
+        "class": heat.class_name,
+        "method": heat.method,
+        "logit": heat.logit,
+        "bias": heat.bias,
+        "height": height,
+        "width": width,
+        "values": values,
+    }
 
 
 def make_app(service: Service, *, key: str | None, origins: Sequence[str], log: Log) -> App:
@@ -177,10 +234,18 @@ def endpoints(service: Service) -> list[tuple[str, str, Endpoint]]:
     async def openapi(_: Any) -> Any:  # noqa: ANN401 - starlette's
         return JSONResponse(description())
 
+    async def cards(_: Any) -> Any:  # noqa: ANN401 - starlette's
+        return JSONResponse(await asyncio.to_thread(service.served.page_content))
+
+    async def people(_: Any) -> Any:  # noqa: ANN401 - starlette's
+        return HTMLResponse(await asyncio.to_thread(served_page), headers=PAGE_HEADERS)
+
     async def docs(_: Any) -> Any:  # noqa: ANN401 - starlette's
         return HTMLResponse(page(), headers=SAFE_HEADERS)
 
     return [
+        ("GET", "/", people),
+        ("GET", "/cards", cards),
         ("POST", "/predict", service.predict),
         ("POST", "/explain", service.explain),
         ("GET", "/model", model),
@@ -209,7 +274,8 @@ def handlers(service: Service) -> dict[Any, Callable[[Any, Exception], Awaitable
         return refusal_response(RefusalError("not_found"), request=request.state.request)
 
     async def wrong_method(request: Any, _: Exception) -> Any:  # noqa: ANN401 - starlette's
-        return refusal_response(RefusalError("wrong_method"), request=request.state.request)
+        detail = ELSEWHERE if request.method == "GET" else ""
+        return refusal_response(RefusalError("wrong_method", detail=detail), request=request.state.request)
 
     async def fault(request: Any, error: Exception) -> Any:  # noqa: ANN401 - starlette's
         service.log_fault(error, request=request.state.request)

@@ -42,7 +42,7 @@ async def read_body(request: Any, limits: Limits) -> bytes:  # noqa: ANN401 - st
     return b"".join(parts)
 
 
-async def pictures_of(request: Any, limits: Limits) -> list[tuple[str, bytes]]:  # noqa: ANN401 - starlette's
+async def pictures_in_body(request: Any, limits: Limits) -> list[tuple[str, bytes]]:  # noqa: ANN401 - starlette's
     """Name and bytes of each picture in a request: its files where it is a form, else its body.
 
     Raises:
@@ -73,15 +73,15 @@ async def files_of(headers: Any, body: bytes, limits: Limits) -> list[tuple[str,
     parser.spool_max_size = limits.body  # so that no picture goes to the disk
     try:
         form = await parser.parse()
+        found = [each for _, each in form.multi_items() if isinstance(each, UploadFile)]
+        return [(plain_name(each.filename, place), await each.read()) for place, each in enumerate(found, start=1)]
     except MultiPartException as error:
         raise RefusalError("too_many_pictures" if "Too many" in error.message else "malformed") from error
     except (ValueError, KeyError, LookupError, RuntimeError, AssertionError) as error:
         raise RefusalError("malformed") from error
-    try:
-        found = [each for _, each in form.multi_items() if isinstance(each, UploadFile)]
-        return [(plain_name(each.filename, place), await each.read()) for place, each in enumerate(found, start=1)]
     finally:
-        await form.close()
+        for file in getattr(parser, "_files_to_close_on_error", ()):  # all of them, also one that never came to its end
+            file.close()
 
 
 def plain_name(name: str | None, place: int) -> str:

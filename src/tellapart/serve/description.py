@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
 from typing import Any, Final
 
 import tellapart
+from tellapart.report.language import Words
 from tellapart.serve.refusal import REFUSALS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
-    """A sentence in both languages."""
-
-    en: str
-    zh: str
-
 
 BYTES: Final = {"type": "string", "format": "binary"}
 FORM: Final = {"type": "object", "properties": {"file": {"type": "array", "items": BYTES}}}
 PICTURE: Final = {"image/*": {"schema": BYTES}, "multipart/form-data": {"schema": FORM}}
 TENSORS: Final = {"application/json": {"schema": {"type": "object", "required": ["inputs"]}}}
 ADDRESSES: Final[dict[tuple[str, str], Words]] = {
+    ("get", "/"): Words(en="A page that answers about pictures, for people.", zh="供人使用的页面，对图片作出回答。"),
+    ("get", "/cards"): Words(
+        en="What that page is told: classes, and test cards with what must be answered.",
+        zh="该页面所需的信息：类别，以及测试图片和应有的回答。",
+    ),
     ("post", "/predict"): Words(
         en="Class, probabilities and marks of one picture (the body) or of several (files of a form).",
         zh="一张图片（请求正文）或多张图片（表单中的文件）的类别、概率和标记。",
     ),
     ("post", "/explain"): Words(
-        en="A PNG that shows which parts of a picture decided.", zh="一张 PNG，显示图片中起决定作用的部分。"
+        en="A PNG that shows which parts of a picture decided, or the numbers with Accept: application/json; "
+        "?class=NAME asks about another class.",
+        zh="一张 PNG，显示图片中起决定作用的部分；带 Accept: application/json 时返回数值；?class=名称 可询问另一类。",
     ),
     ("get", "/model"): Words(en="What the model file says of itself.", zh="模型文件对自身的说明。"),
     ("get", "/health/live"): Words(en="Whether the server runs.", zh="服务器是否在运行。"),

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from tellapart.serve.limits import Limits
-from tellapart.serve.measures import Measures
+from tellapart.serve.measures import ServerMetrics
 from tellapart.serve.refusal import RETRY_AFTER, RefusalError
 
 Scope = MutableMapping[str, Any]
@@ -24,14 +24,15 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Log = Callable[[str], None]
-OPEN: Final = ("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready")  # without a key, and never full
+# Without a key, and never full: what watches over the server, and the page, which names nothing of the model.
+OPEN: Final = ("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/")
 OWN_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Gate:
     """The outermost part of the application."""
 
-    def __init__(self, app: App, *, limits: Limits, measures: Measures, key: str | None, log: Log) -> None:
+    def __init__(self, app: App, *, limits: Limits, measures: ServerMetrics, key: str | None, log: Log) -> None:
         """Around app; key is what every request must bring, None for nothing."""
         self._app, self._limits, self._measures, self._log = app, limits, measures, log
         self._key = None if key is None else key.encode()
@@ -75,8 +76,9 @@ class Gate:
         if scope["path"] in OPEN or scope["method"] == "OPTIONS":
             return None
         if self._key is not None:
-            brought = headers.get("authorization", "").removeprefix("Bearer ").encode()
-            if not hmac.compare_digest(brought, self._key):
+            scheme, _, brought = headers.get("authorization", "").partition(" ")
+            right = hmac.compare_digest(brought.strip(" ").encode(), self._key)
+            if scheme.lower() != "bearer" or not right:  # RFC 6750, and RFC 9110, 11.1: in letters of any size
                 return RefusalError("no_key")
         return RefusalError("too_many_requests") if self._working > self._limits.requests else None
 

@@ -36,7 +36,7 @@ def metadata(served: Served) -> dict[str, Any]:
     }
 
 
-def pixels_of(body: bytes, limits: Limits) -> tuple[str, list[NDArray[np.uint8]]]:
+def pictures_in_tensor(body: bytes, limits: Limits) -> tuple[str, list[NDArray[np.uint8]]]:
     """The id of an inference request, "" without one, and its pictures uint8 [H, W, 3].
 
     Raises:

@@ -16,6 +16,7 @@ REFUSALS: Final[Mapping[str, tuple[int, str]]] = {
     "too_many_pictures": (413, "There are too many pictures in one request."),
     "unreadable": (415, "The picture cannot be read."),
     "too_many_pixels": (422, "The picture has too many pixels."),
+    "unknown_class": (422, "The model does not know this class."),
     "too_many_requests": (429, "Too many requests are being worked on; try again soon."),
     "own_fault": (500, "A fault of ours; the log has more."),
     "queue_full": (503, "Too many pictures are waiting; try again soon."),

@@ -11,22 +11,24 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart import files
-from tellapart.answers import EXACT
-from tellapart.backbones.engine import AnyEngine
+from tellapart.backbones.engine import EXACT, FEW_AT_ONCE, AnyEngine
+from tellapart.browser.content import model_content
 from tellapart.bundle.bundle import GRAPH, Bundle, read_bundle
 from tellapart.bundle.runtimes import openvino_run
 from tellapart.classifier import Classifier
 from tellapart.commands.answer_table import documents
-from tellapart.commands.explain import marked_png
+from tellapart.commands.explain import QUICK
 from tellapart.commands.predict import answers_about
+from tellapart.data.png import marked_png
 from tellapart.errors import ModelFileError
 from tellapart.explain.explain import LONGEST, Explainer
+from tellapart.explain.heat_map import Explanation
 from tellapart.explain.panel import panel
 from tellapart.export.verify import row_on_cards
 from tellapart.features.look import with_white
 from tellapart.progress import Silent
-from tellapart.runs.folder import MODEL
+from tellapart.runs.folder import model_name
+from tellapart.serve.watch import Watch
 from tellapart.types import Index, Picture
 
 HELD: Final = Path("request")  # the name in an index under which the pictures of requests are
@@ -53,8 +55,8 @@ class Served:
 
     @property
     def name(self) -> str:
-        """What the model is called: its run, or its file where that was renamed."""
-        return files.real(self.path).parent.name if self.path.name == MODEL else self.path.stem
+        """What the model is called."""
+        return model_name(self.path)
 
     @cached_property
     def explainer(self) -> Explainer:
@@ -66,32 +68,43 @@ class Served:
         told = ("recipe", "backbone", "classes", "preprocess", "temperature", "thresholds", "tellapart", "counts")
         return {"name": self.name, **{key: manifest[key] for key in told if key in manifest}}
 
+    def watch(self) -> Watch:
+        """A new count of answers, beside what the model file says of testing."""
+        return Watch(self.classifier.classes, self.bundle.tested)
+
     def answer(self, pictures: Sequence[Given]) -> list[dict[str, Any]]:
         """An object for each picture as `predict --format jsonl` has it; an unreadable one has its reason.
 
         Whoever else is looked at together with a picture changes nothing: what white is in grey of 16 bit, where the
         model does not know, each picture says for itself.
         """
-        bases = [with_white(self.classifier.base, index_of([picture]), Silent()) for picture in pictures]
+        bases = [
+            with_white(self.classifier.base, index_in_memory([picture]).pictures, Silent()) for picture in pictures
+        ]
         found: list[dict[str, Any]] = [{} for _ in pictures]
         for white in dict.fromkeys(base.preprocess.white for base in bases):
             rows = [row for row, base in enumerate(bases) if base.preprocess.white == white]
             classifier = replace(self.classifier, base=bases[rows[0]])
-            answers = answers_about(index_of([pictures[row] for row in rows]), classifier, self.engine)
+            answers = answers_about(index_in_memory([pictures[row] for row in rows]), classifier, self.engine)
             for row, document in zip(rows, documents(answers), strict=True):
                 found[row] = document
         return found
 
-    def explain(self, pictures: Sequence[Given]) -> list[tuple[bytes | None, str]]:
-        """The sheet of each picture as PNG, or None and the reason."""
-        return [self._sheet(picture) for picture in pictures]
+    def page_content(self) -> dict[str, Any]:
+        """What GET /cards says: what the page for people is told of the model."""
+        return model_content(self.bundle, name=self.name, heat=True)
 
-    def _sheet(self, picture: Given) -> tuple[bytes | None, str]:
-        name, index = picture[0], index_of([picture])
-        explanation = self.explainer.explain(index, index.pictures[0], target=None, longest=LONGEST)
-        if explanation.failure:
-            return None, explanation.failure
-        return marked_png(panel(explanation, classes=self.classifier.classes, title=name)), ""
+    def explain(self, asked: Sequence[tuple[Given, int | None]]) -> list[Explanation]:
+        """Why, for each picture and the place of the class to explain, None for the one that is answered."""
+        return [self._explained(picture, target) for picture, target in asked]
+
+    def _explained(self, picture: Given, target: int | None) -> Explanation:
+        index = index_in_memory([picture])
+        return self.explainer.explain(index, index.pictures[0], target=target, longest=LONGEST)
+
+    def sheet(self, explanation: Explanation, *, title: str) -> bytes:
+        """The sheet for a picture that could be read, as PNG."""
+        return marked_png(panel(explanation, classes=self.classifier.classes, title=title), compress_level=QUICK)
 
 
 def open_served(path: Path) -> Served:
@@ -100,14 +113,14 @@ def open_served(path: Path) -> Served:
     Raises:
         ModelFileError: it is damaged, or gives other answers than it must.
     """
-    bundle, engine = read_bundle(path, precision=EXACT)
+    bundle, engine = read_bundle(path, precision=EXACT, most=FEW_AT_ONCE)
     row = row_on_cards(bundle, openvino_run(bundle.members[GRAPH]), door="openvino")
     if row.reason:
         raise ModelFileError(f"the graph does not answer as the model file says ({row.reason})", where=path)
     return Served(path=path, bundle=bundle, engine=engine)
 
 
-def index_of(given: Sequence[Given]) -> Index:
+def index_in_memory(given: Sequence[Given]) -> Index:
     """An index of pictures that are in memory."""
     pictures = tuple(Picture(path=name, file=HELD, row=row) for row, (name, _) in enumerate(given))
     held = cast(

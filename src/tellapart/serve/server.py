@@ -6,6 +6,7 @@ TERM and INT end it when what has been asked is answered; HUP lets it read its m
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 import sys
@@ -14,11 +15,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from tellapart.errors import OutputError
-from tellapart.extras import load
+from tellapart.extras import load_extra
 from tellapart.serve.app import Service, make_app
 from tellapart.serve.gate import log_line
 from tellapart.serve.limits import Limits
-from tellapart.serve.measures import HINT, Measures
+from tellapart.serve.measures import HINT, ServerMetrics
 from tellapart.serve.patience import impatient
 from tellapart.serve.served import open_served
 
@@ -44,8 +45,8 @@ def serve(model: Path, *, host: str, port: int, key: str | None, origins: Sequen
         OutputError: the address is taken, or may not be used.
     """
     for module, called in PACKAGES.items():
-        load(module, called, hint=HINT)
-    measures = Measures()
+        load_extra(module, called, hint=HINT)
+    measures = ServerMetrics()
     served = open_served(model)
     with listen(host, port) as listening:
         asyncio.run(_serve(served, measures, listening, key=key, origins=origins, limits=limits))
@@ -53,7 +54,7 @@ def serve(model: Path, *, host: str, port: int, key: str | None, origins: Sequen
 
 async def _serve(
     served: Any,  # noqa: ANN401
-    measures: Measures,
+    measures: ServerMetrics,
     listening: socket.socket,
     *,
     key: str | None,
@@ -62,6 +63,7 @@ async def _serve(
 ) -> None:
     import uvicorn
 
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # else a line, no JSON, for every odd byte
     service = Service(served, limits=limits, measures=measures, log=log)
     app: Any = make_app(service, key=key, origins=origins, log=log)
     config = uvicorn.Config(

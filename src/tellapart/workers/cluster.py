@@ -1,0 +1,128 @@
+"""A cluster of Ray to work on: one that runs, or one of our own on this machine, which ends with the work."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from tellapart.cores import thread_count
+from tellapart.errors import UsageError
+from tellapart.extras import load_extra
+
+HINT: Final = "Install it with: pip install 'tellapart[ray]'"
+CONNECT_SECONDS: Final = 5.0
+STORE_BYTES: Final = 200_000_000  # of the memory in which a cluster of our own keeps what travels
+LOOPBACK: Final = "127.0.0.1"
+# RFC 9113, section 3.4: what a client begins with, and both sides' first frame, a SETTINGS frame (type 4).
+SETTINGS_FRAME: Final = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+HELLO: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SETTINGS_FRAME
+SETTINGS: Final = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # it would tell its makers that it runs
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what it asks for, else it says so at each start
+}
+HURRY: Final = {"RAY_NUM_REDIS_GET_RETRIES": "2"}  # tries to find a cluster; one takes up to 40 s
+
+
+@contextlib.contextmanager
+def ray_cluster(address: str) -> Iterator[Any]:
+    """The module ray, a part of the cluster at an address, or of one of our own where that is "".
+
+    Raises:
+        UsageError: no cluster answers.
+        MissingExtraError: Ray is not installed.
+    """
+    ray = load_ray(SETTINGS | (HURRY if address else own_token()))
+    with contextlib.ExitStack() as stack:
+        if address:
+            connect_to_cluster(ray, address)
+        else:
+            begin(ray, stack.enter_context(short_folder()))
+        stack.callback(ray.shutdown)
+        yield ray
+
+
+def own_token() -> dict[str, str]:
+    """What lets only this process and its children speak to a cluster of our own, which listens at every address."""
+    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+
+def load_ray(settings: Mapping[str, str] = SETTINGS) -> Any:  # noqa: ANN401 - a module
+    """The module ray, told to tell nobody.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    os.environ.update(settings)  # read when it is imported
+    return load_extra("ray", "Ray", hint=HINT)
+
+
+@contextlib.contextmanager
+def short_folder() -> Iterator[str]:
+    """A folder for a cluster of our own; short, since names of sockets below it have at most 107 bytes."""
+    folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp" if os.path.isdir("/tmp") else None)  # noqa: S108, PTH112
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def begin(ray: Any, folder: str) -> None:  # noqa: ANN401 - a module
+    """Begin a cluster of our own, on this machine and for this process only."""
+    try:
+        ray.init(
+            address="local",
+            num_cpus=thread_count(),
+            num_gpus=0,
+            include_dashboard=False,
+            object_store_memory=STORE_BYTES,
+            _node_ip_address=LOOPBACK,
+            _temp_dir=folder,
+            **quiet(),
+        )
+    except Exception as error:
+        raise UsageError(f"Ray cannot begin ({first_line(error)})", hint="Use --on local.") from error
+
+
+def connect_to_cluster(ray: Any, address: str) -> None:  # noqa: ANN401 - a module
+    """Become a part of a cluster that runs.
+
+    Raises:
+        UsageError: none answers there, or it is of other versions.
+    """
+    hint = "Begin one with `ray start --head`, and run this on one of its machines; or use --on ray."
+    host, _, port = address.rpartition(":")
+    try:
+        if port.isdecimal():
+            check_speaks(host.strip("[]"), int(port))
+        ray.init(address=address, **quiet())
+    except Exception as error:  # Ray raises what it likes: ConnectionError, RuntimeError, ValueError
+        raise UsageError(f"no cluster of Ray to work on ({first_line(error)})", where=address, hint=hint) from error
+
+
+def check_speaks(host: str, port: int) -> None:
+    """Ask for the first frame of HTTP/2, which Ray speaks: of a server that does not, Ray waits for minutes.
+
+    Raises:
+        OSError: nobody answers in time, or something else.
+    """
+    with socket.create_connection((host, port), timeout=CONNECT_SECONDS) as connection:
+        connection.sendall(HELLO)
+        answer = connection.recv(len(SETTINGS_FRAME))
+    if answer[3:4] != SETTINGS_FRAME[3:4]:
+        raise OSError("something else answers")
+
+
+def quiet() -> dict[str, Any]:
+    """Arguments of ray.init that leave standard error to us."""
+    return {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": True}
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says first."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -1,0 +1,75 @@
+"""What is done to pictures, and who does it: the same functions here and elsewhere.
+
+A piece of work is made ready once by each worker and then done to parts of an index. This process is a pool of one
+worker, and takes all pictures as one part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol, Self, TypeVar
+
+from tellapart.progress import Progress
+from tellapart.types import Index
+
+Made = TypeVar("Made")
+Do = Callable[[Index, Progress], Made]  # what a worker that is ready does to a part
+Packed = Mapping[str, Any]  # arrays of NumPy, texts, numbers, bytes, and lists of those
+
+
+class Work(Protocol[Made]):
+    """What is done to every part of an index, wherever it is done."""
+
+    def open(self) -> Do[Made]:
+        """Make a worker ready, and give what it does to a part."""
+
+    def away(self) -> Self:
+        """The same work as it can be sent to another process."""
+
+    def pack(self, made: Made) -> Packed:
+        """What was made of a part, as it is sent back."""
+
+    def unpack(self, part: Index, packed: Packed) -> Made:
+        """What was made of a part, out of what was sent back."""
+
+
+class Workers(Protocol):
+    """Who does it."""
+
+    def part_size(self, count: int) -> int:
+        """How many of so many pictures, at least 1, are given to a worker at a time."""
+
+    def each(self, work: Work[Made], parts: Iterable[Index], *, total: int, progress: Progress) -> Iterator[Made]:
+        """What is made of each part, in the order of the parts, each once.
+
+        Args:
+            work: what is done.
+            parts: the parts; they are taken as there is somebody to do them.
+            total: the number of pictures in all of them.
+            progress: told of every picture.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """This process: a pool of one."""
+
+    def part_size(self, count: int) -> int:
+        """All of them."""
+        return max(count, 1)
+
+    def each(self, work: Work[Made], parts: Iterable[Index], *, total: int, progress: Progress) -> Iterator[Made]:  # noqa: ARG002
+        """What is made of each part, one after the other."""
+        do = work.open()
+        for part in parts:
+            yield do(part, progress)
+
+
+HERE: Final = Here()
+
+
+def parts_of(index: Index, size: int) -> list[Index]:
+    """An index in parts of so many pictures; one part without pictures where there are none."""
+    starts = range(0, max(len(index.pictures), 1), size)
+    return [replace(index, pictures=index.pictures[start : start + size], skipped=()) for start in starts]

@@ -1,0 +1,300 @@
+"""Workers on the machines of a Ray cluster: one process a node, with all of its cores.
+
+Paths travel there and what was made of them travels back, through Ray's own memory between its own processes. Parts are
+handed out as workers are free, a bounded number ahead, and what comes back is put in their order. A part whose worker
+died is given to another; since only what comes back is counted, each is counted once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
+from itertools import count as count_up
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from tellapart.errors import DataError, MissingExtraError, TellapartError, UsageError
+from tellapart.extras import load_extra
+from tellapart.progress import Progress, Silent
+from tellapart.text import counted
+from tellapart.types import Index
+from tellapart.workers.cluster import load_ray, ray_cluster
+from tellapart.workers.pool import Do, Made, Packed, Work
+
+LARGEST_PART, SMALLEST_PART, PARTS_A_WORKER = 256, 16, 8  # pictures, pictures, parts
+AT_A_TIME: Final = 2  # parts of a worker: one at work, one waiting
+AHEAD: Final = 4  # parts for each worker between the first that is still missing and the last that was handed out
+TRIES: Final = 3  # of a part, before its pictures are blamed for the death of workers
+READY_SECONDS: Final = 90.0
+
+
+@contextlib.contextmanager
+def ray_pool(address: str, progress: Progress) -> Iterator[RayPool]:
+    """The workers of a cluster, or of one of our own that ends with the block where the address is "".
+
+    Raises:
+        UsageError: no cluster answers, or none of its nodes is free.
+        MissingExtraError: Ray is not installed here, or tellapart is not installed there.
+    """
+    with ray_cluster(address) as ray:
+        pool = RayPool(ray, progress)
+        try:
+            yield pool
+        finally:
+            pool.dismiss()
+
+
+class Noted(Silent):
+    """A listener that keeps notes."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.notes: list[str] = []
+
+    def note(self, message: str) -> None:
+        """Keep it."""
+        self.notes.append(message)
+
+
+@dataclass(slots=True)
+class Worker:
+    """What runs on a node. It keeps the work that it did last ready, with its compiled base."""
+
+    ready: dict[int, tuple[Any, Do[Any]]] = field(default_factory=dict)
+
+    def installed(self) -> str:
+        """The version of tellapart that it runs."""
+        return own_version()
+
+    def do(self, number: int, sent: list[Any], part: Index) -> tuple[Packed | TellapartError, list[str]]:
+        """What is made of a part by a piece of work of that number, whose reference is in the list; and what to note.
+
+        An error of ours is given back, since Ray would wrap it.
+        """
+        progress = Noted()
+        try:
+            if number not in self.ready:
+                self.ready.clear()
+                work = load_ray().get(sent[0])
+                self.ready[number] = work, work.open()
+            work, do = self.ready[number]
+            return work.pack(do(part, progress)), progress.notes
+        except TellapartError as error:
+            return error, progress.notes
+
+
+def own_version() -> str:
+    """The version of tellapart as it is installed."""
+    try:
+        return version("tellapart")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+@dataclass(slots=True, eq=False)
+class Hand:
+    """A worker as the pool sees it: its process, the node it is on, and how many parts it has."""
+
+    actor: Any
+    node: str
+    parts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """A part on its way."""
+
+    place: int
+    part: Index
+    hand: Hand | None = None
+    tries: int = 0
+
+
+class RayPool:
+    """The workers of a cluster: one on each node that has cores free."""
+
+    def __init__(self, ray: Any, progress: Progress) -> None:  # noqa: ANN401 - a module
+        """Hire them, and wait until the first are there.
+
+        Raises:
+            UsageError: none is free, or one has another version of tellapart.
+            MissingExtraError: one has none.
+        """
+        self._ray, self._progress = ray, progress
+        self._numbers = count_up()
+        self._hands: list[Hand] = []
+        self._coming: dict[Any, Hand] = {}  # hired, and asked whether they are there
+        for node, cores in self._nodes().items():
+            self._hire(node, cores)
+        for answer in self._ray.wait(list(self._coming), num_returns=len(self._coming), timeout=READY_SECONDS)[0]:
+            self._welcome(answer)
+        if not self._hands:
+            hint = "Wait until one is, or use --on local."
+            raise UsageError("no machine of the cluster is free", where=f"{READY_SECONDS:.0f} s", hint=hint)
+        if self._coming:
+            progress.note(f"{counted(len(self._coming), 'machine')} of the cluster did not answer; it goes on without.")
+
+    def part_size(self, count: int) -> int:
+        """So many that every worker has some parts, and none waits long for its last."""
+        even = -(-count // (PARTS_A_WORKER * max(len(self._hands), 1)))
+        return min(max(even, SMALLEST_PART), LARGEST_PART)
+
+    def each(self, work: Work[Made], parts: Iterable[Index], *, total: int, progress: Progress) -> Iterator[Made]:
+        """What is made of each part, in the order of the parts, each once.
+
+        Raises:
+            DataError: the workers died of the same pictures again and again.
+            UsageError: no worker is left.
+        """
+        told = set[str]()
+        progress.start("Looking at pictures", total=total, unit="pictures")
+        try:
+            for part, (packed, notes) in self._in_order(work, parts):
+                if isinstance(packed, TellapartError):
+                    raise packed
+                for note in notes:
+                    if note not in told:
+                        progress.note(note)
+                told.update(notes)
+                progress.advance(len(part.pictures))
+                yield work.unpack(part, packed)
+        finally:
+            progress.finish()
+
+    def dismiss(self) -> None:
+        """Let all workers go."""
+        for hand in (*self._hands, *self._coming.values()):
+            self._ray.kill(hand.actor)
+        self._hands, self._coming = [], {}
+
+    def _nodes(self) -> dict[str, int]:
+        """The cores of each node that lives and has any."""
+        nodes = {node["NodeID"]: int(node["Resources"].get("CPU", 0)) for node in self._ray.nodes() if node["Alive"]}
+        return {node: cores for node, cores in nodes.items() if cores}
+
+    def _hire(self, node: str, cores: int) -> None:
+        """Begin a worker on a node. Ray sets OMP_NUM_THREADS to its cores, which `cores.thread_count` keeps to."""
+        affinity = load_extra("ray.util.scheduling_strategies", "Ray").NodeAffinitySchedulingStrategy
+        remote = self._ray.remote(num_cpus=cores, max_restarts=0, scheduling_strategy=affinity(node, soft=False))
+        hand = Hand(remote(Worker).remote(), node)
+        self._coming[hand.actor.installed.remote()] = hand
+
+    def _welcome(self, answer: Any) -> None:  # noqa: ANN401 - a reference of Ray
+        """Take in a worker that has begun, unless its machine was lost meanwhile.
+
+        Raises:
+            UsageError: it has another version of tellapart.
+            MissingExtraError: it cannot begin.
+        """
+        hand = self._coming.pop(answer)
+        try:
+            found = self._ray.get(answer)
+        except self._ray.exceptions.RayError as error:
+            if hand.node not in self._nodes() or isinstance(error, self._ray.exceptions.ActorUnschedulableError):
+                return
+            hint = "Install the same tellapart, with its extra ray, on every machine of the cluster."
+            raise MissingExtraError(f"a worker cannot begin ({cause_of(error)})", where=hand.node, hint=hint) from error
+        if found != own_version():
+            what = f"a worker has tellapart {found}, and this is {own_version()}"
+            raise UsageError(what, where=hand.node, hint="Install one version on all machines.")
+        self._hands.append(hand)
+
+    def _in_order(self, work: Work[Made], parts: Iterable[Index]) -> Iterator[tuple[Index, Any]]:
+        """Each part with what its worker gave back, in order."""
+        number, sent = next(self._numbers), [self._ray.put(work.away())]
+        left = PartsLeft(parts)
+        given, done, wanted = dict[Any, Given](), dict[int, tuple[Index, Any]](), 0
+        while True:
+            for hand in sorted(self._hands, key=lambda each: each.parts):
+                while one := left.next_for(hand, before=wanted + AHEAD * len(self._hands)):
+                    hand.parts += 1
+                    given[hand.actor.do.remote(number, sent, portable(one.part))] = replace(one, hand=hand)
+            if not given and not left:
+                return
+            if not given and not self._coming:
+                raise UsageError("no worker is left", hint="Run the same command again when the cluster is well.")
+            for answer in self._ray.wait([*given, *self._coming], num_returns=1)[0]:
+                if answer in self._coming:
+                    self._welcome(answer)
+                    continue
+                one = given.pop(answer)
+                came = self._result(answer, one)
+                if came is None:
+                    left.again.append(replace(one, hand=None, tries=one.tries + 1))
+                else:
+                    done[one.place] = one.part, came
+            while wanted in done:
+                yield done.pop(wanted)
+                wanted += 1
+
+    def _result(self, answer: Any, one: Given) -> Any:  # noqa: ANN401 - as Worker.do gives it
+        """What a worker gave back, or None where it died: another is hired in its place."""
+        if one.hand is not None:
+            one.hand.parts -= 1
+        try:
+            return self._ray.get(answer)
+        except self._ray.exceptions.RayTaskError:
+            raise  # the worker lives, and has found a fault of ours
+        except self._ray.exceptions.RayError as error:
+            reason = cause_of(error)
+        if one.tries + 1 >= TRIES:
+            what = f"workers died {TRIES} times of the same {counted(len(one.part.pictures), 'picture')} ({reason})"
+            hint = "Leave out the one that does it, or give the workers more memory."
+            raise DataError(what, where=f"from {one.part.pictures[0].path}", hint=hint)
+        if one.hand in self._hands:
+            self._hands.remove(one.hand)
+            self._ray.kill(one.hand.actor)
+            if cores := self._nodes().get(one.hand.node):
+                self._hire(one.hand.node, cores)
+            self._progress.note("A worker died; its pictures are given out again.")
+        return None
+
+
+class PartsLeft:
+    """The parts that are still to be given out, those that came back before the others."""
+
+    def __init__(self, parts: Iterable[Index]) -> None:
+        """Take the parts as they are asked for."""
+        self._fresh = (Given(place=place, part=part) for place, part in enumerate(parts))
+        self._next = next(self._fresh, None)
+        self.again = deque[Given]()
+
+    def __bool__(self) -> bool:
+        """Whether any are left."""
+        return bool(self.again) or self._next is not None
+
+    def next_for(self, hand: Hand, *, before: int) -> Given | None:
+        """A part for a worker, fresh ones only up to a place; None where it has enough to do."""
+        if self.again:
+            # To a worker that has nothing else: if it dies as well, that was why.
+            return None if hand.parts else self.again.popleft()
+        one = self._next
+        if one is None or hand.parts >= AT_A_TIME or one.place >= before:
+            return None
+        self._next = next(self._fresh, None)
+        return one
+
+
+def cause_of(error: BaseException) -> str:
+    """The last line of what Ray says of a failure, which is what went wrong; of a bounded length by TellapartError."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return next((line for line in reversed(lines) if "Error" in line), lines[0] if lines else type(error).__name__)
+
+
+def portable(part: Index) -> Index:
+    """A part as another process can read it: absolute paths, and of IDX files the rows that are asked for."""
+    pictures, rows = [], dict[Path, list[int]]()
+    for picture in part.pictures:
+        row = picture.row
+        if row is not None:
+            kept = rows.setdefault(picture.file, [])
+            kept.append(row)
+            row = len(kept) - 1
+        pictures.append(replace(picture, file=picture.file.absolute(), row=row))
+    arrays = {file.absolute(): np.stack([part.arrays[file][row] for row in kept]) for file, kept in rows.items()}
+    return replace(part, pictures=tuple(pictures), arrays=arrays, skipped=(), notes=())

@@ -1,0 +1,158 @@
+"""The pool of one, what --on says, and how work travels: without Ray."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pictures import write_classes
+from tellapart.backbones.catalogue import find_base
+from tellapart.data.scan import scan
+from tellapart.errors import UsageError
+from tellapart.features import look
+from tellapart.features.look import Looking, check_precision, check_seen, look_at
+from tellapart.features.together import parts_together
+from tellapart.progress import Silent
+from tellapart.types import Index, LedgerEntry, Picture
+from tellapart.workers.pool import HERE, parts_of
+from tellapart.workers.ray_pool import portable
+from tellapart.workers.where import address_of, hired
+
+
+class Elsewhere:
+    """Workers that do what those of a cluster do, one part after the other, in this process."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def part_size(self, count):
+        return self.size
+
+    def each(self, work, parts, *, total, progress):
+        sent = work.away()
+        do = sent.open()
+        for part in parts:
+            yield work.unpack(part, sent.pack(do(portable(part), Silent())))
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Two classes of four pictures, one of them unreadable."""
+    folder = write_classes(tmp_path_factory.mktemp("data"), {"cat": 4, "dog": 4})
+    (folder / "cat/002.png").write_bytes(b"no picture")
+    return scan(folder)
+
+
+@pytest.fixture(scope="module")
+def base():
+    return find_base("lite0")
+
+
+def assert_same(one, other):
+    np.testing.assert_array_equal(one.features, other.features)
+    np.testing.assert_array_equal(one.miniatures, other.miniatures)
+    for name in ("index", "ledger", "digests", "pixel_digests", "precision", "fresh"):
+        assert getattr(one, name) == getattr(other, name), name
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_look_at__is_the_same_in_parts_and_elsewhere(pictures, base, size):
+    whole = look_at(pictures, base, Silent(), keep=False)
+    assert_same(look_at(pictures, base, Silent(), keep=False, workers=Elsewhere(size)), whole)
+
+
+@pytest.mark.parametrize("size", [3, 100])
+def test_look_at__fills_what_it_is_given_elsewhere(pictures, base, size):
+    into = np.full((8, base.width), -1, np.float32)
+    seen = look_at(pictures, base, Silent(), keep=False, into=into, workers=Elsewhere(size))
+    assert np.shares_memory(seen.features, into)
+    np.testing.assert_array_equal(into[:7], look_at(pictures, base, Silent(), keep=False).features)
+
+
+def test_look_at__keeps_what_the_index_says_beside_its_pictures(pictures, base):
+    skipped = (LedgerEntry(path="notes.txt", status="skipped", reason="no picture"),)
+    seen = look_at(replace(pictures, skipped=skipped), base, Silent(), keep=False, workers=Elsewhere(3))
+    assert seen.index.skipped == skipped
+
+
+def test_parts_of__of_nothing_is_one_part():
+    nothing = scan_of(())
+    assert [part.pictures for part in parts_of(nothing, HERE.part_size(0))] == [()]
+
+
+def scan_of(pictures, arrays=None):
+    return Index(name="x", root=Path(), layout="paths", classes=(), pictures=pictures, arrays=arrays or {})
+
+
+def test_portable__takes_the_rows_that_are_asked_for_and_whole_paths():
+    file = Path("some.idx")
+    pixels = np.arange(5 * 2 * 2, dtype=np.uint8).reshape(5, 2, 2)
+    asked = (
+        Picture(path="some.idx#4", file=file, row=4),
+        Picture(path="a.png", file=Path("a.png")),
+        Picture(path="some.idx#1", file=file, row=1),
+    )
+    sent = portable(scan_of(asked, {file: pixels}))
+    assert [each.row for each in sent.pictures] == [0, None, 1]
+    assert all(each.file.is_absolute() for each in sent.pictures)
+    np.testing.assert_array_equal(sent.arrays[Path.cwd() / file], pixels[[4, 1]])
+
+
+@pytest.mark.parametrize(
+    ("where", "address"),
+    [("local", None), ("ray", ""), ("ray:auto", "auto"), ("ray:10.0.0.5:6379", "10.0.0.5:6379")],
+)
+def test_address_of__takes_what_it_says(where, address):
+    assert address_of(where) == address
+
+
+@pytest.mark.parametrize(
+    "where", ["", "Ray", "ray:", "ray:host", "ray:ray://host:1", "ray:host:0", "ray:h:99999", "k8s"]
+)
+def test_address_of__refuses_the_rest(where):
+    with pytest.raises(UsageError, match="no such place to work on"):
+        address_of(where)
+
+
+def test_hired__is_this_process_by_default():
+    with hired("local", Silent()) as workers:
+        assert workers is HERE
+
+
+def test_check_precision__stops_where_rows_would_differ(monkeypatch):
+    monkeypatch.setattr(look, "native_precision", lambda: "f32")
+    check_precision("f32")
+    with pytest.raises(UsageError, match="a worker computes in f32, and the machine that asks in bf16"):
+        check_precision("bf16")
+
+
+def test_away__asks_for_the_precision_of_this_machine(base, monkeypatch):
+    monkeypatch.setattr(look, "native_precision", lambda: "f16")
+    assert Looking(base=base).away().precision == "f16"
+
+
+def test_check_seen__tells_a_folder_that_is_not_shared_from_a_picture_that_is_gone(tmp_path):
+    here, gone = tmp_path / "here.png", tmp_path / "gone.png"
+    here.touch()
+    absent = os.strerror(2).lower()
+    entries = [LedgerEntry(path=path.name, status="skipped", reason=absent) for path in (here, gone)]
+    check_seen(scan_of((Picture(path="gone.png", file=gone),)), entries[1:])
+    with pytest.raises(UsageError, match="a worker does not find a picture that is here"):
+        check_seen(scan_of((Picture(path="here.png", file=here),)), entries[:1])
+
+
+def test_parts_together__counts_the_seconds_from_the_first(pictures, base):
+    seen = look_at(pictures, base, Silent(), keep=False)
+    made = parts_together(
+        iter([seen, seen]), replace(pictures, pictures=pictures.pictures * 2), width=base.width, since=0.0
+    )
+    assert made.embed_s > seen.embed_s
+    assert made.decode_s == 2 * seen.decode_s
+
+
+def test_embed__refuses_a_place_that_is_none(tellapart, tmp_path, pictures):
+    outcome = tellapart("embed", pictures.root, "-o", tmp_path / "f.npz", "--on", "nowhere")
+    assert outcome.code == 2
+    assert "no such place to work on: nowhere" in outcome.complaint

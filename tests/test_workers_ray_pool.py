@@ -1,0 +1,250 @@
+"""A cluster of Ray of two nodes on this machine: what comes of pictures is the same as here, whoever dies."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pictures import write_classes
+from tellapart.answers import together
+from tellapart.backbones.catalogue import find_base
+from tellapart.commands import predict
+from tellapart.data.scan import scan
+from tellapart.errors import DataError, MissingExtraError, UsageError
+from tellapart.features.look import look_at
+from tellapart.progress import Silent
+from tellapart.types import Index, Picture
+from tellapart.workers import ray_pool
+from tellapart.workers.cluster import load_ray
+from tellapart.workers.pool import HERE, parts_of
+from tellapart.workers.where import hired
+from works import Naming
+
+pytest.importorskip("ray", reason="the extra ray is not installed")
+pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own, of files and processes that it leaves to the system
+
+TESTS = Path(__file__).parent
+BAD = ("cat/003.png", "dog/003.png")  # one in every part
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """A cluster of two nodes with a core each; its workers keep features in a cache of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TELLAPART_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), *sys.path]))
+        load_ray()
+        from ray.cluster_utils import Cluster
+
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+        cluster.add_node(num_cpus=1)
+        yield cluster
+        cluster.shutdown()
+
+
+@pytest.fixture
+def two_workers(cluster):
+    with hired(f"ray:{cluster.address}", Silent()) as workers:
+        yield workers
+
+
+class Heard(Silent):
+    """A listener that remembers."""
+
+    def __init__(self):
+        self.steps, self.notes = 0, []
+
+    def advance(self, steps=1):
+        self.steps += steps
+
+    def note(self, message):
+        self.notes.append(message)
+
+
+def made_up(count):
+    """An index of pictures that nobody opens."""
+    pictures = tuple(Picture(path=str(number), file=Path(str(number))) for number in range(count))
+    return Index(name="made-up", root=Path(), layout="paths", classes=(), pictures=pictures)
+
+
+def named(workers, work, *, count=40, size=4, progress=None):
+    parts = parts_of(made_up(count), size)
+    return list(chain.from_iterable(workers.each(work, parts, total=count, progress=progress or Silent())))
+
+
+def all_of(count):
+    return [str(number) for number in range(count)]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Two classes of 16 pictures, one of each unreadable."""
+    folder = write_classes(tmp_path_factory.mktemp("data"), {"cat": 16, "dog": 16})
+    for path in BAD:
+        (folder / path).write_bytes(b"no picture")
+    return scan(folder)
+
+
+def test_look_at__sees_on_a_cluster_what_it_sees_here(two_workers, pictures, monkeypatch, tmp_path):
+    monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path))
+    monkeypatch.chdir(pictures.root)
+    named_from_here = tuple(replace(each, file=each.file.relative_to(pictures.root)) for each in pictures.pictures)
+    base, heard = find_base("lite0"), Heard()
+    assert two_workers.part_size(32) == 16
+    there = look_at(replace(pictures, pictures=named_from_here), base, heard, workers=two_workers)
+    here = look_at(pictures, base, Silent(), keep=False)
+    np.testing.assert_array_equal(there.features, here.features)
+    np.testing.assert_array_equal(there.miniatures, here.miniatures)
+    for name in ("ledger", "digests", "pixel_digests", "precision", "fresh"):
+        assert getattr(there, name) == getattr(here, name)
+    assert [each.path for each in there.index.pictures] == [each.path for each in here.index.pictures]
+    assert [entry.path for entry in there.ledger if entry.status == "skipped"] == list(BAD)
+    assert heard.steps == 32
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tellapart.backbones.catalogue import find_base
+from tellapart.data.scan import scan
+from tellapart.features.look import look_at
+from tellapart.progress import Silent
+from tellapart.workers.where import hired
+
+class Killed(Silent):
+    def advance(self, steps=1):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+with hired(sys.argv[1], Silent()) as workers:
+    look_at(scan(Path(sys.argv[2])), find_base("lite2"), Killed(), workers=workers)
+"""
+
+
+def test_look_at__goes_on_where_a_killed_driver_stopped(cluster, pictures):
+    address = f"ray:{cluster.address}"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, address, str(pictures.root)], env=environment, check=False, timeout=300
+    )
+    assert killed.returncode == -signal.SIGKILL
+    base = find_base("lite2")
+    with hired(address, Silent()) as workers:
+        there = look_at(pictures, base, Silent(), workers=workers)
+    assert there.fresh <= 15  # at least one part of 16, with one that is unreadable, was kept
+    np.testing.assert_array_equal(there.features, look_at(pictures, base, Silent(), keep=False).features)
+
+
+def test_open_asking__answers_on_a_cluster_as_here(two_workers, trained, pictures, monkeypatch):
+    monkeypatch.setattr(predict, "FEW", 0)  # so that close calls are looked at again
+    here, there = (
+        predict.open_asking(trained.model, [pictures.root], workers=workers) for workers in (HERE, two_workers)
+    )
+    assert_same(together(list(there.parts())), together(list(here.parts())))
+    assert_same(together(list(there.parts(after=20))), together(list(here.parts(after=20))))
+
+
+def test_train__writes_on_a_cluster_what_it_writes_here(cluster, trained, tellapart, tmp_path):
+    outcome = tellapart(
+        *("train", trained.data, "-o", tmp_path / "run", "--folds", 0, "--on", f"ray:{cluster.address}")
+    )
+    assert outcome.code == 0, outcome.err
+    for name in ("predictions.csv", "split.csv", "ledger.csv"):
+        assert (tmp_path / "run" / name).read_bytes() == (trained.run / name).read_bytes()
+
+
+def assert_same(one, other):
+    """Whether answers are the same."""
+    np.testing.assert_array_equal(one.probabilities, other.probabilities)
+    for name in ("unsure", "unlike"):
+        np.testing.assert_array_equal(getattr(one.flags, name), getattr(other.flags, name))
+    np.testing.assert_array_equal(one.empty, other.empty)
+    for name in ("classes", "pictures", "ledger", "given", "columns", "boxed"):
+        assert getattr(one, name) == getattr(other, name), name
+
+
+def test_each__gives_parts_in_order_and_notes_once(two_workers):
+    heard = Heard()
+    assert named(two_workers, Naming(), progress=heard) == all_of(40)
+    assert heard.steps == 40
+    assert heard.notes == ["a note"]
+
+
+def test_each__passes_on_an_error_of_ours(two_workers):
+    with pytest.raises(DataError, match=r"this one is wrong: 17\. Mend it\."):
+        named(two_workers, Naming(wrong="17"))
+
+
+def test_each__gives_out_again_what_a_dead_worker_had(two_workers, tmp_path):
+    marker = tmp_path / "died"
+    assert named(two_workers, Naming(deadly="9", marker=marker)) == all_of(40)
+    assert marker.exists()
+    assert named(two_workers, Naming()) == all_of(40)  # there are two again, or one: no part is missing
+
+
+def test_each__says_which_pictures_kill_workers(two_workers):
+    with pytest.raises(DataError, match=r"workers died 3 times of the same 4 pictures .*: from 8\. Leave out"):
+        named(two_workers, Naming(deadly="9"))
+
+
+def test_each__goes_on_without_a_lost_machine(cluster):
+    third = cluster.add_node(num_cpus=1)
+    with hired(f"ray:{cluster.address}", Silent()) as workers:
+        found = []
+        for paths in workers.each(Naming(seconds=0.1), parts_of(made_up(60), 4), total=60, progress=Silent()):
+            if not found:
+                cluster.remove_node(third, allow_graceful=False)
+            found += paths
+    assert found == all_of(60)
+
+
+def test_hired__stops_at_another_version(cluster, monkeypatch):
+    monkeypatch.setattr(ray_pool, "own_version", lambda: "0.0.1")
+    with (
+        pytest.raises(UsageError, match=r"a worker has tellapart .*, and this is 0\.0\.1"),
+        hired(f"ray:{cluster.address}", Silent()),
+    ):
+        pass
+
+
+def test_hired__stops_where_nobody_answers():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(UsageError, match="no cluster of Ray to work on"), hired(f"ray:127.0.0.1:{port}", Silent()):
+        pass
+
+
+def test_hired__stops_where_something_else_answers():
+    def answer(server):
+        connection, _ = server.accept()
+        with connection:
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer, args=[server], daemon=True).start()
+        address = f"ray:127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(UsageError, match="something else answers"), hired(address, Silent()):
+            pass
+
+
+def test_embed__begins_a_cluster_of_its_own_that_ends(pictures, tmp_path):
+    line = [sys.executable, "-m", "tellapart", "embed", str(pictures.root), "-o", "f.npz", "--on", "ray", "--json"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(tmp_path)}
+    ended = subprocess.run(line, env=environment, cwd=tmp_path, check=True, capture_output=True, timeout=300)
+    assert json.loads(ended.stdout)["pictures"] == 30
+    assert not (tmp_path / ".ray").exists()  # the token is in no file
+    assert all(b"pictures" in line or b"labels" in line for line in ended.stderr.splitlines())  # Ray says nothing
+
+
+def test_load_ray__says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'tellapart\[ray\]'"):
+        load_ray()

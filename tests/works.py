@@ -1,0 +1,43 @@
+"""Works for the tests of workers: a module of its own, since workers in other processes import it by name."""
+
+import os
+import signal
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tellapart.errors import DataError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Naming:
+    """Names the pictures of a part; on the way to it a worker may die, wait or fail."""
+
+    deadly: str = ""  # the path of a picture that kills its worker
+    marker: Path | None = None  # a file that is made first: then only the first worker dies
+    wrong: str = ""  # the path of a picture of which an error of ours is raised
+    seconds: float = 0.0  # of each part
+
+    def open(self):
+        return self.name
+
+    def away(self):
+        return replace(self)
+
+    def name(self, part, progress):
+        paths = [picture.path for picture in part.pictures]
+        progress.note("a note")
+        time.sleep(self.seconds)
+        if self.deadly in paths and (self.marker is None or not self.marker.exists()):
+            if self.marker is not None:
+                self.marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.wrong in paths:
+            raise DataError("this one is wrong", where=self.wrong, hint="Mend it.")
+        return paths
+
+    def pack(self, made):
+        return {"paths": made, "process": os.getpid()}
+
+    def unpack(self, part, packed):
+        return packed["paths"]
