@@ -16,6 +16,7 @@ from arro3.io import read_parquet
 from pictures import encode, write_classes
 from tellapart import __version__
 from tellapart.cli.main import app
+from tellapart.cli.tables import print_abstention
 
 
 def test_train__prints_the_result_and_reports_progress_as_plain_lines(trained):
@@ -286,3 +287,13 @@ def test_main__help_lists_every_command(tellapart, option):
 def test_main__version_is_that_of_the_package(tellapart, option):
     outcome = tellapart(option)
     assert (outcome.code, outcome.out, outcome.err) == (0, f"tellapart {__version__}\n", "")
+
+
+def test_print_abstention__where_no_answer_stands_nothing_is_promised(capsys):
+    promise = {"sentence": "The promise is that at most 84.7 % are wrong."}
+    thresholds = {"unsure": 0.99, "promise": promise, "unlike": None, "promises": None}
+    selective = {"answered": 0, "wrong": 0, "coverage": {"value": 0.0, "low": 0.0, "high": 0.1}, "error": None}
+    print_abstention(selective, thresholds, classes=("a", "b"))
+    printed = capsys.readouterr().out
+    assert "none of the answers" in printed
+    assert "84.7" not in printed

@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -54,3 +55,17 @@ def test_label_numbers__the_place_among_the_classes():
     assert label_numbers(rows, ("a", "b")).tolist() == [1, 0, 1]
     with pytest.raises(KeyError):
         label_numbers(rows, ("a",))
+
+
+def test_declare_groups__says_how_many_pictures_a_pattern_matches():
+    notes = []
+    listener = SimpleNamespace(note=notes.append)
+    rows = (("a/p1-0.png", None), ("a/p1-1.png", None), ("a/other.png", None))
+    index = Index(name="n", root=Path(), layout="folders", classes=("a",), pictures=pictures(*rows))
+    found = declare_groups(index, r"p\d", progress=listener)
+    assert [picture.group for picture in found.pictures] == ["p1", "p1", None]
+    assert len(notes) == 1
+    assert notes[0].startswith("--group-by matches 2 of 3 pictures; each of the others stands alone")
+    assert "a/other.png" in notes[0]
+    declare_groups(index, "parent", progress=listener)
+    assert len(notes) == 1

@@ -23,8 +23,9 @@ def scene(seed, side=240):
 AS_IT_IS = np.array([[[1, 0, 0], [0, 1, 0]]], np.float32)
 
 
-def laid(left, right, *, start=AS_IT_IS):
-    return likeness(left, right, np.repeat(start, len(left), axis=0), coarse=True)
+def laid(left, right, *, start=AS_IT_IS, coarse=True):
+    pairs = np.arange(2 * len(left)).reshape(2, -1).T
+    return likeness(np.concatenate([left, right]), pairs, np.repeat(start, len(left), axis=0), coarse=coarse)
 
 
 def small(pixels):
@@ -115,3 +116,22 @@ def test_likeness__flat_pictures_and_none_at_all():
     assert np.isfinite([found.detail, found.whole, outside(found.place)]).all()
     assert found.energy.max() < 1e-6
     assert len(laid(flat[:0], flat[:0]).detail) == 0
+
+
+@pytest.mark.parametrize("degrees", [8, 12])
+def test_likeness__slivers_of_black_along_the_frame_are_not_compared(degrees):
+    bright = [(scene(seed) * 0.25 + 180).astype(np.uint8) for seed in range(4)]
+    turned = [np.asarray(Image.fromarray(each).rotate(degrees, Image.Resampling.BILINEAR)) for each in bright]
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    start = np.array([[[cosine, sine, 0], [-sine, cosine, 0]]], np.float32)
+    copies, originals = (np.stack([small(each) for each in some]) for some in (turned, bright))
+    assert laid(copies, originals, start=start, coarse=False).detail.min() > 0.9
+    assert laid(originals, copies, start=inverse(start), coarse=False).detail.min() > 0.9
+
+
+def test_likeness__the_picture_with_more_detail_is_laid_over_the_other():
+    whole = np.stack([small(scene(seed)) for seed in range(6)])
+    part = np.stack([small(scene(seed)[24:-24, 24:-24]) for seed in range(6)])
+    start = np.array([[[1.25, 0, 0], [0, 1.25, 0]]], np.float32)
+    assert laid(part, whole, start=start).detail.min() > 0.985
+    assert laid(whole, part, start=inverse(start)).detail.min() > 0.985

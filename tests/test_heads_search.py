@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from tellapart.errors import DataError
 from tellapart.heads import cross_validation
 from tellapart.heads.calibration import probabilities
-from tellapart.heads.cross_validation import FoldScorer
+from tellapart.heads.cross_validation import FoldScorer, held_out_logits
 from tellapart.heads.dual_space import column_standard, training_space
 from tellapart.heads.folds import stratified_folds
 from tellapart.heads.regularization_path import POLISHED, Path, strength_at
@@ -191,3 +191,13 @@ def test_heads__import_without_sklearn_or_scipy():
     code = "import sys, tellapart.heads.search; print([n for n in ('scipy', 'sklearn') if n in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_held_out_logits__a_weak_strength_is_not_begun_from_nothing():
+    random = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 40)
+    features = (random.normal(size=(80, 400)) + 0.3 * labels[:, None]).astype(np.float32)
+    logits = held_out_logits(features, labels, folds=stratified_folds(labels, seed=0), l2=1e-6)
+    margins = (logits[:, 1] - logits[:, 0]) * (2 * labels - 1)
+    assert (margins > 0).mean() > 0.9
+    assert np.abs(margins).max() < 50

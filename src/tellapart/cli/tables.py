@@ -152,7 +152,10 @@ def print_abstention(selective: Mapping[str, Any], thresholds: Mapping[str, Any]
     from tellapart.heads.class_promise import warnings
 
     promise = thresholds["promise"]
-    if thresholds["unsure"] is not None:
+    if thresholds["unsure"] is not None and not selective["answered"]:
+        line("sure enough to rely on: none of the answers; the model is unsure of every picture, and promises nothing")
+        promise = None
+    elif thresholds["unsure"] is not None:
         line(
             f"sure enough to rely on: {share(selective['coverage'])} of the answers; "
             f"{selective['wrong']} of those {selective['answered']} wrong: {share(selective['error'])}"

@@ -53,7 +53,7 @@ def evaluate_model(
     bundle, engine = read_bundle(model)
     classifier, engine = on_known_base(bundle, engine)
     index = scan(data, reading=replace(reading, scoring=True, grouped=group_by is not None), progress=progress)
-    index = part_to_score(index if group_by is None else declare_groups(index, group_by))
+    index = part_to_score(index if group_by is None else declare_groups(index, group_by, progress=progress))
     check_classes_known(index, classifier.classes, where=data)
     classifier = replace(classifier, base=with_white(classifier.base, index.pictures, progress))
     embedded = look_at(index, classifier.base, progress, engine=engine)

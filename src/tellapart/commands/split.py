@@ -84,7 +84,7 @@ def split(
         )
     progress = progress or Silent()
     index = scan(data, reading=replace(reading, grouped=group_by is not None), progress=progress)
-    index = index if group_by is None else declare_groups(index, group_by)
+    index = index if group_by is None else declare_groups(index, group_by, progress=progress)
     if link:
         check_linkable(index, data)
     check_out(out, data)

@@ -78,7 +78,7 @@ def train(
     reading = replace(reading, grouped=group_by is not None)
     with watch.part("scan_s"):
         index = scan(data, reading=reading, progress=log)
-        index = index if group_by is None else declare_groups(index, group_by)
+        index = index if group_by is None else declare_groups(index, group_by, progress=log)
     folder = out or Path("runs") / index.name
     if out is not None:
         check_folder_name(out)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from tellapart.data.apart import StoppedError, helper
 from tellapart.errors import UsageError
+from tellapart.progress import Progress
+from tellapart.text import counted
 from tellapart.types import Index, Labels, Picture
 
 PARENT: Final = "parent"
@@ -23,13 +25,14 @@ MOST_NAMES: Final = 3  # of the groups that were joined, in the name of the whol
 _EXAMPLE: Final = r"For example --group-by 'patient-\d+', or --group-by parent for the folder a picture lies in."
 
 
-def declare_groups(index: Index, pattern: str) -> Index:
+def declare_groups(index: Index, pattern: str, *, progress: Progress | None = None) -> Index:
     """Give every picture the group that its path tells, joined with the group that the data gives it.
 
     Args:
         index: the pictures.
         pattern: a regular expression that is searched in the path: what it captures, or all it matches, is the group;
             or "parent" for the folder. A picture that it does not match keeps the group it has, or none.
+        progress: told how many pictures it matches, where that is not all of them.
 
     Raises:
         UsageError: it is no regular expression, or matches no picture.
@@ -42,6 +45,12 @@ def declare_groups(index: Index, pattern: str) -> Index:
             rows[name].append(row)
     if not rows:
         raise UsageError("the pattern matches no picture's path", where=pattern, hint=_EXAMPLE)
+    alone = [path for path, name in zip(paths, names, strict=True) if name is None]
+    if progress is not None and alone:
+        progress.note(
+            f"--group-by matches {len(names) - len(alone):,} of {counted(len(names), 'picture')}; each of the others "
+            f"stands alone, unless the data itself gives it a group (the first: {alone[0]})."
+        )
     return replace(index, pictures=merge_groups(index.pictures, rows))
 
 

@@ -14,13 +14,16 @@ Legend: N pictures, P pairs, d coordinates.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
+from tellapart.cores import thread_count
 from tellapart.data.rgb import LUMA
 from tellapart.duplicates.groups import DuplicateGroup, DuplicatePair, connect, equal_pairs
 from tellapart.duplicates.miniature import blurred
@@ -40,6 +43,7 @@ MOST: Final = 4  # others of each picture that are suspected, by each of the two
 LEAST_SEEN: Final = 0.4  # cosine of what the base saw, less its mean
 LEAST_ALIKE: Final = 0.9  # correlation of small luminance, where it alone suspects
 MOST_TURNED, LEAST_TURNED = 3, 0.55  # others that are suspected by what no turn changes of one shape, and their cosine
+STARTS: Final = 2  # ways to lie over each other that are tried of a pair, by windows and by rings
 LEAST_SCREENED: Final = 0.78  # correlation of windows or rings, of those that are laid over each other
 GRAIN: Final = 8  # pixels a side of the small luminance
 SHIFT: Final = 0.7  # pixels that it is blurred by
@@ -53,7 +57,7 @@ ENERGY: Final = 1.0  # squared grey levels; with less detail than that everythin
 STILL, LEAST_ACROSS = 0.02, 0.07
 MOST_CONFIRMED: Final = 100_000  # pairs; about half a minute
 HALF: Final = np.float32(0.5)
-STEP: Final = 1024  # pairs between two signs of progress
+STEP: Final = 4096  # pairs between two signs of progress
 
 
 def find_duplicates(
@@ -133,10 +137,9 @@ def _edits(
             pairs = rows[each.pairs[some]]
             # What lies over each other as it is needs no turn.
             new = [place for place, pair in enumerate(pairs.tolist()) if each.coarse or tuple(pair) not in best]
-            needed = 1 - (1 - DETAIL) * _allowed(crowd, each.pairs[some][new])
-            left, right = miniatures[pairs[new].T]
-            found = likeness(left, right, each.start[some][new], coarse=each.coarse)
-            for pair in _confirmed(pairs[new], found, needed=needed):
+            allowed = _allowed(crowd, each.pairs[some][new])
+            found = likeness(miniatures, pairs[new], each.start[some][new], coarse=each.coarse, allowed=allowed)
+            for pair in _confirmed(pairs[new], found, needed=1 - (1 - DETAIL) * allowed):
                 key = pair.first, pair.second
                 best[key] = max(best.get(key, pair), pair, key=lambda one: one.similarity)
             progress.advance(len(pairs))
@@ -177,7 +180,7 @@ def _suspects(
     suspects = np.unique(np.concatenate([seen, alike]), axis=0)
     one, other = suspects.T
     near = np.einsum("pd,pd->p", even[one], even[other]) + np.abs(np.einsum("pd,pd->p", odd[one], odd[other]))
-    suspects = suspects[(near >= LEAST_ALIKE) | ~_crowded(crowd, suspects)]
+    suspects = suspects[(near >= _screened(crowd, suspects)) | ~_crowded(crowd, suspects)]
     turning = {}
     for shape in SHAPES:
         pairs, _ = near_rows(spectrum(miniatures, rows, shape=shape), most=MOST_TURNED, least=LEAST_TURNED)
@@ -197,6 +200,9 @@ def _crowded(crowd: NDArray[np.int64], pairs: RowNumbers) -> NDArray[np.bool_]:
     return crowded
 
 
+_Look = Callable[..., tuple[NDArray[np.float32], Place]]
+
+
 def _tried(
     miniatures: NDArray[np.uint8],
     rows: RowNumbers,
@@ -205,17 +211,41 @@ def _tried(
     crowd: NDArray[np.int64],
 ) -> Iterator[_Tried]:
     """Those of the suspects [P, 2] of which windows or rings are alike, and where."""
-    looks: list[tuple[Callable[..., tuple[NDArray[np.float32], Place]], RowNumbers, bool]] = [
+    looks: list[tuple[_Look, RowNumbers, bool]] = [
         (shifted, suspects, True),
         (partial(turned, shape=1.0, zooms=ZOOMED), suspects, False),
     ]
     looks += [(partial(turned, shape=shape, zooms=NOT_ZOOMED), pairs, False) for shape, pairs in turning.items()]
-    for look, pairs, coarse in looks:
-        least = 1 - (1 - LEAST_SCREENED) * _allowed(crowd, pairs)
-        for mirrored in (False, True):
-            alike, start = look(miniatures, rows[pairs], mirrored=mirrored)
-            kept = np.flatnonzero(alike >= least)
-            yield _Tried(pairs=pairs[kept], start=start[kept], alike=alike[kept], coarse=coarse)
+
+    def taken(asked: tuple[_Look, RowNumbers, bool]) -> tuple[RowNumbers, NDArray[np.float32], Place]:
+        look, pairs, mirrored = asked
+        return pairs, *look(miniatures, rows[pairs], mirrored=mirrored)
+
+    for coarse in (True, False):
+        asked = [(look, pairs, way) for look, pairs, off in looks if off is coarse for way in (False, True)]
+        # A thread for each look: most of the time goes into what lies between the products.
+        with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(thread_count()) as pool:
+            found = list(pool.map(taken, asked))
+        pairs, alike, start = (np.concatenate(each) for each in zip(*found, strict=True))
+        kept = np.flatnonzero(alike >= _screened(crowd, pairs))
+        kept = kept[_best_of_each(pairs[kept], alike[kept])]
+        yield _Tried(pairs=pairs[kept], start=start[kept], alike=alike[kept], coarse=coarse)
+
+
+def _screened(crowd: NDArray[np.int64], pairs: RowNumbers) -> NDArray[np.float64]:
+    """How alike windows or rings of pairs [P, 2] must be, for them to be laid over each other."""
+    least: NDArray[np.float64] = 1 - (1 - LEAST_SCREENED) * _allowed(crowd, pairs)
+    return least
+
+
+def _best_of_each(pairs: RowNumbers, alike: NDArray[np.float32]) -> RowNumbers:
+    """The places of the STARTS most alike of each of the pairs [P, 2], pair by pair."""
+    order = np.lexsort((-alike, pairs[:, 1], pairs[:, 0]))
+    ordered = pairs[order]
+    same = np.zeros(len(order), np.bool_)
+    same[STARTS:] = (ordered[STARTS:] == ordered[:-STARTS]).all(axis=1)
+    best: RowNumbers = order[~same]
+    return best
 
 
 def _halves(miniatures: NDArray[np.uint8], rows: RowNumbers) -> tuple[Points, Points]:

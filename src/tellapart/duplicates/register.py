@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,27 +27,31 @@ from numpy.typing import NDArray
 from tellapart.cores import thread_count
 from tellapart.data.rgb import LUMA
 from tellapart.duplicates.miniature import (
-    FINE,
     Stack,
     Vector,
     blurred,
-    blurred_within,
-    content_of,
     eigenvalue_ratio,
     luminance,
 )
+from tellapart.duplicates.neighbours import RowNumbers
 from tellapart.duplicates.placement import Place, edits_lie, inverse
+from tellapart.duplicates.sight import Sight
+
+Pair = tuple[RowNumbers, RowNumbers]  # of left and right, [P] each
 
 REACH: Final = 0.7  # how far a shift may be from 0, in half sides
 SMALLEST, LARGEST = 0.35, 2.8  # of the share of one picture's area that the other has
-STEPS: Final = (5, 4)  # coarse and fine
+STEPS: Final = (5, 1, 3)  # coarse, fine, and fine where the first of those promises something
+# Correlation of the middle band from which the fine steps are worth it: after the coarse ones, without any, after one.
+PROMISING: Final = (0.6, 0.4, 0.7)
+CROWDED: Final = 0.6  # of what may be left unexplained, the least share that PROMISING asks for after that step
 FARTHEST: Final = 0.12  # that one step goes
-COARSE: Final = 2.0  # width of the blur in pixels before the coarse steps
 BAND: Final = (0.6, 2.5)  # widths in pixels of the two blurs whose difference is the detail
 WHOLE_PIXEL: Final = 0.9  # of what is sampled must be no filling
 MOST_PLAIN: Final = 0.9  # of what is beyond the other picture that must be black or white
 EVEN, FEWEST = 0.006, 8  # share of the usual change, pixels that it is told by, of a last row that is repeated
 NEAR_END: Final = 0.4  # half sides, from which change counts as usual
+INSIDE: Final = 0.92  # half sides from the middle; a filling beside the frame may have run into what is farther out
 CHUNK: Final = 128  # pairs laid over each other at once: what they need stays in the processor's cache
 
 
@@ -64,57 +68,100 @@ class Likeness:
     filled: NDArray[np.bool_]  # whether what one shows beyond the other was filled with black, white or its last row
 
 
-def likeness(left: NDArray[np.uint8], right: NDArray[np.uint8], start: Place, *, coarse: bool) -> Likeness:
-    """Lay each left miniature uint8 [P, s, s, 3] over the right one and compare.
+def likeness(
+    miniatures: NDArray[np.uint8],
+    pairs: NDArray[np.int64],
+    start: Place,
+    *,
+    coarse: bool,
+    allowed: NDArray[np.float64] | None = None,
+) -> Likeness:
+    """Lay the left miniature of each pair int64 [P, 2] of rows in miniatures uint8 [N, s, s, 3] over the right one.
 
-    `start` is about where they lie; `coarse` says that it is off by more than a pixel or two.
+    `start` is about where they lie; `coarse` says that it is off by more than a pixel or two. `allowed` [P] is which
+    share of what may usually be left unexplained may be so in each pair, None for all of it: with less, a fit that does
+    not promise to be that close is given up sooner.
     """
-
-    def chunk(first: int) -> Likeness:
-        pairs = slice(first, first + CHUNK)
-        return _likeness(left[pairs], right[pairs], start[pairs], coarse=coarse)
-
+    rows, places = np.unique(pairs, return_inverse=True)
+    first, second = places.reshape(-1, 2).T
+    some = miniatures[rows]
+    least = 1 - (1 - PROMISING[2]) * (np.ones(len(pairs)) if allowed is None else np.maximum(allowed, CROWDED))
     with ThreadPoolExecutor(thread_count(), thread_name_prefix="compare") as pool:
-        parts = list(pool.map(chunk, range(0, len(left), CHUNK)))
-    names = [field.name for field in fields(Likeness)]
-    empty = {"place": np.empty((0, 2, 3), np.float32), "filled": np.empty(0, np.bool_)}
-    return Likeness(
-        **{
-            name: np.concatenate([empty.get(name, np.empty(0, np.float32)), *(getattr(part, name) for part in parts)])
-            for name in names
-        }
-    )
+        sights = list(pool.map(Sight.of, (some[at : at + CHUNK] for at in range(0, max(len(some), 1), CHUNK))))
+        sight = _joined(sights)
+
+        def chunk(at: int) -> Likeness:
+            part = slice(at, at + CHUNK)
+            return _likeness(some, sight, (first[part], second[part]), start[part], least[part], coarse=coarse)
+
+        return _joined(list(pool.map(chunk, range(0, max(len(pairs), 1), CHUNK))))
 
 
-def _likeness(left: NDArray[np.uint8], right: NDArray[np.uint8], start: Place, *, coarse: bool) -> Likeness:
-    contents = content_of(left), content_of(right)
-    seen = [_standard(luminance(each), content) for each, content in zip((left, right), contents, strict=True)]
-    place = start
+Parts = TypeVar("Parts", Sight, Likeness)
+
+
+def _joined(parts: Sequence[Parts]) -> Parts:
+    """One of all the parts, in their order."""
+    names = [field.name for field in fields(parts[0])]
+    return replace(parts[0], **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+
+def _likeness(
+    miniatures: NDArray[np.uint8],
+    sight: Sight,
+    pair: Pair,
+    start: Place,
+    least: NDArray[np.float64],
+    *,
+    coarse: bool,
+) -> Likeness:
+    """Lay each left picture over its right one, as far as that promises something, and compare those that it fits."""
+    place = start.copy()
     if coarse:
-        small = [_halved(blurred_within(each, content, COARSE)) for each, content in zip(seen, contents, strict=True)]
-        place = _descend(small, [_halved(content) for content in contents], place, steps=STEPS[0])
-    fine = [blurred_within(each, content, FINE) for each, content in zip(seen, contents, strict=True)]
-    place = _descend(fine, contents, place, steps=STEPS[1])
+        place = _descend(sight.small, sight.small_content, pair, place, steps=STEPS[0])
+    left = np.flatnonzero(_fit(sight, pair, place) >= PROMISING[0 if coarse else 1])
+    for steps in STEPS[1:]:
+        some = pair[0][left], pair[1][left]
+        place[left] = _descend(sight.fine, sight.content, some, place[left], steps=steps)
+        if steps == STEPS[1]:
+            left = left[_fit(sight, some, place[left]) >= least[left]]
     # Most pairs that are alike at some turn do not lie as edits do, and are not worth the rest.
-    worth = np.flatnonzero(np.logical_or(*edits_lie(place)))
-    measured = _measured(left[worth], right[worth], [content[worth] for content in contents], place[worth])
-    count = len(left)
-    found = {name: np.zeros(count, values.dtype) for name, values in measured.items()}
+    worth = left[np.logical_or(*edits_lie(place[left]))]
+    measured = _measured(miniatures, sight.content, (pair[0][worth], pair[1][worth]), place[worth])
+    found = {name: np.zeros(len(place), values.dtype) for name, values in measured.items()}
     for name, values in measured.items():
         found[name][worth] = values
     return Likeness(place=place, **found)
 
 
-def _measured(
-    left: NDArray[np.uint8], right: NDArray[np.uint8], contents: Sequence[Stack], place: Place
-) -> dict[str, NDArray[Any]]:
-    """Every field of a Likeness but the place, of pairs that lie so."""
-    moved, both = _laid_over(left.astype(np.float32), contents[0], place)
-    both = both * contents[1]
+def _fit(sight: Sight, pair: Pair, place: Place) -> Vector:
+    """The correlation of the middle band of pairs that lie so."""
+    moved, seen = _laid_over(sight.middle[pair[0]][..., None], sight.content[pair[0]], place)
+    seen = seen * sight.content[pair[1]]
+    one, other = (_centred(each, seen, stripes=True) for each in (moved, sight.middle[pair[1]][..., None]))
+    squares = np.square(one).sum(axis=(1, 2, 3)) * np.square(other).sum(axis=(1, 2, 3))
+    fit: Vector = (one * other).sum(axis=(1, 2, 3)) / np.sqrt(np.maximum(squares, 1e-9))
+    return fit
+
+
+def _measured(miniatures: NDArray[np.uint8], content: Stack, pair: Pair, place: Place) -> dict[str, NDArray[Any]]:
+    """Every field of a Likeness but the place, of pairs that lie so.
+
+    Of two pictures of one scene the one that shows less of it has more detail, and is laid over the other: the other
+    way it would be compared with what is blurred by being enlarged.
+    """
+    finer = np.abs(np.linalg.det(place[:, :, :2])) >= 1
+    first, second = np.where(finer, *pair), np.where(finer, *pair[::-1])
+    place = np.where(finer[:, None, None], place, inverse(place))
+    left, right = miniatures[first], miniatures[second]
+    moved, both = _laid_over(left.astype(np.float32), content[first], place)
+    both = both * content[second]
     one, other = _channels(moved), _channels(right.astype(np.float32))
     whole, _ = _explained(one, other, both, stripes=True)
     detail, energy = _explained(_detail(one, both), _detail(other, both), both, stripes=False)
-    filled = _filled(luminance(right), contents[1], place) | _filled(luminance(left), contents[0], inverse(place))
+    filled = _filled(luminance(right), content[second], place) | _filled(
+        luminance(left), content[first], inverse(place)
+    )
     return {
         "whole": whole,
         "detail": detail,
@@ -125,24 +172,24 @@ def _measured(
     }
 
 
-def _descend(stacks: Sequence[Stack], contents: Sequence[Stack], place: Place, *, steps: int) -> Place:
-    """A better place of left over right, two stacks [P, s, s], by pixels that are content of both."""
-    (left, right), (content, other) = stacks, contents
+def _descend(stack: Stack, contents: Stack, pair: Pair, place: Place, *, steps: int) -> Place:
+    """A better place of left over right, pairs of pictures of a stack [N, s, s], by pixels that are content of both."""
+    left, right, content, other = stack[pair[0]], stack[pair[1]], contents[pair[0]], contents[pair[1]]
     count, side = left.shape[:2]
     across, down = _grid(side)
-    target, inside_right = right.reshape(count, -1, 1), other.reshape(count, -1)
+    target, inside_right = right.reshape(count, side * side, 1), other.reshape(count, side * side)
     slopes = np.empty((8, count, side * side), np.float32)
     for _ in range(steps):
         moved, seen = _laid_over(left[..., None], content, place)
-        seen = seen.reshape(count, -1) * inside_right
-        fall, run = (each.reshape(count, -1) for each in np.gradient(moved[..., 0], axis=(1, 2)))
+        seen = seen.reshape(count, side * side) * inside_right
+        fall, run = (each.reshape(count, side * side) for each in np.gradient(moved[..., 0], axis=(1, 2)))
         turn = np.linalg.inv(place[:, :, :2]) * (side / 2)
         slopes[2] = (turn[:, 0, 0, None] * run + turn[:, 1, 0, None] * fall) * seen
         slopes[5] = (turn[:, 0, 1, None] * run + turn[:, 1, 1, None] * fall) * seen
         slopes[0], slopes[1], slopes[3], slopes[4] = (
             slopes[of] * axis for of, axis in ((2, across), (2, down), (5, across), (5, down))
         )
-        slopes[6], slopes[7] = moved.reshape(count, -1) * seen, seen
+        slopes[6], slopes[7] = moved.reshape(count, side * side) * seen, seen
         by_pair = slopes.transpose(1, 0, 2)
         solution = np.linalg.solve(_damped(by_pair @ by_pair.transpose(0, 2, 1)), by_pair @ target)[:, :, 0]
         gain = solution[:, 6]
@@ -168,7 +215,7 @@ def _damped(normal: Stack) -> Stack:
 
 
 def _laid_over(stack: Stack, content: Stack, place: Place) -> tuple[Stack, Stack]:
-    """Each picture [P, s, s, C] at its place, bilinearly, and where [P, s, s] that lies inside it and is content."""
+    """Each picture [P, s, s, C] at its place, bilinearly, and where [P, s, s] that lies inside both and is content."""
     count, side = stack.shape[:2]
     at = place[:, :, :2] @ _grid(side) + place[:, :, 2:]
     pixel = ((at + 1) * (side / 2) - 0.5).clip(0, side - 1)
@@ -185,7 +232,8 @@ def _laid_over(stack: Stack, content: Stack, place: Place) -> tuple[Stack, Stack
         return taken.reshape(count, side, side)
 
     moved = np.stack([sampled(np.ascontiguousarray(stack[..., channel])) for channel in range(stack.shape[3])], axis=-1)
-    inside = (np.abs(at) <= 1).all(axis=1).reshape(count, side, side)
+    inside = (np.abs(at) <= INSIDE).all(axis=1) & (np.abs(_grid(side)) <= INSIDE).all(axis=0)
+    inside = inside.reshape(count, side, side)
     if not content.all():
         inside &= sampled(content) > WHOLE_PIXEL
     return moved, inside.astype(np.float32)
@@ -263,21 +311,6 @@ def _detail(stack: Stack, seen: Stack) -> Stack:
         inside = stack[..., channel] * seen
         detail[..., channel] = blurred(inside, BAND[0]) / fine - blurred(inside, BAND[1]) / coarse
     return detail
-
-
-def _standard(stack: Stack, content: Stack) -> Stack:
-    """Each picture [P, s, s] with a mean of 0 and a deviation of 1 over its content, 0 elsewhere."""
-    pixels = np.maximum(content.sum(axis=(1, 2), keepdims=True), 1)
-    stack = (stack - (stack * content).sum(axis=(1, 2), keepdims=True) / pixels) * content
-    deviation = np.sqrt(np.square(stack).sum(axis=(1, 2), keepdims=True) / pixels)
-    standard: Stack = (stack / np.maximum(deviation, 1e-6)).astype(np.float32, copy=False)
-    return standard
-
-
-def _halved(stack: Stack) -> Stack:
-    count, side = stack.shape[:2]
-    halved: Stack = stack.reshape(count, side // 2, 2, side // 2, 2).mean(axis=(2, 4))
-    return halved
 
 
 @cache

@@ -28,7 +28,7 @@ SHAPES: Final = (1.0, 4 / 3, 3 / 4)  # width by height
 ZOOMS: Final = (1.0, 1 / 1.2, 1 / 1.44)  # of the part of one picture that the other shows
 NOT_ZOOMED: Final = ((0, 0),)  # which of them are compared, of left and right
 ZOOMED: Final = (*NOT_ZOOMED, (1, 0), (2, 0), (0, 1), (0, 2))
-STEP: Final = 1024  # pairs at once
+STEP, PART = 8192, 512  # pairs whose rings are made at once, and of those compared at once
 Spectra = NDArray[np.complex64]  # [N, R, F]
 
 
@@ -56,16 +56,18 @@ def turned(
     scores, places = np.empty(len(pairs), np.float32), np.empty((len(pairs), 2, 3), np.float32)
     for start in range(0, len(pairs), STEP):
         rows, inverse = np.unique(pairs[start : start + STEP], return_inverse=True)
-        first, second = inverse.reshape(-1, 2).T
-        seen, best = luminance(miniatures[rows]), np.full(len(first), -1, np.float32)
-        place = np.zeros((len(first), 2, 3), np.float32)
+        seen = luminance(miniatures[rows])
         rings = [_rings(seen, shape=shape, zoom=zoom) for zoom in (ZOOMS if len(zooms) > 1 else ZOOMS[:1])]
-        for one, other in zooms:
-            alike, angle = _best_turn(rings[one][first], rings[other][second], mirrored=mirrored)
-            lies = _place(angle, zoom=ZOOMS[one] / ZOOMS[other], shape=shape, mirrored=mirrored)
-            better = alike > best
-            best[better], place[better] = alike[better], lies[better]
-        scores[start : start + STEP], places[start : start + STEP] = best, place
+        for part in range(start, min(start + STEP, len(pairs)), PART):
+            first, second = inverse.reshape(-1, 2)[part - start : part - start + PART].T
+            best = np.full(len(first), -1, np.float32)
+            place = np.zeros((len(first), 2, 3), np.float32)
+            for one, other in zooms:
+                alike, angle = _best_turn(rings[one][first], rings[other][second], mirrored=mirrored)
+                lies = _place(angle, zoom=ZOOMS[one] / ZOOMS[other], shape=shape, mirrored=mirrored)
+                better = alike > best
+                best[better], place[better] = alike[better], lies[better]
+            scores[part : part + len(best)], places[part : part + len(best)] = best, place
     return scores, places
 
 

@@ -21,7 +21,7 @@ from tellapart.duplicates.placement import Place
 
 GRAIN: Final = 8  # pixels a side
 SPREAD: Final = 1.5  # pixels of a miniature that it is blurred by, so that a small shift matters less
-STEP: Final = 1024  # pairs at once
+STEP, PART = 8192, 256  # pairs whose windows are made at once, and of those compared at once
 # The share of a side that a window has, and how far its middle lies from the picture's, in half sides.
 SIZES: Final = ((0.85, 0.15), (0.72, 0.28))
 WINDOWS: Final = (
@@ -33,19 +33,19 @@ WINDOWS: Final = (
 def shifted(miniatures: NDArray[np.uint8], pairs: NDArray[np.int64], *, mirrored: bool) -> tuple[Vector, Place]:
     """How alike the pairs int64 [P, 2] of rows are in their most alike windows, -1 to 1, and the place that follows."""
     scores, places = np.empty(len(pairs), np.float32), np.empty((len(pairs), 2, 3), np.float32)
-    first, second = np.array(list(_compared())).T
-    turned = first if not mirrored else _MIRROR[first]
+    one, other = np.array(list(_compared())).T
+    one = _MIRROR[one] if mirrored else one
     lies = _places(mirrored=mirrored)
     for start in range(0, len(pairs), STEP):
         rows, inverse = np.unique(pairs[start : start + STEP], return_inverse=True)
         seen = _windows(miniatures[rows])
-        left, right = seen[inverse.reshape(-1, 2).T]
-        if mirrored:
-            left = left.reshape(*left.shape[:2], GRAIN, GRAIN)[..., ::-1].reshape(left.shape)
-        alike = (left @ right.transpose(0, 2, 1))[:, turned, second]
-        best = alike.argmax(axis=1)
-        scores[start : start + STEP] = alike[np.arange(len(best)), best]
-        places[start : start + STEP] = lies[best]
+        turned = seen.reshape(*seen.shape[:2], GRAIN, GRAIN)[..., ::-1].reshape(seen.shape) if mirrored else seen
+        for part in range(start, min(start + STEP, len(pairs)), PART):
+            first, second = inverse.reshape(-1, 2)[part - start : part - start + PART].T
+            alike = (turned[first] @ seen[second].transpose(0, 2, 1))[:, one, other]
+            best = alike.argmax(axis=1)
+            scores[part : part + len(best)] = alike[np.arange(len(best)), best]
+            places[part : part + len(best)] = lies[best]
     return scores, places
 
 
@@ -79,20 +79,24 @@ def _places(*, mirrored: bool) -> Place:
 def _windows(miniatures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The luminance [N, W, d] in each window, of length 1."""
     seen = blurred_within(luminance(miniatures), content_of(miniatures), SPREAD)
-    windows = (seen.reshape(len(seen), -1) @ _samples(miniatures.shape[1])).reshape(len(seen), len(WINDOWS), -1)
+    weights = _samples(miniatures.shape[1])
+    rows = (weights @ seen.transpose(0, 2, 1)).transpose(0, 2, 1)  # [N, s, A]
+    both = (weights @ rows).reshape(len(seen), len(_AXIS), GRAIN, len(_AXIS), GRAIN)
+    windows = np.stack([both[:, fro, :, to] for to, fro in _ON_AXIS], axis=1).reshape(len(seen), len(WINDOWS), -1)
     windows -= windows.mean(axis=2, keepdims=True)
-    result: NDArray[np.float32] = windows / np.maximum(np.linalg.norm(windows, axis=2, keepdims=True), 1e-3)
-    return result
+    windows /= np.maximum(np.linalg.norm(windows, axis=2, keepdims=True), 1e-3)
+    return windows
+
+
+# Windows of one size share what they cover of an axis, so each axis is sampled once for all of them.
+_AXIS: Final = tuple(dict.fromkeys((size, middle) for size, *middles in WINDOWS for middle in middles))
+_ON_AXIS: Final = tuple((_AXIS.index((size, across)), _AXIS.index((size, down))) for size, across, down in WINDOWS)
 
 
 @cache
 def _samples(side: int) -> NDArray[np.float32]:
-    """Weights [side * side, W * d] of a miniature's pixels in the pixels of its windows, four samples in each."""
+    """Weights [A * GRAIN, s] of the pixels of an axis in those of what windows cover of it, two samples in each."""
     axis = (np.arange(2 * GRAIN) + 0.5) / GRAIN - 1
-    fine = weights_at(
-        np.array([[size * axis + across, size * axis + down] for size, across, down in WINDOWS]), side=side
-    )  # [W, 2, 2 GRAIN, side]
-    across, down = fine.reshape(len(WINDOWS), 2, GRAIN, 2, side).mean(axis=3).transpose(1, 0, 2, 3)
-    both = np.einsum("wyr,wxc->rcwyx", down, across).reshape(side * side, -1)
-    result: NDArray[np.float32] = both.astype(np.float32)
-    return result
+    fine = weights_at(np.array([size * axis + middle for size, middle in _AXIS]), side=side)
+    weights: NDArray[np.float32] = fine.reshape(len(_AXIS) * GRAIN, 2, side).mean(axis=1)
+    return weights

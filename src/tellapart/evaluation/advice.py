@@ -148,7 +148,7 @@ def _english(facts: Mapping[str, Any]) -> str:
         "enough": (
             f"More of the same pictures will hardly help: {promise}{span}. Look at the misclassified pictures instead."
         ),
-        "cannot_tell": "Too few pictures were held out to tell whether more pictures would help.",
+        "cannot_tell": "There are too few pictures to tell whether more of them would help.",
         "too_few": "There are too few pictures to draw a learning curve; add pictures of every class.",
     }
     return sentences[facts["code"]]
@@ -169,7 +169,7 @@ def _chinese(facts: Mapping[str, Any]) -> str:
             + (f"；先补充“{facts['class']}”，那里每多一张图片收益最大。" if facts["class"] else "。")
         ),
         "enough": f"同类图片再多也帮助不大：{promise}{span}。不如看看哪些图片被误判。",
-        "cannot_tell": "未参与训练的图片太少，无法判断更多图片是否有帮助。",
+        "cannot_tell": "图片太少，无法判断增加图片是否有帮助。",
         "too_few": "图片太少，画不出学习曲线；请为每个类别增加图片。",
     }
     return sentences[facts["code"]]

@@ -30,6 +30,7 @@ from tellapart.progress import Progress, Silent
 from tellapart.types import Depth, Features, Labels, Probabilities
 
 SEARCHED = 2500  # pictures that depths and strength are chosen on: a sample is as good, and its copy stays small
+ONE_FOLD = 100  # pictures; with fewer in it they are chosen by all folds
 PRECISION = 0.85  # of the suspects, how many are to be wrong
 PRIOR_PICTURES = (
     2.0  # as of `fit_temperature`, but weaker: heads that wrong labels made unsure may be sharpened by much
@@ -76,7 +77,7 @@ def out_of_fold_probabilities(
     folds = stratified_folds(known, groups=groups, seed=seed)
     if len(present) < 2 or not folds.count:
         return result
-    columns, l2 = _choose(features, known, depths=depths, folds=folds, seed=seed, progress=progress)
+    columns, l2 = _choose(features, known, depths=depths, folds=folds, groups=groups, seed=seed, progress=progress)
     progress.start("Asking heads about pictures they have not seen", total=1, unit="rounds")
     logits = held_out_logits(features[:, columns], known, folds=folds, l2=l2)
     progress.advance()
@@ -160,21 +161,35 @@ def noisy_temperature(logits: NDArray[np.float64], labels: Labels) -> float:
 
 
 def _choose(
-    features: Features, labels: Labels, *, depths: Sequence[Depth], folds: Folds, seed: int, progress: Progress
+    features: Features,
+    labels: Labels,
+    *,
+    depths: Sequence[Depth],
+    folds: Folds,
+    groups: NDArray[np.int64] | None,
+    seed: int,
+    progress: Progress,
 ) -> tuple[slice, float]:
-    """The columns and the strength that do best on one fold of a sample."""
+    """The columns and the strength that do best on one fold of a sample, or on all folds where one is too few.
+
+    A wrong label or two in a fold of 16 pictures decide there which strength is chosen, and the weakest learns them.
+    """
     every = np.arange(len(labels))
     step = max(1.0, len(labels) / SEARCHED)
     by_fold = np.lexsort((labels, folds.fold == 0))  # the rows that are not of fold 0, class by class; then fold 0
     sample = by_fold[(every[: int(len(every) / step)] * step).astype(np.int64)]
     trains = int((folds.fold[sample] != 0).sum())
+    few = len(sample) - trains < ONE_FOLD
+    if few:
+        sample, trains = every, len(every)
     found = search_head(
         features[sample],
         labels[sample],
         class_count=int(labels.max()) + 1,
         depths=depths,
         train=slice(0, trains),
-        valid=slice(trains, len(sample)),
+        valid=None if few else slice(trains, len(sample)),
+        groups=groups if few else None,
         seed=seed,
         progress=progress,
     )

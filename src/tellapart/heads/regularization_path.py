@@ -22,6 +22,7 @@ from tellapart.heads.preconditioner import Curvature, curvature_at
 from tellapart.types import Features, Labels
 
 TOLERANCE = 1e-6  # of the objective: held-out log loss is then right to 2e-4 nat, see docs/log.md
+WEAK = 0.1  # a strength; weaker ones are not begun from nothing
 APPROACH = 8  # steps from nothing; then the curvature is found anew, for at zero every picture was fully unsure
 POLISHED = 1e-9  # of the objective: probabilities are then right to 2e-4
 FIRST, WEAKEST, STRONGEST = 2, 12, -4  # in half decades below 1: 0.1, 1e-6 and 100
@@ -76,28 +77,39 @@ class Path:
         return shares
 
     def fit(self, l2: float, *, tolerance: float = TOLERANCE) -> Fit:
-        """Fit at strength l2, in the metric that the curvature of the last solution makes."""
-        objective = Objective(space=self.space, labels=self.labels, row_weights=self.shares(), l2=l2)
-        cold = not self._last.any()
-        if cold:
-            metric = self.curvature.metric(l2)
-            near = minimise(
-                objective.value_and_gradient, self._last, metric=metric, tolerance=tolerance, iterations=APPROACH
-            )
-            self._last = self._before = near.parameters
+        """Fit at strength l2, in the metric that the curvature of the last solution makes.
+
+        A weak strength is first approached from stronger ones: from nothing, its first steps go so far that they end
+        where no solution is.
+        """
+        way = [l2]
+        while way[0] < WEAK and not self._last.any():
+            way.insert(0, 10 * way[0])
+        iterations = 0
+        for strength_on_way in way:
+            objective = Objective(
+                space=self.space, labels=self.labels, row_weights=self.shares(), l2=strength_on_way
+            ).value_and_gradient
+            cold = not self._last.any()
+            if cold:
+                metric = self.curvature.metric(strength_on_way)
+                near = minimise(objective, self._last, metric=metric, tolerance=tolerance, iterations=APPROACH)
+                self._last = self._before = near.parameters
+                self._curvature = None
+                iterations += near.iterations
+            start = 2 * self._last - self._before
+            metric = self.curvature.metric(strength_on_way)
+            minimum = minimise(objective, start, metric=metric, tolerance=tolerance)
+            self._before = minimum.parameters if cold else self._last
+            self._last = minimum.parameters
             self._curvature = None
-        start = 2 * self._last - self._before
-        metric = self.curvature.metric(l2)
-        minimum = minimise(objective.value_and_gradient, start, metric=metric, tolerance=tolerance)
-        self._before = minimum.parameters if cold else self._last
-        self._last = minimum.parameters
-        self._curvature = None
+            iterations += minimum.iterations
         penalty = l2 / 2 * squared_norm(minimum.parameters[..., :-1])
         return Fit(
             l2=l2,
             parameters=minimum.parameters,
             log_loss=float((minimum.value - penalty)[0]),
-            iterations=minimum.iterations + (near.iterations if cold else 0),
+            iterations=iterations,
         )
 
 

@@ -144,6 +144,11 @@ PAGE: Final[Mapping[str, Words]] = {
         "Misclassified among those answers: {error} ({wrong} of {answered}).",
         "的测试图片得到可采信的回答，其余表示没有把握。这些回答中误判 {error}（{answered} 个中 {wrong} 个）。",
     ),
+    "reliable_none": Words(
+        "of the test pictures get an answer you can rely on: the model is unsure of every one of them, so nothing can "
+        "be promised.",
+        "的测试图片得到可采信的回答：模型对每一张都没有把握，因此无法作出任何承诺。",
+    ),
     "choose_threshold": Words("Choose how confident it must be", "选择需要多大把握"),
     "hardest": Words("Hardest class", "最难的类别"),
     "hardest_note": Words(
