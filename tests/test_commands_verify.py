@@ -91,3 +91,10 @@ def test_verify__a_file_that_is_not_there(tellapart, tmp_path, name):
     outcome = tellapart("verify", tmp_path / name, "--against", tmp_path / "model.tellapart")
     assert outcome.code == 4
     assert "traceback" not in outcome.err.lower()
+
+
+def test_verify__a_page_is_told_apart_from_a_damaged_model(tellapart, tmp_path):
+    (tmp_path / "page.html").write_text("<!doctype html>")
+    outcome = tellapart("verify", tmp_path / "page.html")
+    assert outcome.code == 2
+    assert "a page answers in a browser only" in outcome.err

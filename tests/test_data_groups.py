@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -68,4 +69,20 @@ def test_declare_groups__says_how_many_pictures_a_pattern_matches():
     assert notes[0].startswith("--group-by matches 2 of 3 pictures; each of the others stands alone")
     assert "a/other.png" in notes[0]
     declare_groups(index, "parent", progress=listener)
+    assert len(notes) == 1
+
+
+def test_declare_groups__folders_of_one_name_below_several_classes_are_told():
+    notes = []
+    listener = SimpleNamespace(note=notes.append)
+    rows = pictures(("a/site 1/1.png", None), ("b/site 1/1.png", None), ("b/site 2/1.png", None))
+    index = Index(name="n", root=Path(), layout="folders", classes=("a",), pictures=rows)
+    found = declare_groups(index, "parent", progress=listener)
+    assert len({picture.group for picture in found.pictures}) == 3
+    (note,) = notes
+    assert "takes a/site 1 and b/site 1 as two groups" in note
+    pattern = note.split("'")[1]
+    assert [picture.group for picture in declare_groups(index, pattern).pictures] == ["site 1", "site 1", "site 2"]
+    in_splits = tuple(replace(row, split="train") for row in rows)
+    declare_groups(replace(index, pictures=in_splits), "parent", progress=listener)
     assert len(notes) == 1

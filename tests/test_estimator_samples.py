@@ -152,7 +152,17 @@ def test_score__labels_that_cannot_be(fitted, pixels):
     with pytest.raises(DataError, match=r"the label 1 is of another type than the classes, as 'ape'"):
         fitted.score(pixels[:2], [1, 0])
     assert fitted.score(pixels[:2], ["ape", "ape"], sample_weight=[3, 1]) == 0.75
-    assert fitted.score(pixels[:2], ["zebra", "bee"]) == 0.5
+
+
+def test_score__of_labels_it_was_not_fitted_with_warns_and_counts_them_as_wrong(fitted, pixels, tmp_path):
+    with pytest.warns(UserWarning, match=r"^1 label of 2 it was not fitted with, counted as wrong: 'zebra'$") as told:
+        assert fitted.score(pixels[:2], ["zebra", "bee"]) == 0.5
+    assert [warning.filename for warning in told] == [__file__]
+    for name, picture in zip(("ape", "gnu"), pixels[:2], strict=True):
+        (tmp_path / name).mkdir()
+        Image.fromarray(picture).save(tmp_path / name / "a.png")
+    with pytest.warns(UserWarning, match="counted as wrong: 'gnu'"):
+        assert fitted.score(tmp_path) == 0.5
 
 
 def bad_ones(pixels, tmp_path):

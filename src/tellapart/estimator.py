@@ -26,7 +26,7 @@ from tellapart.card import CardContent, card_content, classifier_card
 from tellapart.classifier import Classifier
 from tellapart.data.cost_table import costs_from
 from tellapart.data.reading import Reading
-from tellapart.data.sample_labels import LABEL_KINDS, data_path, labelled, labels_like
+from tellapart.data.sample_labels import LABEL_KINDS, data_path, labelled, labels_like, warn_of_unknown
 from tellapart.data.samples import Samples, index_of_samples
 from tellapart.data.scan import scan
 from tellapart.data.split import part_to_score
@@ -274,6 +274,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     def score(self, X: Samples, y: Any = None, sample_weight: Any = None) -> float:  # noqa: ANN401, N803
         """Accuracy on labelled pictures; without y, on the test split of a folder, or all of it if it has none.
 
+        A label that it was not fitted with counts as an answer that is wrong, and a UserWarning names it.
+
         Raises:
             DataError: a picture cannot be read, or the labels are missing or not those of the pictures.
         """
@@ -285,11 +287,13 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
                 hint = "Give one label for each picture."
                 what = f"{counted(len(values), 'label')} for {counted(len(told), 'picture')}"
                 raise DataError(what, where="y", hint=hint)
+            warn_of_unknown(values, self.classes_)
             return float(np.average(self.classes_[told] == values, weights=sample_weight))
         index = part_to_score(scan(data_path(X), reading=Reading(scoring=True)))
         answers = self._answer_about(index).predicted
-        names = np.array(classifier.classes)[answers]
-        return float(np.average(names == [picture.label for picture in index.pictures], weights=sample_weight))
+        names, labels = np.array(classifier.classes), np.array([picture.label for picture in index.pictures])
+        warn_of_unknown(labels, names)
+        return float(np.average(names[answers] == labels, weights=sample_weight))
 
     def save(self, path: str | Path) -> Path:
         """Write a model file that `load`, the command line and any ONNX runtime can use."""

@@ -27,6 +27,7 @@ from tellapart.progress import Progress, Silent
 from tellapart.types import LedgerEntry
 
 MODEL_FILE, ONNX, OPENVINO = "model file", "onnx", "openvino"
+PAGES: Final = (".html", ".htm")
 WITH_MODEL: Final = "Name the model file that it came from: --against MODEL."
 
 
@@ -131,6 +132,9 @@ def opened(file: Path, *, runtime: str | None, against: Path | None) -> Iterator
                 skipped={},
             )
         return
+    if file.suffix.lower() in PAGES:
+        hint = "`export` asked the model in it when it wrote the page; verify the model file that it was made from."
+        raise UsageError("a page answers in a browser only", where=file, hint=hint)
     kind = ONNX if file.suffix.lower() == ".onnx" else MODEL_FILE
     if kind == ONNX:
         bundle, engine = prove_bundle(*read_onnx_export(file), file, precision=EXACT)

@@ -75,7 +75,8 @@ def read_costs(path: Path) -> CostTable:
     try:
         text = files.read_bounded(path, limit=LARGEST_FILE).decode("utf-8-sig")
     except (OSError, ValueError) as error:
-        raise DataError(f"the costs cannot be read ({error})", where=path, hint=FORM) from error
+        reason = str(getattr(error, "strerror", None) or error).lower()
+        raise DataError(f"the costs cannot be read ({reason})", where=path, hint=FORM) from error
     first = text.split("\n", 1)[0]
     reader = csv.reader(io.StringIO(text), delimiter=max(SEPARATORS, key=first.count))
     try:

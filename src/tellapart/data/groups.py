@@ -51,7 +51,25 @@ def declare_groups(index: Index, pattern: str, *, progress: Progress | None = No
             f"--group-by matches {len(names) - len(alone):,} of {counted(len(names), 'picture')}; each of the others "
             f"stands alone, unless the data itself gives it a group (the first: {alone[0]})."
         )
+    if progress is not None and pattern == PARENT:
+        say_namesakes(index.pictures, progress)
     return replace(index, pictures=merge_groups(index.pictures, rows))
+
+
+def say_namesakes(pictures: Iterable[Picture], progress: Progress) -> None:
+    """Say which folders of one name are taken apart: a camera or a patient may have one below each class."""
+    folders = {picture.path.rpartition("/")[0]: picture for picture in pictures}
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for folder, picture in folders.items():
+        name = folder.rpartition("/")[2]
+        if picture.split is None and name not in (folder, picture.label):
+            by_name[name].append(folder)
+    first, second, *_ = next((sorted(each) for each in by_name.values() if len(each) > 1), ("", ""))
+    if second:
+        progress.note(
+            f"--group-by parent takes {first} and {second} as two groups; --group-by '([^/]+)/[^/]+$' takes folders of "
+            f"one name as one."
+        )
 
 
 def _captured(pattern: str, paths: Sequence[str]) -> list[str | None]:

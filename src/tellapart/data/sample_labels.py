@@ -6,6 +6,7 @@ Legend: N pictures, K classes.
 from __future__ import annotations
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -146,6 +147,22 @@ def labels_like(labels: Any, classes: NDArray[Any]) -> NDArray[Any]:  # noqa: AN
         what = f"the label {label_repr(values[0])} is of another type than the classes, as {label_repr(classes[0])}"
         raise DataError(what, where=NAME, hint="Give labels of the type that it was fitted with.")
     return values
+
+
+def warn_of_unknown(labels: NDArray[Any], classes: NDArray[Any]) -> None:
+    """Warn, once, of labels [N] that are none of the classes [K], so that no answer can be right.
+
+    A warning and no error: in `cross_val_score` a rare class may lie in the tested part alone, and scikit-learn counts
+    it as wrong there.
+    """
+    unknown = labels[~np.isin(labels, classes)]
+    if not len(unknown):
+        return
+    names = [label_repr(label) for label in np.unique(unknown)]
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    share = f"{counted(len(unknown), 'label')} of {len(labels):,}"
+    message = f"{share} it was not fitted with, counted as wrong: {', '.join(names[:_SHOWN])}{more}"
+    warnings.warn(message, UserWarning, stacklevel=3)  # where score was called
 
 
 def label_kind(labels: NDArray[Any]) -> str:
