@@ -63,6 +63,16 @@ def test_look_at__is_the_same_in_parts_and_elsewhere(pictures, base, size):
     assert_same(look_at(pictures, base, Silent(), keep=False, workers=Elsewhere(size)), whole)
 
 
+def test_look_at__a_first_part_that_cannot_be_read_takes_no_miniatures_from_the_others(base, tmp_path):
+    folder = write_classes(tmp_path / "data", {"cat": 2, "dog": 1})
+    first = scan(folder).pictures[0].file
+    first.write_bytes(b"no picture")
+    broken = scan(folder)
+    whole = look_at(broken, base, Silent(), keep=False)
+    assert len(whole.miniatures) == 2
+    assert_same(look_at(broken, base, Silent(), keep=False, workers=Elsewhere(1)), whole)
+
+
 @pytest.mark.parametrize("size", [3, 100])
 def test_look_at__fills_what_it_is_given_elsewhere(pictures, base, size):
     into = np.full((8, base.width), -1, np.float32)

@@ -36,12 +36,13 @@ def parts_together(
     if len(first.ledger) == count and (into is None or np.shares_memory(first.features, into) or not count):
         return replace(first, index=replace(index, pictures=first.index.pictures))
     features = np.empty((count, width), np.float32) if into is None else into
-    miniatures = np.empty((count if len(first.miniatures) else 0, SIDE, SIDE, 3), np.uint8)
+    miniatures = np.empty((0, SIDE, SIDE, 3), np.uint8)
     seen, stop = list[Embedded](), 0
     for part in chain([first], parts):
         start, stop = stop, stop + len(part.features)
         features[start:stop] = part.features
-        if len(miniatures):
+        if len(part.miniatures):  # none of a part without a readable picture, which may be the first
+            miniatures = miniatures if len(miniatures) else np.empty((count, SIDE, SIDE, 3), np.uint8)
             miniatures[start:stop] = part.miniatures
         seen.append(replace(part, features=part.features[:0], miniatures=part.miniatures[:0]))
     return replace(
@@ -50,7 +51,7 @@ def parts_together(
         index=replace(index, pictures=tuple(picture for part in seen for picture in part.index.pictures)),
         ledger=tuple(entry for part in seen for entry in part.ledger),
         digests=tuple(digest for part in seen for digest in part.digests),
-        miniatures=miniatures[:stop] if len(miniatures) else miniatures,
+        miniatures=miniatures[:stop],
         pixel_digests=tuple(digest for part in seen for digest in part.pixel_digests),
         fresh=sum(part.fresh for part in seen),
         decode_s=sum(part.decode_s for part in seen),
