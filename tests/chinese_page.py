@@ -3,7 +3,7 @@
 import re
 from html.parser import HTMLParser
 
-VOID = {"meta", "link", "br", "img", "hr", "input"}
+VOID = {"meta", "link", "br", "img", "hr", "input", "wbr"}
 UNSEEN = {"style", "script", "template", "code", "pre"}
 # Names: of the tool and its files, commands and options, of other tools, formats, machines, units and measures.
 NAMES = re.compile(

@@ -127,7 +127,7 @@ def test_white_of__colour_counts_with_grey(kind, bits, expected, tmp_path):
     for number in range(3):
         values = plain(number).astype(int) * 2**bits // 256 // (1 + 3 * (number > 0))
         (tmp_path / f"{number}.{suffix}").write_bytes(WRITERS[kind](values))
-    assert white_of(index_of_paths([tmp_path]), threads=1, progress=Silent()) == expected
+    assert white_of(index_of_paths([tmp_path]).pictures, threads=1, progress=Silent()) == expected
 
 
 def test_decode__what_goes_beyond_white_is_said():

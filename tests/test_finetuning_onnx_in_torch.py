@@ -23,7 +23,7 @@ SIDE = 32
 
 @pytest.fixture(scope="module")
 def lite0():
-    return load_backbone("lite0", size=SIDE)
+    return load_backbone("lite0", size=SIDE).means_only
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,23 @@ from tellapart.nets.memory import kept_memory
 
 torch = pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
 resource = pytest.importorskip("resource", reason="counts pages as Linux does")
+THP_DISABLE = 41  # prctl's PR_SET_THP_DISABLE: a page of 2 MB would count as one
 FLOATS, TIMES = 10_000_000, 8  # 40 MB each, more than glibc ever keeps by itself
+
+
+@pytest.fixture(autouse=True)
+def pieces_of_the_system():
+    """Large pieces come from the system here, small page by small page, whatever the tests before left behind."""
+    library = memory._glibc()
+    if library is None:
+        yield
+        return
+    library.mallopt(memory.MMAP_MAX, memory.USUAL_MAPS)
+    library.mallopt(memory.MMAP_THRESHOLD, memory.LARGE)
+    library.malloc_trim(0)
+    library.prctl(THP_DISABLE, 1, 0, 0, 0)
+    yield
+    library.prctl(THP_DISABLE, 0, 0, 0, 0)
 
 
 def pages_of_tensors():

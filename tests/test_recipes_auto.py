@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def wrong(*rows, pictures=PICTURES, sure=2.0):
 def trained(name):
     head = LinearHead(weight=np.zeros((1, 2), np.float32), bias=np.zeros(2, np.float32), start=0, stop=1)
     classifier = Classifier(classes=("a", "b"), base=None, head=head, selected={"name": name})
-    return Tried(classifier=classifier, dataset=None, base=None)
+    return Tried(classifier=classifier, dataset=None, base=SimpleNamespace(halves=()))
 
 
 def candidate(recipe, *, seconds=1.0, made=None, clock=None, takes=0.0):

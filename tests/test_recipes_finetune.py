@@ -46,7 +46,7 @@ class Case:
 
     def __init__(self, folder):
         root = write_splits_and_classes(folder / "data", COUNTS, width=SIDE, height=SIDE)
-        self.backbone = load_backbone("lite0", size=SIDE)
+        self.backbone = load_backbone("lite0", size=SIDE).means_only
         embedded = embed_pictures(scan(root), self.backbone)
         self.dataset = with_features(embedded.index, embedded.features)
         self.index, self.test = self.dataset.index, self.dataset.rows["test"]

@@ -72,12 +72,11 @@ def test_check_folds__are_for_recipes_on_kept_features(recipe):
         check_folds(Request(recipe=recipe, folds=5))
 
 
-def test_check_folds__auto_where_nothing_else_can_be_tried(monkeypatch):
+@pytest.mark.parametrize("installed", [True, False])
+def test_check_folds__auto_only_without_a_budget_since_other_bases_need_nothing(installed, monkeypatch):
+    monkeypatch.setattr(auto, "find_spec", lambda _name: object() if installed else None)
     kept = RECIPES["auto"].on_kept_features
     assert kept(Request(recipe="auto", budget=0))
-    monkeypatch.setattr(auto, "find_spec", lambda name: object())
     assert not kept(Request(recipe="auto"))
     with pytest.raises(UsageError, match="kept features"):
         base_of(Request(recipe="auto", folds=5), "lite0", weights=None)
-    monkeypatch.setattr(auto, "find_spec", lambda name: None)
-    assert kept(Request(recipe="auto"))

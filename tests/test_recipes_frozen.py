@@ -67,7 +67,7 @@ class Clouds:
 
     def fit(self, *, valid_is_given=True, look=None, views=3, augmentation=SHIFTS):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(frozen, "view_embedder", lambda *_: look or self.look)
+            patch.setattr(frozen, "view_embedder", lambda *_, **__: look or self.look)
             plan = FrozenPlan(augmented_views=views, augmentation=augmentation)
             request = Request(recipe="frozen", plan=plan, work=Path("unused"))
             return train_frozen(self.dataset(valid_is_given=valid_is_given), BASE, request)

@@ -15,7 +15,7 @@ from tellapart.errors import DataError, OutputError
 from tellapart.report.evidence import Evidence
 from tellapart.report.sections import LARGEST_MATRIX, interval_scale, promise
 
-VOID = {"meta", "link", "br", "img", "hr", "input"}
+VOID = {"meta", "link", "br", "img", "hr", "input", "wbr"}
 FETCHING = {"src", "srcset", "href", "action", "data", "poster", "background"}
 HOSTILE = ("<script>alert(1)</script>", "\" onmouseover='alert(1)", "{{ 7 * 7 }}", "\u202eevil\nname\x00", "x" * 300)
 

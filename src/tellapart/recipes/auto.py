@@ -198,17 +198,16 @@ def dearer_candidates(
 
 
 def tries_features_alone(request: Request) -> bool:
-    """Whether nothing that costs more can be tried, so that all that is trained is a head on kept features."""
-    return missing_module() is not None or not request.budget
+    """Whether nothing that costs more is tried, so that all that is trained is a head on kept features.
+
+    What is installed does not matter: other bases that ship, and larger squares, need no more than `features` does.
+    """
+    return not request.budget
 
 
 def why_features_alone() -> list[attempts.Sentence]:
     """Why nothing but `features` was tried where folds test."""
-    missing = missing_module()
-    dearer = ("frozen", "finetune")
-    if missing is not None:
-        return [attempts.not_installed(recipe, missing) for recipe in dearer]
-    return [attempts.no_budget(recipe) for recipe in dearer]
+    return [attempts.no_budget(recipe) for recipe in ("features on other bases", "frozen", "finetune")]
 
 
 def missing_module() -> str | None:
@@ -239,7 +238,7 @@ class _Standing:
 
 
 def _is_one(tried: Tried) -> bool:
-    return tried.base is None or not tried.base.halves
+    return not tried.base.halves
 
 
 def choose_recipe(

@@ -15,7 +15,7 @@ from tellapart.report.language import Words, both
 HINDRANCES: Final[Mapping[str, Words]] = {
     "label_smoothing": Words("label smoothing", "标签平滑"),
     "mix": Words("mixing of pictures", "图片混合"),
-    "dropout": Words("dropout", "dropout"),
+    "dropout": Words("dropout", "随机失活"),
     "augmentation": Words("augmentation", "数据增强"),
 }
 
