@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -130,3 +131,11 @@ class Notes(Silent):
 
 def test_column_name__stands_as_its_script_does():
     assert (column_name("翠鸟"), column_name("cat")) == ("翠\n鸟", "cat")
+
+
+def test_fonts_for__a_font_that_has_no_lighter_weight_than_medium(monkeypatch):
+    font_manager = pytest.importorskip("matplotlib.font_manager")
+    own = next(entry for entry in font_manager.fontManager.ttflist if entry.name == "DejaVu Sans")
+    medium = replace(own, name="WenQuanYi Zen Hei", style="normal", weight=500)
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", [medium])
+    assert fonts_for(["A"]).families == ("WenQuanYi Zen Hei",)

@@ -31,7 +31,7 @@ EAST_ASIAN: Final = (
     "KATAKANA-HIRAGANA",
 )
 PLACEHOLDERS: Final = "Last Resort"  # a font that has every letter, as a box with the name of its script
-REGULAR: Final = (400, "normal", "regular", "book")  # as matplotlib names the weight of a font
+REGULAR: Final = (400, 500, "normal", "regular", "book", "medium")  # as matplotlib has it; 500 is WenQuanYi Zen Hei
 SHOWN: Final = 8  # letters that are named
 
 
