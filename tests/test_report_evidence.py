@@ -229,7 +229,7 @@ def test_render__suspects_with_a_list_to_take_away():
 
 def test_render__no_suspects_is_not_the_same_as_not_looked():
     assert 'id="suspects"' not in render(metrics_document(CLASSES), Evidence())
-    assert "every training picture that was checked looks like" in render(
+    assert "None of the training pictures that were checked is contradicted surely enough" in render(
         metrics_document(CLASSES), Evidence(suspects=())
     )
 

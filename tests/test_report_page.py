@@ -265,7 +265,13 @@ def test_render_report__what_matters_is_said_in_both_languages():
     ("error", "kept", "pictures", "english", "chinese"),
     [
         (0.01, True, 400, "at most <bdi>1 %</bdi> of these answers are wrong.", "错误至多 <bdi>1 %</bdi>。"),
-        (0.05, False, 80, "takes 299 held-out pictures; there are 80.", "需要 299 张未参与训练的图片；现有 80 张。"),
+        (
+            0.05,
+            False,
+            80,
+            "takes 299 held-out pictures, where of a group only one counts; there are 80.",
+            "需要 299 张未参与训练的图片（同组只算一张）；现有 80 张。",
+        ),
         (0.05, False, 400, "there are too many confident mistakes", "自信的错误太多"),
         (None, False, 1, "1 held-out picture is too few to promise", "未参与训练的图片只有 1 张"),
     ],

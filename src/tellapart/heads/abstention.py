@@ -99,14 +99,14 @@ class SelectiveGuarantee:
         where = "answered out of fold" if self.by_folds else "in valid"
         pictures = counted(self.pictures, f"picture {where} is", f"pictures {where} are")
         if self.error is None:
-            return f"{pictures} too few to promise anything about the answers."
+            return f"{pictures} too few to promise anything about the answers (of a group one counts)."
         promise = f"with 95 % confidence at most {100 * self.error:.3g} % of the answers you can rely on are wrong"
         if self.by_costs:
             return f"The costs set when a person is asked; {promise}."
         if self.kept:
             return f"The promise is that {promise}."
         if self.pictures < self.needed:
-            reason = f"{pictures} too few to promise {asked} (it takes {self.needed:,} or more)"
+            reason = f"{pictures} too few to promise {asked} (it takes {self.needed:,} or more; of a group one counts)"
         else:
             holds = "The answers out of fold hold" if self.by_folds else "Valid holds"
             reason = f"{holds} too many sure mistakes to promise {asked}"
@@ -254,7 +254,7 @@ def thinned(rows: NDArray[np.int64], weights: NDArray[np.float64] | None, *, see
 
 
 def choose_threshold(
-    confidence: NDArray[np.float64], *, correct: NDArray[np.bool_], max_error: float
+    confidence: NDArray[np.float64], *, correct: NDArray[np.bool_], max_error: float, among: float = 1.0
 ) -> SelectiveGuarantee:
     """The threshold that answers the most while at most max_error of the answers are wrong, with 95 % confidence.
 
@@ -270,21 +270,25 @@ def choose_threshold(
       error there. That this end lies above max_error and that the test fails is the same event, so the two promises
       together are false in at most 5 % too.
 
+    Where the same pictures chose the classifier among so many independent settings, each could have made the false
+    promise, and the tests are at 5 % divided by their number `among` (Bonferroni; see `effective_settings`).
+
     Where N is too small for max_error even without a mistake, the next of 1, 2, 5, 10, … % that N allows for stands in
     its place; that depends on N alone as well. Confidences float64 [N] are rounded as by `top_probability`.
     """
     from scipy.special import bdtr
 
-    pictures, needed = len(confidence), fewest_pictures(max_error)
-    target = max_error if pictures >= needed else reachable_error(pictures, max_error)
+    risk = RISK / among
+    pictures, needed = len(confidence), fewest_pictures(max_error, risk=risk)
+    target = max_error if pictures >= needed else reachable_error(pictures, max_error, risk=risk)
     if target >= 1:  # four pictures or fewer
         return SelectiveGuarantee(threshold=None, asked=max_error, error=None, pictures=pictures, needed=needed)
     ranked, wrong, ends = ranked_answers(confidence, correct)
-    ends = ends[np.searchsorted(ends, first_rank(pictures, target) - 1) :]
+    ends = ends[np.searchsorted(ends, first_rank(pictures, target, risk=risk) - 1) :]
     tails = bdtr(wrong[ends], ends + 1, target)
-    passed = int(np.argmin(tails <= RISK)) if (tails > RISK).any() else len(ends)
+    passed = int(np.argmin(tails <= risk)) if (tails > risk).any() else len(ends)
     place = ends[max(passed - 1, 0)]
-    error = target if passed else highest_error(int(wrong[place]), int(place) + 1)
+    error = target if passed else highest_error(int(wrong[place]), int(place) + 1, risk=risk)
     return SelectiveGuarantee(
         threshold=float(ranked[place]), asked=max_error, error=error, pictures=pictures, needed=needed
     )
@@ -302,35 +306,35 @@ def ranked_answers(
     return ranked, np.cumsum(~correct[order]), np.flatnonzero(np.append(ranked[:-1] != ranked[1:], True))
 
 
-def fewest_pictures(error: float) -> int:
+def fewest_pictures(error: float, *, risk: float = RISK) -> int:
     """How many pictures, none of them misclassified, it takes to promise that error: (1 - error) ** n ≤ 5 %."""
-    return math.ceil(math.log(RISK) / math.log1p(-error))
+    return math.ceil(math.log(risk) / math.log1p(-error))
 
 
-def first_rank(pictures: int, error: float) -> int:
+def first_rank(pictures: int, error: float, *, risk: float = RISK) -> int:
     """How many pictures the strictest threshold that is tried answers: half of them, or as many as the error needs.
 
     With fewer the first test could only pass without a single mistake, and one picture with a wrong label would end
     the sequence before it began.
     """
-    return min(max(fewest_pictures(error), math.ceil(pictures / 2)), pictures)
+    return min(max(fewest_pictures(error, risk=risk), math.ceil(pictures / 2)), pictures)
 
 
-def reachable_error(pictures: int, asked: float) -> float:
+def reachable_error(pictures: int, asked: float, *, risk: float = RISK) -> float:
     """The smallest of …, 1, 2, 5, 10, 20, 50 % above asked that so many pictures could vouch for; 1.0 for none."""
     for power in range(math.floor(math.log10(asked)), 0):
         for step in (1, 2, 5):
             error = float(f"{step}e{power}")
-            if error > asked and fewest_pictures(error) <= pictures:
+            if error > asked and fewest_pictures(error, risk=risk) <= pictures:
                 return error
     return 1.0
 
 
-def highest_error(wrong: int, answered: int) -> float:
+def highest_error(wrong: int, answered: int, *, risk: float = RISK) -> float:
     """The upper end of the exact one-sided 95 % interval of wrong / answered (Clopper and Pearson, 1934)."""
     from scipy.special import betaincinv
 
-    return 1.0 if wrong == answered else float(betaincinv(wrong + 1, answered - wrong, 1 - RISK))
+    return 1.0 if wrong == answered else float(betaincinv(wrong + 1, answered - wrong, 1 - risk))
 
 
 def said_marks(unsure: bool | None, unlike: bool | None) -> str:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from tellapart.heads.abstention import (
     NEVER,
+    RISK,
     TOO_LARGE,
     ClassPromise,
     Promises,
@@ -43,6 +44,7 @@ def choose_thresholds(
     labels: Labels,
     learned: NDArray[np.int64],
     max_error: float,
+    among: float = 1.0,
 ) -> Promises:
     """One threshold for all answers as `choose_threshold` has it, and a stricter one for classes that need it.
 
@@ -58,19 +60,21 @@ def choose_thresholds(
         labels: int64 [N], the class that is shown.
         learned: int64 [K], pictures in train.
         max_error: the largest share of wrong answers asked for.
+        among: how many independent settings the same pictures chose among; each promise counts them.
     """
     correct, count = predicted == labels, len(learned)
     answered = np.bincount(predicted, minlength=count)
     rare = rare_classes(learned)
-    hopeless = rare & (answered < fewest_pictures(TOO_LARGE))
+    hopeless = rare & (answered < fewest_pictures(TOO_LARGE, risk=RISK / among))
     judged = ~hopeless[predicted]
-    overall = choose_threshold(confidence[judged], correct=correct[judged], max_error=max_error)
+    overall = choose_threshold(confidence[judged], correct=correct[judged], max_error=max_error, among=among)
     if overall.threshold is None:
         return Promises(overall=overall, classes=())
     promises = []
     for place in range(count):
         mine, shown = predicted == place, labels == place
-        own = choose_threshold(confidence[mine], correct=correct[mine], max_error=fair_error(max_error, count))
+        fair = fair_error(max_error, count)
+        own = choose_threshold(confidence[mine], correct=correct[mine], max_error=fair, among=among)
         most = TOO_LARGE if rare[place] else WORTHLESS
         withheld = hopeless[place] or (own.error is not None and own.error > most)
         promises.append(
@@ -78,7 +82,7 @@ def choose_thresholds(
                 threshold=NEVER if withheld else stricter(overall.threshold, own.threshold, among=confidence[mine]),
                 error=None if withheld else own.error,
                 answered=int(mine.sum()),
-                missed=highest_error(int((shown & ~correct).sum()), int(shown.sum())),
+                missed=highest_error(int((shown & ~correct).sum()), int(shown.sum()), risk=RISK / among),
                 shown=int(shown.sum()),
                 learned=int(learned[place]),
             )

@@ -128,5 +128,7 @@ def _score(logits: NDArray[np.float64], labels: Labels, weights: NDArray[np.floa
     losses, _ = softmax_loss(logits[:, None, :], labels)
     right = logits.argmax(axis=1) == labels
     return HeldOutScore(
-        log_loss=float(np.average(losses[:, 0], weights=weights)), accuracy=float(np.average(right, weights=weights))
+        log_loss=float(np.average(losses[:, 0], weights=weights)),
+        accuracy=float(np.average(right, weights=weights)),
+        losses=losses[:, 0].astype(np.float32),
     )

@@ -184,20 +184,21 @@ def promises_by_costs(
     learned: NDArray[np.int64],
     thresholds: NDArray[np.float64],
     max_error: float,
+    among: float = 1.0,
 ) -> Promises:
     """What can be promised of the answers that can be relied on, by thresholds float64 [K] chosen without the labels.
 
     One exact interval each (Clopper and Pearson, 1934), of all answers and of those that name a class; arguments as for
     `choose_thresholds`.
     """
-    correct, stands = predicted == labels, confidence >= thresholds[predicted]
+    correct, stands, risk = predicted == labels, confidence >= thresholds[predicted], RISK / among
     count = int(stands.sum())
     overall = SelectiveGuarantee(
         threshold=min(float(thresholds.min()), 1.0) if len(confidence) else None,
         asked=max_error,
-        error=highest_error(int((stands & ~correct).sum()), count) if count else None,
+        error=highest_error(int((stands & ~correct).sum()), count, risk=risk) if count else None,
         pictures=len(confidence),
-        needed=fewest_pictures(max_error),
+        needed=fewest_pictures(max_error, risk=risk),
         by_costs=True,
     )
     if overall.threshold is None:
@@ -208,9 +209,9 @@ def promises_by_costs(
         classes.append(
             ClassPromise(
                 threshold=float(thresholds[place]),
-                error=highest_error(int((mine & ~correct).sum()), int(mine.sum())) if mine.any() else None,
+                error=highest_error(int((mine & ~correct).sum()), int(mine.sum()), risk=risk) if mine.any() else None,
                 answered=int((predicted == place).sum()),
-                missed=highest_error(int((shown & ~correct).sum()), int(shown.sum())),
+                missed=highest_error(int((shown & ~correct).sum()), int(shown.sum()), risk=risk),
                 shown=int(shown.sum()),
                 learned=int(learned[place]),
             )

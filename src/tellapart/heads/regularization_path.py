@@ -120,6 +120,7 @@ class HeldOutScore:
     log_loss: float
     accuracy: float
     logits: NDArray[np.float64] | None = None  # float64 [N, K] of folds; NaN for a row that none of them holds out
+    losses: NDArray[np.float32] | None = None  # float32 [M] nats of each picture of valid, where it scores
 
 
 class HeldOutScorer(Protocol):

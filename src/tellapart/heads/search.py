@@ -18,12 +18,21 @@ from numpy.typing import NDArray
 from tellapart.errors import DataError
 from tellapart.heads.cross_validation import FoldScorer, ValidationScorer
 from tellapart.heads.dual_space import training_space
+from tellapart.heads.effective_settings import EFFECTIVE, effective_settings
 from tellapart.heads.folds import stratified_folds
 from tellapart.heads.large import CandidateHead, TrainingRows, is_large, search_large
 from tellapart.heads.linear import ABSENT_LOGIT, LinearHead, widen_head
 from tellapart.heads.pooling import promising
 from tellapart.heads.products import one_thread_if_small
-from tellapart.heads.regularization_path import POLISHED, WEAKEST, HeldOutScorer, Path, PathPoint, regularization_path
+from tellapart.heads.regularization_path import (
+    POLISHED,
+    WEAKEST,
+    HeldOutScore,
+    HeldOutScorer,
+    Path,
+    PathPoint,
+    regularization_path,
+)
 from tellapart.progress import Progress, Silent
 from tellapart.types import DEVIATION, MAXIMUM, MEAN, Depth, Features, Labels, columns_of, last_of
 
@@ -36,7 +45,8 @@ class HeadSearch:
 
     head: LinearHead  # for the whole feature matrix, with K classes
     # depths, l2, criterion, score, accuracy, chosen_by, out_of {depths, l2} and always_trained, how many pictures are
-    # never scored, None for none; ready for JSON. Where nothing could be held out, score and accuracy are None
+    # never scored, None for none; ready for JSON. Where nothing could be held out, score and accuracy are None. Where
+    # valid chose, also how many independent settings it chose among
     selected: dict[str, Any]
     # a row for each setting that was tried: depths, l2, train_log_loss, log_loss, accuracy, iterations, seconds; ready
     # for JSON
@@ -105,19 +115,19 @@ def search_head(
     if closed_form and copies == 1 and is_large(known):
         rows = TrainingRows(features[train], known, choices=choices, scorer=plan.valid_scorer, weights=weights)
         return _taken(search_large(rows, seed=seed, progress=progress), plan=plan, classes=classes)
-    found, history = dict[str, PathPoint](), list[dict[str, Any]]()  # the best of each choice; all of them
+    found, history, scores = dict[str, PathPoint](), list[dict[str, Any]](), list[HeldOutScore | None]()
     progress.start("Searching a head", total=len(choices) * (WEAKEST + 1), unit="settings")
     with one_thread_if_small(len(known)):
         for depth, columns in choices.items():
             space, scorer = training_space(features[train, columns]), plan.scorer(columns) if plan.scorer else None
             for point in regularization_path(space, known, scorer=scorer, weights=weights):
-                history.append(_row(depth, point))
+                scores, history = [*scores, point.score], [*history, _row(depth, point)]
                 found[depth] = min(found.get(depth, point), point, key=lambda one: one.loss)
                 progress.advance()
         depth, best = min(found.items(), key=lambda each: each[1].loss)
         head = _head(best, known, classes=classes, start=choices[depth].start)
     progress.finish()
-    selected = _selected(depth, best, history, plan=plan)
+    selected = {**_selected(depth, best, history, plan=plan), **_effective(scores, plan=plan)}
     return HeadSearch(head=head, selected=selected, history=tuple(history), held_out=_held_out(best, classes=classes))
 
 
@@ -223,9 +233,16 @@ def _taken(tried: Sequence[CandidateHead], *, plan: _Plan, classes: _Classes) ->
             "l2": sorted({candidate.l2 for candidate in tried}, reverse=True),
         },
         "always_trained": None,
+        **_effective([candidate.score for candidate in tried], plan=plan),
     }
     head = widen_head(best.head, classes.present, class_count=classes.count)
     return HeadSearch(head=head, selected=selected, history=tuple(candidate.row() for candidate in tried))
+
+
+def _effective(scores: Sequence[HeldOutScore | None], *, plan: _Plan) -> dict[str, float]:
+    """How many independent settings valid chose among, to be told with what was chosen; nothing where folds chose."""
+    losses = [score.losses for score in scores if score is not None and score.losses is not None]
+    return {EFFECTIVE: round(effective_settings(losses), 3)} if plan.valid_scorer and losses else {}
 
 
 def _held_out(point: PathPoint, *, classes: _Classes) -> NDArray[np.float64] | None:

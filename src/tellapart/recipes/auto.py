@@ -33,6 +33,7 @@ from tellapart.backbones.catalogue import LITE0_SIZE
 from tellapart.classifier import Classifier
 from tellapart.evaluation.paired import mcnemar
 from tellapart.heads.calibration import calibrated_losses
+from tellapart.heads.effective_settings import EFFECTIVE, chosen_among, effective_settings
 from tellapart.recipes import attempts
 from tellapart.recipes.cost import in_words, say_cost, seconds_a_look
 from tellapart.recipes.features import train_features
@@ -263,7 +264,7 @@ def choose_recipe(
     before = answers(first)
     loss = float(before.losses.mean())
     standing = _Standing(recipe="features", best=first, answers=before, single=first, single_loss=loss)
-    reasons, rows = list[attempts.Sentence](), [attempt_row("features", loss=loss)]
+    reasons, rows, compared = list[attempts.Sentence](), [attempt_row("features", loss=loss)], [before.losses]
     for candidate in candidates:
         base, errors = standing.from_which(candidate), int((~standing.answers.correct).sum())
         expected = candidate.seconds(base) * standing.pace
@@ -273,6 +274,7 @@ def choose_recipe(
             begun = clock()
             made = candidate.train(base)
             after = answers(made)
+            compared.append(after.losses)
             took, rival = clock() - begun, float(standing.answers.losses.mean())
             if took > NOTICED:
                 standing.pace *= max(1.0, took / max(expected, 1.0))
@@ -285,7 +287,8 @@ def choose_recipe(
     for row in rows:
         row["taken"] = row["recipe"] == standing.recipe
     chosen = standing.best.classifier
-    selected: dict[str, Any] = {"recipe": standing.recipe, **chosen.selected, "auto": reasons, "tried": rows}
+    among = {EFFECTIVE: chosen_among(chosen.selected) + effective_settings(compared) - 1}  # valid compared these too
+    selected: dict[str, Any] = {"recipe": standing.recipe, **chosen.selected, **among, "auto": reasons, "tried": rows}
     return replace(chosen, selected=selected)
 
 

@@ -15,6 +15,7 @@ from tellapart.classifier import Classifier
 from tellapart.heads.abstention import Promises
 from tellapart.heads.calibration import answer_probability, fit_temperature
 from tellapart.heads.class_promise import choose_thresholds
+from tellapart.heads.effective_settings import chosen_among
 from tellapart.heads.operating_point import cost_thresholds, promises_by_costs
 from tellapart.progress import Progress
 from tellapart.recipes.operating_point import operating_point
@@ -72,6 +73,7 @@ def promised(
         "labels": dataset.labels[rows],
         "learned": np.bincount(dataset.labels[dataset.train], minlength=len(dataset.classes)),
         "max_error": request.max_error,
+        "among": chosen_among(classifier.selected),
     }
     confidence = answer_probability(probabilities, predicted)
     if point is None or point.asked is None or point.person is None:

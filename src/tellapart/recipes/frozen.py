@@ -28,6 +28,7 @@ from tellapart.backbones.backbone import Backbone
 from tellapart.classifier import Classifier
 from tellapart.data.augment import NOTHING, Augmentation, AugmentedView
 from tellapart.features.embed import View
+from tellapart.heads.effective_settings import among_all
 from tellapart.heads.search import HeadSearch
 from tellapart.nets.schedule import check_kind, check_range
 from tellapart.recipes.cost import say_cost, seconds_to_look, seconds_to_search
@@ -106,6 +107,7 @@ def train_frozen(dataset: Dataset, base: Backbone, request: Request) -> Classifi
             "augmentation": asdict(augmentation),
             "left_out": left_out,
             "scores": {str(number): search.selected["score"] for number, search in found.items()},
+            **among_all([search.selected for search in found.values()]),
         },
         history=tuple({"augmented_views": number, **row} for number, search in found.items() for row in search.history),
     )

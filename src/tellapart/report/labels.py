@@ -60,6 +60,10 @@ SETTINGS: Mapping[str, Words] = {
         "Pictures that always train and are never scored: their class has no other picture or group",
         "始终用于训练、从不计分的图片：其类别没有别的图片或组",
     ),
+    "effective_settings": Words(
+        "Independent settings that valid chose among; the promise counts them",
+        "验证集从中选择的独立设置数；承诺已将其计入",
+    ),
     "note": Words("Remark", "备注"),
     "prior_taken_out": Words("Class shares taken out of the scores", "从得分中扣除的类别比例"),
     "prior_scores": Words("Balanced log loss of each", "各自的均衡对数损失"),
@@ -127,9 +131,9 @@ PROMISES = {
     ),
     "few": Words(
         "With 95 % confidence, at most {error} of these answers are wrong. {asked} was asked for, which takes {needed} "
-        "held-out pictures; there {pictures:is|are} {pictures}.",
-        "以 95 % 的置信度，这些回答中错误至多 {error}。要求的是 {asked}，为此需要 {needed} 张未参与训练的图片；"
-        "现有 {pictures} 张。",
+        "held-out pictures, where of a group only one counts; there {pictures:is|are} {pictures}.",
+        "以 95 % 的置信度，这些回答中错误至多 {error}。要求的是 {asked}，为此需要 {needed} 张未参与训练的图片"
+        "（同组只算一张）；现有 {pictures} 张。",
     ),
     "mistakes": Words(
         "With 95 % confidence, at most {error} of these answers are wrong. {asked} was asked for; there are too many "
@@ -145,8 +149,9 @@ PROMISES = {
         "按这些代价，没有回答可以采信：交给人代价更小。",
     ),
     "none": Words(
-        "{pictures} held-out {pictures:picture is|pictures are} too few to promise anything about these answers.",
-        "未参与训练的图片只有 {pictures} 张，太少，无法对这些回答作出承诺。",
+        "{pictures} held-out {pictures:picture is|pictures are} too few to promise anything about these answers; of a "
+        "group only one counts.",
+        "未参与训练的图片只有 {pictures} 张（同组只算一张），太少，无法对这些回答作出承诺。",
     ),
 }
 # What a probability means where the log shares of the classes were taken out of the scores, by how much of them.

@@ -318,9 +318,11 @@ PAGE: Final[Mapping[str, Words]] = {
     "labelled": Words("labelled", "标签"),
     "looks_like": Words("looks like", "看起来像"),
     "no_suspects": Words(
-        "None: to a model that never saw it, every training picture that was checked looks like the class of "
-        "its label.",
-        "没有：每张检查过的训练图片在从未见过它的模型看来都与其标签相符。",
+        "None of the training pictures that were checked is contradicted surely enough to say that its label is "
+        "probably wrong. The mistakes on this page are answers that were wrong; a label among them may still be, so "
+        "look at the costliest.",
+        "没有：检查过的训练图片中，没有一张被否定得足够肯定、可以说其标签很可能有误。本页所列的错误是答错的图片；"
+        "其中仍可能有标签错误，请看代价最大的几张。",
     ),
     "files": Words("What happened to every file", "每个文件的去向"),
     "files_table": Words(
