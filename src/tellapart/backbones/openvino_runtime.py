@@ -1,18 +1,23 @@
-"""OpenVINO without its telemetry: the one place that imports it.
+"""OpenVINO without its telemetry: the one place that imports it, and NNCF, which quantises its models.
 
 `import openvino` on its own reports the import to its makers and leaves an identifier in the user's home (it does so
-through the package `openvino_telemetry`, and falls back to doing nothing where that is missing). Nothing here may do
-either, so that package is made unimportable while openvino is being imported.
+through the package `openvino_telemetry`, and falls back to doing nothing where that is missing). NNCF reports what it
+is asked for in the same way. Nothing here may do either, so that package is made unimportable while they are imported.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 import threading
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
+
+from tellapart.extras import load_extra
 
 TELEMETRY = "openvino_telemetry"
+NNCF_HINT: Final = "Install it with: pip install 'tellapart[int8]'"
 _import_lock = threading.Lock()
 
 
@@ -21,8 +26,29 @@ def load_openvino() -> Any:  # noqa: ANN401 - the module ships no types
     with _import_lock:
         if "openvino" in sys.modules or TELEMETRY in sys.modules:
             return importlib.import_module("openvino")
-        sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # None is what makes an import fail
-        try:
+        with _telemetry_missing():
             return importlib.import_module("openvino")
-        finally:
+
+
+def load_nncf() -> Any:  # noqa: ANN401 - the module ships no types
+    """The module nncf, imported in the same way.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    load_openvino()
+    with _import_lock, _telemetry_missing():
+        return load_extra("nncf", "NNCF", hint=NNCF_HINT)
+
+
+@contextlib.contextmanager
+def _telemetry_missing() -> Iterator[None]:
+    there = sys.modules.get(TELEMETRY)
+    sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # None is what makes an import fail
+    try:
+        yield
+    finally:
+        if there is None:
             del sys.modules[TELEMETRY]
+        else:
+            sys.modules[TELEMETRY] = there

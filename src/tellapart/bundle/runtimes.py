@@ -25,8 +25,12 @@ Run = Callable[[Pixels], Mapping[str, NDArray[Any]]]
 
 def openvino_run(graph: bytes) -> Run:
     """The ONNX file in OpenVINO."""
-    core = load_openvino().Core()
-    compiled = core.compile_model(core.read_model(graph), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return model_run(load_openvino().Core().read_model(graph))
+
+
+def model_run(model: Any) -> Run:  # noqa: ANN401 - OpenVINO's
+    """A model of OpenVINO's in it."""
+    compiled = load_openvino().Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
     def run(images: Pixels) -> Mapping[str, NDArray[Any]]:
         found = compiled(images)

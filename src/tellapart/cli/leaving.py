@@ -9,7 +9,7 @@ import typer
 
 from tellapart.cli.options import Boxes, Device, Encoding, Json, Model, PathColumn, reading
 from tellapart.cli.output import complain, line
-from tellapart.cli.tables import print_agreement, print_json
+from tellapart.cli.tables import print_agreement, print_int8, print_json
 from tellapart.errors import ModelFileError, UsageError
 from tellapart.progress import listener
 
@@ -24,6 +24,12 @@ def export(
     ],
     to: Annotated[
         str | None, typer.Option("--to", metavar="FORM", help="onnx, openvino or html; else as FILE ends.")
+    ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Let the base compute in int8, if that costs no answers; for openvino.")
+    ] = False,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DATA", help="For --int8: where the pictures of the run are now.")
     ] = None,
     web_runtime: Annotated[
         Path | None,
@@ -41,18 +47,24 @@ def export(
 
     Each answers about the test cards in its own runtime before it has its name.
 
+    --int8 (extra int8) calibrates by pictures of train and is judged by those of valid, in pairs with float32: it ends
+    with 4, and writes nothing, where labels, log loss or the promise do not hold.
+
     \b
     tellapart export runs/pictures/model.tellapart -o pictures.onnx
     tellapart export runs/pictures/model.tellapart -o pictures.html
     tellapart export runs/pictures/model.tellapart -o models/pictures --to openvino
+    tellapart export runs/pictures/model.tellapart -o models/fast --to openvino --int8
     """
     from tellapart.commands.export import export_model
 
-    made = export_model(model, out, to=to, web_runtime=web_runtime, progress=listener())
+    made = export_model(model, out, to=to, int8=int8, data=data, web_runtime=web_runtime, progress=listener())
     if as_json:
         print_json(made)
     else:
         print_agreement([made["check"]])
+        if made["int8"] is not None:
+            print_int8(made["int8"])
         line(f"written to {out}")
 
 

@@ -312,6 +312,22 @@ def print_agreement(rows: Sequence[Mapping[str, Any]]) -> None:
             line(f"{row['door']}: {row['reason']}")
 
 
+def print_int8(figures: Mapping[str, Any]) -> None:
+    """What int8 gained and lost beside float32 on the valid pictures, in pairs."""
+    rows = [
+        ["accuracy", *map(percent, figures["accuracy"])],
+        ["log loss", *(f"{loss:.4f}" for loss in figures["log_loss"])],
+        ["sure", *map(percent, figures["sure"])],
+        ["wrong where sure", *map(percent, figures["wrong_of_sure"])],
+        ["unlike", *map(percent, figures["unlike"])],
+        ["ms a picture", *(f"{each:.1f}" for each in figures["milliseconds"])],
+    ]
+    print_table([f"on {figures['pictures']:,} valid pictures", "float32", "int8"], rows)
+    before, after = figures["milliseconds"]
+    changed = counted(figures["labels_changed"], "label")
+    line(f"int8: {figures['quantised']}; {changed} changed; {before / after:.2f} times as fast, one picture at a time")
+
+
 def print_layers(net: str, layers: Sequence[Layer]) -> None:
     rows = [
         [layer.name, " x ".join(map(str, layer.shape)), f"{layer.parameters:,}" if layer.parameters else "", layer.kind]

@@ -16,7 +16,8 @@ from tellapart.bundle.runtimes import RUNTIMES, Run
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import index_of_paths
 from tellapart.errors import MissingExtraError, UsageError
-from tellapart.export.agreement import Agreement, other_statements
+from tellapart.export.agreement import Agreement, Said, other_statements
+from tellapart.export.int8 import told_answers
 from tellapart.export.onnx_file import read_onnx_export
 from tellapart.export.openvino_folder import GRAPH as IR
 from tellapart.export.openvino_folder import VERSION, open_openvino
@@ -28,6 +29,7 @@ from tellapart.types import LedgerEntry
 
 MODEL_FILE, ONNX, OPENVINO = "model file", "onnx", "openvino"
 PAGES: Final = (".html", ".htm")
+IN_INT8: Final = "Leave them out; how far it is off was measured when it was exported, and stands in it."
 WITH_MODEL: Final = "Name the model file that it came from: --against MODEL."
 
 
@@ -42,6 +44,7 @@ class OpenedModel:
         engine: that which it was proved with.
         runs: its whole graph in each runtime that was asked for.
         skipped: runtimes that are not there, and why.
+        int8: what one in int8 says of itself, JSON; None of others.
     """
 
     kind: str
@@ -50,6 +53,7 @@ class OpenedModel:
     engine: AnyEngine | None
     runs: dict[str, Run]
     skipped: dict[str, str]
+    int8: str | None = None
 
 
 def verify_file(
@@ -92,8 +96,7 @@ def verify_file(
             statements = differing(found, bundle)
         if bundle is None or engine is None:
             raise UsageError("this export cannot prove itself", where=file, hint=WITH_MODEL)
-        rows = [row_on_cards(bundle, run, door=door) for door, run in found.runs.items()]
-        rows += [Agreement(door=door, on=CARDS, skipped=reason) for door, reason in found.skipped.items()]
+        rows = card_rows(found, bundle, own_answers(found, bundle, file, with_pictures=index is not None))
         if found.kind == MODEL_FILE and runtime is None and against is None:
             rows += rows_by_doors(bundle, file)
         if index is not None:
@@ -114,6 +117,26 @@ def verify_file(
     }
 
 
+def card_rows(found: OpenedModel, bundle: Bundle, own: Said | None) -> list[Agreement]:
+    """How each runtime answers about the test cards, beside `own` where it must say something else than the bundle."""
+    rows = [row_on_cards(bundle, run, door=door, own=own) for door, run in found.runs.items()]
+    return rows + [Agreement(door=door, on=CARDS, skipped=reason) for door, reason in found.skipped.items()]
+
+
+def own_answers(found: OpenedModel, bundle: Bundle, file: Path, *, with_pictures: bool) -> Said | None:
+    """What an export in int8 must say of the test cards, which is what it said where it was made; None for others.
+
+    Raises:
+        UsageError: it is to be asked about real pictures too.
+        ModelFileError: it does not tell what it said.
+    """
+    if found.int8 is None:
+        return None
+    if with_pictures:
+        raise UsageError("int8 does not answer as float32 does about real pictures", where=file, hint=IN_INT8)
+    return told_answers(found.int8, bundle, where=file)
+
+
 @contextlib.contextmanager
 def opened(file: Path, *, runtime: str | None, against: Path | None) -> Iterator[OpenedModel]:
     """Read what is to be verified, whatever kind of file it is."""
@@ -130,6 +153,7 @@ def opened(file: Path, *, runtime: str | None, against: Path | None) -> Iterator
                 engine=None,
                 runs={OPENVINO: folder.run},
                 skipped={},
+                int8=folder.int8,
             )
         return
     if file.suffix.lower() in PAGES:

@@ -120,6 +120,9 @@ def run_ir(request: HelperRequest) -> None:
     core = openvino.Core()
     model = core.read_model(request["file"])
     told = {name: model.get_rt_info(["tellapart", name]).astype(str) for name in request["told"]}
+    for name in request["perhaps"]:
+        if model.has_rt_info(["tellapart", name]):
+            told[name] = model.get_rt_info(["tellapart", name]).astype(str)
     compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     send({"told": told})
     for asked in requests():

@@ -33,6 +33,7 @@ from tellapart.types import Pixels
 VERSION: Final = "1"
 GRAPH, WEIGHTS = "model.xml", "model.bin"
 TOLD: Final = ("usage", "classes", "thresholds", "units", MANIFEST)
+INT8: Final = "int8"  # told too where it computes in int8
 LARGEST: Final[Mapping[str, int]] = {GRAPH: 64_000_000, WEIGHTS: 1_600_000_000}  # bytes
 MEMORY: Final = 8_000_000_000  # bytes that reading and running one may take, what is only set aside included
 SECONDS: Final = 120  # of CPU time
@@ -46,10 +47,12 @@ class OpenVinoFolder:
     Attributes:
         manifest: model.json of the model file that it came from, as it stands in it.
         run: from pictures uint8 [N, H, W, 3] to what comes out.
+        int8: what one in int8 says of itself, JSON; None of one in float32.
     """
 
     manifest: Mapping[str, Any]
     run: Run
+    int8: str | None = None
 
 
 @contextlib.contextmanager
@@ -77,17 +80,25 @@ def new_folder(out: Path) -> Iterator[Path]:
         shutil.rmtree(staged, ignore_errors=True)
 
 
-def write_openvino(bundle: Bundle, folder: Path) -> None:
-    """Write VERSION/model.xml and model.bin below a folder that is there."""
-    openvino = load_openvino()
-    model = openvino.Core().read_model(onnx_export(bundle))
+def float_model(bundle: Bundle) -> Any:  # noqa: ANN401 - OpenVINO's
+    """The export as a model of OpenVINO's, in float32."""
+    return load_openvino().Core().read_model(onnx_export(bundle))
+
+
+def write_openvino(bundle: Bundle, folder: Path, *, model: Any, int8: str | None = None) -> None:  # noqa: ANN401
+    """Write VERSION/model.xml and model.bin below a folder that is there: `float_model`, or what was made of it.
+
+    `int8` is what one in int8 says of itself, JSON.
+    """
     outputs = [output.get_any_name() for output in model.outputs]
     said = graph_metadata(bundle, outputs=[name for name in UNITS if name in outputs])
     for name in TOLD:
         model.set_rt_info(said[name], ["tellapart", name])
+    if int8 is not None:
+        model.set_rt_info(int8, ["tellapart", INT8])
     place = folder / VERSION
     place.mkdir()
-    openvino.serialize(model, str(place / GRAPH), str(place / WEIGHTS))
+    load_openvino().serialize(model, str(place / GRAPH), str(place / WEIGHTS))
 
 
 @contextlib.contextmanager
@@ -100,11 +111,11 @@ def open_openvino(path: Path) -> Iterator[OpenVinoFolder]:
     graph = path if path.suffix == ".xml" else path / VERSION / GRAPH
     check_files(graph)
     try:
-        request = {"file": str(graph), "told": list(TOLD)}
+        request = {"file": str(graph), "told": list(TOLD), "perhaps": [INT8]}
         with helper("run_ir", seconds=SECONDS, memory=MEMORY, request=request) as speaking:
             told_beside = speaking.hear()["told"]
             manifest = parse_member(told_beside[MANIFEST].encode(), what=MANIFEST, path=graph)
-            yield OpenVinoFolder(manifest=manifest, run=_runner(speaking))
+            yield OpenVinoFolder(manifest=manifest, run=_runner(speaking), int8=told_beside.get(INT8))
     except StoppedError as error:
         what = f"OpenVINO cannot run what is no export of tellapart, or damaged ({error})"
         raise ModelFileError(what, where=graph, hint=AGAIN) from error

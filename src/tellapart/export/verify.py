@@ -26,7 +26,7 @@ from tellapart.export.doors import DOORS
 from tellapart.features.embed import Embedded
 from tellapart.heads.abstention import Flags
 from tellapart.progress import Progress
-from tellapart.types import Features
+from tellapart.types import Features, Pixels
 
 CARDS, PICTURES = "test cards", "pictures"
 LARGEST_CARD: Final = 1 << 15  # px; none is decoded smaller than it is
@@ -53,18 +53,23 @@ def cards_of(bundle: Bundle) -> tuple[list[bytes], Said]:
     return [card_bytes(card["png"]) for card in cards], expected_of(bundle.classifier, features)
 
 
-def row_on_cards(bundle: Bundle, run: Run, *, door: str) -> Agreement:
+def row_on_cards(bundle: Bundle, run: Run, *, door: str, own: Said | None = None) -> Agreement:
     """How a whole graph answers about the test cards of the bundle that it must agree with.
 
-    A graph that cannot answer at all differs.
+    A graph that cannot answer at all differs. `own` is what it must say where that is not what the bundle says.
     """
-    cards, expected = cards_of(bundle)
-    pictures = [np.ascontiguousarray(decode(card, at_least=LARGEST_CARD).pixels) for card in cards]
+    pictures, expected = shown_and_expected(bundle)
     try:
         said = said_by_graph(run, pictures, bundle.classifier)
     except CANNOT as error:
         return Agreement(door=door, on=CARDS, pictures=len(pictures), reason=f"it cannot answer ({error})")
-    return agreement_of(door, CARDS, bundle.classifier, said, expected)
+    return agreement_of(door, CARDS, bundle.classifier, said, own or expected)
+
+
+def shown_and_expected(bundle: Bundle) -> tuple[list[Pixels], Said]:
+    """The test cards as pixels uint8 [H, W, 3] each, and what must be said of them."""
+    cards, expected = cards_of(bundle)
+    return [np.ascontiguousarray(decode(card, at_least=LARGEST_CARD).pixels) for card in cards], expected
 
 
 def rows_by_doors(bundle: Bundle, model: Path) -> Iterator[Agreement]:
