@@ -85,6 +85,14 @@ def notebook(monkeypatch):
     return lines, places
 
 
+def test_listener__what_a_cell_starts_in_a_terminal_gets_lines(monkeypatch):
+    monkeypatch.setattr(Unminded, "isatty", lambda _: True)
+    monkeypatch.delenv("JPY_PARENT_PID", raising=False)
+    assert isinstance(listener(), Bars)
+    monkeypatch.setenv("JPY_PARENT_PID", "1")
+    assert isinstance(listener(), Lines)
+
+
 def test_listener__in_a_notebook_one_line_changes(notebook, capsys):
     lines, places = notebook
     progress = listener()

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import IO, TYPE_CHECKING, Any, Protocol, TextIO, cast
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol, TextIO, cast
 
 from tellapart.errors import one_line
 from tellapart.text import counted
@@ -136,9 +136,15 @@ def say(message: str) -> None:
     Unminded(sys.stderr).write(one_line(message) + "\n")
 
 
+KERNEL: Final = "JPY_PARENT_PID"  # what a kernel of Jupyter has in its environment, and so has what it starts
+
+
 def listener() -> Progress:
-    """A bar where stderr is a terminal, in a notebook one line that changes, else lines."""
-    if Unminded(sys.stderr).isatty():
+    """A bar where stderr is a terminal, in a notebook one line that changes, else lines.
+
+    What a notebook's cell starts with `!` has a terminal that keeps every redraw: it gets lines.
+    """
+    if Unminded(sys.stderr).isatty() and KERNEL not in os.environ:
         return Bars()
     return Lines(ChangingLine().show, between=SECONDS_BETWEEN_CHANGES) if in_notebook() else Lines()
 

@@ -33,6 +33,7 @@ from tellapart.types import Labels, Pixels
 SCHEMA: Final = 1
 MOST_LOST: Final = 0.005  # of the accuracy
 MOST_RISEN: Final = 0.01  # of the log loss, nats
+SLIGHT: Final = 0.001  # nats: a rise of less is of no account, however sure
 SURE: Final = 1.96  # standard errors either side of a mean, for 95 %
 SMALLEST: Final = 1e-12  # a probability below it counts as this much in the log loss
 DIGITS: Final = 5  # of a feature that is told of a test card
@@ -156,7 +157,7 @@ def worse_labels(figures: dict[str, Any]) -> bool:
 
 
 def worse_loss(figures: dict[str, Any]) -> bool:
-    return bool(figures["rise"]["value"] > MOST_RISEN or figures["rise"]["low"] > 0)
+    return bool(figures["rise"]["value"] > MOST_RISEN or figures["rise"]["low"] > SLIGHT)
 
 
 def broken_promise(figures: dict[str, Any]) -> bool:
