@@ -27,4 +27,4 @@ def test_serve__300_hostile_requests_are_answered_or_refused(tmp_path, monkeypat
     assert {400, 404, 413, 415, 422} <= set(found)
     assert list(tmp_path.iterdir()) == []
     if sys.platform == "linux":
-        assert resident() - before < 200_000_000
+        assert resident() - before < 400_000_000  # a bomb let through is beyond a gigabyte
