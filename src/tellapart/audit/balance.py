@@ -39,7 +39,7 @@ def find_tiny_classes(index: Index) -> Finding:
         return passed("tiny-classes", "warning", message, facts=facts)
     count, label = tiny[0]
     which = f"{len(tiny):,} of {len(sizes):,} classes have" if len(tiny) > 1 else "One class has"
-    where = "in train" if has_splits(index) else "in all, from which valid and test are taken too"
+    where = "in train" if has_splits(index) else "in all, what is held back for testing included"
     return found(
         "tiny-classes",
         "error" if count < HOPELESS else "warning",

@@ -41,7 +41,7 @@ def _passed_over(facts: Facts) -> str:
 
 
 def _tiny(facts: Facts) -> str:
-    where = "训练集中" if facts["in_train"] else "总共（验证集和测试集也从中抽取）"
+    where = "训练集中" if facts["in_train"] else "总共（包括留作测试的图片）"
     return (
         f"{facts['classes']:,} 个类别中有 {facts['tiny']:,} 个{where}不足 {facts['limit']} 张图片；"
         f"最小的 {facts['smallest']} 有 {facts['count']:,} 张。"

@@ -186,7 +186,7 @@ PAGE: Final[Mapping[str, Words]] = {
         "the row; framed cells are correct. Press a number to see its pictures.",
         "行是真实类别，列是预测类别。颜色越深，占该行的比例越大；带框的格子是正确的。点击数字可查看对应图片。",
     ),
-    "confusion_table": Words("Confusion matrix of the test split", "测试集的混淆矩阵"),
+    "confusion_table": Words("Confusion matrix of the pictures tested", "所测图片的混淆矩阵"),
     "confusion_corner": Words("true ↓ predicted →", "真实 ↓ 预测 →"),
     "confusion_too_large": Words(
         "With {classes} classes the confusion matrix is too large for a page; metrics.json has it.",
