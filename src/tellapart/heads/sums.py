@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from tellapart.heads.products import add_outer_product
 from tellapart.progress import Progress, Silent
 from tellapart.types import Features, Labels
 
+STORED = np.dtype("<f8")
 ROWS_ADDED = 1024  # at once: 24 MB in float64 at 3000 features
 
 Vector = NDArray[np.float64]
@@ -45,6 +47,11 @@ class Sums:
     totals: Matrix
     products: Matrix
 
+    def to_bytes(self) -> bytes:
+        """Counts, totals, and the products of each column with itself and those behind it, little-endian float64."""
+        products = (self.products[column:, column] for column in range(len(self.products)))
+        return b"".join(part.astype(STORED).tobytes() for part in (self.counts, self.totals, *products))
+
     def part(self, columns: slice) -> Sums:
         """The sums of some of the columns, as a view."""
         return Sums(
@@ -59,6 +66,27 @@ class Sums:
         counts, totals = np.zeros(class_count), np.zeros((class_count, self.totals.shape[1]))
         counts[places], totals[places] = self.counts, self.totals
         return Sums(rows=self.rows, counts=counts, totals=totals, products=self.products)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptSums:
+    """Sums that a model file is to hold.
+
+    Attributes:
+        sums: of the columns that the head reads, with the classes of the classifier.
+        precision: what the base computed in when it saw the pictures.
+        weighted: whether rows have other weights than 1.
+    """
+
+    sums: Sums
+    precision: str
+    weighted: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """What model.json says of them."""
+        classes, features = self.sums.totals.shape
+        shape = {"rows": self.sums.rows, "classes": classes, "features": features}
+        return {**shape, "of": "train", "precision": self.precision, "weighted": self.weighted}
 
 
 def sums_of(
@@ -95,6 +123,25 @@ def sums_of(
     if not np.isfinite(products.diagonal()).all():
         raise DataError("a feature is not finite", hint="Clear the feature cache and run it again.")
     return Sums(rows=len(labels), counts=counts, totals=totals, products=products)
+
+
+def sums_from_bytes(content: bytes, *, rows: int, class_count: int, width: int) -> Sums:
+    """What `Sums.to_bytes` wrote, of so many rows, classes and features.
+
+    Raises:
+        ValueError: it is of another length, or not every number is one.
+    """
+    numbers = np.frombuffer(content, STORED)
+    if len(numbers) != class_count + class_count * width + width * (width + 1) // 2 or not np.isfinite(numbers).all():
+        raise ValueError("no sums of that shape")
+    counts, totals, triangle = np.split(numbers, [class_count, class_count * (1 + width)])
+    products: Matrix = np.zeros((width, width), order="F")
+    start = 0
+    for column in range(width):
+        stop = start + width - column
+        products[column:, column] = triangle[start:stop]
+        start = stop
+    return Sums(rows=rows, counts=counts.copy(), totals=totals.reshape(class_count, width).copy(), products=products)
 
 
 def _add_by_class(block: Matrix, labels: Labels, *, into: Matrix) -> None:
