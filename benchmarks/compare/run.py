@@ -95,7 +95,10 @@ def measured_pair(pair: Pair, python: Path, data: Path, *, turned: bool) -> dict
     sides += ("--peer", commands[1], "--peer-figure", pair.figures[1])
     command = [sys.executable, str(PEERS_FOLDER / "side_by_side.py"), *sides, "--rounds", "1", *pair.options]
     command += ["--peer-first"] if turned else []
-    (row,) = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT).stdout)["rounds"]
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, cwd=ROOT)
+    if done.returncode:
+        raise SystemExit(f"this pair was not measured: {pair.title}")
+    (row,) = json.loads(done.stdout)["rounds"]
     return {name: row[name] for name in ("first", "ours", "peer", "ratio")} | {"load": round(os.getloadavg()[0], 1)}
 
 
