@@ -19,6 +19,7 @@ from tellapart.classifier import Classifier
 from tellapart.heads.nested import NestedPlan, search_inside
 from tellapart.heads.search import HeadSearch, search_head
 from tellapart.recipes.cost import say_cost, seconds_to_search
+from tellapart.recipes.kept_head import kept_search
 from tellapart.recipes.request import Dataset, Request
 from tellapart.text import counted
 
@@ -49,8 +50,9 @@ def train_features(dataset: Dataset, base: Backbone, request: Request) -> Classi
             progress=request.progress,
         )
         return searched(found, dataset, base)
-    found = search(
-        dataset.features, dataset.labels, train=dataset.train, valid=chosen_on(dataset), weights=dataset.weights
+    kept = kept_search(search, dataset, valid=chosen_on(dataset))
+    found = kept.get() or kept.put(
+        search(dataset.features, dataset.labels, train=dataset.train, valid=chosen_on(dataset), weights=dataset.weights)
     )
     return searched(found, dataset, base)
 
