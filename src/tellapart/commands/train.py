@@ -68,7 +68,8 @@ def train(
         command: how this run was asked for.
         progress: told of every stage.
         options: recipe, seed, size, budget, module, plan, changes, folds, max_error, costs, min_recall, drop_leaks,
-            force and workers, as `Request` has them; with force a finished run is replaced and kept as RUN.previous.
+            keep_sums, force and workers, as `Request` has them; with force a finished run is replaced and kept as
+            RUN.previous.
 
     Raises:
         UsageError, OutputError, DataError, MissingExtraError: as their messages say; see tellapart.errors.
