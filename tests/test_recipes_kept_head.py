@@ -9,9 +9,13 @@ import pytest
 from datasets import made_up_dataset
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.heads import search
+from tellapart.heads.cross_validation import held_out_logits
+from tellapart.heads.folds import stratified_folds
+from tellapart.recipes import cost
 from tellapart.recipes import features as recipe
 from tellapart.recipes.features import head_search, train_features
 from tellapart.recipes.kept_head import pack_search, unpack_search
+from tellapart.recipes.prior import kept_logits
 from tellapart.recipes.request import Request
 
 BASE = load_backbone("lite0", size=64)
@@ -96,3 +100,26 @@ def test_unpack_search__refuses_what_is_no_head(dataset):
             unpack_search(fault, width=BASE.width, class_count=2)
     with pytest.raises(ValueError, match="no head"):
         unpack_search(packed, width=8, class_count=2)
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_train_features__says_no_cost_of_a_head_that_is_kept(dataset, searches, monkeypatch):
+    monkeypatch.setattr(cost, "FEW_VALUES", 0)  # a search is tried over a few rows first, as it is of many pictures
+    train_features(dataset, BASE, Request())
+    assert len(searches) == 2
+    train_features(dataset, BASE, Request())
+    assert len(searches) == 2
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_kept_logits__of_held_out_pictures_are_those_of_the_very_same():
+    random, labels = np.random.default_rng(0), np.arange(40) % 2
+    seen, folds = random.normal(size=(40, 6)).astype(np.float32), stratified_folds(labels, groups=None, seed=0)
+    logits = held_out_logits(seen, labels, folds=folds, l2=0.01)
+    kept_logits(seen, labels, folds, l2=0.01).put(logits)
+    assert np.array_equal(kept_logits(seen, labels, folds, l2=0.01).get(), logits)
+    assert kept_logits(seen, labels, folds, l2=0.02).get() is None
+    assert kept_logits(seen + 1, labels, folds, l2=0.01).get() is None
+    assert kept_logits(seen, labels, stratified_folds(labels, groups=None, seed=1), l2=0.01).get() is None
+    with pytest.raises(ValueError, match="reshape"):
+        kept_logits(seen, labels, folds, l2=0.01).unpack(bytes(8))

@@ -91,6 +91,7 @@ def source_digest(name: str) -> bytes:
     return digest.digest()
 
 
+@cache
 def installed(package: str) -> str:
     """The version of a package, without importing it; "" where it is not installed."""
     try:

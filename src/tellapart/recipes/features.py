@@ -37,6 +37,10 @@ def train_features(dataset: Dataset, base: Backbone, request: Request) -> Classi
     Where folds test, train is everything, and what is chosen is chosen inside it.
     """
     pictures, search = dataset.train.stop - dataset.train.start, head_search(dataset, base, request)
+    kept = kept_search(search, dataset, valid=chosen_on(dataset))
+    known = kept.get()
+    if known is not None and dataset.folds is None:
+        return searched(known, dataset, base)
     if request.recipe == "features" or dataset.folds is not None:
         say_features_cost(dataset, request, seconds_to_search(dataset, search, valid=chosen_on(dataset)))
     if dataset.folds is not None and pictures * len(dataset.classes) > CROSS_VALIDATED_AT_MOST:
@@ -50,8 +54,7 @@ def train_features(dataset: Dataset, base: Backbone, request: Request) -> Classi
             progress=request.progress,
         )
         return searched(found, dataset, base)
-    kept = kept_search(search, dataset, valid=chosen_on(dataset))
-    found = kept.get() or kept.put(
+    found = known or kept.put(
         search(dataset.features, dataset.labels, train=dataset.train, valid=chosen_on(dataset), weights=dataset.weights)
     )
     return searched(found, dataset, base)
