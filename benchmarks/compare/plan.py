@@ -172,7 +172,7 @@ PAIRS: Final[Mapping[str, Pair]] = {
     ),
     "recipe-net": Pair(
         title="The recipe's net against the chapter's net in Keras, float32",
-        ours=(*_TRAINING, "convnet"),
+        ours=(*_TRAINING, "photo-convnet"),
         peer=(*_KERAS, "cats", _CATS, "--steps", "15"),
         figures=_NETS,
         aim=2.2,
