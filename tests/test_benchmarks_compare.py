@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tellapart.nets.architectures import NETS
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 MODULES = ("cells", "plan", "ledger", "figures", "plots", "page", "guard", "run", "install_size")
 
@@ -194,6 +196,12 @@ def test_plan__every_peer_of_a_form_and_its_script_are_there(bench):
     for peer in plan.ALL.values():
         assert (plan.PEERS_FOLDER / peer.script).is_file()
         assert not peer.environment or (plan.PEERS_FOLDER / f"{peer.environment.lower()}.txt").is_file()
+
+
+def test_plan__nets_of_pairs_are_nets(bench):
+    named = [pair.ours[pair.ours.index("--net") + 1] for pair in bench("plan").PAIRS.values() if "--net" in pair.ours]
+    assert len(named) == 3
+    assert set(named) <= set(NETS)
 
 
 def test_line_plot__the_same_figures_give_the_same_bytes(bench):

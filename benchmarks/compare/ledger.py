@@ -24,11 +24,18 @@ class Ledger:
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        self.document = self.read()
+
+    def read(self) -> dict[str, Any]:
+        """What is on disk now."""
         try:
-            self.document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else empty()
-            self.document["cells"].items()
+            document: dict[str, Any] = (
+                json.loads(self.file.read_text(encoding="utf-8")) if self.file.exists() else empty()
+            )
+            document["cells"].items()
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise SystemExit(f"{file} holds no results of a comparison; name another file") from None
+            raise SystemExit(f"{self.file} holds no results of a comparison; name another file") from None
+        return document
 
     def __contains__(self, key: str) -> bool:
         return key in self.document["cells"]
@@ -39,6 +46,7 @@ class Ledger:
         Raises:
             SystemExit: the peer's kept figures are of other versions.
         """
+        self.document = self.read()  # another comparison may have put in its own meanwhile
         own = {name: value for name, value in figures.items() if name not in ("versions", "cell")}
         if "versions" in figures:
             peer = peer_of(key)

@@ -29,6 +29,13 @@ runs: above 1 where tellapart is the faster one. p is of an exact paired test on
 of several draws count as one); a difference is called one where p is below 0.05."""
 
 
+NOT_ASKED: Final = """\
+| AutoGluon 1.6.3 | wants torch < 2.14, torchvision < 0.29 and timm < 1.0.7, unlike all others here; not run |
+| Ultralytics 8.4 | installs; classifies with nets of its own or of torchvision, which has no lite0: no same weights |
+| LightlyTrain 0.18 | installs, and takes lite0's weights in timm's net by `backbone_weights`; its first step ends in an
+ error, since it hands 320 channels to a head that expects 1280 |""".replace("\n ", " ")
+
+
 def main() -> None:
     if sys.argv[1:] not in ([], ["--check"]):
         raise SystemExit("usage: page.py [--check]")
@@ -127,6 +134,8 @@ def lines(document: Mapping[str, Any], plots: list[str]) -> Iterator[str]:
     for peer in (name for name in ALL if name in asked):
         versions = ", ".join(f"{name} {value}" for name, value in document["versions"].get(peer, {}).items())
         yield f"| {ALL[peer].title} | {ALL[peer].why} | {ALL[peer].weights} | {versions} |"
+    yield from ("", "## Who could not be asked", "", "| | why |", "|---|---|")
+    yield NOT_ASKED
 
 
 def job_table(rows: figures.Rows) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
@@ -104,6 +104,16 @@ ALL: Final[Mapping[str, Peer]] = {
         ),
         *(_fastai(epochs) for epochs in (1, 3, 5)),
         Peer(
+            name="keras-vgg16",
+            title="Keras, VGG16's features and a dense head",
+            script="keras_features.py",
+            environment="KERAS",
+            weights="random",
+            why="the chapter's listings 5.17 to 5.19 in float32; random weights cost the same time, and accuracy needs "
+            "the published ones",
+            distributions=("keras", "tensorflow-cpu", "pillow", "scipy"),
+        ),
+        Peer(
             name="pixels",
             environment="PIXELS",
             title="scikit-learn on raw pixels",
@@ -162,7 +172,7 @@ PAIRS: Final[Mapping[str, Pair]] = {
     ),
     "recipe-net": Pair(
         title="The recipe's net against the chapter's net in Keras, float32",
-        ours=(*_TRAINING, "convnet"),
+        ours=(*_TRAINING, "photo-convnet"),
         peer=(*_KERAS, "cats", _CATS, "--steps", "15"),
         figures=_NETS,
         aim=2.2,
@@ -207,7 +217,8 @@ class Form:
         curves: draws of each peer, for each count of pictures per class.
         counts: pictures per class.
         pairs: names of PAIRS.
-        cold: times each peer that keeps a model answers about one picture.
+        cold: times each of cold_peers, which keep a model, answers about one picture.
+        sizes: peers whose installation is weighed.
     """
 
     rounds: int
@@ -216,7 +227,8 @@ class Form:
     counts: tuple[int, ...]
     pairs: tuple[str, ...]
     cold: int
-    sizes: tuple[str, ...] = field(default=(OURS, "timm-probe", "fastai-1", "pixels"))
+    sizes: tuple[str, ...] = (OURS, "timm-probe", "fastai-1", "pixels", "keras-vgg16")
+    cold_peers: tuple[str, ...] = (OURS, "timm-probe", "fastai-1", "pixels")
 
 
 _EVERY: Final = tuple(ALL)

@@ -112,7 +112,7 @@ def run_sizes(ledger: Ledger, form: Form, arguments: argparse.Namespace) -> None
 
 def run_cold(ledger: Ledger, form: Form, arguments: argparse.Namespace) -> None:
     """A model of ten pictures a class, then the seconds of processes that load it and answer about one picture."""
-    keys = [f"cold/{peer}/{number}" for number in range(form.cold) for peer in form.sizes]
+    keys = [f"cold/{peer}/{number}" for number in range(form.cold) for peer in form.cold_peers]
     wanted = [key for key in keys if key not in ledger and there(ALL[key.split("/")[1]])]
     wanted = [key for key in wanted if key.split("/")[1] in arguments.peers]
     if not wanted:
