@@ -81,6 +81,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             answered: cost}}, with one other column where a person can be asked; then `predict` answers what is expected
             to cost least, and `unsure` says where a person costs less. None where all mistakes cost the same.
         min_recall: the recall that must be reached of some classes, {class: share}, shown with 95 % confidence.
+        keep_sums: whether sums of the training pictures' features go into the model file (`tellapart.bundle.sums`).
         verbose: whether fitting and predicting show on stderr how far they are.
 
     Attributes:
@@ -105,6 +106,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         max_error: float = MAX_ERROR,
         costs: str | Path | Mapping[Any, Mapping[Any, float]] | None = None,
         min_recall: Mapping[Any, float] | None = None,
+        keep_sums: bool = False,
         verbose: bool = False,
     ) -> None:
         """Store the parameters; `fit` checks them."""
@@ -120,6 +122,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.max_error = max_error
         self.costs = costs
         self.min_recall = min_recall
+        self.keep_sums = keep_sums
         self.verbose = verbose
 
     def fit(self, X: Samples, y: Any = None, sample_weight: Any = None) -> Self:  # noqa: ANN401, N803
@@ -129,10 +132,9 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             X: pictures [N], with y their labels; or, without y, a folder or manifest that `tellapart train` would take.
                 Its test split, where it has one, is left alone.
             y: labels [N], all of them texts, numbers or truth values: a list, an array, a column of pandas or polars.
-            sample_weight: numbers [N] of 0 or more, how much each picture counts beside the others, for the recipes
-                features and frozen; None for all alike. They weigh in the head, in what is chosen by folds, in the
-                temperature and in what is promised of unsure answers; 0 leaves a picture out. Splits, copies and the
-                columns' standardisation are those of the pictures as they are.
+            sample_weight: numbers [N] of 0 or more, how much each picture counts, for the recipes features and frozen;
+                None for all alike. They weigh in the head, in what is chosen by folds, in the temperature and in what
+                is promised of unsure answers, not in splits and copies; 0 leaves a picture out.
 
         Raises:
             UsageError: a parameter makes no sense.
@@ -152,6 +154,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             max_error=self.max_error,
             costs=costs_from(self.costs),
             min_recall={str(name): share for name, share in (self.min_recall or {}).items()},
+            keep_sums=self.keep_sums,
             progress=self._progress(),
         )
         base = base_of(request, self.backbone, weights=None if self.weights is None else Path(self.weights))
