@@ -22,12 +22,13 @@ from tellapart.browser.runtime import BINARY, LARGEST_FILE, LIBRARY_SHA256, SHA2
 from tellapart.bundle.bundle import Bundle
 from tellapart.errors import ModelFileError
 
-LARGEST_PAGE: Final = 512_000_000  # bytes
+LARGEST_PAGE: Final = 256_000_000  # bytes
 GZIP: Final = 16 + zlib.MAX_WBITS  # how zlib is told of gzip's frame
-DATA: Final = re.compile(
-    r'<script type="(?:text/plain|application/json)" id="(content|model|runtime)">([^<]*)</script>'
-)
-LIBRARY: Final = re.compile(r'<script type="module">(.*?)</script>', re.DOTALL)
+DATA: Final = re.compile(rb'<script type="[a-z/]{1,30}" id="(content|model|runtime)">([^<]*)</script>')
+OPENING, CLOSING = b'<script type="module">', b"</script>"
+MODEL, RUNS_IN = "the model inside the page", "what the page runs the model in"
+TOLD: Final = "what the page is told of the model: classes, thresholds or test cards"
+AROUND: Final = "the page around all that, which another tellapart wrote or somebody changed"
 AGAIN: Final = "Export it again with `tellapart export`, or copy it once more from where it came."
 
 
@@ -36,17 +37,17 @@ class HeldPage:
     """A page, taken apart.
 
     Attributes:
-        text: all of it.
+        whole: all of it.
         content: what it is told of the model, from its JSON.
         library: what it runs the model in, a script; runtime is what that runs.
         model: the graph, packed as runtime is.
     """
 
-    text: str
+    whole: bytes
     content: Any
-    library: str
-    model: str
-    runtime: str
+    library: bytes
+    model: bytes
+    runtime: bytes
 
 
 def read_page(path: Path) -> HeldPage:
@@ -56,7 +57,7 @@ def read_page(path: Path) -> HeldPage:
         ModelFileError: it cannot be read, or is no page that tellapart exported.
     """
     try:
-        return taken_apart(files.read_bounded(path, limit=LARGEST_PAGE).decode())
+        return taken_apart(files.read_bounded(path, limit=LARGEST_PAGE))
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ModelFileError(f"cannot read the page ({reason})", where=path, hint=AGAIN) from error
@@ -64,38 +65,40 @@ def read_page(path: Path) -> HeldPage:
         raise ModelFileError(f"not a page that tellapart exported ({error})", where=path, hint=AGAIN) from error
 
 
-def taken_apart(text: str) -> HeldPage:
+def taken_apart(whole: bytes) -> HeldPage:
     """The parts of a page.
 
     Raises:
         ValueError: one of them is not there.
     """
-    parts, library = dict[str, str](DATA.findall(text)), LIBRARY.search(text)
-    if len(parts) != 3 or library is None:
+    parts = dict[bytes, bytes](DATA.findall(whole))
+    library, end, _ = whole.partition(OPENING)[2].partition(CLOSING)
+    if len(parts) != 3 or not end:
         raise ValueError("it has no model inside")
-    content = files.parse_json(parts["content"].encode())
-    return HeldPage(text=text, content=content, library=library[1], model=parts["model"], runtime=parts["runtime"])
+    content = files.parse_json(parts[b"content"])
+    return HeldPage(whole=whole, content=content, library=library, model=parts[b"model"], runtime=parts[b"runtime"])
 
 
 def differing_parts(page: HeldPage, bundle: Bundle) -> tuple[bytes | None, list[str]]:
-    """The graph of the page if it is that of the model file, else None; and all that is otherwise, in words."""
+    """The graph of the page if it is that of the model file, else None; and what is otherwise, in words.
+
+    The page around is compared where all that it holds is right.
+    """
     graph, heat = page_graph(bundle)
-    same = unpacked(page.model, most=len(graph)) == graph
     expected = page_content(model_content(bundle, name=called(page.content), heat=heat))
-    told = page.content == files.parse_json(files.to_json(expected).encode())
     binary = unpacked(page.runtime, most=LARGEST_FILE) or b""
-    runs = (digest(page.library.encode()), digest(binary)) == (LIBRARY_SHA256, SHA256[BINARY])
-    again = page_around(expected, library=page.library, model=page.model, runtime=page.runtime)
     found = {
-        "the model inside the page": same,
-        "what the page is told of the model: classes, thresholds or test cards": told,
-        "what the page runs the model in": runs,
-        "the page around them, which another tellapart wrote or somebody changed": not told or again == page.text,
+        MODEL: unpacked(page.model, most=len(graph)) == graph,
+        TOLD: page.content == files.parse_json(files.to_json(expected).encode()),
+        RUNS_IN: (digest(page.library), digest(binary)) == (LIBRARY_SHA256, SHA256[BINARY]),
     }
-    return graph if same else None, [words for words, right in found.items() if not right]
+    if all(found.values()):
+        library, model, runtime = (part.decode() for part in (page.library, page.model, page.runtime))
+        found[AROUND] = page_around(expected, library=library, model=model, runtime=runtime).encode() == page.whole
+    return graph if found[MODEL] else None, [words for words, right in found.items() if not right]
 
 
-def unpacked(text: str, *, most: int) -> bytes | None:
+def unpacked(text: bytes, *, most: int) -> bytes | None:
     """Bytes out of gzip in base64; None where they are damaged, or more than that."""
     try:
         packed, opened = base64.b64decode(text, validate=True), zlib.decompressobj(GZIP)
