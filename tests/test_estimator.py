@@ -29,6 +29,7 @@ DEFAULTS = {
     "max_error": 0.01,
     "costs": None,
     "min_recall": None,
+    "keep_sums": False,
     "verbose": False,
 }
 
