@@ -6,7 +6,7 @@ The rows are those of `head_search.py`, and `search_head` is asked as `train` as
 Writes one JSON document to standard output: seconds and processor seconds of the search, what was chosen, and by how
 much memory grew at most. Beside it stands what looking at so many pictures takes at a rate measured for lite0. With
 `--flat` the rows are never in memory together: they come in blocks, only their sums are kept, and a ridge head is made
-of those and scored on the last block.
+of those.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def flat(pictures: int, classes: int) -> dict[str, Any]:
     sums = add(block(min(BLOCK, pictures - first)) for first in range(0, pictures, BLOCK))
     added, worked_adding = time.perf_counter() - begun, time.process_time() - worked
     begun, worked = time.perf_counter(), time.process_time()
-    fit = ridge_fit(moments_of(sums), features, labels, l2=1.0)
+    ridge_fit(moments_of(sums), features, labels, l2=1.0)
     peak.append(resident_mb())
     return {
         "pictures": sums.rows,
@@ -131,7 +131,6 @@ def flat(pictures: int, classes: int) -> dict[str, Any]:
         "peak_memory_mb": round(max(peak)),
         "peak_memory_mb_of_the_kernel": peak_rss_mb(),
         "memory_after_blocks_mb": [round(each) for each in (*peak[1:4], *peak[-3:])],
-        "log_loss": fit.log_loss,
     }
 
 

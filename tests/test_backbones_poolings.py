@@ -62,10 +62,15 @@ def test_with_poolings__a_small_thing_moves_the_maximum_more_than_the_mean(base)
 
 
 def test_pooled_depths__as_many_as_there_is_room_for_and_never_the_last():
-    assert pooled_depths({"a": 1, "b": 1, "last": 2}) == ("a", "b")
-    assert pooled_depths({"a": 1, "b": 2, "last": 2}) == ("a",)
-    assert pooled_depths({"a": 9, "last": 2}) == ()
-    assert pooled_depths({"last": 2}) == ()
+    places = ("a", "b", "last")
+    assert pooled_depths({"a": 1, "b": 1, "last": 2}, places=places) == ("a", "b")
+    assert pooled_depths({"a": 1, "b": 2, "last": 2}, places=places) == ("a",)
+    assert pooled_depths({"a": 9, "last": 2}, places=places) == ()
+    assert pooled_depths({"last": 2}, places=places) == ()
+
+
+def test_pooled_depths__what_has_no_places_has_no_maximum():
+    assert pooled_depths({"a": 1, "a_class": 1, "b": 1, "last": 2}, places=("a", "b")) == ("a", "b")
 
 
 def test_with_poolings__leaves_a_base_alone_that_has_no_room(base):

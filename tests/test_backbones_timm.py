@@ -68,7 +68,7 @@ def test_load_timm_backbone__sees_what_torch_sees(backbone, net):
     assert last.name == "last"
     np.testing.assert_allclose(features[:, last.start : last.stop], maps.mean((2, 3)).numpy(), rtol=1e-3, atol=1e-3)
     assert backbone.preprocess.size == SIDE
-    assert list(backbone.widths) == ["stage2", "stage3", "stage4", "last"]
+    assert list(backbone.means_only.widths) == ["stage2", "stage3", "stage4", "last"]
 
 
 def test_load_timm_backbone__is_kept_and_then_needs_no_torch(backbone, weights, monkeypatch):

@@ -15,14 +15,17 @@ from tellapart import errors
 from tellapart.cli.main import app
 
 ROOT = Path(__file__).parents[1]
-TASKS = ("chapter", "commands", "data", "deployment", "honesty", "python", "recipes", "report", "retraining", "scale")
+TASKS = (
+    *("accuracy", "chapter", "commands", "data", "deployment", "honesty"),
+    *("python", "recipes", "report", "retraining", "scale"),
+)
 GUIDES = ("README.md", *(f"docs/{task}.md" for task in TASKS))  # each in English and in Chinese
 CHINESE = ".zh-CN.md"
 DOCUMENTS = (
     *(*GUIDES, *(name.replace(".md", CHINESE) for name in GUIDES)),
     *("CONTRIBUTING.md", "CHANGELOG.md", "NOTICE"),
     *("docs/decisions.md", "docs/decisions-archive.md", "docs/log.md", "docs/formats.md"),
-    *("docs/reliability.md", "docs/security.md", "docs/accuracy.md"),
+    *("docs/reliability.md", "docs/security.md"),
 )
 ONE_SCREEN = 40  # lines of a step of the README
 RUN_FILES = (

@@ -69,8 +69,8 @@ def vit():
     net = timm.models.vision_transformer.VisionTransformer(
         img_size=SIDE, patch_size=16, embed_dim=16, depth=2, num_heads=2
     ).eval()
-    trunk, widths = build_trunk(net, mean=(0.5,) * 3, deviation=(0.5,) * 3, size=SIDE)
-    outputs = [f"{kind}_{depth}" for kind in ("pooled", "maps") for depth in widths]
+    trunk, widths, places = build_trunk(net, mean=(0.5,) * 3, deviation=(0.5,) * 3, size=SIDE)
+    outputs = [*(f"pooled_{depth}" for depth in widths), *(f"maps_{depth}" for depth in places)]
     graph = export_graph(trunk, size=SIDE, outputs=tuple(outputs))
     pooled = tuple(outputs[: len(widths)])
     return Backbone(name="vit", graph=graph, preprocess=Preprocess(size=SIDE), widths=widths, outputs=pooled)

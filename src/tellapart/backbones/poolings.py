@@ -13,7 +13,7 @@ Legend: N pictures, C channels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -28,13 +28,13 @@ FLOAT32: Final = 1
 LENGTH: Final = 2  # how what follows its own length stands on the wire
 
 
-def with_poolings(base: Backbone) -> Backbone:
+def with_poolings(base: Backbone, *, places: Sequence[str] | None = None) -> Backbone:
     """A base that gives maxima and deviations of its earlier depths too; its graph has tensors `maps_DEPTH` of them.
 
     There are as many such depths, from the first on, as a row has room for that is at most twice as long; never the
-    last one. The base as it was is its `plain`.
+    last one. `places` are the depths that have maps, None for all of them. The base as it was is its `plain`.
     """
-    depths = pooled_depths(base.widths)
+    depths = pooled_depths(base.widths, places=tuple(base.widths) if places is None else places)
     if not depths:
         return base
     nodes = b"".join(node for depth in depths for node in _nodes(depth))
@@ -51,11 +51,13 @@ def with_poolings(base: Backbone) -> Backbone:
     )
 
 
-def pooled_depths(widths: Mapping[str, int]) -> tuple[str, ...]:
-    """The depths, of these widths from early to late, that are pooled in more ways than one."""
+def pooled_depths(widths: Mapping[str, int], *, places: Collection[str]) -> tuple[str, ...]:
+    """The depths with maps, of these widths from early to late, that are pooled in more ways than one."""
     *earlier, _last = widths
     chosen, room = [], sum(widths.values())
     for depth in earlier:
+        if depth not in places:
+            continue
         room -= 2 * widths[depth]
         if room < 0:
             break

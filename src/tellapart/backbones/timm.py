@@ -1,9 +1,11 @@
 """Any base of timm by name, turned once into an ONNX graph that works without torch ever after.
 
 The graph takes uint8 RGB [N, S, S, 3] and normalises it as the base's own configuration asks. For each of the later
-stages and the last layer it gives `pooled_<depth>` float32 [N, C], the mean of the maps, and `maps_<depth>`
-float32 [N, C, h, w]. It is kept in the cache folder, and found there by the base's name, the sha256 of its weights, the
-size and the version of timm. Weights are read as data: safetensors, or a state dict with `weights_only=True`.
+stages, or blocks, and the last layer it gives `pooled_<depth>` float32 [N, C], the mean of the maps, and `maps_<depth>`
+float32 [N, C, h, w]. A class token is a depth of its own beside the mean of its block; it has no maps, nor has a last
+layer that is no mean. The graph is kept in the cache folder, and found there by the base's name, the sha256 of its
+weights, the size and the version of timm. Weights are read as data: safetensors, or a state dict with
+`weights_only=True`.
 
 Legend: N pictures, S side of the input, C channels, h w sides of a map.
 """
@@ -18,20 +20,27 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tellapart import files
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import pictures_per_request
 from tellapart.backbones.export import check_against_torch, export_graph
 from tellapart.backbones.graph_check import check_graph
+from tellapart.backbones.poolings import with_poolings
 from tellapart.backbones.published import fill_net
 from tellapart.backbones.timm_nets import (
+    LAST,
+    DepthTensors,
     all_stages,
+    by_depth,
     check_side,
     create_net,
     look,
     own_side,
-    pooled,
     set_side,
+    stage_name,
     tensors_read,
 )
 from tellapart.backbones.weights import read_weights
@@ -40,6 +49,8 @@ from tellapart.errors import DataError, MissingExtraError, UsageError
 from tellapart.extras import load_timm, load_torch
 from tellapart.files import cache_folder
 from tellapart.progress import Progress, Silent
+from tellapart.seeds import generator
+from tellapart.types import Features
 
 if TYPE_CHECKING:
     import torch
@@ -47,7 +58,6 @@ if TYPE_CHECKING:
 FOLDER: Final = "bases"
 FROM_HUB: Final = "hub"
 EARLIER_STAGES: Final = 3  # depths before the last layer
-LAST: Final = "last"
 LONGEST_DESCRIPTION: Final = 100_000  # bytes
 LARGEST_GRAPH: Final = 2_000_000_000  # bytes, as in a model file
 
@@ -62,6 +72,7 @@ class Description:
     size: int  # the side it has
     timm: str  # its version
     widths: Mapping[str, int]  # features of each depth
+    places: Sequence[str]  # the depths that have maps
     sha256: str  # of the graph
 
 
@@ -114,7 +125,8 @@ def _checked(found: Description, path: Path) -> Backbone:
         raise ValueError("it was changed")
     backbone, side = _backbone(found, graph), found.size
     pictures = pictures_per_request(side)
-    check_graph(graph, squares={backbone.entry: side}, pictures=pictures, outputs=backbone.outputs)
+    outputs = backbone.means_only.outputs  # what is pooled beside them is ours
+    check_graph(graph, squares={backbone.entry: side}, pictures=pictures, outputs=outputs)
     return backbone
 
 
@@ -125,9 +137,9 @@ def _made(name: str, *, size: int | None, weights: Path | None, source: str, pro
     side = size or own_side(net)
     with _told_as_unfit(name, side):
         config = timm.data.resolve_data_config({}, model=net)
-        trunk, widths = build_trunk(net, mean=config["mean"], deviation=config["std"], size=side)
-        outputs = [f"{kind}_{depth}" for kind in ("pooled", "maps") for depth in widths]
-        graph = export_graph(trunk, size=side, outputs=tuple(outputs))
+        trunk, widths, places = build_trunk(net, mean=config["mean"], deviation=config["std"], size=side)
+        outputs = (*(f"pooled_{depth}" for depth in widths), *(f"maps_{depth}" for depth in places))
+        graph = export_graph(trunk, size=side, outputs=outputs)
     description = Description(
         name=name,
         weights=source,
@@ -135,14 +147,12 @@ def _made(name: str, *, size: int | None, weights: Path | None, source: str, pro
         size=side,
         timm=timm.__version__,
         widths=widths,
+        places=places,
         sha256=hashlib.sha256(graph).hexdigest(),
     )
     backbone = _backbone(description, graph)
-    torch = load_torch()
-    with _told_as_unfit(name, side), torch.inference_mode():
-        check_against_torch(
-            backbone, lambda images: [part.numpy() for part in trunk(torch.from_numpy(images))[: len(widths)]]
-        )
+    with _told_as_unfit(name, side):
+        check_against_torch(backbone.means_only, lambda images: _by_torch(trunk, images)[: len(widths)])
     try:
         files.make_private(_folder())
     except OSError as error:
@@ -151,6 +161,12 @@ def _made(name: str, *, size: int | None, weights: Path | None, source: str, pro
     files.write_bytes(path, graph, private=True)
     files.write_bytes(path.with_suffix(".json"), files.to_json(asdict(description)).encode(), private=True)
     return backbone
+
+
+def _by_torch(trunk: torch.nn.Module, images: NDArray[np.uint8]) -> list[Features]:
+    torch = load_torch()
+    with torch.inference_mode():
+        return [part.numpy() for part in trunk(torch.from_numpy(images))]
 
 
 @contextmanager
@@ -181,10 +197,11 @@ def build_trunk(
     mean: Sequence[float],
     deviation: Sequence[float],
     size: int,
-) -> tuple[torch.nn.Module, dict[str, int]]:
-    """A module from uint8 [N, S, S, 3] to the pooled features, then the maps, of each depth; and its widths.
+) -> tuple[torch.nn.Module, dict[str, int], tuple[str, ...]]:
+    """A module from uint8 [N, S, S, 3] to the features of each depth, then the maps of those depths that have places.
 
-    Mean and deviation are those of the red, green and blue levels, 0 to 1, that the base was trained with.
+    With it come the width of each depth, from early to late, and the names of those with places. Mean and deviation
+    are those of the red, green and blue levels, 0 to 1, that the base was trained with.
     """
     torch = load_torch()
     centre, scale = (255 * torch.tensor(values).reshape(1, 3, 1, 1) for values in (mean, deviation))
@@ -193,44 +210,47 @@ def build_trunk(
         def __init__(self) -> None:
             super().__init__()
             self.net = net
-            self.stages: tuple[int, ...] = ()
+            self.stages = tuple(all_stages(net))
+            self.left_out: frozenset[str] = frozenset()
 
-        def maps(self, images: Any) -> tuple[Any, list[Any]]:  # noqa: ANN401 - tensors
-            return look(self.net, (images.permute(0, 3, 1, 2).float() - centre) / scale, self.stages)
+        def seen(self, images: Any) -> tuple[DepthTensors, DepthTensors]:  # noqa: ANN401 - a tensor
+            pixels = (images.permute(0, 3, 1, 2).float() - centre) / scale
+            features, maps = by_depth(look(self.net, pixels, self.stages), self.stages)
+            return {name: features[name] for name in features if name not in self.left_out}, maps
 
         def forward(self, images: Any) -> tuple[Any, ...]:  # noqa: ANN401 - tensors
-            last, earlier = self.maps(images)
-            return (*(maps.mean((2, 3)) for maps in earlier), pooled(self.net, last), *earlier, last)
+            features, maps = self.seen(images)
+            return (*features.values(), *maps.values())
 
     trunk = Trunk().eval()
-    images = torch.zeros((1, size, size, 3), dtype=torch.uint8)
+    images = torch.from_numpy(generator(0, "depths").integers(0, 256, (1, size, size, 3), np.uint8))
     with torch.inference_mode():
-        trunk.stages = _later_stages(trunk, images)
-        results = trunk(images)
-    depths = [*(f"stage{stage + 1}" for stage in trunk.stages), LAST]
-    return trunk, {depth: part.shape[1] for depth, part in zip(depths, results, strict=False)}
+        trunk.left_out = _doubled(trunk.seen(images)[0])
+        trunk.stages = tuple(stage for stage in trunk.stages if stage_name(stage) not in trunk.left_out)
+        trunk.stages = trunk.stages[-EARLIER_STAGES:]
+        features, maps = trunk.seen(images)
+    return trunk, {name: values.shape[1] for name, values in features.items()}, tuple(maps)
 
 
-def _later_stages(trunk: Any, images: Any) -> tuple[int, ...]:  # noqa: ANN401 - a module and a tensor
-    """The stages before the last layer; the last stage itself is left out where the last layer is nothing but it."""
-    torch, everything = load_torch(), all_stages(trunk.net)
-    if not everything:
-        return ()
-    trunk.stages = tuple(everything)
-    last, earlier = trunk.maps(images)
-    same = last.shape == earlier[-1].shape and torch.equal(last, earlier[-1])
-    stages = everything[:-1] if same else everything
-    return tuple(stages[-EARLIER_STAGES:])
+def _doubled(features: DepthTensors) -> frozenset[str]:
+    """The depths that are the last layer once more: its maps as the last stage, or the token its classifier reads."""
+    torch, last = load_torch(), features[LAST]
+    return frozenset(
+        name
+        for name, values in features.items()
+        if name != LAST and values.shape == last.shape and torch.allclose(values, last, rtol=1e-4, atol=1e-5)
+    )
 
 
 def _backbone(description: Description, graph: bytes) -> Backbone:
-    return Backbone(
+    plain = Backbone(
         name=description.name,
         graph=graph,
         preprocess=Preprocess(size=description.size),
         widths=description.widths,
         outputs=tuple(f"pooled_{depth}" for depth in description.widths),
     )
+    return with_poolings(plain, places=description.places)
 
 
 def _folder() -> Path:

@@ -3,7 +3,7 @@
 Both are asked on torch's "meta" device, where tensors have a shape and no numbers: a net of a billion parameters is
 asked as fast as a small one.
 
-Legend: S side of the input, C channels, h w sides of a map.
+Legend: N pictures, S side of the input, C channels, D features of the last layer, h w sides of a map, T tokens.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import dataclass
 from functools import cache
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
 
 from tellapart.data.preprocess import LARGEST, SMALLEST, Preprocess
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     import torch
 
 STEPS: Final = (4, 14)  # sides are looked for among the multiples of these: patches have 4, 7, 8, 14, 16 or 32 pixels
+LAST: Final = "last"
+OF_CLASS: Final = "class"  # behind the name of a block: its class token
+DepthTensors = dict[str, Any]  # of torch, by depth
 FAR: Final = 64  # pixels to either side that are looked at
 
 
@@ -59,18 +64,77 @@ def own_side(net: Any) -> int:  # noqa: ANN401 - a net of timm's
     return int(net.pretrained_cfg["input_size"][-1])
 
 
-def look(net: Any, pixels: Any, stages: Sequence[int]) -> tuple[Any, list[Any]]:  # noqa: ANN401 - a net and tensors
-    """What the last layer of a net gives for pixels [N, 3, S, S], and the maps [N, C, h, w] of some of its stages."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a net of timm makes of pixels, as tensors.
+
+    Attributes:
+        last: the features [N, D] of its last layer: the mean of its maps, or what its classifier is fed with.
+        last_maps: what they are the mean of, [N, D, h, w]; None where they have no places.
+        maps: of the stages that were asked for, [N, C, h, w] each.
+        tokens: the class token of each of these stages, [N, C]; () of a net that has none.
+    """
+
+    last: Any
+    last_maps: Any
+    maps: tuple[Any, ...] = ()
+    tokens: tuple[Any, ...] = ()
+
+
+def look(net: Any, pixels: Any, stages: Sequence[int]) -> Seen:  # noqa: ANN401 - a net and tensors
+    """What a net makes of pixels [N, 3, S, S], and what some of its stages, or blocks, make of them.
+
+    The blocks of a transformer are seen through its last normalisation, as linear classifiers on several blocks are
+    trained (Caron et al., 2021, arXiv:2104.14294; Oquab et al., 2023, arXiv:2304.07193).
+    """
     if not stages:
-        return net.forward_features(pixels), []
-    last, earlier = net.forward_intermediates(pixels, indices=list(stages))
-    return last, earlier
+        return _seen(net, net.forward_features(pixels), ())
+    taken = signature(net.forward_intermediates).parameters
+    settings = {"norm": True, "return_prefix_tokens": True} if "return_prefix_tokens" in taken else {}
+    return _seen(net, *net.forward_intermediates(pixels, indices=list(stages), **settings))
 
 
-def pooled(net: Any, last: Any) -> Any:  # noqa: ANN401 - a net and tensors
-    """The features [N, D] of what the last layer gave: the mean of its maps, or what its classifier is fed with."""
-    is_map = last.ndim == 4 and last.shape[1] == net.num_features
-    return last.mean((2, 3)) if is_map else net.forward_head(last, pre_logits=True)
+def _seen(net: Any, last: Any, found: Sequence[Any]) -> Seen:  # noqa: ANN401 - a net and tensors
+    """From what timm gives: maps, or pairs of maps and the tokens [N, T, C] before the first place."""
+    last_maps = _last_maps(net, last)
+    pairs = [each if isinstance(each, tuple) else (each, None) for each in found]
+    # A register holds nothing of the picture by itself (Darcet et al., 2023, arXiv:2309.16588); the first may be one.
+    classed = getattr(net, "cls_token", None) is not None
+    return Seen(
+        last=net.forward_head(last, pre_logits=True) if last_maps is None else last_maps.mean((2, 3)),
+        last_maps=last_maps,
+        maps=tuple(maps for maps, _ in pairs),
+        tokens=tuple(before[:, 0] for _, before in pairs if classed and before is not None),
+    )
+
+
+def _last_maps(net: Any, last: Any) -> Any:  # noqa: ANN401 - a net and tensors
+    """The last layer as maps [N, D, h, w], whichever axis a net has its channels on; None where it is none."""
+    if last.ndim != 4:
+        return None
+    if last.shape[1] == net.num_features:
+        return last
+    return last.permute(0, 3, 1, 2) if last.shape[3] == net.num_features else None
+
+
+def by_depth(seen: Seen, stages: Sequence[int]) -> tuple[DepthTensors, DepthTensors]:
+    """What a net sees by the name of the depth, from early to late: features [N, C], and the maps they are means of."""
+    features, maps = {}, {}
+    for place, stage in enumerate(stages):
+        name = stage_name(stage)
+        maps[name] = seen.maps[place]
+        features[name] = seen.maps[place].mean((2, 3))
+        if seen.tokens:
+            features[f"{name}_{OF_CLASS}"] = seen.tokens[place]
+    features[LAST] = seen.last
+    if seen.last_maps is not None:
+        maps[LAST] = seen.last_maps
+    return features, maps
+
+
+def stage_name(stage: int) -> str:
+    """What the depth of a stage, or block, is called; counted from 0."""
+    return f"stage{stage + 1}"
 
 
 def all_stages(net: Any) -> range:  # noqa: ANN401 - a net of timm's
@@ -125,8 +189,7 @@ def _can_see(net: Any, side: int) -> bool:  # noqa: ANN401 - a net of timm's
 
 
 def _see_everything(net: Any, side: int) -> None:  # noqa: ANN401 - a net of timm's
-    last, _ = look(net, load_torch().zeros((1, 3, side, side)), all_stages(net))
-    pooled(net, last)
+    look(net, load_torch().zeros((1, 3, side, side)), all_stages(net))
 
 
 def _sides_that_work(name: str, side: int) -> str | None:

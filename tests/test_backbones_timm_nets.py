@@ -1,0 +1,106 @@
+"""What nets of timm give as depths, and that a model of any of them is served without torch."""
+
+import sys
+
+import pytest
+
+from pictures import write_classes
+
+torch = pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
+timm = pytest.importorskip("timm", reason="needs the extra: pip install 'tellapart[torch]'")
+
+from tellapart.backbones.timm import build_trunk, load_timm_backbone  # noqa: E402
+from tellapart.backbones.timm_nets import Seen, by_depth, create_net, look, set_side  # noqa: E402
+
+HALF = {"mean": (0.5,) * 3, "deviation": (0.5,) * 3}
+COUNTS = {"ape": 14, "bee": 14}
+
+
+def depths_of(name, *, size):
+    """The width of each depth of a net with random weights, and the depths that have places."""
+    torch.manual_seed(0)
+    net = create_net(name)
+    set_side(net, size)
+    return build_trunk(net, **HALF, size=size)[1:]
+
+
+@pytest.mark.parametrize(
+    ("name", "depths", "without_places"),
+    [
+        # The last stage is the last layer itself, so the three before it are taken.
+        ("test_resnet", "stage2 stage3 stage4 last", ""),
+        ("test_convnext", "stage1 stage2 stage3 last", ""),
+        # Convolutions follow the last stage, so it is one of the three.
+        ("test_efficientnet", "stage3 stage4 stage5 last", ""),
+        # The classifier reads the class token of the last block: that one is there once, as the last layer.
+        (
+            "test_vit",
+            "stage4 stage4_class stage5 stage5_class stage6 last",
+            "stage4_class stage5_class last",
+        ),
+        # A register and no class token; what the classifier reads is pooled by attention.
+        ("test_vit3", "stage7 stage8 stage9 last", "last"),
+    ],
+)
+def test_build_trunk__depths_by_one_rule(name, depths, without_places):
+    widths, places = depths_of(name, size=32)
+    assert list(widths) == depths.split()
+    assert set(widths) - set(places) == set(without_places.split())
+
+
+def test_look__a_net_with_its_channels_last_has_places_too():
+    with torch.device("meta"), torch.no_grad():
+        seen = look(create_net("swin_tiny_patch4_window7_224"), torch.zeros((1, 3, 224, 224)), [1, 2])
+    assert [tuple(maps.shape) for maps in (*seen.maps, seen.last_maps)] == [
+        (1, 192, 28, 28),
+        (1, 384, 14, 14),
+        (1, 768, 7, 7),
+    ]
+    assert (seen.last.shape, seen.tokens) == ((1, 768), ())
+
+
+def test_look__blocks_are_seen_through_the_last_normalisation():
+    net = create_net("test_vit")
+    with torch.inference_mode():
+        pixels = torch.rand((1, 3, 160, 160))
+        features, maps = by_depth(look(net, pixels, [5]), [5])
+        tokens = net.forward_features(pixels)
+    torch.testing.assert_close(features["stage6_class"], tokens[:, 0])
+    torch.testing.assert_close(features["stage6"], tokens[:, 1:].mean(1))
+    assert maps["stage6"].shape == (1, 64, 10, 10)
+
+
+def test_by_depth__a_last_layer_without_places_has_no_maps():
+    features, maps = by_depth(Seen(last=torch.zeros((1, 3)), last_maps=None), ())
+    assert (list(features), list(maps)) == (["last"], [])
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return write_classes(tmp_path_factory.mktemp("nets") / "data", COUNTS)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "method"),
+    [("test_vit", 48, "occlusion"), ("test_convnext", 64, "exact"), ("test_byobnet", 64, "exact")],
+)
+def test_a_base_of_timm__from_training_to_export(name, size, method, photos, tmp_path, tellapart, monkeypatch):
+    """It has several depths, poolings where it has places, and needs no torch once it is trained."""
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    weights, run = tmp_path / "net.safetensors", tmp_path / "run"
+    save_file(create_net(name).state_dict(), weights)
+    given = ("--backbone", name, "--weights", weights, "--size", size, "--folds", 0)
+    trained = tellapart("train", photos, "-o", run, *given)
+    assert trained.code == 0, trained.err
+    base = load_timm_backbone(name, size=size, weights=weights)
+    assert base.means_only.width < base.width <= 2 * base.means_only.width
+    for package in ("torch", "timm"):
+        monkeypatch.setitem(sys.modules, package, None)
+    model, picture, exported = run / "model.tellapart", photos / "ape" / "001.png", tmp_path / "net.onnx"
+    assert tellapart("predict", model, picture, "--format", "csv").code == 0
+    why = tellapart("explain", model, picture, "-o", tmp_path / "why", "--json")
+    assert [row["method"] for row in why.json["pictures"]] == [method]
+    assert tellapart("export", model, "-o", exported, "--to", "onnx").code == 0
+    assert tellapart("verify", exported, "--against", model).code == 0
