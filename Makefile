@@ -7,8 +7,12 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 # The peers that the benchmarks compare with, each in an environment of its own.
 KERAS := .venv-keras
 FASTAI := .venv-fastai
+TIMM := .venv-timm
+PIXELS := .venv-pixels
+PEERS := $(KERAS) $(FASTAI) $(TIMM) $(PIXELS)
+COMPARE = KERAS=$(KERAS) FASTAI=$(FASTAI) TIMM=$(TIMM) PIXELS=$(PIXELS) $(BIN)/python benchmarks/compare/run.py
 
-.PHONY: demo test lint types unit format docs bench peers soak clean
+.PHONY: demo test lint types unit format docs bench peers compare bench-guard soak clean
 
 ## demo: install the core, do the whole job on real digits, show where the report is
 demo: $(VENV)/.core
@@ -40,8 +44,18 @@ docs: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@for script in benchmarks/*.py; do echo "== $$script" >&2; $(BIN)/python $$script || exit 1; done
 
-## peers: an environment for each program that benchmarks/peers compares with (about 8 GB on x86_64)
-peers: $(KERAS)/.ready $(FASTAI)/.ready
+## peers: an environment for each program that benchmarks/peers compares with (about 14 GB on x86_64)
+peers: $(PEERS:%=%/.ready)
+
+## compare: what has not been measured yet of the comparison, then benchmarks/RESULTS.md; SHORT=1 for a quarter of an hour
+compare: $(VENV)/.dev peers
+	$(COMPARE) $(if $(SHORT),--short)
+
+## bench-guard: a short comparison anew, held against the ratios on record; fails where ours has lost more than 15 %
+bench-guard: $(VENV)/.dev peers
+	rm -f build/compare.json
+	$(COMPARE) --short --parts cold pairs jobs --results build/compare.json
+	$(BIN)/python benchmarks/compare/guard.py build/compare.json
 
 ## soak: 20,000 damaged files, 50 kills of each command, 37,500 hostile models, tables, runs, caches and requests, 1,000 mutants for each parser, the wheel in a bare environment, see docs/reliability.md; coverage, see docs/honesty.md; ends with 1 at the first fault
 soak: $(VENV)/.dev
@@ -53,7 +67,7 @@ soak: $(VENV)/.dev
 	$(BIN)/python benchmarks/coverage.py --draws 10000
 
 clean:
-	rm -rf $(VENV) $(KERAS) $(FASTAI) runs dist build
+	rm -rf $(VENV) $(PEERS) runs dist build
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -68,7 +82,9 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(KERAS)/.ready: benchmarks/peers/keras.txt
 $(FASTAI)/.ready: benchmarks/peers/fastai.txt
-$(KERAS)/.ready $(FASTAI)/.ready:
+$(TIMM)/.ready: benchmarks/peers/timm.txt
+$(PIXELS)/.ready: benchmarks/peers/pixels.txt
+$(PEERS:%=%/.ready):
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@

@@ -4,7 +4,8 @@
 
 Answers are simulated: groups of 1, 3, 5 or 10 pictures that share how hard they are (correlations of 0.1 to 0.8),
 50 to 1000 pictures, three classes, accuracies of 0.7 to 0.97. Each row has the share of draws in which the interval of
-the accuracy, of the recall of a class, or of a difference holds what was simulated; or in which a promise is broken,
+the accuracy, of the recall of a class, or of a difference (of two classifiers that differ seldom, or often; and as it
+would be if correlations were known) holds what was simulated; or in which a promise is broken,
 with the 95 % interval of that share itself, and whether it passes. Exits with 1 where one does not that is claimed to.
 
 A valid set is `iid`; `grouped`, of which one picture a group counts; `leaked`, of which a third is copies that are told
@@ -18,13 +19,14 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tellapart.evaluation.grouped import picture_weight
 from tellapart.evaluation.intervals import wilson
-from tellapart.evaluation.paired import compare_answers
+from tellapart.evaluation.paired import compare_answers, paired_difference
 from tellapart.heads.abstention import choose_threshold
 from tellapart.heads.effective_settings import effective_settings
 from tellapart.learn import one_of_each_group
@@ -33,6 +35,7 @@ from tellapart.seeds import generator
 SIZES, GROUPS = (50, 100, 300, 1000), (1, 3, 5, 10)
 ACCURACIES, CORRELATIONS = (0.7, 0.9, 0.97), (0.1, 0.4, 0.8)
 ENOUGH, BROKEN = 0.93, 0.05  # what the share of intervals, and of broken promises, is held against
+SELDOM, OFTEN = (0.02, 0.05, 0.1), (0.1, 0.2, 0.3)  # on how many pictures one of two classifiers alone is right
 PROMISED = (0.02, 0.1)
 CHOSEN_AMONG = 16
 SETTINGS_APART = 0.3  # of the log odds, how much one setting of a head differs from another
@@ -70,17 +73,44 @@ def recall_held(random: np.random.Generator, pictures: int, size: int) -> bool:
     return bool(interval.low <= mean <= interval.high)
 
 
-def difference_held(random: np.random.Generator, pictures: int, size: int) -> bool:
-    """Two classifiers on the same pictures, of which those of a group are hard for one of them together."""
-    only_a, only_b = random.choice([0.02, 0.05, 0.1], 2)
+def drawn_differences(
+    random: np.random.Generator, pictures: int, size: int, *, rates: tuple[float, ...]
+) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """Two classifiers on the same pictures, of which those of a group are hard for one of them together.
+
+    Who alone is right, the groups, the true difference, and the correlation of two pictures of a group.
+    """
+    only_a, only_b = random.choice(rates, 2)
     groups = np.arange(pictures) // size
     whole = random.random(groups[-1] + 1)[groups]
-    kind = np.where(
-        random.random(pictures) < (0 if size == 1 else random.choice(CORRELATIONS)), whole, random.random(pictures)
-    )
+    share = 0.0 if size == 1 else float(random.choice(CORRELATIONS))
+    kind = np.where(random.random(pictures) < share, whole, random.random(pictures))
     differences = (kind > 1 - only_b).astype(np.int64) - (kind < only_a)
+    return differences, groups, float(only_b - only_a), share**2
+
+
+def difference_held(random: np.random.Generator, pictures: int, size: int, *, rates: tuple[float, ...]) -> bool:
+    differences, groups, truth, _ = drawn_differences(random, pictures, size, rates=rates)
     difference = compare_answers(differences, groups)["difference"]
-    return bool(difference["low"] <= only_b - only_a <= difference["high"])
+    return bool(difference["low"] <= truth <= difference["high"])
+
+
+def known_held(random: np.random.Generator, pictures: int, size: int, *, rates: tuple[float, ...]) -> bool:
+    """As it would be if the correlation were known, which no pictures tell: what is left is that answers are counts."""
+    differences, _, truth, correlation = drawn_differences(random, pictures, size, rates=rates)
+    weight = 1 / (1 + (size - 1) * correlation)
+    lost, gained = (int((differences == sign).sum()) for sign in (-1, 1))
+    interval = paired_difference(lost, gained, pictures=pictures, weight=weight)
+    return bool(interval.low <= truth <= interval.high)
+
+
+INTERVALS: tuple[tuple[str, Callable[..., bool]], ...] = (
+    ("accuracy", accuracy_held),
+    ("recall", recall_held),
+    ("difference", partial(difference_held, rates=SELDOM)),
+    ("difference of such as differ often", partial(difference_held, rates=OFTEN)),
+    ("difference if correlations were known", partial(known_held, rates=SELDOM)),
+)
 
 
 def answers(random: np.random.Generator, pictures: int, *, skill: float) -> tuple[np.ndarray, np.ndarray]:
@@ -141,7 +171,7 @@ def measure(*, draws: int, sizes: tuple[int, ...] = SIZES) -> list[dict[str, Any
     rows = []
     for pictures in sizes:
         for size in GROUPS:
-            for name, check in (("accuracy", accuracy_held), ("recall", recall_held), ("difference", difference_held)):
+            for name, check in INTERVALS:
                 rows.append(held(check, draws=draws, name=name, pictures=pictures, size=size))
         rows += [
             held(promise_broken, draws=draws, name="promise broken", pictures=pictures, kind=kind) for kind in KINDS

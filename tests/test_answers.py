@@ -1,5 +1,6 @@
 """Close calls are looked at again in float32, others stand; the model file says the same as the run."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +14,13 @@ from tellapart.answers import COSINE_APART, SURE, answer, close_calls, with_exac
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import EXACT, Engine
 from tellapart.bundle.bundle import read_bundle
-from tellapart.bundle.parity import measure_parity
+from tellapart.bundle.parity import kept_parity, measure_parity, read_parity
 from tellapart.classifier import Classifier
 from tellapart.commands.predict import predict
 from tellapart.data.preprocess import Preprocess
 from tellapart.data.scan import scan
 from tellapart.features.embed import embed_pictures
-from tellapart.heads.abstention import Abstention
+from tellapart.heads.abstention import Abstention, Flags
 from tellapart.heads.linear import LinearHead
 from tellapart.heads.out_of_distribution import OutOfDistribution
 from tellapart.progress import Silent
@@ -131,3 +132,28 @@ def test_measure_parity__pictures_that_are_gone_are_not_compared(trained):
     index = replace(scan(trained.data), pictures=gone)
     found = measure_parity(bundle.members["model.onnx"], bundle.classifier, index, given.probabilities, given.flags)
     assert found == {"pictures": 0, "labels": None, "unsure": None, "unlike": None, "largest": None, "mean": None}
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_kept_parity__is_found_again_for_the_very_same_and_where_all_could_be_read():
+    flags, shares = Flags(unsure=np.array([True, False])), np.array([[0.5, 0.5], [1, 0]])
+    same = {"stated": "x", "digests": [b"a", b"b"], "probabilities": shares, "flags": flags}
+    found = {"pictures": 2, "labels": 0, "unsure": 1, "unlike": 0, "largest": 0.01, "mean": 0.005}
+    kept_parity(b"graph", **same).put({**found, "pictures": 1})
+    assert kept_parity(b"graph", **same).get() is None
+    kept_parity(b"graph", **same).put(found)
+    assert kept_parity(b"graph", **same).get() == found
+    others = [
+        {"stated": "y"},
+        {"digests": [b"b", b"a"]},
+        {"probabilities": shares[::-1]},
+        {"flags": Flags(unsure=np.array([True, True]))},
+    ]
+    assert all(kept_parity(b"graph", **{**same, **other}).get() is None for other in others)
+    assert kept_parity(b"another", **same).get() is None
+
+
+@pytest.mark.parametrize("found", [7, [], {}, {"pictures": 2}])
+def test_read_parity__refuses_what_is_none(found):
+    with pytest.raises(ValueError, match="parity"):
+        read_parity(json.dumps(found).encode())

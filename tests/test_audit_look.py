@@ -1,9 +1,22 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
+import pytest
 
 from pictures import encode, make_pixels, orientation_exif, write_picture
-from tellapart.audit.look import SIDE, Properties, file_properties, look_shortly, measure, measure_small
+from tellapart.audit import look
+from tellapart.audit.look import (
+    SIDE,
+    Properties,
+    file_properties,
+    kept_properties,
+    look_shortly,
+    measure,
+    measure_small,
+    unpack_properties,
+)
 from tellapart.data.scan import index_of_paths
 
 
@@ -47,3 +60,22 @@ def test_measure_small__levels_are_those_of_measure():
     for small, whole in zip(measure_small(pixels), map(measure, pixels), strict=True):
         assert np.allclose((small.low, small.high, small.spread), (whole.low, whole.high, whole.spread), rtol=1e-4)
         assert small.detail == 0
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_kept_properties__are_read_once_and_only_where_all_are_known(tmp_path, monkeypatch):
+    paths = [write_picture(tmp_path / "a.png"), tmp_path / "b.png"]
+    index, digests = index_of_paths(paths[:1]), [b"a" * 32, b"b" * 32]
+    known = kept_properties(index, digests[:1])
+    assert known == file_properties(index) != (None,)
+    monkeypatch.setattr(look, "_header", lambda index, picture: None)
+    assert kept_properties(index, digests[:1]) == known
+    assert kept_properties(index, digests[1:]) == (None,)
+    monkeypatch.undo()
+    assert kept_properties(index, digests[1:]) == known
+
+
+@pytest.mark.parametrize("rows", [[], [[1, 2, 3, "PNG"]], [[-1, 2, 3, "PNG", False]], [[1, 2, 3, 4, False]], [None], 7])
+def test_unpack_properties__refuses_what_they_are_not(rows):
+    with pytest.raises((ValueError, TypeError)):
+        unpack_properties(json.dumps(rows).encode(), count=1)

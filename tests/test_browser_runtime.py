@@ -11,6 +11,7 @@ import pytest
 
 from browsers import runtime_folder
 from tellapart.browser import runtime
+from tellapart.browser.page import library_of
 from tellapart.browser.runtime import BINARY, NAME, OFFLINE, SCRIPT, VERSION, Runtime, global_script, web_runtime
 from tellapart.errors import MissingExtraError, UsageError
 from tellapart.progress import Silent
@@ -155,3 +156,8 @@ def test_ci__fetches_this_version():
     if not ci.exists():
         pytest.skip("the package without its repository has no .ci")
     assert f"{NAME}@{VERSION}" in ci.read_text(encoding="utf-8")
+
+
+def test_library__a_page_has_the_script_that_is_known():
+    found = runtime.read_runtime(runtime_folder())
+    assert hashlib.sha256(library_of(found).encode()).hexdigest() == runtime.LIBRARY_SHA256

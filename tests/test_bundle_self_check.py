@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tellapart.backbones.catalogue import load_backbone
-from tellapart.backbones.engine import Engine, native_precision
+from tellapart.backbones.engine import Engine, compiled, native_precision
 from tellapart.bundle import self_check as self_check_module
 from tellapart.bundle.bundle import assemble, pack_bundle, read_bundle
 from tellapart.bundle.drawn_cards import draw_cards, to_png
@@ -157,7 +157,8 @@ def test_self_check__computes_no_more_cards_than_the_most_whatever_a_file_holds(
     )
     read_bundle(rewritten(manifest, members | {"check.json": json.dumps(check).encode()}))
     assert len(check["cards"]) > self_check_module.MOST_CARDS
-    assert computed == [self_check_module.MOST_CARDS]
+    exact = native_precision() == "f32"
+    assert computed == [self_check_module.EXACT_CARDS if exact else self_check_module.MOST_CARDS]
 
 
 def test_draw_cards__are_unlike_their_mirror_images_and_exchanged_colours():
@@ -172,3 +173,47 @@ def test_check_cards__are_drawn_and_never_pictures_of_the_user(trained, parts):
     cards = json.loads(parts[1]["check.json"])["cards"]
     drawn = [to_png(pixels) for pixels in draw_cards()]
     assert [base64.b64decode(each["png"]) for each in cards] == drawn
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_check_cards__of_the_same_graph_are_looked_at_once(parts, monkeypatch):
+    classifier = assemble(*parts, "x").classifier
+    made = self_check_module.check_cards(classifier)
+    looked = []
+
+    def counted(base, *, precision):
+        looked.append(base)
+        return compiled(base, precision=precision)
+
+    monkeypatch.setattr(self_check_module, "compiled", counted)
+    assert self_check_module.check_cards(classifier) == made
+    assert looked == []
+    manifest, members = parts
+    changed = {**members, "model.onnx": with_head(members["model.onnx"], lambda weight: weight * 2)}
+    other = assemble(manifest, changed, "x").classifier
+    assert self_check_module.check_cards(other)["cards"][0]["logits"] != made["cards"][0]["logits"]
+    assert len(looked) == 1
+
+
+@pytest.mark.parametrize("seen", [[], [{"png": ""}], [{"png": "", "features": ""}] * 4, 7, {"cards": []}])
+def test_kept_cards__refuses_what_is_no_card(parts, seen):
+    kept = self_check_module.kept_cards(assemble(*parts, "x").classifier)
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        kept.unpack(json.dumps(seen).encode())
+
+
+def test_self_check__looks_at_two_cards_in_float32_and_at_all_in_less(parts):
+    class Counting:
+        def __init__(self, engine, precision):
+            self.engine, self.precision, self.shown = engine, precision, 0
+
+        def look(self, squares):
+            self.shown += len(squares)
+            return self.engine.look(squares)
+
+    classifier = assemble(*parts, "x").classifier
+    for precision, cards in (("f32", 2), ("bf16", 4)):
+        engine = Counting(Engine(classifier.base, precision="f32"), precision)
+        stated = self_check_module.stated_digest(*parts)
+        self_check_module.self_check(classifier, engine, check=parts[1]["check.json"], stated=stated, path="x")
+        assert engine.shown == cards

@@ -97,4 +97,4 @@ def test_verify__a_page_is_told_apart_from_a_damaged_model(tellapart, tmp_path):
     (tmp_path / "page.html").write_text("<!doctype html>")
     outcome = tellapart("verify", tmp_path / "page.html")
     assert outcome.code == 2
-    assert "a page answers in a browser only" in outcome.err
+    assert "--against MODEL" in outcome.err

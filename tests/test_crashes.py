@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -119,21 +120,19 @@ def test_fuzz__sees_what_it_looks_for(tmp_path):
 
 
 def test_kills__the_next_run_gives_the_same_bytes_and_leaves_nothing(kills, tmp_path):
-    data = kills.make_data(tmp_path / "pictures", count=12)
-    for job, count in zip(kills.JOBS, (1, 2), strict=True):
+    given = kills.make_given(tmp_path / "given", count=12)
+    for job, count in zip(kills.JOBS, (1, 2, 2), strict=True):
         words = tuple({"20": "6", "8": "2"}.get(word, word) for word in job.words)
-        small = kills.Job(name=job.name, words=words, result=job.result)
-        found = kills.soak(small, tmp_path / job.name, kills=count, seed=0, data=data)
+        found = kills.soak(replace(job, words=words), tmp_path / job.name, kills=count, seed=0, given=given)
         assert found["faults"] == []
         assert found["kills"] == count
 
 
 def test_kills__sees_what_it_looks_for(kills, tmp_path):
-    data = kills.make_data(tmp_path / "pictures", count=5)
-    job = kills.Job(
-        name="split", words=("split", "data", "result", "--train", "2", "--valid", "1", "--test", "1"), result="result"
-    )
-    place = kills.fresh_place(tmp_path / "place", data)
+    given = kills.make_given(tmp_path / "given", count=5)
+    words = ("split", "data", "result", "--train", "2", "--valid", "1", "--test", "1")
+    job = kills.Job(name="split", words=words, result="result", first="train")
+    place = kills.fresh_place(tmp_path / "place", given)
     assert kills.finish(kills.start(job, place))[0] == 0
     expected = kills.contents(place / "result")
     assert kills.check(job, place, expected) == []

@@ -41,6 +41,17 @@ def test_near_rows__finds_what_is_near_across_leaves(monkeypatch):
     assert sum((row, row + 1500) in found for row in range(1500)) > 0.97 * 1500
 
 
+def test_near_rows__pairs_put_together_a_few_at_a_time_are_the_same(monkeypatch):
+    points = unit(np.random.default_rng(4).normal(size=(900, 8)).astype(np.float32))
+    monkeypatch.setattr(neighbours, "LEAF", 60)
+    pairs, crowd = near_rows(points, most=4, least=0.5)
+    monkeypatch.setattr(neighbours, "FRESH", 7)
+    again, others = near_rows(points, most=4, least=0.5)
+    assert len(pairs) > 900
+    np.testing.assert_array_equal(again, pairs)
+    np.testing.assert_array_equal(others, crowd)
+
+
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_near_rows__few_rows(count):
     found, _ = near_rows(np.ones((count, 1), np.float32), most=4, least=0.5)

@@ -31,6 +31,7 @@ DEFAULTS = {
     "costs": None,
     "min_recall": None,
     "device": None,
+    "keep_sums": False,
     "verbose": False,
 }
 

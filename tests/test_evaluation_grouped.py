@@ -24,7 +24,7 @@ def coverage():
 def test_coverage__of_intervals_and_promises_is_what_is_claimed():
     module = coverage()
     rows = module.measure(draws=60, sizes=(100,))
-    assert len(rows) == 17
+    assert len(rows) == 25
     assert [row for row in rows if not row["passes"]] == []
 
 
@@ -58,6 +58,14 @@ def test_design_effect__of_few_groups_is_never_beyond_that_of_groups_that_are_al
     groups = np.arange(50) // 10
     assert design_effect(np.repeat(np.arange(5) > 0, 10), groups) == 10
     assert design_effect(np.arange(50) % 7 > 0, groups) <= 10
+
+
+def test_design_effect__of_few_groups_that_hold_a_mistake_is_near_to_that_of_groups_that_are_all_alike():
+    groups, right = np.arange(200) // 10, np.ones(200, bool)
+    right[[0, 50]] = False
+    assert design_effect(right, groups) == pytest.approx((2 * 1 + 10) / 3, rel=0.05)
+    right[::20] = False
+    assert design_effect(right, groups) < 2
 
 
 def test_design_effect__of_whole_numbers_takes_the_commonest_for_what_tells_nothing():

@@ -83,6 +83,30 @@ def test_compare_answers__not_worse_by_more_than_a_margin(only_a, only_b, margin
     assert compare_answers(differences, groups)["not_worse"] is None
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=12),
+    st.booleans(),
+)
+def test_compare_answers__the_interval_leaves_out_0_exactly_where_the_test_tells_them_apart(groups, apart):
+    differences = np.concatenate([np.repeat([-1, 1, 0], each) for each in groups] + [np.zeros(1, np.int64)])
+    numbers = np.repeat(np.arange(len(groups) + 1), [*map(sum, groups), 1])
+    found = compare_answers(differences, np.arange(len(differences)) if apart else numbers)
+    low, high = found["difference"]["low"], found["difference"]["high"]
+    assert low <= found["difference"]["value"] <= high
+    assert found["told_apart"] == (found["p_value"] < 0.05) == (low > 0 or high < 0)
+
+
+def test_compare_answers__where_score_and_exact_test_disagree_the_exact_one_decides():
+    few = compare_answers(*alone(0, 5, pictures=50))
+    assert paired_difference(0, 5, pictures=50).low > 0
+    assert (few["told_apart"], few["difference"]["low"]) == (False, 0)
+    sums = np.array([4, 4, 1, 1, 1, 1])
+    differences = np.concatenate([np.repeat([1, 0], [each, 10 - each]) for each in sums])
+    whole = compare_answers(differences, np.arange(60) // 10)
+    assert whole["told_apart"]
+    assert 0 < whole["difference"]["low"] < 0.1
+
+
 def constrained_score(gained, lost, pictures, difference):
     """The score by a search for the constrained maximum of the likelihood, which knows nothing of the quadratic."""
     losses = np.linspace(max(0.0, -difference), (1 - difference) / 2, 200_001)[1:-1]

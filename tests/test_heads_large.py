@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from tellapart.heads import large
-from tellapart.heads.ridge import ridge_fit, ridge_sums
+from tellapart.heads.ridge import moments_of, ridge_fit
 from tellapart.heads.search import search_head
+from tellapart.heads.sums import sums_of
 from tellapart.progress import Silent
 from tellapart.report.labels import named
 from tellapart.types import Depth
@@ -58,8 +59,8 @@ def test_search_head__without_valid_it_leaves_pictures_out_one_at_a_time(data):
     search = found(data, valid=None)
     assert (search.selected["head"], search.selected["chosen_by"]) == ("ridge", "leave-one-out")
     columns = slice(0 if search.selected["depths"] == "all" else 10, 24)
-    sums = ridge_sums(data[0][TRAIN], data[1][TRAIN], class_count=CLASSES).part(columns)
-    fit = ridge_fit(sums, data[0][TRAIN, columns], data[1][TRAIN], l2=search.selected["l2"])
+    sums = sums_of(data[0][TRAIN], data[1][TRAIN], class_count=CLASSES).part(columns)
+    fit = ridge_fit(moments_of(sums), data[0][TRAIN, columns], data[1][TRAIN], l2=search.selected["l2"])
     assert search.selected["score"] == pytest.approx(fit.log_loss)
 
 
@@ -92,9 +93,11 @@ def test_search_head__says_what_it_does(data, monkeypatch):
 
     search = found(data, progress=Heard())
     assert [each for each in heard if isinstance(each, str)] == [
+        "Adding up what the base saw",
         "Searching a head in closed form",
         "Fitting it as a logistic regression",
     ]
+    assert heard.count(240) == 1  # pictures, all in one block
     assert heard.count(1) == len(search.history)
     assert named("ridge").en == "ridge regression in closed form"
     assert named("leave-one-out").zh == "逐一留出的训练图片"

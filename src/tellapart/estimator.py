@@ -86,6 +86,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             cuda or mps where torch trains. None for where the process computes anyway. Meanwhile all of the process
             computes there, so several devices side by side take a process each; a fitted one answers where it was
             first asked.
+        keep_sums: whether sums of the training pictures' features go into the model file (`tellapart.bundle.sums`).
         verbose: whether fitting and predicting show on stderr how far they are.
 
     Attributes:
@@ -111,6 +112,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         costs: str | Path | Mapping[Any, Mapping[Any, float]] | None = None,
         min_recall: Mapping[Any, float] | None = None,
         device: str | None = None,
+        keep_sums: bool = False,
         verbose: bool = False,
     ) -> None:
         """Store the parameters; `fit` checks them."""
@@ -127,6 +129,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.costs = costs
         self.min_recall = min_recall
         self.device = device
+        self.keep_sums = keep_sums
         self.verbose = verbose
 
     def fit(self, X: Samples, y: Any = None, sample_weight: Any = None) -> Self:  # noqa: ANN401, N803
@@ -136,10 +139,9 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             X: pictures [N], with y their labels; or, without y, a folder or manifest that `tellapart train` would take.
                 Its test split, where it has one, is left alone.
             y: labels [N], all of them texts, numbers or truth values: a list, an array, a column of pandas or polars.
-            sample_weight: numbers [N] of 0 or more, how much each picture counts beside the others, for the recipes
-                features and frozen; None for all alike. They weigh in the head, in what is chosen by folds, in the
-                temperature and in what is promised of unsure answers; 0 leaves a picture out. Splits, copies and the
-                columns' standardisation are those of the pictures as they are.
+            sample_weight: numbers [N] of 0 or more, how much each picture counts, for the recipes features and frozen;
+                None for all alike. They weigh in the head, in what is chosen by folds, in the temperature and in what
+                is promised of unsure answers, not in splits and copies; 0 leaves a picture out.
 
         Raises:
             UsageError: a parameter makes no sense.
@@ -159,6 +161,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             max_error=self.max_error,
             costs=costs_from(self.costs),
             min_recall={str(name): share for name, share in (self.min_recall or {}).items()},
+            keep_sums=self.keep_sums,
             progress=self._progress(),
         )
         base = base_of(request, self.backbone, weights=None if self.weights is None else Path(self.weights))

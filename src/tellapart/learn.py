@@ -38,6 +38,7 @@ from tellapart.recipes.out_of_fold import OutOfFold, score_by_folds
 from tellapart.recipes.prior import without_prior
 from tellapart.recipes.request import Dataset, Request, weights_of
 from tellapart.recipes.scored import ScoredAnswers, score_answers
+from tellapart.recipes.sums import with_sums
 from tellapart.runs.leakage import (
     count_kinds,
     draw_together,
@@ -137,6 +138,7 @@ def learn(index: Index, base: Backbone, request: Request) -> Learned:
     with watch.part("head_s"):
         trained = RECIPES[request.recipe].train(dataset, base, request)
         dataset, base = moved_to(dataset, base, trained, request.progress)
+        trained = with_sums(trained, dataset, base, request, precision=about.precision)
     with watch.part("evaluate_s"):
         if dataset.folds is None:
             judged = judged_by_splits(*calibrate_and_score(trained, dataset, base, request), dataset, about)

@@ -1,4 +1,4 @@
-"""Kill `train` and `split` at random moments, run them again, and compare every byte with a run left alone.
+"""Kill `train`, `split` and `predict -o` at random moments, run them again, and compare every byte with one left alone.
 
     python tools/soak/kills.py --kills 50 --seed 0 [--command train]
 
@@ -38,35 +38,60 @@ PROGRAM = (sys.executable, "-c", "from tellapart.cli.main import main; main()")
 STAGED = ".tellapart-"
 KEPT = ("features.sqlite", "tests")  # what the cache folder holds
 ENDED = "had ended"
+INBOX = 10  # names for each picture, so that there are several parts to be killed in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One command to be killed: its name, its words, and the folder (below the place it runs in) that it fills."""
+    """One command to be killed.
+
+    Attributes:
+        name: of the command.
+        words: what it is called with.
+        result: the folder (below the place it runs in) that it fills.
+        first: a pattern of what is there as soon as it has begun to write.
+    """
 
     name: str
     words: tuple[str, ...]
     result: str
+    first: str
 
 
 JOBS = (
-    Job(name="train", words=("train", "data", "-o", "result", "--size", "64"), result="result"),
+    Job(name="train", words=("train", "data", "-o", "result", "--size", "64"), result="result", first="ledger.csv"),
     Job(
         name="split",
         words=("split", "data", "result", "--train", "20", "--valid", "8", "--test", "8"),
         result="result",
+        first="train",
+    ),
+    Job(
+        name="predict",
+        words=("predict", "model.tellapart", "inbox", "-o", "result/answers.csv"),
+        result="result",
+        first=f"{STAGED}answers-*.journal",
     ),
 )
 
 
-def make_data(folder: Path, *, count: int = 40) -> Path:
-    """Three classes of small pictures, one of them unreadable and one to be converted."""
+def make_given(folder: Path, *, count: int = 40) -> Path:
+    """What the commands are given: data, an inbox that has ten names for each picture of it, and a model file.
+
+    Data are three classes of small pictures, one of them unreadable and one to be converted.
+    """
+    from exported import small_classifier, write_model
     from pictures import encode, make_pixels, write_classes
 
-    root = write_classes(folder, dict.fromkeys(("ant", "bee", "fly"), count))
+    root = write_classes(folder / "data", dict.fromkeys(("ant", "bee", "fly"), count))
     (root / "ant" / "000.png").write_bytes(encode(make_pixels(1), "PNG")[:700])
     (root / "bee" / "001.png").write_bytes(encode(make_pixels(2)[:, :, [0, 1, 2, 0]], "PNG"))
-    return root
+    (folder / "inbox").mkdir()
+    for path in sorted(root.rglob("*.png")):
+        for number in range(INBOX):
+            os.link(path, folder / "inbox" / f"{number}-{path.parent.name}-{path.name}")
+    write_model(folder / "model.tellapart", small_classifier(3, size=32))
+    return folder
 
 
 def start(job: Job, place: Path) -> subprocess.Popen[str]:
@@ -80,11 +105,12 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, said
 
 
-def fresh_place(folder: Path, data: Path) -> Path:
-    """An empty folder in which "data" leads to the data."""
+def fresh_place(folder: Path, given: Path) -> Path:
+    """A folder with nothing in it but links to what is given."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    (folder / "data").symlink_to(data)
+    for path in given.iterdir():
+        (folder / path.name).symlink_to(path)
     return folder
 
 
@@ -114,8 +140,7 @@ def kill_once(job: Job, place: Path, *, moment: float, while_writing: bool) -> s
     process = start(job, place)
     result = place / job.result
     if while_writing:
-        written = ("ledger.csv",) if job.name == "train" else ("train",)
-        while process.poll() is None and not any((result / name).exists() for name in written):
+        while process.poll() is None and not any(result.glob(job.first)):
             time.sleep(0.001)
     ended = time.monotonic() + moment
     while process.poll() is None and time.monotonic() < ended:
@@ -145,9 +170,9 @@ def check(job: Job, place: Path, expected: dict[str, bytes]) -> list[str]:
     return faults
 
 
-def soak(job: Job, folder: Path, *, kills: int, seed: int, data: Path) -> dict[str, Any]:
+def soak(job: Job, folder: Path, *, kills: int, seed: int, given: Path) -> dict[str, Any]:
     """Kill one job so many times; what happened."""
-    place = fresh_place(folder / "left alone", data)
+    place = fresh_place(folder / "left alone", given)
     began = time.monotonic()
     code, said = finish(start(job, place))
     if code:
@@ -159,7 +184,7 @@ def soak(job: Job, folder: Path, *, kills: int, seed: int, data: Path) -> dict[s
     faults = []
     number = 0
     while number < kills:
-        place = fresh_place(folder / "killed", data)
+        place = fresh_place(folder / "killed", given)
         while_writing = number % 2 == 1
         moment = float(random.uniform(0, 0.1 if while_writing else length))
         stopped[done := kill_once(job, place, moment=moment, while_writing=while_writing)] += 1
@@ -170,8 +195,8 @@ def soak(job: Job, folder: Path, *, kills: int, seed: int, data: Path) -> dict[s
 
 
 def run(folder: Path, *, kills: int, seed: int, jobs: Sequence[Job] = JOBS) -> dict[str, Any]:
-    data = make_data(folder / "pictures")
-    return {job.name: soak(job, folder / job.name, kills=kills, seed=seed, data=data) for job in jobs}
+    given = make_given(folder / "given")
+    return {job.name: soak(job, folder / job.name, kills=kills, seed=seed, given=given) for job in jobs}
 
 
 def main() -> None:

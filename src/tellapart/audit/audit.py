@@ -15,7 +15,7 @@ from tellapart.audit.balance import find_imbalance, find_tiny_classes
 from tellapart.audit.copies import copy_findings
 from tellapart.audit.finding import Finding, by_severity
 from tellapart.audit.labels import find_mislabelled, no_suspects
-from tellapart.audit.look import file_properties, look_shortly
+from tellapart.audit.look import kept_properties, look_shortly
 from tellapart.audit.metadata import find_metadata
 from tellapart.audit.pixels import find_in_miniatures, find_in_pixels
 from tellapart.audit.reading import find_converted, find_unreadable
@@ -62,8 +62,9 @@ def audit_pictures(
 def cheap_findings(embedded: Embedded, *, seed: int) -> tuple[Finding, ...]:
     """What costs less than a second: unreadable pictures, class sizes, headers of a sample of files, miniatures."""
     index = embedded.index
-    sample = replace(index, pictures=index.pictures[:: -(-len(index.pictures) // PROBED) or 1])
-    properties = file_properties(sample)
+    probed = slice(None, None, -(-len(index.pictures) // PROBED) or 1)
+    sample = replace(index, pictures=index.pictures[probed])
+    properties = kept_properties(sample, embedded.digests[probed])
     return by_severity(
         [
             find_unreadable(index.skipped, looked_at=embedded.ledger),

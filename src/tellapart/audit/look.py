@@ -6,7 +6,9 @@ Legend: N pictures, S the side of the square that is looked at.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+import json
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
 from functools import partial
 
 import numpy as np
@@ -21,6 +23,7 @@ from tellapart.data.resize import squash
 from tellapart.data.rgb import LUMA
 from tellapart.errors import PictureError
 from tellapart.features.content import picture_content
+from tellapart.features.kept import Kept, result_key
 from tellapart.progress import Progress, Silent
 from tellapart.types import Index, Picture, Pixels
 
@@ -77,6 +80,42 @@ def look_shortly(index: Index, *, progress: Progress | None = None) -> list[Look
 def file_properties(index: Index) -> tuple[Properties | None, ...]:
     """The properties of each picture by its header; None where it cannot be read, and for rows of IDX files."""
     return tuple(_header(index, picture) for picture in index.pictures)
+
+
+def kept_properties(index: Index, digests: Sequence[bytes]) -> tuple[Properties | None, ...]:
+    """The same as they were found before, by the sha256 of the content of each picture."""
+    key = result_key("properties", [b"".join(digests)], sources=("audit/look.py", "data"))
+    kept = Kept(key=key, pack=pack_properties, unpack=partial(unpack_properties, count=len(digests)))
+    known = kept.get()
+    return kept.put(file_properties(index)) if known is None else known
+
+
+def pack_properties(properties: tuple[Properties | None, ...]) -> bytes:
+    """Properties as JSON; nothing where those of a picture are unknown, which need not stay so."""
+    return b"" if None in properties else json.dumps([astuple(one) for one in properties if one]).encode()
+
+
+def unpack_properties(packed: bytes, *, count: int) -> tuple[Properties | None, ...]:
+    """Properties of so many pictures from JSON.
+
+    Raises:
+        ValueError, TypeError: it is not that.
+    """
+    rows = json.loads(packed)
+    if len(rows) != count:
+        raise ValueError("properties of other pictures")
+    return tuple(read_properties(*row) for row in rows)
+
+
+def read_properties(width: int, height: int, size: int, form: str, exif: bool) -> Properties:
+    """Those of one picture.
+
+    Raises:
+        ValueError, TypeError: they are none.
+    """
+    if min(width, height, size) < 0 or not isinstance(form, str):
+        raise ValueError("properties of no picture")
+    return Properties(width=int(width), height=int(height), size=int(size), form=form, exif=bool(exif))
 
 
 def measure(pixels: Pixels) -> PixelFigures:

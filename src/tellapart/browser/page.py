@@ -36,18 +36,23 @@ HELD: Final = re.compile(r'<script type="text/plain" id="model">([A-Za-z0-9+/=]*
 def exported_page(bundle: Bundle, runtime: Runtime, *, name: str) -> str:
     """The page with everything inside."""
     graph, heat = page_graph(bundle)
-    return _render(
+    return page_around(
         page_content(model_content(bundle, name=name, heat=heat)),
-        library=f"/*\n{_read('onnxruntime.LICENSE.txt').strip()}\n*/\n{global_script(runtime)}\n",
+        library=library_of(runtime),
         model=packed(graph),
         runtime=packed(runtime.binary),
     )
 
 
+def library_of(runtime: Runtime) -> str:
+    """The first script of a page: the runtime behind its licence."""
+    return f"/*\n{_read('onnxruntime.LICENSE.txt').strip()}\n*/\n{global_script(runtime)}\n"
+
+
 @cache
 def served_page() -> str:
     """The page of a server, which asks it for everything; it names nothing of the model."""
-    return _render(page_content(None), library="", model="", runtime="")
+    return page_around(page_content(None), library="", model="", runtime="")
 
 
 def page_graph(bundle: Bundle) -> tuple[bytes, bool]:
@@ -74,7 +79,7 @@ def graph_in(page: str) -> bytes:
     return gzip.decompress(base64.b64decode(held, validate=True))
 
 
-def _render(content: dict[str, Any], *, library: str, model: str, runtime: str) -> str:
+def page_around(content: dict[str, Any], *, library: str, model: str, runtime: str) -> str:
     """The page; library, model and runtime are "" where a server answers."""
     local = bool(library)
     names = ("common.js", "pixels.js", "heat.js", "local.js" if local else "remote.js", "answers.js")

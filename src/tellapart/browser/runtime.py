@@ -30,6 +30,8 @@ SHA256: Final[Mapping[str, str]] = {
     SCRIPT: "11e64bd8ffe11bd1a2a2f0d6275fdfbbba7262f0b76b99b53d228a8a22ef3d90",
     BINARY: "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2",
 }
+# of the first of them as it stands in a page, behind its licence
+LIBRARY_SHA256: Final = "c8df500856e3f1b75663596cec6b5415e7f7b1211e1729b7b0aeae3207b4a4a5"
 ARCHIVE_SHA256: Final = "d2228df7e4616bc3348bf504ee888f3bec43789a273f0a63f3e68d203ce3bf71"
 LARGEST_ARCHIVE, LARGEST_FILE = 64_000_000, 32_000_000  # bytes; they have 33 and 14 million
 PATIENCE: Final = 600  # seconds

@@ -16,7 +16,7 @@ from tellapart.backbones.backbone import MOST_HALVES, RESIZED, Backbone, join_ba
 from tellapart.backbones.engine import AnyEngine, compiled, native_precision, pictures_per_request
 from tellapart.backbones.graph_check import check_graph
 from tellapart.bundle.abstention import pack_abstention, read_abstention
-from tellapart.bundle.container import RETRAIN, read_container
+from tellapart.bundle.container import RETRAIN, SUMS, read_container
 from tellapart.bundle.graph import (
     FEATURES,
     HEAD_BIAS,
@@ -78,11 +78,14 @@ def pack_bundle(
         "temperature": classifier.temperature,
         "operating_point": None if classifier.operating is None else classifier.operating.to_json(),
         **thresholds,
+        **({} if classifier.sums is None else {"sums": classifier.sums.to_json()}),
     }
     graph = model_graph(base, head, temperature=classifier.temperature, costs=classifier.costs)
     members = {GRAPH: graph, CARD: card.encode(), **directions}
     if classifier.weights is not None:
         members[WEIGHTS] = classifier.weights
+    if classifier.sums is not None:
+        members[SUMS] = classifier.sums.sums.to_bytes()
     check = check_cards(assemble(document, members, Path("model.tellapart")).classifier)
     check["stated"] = stated_digest(document, members)
     return document, {**members, CHECK: (to_json(check) + "\n").encode()}
@@ -151,6 +154,7 @@ def assemble(manifest: Mapping[str, Any], members: Mapping[str, bytes], path: Pa
         what = f"the temperature in model.json is none from {low:g} to {high:g}"
         raise ModelFileError(what, where=path, hint=RETRAIN)
     head = read_head(base, class_count=len(classes), path=path)
+    check_sums(manifest.get("sums"), members.get(SUMS), shape=head.weight.shape, path=path)
     last, selected = base.last, manifest.get("selected")
     classifier = Classifier(
         classes=classes,
@@ -227,6 +231,24 @@ def read_head(base: Backbone, *, class_count: int, path: Path) -> LinearHead:
         what = f"model.json and model.onnx do not fit together ({error})"
         raise ModelFileError(what, where=path, hint=RETRAIN) from error
     return LinearHead(weight=weight, bias=bias, start=0, stop=base.width)
+
+
+def check_sums(stated: object, content: bytes | None, *, shape: tuple[int, ...], path: Path) -> None:
+    """Stop where sums in a model file are not those of a head of that shape (D, K); most files have none.
+
+    Raises:
+        ModelFileError: it is so.
+    """
+    if stated is None and content is None:
+        return
+    width, classes = shape
+    numbers = classes + classes * width + width * (width + 1) // 2
+    said = stated if isinstance(stated, dict) else {}
+    known = [said.get(name) for name in ("classes", "features")] == [classes, width]
+    rows = said.get("rows")
+    if not known or type(rows) is not int or rows < 1 or content is None or len(content) != 8 * numbers:
+        what = "the sums in the model file do not fit what model.json says of them"
+        raise ModelFileError(what, where=path, hint=RETRAIN)
 
 
 def _class_names(value: object) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ SCHEMA = 1
 MANIFEST = "model.json"
 FAMILIAR = "familiar.f16"
 CLASSES = "classes.f32"
+SUMS = "sums.f64"
 # Largest size of each member in bytes; nothing else may be inside.
 MEMBERS: Mapping[str, int] = {
     MANIFEST: 16_000_000,
@@ -30,6 +31,7 @@ MEMBERS: Mapping[str, int] = {
     FAMILIAR: 64_000_000,
     CLASSES: 64_000_000,
     "weights.safetensors": 1_600_000_000,
+    SUMS: 1_600_000_000,  # of up to some 20,000 features
 }
 LONGEST_DIRECTORY = 64_000  # bytes of the table of contents; that of ours takes some 400
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # the same content is the same bytes, whenever it is written

@@ -43,4 +43,4 @@ def cloud(height: int, width: int, *, seed: int) -> Pixels:
 
 
 def to_png(pixels: Pixels) -> bytes:
-    return png_bytes(pixels, optimize=True)
+    return png_bytes(pixels)

@@ -5,6 +5,7 @@ Legend: n pictures compared, K classes.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,10 +18,13 @@ from tellapart.classifier import Classifier
 from tellapart.data.decode import decode, upright
 from tellapart.errors import PictureError
 from tellapart.features.content import picture_content
+from tellapart.features.kept import Input, Kept, installed, result_key
 from tellapart.heads.abstention import Flags
 from tellapart.types import Depth, Index, Pixels, Probabilities
 
 WHOLE = 1 << 15  # px; no picture is decoded smaller than it is
+FOUND = ["pictures", "labels", "unsure", "unlike", "largest", "mean"]
+SOURCES = ("bundle/parity.py", "bundle/runtimes.py", "heads", "data")
 COMPARED = 16  # pictures; each is looked at once more, at its own size
 
 
@@ -67,6 +71,45 @@ def measure_parity(
         "largest": round(float(furthest.max()), 6),
         "mean": round(float(furthest.mean()), 6),
     }
+
+
+def kept_parity(
+    graph: bytes, *, stated: str, digests: Sequence[bytes], probabilities: Probabilities, flags: Flags
+) -> Kept[dict[str, Any]]:
+    """Where is kept what `measure_parity` found of this very graph, by the content of the pictures.
+
+    Args:
+        graph: model.onnx.
+        stated: the digest of what else the model file states.
+        digests: sha256 [N] of the content of each picture.
+        probabilities: float64 [N, K], the answers of the run.
+        flags: what it said beside them.
+    """
+    marks = [None if each is None else each.tolist() for each in (flags.unsure, flags.unlike)]
+    said = json.dumps([stated, marks, installed("openvino")]).encode()
+    inputs: list[Input] = [graph, said, b"".join(digests), np.ascontiguousarray(probabilities)]
+    return Kept(
+        key=result_key("parity", inputs, sources=SOURCES),
+        # One that could not be read this time need not stay so.
+        pack=lambda found: json.dumps(found).encode() if found["pictures"] == len(digests) else b"",
+        unpack=read_parity,
+    )
+
+
+def read_parity(packed: bytes) -> dict[str, Any]:
+    """What `measure_parity` found, from JSON.
+
+    Raises:
+        ValueError: it is not that.
+    """
+    found = json.loads(packed)
+    if (
+        not isinstance(found, dict)
+        or list(found) != FOUND
+        or not all(isinstance(one, int | float) for one in found.values())
+    ):
+        raise ValueError("no figures of parity")
+    return found
 
 
 def compared_rows(count: int) -> NDArray[np.int64]:

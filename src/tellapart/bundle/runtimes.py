@@ -40,7 +40,7 @@ def model_run(model: Any) -> Run:  # noqa: ANN401 - OpenVINO's
 
 
 def onnxruntime_run(graph: bytes, *, beside: Mapping[str, NDArray[Any]] | None = None) -> Run:
-    """The ONNX file in ONNX Runtime; `beside` is what its other inputs are fed with, the same each time.
+    """The ONNX file in ONNX Runtime; `beside` is what its other inputs, if it has them, are fed with.
 
     Raises:
         MissingExtraError: onnxruntime is not installed.
@@ -53,9 +53,11 @@ def onnxruntime_run(graph: bytes, *, beside: Mapping[str, NDArray[Any]] | None =
     except Exception as error:  # its own kinds of error derive from nothing more exact
         raise ModelFileError("ONNX Runtime cannot load the graph") from error
     names = [output.name for output in session.get_outputs()]
+    taken = {put.name for put in session.get_inputs()}
+    others = {name: values for name, values in (beside or {}).items() if name in taken}
 
     def run(images: Pixels) -> Mapping[str, NDArray[Any]]:
-        return dict(zip(names, session.run(names, {"images": images, **(beside or {})}), strict=True))
+        return dict(zip(names, session.run(names, {"images": images, **others}), strict=True))
 
     return run
 

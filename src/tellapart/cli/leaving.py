@@ -95,6 +95,7 @@ def verify(
     \b
     tellapart verify runs/pictures/model.tellapart
     tellapart verify pictures.onnx --against runs/pictures/model.tellapart inbox/
+    tellapart verify pictures.html --against runs/pictures/model.tellapart
     tellapart verify models/pictures --against runs/pictures/model.tellapart
     """
     from tellapart.commands.verify import verify_file

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
 import sys
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -20,6 +23,7 @@ from tellapart.text import counted
 
 INTERRUPTED = 130
 DEEPEST = 4_000  # calls inside each other: os.walk and shutil.rmtree go into folders so, and a path holds 2,000
+SELDOM = 10_000  # containers more than before, between two searches of Python for cycles that nobody refers to
 app = typer.Typer(
     name="tellapart",
     help="Tell your pictures apart: a folder of labelled pictures in, a tested classifier out.",
@@ -107,9 +111,24 @@ def main() -> None:
     occupy_closed_descriptors()
     sys.setrecursionlimit(max(sys.getrecursionlimit(), DEEPEST))
     answer = BufferedOutput(sys.stdout)
-    with contextlib.redirect_stdout(answer), contextlib.redirect_stderr(Unminded(sys.stderr)):
+    with collected_seldom(), contextlib.redirect_stdout(answer), contextlib.redirect_stderr(Unminded(sys.stderr)):
         code = run(answer)
     raise SystemExit(code)
+
+
+@contextlib.contextmanager
+def collected_seldom() -> Iterator[None]:
+    """Let Python look for cycles seldom, and not at all at its end: imports make many containers, and no garbage.
+
+    It is a tenth of the processor time of a short command.
+    """
+    before, *older = gc.get_threshold()
+    gc.set_threshold(max(before, SELDOM) if before else 0, *older)
+    atexit.register(gc.freeze)
+    try:
+        yield
+    finally:
+        gc.set_threshold(before, *older)
 
 
 def run(answer: BufferedOutput) -> int:

@@ -162,6 +162,10 @@ MinRecall = Annotated[
     list[str] | None,
     typer.Option(metavar="CLASS=SHARE", help="The recall to reach of a class, with 95 % confidence; may be repeated."),
 ]
+KeepSums = Annotated[
+    bool,
+    typer.Option("--keep-sums", help="Keep sums of the features in the model file, to add those of other pictures to."),
+]
 Force = Annotated[
     bool,
     typer.Option(

@@ -26,6 +26,7 @@ from tellapart.cli.options import (
     Force,
     GroupBy,
     Json,
+    KeepSums,
     LabelColumn,
     Layers,
     MaxError,
@@ -83,6 +84,7 @@ def train(
     max_error: MaxError = 0.01,
     costs: Costs = None,
     min_recall: MinRecall = None,
+    keep_sums: KeepSums = False,
     force: Force = False,
     on: On = "local",
     as_json: Json = False,
@@ -104,6 +106,7 @@ def train(
     )
     about: dict[str, Any] = {"recipe": recipe, "backbone": backbone, "weights": weights, "size": size, "seed": seed}
     about |= {"folds": folds, "budget": budget, "max_error": max_error, "drop_leaks": drop_leaks, "force": force}
+    about |= {"keep_sums": keep_sums}
     training: dict[str, Any] = {"epochs": epochs, "batch": batch, "rate": rate, "optimiser": optimiser}
     training |= {"patience": patience, "dropout": dropout, "augment": augment, "net": net}
     about |= changed(**training, layers=layers, dense=dense)

@@ -15,7 +15,7 @@ from tellapart.backbones.catalogue import find_base
 from tellapart.data.ledger import write_ledger
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
-from tellapart.duplicates.find import find_duplicates
+from tellapart.duplicates.kept import kept_duplicates
 from tellapart.errors import DataError, OutputError
 from tellapart.features.look import look_at, with_white
 from tellapart.progress import Progress, Silent
@@ -70,7 +70,7 @@ def audit(
     check_folder(folder)
     embedded = look_at(index, with_white(base, index.pictures, progress), progress, workers=workers)
     check_any_readable(embedded.ledger)
-    groups = find_duplicates(embedded, last=base.last, progress=progress)
+    groups = kept_duplicates(embedded, last=base.last, progress=progress)
     findings = audit_pictures(
         embedded, skipped=index.skipped, groups=groups, depths=base.depths, seed=seed, progress=progress
     )

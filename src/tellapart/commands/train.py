@@ -16,7 +16,8 @@ from tellapart import files
 from tellapart.bundle.bundle import CARD, GRAPH, pack_bundle
 from tellapart.bundle.container import write_container
 from tellapart.bundle.model_card import model_card
-from tellapart.bundle.parity import measure_parity
+from tellapart.bundle.parity import kept_parity, measure_parity
+from tellapart.bundle.self_check import stated_digest
 from tellapart.data.groups import declare_groups
 from tellapart.data.ledger import write_ledger
 from tellapart.data.names import is_utf8, written
@@ -67,7 +68,8 @@ def train(
         command: how this run was asked for.
         progress: told of every stage.
         options: recipe, seed, size, budget, module, plan, changes, folds, max_error, costs, min_recall, drop_leaks,
-            force and workers, as `Request` has them; with force a finished run is replaced and kept as RUN.previous.
+            keep_sums, force and workers, as `Request` has them; with force a finished run is replaced and kept as
+            RUN.previous.
 
     Raises:
         UsageError, OutputError, DataError, MissingExtraError: as their messages say; see tellapart.errors.
@@ -245,7 +247,16 @@ def write_model(path: Path, learned: Learned, metrics: RunMetrics) -> RunMetrics
     if (asked := learned.asked) is not None:
         pictures = learned.dataset.index.pictures
         index = replace(learned.dataset.index, pictures=tuple(pictures[row] for row in asked.rows))
-        parity = measure_parity(members[GRAPH], learned.classifier, index, asked.probabilities, asked.flags)
+        kept = kept_parity(
+            members[GRAPH],
+            stated=stated_digest(manifest, members),
+            digests=[learned.about.digests[picture.path] for picture in index.pictures],
+            probabilities=asked.probabilities,
+            flags=asked.flags,
+        )
+        parity = kept.get() or kept.put(
+            measure_parity(members[GRAPH], learned.classifier, index, asked.probabilities, asked.flags)
+        )
         metrics = replace(metrics, parity=parity)
     write_container(path, manifest, {**members, CARD: model_card(metrics).encode()})
     return metrics

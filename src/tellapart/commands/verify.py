@@ -11,8 +11,10 @@ from typing import Any, Final
 import numpy as np
 
 from tellapart.backbones.engine import EXACT, AnyEngine
+from tellapart.browser.heat_graph import ASKED, THE_ANSWER
+from tellapart.browser.held import differing_parts, read_page
 from tellapart.bundle.bundle import GRAPH, Bundle, prove_bundle, read_bundle
-from tellapart.bundle.runtimes import RUNTIMES, Run
+from tellapart.bundle.runtimes import RUNTIMES, Run, onnxruntime_run
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import index_of_paths
 from tellapart.errors import MissingExtraError, UsageError
@@ -27,7 +29,8 @@ from tellapart.features.look import with_white
 from tellapart.progress import Progress, Silent
 from tellapart.types import LedgerEntry
 
-MODEL_FILE, ONNX, OPENVINO = "model file", "onnx", "openvino"
+MODEL_FILE, ONNX, OPENVINO, HTML = "model file", "onnx", "openvino", "html"
+ONNXRUNTIME: Final = "onnxruntime"
 PAGES: Final = (".html", ".htm")
 IN_INT8: Final = "Leave them out; how far it is off was measured when it was exported, and stands in it."
 WITH_MODEL: Final = "Name the model file that it came from: --against MODEL."
@@ -38,13 +41,14 @@ class OpenedModel:
     """What is to be verified, ready to answer.
 
     Attributes:
-        kind: MODEL_FILE, ONNX or OPENVINO.
-        manifest: what it says of itself.
-        bundle: what has proved itself; None for OpenVINO's own files, which cannot.
+        kind: MODEL_FILE, ONNX, OPENVINO or HTML.
+        manifest: what it says of itself; of a page nothing, which is compared as a whole.
+        bundle: what has proved itself; None for pages and OpenVINO's own files, which cannot.
         engine: that which it was proved with.
         runs: its whole graph in each runtime that was asked for.
         skipped: runtimes that are not there, and why.
         int8: what one in int8 says of itself, JSON; None of others.
+        parts: of a page, those that the model file would make otherwise, in words.
     """
 
     kind: str
@@ -54,6 +58,7 @@ class OpenedModel:
     runs: dict[str, Run]
     skipped: dict[str, str]
     int8: str | None = None
+    parts: tuple[str, ...] = ()
 
 
 def verify_file(
@@ -68,7 +73,7 @@ def verify_file(
     """Ask a model file or an export about its test cards, and about real pictures where some are given.
 
     Args:
-        file: a model file, an ONNX file, or the folder for OpenVINO.
+        file: a model file, an ONNX file, a page, or the folder for OpenVINO.
         data: pictures, or None.
         against: the model file that it must agree with; None for itself.
         runtime: the only one to be asked; None for all of RUNTIMES.
@@ -89,10 +94,11 @@ def verify_file(
     progress = progress or Silent()
     index = None if data is None else index_of_paths([data], reading=reading)
     unread: list[LedgerEntry] = []
-    with opened(file, runtime=runtime, against=against) as found:
+    expected = None if against is None else read_bundle(against, precision=EXACT)
+    with opened(file, runtime=runtime, expected=None if expected is None else expected[0]) as found:
         bundle, engine, statements = found.bundle, found.engine, list[str]()
-        if against is not None:
-            bundle, engine = read_bundle(against, precision=EXACT)
+        if expected is not None:
+            bundle, engine = expected
             statements = differing(found, bundle)
         if bundle is None or engine is None:
             raise UsageError("this export cannot prove itself", where=file, hint=WITH_MODEL)
@@ -138,10 +144,10 @@ def own_answers(found: OpenedModel, bundle: Bundle, file: Path, *, with_pictures
 
 
 @contextlib.contextmanager
-def opened(file: Path, *, runtime: str | None, against: Path | None) -> Iterator[OpenedModel]:
-    """Read what is to be verified, whatever kind of file it is."""
+def opened(file: Path, *, runtime: str | None, expected: Bundle | None) -> Iterator[OpenedModel]:
+    """Read what is to be verified, whatever kind of file it is, beside the model file that it must agree with."""
     if file.suffix == ".xml" or (file / VERSION / IR).exists():
-        if against is None:
+        if expected is None:
             raise UsageError("an export for OpenVINO cannot prove itself", where=file, hint=WITH_MODEL)
         if runtime not in (None, OPENVINO):
             raise UsageError("an export for OpenVINO runs in OpenVINO only", where=f"--runtime {runtime}")
@@ -157,8 +163,8 @@ def opened(file: Path, *, runtime: str | None, against: Path | None) -> Iterator
             )
         return
     if file.suffix.lower() in PAGES:
-        hint = "`export` asked the model in it when it wrote the page; verify the model file that it was made from."
-        raise UsageError("a page answers in a browser only", where=file, hint=hint)
+        yield opened_page(file, runtime=runtime, expected=expected)
+        return
     kind = ONNX if file.suffix.lower() == ".onnx" else MODEL_FILE
     if kind == ONNX:
         bundle, engine = prove_bundle(*read_onnx_export(file), file, precision=EXACT)
@@ -168,6 +174,31 @@ def opened(file: Path, *, runtime: str | None, against: Path | None) -> Iterator
     yield OpenedModel(
         kind=kind, manifest=dict(bundle.manifest), bundle=bundle, engine=engine, runs=runs, skipped=skipped
     )
+
+
+def opened_page(file: Path, *, runtime: str | None, expected: Bundle | None) -> OpenedModel:
+    """A page, whose model is asked only where it is, byte for byte, the one that `export` makes of the model file.
+
+    Raises:
+        UsageError: there is no model file to compare it with, or it does not run in that runtime.
+        MissingExtraError: the runtime that is asked for is not installed.
+    """
+    if expected is None:
+        raise UsageError("a page proves itself in a browser only", where=file, hint=WITH_MODEL)
+    if runtime not in (None, ONNXRUNTIME):
+        raise UsageError("the model in a page runs in ONNX Runtime only", where=f"--runtime {runtime}")
+    graph, parts = differing_parts(read_page(file), expected)
+    runs, skipped = dict[str, Run](), dict[str, str]()
+    try:
+        if graph is None:
+            skipped[ONNXRUNTIME] = "not asked: what is inside is not the model of that model file"
+        else:
+            runs[ONNXRUNTIME] = onnxruntime_run(graph, beside={ASKED: np.array([THE_ANSWER], np.int64)})
+    except MissingExtraError as error:
+        if runtime is not None:
+            raise
+        skipped[ONNXRUNTIME] = str(error)
+    return OpenedModel(kind=HTML, manifest={}, bundle=None, engine=None, runs=runs, skipped=skipped, parts=tuple(parts))
 
 
 def graph_runs(graph: bytes, *, runtime: str | None) -> tuple[dict[str, Run], dict[str, str]]:
@@ -189,6 +220,8 @@ def graph_runs(graph: bytes, *, runtime: str | None) -> tuple[dict[str, Run], di
 
 def differing(found: OpenedModel, expected: Bundle) -> list[str]:
     """What a file says of itself, or holds, that the model file it must agree with does not."""
+    if found.kind == HTML:
+        return list(found.parts)
     words = other_statements(found.manifest, expected.manifest)
     if found.bundle is not None:
         head, right = found.bundle.classifier.head, expected.classifier.head

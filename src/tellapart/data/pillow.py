@@ -6,10 +6,10 @@ import contextlib
 import io
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, cast
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, TgaImagePlugin, UnidentifiedImageError
 
 from tellapart.data.bounds import check_bounds
 from tellapart.data.formats import format_of
@@ -79,12 +79,19 @@ def open_picture(content: bytes) -> Iterator[Image.Image]:
     if file_format is None:
         raise UnidentifiedImageError
     check_bounds(content, file_format)
-    Image.init()
     # What starts like another format may still be TGA, which has no mark and costs nothing to open.
-    formats = [*dict.fromkeys((file_format, "TGA"))]
+    formats = [*dict.fromkeys((file_format, TgaImagePlugin.TgaImageFile.format))]
+    load_formats(formats)
     with quiet_pillow(), Image.open(io.BytesIO(content), formats=formats) as image:
         to_main_page(image, pages=pages_to_look_at(content, most=MOST_PAGES) if file_format == "TIFF" else 1)
         yield image
+
+
+def load_formats(formats: Iterable[str]) -> None:
+    """Let Pillow know some formats: the common ones, and all that it has only where another is asked for."""
+    Image.preinit()  # JPEG and PNG among them
+    if not Image.OPEN.keys() >= set(formats):
+        Image.init()  # some 30 ms of imports
 
 
 def check_speed(image: Image.Image, *, length: int = 0) -> None:

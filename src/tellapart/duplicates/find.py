@@ -178,14 +178,25 @@ def _suspects(
     even, odd = _halves(miniatures, rows)
     alike, crowd = near_rows(even, odd, most=MOST, least=LEAST_ALIKE)
     suspects = np.unique(np.concatenate([seen, alike]), axis=0)
-    one, other = suspects.T
-    near = np.einsum("pd,pd->p", even[one], even[other]) + np.abs(np.einsum("pd,pd->p", odd[one], odd[other]))
-    suspects = suspects[(near >= _screened(crowd, suspects)) | ~_crowded(crowd, suspects)]
+    suspects = suspects[
+        (_alike_as_they_are(even, odd, suspects) >= _screened(crowd, suspects)) | ~_crowded(crowd, suspects)
+    ]
     turning = {}
     for shape in SHAPES:
         pairs, _ = near_rows(spectrum(miniatures, rows, shape=shape), most=MOST_TURNED, least=LEAST_TURNED)
         turning[shape] = pairs[~_crowded(crowd, pairs)]
     return suspects, turning, crowd
+
+
+def _alike_as_they_are(even: Points, odd: Points, pairs: RowNumbers) -> NDArray[np.float32]:
+    """How alike the small luminances of pairs [P, 2] are, or one and the mirror image of the other."""
+    alike = np.empty(len(pairs), np.float32)
+    for start in range(0, len(pairs), STEP):
+        one, other = pairs[start : start + STEP].T
+        alike[start : start + STEP] = np.einsum("pd,pd->p", even[one], even[other]) + np.abs(
+            np.einsum("pd,pd->p", odd[one], odd[other])
+        )
+    return alike
 
 
 def _allowed(crowd: NDArray[np.int64], pairs: RowNumbers) -> NDArray[np.float64]:

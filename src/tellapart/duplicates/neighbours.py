@@ -24,6 +24,7 @@ LEAF: Final = 4096  # pictures compared all with all
 BLOCK: Final = 256  # of them at a time: 4 MB, which stay in the cache while they are gone through again and again
 OVERLAP: Final = 0.1  # the share of pictures on each side of the middle that go into both halves
 SAMPLE: Final = 2048  # pictures a direction is told from
+FRESH: Final = 1_000_000  # pairs found that are put to the others at once, 8 MB
 Points = NDArray[np.float32]  # [N, d]
 RowNumbers = NDArray[np.int64]  # [n]
 
@@ -38,13 +39,15 @@ def near_rows(even: Points, odd: Points | None = None, *, most: int, least: floa
     crowd = np.zeros(len(even), np.int64)
     leaves = list(_leaves(even, np.arange(len(even))))
     look = partial(_leaf_pairs, even, odd, most=most, least=least)
-    keys = np.empty(0, np.int64)
+    keys, fresh = np.empty(0, np.int64), [np.empty(0, np.int64)]
     # A thread for each leaf instead of several for each product: most of the time goes into what follows the product.
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(thread_count()) as pool:
         for rows, (found, near) in zip(leaves, pool.map(look, leaves), strict=True):
-            keys = np.concatenate([keys, found])
+            fresh.append(found)
             crowd[rows] = np.maximum(crowd[rows], near)
-    keys = np.unique(keys)
+            if sum(map(len, fresh)) > max(len(keys), FRESH):  # twice as many each time, so that all is copied twice
+                keys, fresh = np.unique(np.concatenate([keys, *fresh])), []
+    keys = np.unique(np.concatenate([keys, *fresh]))
     return np.stack(np.divmod(keys, max(1, len(even))), axis=1), crowd
 
 
@@ -53,7 +56,10 @@ def _leaves(points: Points, rows: RowNumbers) -> Iterator[RowNumbers]:
         yield rows
         return
     sample = points[rows[:: max(1, len(rows) // SAMPLE)]]
-    ordered = rows[np.argsort(points[rows] @ _direction(sample - sample.mean(axis=0)), kind="stable")]
+    direction, along = _direction(sample - sample.mean(axis=0)), np.empty(len(rows), np.float32)
+    for start in range(0, len(rows), LEAF):
+        along[start : start + LEAF] = points[rows[start : start + LEAF]] @ direction
+    ordered = rows[np.argsort(along, kind="stable")]
     middle, overlap = len(rows) // 2, int(len(rows) * OVERLAP)
     yield from _leaves(points, ordered[: middle + overlap])
     yield from _leaves(points, ordered[middle - overlap :])

@@ -13,10 +13,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.evaluation.intervals import CONFIDENCE
-
 # Groups in which nothing is known but that their pictures are all alike, as which an estimate of few groups begins.
-PRIOR_GROUPS = 0.5
+PRIOR_GROUPS = 1.0
 
 
 def picture_weight(scores: NDArray[np.bool_] | NDArray[np.int64], groups: NDArray[np.int64]) -> float:
@@ -28,13 +26,9 @@ def design_effect(scores: NDArray[np.bool_] | NDArray[np.int64], groups: NDArray
     """By how much groups int64 [N] widen the variance of the mean of scores [N], right or not, or a few whole numbers.
 
     It lies between 1 and what it is where pictures of a group are all alike, which is exactly as many independent
-    answers as there are groups of one size. It is drawn towards the latter by as much as half a group weighs among
-    those that hold another score than the rest: where few do, it is known badly. That so few groups say how much means
-    vary is what Student's t with m - 1 degrees of freedom is for, whose quantile takes the place of the normal one; but
-    groups that are all alike need no such estimate, so nothing goes beyond them.
+    answers as there are groups of one size. It is drawn towards the latter by as much as one group weighs among those
+    that hold another score than the rest: where few do, it is known badly. Of equal scores alone it is the latter.
     """
-    from scipy.special import ndtri, stdtrit
-
     _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     count, many = len(scores), len(sizes)
     if many == count:
@@ -48,7 +42,4 @@ def design_effect(scores: NDArray[np.bool_] | NDArray[np.int64], groups: NDArray
     measured = many / (many - 1) * float((sums**2).sum()) / total
     others = [np.count_nonzero(np.bincount(group, weights=scores != score)) for score in np.unique(scores)]
     informed = int(min(others))
-    effect = (informed * min(max(measured, 1.0), alike) + PRIOR_GROUPS * alike) / (informed + PRIOR_GROUPS)
-    tail = (1 + CONFIDENCE) / 2
-    wider = float(stdtrit(many - 1, tail) / ndtri(tail))
-    return min(effect * wider**2, alike)
+    return (informed * min(max(measured, 1.0), alike) + PRIOR_GROUPS * alike) / (informed + PRIOR_GROUPS)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tellapart.heads.calibration import answer_probability
 from tellapart.heads.out_of_distribution import OutOfDistribution, TrainingFeatures, learn_out_of_distribution
-from tellapart.heads.unknown_kinds import measure_unknown_kinds
+from tellapart.heads.unknown_kinds import kept_unknown_kinds
 from tellapart.seeds import generator
 from tellapart.text import counted
 from tellapart.types import Depth, Features, Labels, Probabilities
@@ -151,7 +151,7 @@ class Abstention:
     guarantee: SelectiveGuarantee | None = None  # what the threshold was chosen for
     by_class: tuple[float, ...] | None = None  # the same threshold of each of K classes; None in older model files
     promises: tuple[ClassPromise, ...] = ()  # what can be said of each class; empty in older model files
-    # How many pictures of a kind never seen are called unlike, see `measure_unknown_kinds`; {} in older model files.
+    # How many pictures of a kind never seen are called unlike, see `kept_unknown_kinds`; {} in older model files.
     unknown_kinds: Mapping[str, Any] = field(default_factory=dict)
 
     def thresholds(self, predicted: Labels) -> NDArray[np.float64] | None:
@@ -212,7 +212,7 @@ def learn_abstention(
     """
     seen = valid[:, last.start : last.stop]
     known = learn_out_of_distribution(train, seen, class_count=class_count, seed=seed)
-    kinds = measure_unknown_kinds(train, seen, labels, class_count=class_count, seed=seed)
+    kinds = kept_unknown_kinds(train, seen, labels, class_count=class_count, seed=seed)
     return abstaining(promises, known, unknown_kinds=kinds)
 
 

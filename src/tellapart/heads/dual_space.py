@@ -39,7 +39,7 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standard:
-    """Mean and inverse deviation float64 [D] of columns, see `column_standard`; 0 for a column without a scale."""
+    """Mean and inverse deviation float64 [D] of columns, see `shrunk_standard`; 0 for a column without a scale."""
 
     mean: Vector
     inverse_deviation: Vector
@@ -101,11 +101,6 @@ def training_space(features: Features) -> Space:
 def column_standard(features: Features) -> Standard:
     """Mean and inverse deviation of each column, in float64, in one pass over blocks of rows.
 
-    The squared deviation s² of N rows is drawn towards that of the median column m as if TYPICAL_PICTURES more of its
-    kind had been seen: (N s² + 20 m²) / (N + 20). A few pictures cannot tell a column that hardly varies from one that
-    they happen not to excite; divided by its own tiny deviation, that column would decide for the one picture that
-    does (docs/log.md, 2026-11-25). A column that is constant in a large set stays nearly so.
-
     The sums are of differences to the first row, so that a large mean does not eat the digits of a small deviation.
     """
     count, width = features.shape
@@ -119,10 +114,21 @@ def column_standard(features: Features) -> Standard:
         raise DataError("a feature is not finite", hint="Clear the feature cache and run it again.")
     mean = first + total / count
     deviation = np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0.0))
+    return shrunk_standard(mean, deviation, count=count)
+
+
+def shrunk_standard(mean: Vector, deviation: Vector, *, count: int) -> Standard:
+    """How columns are standardised whose mean and deviation float64 [D] over so many rows are these.
+
+    The squared deviation s² of N rows is drawn towards that of the median column m as if TYPICAL_PICTURES more of its
+    kind had been seen: (N s² + 20 m²) / (N + 20). A few pictures cannot tell a column that hardly varies from one that
+    they happen not to excite; divided by its own tiny deviation, that column would decide for the one picture that
+    does (docs/log.md, 2026-11-25). A column that is constant in a large set stays nearly so.
+    """
     varies = deviation > CONSTANT * np.maximum(np.abs(mean), np.finfo(np.float32).tiny)
     typical = float(np.median(deviation[varies])) if varies.any() else 0.0
     shrunk = np.sqrt((count * deviation**2 + TYPICAL_PICTURES * typical**2) / (count + TYPICAL_PICTURES))
-    return Standard(mean=mean, inverse_deviation=np.divide(1.0, shrunk, out=np.zeros(width), where=varies))
+    return Standard(mean=mean, inverse_deviation=np.divide(1.0, shrunk, out=np.zeros(len(mean)), where=varies))
 
 
 def _row_space(features: Features, standard: Standard) -> Space:

@@ -23,7 +23,8 @@ from tellapart.heads.cross_validation import ValidationScorer
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.linear import LinearHead
 from tellapart.heads.regularization_path import GAIN, WEAKEST, HeldOutScore, Path, StrengthSearch, regularization_path
-from tellapart.heads.ridge import Sums, ridge_fit, ridge_sums
+from tellapart.heads.ridge import Moments, moments_of, ridge_fit
+from tellapart.heads.sums import Sums, sums_of
 from tellapart.progress import Progress
 from tellapart.seeds import generator
 from tellapart.types import Features, Labels
@@ -98,9 +99,13 @@ def search_large(rows: TrainingRows, *, seed: int, progress: Progress) -> list[C
     """Every head that was tried, the best of them to be taken."""
     tried: list[CandidateHead] = []
     refined = rows.scorer is not None and len(rows.labels) * rows.class_count <= REFINED_AT_MOST
+    first = min(columns.start for columns in rows.choices.values())
+    last = max(columns.stop for columns in rows.choices.values())
+    features = rows.features[:, first:last]
+    sums = sums_of(features, rows.labels, class_count=rows.class_count, weights=rows.weights, progress=progress)
     progress.start("Searching a head in closed form", total=len(rows.choices) * (WEAKEST + 1), unit="settings")
     try:
-        for candidate in _ridge_heads(rows):
+        for candidate in _ridge_heads(rows, sums, first=first):
             tried.append(candidate)
             progress.advance()
     finally:
@@ -117,24 +122,20 @@ def search_large(rows: TrainingRows, *, seed: int, progress: Progress) -> list[C
     return tried
 
 
-def _ridge_heads(rows: TrainingRows) -> Iterator[CandidateHead]:
-    """Ridge heads along the strengths, for each choice of depths."""
-    first = min(columns.start for columns in rows.choices.values())
-    last = max(columns.stop for columns in rows.choices.values())
-    features = rows.features[:, first:last]
-    sums = ridge_sums(features, rows.labels, class_count=rows.class_count, weights=rows.weights)
+def _ridge_heads(rows: TrainingRows, sums: Sums, *, first: int) -> Iterator[CandidateHead]:
+    """Ridge heads along the strengths, for each choice of depths, from sums of the columns from the first on."""
     for depths, columns in rows.choices.items():
-        own = slice(columns.start - first, columns.stop - first)
+        moments = moments_of(sums.part(slice(columns.start - first, columns.stop - first)))
         walk = StrengthSearch(first=RIDGE_FIRST)
         for l2 in walk:
-            candidate = _ridge_head(rows, depths, sums.part(own), features[:, own], l2=l2)
+            candidate = _ridge_head(rows, depths, moments, l2=l2)
             yield candidate
             walk.tell(candidate.loss)
 
 
-def _ridge_head(rows: TrainingRows, depths: str, sums: Sums, features: Features, *, l2: float) -> CandidateHead:
+def _ridge_head(rows: TrainingRows, depths: str, moments: Moments, *, l2: float) -> CandidateHead:
     begun, columns = time.perf_counter(), rows.choices[depths]
-    fit = ridge_fit(sums, features, rows.labels, l2=l2, weights=rows.weights)
+    fit = ridge_fit(moments, rows.features[:, columns], rows.labels, l2=l2, weights=rows.weights)
     head = fit.head(start=columns.start)
     score = HeldOutScore(log_loss=fit.log_loss, accuracy=fit.accuracy)
     if rows.scorer is not None:

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr
 
 from tellapart.heads.abstention import (
     NEVER,
@@ -133,6 +132,8 @@ def choose_weight(needed: NDArray[np.float64], *, place: int, asked: float) -> R
         place: of the class.
         asked: the recall, in (0, 1).
     """
+    from scipy.special import bdtr
+
     count = len(needed)
     able = count >= fewest_pictures(1 - asked)
     target = 1 - asked if able else reachable_error(count, 1 - asked)

@@ -1,4 +1,4 @@
-"""Matrix products of float32 arrays on scipy's BLAS.
+"""Matrix products on scipy's BLAS, of float32 arrays unless it says otherwise.
 
 numpy and scipy each bring a BLAS with threads of its own, and for some milliseconds after a call its threads spin. A
 search that alternates between numpy's products and scipy's factorisations pays for both: on two cores a pair of
@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 SMALL_ROWS = 10_000
 Single = NDArray[np.float32]
+Real = TypeVar("Real", NDArray[np.float32], NDArray[np.float64])
 
 
 def product(left: Single, right: Single) -> Single:
@@ -31,11 +33,14 @@ def product(left: Single, right: Single) -> Single:
     return result
 
 
-def add_outer_product(rows: Single, total: Single) -> Single:
-    """Return total + rows.T @ rows in the lower triangle of total [d, d], in place where total is Fortran-ordered."""
-    from scipy.linalg.blas import ssyrk
+def add_outer_product(rows: Real, total: Real) -> Real:
+    """Return total + rows.T @ rows in the lower triangle of total [d, d], in place where total is Fortran-ordered.
 
-    result: Single = ssyrk(1.0, rows.T, beta=1.0, c=total, lower=1, overwrite_c=1)
+    Both are float32, or both float64.
+    """
+    from scipy.linalg.blas import get_blas_funcs
+
+    result: Real = get_blas_funcs("syrk", (rows, total))(1.0, rows.T, beta=1.0, c=total, lower=1, overwrite_c=1)
     return result
 
 

@@ -1,15 +1,15 @@
 """A linear head in closed form: ridge regression on the classes, with exact leave-one-out scores.
 
 For standardised columns x, one-hot labels y and a strength l2 the head is the minimum of the mean of |y - W x - b| ** 2
-plus l2 |W| ** 2. All it needs of the rows are sums (of x x^T, of x y^T, of y), so its time is one pass over the
-features however many classes there are, and the sums of parts add up. A row's answer by the head that all others make
+plus l2 |W| ** 2. All it needs of the rows are sums (`heads.sums`), so its time is one pass over the features however
+many classes there are, and it is the same head whoever added up what. A row's answer by the head that all others make
 follows without fitting another one (Allen 1974, doi:10.1080/00401706.1974.10489157): with its leverage h, the part that
 it has in its own answer f, that answer is (f - h y) / (1 - h).
 
 Answers near 0 and 1 are no logits. They become logits by one scale, the one whose log loss on the answers of left-out
 rows is least.
 
-Legend: N pictures, n of them scored, D features, K classes.
+Legend: n pictures at hand, D features, K classes.
 """
 
 from __future__ import annotations
@@ -20,41 +20,30 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.heads.dual_space import Matrix, Standard, Vector, column_standard
+from tellapart.errors import DataError
+from tellapart.heads.dual_space import COLUMNS_AT_ONCE, Matrix, Standard, Vector, shrunk_standard
 from tellapart.heads.linear import LinearHead, row_blocks
 from tellapart.heads.objective import softmax_loss
-from tellapart.heads.products import Single, add_outer_product, product
+from tellapart.heads.products import Single, product
+from tellapart.heads.sums import Sums
 from tellapart.types import Features, Labels
 
 SCORED = 4096  # rows whose answers are left out: all of fewer, else evenly spread ones; the log loss is right to 0.01
-ROWS_ADDED = 1024  # at once to the sums
+ROWS_SCORED = 1024  # at once
 SCALES = (0.0, math.log(1000.0))  # of the log scale
 CLOSE = 1e-3  # of the log scale
 MOST_LEVERAGE = 1 - 1e-6  # a row that alone decides its own answer says nothing when it is left out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sums:
+class Moments:
     """What a ridge head is made of: weighted means over the training rows, of standardised columns."""
 
-    standard: Standard  # float64 [D], how columns are standardised
+    standard: Standard  # float64 [D], how columns are standardised; by the weighted mean and deviation
     gram: Single  # float32 [D, D], the lower triangle of the mean of x x^T
-    cross: Matrix  # float64 [D, K], the mean of x y^T, x less its mean and y less its own
-    centre: Vector  # float64 [D], the mean of x: 0 but for weights
+    cross: Matrix  # float64 [D, K], the mean of x y^T, y less its own mean
     shares: Vector  # float64 [K], the mean of y
-
-    def part(self, columns: slice) -> Sums:
-        """The sums of some of the columns."""
-        standard = Standard(
-            mean=self.standard.mean[columns], inverse_deviation=self.standard.inverse_deviation[columns]
-        )
-        return Sums(
-            standard=standard,
-            gram=self.gram[columns, columns],
-            cross=self.cross[columns],
-            centre=self.centre[columns],
-            shares=self.shares,
-        )
+    total: float  # the sum of the weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,53 +51,58 @@ class RidgeFit:
     """A ridge head at one strength."""
 
     l2: float
-    weight: Matrix  # float64 [D, K], for standardised columns less their centre; before the scale
-    sums: Sums
+    weight: Matrix  # float64 [D, K], for standardised columns; before the scale
+    moments: Moments
     scale: float  # what answers are multiplied by to be logits
     log_loss: float  # of left-out rows, in nats, at that scale
     accuracy: float  # of left-out rows
 
     def head(self, *, start: int) -> LinearHead:
         """The head for raw features, whose logits are scaled; it reads the columns from start on."""
-        standard = self.sums.standard
-        raw = self.scale * self.weight * standard.inverse_deviation[:, None]
-        centre = standard.mean + np.divide(
-            self.sums.centre,
-            standard.inverse_deviation,
-            out=np.zeros(len(self.sums.centre)),
-            where=standard.inverse_deviation > 0,
-        )
-        return LinearHead(
-            weight=raw.astype(np.float32),
-            bias=(self.scale * self.sums.shares - centre @ raw).astype(np.float32),
-            start=start,
-            stop=start + len(raw),
-        )
+        return unstandardised_head(self.weight, self.moments, scale=self.scale, start=start)
 
 
-def ridge_sums(
-    features: Features, labels: Labels, *, class_count: int, weights: NDArray[np.float64] | None = None
-) -> Sums:
-    """The sums of training rows float32 [N, D] with labels int64 [N], in one pass; each row counts by its weight.
+def moments_of(sums: Sums) -> Moments:
+    """The means that sums of training rows give.
 
     Raises:
-        DataError: a feature is not finite.
+        DataError: a sum is not finite, or there is no row.
     """
-    standard, (count, width) = column_standard(features), features.shape
-    weight = np.ones(count) if weights is None else weights
-    total = float(weight.sum())
-    gram = np.zeros((width, width), np.float32, order="F")
-    cross, centre = np.zeros((class_count, width)), np.zeros(width)
-    for rows in row_blocks(count, size=ROWS_ADDED):
-        block, part = standardised(features[rows], standard), (weight[rows] / total).astype(np.float32)
-        gram = add_outer_product(block * np.sqrt(part)[:, None], gram)
-        one_hot = np.zeros((len(block), class_count), np.float32)
-        one_hot[np.arange(len(block)), labels[rows]] = part
-        cross += product(one_hot.T, block)
-        centre += part @ block
-    shares = np.bincount(labels, weights=weight, minlength=class_count) / total
-    gram -= np.outer(centre, centre).astype(np.float32)
-    return Sums(standard=standard, gram=gram, cross=cross.T - np.outer(centre, shares), centre=centre, shares=shares)
+    total = float(sums.counts.sum())
+    if not total > 0 or not np.isfinite(total) or not np.isfinite(sums.products.diagonal()).all():
+        raise DataError("sums of no rows, or of features that are not finite", hint="Add them up again.")
+    mean = sums.totals.sum(axis=0) / total
+    deviation = np.sqrt(np.maximum(sums.products.diagonal() / total - mean**2, 0.0))
+    standard = shrunk_standard(mean, deviation, count=sums.rows)
+    inverse = standard.inverse_deviation
+    gram = np.empty(sums.products.shape, np.float32, order="F")
+    for columns in row_blocks(len(mean), size=COLUMNS_AT_ONCE):
+        part = sums.products[:, columns] / total
+        part -= np.outer(mean, mean[columns])
+        part *= inverse[:, None]
+        gram[:, columns] = part * inverse[columns]
+    cross = (sums.totals - sums.counts[:, None] * mean) * (inverse / total)
+    return Moments(standard=standard, gram=gram, cross=cross.T, shares=sums.counts / total, total=total)
+
+
+def ridge_head(moments: Moments, *, l2: float, scale: float = 1.0, start: int = 0) -> LinearHead:
+    """The head at one strength where there are no rows at hand to choose its scale by.
+
+    The class that it answers is the same at any scale; for probabilities `ridge_fit` finds the scale by some rows.
+    """
+    root = inverse_root_of(moments.gram, added=l2)
+    return unstandardised_head(root.T @ (root @ moments.cross), moments, scale=scale, start=start)
+
+
+def unstandardised_head(weight: Matrix, moments: Moments, *, scale: float, start: int) -> LinearHead:
+    """The head for raw features of weights float64 [D, K] for standardised ones."""
+    raw = scale * weight * moments.standard.inverse_deviation[:, None]
+    return LinearHead(
+        weight=raw.astype(np.float32),
+        bias=(scale * moments.shares - moments.standard.mean @ raw).astype(np.float32),
+        start=start,
+        stop=start + len(raw),
+    )
 
 
 def standardised(features: Features, standard: Standard) -> Single:
@@ -119,25 +113,32 @@ def standardised(features: Features, standard: Standard) -> Single:
 
 
 def ridge_fit(
-    sums: Sums, features: Features, labels: Labels, *, l2: float, weights: NDArray[np.float64] | None = None
+    moments: Moments, features: Features, labels: Labels, *, l2: float, weights: NDArray[np.float64] | None = None
 ) -> RidgeFit:
-    """The head at one strength; features float32 [N, D], labels and weights are the rows that the sums are of."""
-    root = inverse_root_of(sums.gram, added=l2)
-    weight: Matrix = root.T @ (root @ sums.cross)
+    """The head at one strength, and how it answers about rows that it is made without.
+
+    Args:
+        moments: of the training rows.
+        features: float32 [n, D], training rows: all of them, or some that stand for all.
+        labels: int64 [n].
+        l2: the strength.
+        weights: float64 [n], those that the rows have in the moments; None for 1 each.
+    """
+    root = inverse_root_of(moments.gram, added=l2)
+    weight: Matrix = root.T @ (root @ moments.cross)
     rows = np.unique(np.linspace(0, len(labels) - 1, min(SCORED, len(labels))).round().astype(np.int64))
-    total = float(len(labels) if weights is None else weights.sum())
-    part = np.full(len(rows), 1 / total) if weights is None else weights[rows] / total
-    answers, leverage = np.empty((len(rows), len(sums.shares))), np.empty(len(rows))
+    part = np.full(len(rows), 1 / moments.total) if weights is None else weights[rows] / moments.total
+    answers, leverage = np.empty((len(rows), len(moments.shares))), np.empty(len(rows))
     narrow, steep = weight.astype(np.float32), root.T.astype(np.float32)
-    for some in row_blocks(len(rows), size=ROWS_ADDED):
-        block = standardised(features[rows[some]], sums.standard) - sums.centre.astype(np.float32)
-        answers[some] = product(block, narrow) + sums.shares
+    for some in row_blocks(len(rows), size=ROWS_SCORED):
+        block = standardised(features[rows[some]], moments.standard)
+        answers[some] = product(block, narrow) + moments.shares
         leverage[some] = 1 + np.square(product(block, steep), dtype=np.float64).sum(axis=1)
     left_out = leave_out(answers, labels[rows], np.minimum(part * leverage, MOST_LEVERAGE))
     scale, log_loss = fit_scale(left_out, labels[rows], weights=None if weights is None else part)
     right = left_out.argmax(axis=1) == labels[rows]
     accuracy = float(np.average(right, weights=None if weights is None else part))
-    return RidgeFit(l2=l2, weight=weight, sums=sums, scale=scale, log_loss=log_loss, accuracy=accuracy)
+    return RidgeFit(l2=l2, weight=weight, moments=moments, scale=scale, log_loss=log_loss, accuracy=accuracy)
 
 
 def inverse_root_of(lower: Single, *, added: float) -> Matrix:

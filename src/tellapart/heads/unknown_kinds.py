@@ -5,13 +5,15 @@ Legend: n pictures, d features of the last depth, K classes.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 
 from tellapart import seeds
+from tellapart.features.kept import Kept, result_key
 from tellapart.heads.out_of_distribution import TrainingFeatures, learn_out_of_distribution
-from tellapart.shape import COUNT, NUMBER, NUMBER_OR_NULL
+from tellapart.shape import COUNT, NUMBER, NUMBER_OR_NULL, misfit
 from tellapart.types import Features, Labels
 
 UNKNOWN_KINDS = {
@@ -59,6 +61,29 @@ def measure_unknown_kinds(
         "classes": rows,
         "reason": "",
     }
+
+
+def kept_unknown_kinds(
+    train: TrainingFeatures, valid: Features, labels: Labels, *, class_count: int, seed: int
+) -> dict[str, Any]:
+    """The same as it was measured before by the very same: it takes as long as to learn what is unlike, K times."""
+    about = json.dumps([class_count, seed, train.held_out]).encode()
+    arrays = (train.last, train.labels, train.groups, valid, labels)
+    key = result_key("unknown kinds", [about, *map(np.ascontiguousarray, arrays)], sources=("heads", "seeds.py"))
+    kept = Kept(key=key, pack=lambda found: json.dumps(found).encode(), unpack=read_unknown_kinds)
+    return kept.get() or kept.put(measure_unknown_kinds(train, valid, labels, class_count=class_count, seed=seed))
+
+
+def read_unknown_kinds(packed: bytes) -> dict[str, Any]:
+    """What was measured, from JSON.
+
+    Raises:
+        ValueError: it is not that.
+    """
+    found = json.loads(packed)
+    if (wrong := misfit(found, UNKNOWN_KINDS)) is not None:
+        raise ValueError(f"no shares of unknown kinds at {wrong}")
+    return dict(found)
 
 
 def _marked(train: TrainingFeatures, valid: Features, labels: Labels, left_out: int, *, seed: int) -> float:

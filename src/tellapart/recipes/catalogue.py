@@ -39,6 +39,7 @@ class Recipe:
             what was asked for cannot be done with it.
         on_kept_features: whether all that a request trains is a head on features that are kept, so that folds can test.
         weighs: whether it has a use for weights of pictures.
+        keeps_sums: whether what it trains may be a head on a frozen base, whose sums can be kept.
         one_base: whether it trains layers of the base, which then cannot be several joined.
     """
 
@@ -50,6 +51,7 @@ class Recipe:
     check_request: Callable[[Index, Request], object] = lambda _index, _request: None
     on_kept_features: Callable[[Request], bool] = lambda _request: False
     weighs: bool = False
+    keeps_sums: bool = False
     one_base: bool = False
 
 
@@ -82,6 +84,18 @@ def check_folds(request: Request) -> None:
         raise UsageError("folds are for recipes on kept features", where=request.recipe, hint=hint)
 
 
+def check_keep_sums(request: Request) -> None:
+    """Refuse to keep sums where there are none to keep.
+
+    Raises:
+        UsageError: they are asked for, and the recipe trains the base too.
+    """
+    if request.keep_sums and not RECIPES[request.recipe].keeps_sums:
+        able = ", ".join(name for name, recipe in RECIPES.items() if recipe.keeps_sums)
+        hint = f"Choose one of: {able}; or leave --keep-sums out."
+        raise UsageError("sums are those of a frozen base", where=request.recipe, hint=hint)
+
+
 def base_of(request: Request, backbone: str, *, weights: Path | None) -> Backbone:
     """The base that first looks at the pictures of a request that can be met.
 
@@ -91,6 +105,7 @@ def base_of(request: Request, backbone: str, *, weights: Path | None) -> Backbon
     """
     recipe, size, module = find_recipe(request.recipe, plan=request.plan), request.size, request.module
     check_folds(request)
+    check_keep_sums(request)
     request.changes.check(request.recipe, recipe.plan, own_net=module is not None)
     if recipe.has_base:
         if module is not None:
@@ -128,9 +143,9 @@ SCRATCH = Recipe(
     check_request=check_scratch_net,
 )
 RECIPES: Mapping[str, Recipe] = {
-    "auto": Recipe(train=train_auto, keeps=True, on_kept_features=tries_features_alone),
-    "features": Recipe(train=train_features, weighs=True, on_kept_features=lambda _request: True),
-    "frozen": Recipe(train=train_frozen, check=load_cv2, plan=FrozenPlan, weighs=True),
+    "auto": Recipe(train=train_auto, keeps=True, on_kept_features=tries_features_alone, keeps_sums=True),
+    "features": Recipe(train=train_features, weighs=True, on_kept_features=lambda _request: True, keeps_sums=True),
+    "frozen": Recipe(train=train_frozen, check=load_cv2, plan=FrozenPlan, weighs=True, keeps_sums=True),
     "finetune": Recipe(train=train_finetune, check=needs_torch, keeps=True, plan=FineTuningPlan, one_base=True),
     "scratch": SCRATCH,
     "scratch-augmented": replace(

@@ -19,6 +19,7 @@ from tellapart.classifier import Classifier
 from tellapart.heads.nested import NestedPlan, search_inside
 from tellapart.heads.search import HeadSearch, search_head
 from tellapart.recipes.cost import say_cost, seconds_to_search
+from tellapart.recipes.kept_head import kept_search
 from tellapart.recipes.request import Dataset, Request
 from tellapart.text import counted
 
@@ -36,6 +37,10 @@ def train_features(dataset: Dataset, base: Backbone, request: Request) -> Classi
     Where folds test, train is everything, and what is chosen is chosen inside it.
     """
     pictures, search = dataset.train.stop - dataset.train.start, head_search(dataset, base, request)
+    kept = kept_search(search, dataset, valid=chosen_on(dataset))
+    known = kept.get()
+    if known is not None and dataset.folds is None:
+        return searched(known, dataset, base)
     if request.recipe == "features" or dataset.folds is not None:
         say_features_cost(dataset, request, seconds_to_search(dataset, search, valid=chosen_on(dataset)))
     if dataset.folds is not None and pictures * len(dataset.classes) > CROSS_VALIDATED_AT_MOST:
@@ -49,8 +54,8 @@ def train_features(dataset: Dataset, base: Backbone, request: Request) -> Classi
             progress=request.progress,
         )
         return searched(found, dataset, base)
-    found = search(
-        dataset.features, dataset.labels, train=dataset.train, valid=chosen_on(dataset), weights=dataset.weights
+    found = known or kept.put(
+        search(dataset.features, dataset.labels, train=dataset.train, valid=chosen_on(dataset), weights=dataset.weights)
     )
     return searched(found, dataset, base)
 

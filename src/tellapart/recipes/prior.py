@@ -5,17 +5,20 @@ Legend: N pictures, n of valid, D features, K classes.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.classifier import Classifier
+from tellapart.features.kept import Input, Kept, result_key
 from tellapart.heads.cross_validation import held_out_logits
-from tellapart.heads.folds import stratified_folds
-from tellapart.heads.linear import ABSENT_LOGIT
+from tellapart.heads.folds import Folds, stratified_folds
+from tellapart.heads.linear import ABSENT_LOGIT, row_blocks
 from tellapart.heads.prior import are_unequal, choose_fraction, weights_of_classes, without_shares
 from tellapart.recipes.features import CROSS_VALIDATED_AT_MOST
 from tellapart.recipes.request import Dataset, Request
@@ -88,11 +91,27 @@ def out_of_fold(classifier: Classifier, dataset: Dataset, *, seed: int) -> tuple
     folds = stratified_folds(known, groups=dataset.groups[rows], seed=seed)
     if not folds.count:
         return None
-    found = held_out_logits(dataset.features[rows, head.start : head.stop], known, folds=folds, l2=l2)
+    seen = dataset.features[rows, head.start : head.stop]
+    kept = kept_logits(seen, known, folds, l2=l2)
+    found = kept.get()
+    if found is None:
+        found = kept.put(held_out_logits(seen, known, folds=folds, l2=l2))
     logits = np.full((pictures, len(dataset.classes)), ABSENT_LOGIT)
     logits[:, present] = found
     scored = folds.fold >= 0
     return logits[scored], labels[scored]
+
+
+def kept_logits(features: Features, labels: Labels, folds: Folds, *, l2: float) -> Kept[NDArray[np.float64]]:
+    """Where `held_out_logits` of the very same are kept, float64 [n, K]."""
+    shape = len(labels), int(labels.max()) + 1
+    inputs: list[Input] = [json.dumps([l2, folds.count]).encode(), np.ascontiguousarray(labels), folds.fold]
+    rows = (np.ascontiguousarray(features[part]) for part in row_blocks(len(features)))
+    return Kept(
+        key=result_key("held-out logits", chain(inputs, rows), sources=("heads",)),
+        pack=lambda logits: logits.astype("<f8").tobytes(),
+        unpack=lambda packed: np.frombuffer(packed, "<f8").astype(np.float64).reshape(shape),
+    )
 
 
 def taken_out(selected: Mapping[str, Any]) -> float:

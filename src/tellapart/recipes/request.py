@@ -129,6 +129,7 @@ class Options(TypedDict, total=False):
     costs: CostTable | None
     min_recall: Mapping[str, float]
     drop_leaks: bool
+    keep_sums: bool
     force: bool
     workers: Workers
 
@@ -157,6 +158,7 @@ class Request:
         costs: what mistakes cost; None where all cost the same.
         min_recall: the recall that must be reached of some classes, in (0, 1), by their names.
         drop_leaks: leave test pictures out whose like the data has put into train or valid.
+        keep_sums: keep the sums of the training pictures' features in the model file, see `heads.sums`.
         force: go on in spite of unreadable pictures or conflicting labels.
         workers: who looks at pictures with a base.
         on_epoch: called after every epoch with the history so far, a row an epoch.
@@ -178,6 +180,7 @@ class Request:
     costs: CostTable | None = None
     min_recall: Mapping[str, float] = field(default_factory=dict)
     drop_leaks: bool = False
+    keep_sums: bool = False
     force: bool = False
     workers: Workers = HERE
     on_epoch: Callable[[Sequence[Mapping[str, Any]]], None] = lambda _history: None

@@ -13,8 +13,8 @@ from tellapart.data.draw import units_of
 from tellapart.data.folds import NEEDED, assign_folds
 from tellapart.data.groups import merge_groups
 from tellapart.data.split import SHARES, assign_splits, how_far_off
-from tellapart.duplicates.find import find_duplicates
 from tellapart.duplicates.groups import KINDS, DuplicateGroup, among
+from tellapart.duplicates.kept import kept_duplicates
 from tellapart.duplicates.leaks import Leak, find_conflicts, find_leaks
 from tellapart.errors import DataError
 from tellapart.evaluation.grouped import picture_weight
@@ -58,7 +58,7 @@ def look_for_duplicates(
     Raises:
         DataError: no test picture would be left.
     """
-    known = FoundDuplicates(index=embedded.index, groups=find_duplicates(embedded, last=last, progress=progress))
+    known = FoundDuplicates(index=embedded.index, groups=kept_duplicates(embedded, last=last, progress=progress))
     embedded = embedded.without_miniatures()
     note_conflicts(known, progress=progress)
     leaks = [leak for leak in known.leaks() if known.index.pictures[leak.row].split == "test"]

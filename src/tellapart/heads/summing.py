@@ -1,0 +1,111 @@
+"""Sums of what a base sees, added up where the pictures are looked at: features stay with the workers.
+
+Each part of the pictures becomes its sums, which travel back and are added in the order of the parts. How large parts
+are does not depend on who works, so neither do the sums. A part of D features comes back as 4 D² bytes, whatever the
+number of its pictures; as features it would be 2 D bytes a picture.
+
+Legend: N pictures, D features, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final, Self
+
+import numpy as np
+
+from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.engine import compiled, native_precision
+from tellapart.data.groups import label_numbers
+from tellapart.features.embed import Embedded
+from tellapart.features.look import Looking, check_seen
+from tellapart.features.together import pack_ledger, unpack_ledger
+from tellapart.heads.sums import Sums, add, sums_from_bytes, sums_of
+from tellapart.progress import Progress
+from tellapart.types import Index, LedgerEntry
+from tellapart.workers.pool import HERE, Do, Packed, Workers, parts_of
+
+PICTURES: Final = 8192  # of a part: 100 MB of 2992 features, which as sums are 36 MB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummedPart:
+    """The sums of the readable pictures of a part, and what became of every one."""
+
+    sums: Sums
+    ledger: tuple[LedgerEntry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summing:
+    """The work of looking at labelled pictures and adding up the features in some columns, one row a picture."""
+
+    looking: Looking
+    columns: slice
+
+    def open(self) -> Do[SummedPart]:
+        """Make a worker ready to look."""
+        return partial(self.add_part, self.looking.open())
+
+    def add_part(self, look: Do[Embedded], part: Index, progress: Progress) -> SummedPart:
+        """Look at a part and add it up."""
+        seen = look(part, progress)
+        pictures = seen.index.pictures
+        sums = sums_of(
+            seen.features[:, self.columns],
+            label_numbers(pictures, part.classes),
+            class_count=len(part.classes),
+            weights=np.array([picture.weight for picture in pictures]),
+        )
+        return SummedPart(sums=sums, ledger=seen.ledger)
+
+    def away(self) -> Self:
+        """The same in the precision of this machine."""
+        return replace(self, looking=self.looking.away())
+
+    def pack(self, made: SummedPart) -> Packed:
+        """Sums as bytes."""
+        sums = made.sums
+        return {
+            **pack_ledger(made.ledger),
+            "rows": sums.rows,
+            "shape": list(sums.totals.shape),
+            "sums": sums.to_bytes(),
+        }
+
+    def unpack(self, part: Index, packed: Packed) -> SummedPart:
+        """The same on the other side."""
+        classes, width = packed["shape"]
+        ledger = unpack_ledger(part, packed)
+        check_seen(part, ledger)
+        sums = sums_from_bytes(packed["sums"], rows=packed["rows"], class_count=classes, width=width)
+        return SummedPart(sums=sums, ledger=ledger)
+
+
+def sum_up(
+    index: Index, base: Backbone, *, columns: slice, progress: Progress, workers: Workers = HERE, size: int = PICTURES
+) -> tuple[Sums, tuple[LedgerEntry, ...]]:
+    """The sums over labelled pictures, each by its weight, and what became of every picture; N features nowhere.
+
+    Args:
+        index: the pictures, with their classes.
+        base: what looks at them, by way of the cache of whoever does.
+        columns: those of its features that are added up.
+        progress: told of every picture.
+        workers: who looks.
+        size: pictures of a part.
+
+    Raises:
+        DataError, UsageError: as the workers.
+    """
+    work = Summing(looking=Looking(base=base, engine=compiled(base, precision=native_precision())), columns=columns)
+    ledger = list[LedgerEntry]()
+
+    def parts() -> Iterator[Sums]:
+        for made in workers.each(work, parts_of(index, size), total=len(index.pictures), progress=progress):
+            ledger.extend(made.ledger)
+            yield made.sums
+
+    return add(parts()), tuple(ledger)
