@@ -140,7 +140,7 @@ def test_lines__the_page_has_what_was_run_and_nothing_else(bench, document):
     assert "| fastai, `fine_tune(1)` | 60 (50 to 80, 3) | 120 (100 to 160, 3) | 5.00 | 5.00 | 60.0" in text
     assert "ours better, p = 0.00012" in text
     assert "no difference, p = 1" in text
-    assert "| tellapart | refuses | 95.0 (95.0 to 95.0) | 95.0 |" in text
+    assert "| tellapart | refuses | 95.0 (95.0 to 95.0, 2) | 95.0 |" in text
     assert "neu_surface" not in text
 
 

@@ -74,7 +74,9 @@ SHELVES: Final = (
         english="Explanation",
         chinese="说明",
         pages=(
-            *docs("honesty", "accuracy", "reliability", "security", "decisions", "decisions-archive", "log"),
+            *docs("honesty", "accuracy"),
+            "benchmarks/RESULTS.md",
+            *docs("reliability", "security", "decisions", "decisions-archive", "log"),
             "CONTRIBUTING.md",
         ),
     ),

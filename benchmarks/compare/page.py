@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import figures
-from plan import ALL, PAIRS, ROOT, SETS
+from plan import ALL, OURS, PAIRS, ROOT, SETS
 from plots import bar_plot, line_plot
 
 RESULTS: Final = ROOT / "benchmarks" / "results" / "compare.json"
@@ -30,7 +30,7 @@ of several draws count as one); a difference is called one where p is below 0.05
 
 
 NOT_ASKED: Final = """\
-| AutoGluon 1.6.3 | wants torch < 2.14, torchvision < 0.29 and timm < 1.0.7, unlike all others here; not run |
+| AutoGluon 1.6.3 | wants torch < 2.14 and timm < 1.0.7, unlike all others; pip had found no versions in 25 minutes |
 | Ultralytics 8.4 | installs; classifies with nets of its own or of torchvision, which has no lite0: no same weights |
 | LightlyTrain 0.18 | installs, and takes lite0's weights in timm's net by `backbone_weights`; its first step ends in an
  error, since it hands 320 channels to a head that expects 1280 |""".replace("\n ", " ")
@@ -71,7 +71,8 @@ def drawn(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         seconds = {title(peer): row["seconds"]["median"] for peer, row in figures.jobs(document, name).items()}
         if len(seconds) > 1:
             order = dict(sorted(seconds.items(), key=lambda item: item[1]))
-            yield f"seconds-{name}.svg", bar_plot(f"{name}: seconds from files to a tested model", order, "s")
+            heading = f"{name}: seconds from files to a tested model (logarithmic)"
+            yield f"seconds-{name}.svg", bar_plot(heading, order, "s", ours=title(OURS))
 
 
 def curve_series(document: Mapping[str, Any], name: str) -> tuple[dict[str, list[tuple[str, float]]], list[str]]:
@@ -114,7 +115,8 @@ def lines(document: Mapping[str, Any], plots: list[str]) -> Iterator[str]:
             yield from (f"\n![seconds](results/{plot})" for plot in plots if plot == f"seconds-{name}.svg")
     if any(figures.curve(document, name) for name in SETS):
         yield from ("", "## Accuracy against pictures per class", "")
-        yield "In per cent: the mean of the draws (least to most), in brackets how ours compares by the paired test."
+        yield "In per cent: the mean of the draws (least to most, how many); in brackets ours in the paired test"
+        yield "of the draws that both have. Who refuses says that it needs more pictures."
     for name in SETS:
         if points := figures.curve(document, name):
             yield from ("", f"### {name}", "")
@@ -182,7 +184,7 @@ def curve_cell(point: Mapping[str, Any] | None) -> str:
     found = point["accuracy"]
     shown = per_cent(point["mean"])
     if found["n"] > 1:
-        shown += f" ({per_cent(found['least'])} to {per_cent(found['most'])})"
+        shown += f" ({per_cent(found['least'])} to {per_cent(found['most'])}, {found['n']})"
     if "paired" not in point:
         return shown
     told = point["paired"]["told_apart"]

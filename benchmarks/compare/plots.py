@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
 
-WIDTH, HEIGHT = 720, 380
-LEFT, RIGHT, TOP, BOTTOM = 56, 190, 40, 44
+WIDTH, HEIGHT = 800, 380
+LEFT, RIGHT, TOP, BOTTOM = 56, 250, 40, 44
 INK, GRID = "#333", "#ddd"
 COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8c6d00", "#56b4e9", "#555", "#e69f00")  # Okabe and Ito
 FONT: Final = 'font-family="sans-serif" font-size="13"'
@@ -49,9 +49,9 @@ def line_plot(title: str, series: Mapping[str, Sequence[tuple[str, float]]], tic
     return picture(parts, HEIGHT)
 
 
-def bar_plot(title: str, bars: Mapping[str, float], unit: str) -> str:
-    """A bar a name on a logarithmic axis from a tenth of the least; its value behind it."""
-    height, left = TOP + 26 * len(bars) + 16, 250
+def bar_plot(title: str, bars: Mapping[str, float], unit: str, *, ours: str) -> str:
+    """A bar a name, on a logarithmic axis from a third of the least; its value behind it; ours is blue."""
+    height, left = TOP + 26 * len(bars) + 16, 270
     least, most = min(bars.values()), max(bars.values())
     reach = math.log(most / least * 3) or 1.0
     parts = [text(8, 22, title, weight="bold")]
@@ -59,7 +59,8 @@ def bar_plot(title: str, bars: Mapping[str, float], unit: str) -> str:
         top = TOP + 26 * number
         width = (WIDTH - left - 110) * math.log(value / least * 3) / reach
         parts.append(text(left - 8, top + 14, name, anchor="end"))
-        parts.append(f'<rect x="{left}" y="{top}" width="{width:.1f}" height="19" fill="{COLOURS[number == 0]}"/>')
+        colour = COLOURS[0] if name == ours else INK
+        parts.append(f'<rect x="{left}" y="{top}" width="{width:.1f}" height="19" fill="{colour}"/>')
         parts.append(text(left + width + 6, top + 14, f"{value:.3g} {unit}"))
     return picture(parts, height)
 

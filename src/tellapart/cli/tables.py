@@ -37,9 +37,7 @@ def print_run(metrics: Mapping[str, Any], folder: Path) -> None:
         fates = ", ".join(f"{ledger[status]} {status}" for status in ("used", "converted", "skipped"))
         line(f"pictures: {fates}; ledger.csv says why")
     print_figures(metrics["test"], title="every picture tested" if folds else "test")
-    if (kept := metrics["together"]).get("groups") and not kept["parted"]:
-        groups = counted(kept["groups"], "group")
-        line(f"{groups} of pictures that belong together: none was on both sides, and intervals count that they err so")
+    print_whole_groups(metrics["together"])
     print_abstention(metrics["test"]["selective"], metrics["thresholds"], classes=metrics["classes"])
     print_leaks(metrics["test"])
     print_tried(metrics["selected"].get("tried", ()))
@@ -136,6 +134,13 @@ def print_together(together: Mapping[str, Any]) -> None:
     if together["groups"]:
         groups = counted(together["groups"], "group")
         line(f"{groups} of pictures that belong together: each picture counts {together['weight']:.2f} in intervals")
+
+
+def print_whole_groups(together: Mapping[str, Any]) -> None:
+    """How many groups a training kept on one side; nothing where there are none, or not all were."""
+    if together.get("groups") and not together["parted"]:
+        groups = counted(together["groups"], "group")
+        line(f"{groups} of pictures that belong together: none was on both sides, and intervals count how they err")
 
 
 def print_operating(figures: Mapping[str, Any]) -> None:
