@@ -4,6 +4,7 @@ import asyncio
 import functools
 import io
 import json
+import logging
 import sys
 import tempfile
 from pathlib import Path
@@ -156,6 +157,8 @@ def statuses(cases, *, seed=0):
     Raises:
         ValueError: an answer is none that a server of ours gives.
     """
+
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # as `serve` has it
 
     async def whole():
         service = Service(small_model(), limits=LIMITS, measures=ServerMetrics(), log=lambda _: None)

@@ -12,7 +12,7 @@ import tellapart as package
 from metrics_documents import metrics_document, render
 from pictures import write_picture
 from tellapart.bundle.model_card import escaped_line
-from tellapart.cli.tables import print_figures
+from tellapart.cli.tables import print_figures, print_whole_groups
 from tellapart.text import inert
 
 CLI = Path(package.__file__).parent / "cli"
@@ -112,3 +112,30 @@ def test_figures__classes_that_no_picture_shows_are_named_beside_the_balanced_ac
     page = render({**metrics_document(), "test": figures})
     assert "no test picture: <bdi>metal, paper</bdi>" in page
     assert "没有测试图片的类别：<bdi>metal, paper</bdi>" in page
+
+
+def test_figures__guessing_has_its_balanced_accuracy_where_classes_are_unequal(capsys):
+    print_figures(metrics_document()["test"], title="test")
+    assert re.search(r"^always answering \w+ would .* %, a balanced accuracy of 16.7 %$", shown(capsys), re.MULTILINE)
+    print_figures(metrics_document(("a", "b"), skill=3, test=4)["test"], title="test")
+    assert re.search(r"^always answering \w+ would be right for [\d.]+ %$", shown(capsys), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("together", "told"),
+    [
+        ({"groups": 12, "parted": False}, "12 groups of pictures that belong together: none was on both sides"),
+        ({"groups": 12, "parted": True}, ""),
+        ({"groups": 0, "parted": False}, ""),
+        ({}, ""),
+    ],
+)
+def test_print_whole_groups__where_there_are_any(together, told, capsys):
+    print_whole_groups(together)
+    said = shown(capsys)
+    assert told in said
+    assert bool(said) == bool(told)
+
+
+def shown(capsys):
+    return capsys.readouterr().out

@@ -51,6 +51,18 @@ def test_compare_runs__counts_pictures_by_path(runs):
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
+def test_compare_runs__of_a_run_that_folds_tested_the_accuracy_has_the_interval_of_the_run(runs):
+    plain = compare_runs(*runs)
+    document = metrics_document(CLASSES, test=30, valid=30)
+    intervals = {"design_effect": 1.0, "luck": 0.6, "weight": 0.625}
+    folds = {"count": 5, "intervals": intervals}
+    (runs[1] / "metrics.json").write_text(json.dumps({**document, "folds": folds}))
+    found = compare_runs(*runs)
+    assert found["a"] == plain["a"]
+    assert found["b"]["accuracy"] == wilson(22, 30, weight=0.625).to_json()
+    assert found["difference"] == plain["difference"]
+
+
 def test_compare_runs__reads_the_columns_of_older_runs_and_what_a_spreadsheet_has_saved(runs):
     expected, new = compare_runs(*runs), read_answers(runs[0], CLASSES)
     content = (runs[0] / "predictions.csv").read_text()

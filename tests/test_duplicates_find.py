@@ -57,14 +57,14 @@ def test_find_duplicates__bytes_pixels_and_edits(look, tmp_path):
     assert all(not pair.mirrored for pair in groups[2].pairs)
 
 
-def filled(pixels, *, degrees=0, zoom=1.0, mode="black", mirrored=False):
-    """Turned about the middle and zoomed; what is left is black or repeats the last pixels."""
+def filled(pixels, *, degrees=0, zoom=1.0, mode="black", mirrored=False, shift=(0, 0)):
+    """Turned about the middle, zoomed and shifted by pixels; what is left is black or repeats the last pixels."""
     pixels = pixels[:, ::-1] if mirrored else pixels
     side = len(pixels)
     wide = np.pad(pixels, ((side, side), (side, side), (0, 0)), mode="edge" if mode == "edge" else "constant")
     picture = Image.fromarray(wide).rotate(degrees, Image.Resampling.BILINEAR)
     margin = side * (3 - 1 / zoom) / 2
-    box = (margin, margin, 3 * side - margin, 3 * side - margin)
+    box = [end + shift[place % 2] for place, end in enumerate((margin, margin, 3 * side - margin, 3 * side - margin))]
     return np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR, box=box))
 
 
@@ -77,6 +77,11 @@ COPIES = {
     "turned and zoomed": partial(filled, degrees=15, zoom=1.25),
     "upside down": lambda pixels: pixels[::-1],
 }
+MOVED = {
+    "turned and shifted": partial(filled, degrees=9, shift=(20, -24)),
+    "shifted": partial(filled, shift=(-36, 22)),
+    "shifted, repeated": partial(filled, shift=(30, 40), mode="edge"),
+}
 
 
 def test_find_duplicates__copies_as_exporters_make_them(look, tmp_path):
@@ -84,6 +89,23 @@ def test_find_duplicates__copies_as_exporters_make_them(look, tmp_path):
     pictures |= {f"copy {name}.jpg": make(scene(20 + n)) for n, (name, make) in enumerate(COPIES.items())}
     groups = find_duplicates(look(written(tmp_path, pictures)))
     assert [group.rows for group in groups] == [(row, row + len(COPIES)) for row in range(len(COPIES))]
+
+
+@pytest.mark.parametrize("make", MOVED.values(), ids=MOVED)
+def test_find_duplicates__copies_of_which_the_middle_has_moved(look, tmp_path, make):
+    pictures = {f"{seed}.jpg": scene(seed) for seed in range(20, 26)}
+    pictures |= {f"{seed}_aug_1.jpg": make(scene(seed)) for seed in range(20, 24)}
+    groups = find_duplicates(look(written(tmp_path, pictures)))
+    assert [group.rows for group in groups] == [(row, row + 6) for row in range(4)]
+
+
+def test_find_duplicates__another_part_of_a_scene_that_is_turned_too_is_no_copy(look, tmp_path):
+    """Only a filling tells a copy that was turned and shifted from another look at one scene."""
+    wide = [scene(seed, side=400) for seed in range(4)]
+    pictures = {f"{n}.jpg": each[80:320, 80:320] for n, each in enumerate(wide)}
+    moved = [np.asarray(Image.fromarray(each).rotate(9, Image.Resampling.BILINEAR)) for each in wide]
+    pictures |= {f"{n}_aug_1.jpg": each[100:340, 60:300] for n, each in enumerate(moved)}
+    assert find_duplicates(look(written(tmp_path, pictures))) == ()
 
 
 def test_find_duplicates__another_part_of_a_scene_is_no_copy(look, tmp_path):

@@ -94,6 +94,23 @@ def test_likeness__what_was_filled_in_is_told_from_another_part_of_the_scene(fil
     assert found.filled[0]
 
 
+def test_likeness__before_a_plain_background_a_shift_is_no_slope():
+    """One small thing tells little of a turn; what a copy's place is like tells the rest."""
+    y, x = np.mgrid[-1:1:240j, -1:1:240j]
+    plain = np.repeat((200 - 20 * x + 10 * y)[..., None], 3, axis=2)
+    things = np.stack([plain + np.random.default_rng(seed).normal(0, 6, plain.shape) for seed in range(6)])
+    for seed, each in enumerate(things):
+        across, down = 60 + 5 * seed, 50 + 8 * seed
+        each[down : down + 50, across : across + 46] = 60
+        each[down + 12 : down + 25, across + 9 : across + 34] = 140
+    things = things.clip(0, 255).astype(np.uint8)
+    moved = np.pad(things[:, :-20, 24:], ((0, 0), (20, 0), (0, 24), (0, 0)))
+    found = laid(np.stack([small(each) for each in things]), np.stack([small(each) for each in moved]))
+    assert found.filled.all()
+    assert slant(found.place).max() <= 0.045
+    np.testing.assert_allclose(found.place[:, :, 2], [[0.2, -1 / 6]] * 6, atol=0.03)
+
+
 def test_turn_and_strain__are_those_of_a_picture_that_was_squashed_after_its_turn():
     turn, shape = np.radians(30), 4 / 3
     cosine, sine = 0.8 * np.cos(turn), 0.8 * np.sin(turn)

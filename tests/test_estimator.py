@@ -13,6 +13,7 @@ from sklearn.model_selection import cross_val_score
 
 from pictures import encode, make_pixels, write_classes, write_picture, write_splits_and_classes
 from tellapart import DataError, ImageClassifier, MissingExtraError, ModelFileError, UsageError, estimator, load
+from tellapart.backbones.devices import chosen_devices
 from tellapart.learn import learn
 
 SIDE = 64
@@ -29,6 +30,8 @@ DEFAULTS = {
     "max_error": 0.01,
     "costs": None,
     "min_recall": None,
+    "device": None,
+    "keep_sums": False,
     "verbose": False,
 }
 
@@ -375,3 +378,28 @@ def test_getstate__leaves_the_engine_out_and_the_copy_answers_alike(fitted, samp
     expected = fitted.predict_proba(samples[0][:3])
     again = copy.deepcopy(fitted)
     np.testing.assert_array_equal(again.predict_proba(samples[0][:3]), expected)
+
+
+def test_device__is_where_it_computes_and_nobody_else_after(samples, fitted, tmp_path, monkeypatch):
+    seen = []
+    for name in ("learn", "answer", "read_bundle"):
+        inner = getattr(estimator, name)
+        monkeypatch.setattr(
+            estimator,
+            name,
+            lambda *given, inner=inner, **more: (seen.append(chosen_devices().torch), inner(*given, **more))[1],
+        )
+    classifier = ImageClassifier(size=SIDE, device="CPU").fit(*samples)  # that of torch too
+    classifier.predict(samples[0][:1])
+    loaded = load(fitted.save(tmp_path / "model.tellapart"), device="cpu")
+    assert seen == ["cpu", "cpu", "cpu"]
+    assert chosen_devices().torch is None
+    assert loaded.get_params()["device"] == "cpu"
+
+
+@pytest.mark.parametrize("ask", [lambda model, paths, _: model.predict(paths), lambda model, *given: model.fit(*given)])
+def test_device__that_is_not_here(fitted, samples, ask):
+    other = copy.copy(fitted).set_params(device="tpu")
+    with pytest.raises(UsageError, match="no such device here: tpu"):
+        ask(other, *samples)
+    assert chosen_devices().engine == "CPU"

@@ -66,10 +66,19 @@ def test_evaluate__a_classifier_is_compared_with_always_the_commonest_class():
     rows[90:] = [0.1, 0.9]
     knowing = evaluate(rows, labels, classes=("a", "b"))["baseline"]
     assert (knowing["p_value"], knowing["beaten"]) == (pytest.approx(2 / 2**10), True)
-    rows[:20] = [0.1, 0.9]  # 10 corrected, 20 broken
-    assert evaluate(rows, labels, classes=("a", "b"))["baseline"]["beaten"] is False
     other = evaluate(rows, labels, classes=("a", "b"), commonest=1)["baseline"]
     assert (other["class"], other["accuracy"]["value"]) == ("b", 0.1)
+
+
+@pytest.mark.parametrize(("broken", "found", "beaten"), [(20, 10, True), (4, 1, False), (0, 0, False)])
+def test_evaluate__of_unequal_classes_the_balanced_accuracy_says_whether_it_is_better_than_the_commonest(
+    broken, found, beaten
+):
+    labels = np.array([0] * 90 + [1] * 10)
+    rows = np.full((100, 2), [0.9, 0.1])
+    rows[:broken] = rows[100 - found :] = [0.1, 0.9]
+    baseline = evaluate(rows, labels, classes=("a", "b"))["baseline"]
+    assert (baseline["balanced_accuracy"], baseline["beaten"]) == (0.5, beaten)
 
 
 def test_evaluate__bare_numbers_have_their_intervals_beside_them():

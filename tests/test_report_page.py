@@ -273,6 +273,7 @@ def test_render_report__what_matters_is_said_in_both_languages():
             "需要 299 张未参与训练的图片（同组只算一张）；现有 80 张。",
         ),
         (0.05, False, 400, "there are too many confident mistakes", "自信的错误太多"),
+        (0.45, False, 60, "That is too many to rely on: have each of them looked at.", "请逐个复核。"),
         (None, False, 1, "1 held-out picture is too few to promise", "未参与训练的图片只有 1 张"),
     ],
 )
@@ -282,6 +283,7 @@ def test_promise__by_its_figures_in_both_languages(error, kept, pictures, englis
     assert english in said
     assert chinese in said
     assert "Never shown" not in said
+    assert ("looked at" in said) == (error is not None and error >= 0.2)
 
 
 def test_render_report__sentences_that_follow_each_other_have_a_space_between_them():
@@ -349,6 +351,23 @@ def test_render_report__leads_with_the_balanced_accuracy_where_classes_are_unequ
     balanced = metrics_document()["test"]["balanced_accuracy"]
     assert f"Balanced test accuracy {100 * balanced:.1f} %" in unequal.text
     assert "Balanced test accuracy" not in Page(render(metrics_document(("a", "b"), skill=3, test=4))).text
+
+
+def test_render_report__guessing_has_its_balanced_accuracy_where_that_leads():
+    baseline = metrics_document()["test"]["baseline"]
+    said = f"That has a balanced accuracy of {100 * baseline['balanced_accuracy']:.1f} %"
+    assert said in Page(render(metrics_document())).text
+    equal = metrics_document(("a", "b"), skill=3, test=4)
+    assert "That has a balanced accuracy of" not in Page(render(equal)).text
+
+
+@pytest.mark.parametrize(("parted", "told"), [(False, True), (True, False)])
+def test_render_report__says_that_groups_were_kept_whole_where_they_were(parted, told):
+    together = {"groups": 12, "largest": 5, "parted": parted, "off": None}
+    page = render({**metrics_document(), "together": together})
+    assert ("12 groups of pictures that belong together" in Page(page).text) is told
+    assert ("组相互关联的图片" in page) is told
+    assert "belong together" not in Page(render({**metrics_document(), "together": {}})).text
 
 
 @pytest.mark.parametrize(("fraction", "words"), [(1.0, "equally frequent"), (0.5, "nearer to equal"), (0.0, None)])

@@ -19,6 +19,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from tellapart.answers import Answers, answer
+from tellapart.backbones.devices import computing_on
 from tellapart.backbones.engine import AnyEngine, compiled, native_precision
 from tellapart.bundle.bundle import Bundle, pack_bundle, read_bundle
 from tellapart.bundle.container import write_container
@@ -26,7 +27,7 @@ from tellapart.card import CardContent, card_content, classifier_card
 from tellapart.classifier import Classifier
 from tellapart.data.cost_table import costs_from
 from tellapart.data.reading import Reading
-from tellapart.data.sample_labels import LABEL_KINDS, data_path, labelled, labels_like, warn_of_unknown
+from tellapart.data.sample_labels import LABEL_KINDS, data_path, labelled, labels_like, labels_of_kind, warn_of_unknown
 from tellapart.data.samples import Samples, index_of_samples
 from tellapart.data.scan import scan
 from tellapart.data.split import part_to_score
@@ -81,6 +82,10 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             answered: cost}}, with one other column where a person can be asked; then `predict` answers what is expected
             to cost least, and `unsure` says where a person costs less. None where all mistakes cost the same.
         min_recall: the recall that must be reached of some classes, {class: share}, shown with 95 % confidence.
+        device: where fitting and predicting compute, as `--device` takes it: CPU, GPU, NPU or AUTO (OpenVINO); cpu,
+            cuda or mps where torch trains. None for where the process computes anyway. Meanwhile all of the process
+            computes there, so several devices side by side take a process each; a fitted one answers where it was
+            first asked.
         keep_sums: whether sums of the training pictures' features go into the model file (`tellapart.bundle.sums`).
         verbose: whether fitting and predicting show on stderr how far they are.
 
@@ -106,6 +111,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         max_error: float = MAX_ERROR,
         costs: str | Path | Mapping[Any, Mapping[Any, float]] | None = None,
         min_recall: Mapping[Any, float] | None = None,
+        device: str | None = None,
         keep_sums: bool = False,
         verbose: bool = False,
     ) -> None:
@@ -122,6 +128,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.max_error = max_error
         self.costs = costs
         self.min_recall = min_recall
+        self.device = device
         self.keep_sums = keep_sums
         self.verbose = verbose
 
@@ -159,7 +166,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         )
         base = base_of(request, self.backbone, weights=None if self.weights is None else Path(self.weights))
         classes, index = labelled(X, y, sample_weight)
-        with work_folder(RECIPES[self.recipe]) as work:
+        with computing_on(self.device), work_folder(RECIPES[self.recipe]) as work:
             learned = learn(index, base, replace(request, work=work))
         warn_of_skipped(learned.about.ledger)
         self.classes_, self.classifier_ = classes, learned.classifier
@@ -215,11 +222,12 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             )
         self._fitted()
         index = index_of_samples(X, missing=errors == "skip")
-        classifier, embedded = self._look_at(index)
-        if errors == "raise":
-            check_readable(embedded)
+        with computing_on(self.device):
+            classifier, embedded = self._look_at(index)
+            if errors == "raise":
+                check_readable(embedded)
+            answers = answer(classifier, embedded, progress=self._progress())
         rows = np.full((len(index.pictures), len(self.classes_)), np.nan)
-        answers = answer(classifier, embedded, progress=self._progress())
         rows[[entry.status != "skipped" for entry in embedded.ledger]] = answers.probabilities
         return rows
 
@@ -248,10 +256,11 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         return self._answer_about(index_of_samples(samples))
 
     def _answer_about(self, index: Index) -> Answers:
-        classifier, embedded = self._look_at(index)
-        check_readable(embedded)
-        say_too_bright(embedded.ledger, self._progress())
-        return answer(classifier, embedded, progress=self._progress())
+        with computing_on(self.device):
+            classifier, embedded = self._look_at(index)
+            check_readable(embedded)
+            say_too_bright(embedded.ledger, self._progress())
+            return answer(classifier, embedded, progress=self._progress())
 
     def _look_at(self, index: Index) -> tuple[Classifier, Embedded]:
         classifier, progress = self._fitted(), self._progress()
@@ -311,23 +320,27 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         return Path(path)
 
 
-def load(path: str | Path) -> ImageClassifier:
+def load(path: str | Path, *, device: str | None = None) -> ImageClassifier:
     """A fitted classifier from a model file, after it has proved itself on its test cards.
 
-    Whatever recipe made it, no torch is needed. Its parameters are those the file tells: recipe, base and size.
+    Whatever recipe made it, no torch is needed. Its parameters are those the file tells, recipe, base and size, and the
+    device that it proved itself on and answers on, as `ImageClassifier` takes it.
 
     Raises:
         ModelFileError: the file is damaged, of a newer schema, changed, or gives other answers than it must.
+        UsageError: there is no such device.
     """
-    bundle, engine = read_bundle(Path(path))
+    with computing_on(device):
+        bundle, engine = read_bundle(Path(path))
     base = bundle.classifier.base
     sides = {single.preprocess.size for single in base.singles}
-    estimator = ImageClassifier(size=base.preprocess.size if len(sides) == 1 else None)
+    estimator = ImageClassifier(size=base.preprocess.size if len(sides) == 1 else None, device=device)
     made_by = str(bundle.manifest.get("recipe", estimator.recipe))
     estimator.set_params(recipe=made_by)
     if made_by not in RECIPES or RECIPES[made_by].has_base:  # a net from nothing has a name, but is no base
         estimator.set_params(backbone=base.name)
-    estimator.classes_, estimator.classifier_ = typed_classes(bundle), bundle.classifier
+    estimator.classes_ = labels_of_kind(bundle.classifier.classes, bundle.manifest.get("label_kind"))
+    estimator.classifier_ = bundle.classifier
     estimator.history_ = {}
     # This function is its other constructor.
     estimator._bundle, estimator._engine, estimator._judged = bundle, engine, None  # noqa: SLF001
@@ -339,21 +352,6 @@ def as_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """Rows as columns, in the order in which their names come; None where a row lacks one."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name) for row in rows] for name in names}
-
-
-def typed_classes(bundle: Bundle) -> NDArray[Any]:
-    """The classes [K] of a model file as what they were when it was fitted: numbers, truth values or texts."""
-    names, kind = bundle.classifier.classes, bundle.manifest.get("label_kind")
-    try:
-        if kind == "integer":
-            return np.array([int(name) for name in names])
-        if kind == "float":
-            return np.array([float(name) for name in names])
-    except (ValueError, OverflowError):  # a file that was written by something else
-        return np.array(names)
-    if kind == "boolean" and set(names) <= {"False", "True"}:
-        return np.array([name == "True" for name in names])
-    return np.array(names)
 
 
 def check_readable(embedded: Embedded) -> None:

@@ -7,7 +7,8 @@ capital letters or small ones; "cpu" is both.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Final
@@ -46,6 +47,21 @@ def use_device(name: str | None) -> None:
         MissingExtraError: it is one of torch, and torch is not installed.
     """
     _CHOSEN[0] = Devices() if name is None else find_device(name)
+
+
+@contextmanager
+def computing_on(name: str | None) -> Iterator[None]:
+    """Compute there meanwhile, then where it was done before; None is for staying there. Errors as for `use_device`.
+
+    It holds for the whole process, all its threads included.
+    """
+    before = chosen_devices()
+    if name is not None:
+        use_device(name)
+    try:
+        yield
+    finally:
+        _CHOSEN[0] = before
 
 
 def find_device(name: str) -> Devices:

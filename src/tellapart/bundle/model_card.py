@@ -76,7 +76,9 @@ def headline(test: Mapping[str, Any], *, of: str) -> list[str]:
     ]
     guess = f"Always answering {escaped_line(baseline['class'])} scores {baseline['accuracy']['value']:.4f}"
     verdict = "." if baseline["beaten"] else "; this result cannot be told from that."
-    return [*(lines if leading_figure(test) == "accuracy" else lines[::-1]), guess + verdict]
+    if leading_figure(test) == "accuracy":
+        return [*lines, guess + verdict]
+    return [*lines[::-1], f"{guess}, a balanced accuracy of {baseline['balanced_accuracy']:.4f}{verdict}"]
 
 
 def prior_lines(selected: Mapping[str, Any]) -> list[str]:

@@ -49,7 +49,11 @@ def check_cards(classifier: Classifier) -> dict[str, Any]:
     follow from the features as they stand here, prove the head and the temperature; the classes prove their order.
     """
     kept = kept_cards(classifier)
-    seen = kept.get() or kept.put(seen_cards(classifier))
+    seen = kept.get()
+    if seen is None:
+        cards = [to_png(card) for card in draw_cards()]
+        features = compiled(classifier.base, precision=EXACT).look(prepare_cards(classifier, cards))
+        seen = kept.put(seen_cards(cards, features.astype(KEPT)))
     logits, shares = answers_of(classifier, kept_features(seen))
     labels = classifier.predicted(shares)
     return {
@@ -66,10 +70,8 @@ def check_cards(classifier: Classifier) -> dict[str, Any]:
     }
 
 
-def seen_cards(classifier: Classifier) -> list[dict[str, str]]:
-    """Each test card as PNG, and what the base sees in it, as they stand in check.json."""
-    cards = [to_png(card) for card in draw_cards()]
-    features = compiled(classifier.base, precision=EXACT).look(prepare_cards(classifier, cards)).astype(KEPT)
+def seen_cards(cards: Sequence[bytes], features: NDArray[np.float16]) -> list[dict[str, str]]:
+    """Each test card as PNG, and what the base sees in it, float16 [N, D], as they stand in check.json."""
     return [
         {"png": base64.b64encode(card).decode(), "features": base64.b64encode(row.tobytes()).decode()}
         for card, row in zip(cards, features, strict=True)

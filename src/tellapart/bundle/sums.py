@@ -96,5 +96,6 @@ def add_files(paths: Sequence[Path]) -> FileSums:
 
 
 def _among(found: FileSums, classes: Sequence[str]) -> Sums:
-    places = np.array([classes.index(name) for name in found.classes])
+    place = {name: number for number, name in enumerate(classes)}
+    places = np.array([place[name] for name in found.classes])
     return found.sums.among(places, class_count=len(classes))

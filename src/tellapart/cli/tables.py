@@ -37,6 +37,7 @@ def print_run(metrics: Mapping[str, Any], folder: Path) -> None:
         fates = ", ".join(f"{ledger[status]} {status}" for status in ("used", "converted", "skipped"))
         line(f"pictures: {fates}; ledger.csv says why")
     print_figures(metrics["test"], title="every picture tested" if folds else "test")
+    print_whole_groups(metrics["together"])
     print_abstention(metrics["test"]["selective"], metrics["thresholds"], classes=metrics["classes"])
     print_leaks(metrics["test"])
     print_tried(metrics["selected"].get("tried", ()))
@@ -106,14 +107,16 @@ def print_figures(figures: Mapping[str, Any], *, title: str) -> None:
     accuracy = f"accuracy {share(figures['accuracy'])}"
     interval = figures["intervals"]["balanced_accuracy"]
     balanced = f"balanced accuracy {share({'value': figures['balanced_accuracy'], **interval})}"
-    first, second = (accuracy, balanced) if leading_figure(figures) == "accuracy" else (balanced, accuracy)
+    equal = leading_figure(figures) == "accuracy"
+    first, second = (accuracy, balanced) if equal else (balanced, accuracy)
     line(f"{title}: {first} on {counted(figures['n'], 'picture')}; {second}")
     if missing := [one_line(row["class"]) for row in figures["per_class"] if not row["n"]]:
         named = ", ".join(missing[:MOST_MISSING]) + (", …" if len(missing) > MOST_MISSING else "")
         many = counted(len(missing), "class", "classes")
         line(f"the balanced accuracy is without {many} that no picture here shows: {named}")
     baseline = figures["baseline"]
-    line(f"always answering {baseline['class']} would be right for {percent(baseline['accuracy']['value'])}")
+    guess = f"always answering {baseline['class']} would be right for {percent(baseline['accuracy']['value'])}"
+    line(guess if equal else f"{guess}, a balanced accuracy of {percent(baseline['balanced_accuracy'])}")
     if not baseline["beaten"]:
         line(f"this result cannot be told from always answering {baseline['class']} (p = {baseline['p_value']:.2f})")
     print_operating(figures)
@@ -131,6 +134,13 @@ def print_together(together: Mapping[str, Any]) -> None:
     if together["groups"]:
         groups = counted(together["groups"], "group")
         line(f"{groups} of pictures that belong together: each picture counts {together['weight']:.2f} in intervals")
+
+
+def print_whole_groups(together: Mapping[str, Any]) -> None:
+    """How many groups a training kept on one side; nothing where there are none, or not all were."""
+    if together.get("groups") and not together["parted"]:
+        groups = counted(together["groups"], "group")
+        line(f"{groups} of pictures that belong together: none was on both sides, and intervals count how they err")
 
 
 def print_operating(figures: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from tellapart.errors import DataError, UsageError
 from tellapart.evaluation.grouped import picture_weight
 from tellapart.evaluation.intervals import wilson
 from tellapart.evaluation.paired import compare_answers
+from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.runs import folder as run_folder
 from tellapart.runs.read import read_answers, read_metrics, read_splits
 from tellapart.text import counted
@@ -58,8 +59,8 @@ def compare_runs(first: Path, second: Path, *, margin: float | None = None) -> d
         raise UsageError("no such margin", where=f"{margin}", hint="Give points of accuracy, as 1.")
     by_content = has_digests(first) and has_digests(second)
     a, b = (read_tested(run, by_content=by_content) for run in (first, second))
-    by_folds = any(read_metrics(run).folds for run in (first, second))
-    check_same(a, b, by_folds=by_folds, where=f"{first} and {second}")
+    luck = {name: luck_of_folds(read_metrics(run)) for name, run in (("a", first), ("b", second))}
+    check_same(a, b, by_folds=any(each is not None for each in luck.values()), where=f"{first} and {second}")
     left_out = {"a": len(a.keys() - b.keys()), "b": len(b.keys() - a.keys())}
     shared = a.keys() & b.keys()
     a, b = ({key: tested[key] for key in sorted(shared)} for tested in (a, b))
@@ -69,8 +70,8 @@ def compare_runs(first: Path, second: Path, *, margin: float | None = None) -> d
         "schema": SCHEMA,
         "n": len(a),
         "left_out": left_out,
-        "a": {"run": str(first), "accuracy": accuracy_of(right["a"], groups)},
-        "b": {"run": str(second), "accuracy": accuracy_of(right["b"], groups)},
+        "a": {"run": str(first), "accuracy": accuracy_of(right["a"], groups, luck=luck["a"])},
+        "b": {"run": str(second), "accuracy": accuracy_of(right["b"], groups, luck=luck["b"])},
         "matched_by": "content" if by_content else "path",
         **compare_answers(right["b"].astype(np.int64) - right["a"], groups, margin=margin),
     }
@@ -112,8 +113,18 @@ def common_groups(a: Mapping[Key, Tested], b: Mapping[Key, Tested]) -> NDArray[n
     return numbers
 
 
-def accuracy_of(right: NDArray[np.bool_], groups: NDArray[np.int64]) -> dict[str, float | None]:
-    return wilson(int(right.sum()), len(right), weight=picture_weight(right, groups)).to_json()
+def luck_of_folds(metrics: RunMetrics) -> float | None:
+    """By how much the luck of the training pictures widens the variance of a run that folds tested; None for others."""
+    if not metrics.folds:
+        return None
+    intervals = metrics.folds.get("intervals") or {}
+    return float(intervals.get("luck", 0.0))
+
+
+def accuracy_of(right: NDArray[np.bool_], groups: NDArray[np.int64], *, luck: float | None) -> dict[str, float | None]:
+    """The accuracy with the interval that the run itself gives it."""
+    weight = picture_weight(right, groups) / (1 + (luck or 0.0))
+    return wilson(int(right.sum()), len(right), weight=weight).to_json()
 
 
 def has_digests(run: Path) -> bool:

@@ -165,6 +165,20 @@ def warn_of_unknown(labels: NDArray[Any], classes: NDArray[Any]) -> None:
     warnings.warn(message, UserWarning, stacklevel=3)  # where score was called
 
 
+def labels_of_kind(names: Sequence[str], kind: object) -> NDArray[Any]:
+    """Classes [K] by their names, as what they were when they were fitted: a word of LABEL_KINDS, else texts."""
+    try:
+        if kind == "integer":
+            return np.array([int(name) for name in names])
+        if kind == "float":
+            return np.array([float(name) for name in names])
+    except (ValueError, OverflowError):  # a file that was written by something else
+        return np.array(names)
+    if kind == "boolean" and set(names) <= {"False", "True"}:
+        return np.array([name == "True" for name in names])
+    return np.array(names)
+
+
 def label_kind(labels: NDArray[Any]) -> str:
     """What labels [N] are: numbers, truth values or texts."""
     kind = LABEL_KINDS.get(labels.dtype.kind, "text")

@@ -39,22 +39,24 @@ from tellapart.text import counted
 from tellapart.types import Depth, Features, Picture
 
 WIDTH: Final = 96  # coordinates that features are compared in
-MOST: Final = 4  # others of each picture that are suspected, by each of the two ways
+MOST_SEEN, MOST = 6, 4  # others of each picture that are suspected, by what the base saw and by small luminance
 LEAST_SEEN: Final = 0.4  # cosine of what the base saw, less its mean
 LEAST_ALIKE: Final = 0.9  # correlation of small luminance, where it alone suspects
 MOST_TURNED, LEAST_TURNED = 3, 0.55  # others that are suspected by what no turn changes of one shape, and their cosine
 STARTS: Final = 2  # ways to lie over each other that are tried of a pair, by windows and by rings
 LEAST_SCREENED: Final = 0.78  # correlation of windows or rings, of those that are laid over each other
+LEAST_SHRUNK: Final = 0.28  # of what that leaves unexplained; windows are off by a pixel, however alike a pair is
 GRAIN: Final = 8  # pixels a side of the small luminance
 SHIFT: Final = 0.7  # pixels that it is blurred by
 WHOLE, DETAIL = 0.8, 0.85  # shares that must be explained
-COVER: Final = 0.4  # share of a picture that must lie over the other
+COVER: Final = 0.34  # share of a picture that must lie over the other
 # Where more than this many pictures are alike in small luminance (digits, parts before one camera), some come close by
 # chance, the closer the more there are; what may be left unexplained shrinks in the same measure.
-CROWD, MOST_ALIKE = 10, 100
+CROWD, MOST_ALIKE = 10, 130
 ENERGY: Final = 1.0  # squared grey levels; with less detail than that everything looks alike
 # What was moved by more than so many half sides must change along its lines too: stripes lie over any other stripes.
-STILL, LEAST_ACROSS = 0.02, 0.07
+# Where that is less than PLENTY of the change, the share that is left unexplained must be less than ALONG of it.
+STILL, LEAST_ACROSS, PLENTY, ALONG = 0.02, 0.02, 0.07, 0.75
 MOST_CONFIRMED: Final = 100_000  # pairs; about half a minute
 HALF: Final = np.float32(0.5)
 STEP: Final = 4096  # pairs between two signs of progress
@@ -174,7 +176,7 @@ def _suspects(
     """Pairs [P, 2] of places in rows held for alike; by shape, for alike but turned; and how many each is like [n]."""
     if len(rows) < 2:
         return np.empty((0, 2), np.int64), {}, np.zeros(len(rows), np.int64)
-    seen, _ = near_rows(principal(features[:, columns], rows=rows, width=WIDTH), most=MOST, least=LEAST_SEEN)
+    seen, _ = near_rows(principal(features[:, columns], rows=rows, width=WIDTH), most=MOST_SEEN, least=LEAST_SEEN)
     even, odd = _halves(miniatures, rows)
     alike, crowd = near_rows(even, odd, most=MOST, least=LEAST_ALIKE)
     suspects = np.unique(np.concatenate([seen, alike]), axis=0)
@@ -245,7 +247,8 @@ def _tried(
 
 def _screened(crowd: NDArray[np.int64], pairs: RowNumbers) -> NDArray[np.float64]:
     """How alike windows or rings of pairs [P, 2] must be, for them to be laid over each other."""
-    least: NDArray[np.float64] = 1 - (1 - LEAST_SCREENED) * _allowed(crowd, pairs)
+    allowed = np.maximum(_allowed(crowd, pairs), np.where(_crowded(crowd, pairs), 0, LEAST_SHRUNK))
+    least: NDArray[np.float64] = 1 - (1 - LEAST_SCREENED) * allowed
     return least
 
 
@@ -280,7 +283,9 @@ def _confirmed(pairs: RowNumbers, found: Likeness, *, needed: NDArray[np.float64
     alone, if_filled = edits_lie(found.place)
     lies = alone | (if_filled & found.filled)
     upright = np.where(mirrored[:, None, None], MIRROR, UPRIGHT)
-    placed = (found.across >= LEAST_ACROSS) | (np.abs(found.place - upright).max(axis=(1, 2)) <= STILL)
+    unexplained = np.where(found.across >= PLENTY, 1, ALONG * found.across)
+    placed = (found.across >= LEAST_ACROSS) & (1 - found.detail <= unexplained)
+    placed |= np.abs(found.place - upright).max(axis=(1, 2)) <= STILL
     fits = (
         placed & (found.whole >= WHOLE) & (found.energy >= ENERGY) & (found.cover >= COVER) & (found.detail >= needed)
     )

@@ -25,16 +25,15 @@ OUTSIDE: Final = 0.07  # half sides; more is another part of one scene and no cr
 # camera does neither to that degree.
 CENTRED, STRAIN = 0.035, 0.05  # half sides, share of the zoom
 STRETCHED: Final = 0.15  # share of the zoom; where a picture is level, its axes may have been stretched apart
-SLANT, QUARTER = 0.055, 45.0  # share of a length, degrees; more is not level
+SLANT, QUARTER = 0.05, 45.0  # share of a length, degrees; more is not level
 
 
 def edits_lie(place: Place) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Whether edits of one picture lie so, and whether they do where what is beyond the other picture was filled in."""
-    degrees, strain = turn_and_strain(place)
-    level = (slant(place) <= SLANT) & (np.abs((degrees + 90) % 180 - 90) < QUARTER)
-    crop = level & (outside(place) <= OUTSIDE) & (strain <= STRETCHED)
+    _, strain = turn_and_strain(place)
+    crop = is_level(place) & (outside(place) <= OUTSIDE) & (strain <= STRETCHED)
     turned = (offset(place) <= CENTRED) & (strain <= STRAIN)
-    return crop | turned, level & (strain <= STRAIN)
+    return crop | turned, strain <= STRAIN
 
 
 def inverse(place: Place) -> Place:
@@ -49,6 +48,13 @@ def is_mirrored(place: Place) -> NDArray[np.bool_]:
     return mirrored
 
 
+def is_level(place: Place) -> NDArray[np.bool_]:
+    """Whether lines that go across or down in one picture do so in the other, mirrored or upside down or not."""
+    degrees, _ = turn_and_strain(place)
+    level: NDArray[np.bool_] = (slant(place) <= SLANT) & (np.abs((degrees + 90) % 180 - 90) < QUARTER)
+    return level
+
+
 def turn_and_strain(place: Place) -> tuple[Numbers, Numbers]:
     """By how many degrees a picture is turned, -180 to 180, and how far from a mere turn and zoom its place is.
 
@@ -59,10 +65,17 @@ def turn_and_strain(place: Place) -> tuple[Numbers, Numbers]:
     turn[is_mirrored(place), 0] *= -1
     across, slanted, sloped, down = turn.reshape(-1, 4).T
     zoom = np.sqrt(np.maximum(np.abs(np.linalg.det(turn)), 1e-9))
-    shape = np.sqrt(np.maximum(np.abs(sloped), FLAT) / np.maximum(np.abs(slanted), FLAT)).clip(1 / WIDEST, WIDEST)
+    shape = shape_of(place)
     one, other = -slanted * shape, sloped / shape
     strain = np.hypot((across - down) / 2, (one - other) / 2) / zoom
     return np.degrees(np.arctan2((one + other) / 2, (across + down) / 2)), strain
+
+
+def shape_of(place: Place) -> Numbers:
+    """The width by the height that pictures must have for a place to be a mere turn and zoom; 1 of those not turned."""
+    slanted, sloped = np.abs(place[:, 0, 1].astype(np.float64)), np.abs(place[:, 1, 0].astype(np.float64))
+    shape: Numbers = np.sqrt(np.maximum(sloped, FLAT) / np.maximum(slanted, FLAT)).clip(1 / WIDEST, WIDEST)
+    return shape
 
 
 def slant(place: Place) -> Numbers:

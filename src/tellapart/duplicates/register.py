@@ -34,7 +34,7 @@ from tellapart.duplicates.miniature import (
     luminance,
 )
 from tellapart.duplicates.neighbours import RowNumbers
-from tellapart.duplicates.placement import Place, edits_lie, inverse
+from tellapart.duplicates.placement import Place, edits_lie, inverse, is_level, is_mirrored, shape_of
 from tellapart.duplicates.sight import Sight
 
 Pair = tuple[RowNumbers, RowNumbers]  # of left and right, [P] each
@@ -45,11 +45,15 @@ STEPS: Final = (5, 1, 3)  # coarse, fine, and fine where the first of those prom
 # Correlation of the middle band from which the fine steps are worth it: after the coarse ones, without any, after one.
 PROMISING: Final = (0.6, 0.4, 0.7)
 CROWDED: Final = 0.6  # of what may be left unexplained, the least share that PROMISING asks for after that step
+EXPECTED, STRETCHES = 3.0, 0.5  # how much what a copy's place is like weighs against pixels, and a stretch of that
 FARTHEST: Final = 0.12  # that one step goes
 BAND: Final = (0.6, 2.5)  # widths in pixels of the two blurs whose difference is the detail
 WHOLE_PIXEL: Final = 0.9  # of what is sampled must be no filling
 MOST_PLAIN: Final = 0.9  # of what is beyond the other picture that must be black or white
-EVEN, FEWEST = 0.006, 8  # share of the usual change, pixels that it is told by, of a last row that is repeated
+# Half pixels beyond the frame of the other picture, and within it, that may show both it and a filling.
+BEYOND, WITHIN = 2.0, 3.0
+# Share of the usual change, wider and less wide than a pixel, and pixels that it is told by, of a repeated last row.
+EVEN, EVEN_NEAR, FEWEST = 0.006, 0.01, 8
 NEAR_END: Final = 0.4  # half sides, from which change counts as usual
 INSIDE: Final = 0.92  # half sides from the middle; a filling beside the frame may have run into what is farther out
 CHUNK: Final = 128  # pairs laid over each other at once: what they need stays in the processor's cache
@@ -116,17 +120,19 @@ def _likeness(
     coarse: bool,
 ) -> Likeness:
     """Lay each left picture over its right one, as far as that promises something, and compare those that it fits."""
-    place = start.copy()
+    place, expected = start.copy(), _expected(start, coarse=coarse)
     if coarse:
-        place = _descend(sight.small, sight.small_content, pair, place, steps=STEPS[0])
+        place = _descend(sight.small, sight.small_content, pair, place, expected, steps=STEPS[0])
     left = np.flatnonzero(_fit(sight, pair, place) >= PROMISING[0 if coarse else 1])
     for steps in STEPS[1:]:
         some = pair[0][left], pair[1][left]
-        place[left] = _descend(sight.fine, sight.content, some, place[left], steps=steps)
+        place[left] = _descend(sight.fine, sight.content, some, place[left], expected[left], steps=steps)
         if steps == STEPS[1]:
             left = left[_fit(sight, some, place[left]) >= least[left]]
     # Most pairs that are alike at some turn do not lie as edits do, and are not worth the rest.
-    worth = left[np.logical_or(*edits_lie(place[left]))]
+    alone, if_filled = edits_lie(place[left])
+    whole = (sight.content.min(axis=(1, 2)) > 0)[np.stack([each[left] for each in pair])].all(axis=0)
+    worth = left[alone | (if_filled & (is_level(place[left]) | ~whole))]
     measured = _measured(miniatures, sight.content, (pair[0][worth], pair[1][worth]), place[worth])
     found = {name: np.zeros(len(place), values.dtype) for name, values in measured.items()}
     for name, values in measured.items():
@@ -172,13 +178,32 @@ def _measured(miniatures: NDArray[np.uint8], content: Stack, pair: Pair, place: 
     }
 
 
-def _descend(stack: Stack, contents: Stack, pair: Pair, place: Place, *, steps: int) -> Place:
+def _expected(start: Place, *, coarse: bool) -> Stack:
+    """What is nothing in the place of a copy that lies about so: weights [P, K, 6] of a place's numbers.
+
+    Where little tells a fit from others, as before a plain background, it is the one nearest to a copy's.
+    """
+    weights = np.zeros((len(start), 4, 6), np.float32)
+    sign = np.where(is_mirrored(start), -1, 1)
+    if coarse:  # level; its axes may have been stretched apart
+        weights[:, 0, 1] = weights[:, 1, 3] = 1
+        weights[:, 2, 0], weights[:, 2, 4] = STRETCHES, -sign * STRETCHES
+    else:  # a mere turn and zoom about the middle
+        shape = shape_of(start)
+        weights[:, 0, 0], weights[:, 0, 4] = 1, -sign
+        weights[:, 1, 1], weights[:, 1, 3] = shape, sign / shape
+        weights[:, 2, 2] = weights[:, 3, 5] = 1
+    return weights * np.float32(EXPECTED)
+
+
+def _descend(stack: Stack, contents: Stack, pair: Pair, place: Place, expected: Stack, *, steps: int) -> Place:
     """A better place of left over right, pairs of pictures of a stack [N, s, s], by pixels that are content of both."""
     left, right, content, other = stack[pair[0]], stack[pair[1]], contents[pair[0]], contents[pair[1]]
     count, side = left.shape[:2]
     across, down = _grid(side)
     target, inside_right = right.reshape(count, side * side, 1), other.reshape(count, side * side)
     slopes = np.empty((8, count, side * side), np.float32)
+    prior = expected.transpose(0, 2, 1) @ expected
     for _ in range(steps):
         moved, seen = _laid_over(left[..., None], content, place)
         seen = seen.reshape(count, side * side) * inside_right
@@ -191,7 +216,10 @@ def _descend(stack: Stack, contents: Stack, pair: Pair, place: Place, *, steps: 
         )
         slopes[6], slopes[7] = moved.reshape(count, side * side) * seen, seen
         by_pair = slopes.transpose(1, 0, 2)
-        solution = np.linalg.solve(_damped(by_pair @ by_pair.transpose(0, 2, 1)), by_pair @ target)[:, :, 0]
+        normal, sought = _damped(by_pair @ by_pair.transpose(0, 2, 1)), by_pair @ target
+        normal[:, :6, :6] += prior
+        sought[:, :6] -= prior @ place.reshape(count, 6, 1)
+        solution = np.linalg.solve(normal, sought)[:, :, 0]
         gain = solution[:, 6]
         gain = np.where(np.abs(gain) < 0.3, np.copysign(0.3, gain), gain)
         step = np.clip(solution[:, :6] / gain[:, None], -FARTHEST, FARTHEST).reshape(count, 2, 3)
@@ -242,25 +270,41 @@ def _laid_over(stack: Stack, content: Stack, place: Place) -> tuple[Stack, Stack
 def _filled(seen: Stack, content: Stack, place: Place) -> NDArray[np.bool_]:
     """Whether what luminance [P, s, s] shows beyond the other picture was filled in, with one colour or its last row.
 
-    The other picture lies at the place; of one that is turned nothing is told by this. What repeats the last row does
-    not change away from it, where the picture itself, near its end, does.
+    The other picture lies at the place. What repeats the last row does not change away from it, where the picture
+    itself, near its end, does; of a picture that is turned that is not told. One that is turned has a filling of one
+    colour only where that ends at the other picture's frame: things lie turned on a white table too.
     """
     count, side = seen.shape[:2]
     at = np.abs(place[:, :, :2] @ _grid(side) + place[:, :, 2:]).reshape(count, 2, side, side)
-    beyond = (at > 1 + 1 / side).any(axis=1)
-    plain = (beyond & (content == 0)).sum(axis=(1, 2)) >= np.maximum(MOST_PLAIN * beyond.sum(axis=(1, 2)), 1)
-    rises, usual, pixels = np.zeros(count), np.zeros(count), np.zeros(count)
+    farthest, empty = at.max(axis=1), content == 0
+    beyond, within = farthest > 1 + BEYOND / side, farthest < 1 - WITHIN / side
+    plain = (beyond & empty).sum(axis=(1, 2)) >= np.maximum(MOST_PLAIN * beyond.sum(axis=(1, 2)), FEWEST)
+    ends = (within & empty).sum(axis=(1, 2)) <= (1 - MOST_PLAIN) * (beyond & empty).sum(axis=(1, 2))
+    level = is_level(place)
+    return (plain & (level | ends)) | (level & _repeated(seen, at))
+
+
+def _repeated(seen: Stack, at: Stack) -> NDArray[np.bool_]:
+    """Whether luminance [P, s, s] hardly changes away from the other picture, `at` [P, 2, s, s] half sides from it."""
+    count, side = seen.shape[:2]
+    rises, usual, near, usual_near, pixels = np.zeros((5, count))
     for axis, away in ((2, at[:, 0]), (1, at[:, 1])):
         change = np.square(np.diff(seen, axis=axis))
         nearer, farther = (np.delete(away, end, axis=axis) for end in (-1, 0))
-        past = np.minimum(nearer, farther) > 1 + 1 / side
-        inside = (np.maximum(nearer, farther) <= 1) & (np.minimum(nearer, farther) > NEAR_END)
+        least = np.minimum(nearer, farther)
+        inside = (np.maximum(nearer, farther) <= 1) & (least > NEAR_END)
         level = (change * inside).sum(axis=(1, 2)) / np.maximum(inside.sum(axis=(1, 2)), 1)
+        past, partly = (least > 1 + each / side for each in (1, 0))
         rises += (change * past).sum(axis=(1, 2))
         pixels += past.sum(axis=(1, 2))
         usual += past.sum(axis=(1, 2)) * level
-    filled: NDArray[np.bool_] = plain | ((pixels >= FEWEST) & (rises <= EVEN * usual))
-    return filled
+        near += (change * partly).sum(axis=(1, 2))
+        usual_near += partly.sum(axis=(1, 2)) * level
+    wide = pixels >= FEWEST
+    repeated: NDArray[np.bool_] = np.where(
+        wide, rises <= EVEN * usual, (usual_near > 0) & (near <= EVEN_NEAR * usual_near)
+    )
+    return repeated
 
 
 def _explained(left: Stack, right: Stack, seen: Stack, *, stripes: bool) -> tuple[Vector, Vector]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tellapart.evaluation.intervals import UNKNOWN, Interval, wilson
 from tellapart.evaluation.paired import mcnemar
 from tellapart.evaluation.reliability import calibration_error, reliability
-from tellapart.evaluation.resampling import calibration_noise, figure_intervals
+from tellapart.evaluation.resampling import balanced_interval, calibration_noise, figure_intervals
 from tellapart.evaluation.selective import risk_coverage, selective_figures
 from tellapart.heads.abstention import Flags
 from tellapart.heads.calibration import SMALLEST_PROBABILITY, answer_probability
@@ -116,19 +116,26 @@ def always_the_commonest(
         weight: what each picture counts as, in (0, 1].
 
     Returns:
-        `class`; `accuracy` {value, low, high}; `p_value` of McNemar's exact test on the same pictures; and `beaten`,
-        whether the classifier is right more often at p < 0.05.
+        `class`; `accuracy` {value, low, high}; `balanced_accuracy`; `p_value` of McNemar's exact test on the same
+        pictures; and `beaten`, whether the classifier is right more often at p < 0.05 or, of unequal classes, the whole
+        interval of its balanced accuracy is better: of 1,000 cats and 20 dogs it could be right on all and hardly more
+        often than one that finds no dog.
     """
-    support, total = confusion.sum(axis=1), int(confusion.sum())
+    support, total, hits = confusion.sum(axis=1), int(confusion.sum()), confusion.diagonal()
     place = int(support.argmax()) if commonest is None else commonest
     both = int(confusion[place, place])
     only_classifier, only_baseline = int(confusion.trace()) - both, int(support[place]) - both
     p_value = mcnemar(*(round(weight * count) for count in (only_baseline, only_classifier)))
+    shown = support > 0
+    balanced = float(shown[place] / shown.sum())
+    sure = balanced_interval(hits[shown].tolist(), support[shown].tolist(), weight=weight)
     return {
         "class": classes[place],
         "accuracy": wilson(int(support[place]), total, weight=weight).to_json(),
+        "balanced_accuracy": balanced,
         "p_value": p_value,
-        "beaten": only_classifier > only_baseline and p_value < SIGNIFICANT,
+        "beaten": (only_classifier > only_baseline and p_value < SIGNIFICANT)
+        or (are_unequal(support) and sure["low"] > balanced),
     }
 
 

@@ -12,9 +12,11 @@ FOLD_PAGE: Final[Mapping[str, Words]] = {
     "folds.balanced_title": Words("Balanced accuracy, every picture tested", "均衡准确率（每张图片都经过测试）"),
     "folds.promises_note": Words(
         "Each promise holds with 95 % confidence by itself, for pictures like these, as answered by heads that had not "
-        "seen them; of twenty such promises one may be false. Groups count as one picture.",
+        "seen them; of twenty such promises one may be false. Groups count as one picture. Marks on this page were "
+        "made by the heads that tested, each with thresholds of its own; these are the thresholds of the model.",
         "每项承诺各自以 95 % 的置信度成立，适用于与这些图片相似的图片，依据的是没有见过它们的分类头的回答；"
-        "二十项中可能有一项不成立。同组图片只算一张。",
+        "二十项中可能有一项不成立。同组图片只算一张。"
+        "本页上的标记出自做测试的各个分类头，它们各有自己的阈值；这里列出的是模型的阈值。",
     ),
     "folds.interval": Words(
         "Between {low} and {high} with 95 % confidence. Every one of the {pictures} {pictures:picture|pictures} was "

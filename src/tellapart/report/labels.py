@@ -55,7 +55,7 @@ SETTINGS: Mapping[str, Words] = {
     "l2": Words("L2 strength", "L2 强度"),
     "criterion": Words("Criterion", "选择标准"),
     "score": Words("Its value", "标准的值"),
-    "accuracy": Words("Accuracy there", "当时的准确率"),
+    "accuracy": Words("Accuracy there, perhaps flattered by the choice", "当时的准确率（可能因挑选而偏高）"),
     "always_trained": Words(
         "Pictures that always train and are never scored: their class has no other picture or group",
         "始终用于训练、从不计分的图片：其类别没有别的图片或组",
@@ -147,6 +147,9 @@ PROMISES = {
     "costless": Words(
         "By these costs no answer can be relied on: a person costs less.",
         "按这些代价，没有回答可以采信：交给人代价更小。",
+    ),
+    "weak": Words(
+        "That is too many to rely on: have each of them looked at.", "这个比例太高，不能直接采信：请逐个复核。"
     ),
     "none": Words(
         "{pictures} held-out {pictures:picture is|pictures are} too few to promise anything about these answers; of a "

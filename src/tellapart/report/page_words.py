@@ -134,6 +134,12 @@ PAGE: Final[Mapping[str, Words]] = {
     "baseline": Words(
         "Always answering {name} would be correct for {share}.", "一律回答 {name} 也能在 {share} 的图片上答对。"
     ),
+    "baseline_balanced": Words("That has a balanced accuracy of {balanced}.", "这样的均衡准确率为 {balanced}。"),
+    "grouped": Words(
+        "{groups} {groups:group|groups} of pictures that belong together: none was on both sides, in learning and in "
+        "the test, and the intervals take into account that its pictures err together.",
+        "有 {groups} 组相互关联的图片：没有一组同时出现在学习与测试两边，区间也计入了同组图片会一起出错。",
+    ),
     "guessing": Words(
         "This result cannot be told from always answering {name}.", "这一结果与一律回答 {name} 没有可以分辨的差别。"
     ),
@@ -194,9 +200,9 @@ PAGE: Final[Mapping[str, Words]] = {
     ),
     "costliest": Words("The costliest mistakes", "代价最大的错误"),
     "costliest_note": Words(
-        "The most confident mistakes first. Where heat maps were made, warm parts spoke for the prediction "
-        "and cold parts against it.",
-        "最自信的错误排在最前。若有热力图，暖色部分支持模型的回答，冷色部分反对它。",
+        "First those in which the true class got the smallest probability. Where heat maps were made, warm parts spoke "
+        "for the prediction and cold parts against it.",
+        "真实类别所得概率最小的错误排在最前。若有热力图，暖色部分支持模型的回答，冷色部分反对它。",
     ),
     "mistakes_left_out": Words(
         "{mistakes} {mistakes:further mistake is|further mistakes are} not shown; predictions.csv has all.",

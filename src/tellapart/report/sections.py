@@ -35,6 +35,7 @@ SUSPECTS_LISTED = 60
 SCALES = (0.9, 0.8, 0.6, 0.4, 0.2)  # where the scale of an accuracy may start: a quarter of it is a round number
 SCALE_MARGIN = 0.03
 LOST_NAMED = 3  # classes that it cannot be relied on to find, by name in the first section
+WEAK = 0.2  # a promise of so many wrong answers or more is none to rely on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +179,8 @@ def promise(made: Mapping[str, Any] | None) -> Markup | None:
     short_of = "few" if made["pictures"] < made["needed"] else "mistakes"
     code = "kept" if made["kept"] else short_of
     shares = {key: f"{100 * made[key]:.3g} %" for key in ("error", "asked")}
-    return both(labels.PROMISES[code], **shares, pictures=made["pictures"], needed=made["needed"])
+    said = both(labels.PROMISES[code], **shares, pictures=made["pictures"], needed=made["needed"])
+    return said if made["error"] < WEAK else Markup("{} {}").format(said, both(labels.PROMISES["weak"]))
 
 
 def opening_figure(test: Mapping[str, Any]) -> dict[str, Any]:
