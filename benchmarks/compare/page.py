@@ -80,7 +80,7 @@ def curve_series(document: Mapping[str, Any], name: str) -> tuple[dict[str, list
     found = figures.curve(document, name)
     series = {
         title(peer): [(tick(count), points[count]["mean"]) for count in in_order(points) if "mean" in points[count]]
-        for peer, points in found.items()
+        for peer, points in ((name, found[name]) for name in ALL if name in found)
     }
     counts = in_order({count for points in found.values() for count in points})
     return {peer: points for peer, points in series.items() if points}, [tick(count) for count in counts]
