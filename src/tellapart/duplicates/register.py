@@ -281,7 +281,8 @@ def _filled(seen: Stack, content: Stack, place: Place) -> NDArray[np.bool_]:
     plain = (beyond & empty).sum(axis=(1, 2)) >= np.maximum(MOST_PLAIN * beyond.sum(axis=(1, 2)), FEWEST)
     ends = (within & empty).sum(axis=(1, 2)) <= (1 - MOST_PLAIN) * (beyond & empty).sum(axis=(1, 2))
     level = is_level(place)
-    return (plain & (level | ends)) | (level & _repeated(seen, at))
+    filled: NDArray[np.bool_] = (plain & (level | ends)) | (level & _repeated(seen, at))
+    return filled
 
 
 def _repeated(seen: Stack, at: Stack) -> NDArray[np.bool_]:
