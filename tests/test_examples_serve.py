@@ -12,7 +12,7 @@ from exported import small_classifier, write_model
 from pictures import write_picture
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "serve"
-NODE_MODULES = "TELLAPART_NODE_MODULES"  # a folder that has onnxruntime-node and sharp
+NODE_MODULES = "TELLAPART_NODE_MODULES"  # a folder that has onnxruntime-node, onnxruntime-web and sharp
 
 
 @pytest.fixture(scope="module")
@@ -59,14 +59,18 @@ def test_python__without_a_picture_it_says_how_it_is_called():
     assert (ended.returncode, ended.stderr) == (1, "usage: python answer.py MODEL.onnx PICTURE…\n")
 
 
-def test_javascript__ten_pictures(asked, tmp_path):
+@pytest.mark.parametrize("runtime", ["onnxruntime-node", "onnxruntime-web"])
+def test_javascript__ten_pictures(asked, tmp_path, runtime):
     modules = os.environ.get(NODE_MODULES)
-    packages = [modules is not None and Path(modules, name).exists() for name in ("onnxruntime-node", "sharp")]
+    packages = [modules is not None and Path(modules, name).exists() for name in (runtime, "sharp")]
     if shutil.which("node") is None or not all(packages):
-        pytest.skip(f"needs node, and onnxruntime-node and sharp in a folder that {NODE_MODULES} names")
+        pytest.skip(f"needs node, and {runtime} and sharp in a folder that {NODE_MODULES} names")
     model, pictures, expected = asked
     (tmp_path / "node_modules").symlink_to(modules)
-    program = shutil.copy(EXAMPLES / "answer.mjs", tmp_path)
+    text = (EXAMPLES / "answer.mjs").read_text(encoding="utf-8")
+    assert text.count('from "onnxruntime-node"') == 1
+    program = tmp_path / "answer.mjs"
+    program.write_text(text.replace('from "onnxruntime-node"', f'from "{runtime}"'), encoding="utf-8")
     check(answers(["node", program], model, pictures), expected)
 
 

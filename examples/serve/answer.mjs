@@ -3,6 +3,8 @@
 //     npm install onnxruntime-node sharp
 //     node answer.mjs birds.onnx new-photos/1.jpg new-photos/2.png
 //
+// With onnxruntime-web, which needs no compiled code, it is the same program with that name in the import below.
+//
 // onnxruntime-node does not hand over the metadata of a file, so the class names are read out of it: they stand behind
 // the key "classes" as a JSON list.
 
