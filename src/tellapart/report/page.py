@@ -7,6 +7,7 @@ states, and no other; so a class may have any name at all.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment
@@ -62,8 +63,9 @@ def render_report(metrics: RunMetrics, evidence: Evidence = NOTHING) -> str:
     )
 
 
+@cache
 def _environment() -> Environment:
-    """Jinja with our templates and filters."""
+    """Jinja with our templates and filters; compiling them takes longer than filling them in."""
     jinja = template_environment({name: read(FOLDER, name) for name in TEMPLATES})
     jinja.globals.update(speaker(PAGE))
     jinja.tests.update(upright=stands_upright)
