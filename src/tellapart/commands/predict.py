@@ -25,6 +25,7 @@ from tellapart.features.embed import embed_pictures
 from tellapart.features.look import check_precision, check_seen, say_too_bright, with_white
 from tellapart.features.together import pack_ledger, readable, unpack_ledger
 from tellapart.heads.abstention import Flags
+from tellapart.heads.products import one_thread
 from tellapart.progress import PartOfStage, Progress, Silent
 from tellapart.types import Index, LedgerEntry, Picture
 from tellapart.workers.pool import HERE, Do, Packed, Workers
@@ -159,7 +160,8 @@ class Answering:
         if self.engine is None:
             raise ValueError("work that was not opened")
         listener = PartOfStage(progress, steps=len(part.pictures))
-        found = answers_about(part, self.classifier, self.engine, exact=self.exact, progress=listener)
+        with one_thread():
+            found = answers_about(part, self.classifier, self.engine, exact=self.exact, progress=listener)
         return replace(found, boxed=self.boxed)
 
     def away(self) -> Self:

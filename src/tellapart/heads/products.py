@@ -73,11 +73,20 @@ def one_thread_if_small(rows: int) -> Iterator[None]:
     more.
     """
     import scipy.linalg.blas  # noqa: F401 - only what is loaded can be limited
+
+    with contextlib.nullcontext() if rows > SMALL_ROWS else one_thread():
+        yield
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Let BLAS use one thread while this context is open, in all threads.
+
+    Where an engine has the cores, a product now and then is better done by the thread that wants it: the others would
+    go on spinning behind it, which cost a core for some 30 ms each time.
+    """
     from threadpoolctl import threadpool_limits
 
-    if rows > SMALL_ROWS:
-        yield
-        return
     with threadpool_limits(limits=1, user_api="blas"):
         yield
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from tellapart.errors import OutputError
 from tellapart.extras import load_extra
+from tellapart.heads.products import one_thread
 from tellapart.serve.app import Service, make_app
 from tellapart.serve.gate import log_line
 from tellapart.serve.limits import Limits
@@ -48,7 +49,7 @@ def serve(model: Path, *, host: str, port: int, key: str | None, origins: Sequen
         load_extra(module, called, hint=HINT)
     measures = ServerMetrics()
     served = open_served(model)
-    with listen(host, port) as listening:
+    with listen(host, port) as listening, one_thread():
         asyncio.run(_serve(served, measures, listening, key=key, origins=origins, limits=limits))
 
 
