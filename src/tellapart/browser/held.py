@@ -39,13 +39,13 @@ class HeldPage:
     Attributes:
         whole: all of it.
         content: what it is told of the model, from its JSON.
-        library: what it runs the model in, a script; runtime is what that runs.
+        script: what it runs the model in; runtime is what that runs.
         model: the graph, packed as runtime is.
     """
 
     whole: bytes
     content: Any
-    library: bytes
+    script: bytes
     model: bytes
     runtime: bytes
 
@@ -72,11 +72,11 @@ def taken_apart(whole: bytes) -> HeldPage:
         ValueError: one of them is not there.
     """
     parts = dict[bytes, bytes](DATA.findall(whole))
-    library, end, _ = whole.partition(OPENING)[2].partition(CLOSING)
+    script, end, _ = whole.partition(OPENING)[2].partition(CLOSING)
     if len(parts) != 3 or not end:
         raise ValueError("it has no model inside")
     content = files.parse_json(parts[b"content"])
-    return HeldPage(whole=whole, content=content, library=library, model=parts[b"model"], runtime=parts[b"runtime"])
+    return HeldPage(whole=whole, content=content, script=script, model=parts[b"model"], runtime=parts[b"runtime"])
 
 
 def differing_parts(page: HeldPage, bundle: Bundle) -> tuple[bytes | None, list[str]]:
@@ -90,11 +90,11 @@ def differing_parts(page: HeldPage, bundle: Bundle) -> tuple[bytes | None, list[
     found = {
         MODEL: unpacked(page.model, most=len(graph)) == graph,
         TOLD: page.content == files.parse_json(files.to_json(expected).encode()),
-        RUNS_IN: (digest(page.library), digest(binary)) == (LIBRARY_SHA256, SHA256[BINARY]),
+        RUNS_IN: (digest(page.script), digest(binary)) == (LIBRARY_SHA256, SHA256[BINARY]),
     }
     if all(found.values()):
-        library, model, runtime = (part.decode() for part in (page.library, page.model, page.runtime))
-        found[AROUND] = page_around(expected, library=library, model=model, runtime=runtime).encode() == page.whole
+        script, model, runtime = (part.decode() for part in (page.script, page.model, page.runtime))
+        found[AROUND] = page_around(expected, library=script, model=model, runtime=runtime).encode() == page.whole
     return graph if found[MODEL] else None, [words for words, right in found.items() if not right]
 
 
