@@ -3,6 +3,7 @@
 import gc
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -86,6 +87,18 @@ def test_submit__an_interrupt_in_the_receiver_surfaces_in_the_caller(engine, squ
     with pytest.raises(KeyboardInterrupt):
         engine.wait()
     engine.wait()
+
+
+def test_beside__loses_no_row_and_knows_nothing_of_the_errors_of_the_other(engine, squares):
+    def fail(rows):
+        raise RuntimeError("mine")
+
+    other, together = engine.beside(), engine.run(squares)
+    engine.submit(squares[:1], fail)
+    with ThreadPoolExecutor(1) as pool:
+        np.testing.assert_array_equal(pool.submit(other.run, squares).result(), together)
+    with pytest.raises(RuntimeError, match="mine"):
+        engine.wait()
 
 
 def test_drain__forgets_the_errors_of_what_was_interrupted(engine, squares):

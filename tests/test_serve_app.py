@@ -4,6 +4,8 @@ import asyncio
 import base64
 import io
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from urllib.parse import urlencode
 
@@ -12,7 +14,7 @@ import pytest
 from PIL import Image
 
 from exported import NAMES, small_classifier, write_model
-from pictures import make_pixels
+from pictures import encode, make_pixels
 from tellapart.serve.app import Service, endpoints, make_app
 from tellapart.serve.description import ADDRESSES, description, page
 from tellapart.serve.limits import Limits
@@ -422,7 +424,7 @@ def test_batcher__work_of_one_model_is_done_together_and_close_answers_all(serve
         return [2 * thing for thing in things]
 
     async def scenario():
-        batcher = Batcher(waiting=10)
+        batcher = Batcher(waiting=10, at_once=1)
         batcher.start()
         asked = [
             asyncio.create_task(batcher.ask(work, [place])) for place, work in enumerate([double, double, abs_all])
@@ -436,3 +438,56 @@ def test_batcher__work_of_one_model_is_done_together_and_close_answers_all(serve
 
     assert asyncio.run(scenario()) == [[0], [2], [2]]
     assert sizes == [2]
+
+
+def test_batcher__one_batch_is_made_while_another_is_worked_on_and_no_third():
+    from tellapart.serve.batcher import TOGETHER, Batcher
+
+    let_go, both, begun = threading.Event(), threading.Barrier(3), []
+
+    def work(things):
+        begun.append(list(things))
+        if things[0] < 2:
+            both.wait(10)
+        let_go.wait(10)
+        return things
+
+    async def scenario():
+        batcher = Batcher(waiting=100, at_once=2)
+        batcher.start()
+        asked = []
+        for place in range(2):  # nobody else is at work, or a thing more would be waited for
+            asked.append(asyncio.create_task(batcher.ask(work, [place])))
+            await asyncio.sleep(0.01)
+        asked += [asyncio.create_task(batcher.ask(work, [place])) for place in range(2, 2 + TOGETHER)]
+        await asyncio.to_thread(both.wait, 10)
+        waiting = batcher.waiting, list(begun)
+        let_go.set()
+        await batcher.close()
+        return waiting, [place for answer in await asyncio.gather(*asked) for place in answer]
+
+    (waiting, first), answers = asyncio.run(scenario())
+    assert (waiting, first) == (TOGETHER + 2, [[0], [1]])
+    assert begun == [[0], [1], list(range(2, 2 + TOGETHER))]
+    assert answers == list(range(TOGETHER + 2))
+
+
+def test_answer__two_threads_at_once_answer_as_one_does(served):
+    pictures = [("a", png(seed)) for seed in range(6)]
+    alone = [served.answer([picture])[0] for picture in pictures]
+    with ThreadPoolExecutor(4) as pool:  # more than there are engines
+        found = list(pool.map(served.answer, [pictures] * 12))
+        maps = list(pool.map(served.explain, [[(pictures[0], None)]] * 4))
+    for answers in found:
+        assert [answer["predicted"] for answer in answers] == [answer["predicted"] for answer in alone]
+        for said, before in zip(answers, alone, strict=True):
+            assert said["probabilities"] == pytest.approx(before["probabilities"], abs=1e-3)
+    assert all(np.array_equal(made[0].heat.values, maps[0][0].heat.values) for made in maps)
+
+
+def test_quick_megapixels__says_of_a_jpeg_what_opening_it_says():
+    from tellapart.serve.bodies import megapixels, quick_megapixels
+
+    jpeg = encode(make_pixels(1, width=70, height=50), "JPEG")
+    assert quick_megapixels(jpeg) == megapixels(jpeg) == 70 * 50 / 1e6
+    assert {quick_megapixels(content) for content in (png(1), b"", jpeg[:30], b"\xff\xd8\xff" + bytes(50))} == {None}

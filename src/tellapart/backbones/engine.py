@@ -6,8 +6,9 @@ Legend: B pictures in one request, S side of the input, D features, n pictures.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -85,16 +86,28 @@ class Engine:
         self._compiled = core.compile_model(
             model, device, settings_for(core, device, precision=precision, streams=streams, threads=threads)
         )
-        self._queue = openvino.AsyncInferQueue(self._compiled, REQUESTS_PER_THREAD * streams if device == CPU else 0)
-        self._failures: list[BaseException] = []
-        # Not a method: the queue is invisible to Python's garbage collector, and a way back from it to this engine
-        # would keep both, and the compiled base, for ever.
-        self._queue.set_callback(partial(_deliver, outputs=range(len(backbone.outputs)), failures=self._failures))
-        self.engines = (self,)
+        self._requests = REQUESTS_PER_THREAD * streams if device == CPU else 0
+        self._outputs = range(len(backbone.outputs))
+        self.open_requests()
         self.pictures = pictures
         self.width = backbone.width
         self.precision = precision
         self.threads = threads
+
+    def beside(self) -> Self:
+        """The same compiled base with requests of its own, for another thread: an engine is for one at a time."""
+        other = copy(self)
+        other.open_requests()
+        return other
+
+    def open_requests(self) -> None:
+        """Take requests of its own, and forget those it has."""
+        self._queue = load_openvino().AsyncInferQueue(self._compiled, self._requests)
+        self._failures: list[BaseException] = []
+        # Not a method: the queue is invisible to Python's garbage collector, and a way back from it to this engine
+        # would keep both, and the compiled base, for ever.
+        self._queue.set_callback(partial(_deliver, outputs=self._outputs, failures=self._failures))
+        self.engines = (self,)
 
     def submit(self, images: Pixels, deliver: Deliver) -> None:
         """Queue n pictures uint8 [n, S, S, 3], 1 <= n <= B; waits while every request is busy, so memory stays bounded.
@@ -148,6 +161,12 @@ class JoinedEngine:
         self.engines = tuple(Engine(half, most=most, precision=precision) for half in backbone.halves)
         self.precision = precision
         self._backbone = backbone
+
+    def beside(self) -> Self:
+        """The same compiled halves with requests of their own."""
+        other = copy(self)
+        other.engines = tuple(engine.beside() for engine in self.engines)
+        return other
 
     def look(self, squares: Sequence[Squares]) -> Features:
         """Features float32 [n, D] of what the halves are shown of a few pictures, as `Backbone.squares` gives it."""

@@ -20,7 +20,7 @@ from tellapart.serve.gate import App, Gate, Log, log_line, refusal_response
 from tellapart.serve.limits import Limits
 from tellapart.serve.measures import ServerMetrics
 from tellapart.serve.refusal import RefusalError
-from tellapart.serve.served import Served, open_served
+from tellapart.serve.served import AT_ONCE, Served, open_served
 
 Endpoint = Callable[[Any], Awaitable[Any]]
 SAFE_HEADERS: Final = {
@@ -40,13 +40,13 @@ ELSEWHERE: Final = "pictures are sent here by POST; / has a page for people, /do
 
 
 class Service:
-    """One model behind its addresses; `served` is exchanged as a whole, between two batches."""
+    """One model behind its addresses; `served` is exchanged as a whole; what it has begun it ends."""
 
     def __init__(self, served: Served, *, limits: Limits, measures: ServerMetrics, log: Log) -> None:
         """Ready to be started."""
         self.served, self.limits, self.measures, self._log = served, limits, measures, log
         self.watch = served.watch()
-        self.batcher = Batcher(waiting=limits.waiting)
+        self.batcher = Batcher(waiting=limits.waiting, at_once=AT_ONCE)
         self.ready = False
         self._reloading, self._reading = asyncio.Lock(), asyncio.Lock()
 

@@ -1,6 +1,6 @@
 """The queue before the engine: pictures of several requests are looked at together, and no more of them wait than fit.
 
-One thread works, since the engine takes all cores for what it is given.
+The engine takes all cores for what it is given; a batch is in the making meanwhile, so that it never waits for one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from tellapart.serve.refusal import RefusalError
 
-TOGETHER: Final = 16  # pictures
+TOGETHER: Final = 8  # pictures
 PATIENCE: Final = 0.003  # seconds that the first one waits for others
 Work = Callable[[Sequence[Any]], Sequence[Any]]
 
@@ -28,13 +28,15 @@ class Job:
 
 
 class Batcher:
-    """Jobs go in by `ask`; they are done in their order."""
+    """Jobs go in by `ask`; they are begun in their order, at_once batches of them at a time."""
 
-    def __init__(self, *, waiting: int) -> None:
+    def __init__(self, *, waiting: int, at_once: int) -> None:
         """With a queue of at most so many pictures."""
         self._most, self._waiting = waiting, 0
         self._jobs: asyncio.Queue[Job] = asyncio.Queue()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="tellapart-answers")
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="tellapart-answers")
+        self._free = asyncio.Semaphore(at_once)
+        self._begun = set[asyncio.Task[None]]()
         self._task: asyncio.Task[None] | None = None
         self._held: Job | None = None
         self._closed = False
@@ -69,29 +71,40 @@ class Batcher:
         self._jobs.put_nowait(Job(work=_end, things=()))
         if self._task is not None:
             await self._task
-        self._thread.shutdown()
+        self._threads.shutdown()
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
+            await self._free.acquire()  # first, so that a batch grows until somebody can take it
             batch = await self._next()
             if batch[0].work is _end:
-                return
-            things = [thing for job in batch for thing in job.things]
-            try:
-                _hand_out(batch, await loop.run_in_executor(self._thread, batch[0].work, things))
-            except Exception as error:  # noqa: BLE001  whatever it is, those who wait must hear of it
-                for job in batch:
-                    if not job.answer.done():
-                        job.answer.set_exception(error)
-            finally:
-                self._waiting -= len(things)
+                break
+            task = asyncio.get_running_loop().create_task(self._do(batch))
+            self._begun.add(task)
+            task.add_done_callback(self._begun.discard)
+        await asyncio.gather(*self._begun)
+
+    async def _do(self, batch: Sequence[Job]) -> None:
+        things = [thing for job in batch for thing in job.things]
+        try:
+            loop = asyncio.get_running_loop()
+            _hand_out(batch, await loop.run_in_executor(self._threads, batch[0].work, things))
+        except Exception as error:  # noqa: BLE001  whatever it is, those who wait must hear of it
+            for job in batch:
+                if not job.answer.done():
+                    job.answer.set_exception(error)
+        finally:
+            self._waiting -= len(things)
+            self._free.release()
 
     async def _next(self) -> list[Job]:
-        """The jobs to be done together: the first in the queue, and those of its kind that come soon."""
+        """The jobs to be done together: the first in the queue, and those of its kind that come soon.
+
+        Where nothing is being done there is nothing to wait for.
+        """
         first = self._held or await self._wanted()
         self._held, batch = None, [first]
-        ends = asyncio.get_running_loop().time() + PATIENCE
+        ends = asyncio.get_running_loop().time() + (PATIENCE if self._begun else 0)
         while sum(len(job.things) for job in batch) < TOGETHER:
             left = ends - asyncio.get_running_loop().time()
             try:

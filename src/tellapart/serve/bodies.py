@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
+from tellapart.data.formats import JPEG_START
+from tellapart.data.jpeg import read_jpeg_header
 from tellapart.data.pillow import open_picture
 from tellapart.errors import PictureError, one_line
 from tellapart.serve.limits import Limits
@@ -13,6 +15,7 @@ from tellapart.serve.refusal import RefusalError
 from tellapart.text import shortened
 
 LONGEST_NAME: Final = 200  # characters of a file's name that are repeated
+QUICK_BYTES: Final = 1_000_000  # of a JPEG whose header is read at once
 MOST_FIELDS: Final = 16  # of a form beside its pictures
 
 
@@ -56,7 +59,8 @@ async def pictures_in_body(request: Any, limits: Limits) -> list[tuple[str, byte
     if not pictures:
         raise RefusalError("no_picture")
     for name, content in pictures:
-        if await asyncio.to_thread(megapixels, content) > limits.megapixels:
+        known = quick_megapixels(content)
+        if (await asyncio.to_thread(megapixels, content) if known is None else known) > limits.megapixels:
             raise RefusalError("too_many_pixels", detail=f"{name}: at most {limits.megapixels:g} megapixels")
     return pictures
 
@@ -88,6 +92,20 @@ def plain_name(name: str | None, place: int) -> str:
     """What a file of a form is called in the answer: never a path, and never endless."""
     last = (name or "").replace("\\", "/").rsplit("/", 1)[-1]
     return shortened(one_line(last), LONGEST_NAME) or f"picture {place}"
+
+
+def quick_megapixels(content: bytes) -> float | None:
+    """The same of a JPEG of usual size, which is found at once; to ask a thread costs more than to look.
+
+    None where it must be opened, which may take long.
+    """
+    if len(content) > QUICK_BYTES or not content.startswith(JPEG_START):
+        return None
+    try:
+        height, width = read_jpeg_header(content).size
+    except PictureError:
+        return None
+    return height * width / 1e6 or None
 
 
 def megapixels(content: bytes) -> float:

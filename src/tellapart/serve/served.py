@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Final, cast
 
 import numpy as np
@@ -31,6 +34,7 @@ from tellapart.runs.folder import model_name
 from tellapart.serve.watch import Watch
 from tellapart.types import Index, Picture
 
+AT_ONCE: Final = 2  # batches: while the engine is at one, the next is decoded
 HELD: Final = Path("request")  # the name in an index under which the pictures of requests are
 Given = tuple[str, bytes | NDArray[np.uint8]]  # a name, and the bytes of a file or pixels uint8 [H, W, 3]
 
@@ -42,18 +46,22 @@ class Served:
     Attributes:
         path: of the model file.
         bundle: what was read.
-        engine: its base, compiled.
+        engine: its base, compiled, for heat maps.
+        idle: the same with other requests, for answers; one that is taken out is at work.
+        explaining: whose heat map is being made; only one is at a time.
     """
 
     path: Path
     bundle: Bundle
     engine: AnyEngine
+    idle: SimpleQueue[AnyEngine]
+    explaining: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def classifier(self) -> Classifier:
         return self.bundle.classifier
 
-    @property
+    @cached_property
     def name(self) -> str:
         """What the model is called."""
         return model_name(self.path)
@@ -85,10 +93,20 @@ class Served:
         for white in dict.fromkeys(base.preprocess.white for base in bases):
             rows = [row for row, base in enumerate(bases) if base.preprocess.white == white]
             classifier = replace(self.classifier, base=bases[rows[0]])
-            answers = answers_about(index_in_memory([pictures[row] for row in rows]), classifier, self.engine)
+            with self.one_engine() as engine:
+                answers = answers_about(index_in_memory([pictures[row] for row in rows]), classifier, engine)
             for row, document in zip(rows, documents(answers), strict=True):
                 found[row] = document
         return found
+
+    @contextmanager
+    def one_engine(self) -> Iterator[AnyEngine]:
+        """An engine for this thread alone, when one is idle."""
+        engine = self.idle.get()
+        try:
+            yield engine
+        finally:
+            self.idle.put(engine)
 
     def page_content(self) -> dict[str, Any]:
         """What GET /cards says: what the page for people is told of the model."""
@@ -96,7 +114,8 @@ class Served:
 
     def explain(self, asked: Sequence[tuple[Given, int | None]]) -> list[Explanation]:
         """Why, for each picture and the place of the class to explain, None for the one that is answered."""
-        return [self._explained(picture, target) for picture, target in asked]
+        with self.explaining:
+            return [self._explained(picture, target) for picture, target in asked]
 
     def _explained(self, picture: Given, target: int | None) -> Explanation:
         index = index_in_memory([picture])
@@ -117,7 +136,10 @@ def open_served(path: Path) -> Served:
     row = row_on_cards(bundle, openvino_run(bundle.members[GRAPH]), door="openvino")
     if row.reason:
         raise ModelFileError(f"the graph does not answer as the model file says ({row.reason})", where=path)
-    return Served(path=path, bundle=bundle, engine=engine)
+    idle = SimpleQueue[AnyEngine]()
+    for _ in range(AT_ONCE):
+        idle.put(engine.beside())
+    return Served(path=path, bundle=bundle, engine=engine, idle=idle)
 
 
 def index_in_memory(given: Sequence[Given]) -> Index:

@@ -11,7 +11,7 @@ import numpy as np
 
 from tellapart.evaluation.watch import ALARM, Reference, Rise
 
-EVERY: Final = 16  # answers between two looks at the evidence
+EVERY: Final = 16  # answers that are looked at together
 UNLIKE, ANSWERS = "unlike", "answers"
 
 
@@ -49,7 +49,7 @@ class Watch:
         self.classes, self.tested, self.left = tuple(classes), tested, dict[str, Left]()
         self._place = {name: place for place, name in enumerate(classes)}
         self._rises = dict[str, Rise]()
-        self._new = 0
+        self._seen = list[Mapping[str, Any]]()  # and not looked at
         if tested is not None:
             self._rises[ANSWERS] = Rise(np.array(tested.answers_at_most))
             if tested.unlike_at_most is not None:
@@ -60,18 +60,20 @@ class Watch:
         return tuple(self._rises)
 
     def see(self, found: Sequence[Mapping[str, Any]]) -> list[Left]:
-        """Count answers, an object each; what they show to have left what testing showed, each thing once."""
-        said = [answer for answer in found if "error" not in answer]
-        if not said or self.tested is None:
+        """Count answers, an object each; what they show to have left what testing showed, each thing once.
+
+        They are looked at EVERY so many together, which costs less than one at a time.
+        """
+        if self.tested is None:
             return []
+        self._seen += [answer for answer in found if "error" not in answer]
+        if len(self._seen) < EVERY:
+            return []
+        said, self._seen = self._seen, []
         named = np.bincount([self._place[answer["predicted"]] for answer in said], minlength=len(self.classes))
         happened = {ANSWERS: named.astype(float), UNLIKE: np.array([sum(bool(answer["unlike"]) for answer in said)])}
         for what, rise in self._rises.items():
             rise.add(happened[what], len(said))
-        self._new += len(said)
-        if self._new < EVERY:
-            return []
-        self._new = 0
         gone = [what for what in self._rises if what not in self.left and self.evidence(what) >= ALARM]
         found_now = [self._describe(what, self.tested) for what in gone]
         self.left |= {left.what: left for left in found_now}
