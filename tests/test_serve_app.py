@@ -15,6 +15,7 @@ from PIL import Image
 
 from exported import NAMES, small_classifier, write_model
 from pictures import encode, make_pixels
+from tellapart.errors import ModelFileError
 from tellapart.serve.app import Service, endpoints, make_app
 from tellapart.serve.description import ADDRESSES, description, page
 from tellapart.serve.limits import Limits
@@ -412,6 +413,21 @@ def test_reload__takes_only_what_proves_itself(served, tmp_path):
         return [json.loads(line)["event"] for line in lines]
 
     assert asyncio.run(scenario()) == ["reload refused", "reload taken"]
+
+
+@pytest.mark.parametrize("way", ["cannot be loaded", "turns the picture over"])
+def test_open_served__a_whole_graph_that_does_not_answer_as_the_base_and_head_do(tmp_path, monkeypatch, way):
+    from tellapart.bundle.runtimes import openvino_run
+
+    def other(graph):
+        if way == "cannot be loaded":
+            raise RuntimeError("no such operator")
+        run = openvino_run(graph)
+        return lambda images: run(np.ascontiguousarray(images[:, ::-1]))
+
+    monkeypatch.setattr("tellapart.serve.served.openvino_run", other)
+    with pytest.raises(ModelFileError, match="the graph does not answer as the model file says"):
+        open_served(write_model(tmp_path / "birds.tellapart", small_classifier(3, size=32)))
 
 
 def test_batcher__work_of_one_model_is_done_together_and_close_answers_all(served):

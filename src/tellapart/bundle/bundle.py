@@ -125,16 +125,34 @@ def prove_bundle(
     most: int | None = None,
 ) -> tuple[Bundle, AnyEngine]:
     """The same of a manifest and members that were read already, out of whatever kind of file."""
+    bundle = unproved_bundle(manifest, members, path)
+    return bundle, proved_engine(bundle, path, precision=precision, most=most)
+
+
+def unproved_bundle(manifest: Mapping[str, Any], members: Mapping[str, bytes], path: Path) -> Bundle:
+    """The values of a model file that has still to prove itself.
+
+    Raises:
+        ModelFileError: something is missing from it, or makes no sense.
+    """
     if not {GRAPH, CHECK} <= set(members):
         raise ModelFileError("members are missing from the model file", where=path, hint=RETRAIN)
-    bundle = assemble(manifest, members, path)
+    return assemble(manifest, members, path)
+
+
+def proved_engine(bundle: Bundle, path: Path, *, precision: str | None = None, most: int | None = None) -> AnyEngine:
+    """The base of a bundle, compiled, by which it gave the answers that it must; arguments as for `read_bundle`.
+
+    Raises:
+        ModelFileError: it gives others, or cannot be run.
+    """
     try:
         engine = compiled(bundle.classifier.base, most=most, precision=precision or native_precision())
     except (RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
         raise ModelFileError("model.onnx cannot be run", where=path, hint=RETRAIN) from error
-    stated = stated_digest(manifest, members)
-    self_check(bundle.classifier, engine, check=members[CHECK], stated=stated, path=path)
-    return bundle, engine
+    stated = stated_digest(bundle.manifest, bundle.members)
+    self_check(bundle.classifier, engine, check=bundle.members[CHECK], stated=stated, path=path)
+    return engine
 
 
 def assemble(manifest: Mapping[str, Any], members: Mapping[str, bytes], path: Path) -> Bundle:

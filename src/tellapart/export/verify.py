@@ -45,20 +45,20 @@ def expected_of(classifier: Classifier, features: Features) -> Said:
     )
 
 
-def cards_of(bundle: Bundle) -> tuple[list[bytes], Said]:
-    """The test cards of a bundle that has proved itself, as PNG files, and what must be said of them."""
+def cards_of(bundle: Bundle, *, most: int | None = None) -> tuple[list[bytes], Said]:
+    """Test cards of a bundle that has proved itself, as PNG files, and what must be said of them; None for all."""
     check = parse_member(bundle.members["check.json"], what="check.json", path=Path("model.tellapart"))
-    cards = shown_cards(bundle.classifier, check)
+    cards = shown_cards(bundle.classifier, check)[:most]
     features = kept_features(cards).astype(np.float32)
     return [card_bytes(card["png"]) for card in cards], expected_of(bundle.classifier, features)
 
 
-def row_on_cards(bundle: Bundle, run: Run, *, door: str, own: Said | None = None) -> Agreement:
-    """How a whole graph answers about the test cards of the bundle that it must agree with.
+def row_on_cards(bundle: Bundle, run: Run, *, door: str, own: Said | None = None, most: int | None = None) -> Agreement:
+    """How a whole graph answers about the test cards of the bundle that it must agree with, or the first of them.
 
     A graph that cannot answer at all differs. `own` is what it must say where that is not what the bundle says.
     """
-    pictures, expected = shown_and_expected(bundle)
+    pictures, expected = shown_and_expected(bundle, most=most)
     try:
         said = said_by_graph(run, pictures, bundle.classifier)
     except CANNOT as error:
@@ -66,9 +66,9 @@ def row_on_cards(bundle: Bundle, run: Run, *, door: str, own: Said | None = None
     return agreement_of(door, CARDS, bundle.classifier, said, own or expected)
 
 
-def shown_and_expected(bundle: Bundle) -> tuple[list[Pixels], Said]:
-    """The test cards as pixels uint8 [H, W, 3] each, and what must be said of them."""
-    cards, expected = cards_of(bundle)
+def shown_and_expected(bundle: Bundle, *, most: int | None = None) -> tuple[list[Pixels], Said]:
+    """Test cards as pixels uint8 [H, W, 3] each, and what must be said of them; None for all."""
+    cards, expected = cards_of(bundle, most=most)
     return [np.ascontiguousarray(decode(card, at_least=LARGEST_CARD).pixels) for card in cards], expected
 
 
