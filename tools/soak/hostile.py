@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import json
 import resource
 import shutil
@@ -19,6 +20,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from multiprocessing import get_context
@@ -38,6 +40,7 @@ CPU_SECONDS = 5
 MEMORY = 1_000_000_000  # bytes
 RESERVED = 3_000_000_000  # bytes of addresses, not of memory, that engines set aside
 CLASSES = ("a", "b", "c")
+GOLDEN = Path(__file__).parents[2] / "tests" / "golden" / "model.tellapart"
 
 
 def make_originals(folder: Path) -> None:
@@ -65,24 +68,62 @@ def graph(_place: Path, random: np.random.Generator) -> None:
 
 
 def container(place: Path, random: np.random.Generator) -> None:
-    """A model file with bytes changed, or with a member changed and digests that fit."""
-    import hashlib
+    """A model file with bytes changed, a member changed under digests that fit, or a member that does not belong in it.
 
+    One in ten is a whole run's, the others the small one of tests/golden: as many members and as much structure in
+    52 kB instead of 7 MB, so that most of what is changed is no weight.
+    """
     from tellapart.bundle.bundle import read_bundle
 
-    path = place / "run" / "model.tellapart"
-    if random.random() < 0.5:
-        damage(path, random)
-    else:
-        with zipfile.ZipFile(path) as archive:
-            members = {name: bytearray(archive.read(name)) for name in archive.namelist()}
-        change(members[str(random.choice(["model.onnx", "check.json", "familiar.f16"]))], random)
-        manifest = json.loads(bytes(members.pop("model.json")))
+    path = place / "some" / "where" / "model.tellapart"
+    path.parent.mkdir(parents=True)
+    path.write_bytes((place / "run" / "model.tellapart" if random.random() < 0.1 else GOLDEN).read_bytes())
+    ways = (damage, forge, smuggle)
+    ways[int(random.choice(len(ways), p=(0.4, 0.4, 0.2)))](path, random)
+    try:
+        read_bundle(path)
+    finally:
+        found = sorted(each.name for each in place.rglob("*") if each.is_file())
+        if found != ["model.tellapart"]:
+            raise RuntimeError(f"files that were not there before: {found}")
+
+
+def forge(path: Path, random: np.random.Generator) -> None:
+    """Change a member, and write digests that fit."""
+    import hashlib
+
+    with zipfile.ZipFile(path) as archive:
+        members = {name: bytearray(archive.read(name)) for name in archive.namelist()}
+    change(members[str(random.choice(sorted(members)))], random)
+    stated = bytes(members.pop("model.json"))
+    with contextlib.suppress(ValueError):  # else it is no JSON any more, and stays as it is
+        manifest = json.loads(stated)
         manifest["sha256"] = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
-        with zipfile.ZipFile(path, "w") as archive:
-            for name, content in {"model.json": json.dumps(manifest).encode(), **members}.items():
-                archive.writestr(zipfile.ZipInfo(name), bytes(content))
-    read_bundle(path)
+        stated = json.dumps(manifest).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in {"model.json": stated, **members}.items():
+            archive.writestr(zipfile.ZipInfo(name), bytes(content))
+
+
+def smuggle(path: Path, random: np.random.Generator) -> None:
+    """Add members with names that lead elsewhere or are there already, some of them packed, some large."""
+    outside = path.parents[2] / "escaped"
+    names = (
+        "../../escaped",
+        f"{outside}",
+        "..\\..\\escaped",
+        "model.onnx",
+        "a/" * 300 + "b",
+        "MODEL.JSON",
+        "sums.f64",
+        "",
+    )
+    with zipfile.ZipFile(path, "a") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names that are there already
+        for _ in range(int(random.choice([1, 2, 20]))):
+            packed = zipfile.ZIP_DEFLATED if random.random() < 0.3 else zipfile.ZIP_STORED
+            content = bytes(5_000_000) if random.random() < 0.01 else random.bytes(int(random.integers(2000)))
+            archive.writestr(zipfile.ZipInfo(str(random.choice(names))), content, compress_type=packed)
 
 
 def run(place: Path, random: np.random.Generator) -> None:
@@ -168,8 +209,10 @@ def work(originals: Path, seed: int, cases: list[tuple[str, int]], answers: Any)
         resource.setrlimit(resource.RLIMIT_CPU, (soon, resource.RLIM_INFINITY))
         answers.put((kind, number, "begun", 0.0, 0))
         with tempfile.TemporaryDirectory() as name:
-            if kind in ("container", "run"):
+            if kind == "run":
                 shutil.copytree(originals / "run", Path(name) / "run")
+            elif kind == "container":  # which only reads it
+                (Path(name) / "run").symlink_to(originals / "run")
             random = np.random.default_rng([seed, list(KINDS).index(kind), number])
             reset_peak()
             held, started = memory_of("VmRSS"), time.process_time()
