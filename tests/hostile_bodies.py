@@ -92,6 +92,9 @@ def tensor_body(random):
     """An inference request whose tensor is damaged, or makes no sense in one place."""
     side = int(random.integers(1, 9))
     tensor = {"name": "images", "datatype": "UINT8", "shape": [1, side, side, 3], "data": [7] * (3 * side * side)}
+    if random.random() < 0.2:
+        del tensor["data"]
+        tensor["parameters"] = {"binary_data_size": one_of(random, (3 * side * side, 3 * side * side, -1, 1e9, "3"))}
     document = {"id": "a", "inputs": [tensor]}
     odd = (None, -1, 1e308, 10**30, "3", [], {}, True, [[1, 2], [3]], [1.5] * 3, ["7"] * 3, [10**400], "\ud800", [256])
     deep = "[" * int(random.integers(2, 3000)) + "1" + "]" * int(random.integers(3000))
@@ -105,7 +108,12 @@ def tensor_body(random):
     body = json.dumps(document).encode()
     if random.random() < 0.2:
         body = body.replace(b"[7,", b"[" + deep.encode() + b",", 1)
-    return "/v2/models/model/infer", damaged(body, random) if random.random() < 0.5 else body, {}
+    headers = {}
+    if random.random() < 0.3:  # pixels as bytes behind it
+        lengths = (len(body), len(body), 0, 7, 2**63)
+        headers[b"inference-header-content-length"] = b"%d" % one_of(random, lengths)
+        body += random.bytes(int(one_of(random, (0, 3, 3 * side * side, 3 * side * side, 100_000))))
+    return "/v2/models/model/infer", damaged(body, random) if random.random() < 0.5 else body, headers
 
 
 def length_body(random):

@@ -222,6 +222,45 @@ def test_infer__malformed_tensors_are_refused(during, body, code):
     assert (reply.status, reply.json["code"]) == (REFUSALS[code][0], code)
 
 
+def in_bytes(pixels, *, size=None, stated=None, **changed):
+    """An inference request whose pixels stand behind its JSON, and its headers."""
+    one = {"name": "images", "datatype": "UINT8", "shape": list(pixels.shape)} | changed
+    one |= {"parameters": {"binary_data_size": pixels.nbytes if size is None else size}}
+    document = json.dumps({"inputs": [one]}).encode()
+    headers = {"inference-header-content-length": str(len(document)) if stated is None else stated}
+    return document + pixels.tobytes(), headers
+
+
+def test_infer__pixels_as_bytes_are_answered_as_those_in_json(during):
+    pixels = np.stack([make_pixels(seed, width=8, height=6) for seed in (1, 2)])
+    written = tensor(shape=list(pixels.shape), data=pixels.ravel().tolist())
+
+    async def scenario(app, service, lines):
+        asked = [(written, None), in_bytes(pixels)]
+        return [await ask(app, "POST", "/v2/models/birds/infer", body, headers) for body, headers in asked]
+
+    in_json, raw = during(scenario)
+    assert raw.status == 200, raw.json
+    assert raw.json["outputs"] == in_json.json["outputs"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"size": 143},
+        {"size": "144"},
+        {"size": None, "shape": [1, 6, 8, 4]},
+        {"data": [1]},
+        *({"stated": stated} for stated in ("", "-1", "1e2", "9999", "٣", "5")),
+    ],
+    ids=str,
+)
+def test_infer__bytes_that_are_not_what_is_said_of_them_are_refused(during, changed):
+    body, headers = in_bytes(make_pixels(1, width=8, height=6)[np.newaxis], **changed)
+    reply = during(lambda app, service, lines: ask(app, "POST", "/v2/models/birds/infer", body, headers))
+    assert (reply.status, reply.json["code"]) == (400, "malformed")
+
+
 def test_infer__an_id_that_cannot_be_said_again_is_refused(during):
     body = json.dumps(json.loads(tensor()) | {"id": "\ud800"}).encode()
     reply = during(lambda app, service, lines: ask(app, "POST", "/v2/models/birds/infer", body))
@@ -360,6 +399,15 @@ def test_origins__only_those_that_are_allowed(during):
         return ["access-control-allow-origin" in reply.headers for reply in asked]
 
     assert during(scenario, origins=["http://a.test"]) == [True, False]
+
+
+def test_origins__such_a_page_can_read_that_it_was_refused(during):
+    headers, key = {"origin": "https://a.example"}, "k" * 20
+    refused = during(
+        lambda app, service, lines: ask(app, "POST", "/predict", png(), headers), key=key, origins=[headers["origin"]]
+    )
+    assert (refused.status, refused.headers["access-control-allow-origin"]) == (401, headers["origin"])
+    assert "Retry-After" in refused.headers["access-control-expose-headers"]
 
 
 def test_request_id__is_kept_where_it_is_one(during):

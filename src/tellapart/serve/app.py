@@ -7,7 +7,8 @@ import base64
 import contextlib
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, cast
 
 from tellapart.browser.page import served_page
 from tellapart.errors import one_line
@@ -95,8 +96,10 @@ class Service:
 
         self._check_name(request)
         body = await read_body(request, self.limits)
+        stated = request.headers.get(inference_protocol.HEADER_LENGTH)
         async with self._reading:  # numbers as text take many times their room, so one body at a time
-            identity, pictures = await asyncio.to_thread(inference_protocol.pictures_in_tensor, body, self.limits)
+            read = partial(inference_protocol.pictures_in_tensor, body, self.limits, stated=stated)
+            identity, pictures = await asyncio.to_thread(read)
         served = self.served
         named = [(f"{place}", pixels) for place, pixels in enumerate(pictures)]
         found = await self.ask(served.answer, named)
@@ -201,19 +204,23 @@ def make_app(service: Service, *, key: str | None, origins: Sequence[str], log: 
         log: takes a line.
     """
     from starlette.applications import Starlette
-    from starlette.middleware import Middleware
     from starlette.middleware.cors import CORSMiddleware
     from starlette.routing import Route
 
     routes = [Route(path, endpoint, methods=[method]) for method, path, endpoint in endpoints(service)]
-    cross = Middleware(CORSMiddleware, allow_origins=list(origins), allow_headers=["*"], allow_methods=["GET", "POST"])
-    app = Starlette(
-        routes=routes,
-        lifespan=service.lifespan,
-        middleware=[cross] if origins else [],
-        exception_handlers=handlers(service),
+    app = Starlette(routes=routes, lifespan=service.lifespan, exception_handlers=handlers(service))
+    gate = Gate(app, limits=service.limits, measures=service.measures, key=key, log=log)
+    if not origins:
+        return gate
+    # Around the gate: a page of another site must be able to read that, and why, it was refused there.
+    around = CORSMiddleware(
+        cast("Any", gate),
+        allow_origins=list(origins),
+        allow_headers=["*"],
+        allow_methods=["GET", "POST"],
+        expose_headers=["X-Request-ID", "Retry-After"],
     )
-    return Gate(app, limits=service.limits, measures=service.measures, key=key, log=log)
+    return cast("App", around)
 
 
 def endpoints(service: Service) -> list[tuple[str, str, Endpoint]]:

@@ -6,6 +6,7 @@ Legend: N pictures, H W sides, K classes.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
@@ -20,6 +21,7 @@ from tellapart.serve.served import Served
 
 PLATFORM: Final = "tellapart_openvino"
 INPUT: Final = "images"
+HEADER_LENGTH: Final = "Inference-Header-Content-Length"
 
 
 def metadata(served: Served) -> dict[str, Any]:
@@ -36,16 +38,23 @@ def metadata(served: Served) -> dict[str, Any]:
     }
 
 
-def pictures_in_tensor(body: bytes, limits: Limits) -> tuple[str, list[NDArray[np.uint8]]]:
+def pictures_in_tensor(
+    body: bytes, limits: Limits, *, stated: str | None = None
+) -> tuple[str, list[NDArray[np.uint8]]]:
     """The id of an inference request, "" without one, and its pictures uint8 [H, W, 3].
+
+    `stated` is what the header HEADER_LENGTH says: how many bytes of the body are JSON, behind which the pixels stand
+    as they are; None where all of it is JSON. Source: the protocol's binary tensor data extension.
 
     Raises:
         RefusalError: it is malformed, or asks for more than may be asked.
     """
+    length = len(body) if stated is None else _length(stated, body)
     try:
-        document = parse_json(body)
+        document = parse_json(body[:length])
         (tensor,) = document["inputs"]
-        name, kind, shape, data = (tensor[key] for key in ("name", "datatype", "shape", "data"))
+        name, kind, shape = (tensor[key] for key in ("name", "datatype", "shape"))
+        data = tensor["data"] if stated is None else _raw(tensor, body[length:])
         identity = document.get("id", "")
         identity.encode()  # half a letter could not be said again
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -63,8 +72,26 @@ def pictures_in_tensor(body: bytes, limits: Limits) -> tuple[str, list[NDArray[n
     return identity, list(_values(data, shape))
 
 
+def _length(stated: str, body: bytes) -> int:
+    """How many bytes of a body are JSON, where a header says so."""
+    if not re.fullmatch("[0-9]{1,12}", stated) or int(stated) > len(body):
+        raise RefusalError("malformed", detail=f"{HEADER_LENGTH} is no length within the body")
+    return int(stated)
+
+
+def _raw(tensor: Mapping[str, Any], pixels: bytes) -> bytes:
+    """The bytes behind the JSON, if they are as many as the only tensor says."""
+    if "data" in tensor or tensor["parameters"]["binary_data_size"] != len(pixels):
+        raise RefusalError("malformed", detail="binary_data_size is not the number of bytes behind the JSON")
+    return pixels
+
+
 def _values(data: object, shape: Sequence[int]) -> NDArray[np.uint8]:
-    """The numbers of a tensor, flat or nested."""
+    """The numbers of a tensor, flat or nested, or its bytes."""
+    if isinstance(data, bytes):
+        if len(data) != math.prod(shape):
+            raise RefusalError("malformed", detail=f"data does not hold {math.prod(shape):,} bytes")
+        return np.frombuffer(data, np.uint8).reshape(shape)
     try:
         if _kinds(data) != {int}:
             raise RefusalError("malformed", detail="data is no tensor of whole numbers")
