@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tellapart.backbones.backbone import Backbone, Squares
+from tellapart.backbones.compiling import compile_net
 from tellapart.backbones.devices import CPU, chosen_devices, precision_of, takes_precision
 from tellapart.backbones.openvino_runtime import load_openvino
 from tellapart.cores import thread_count
@@ -78,14 +79,16 @@ class Engine:
         side = backbone.preprocess.size
         suited = pictures_per_request(side, precision=precision)
         pictures = pictures or min(suited, most or suited)
-        model = between(core.read_model(backbone.graph), entry=backbone.entry, outputs=backbone.outputs)
-        model.reshape([pictures, side, side, 3])
         threads, device = thread_count(), chosen_devices().engine
         streams = threads if side <= LARGE_SIDE else 1
-        self._compiled = core.compile_model(
-            model, device, settings_for(core, device, precision=precision, streams=streams, threads=threads)
+        compiled_net = compile_net(
+            core,
+            (backbone.digest, backbone.entry, tuple(backbone.outputs), pictures, side),
+            partial(_looking, backbone=backbone, pictures=pictures),
+            device=device,
+            settings=settings_for(core, device, precision=precision, streams=streams, threads=threads),
         )
-        self._queue = openvino.AsyncInferQueue(self._compiled, REQUESTS_PER_THREAD * streams if device == CPU else 0)
+        self._queue = openvino.AsyncInferQueue(compiled_net, REQUESTS_PER_THREAD * streams if device == CPU else 0)
         self._failures: list[BaseException] = []
         # Not a method: the queue is invisible to Python's garbage collector, and a way back from it to this engine
         # would keep both, and the compiled base, for ever.
@@ -161,6 +164,14 @@ AnyEngine = Engine | JoinedEngine
 def compiled(backbone: Backbone, *, most: int | None = None, precision: str) -> AnyEngine:
     """A base, joined or not, compiled in one of PRECISIONS, for requests of so many pictures or fewer."""
     return (JoinedEngine if backbone.halves else Engine)(backbone, most=most, precision=precision)
+
+
+def _looking(core: Any, backbone: Backbone, *, pictures: int) -> Any:  # noqa: ANN401 - OpenVINO's
+    """The model of a base for requests of so many pictures."""
+    model = between(core.read_model(backbone.graph), entry=backbone.entry, outputs=backbone.outputs)
+    side = backbone.preprocess.size
+    model.reshape([pictures, side, side, 3])
+    return model
 
 
 def _deliver(
