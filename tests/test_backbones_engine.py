@@ -89,11 +89,11 @@ def test_submit__an_interrupt_in_the_receiver_surfaces_in_the_caller(engine, squ
     engine.wait()
 
 
-def test_beside__loses_no_row_and_knows_nothing_of_the_errors_of_the_other(engine, squares):
+def test_engine__another_of_the_same_net_loses_no_row_and_knows_nothing_of_its_errors(engine, squares, backbone):
     def fail(rows):
         raise RuntimeError("mine")
 
-    other, together = engine.beside(), engine.run(squares)
+    other, together = Engine(backbone, pictures=4, precision=engine.precision), engine.run(squares)
     engine.submit(squares[:1], fail)
     with ThreadPoolExecutor(1) as pool:
         np.testing.assert_array_equal(pool.submit(other.run, squares).result(), together)

@@ -6,13 +6,13 @@ Legend: B pictures in one request, S side of the input, D features, n pictures.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from tellapart.backbones.backbone import Backbone, Squares
+from tellapart.backbones.compiling import compile_net
 from tellapart.backbones.devices import CPU, chosen_devices, precision_of, takes_precision
 from tellapart.backbones.openvino_runtime import load_openvino
 from tellapart.cores import thread_count
@@ -79,35 +79,25 @@ class Engine:
         side = backbone.preprocess.size
         suited = pictures_per_request(side, precision=precision)
         pictures = pictures or min(suited, most or suited)
-        model = between(core.read_model(backbone.graph), entry=backbone.entry, outputs=backbone.outputs)
-        model.reshape([pictures, side, side, 3])
         threads, device = thread_count(), chosen_devices().engine
         streams = threads if side <= LARGE_SIDE else 1
-        self._compiled = core.compile_model(
-            model, device, settings_for(core, device, precision=precision, streams=streams, threads=threads)
+        compiled_net = compile_net(
+            core,
+            (backbone.digest, backbone.entry, tuple(backbone.outputs), pictures, side),
+            partial(_looking, backbone=backbone, pictures=pictures),
+            device=device,
+            settings=settings_for(core, device, precision=precision, streams=streams, threads=threads),
         )
-        self._requests = REQUESTS_PER_THREAD * streams if device == CPU else 0
-        self._outputs = range(len(backbone.outputs))
-        self.open_requests()
+        self._queue = openvino.AsyncInferQueue(compiled_net, REQUESTS_PER_THREAD * streams if device == CPU else 0)
+        self._failures: list[BaseException] = []
+        # Not a method: the queue is invisible to Python's garbage collector, and a way back from it to this engine
+        # would keep both, and the compiled base, for ever.
+        self._queue.set_callback(partial(_deliver, outputs=range(len(backbone.outputs)), failures=self._failures))
+        self.engines = (self,)
         self.pictures = pictures
         self.width = backbone.width
         self.precision = precision
         self.threads = threads
-
-    def beside(self) -> Self:
-        """The same compiled base with requests of its own, for another thread: an engine is for one at a time."""
-        other = copy(self)
-        other.open_requests()
-        return other
-
-    def open_requests(self) -> None:
-        """Take requests of its own, and forget those it has."""
-        self._queue = load_openvino().AsyncInferQueue(self._compiled, self._requests)
-        self._failures: list[BaseException] = []
-        # Not a method: the queue is invisible to Python's garbage collector, and a way back from it to this engine
-        # would keep both, and the compiled base, for ever.
-        self._queue.set_callback(partial(_deliver, outputs=self._outputs, failures=self._failures))
-        self.engines = (self,)
 
     def submit(self, images: Pixels, deliver: Deliver) -> None:
         """Queue n pictures uint8 [n, S, S, 3], 1 <= n <= B; waits while every request is busy, so memory stays bounded.
@@ -162,12 +152,6 @@ class JoinedEngine:
         self.precision = precision
         self._backbone = backbone
 
-    def beside(self) -> Self:
-        """The same compiled halves with requests of their own."""
-        other = copy(self)
-        other.engines = tuple(engine.beside() for engine in self.engines)
-        return other
-
     def look(self, squares: Sequence[Squares]) -> Features:
         """Features float32 [n, D] of what the halves are shown of a few pictures, as `Backbone.squares` gives it."""
         halves = zip(self.engines, zip(*squares, strict=True), strict=True)
@@ -180,6 +164,14 @@ AnyEngine = Engine | JoinedEngine
 def compiled(backbone: Backbone, *, most: int | None = None, precision: str) -> AnyEngine:
     """A base, joined or not, compiled in one of PRECISIONS, for requests of so many pictures or fewer."""
     return (JoinedEngine if backbone.halves else Engine)(backbone, most=most, precision=precision)
+
+
+def _looking(core: Any, backbone: Backbone, *, pictures: int) -> Any:  # noqa: ANN401 - OpenVINO's
+    """The model of a base for requests of so many pictures."""
+    model = between(core.read_model(backbone.graph), entry=backbone.entry, outputs=backbone.outputs)
+    side = backbone.preprocess.size
+    model.reshape([pictures, side, side, 3])
+    return model
 
 
 def _deliver(

@@ -15,12 +15,14 @@ Legend: C channels of a depth, h w its places, S side of the square, D features,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone, Squares, joined_name
+from tellapart.backbones.compiling import compile_net
 from tellapart.backbones.devices import chosen_devices
 from tellapart.backbones.engine import between, named_tensors, settings_for
 from tellapart.backbones.openvino_runtime import load_openvino
@@ -67,7 +69,19 @@ class MapReader:
 
 def _compile(backbone: Backbone, *, precision: str) -> Any:  # noqa: ANN401
     """A request for the outputs of one base, then for the maps of its depths."""
+    side, device = backbone.preprocess.size, chosen_devices().engine
     core = load_openvino().Core()
+    return compile_net(
+        core,
+        (backbone.digest, backbone.entry, tuple(backbone.outputs), tuple(backbone.widths), side, "maps"),
+        partial(_with_maps, backbone=backbone),
+        device=device,
+        settings=settings_for(core, device, precision=precision, streams=1, threads=thread_count(), hint="LATENCY"),
+    ).create_infer_request()
+
+
+def _with_maps(core: Any, *, backbone: Backbone) -> Any:  # noqa: ANN401
+    """The model of a base for one picture, with the maps of its depths beside its features."""
     side = backbone.preprocess.size
     model = core.read_model(backbone.graph)
     tensors = named_tensors(model)
@@ -75,9 +89,7 @@ def _compile(backbone: Backbone, *, precision: str) -> Any:  # noqa: ANN401
     maps = {before_pooling(depth): _maps_of(tensors, depth, width=width) for depth, width in backbone.widths.items()}
     model = between(model, entry=backbone.entry, outputs=backbone.outputs, tensors=list(maps.values()))
     model.reshape([1, side, side, 3])
-    device = chosen_devices().engine
-    settings = settings_for(core, device, precision=precision, streams=1, threads=thread_count(), hint="LATENCY")
-    return core.compile_model(model, device, settings).create_infer_request()
+    return model
 
 
 def _maps_of(tensors: Mapping[str, Any], depth: str, *, width: int) -> Any:  # noqa: ANN401

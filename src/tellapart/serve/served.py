@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.backbones.engine import EXACT, FEW_AT_ONCE, AnyEngine
+from tellapart.backbones.engine import EXACT, FEW_AT_ONCE, AnyEngine, compiled
 from tellapart.browser.content import model_content
 from tellapart.bundle.bundle import GRAPH, Bundle, proved_engine, unproved_bundle
 from tellapart.bundle.container import read_container
@@ -145,7 +145,7 @@ def open_served(path: Path) -> Served:
         raise ModelFileError(f"the graph does not answer as the model file says ({reason})", where=path)
     idle = SimpleQueue[AnyEngine]()
     for _ in range(AT_ONCE):
-        idle.put(engine.beside())
+        idle.put(compiled(bundle.classifier.base, precision=EXACT, most=FEW_AT_ONCE))  # the same net, other requests
     return Served(path=path, bundle=bundle, engine=engine, idle=idle)
 
 

@@ -1,0 +1,48 @@
+"""Nets are compiled once in a process: the last few stay, for whoever asks for the same one again.
+
+A training looks through a base, then checks the model file that it wrote through that very base, and a model that is
+loaded twice, or reloaded by a server, is the same net. Compiling lite0 takes 0.3 to 0.5 s and 40 MB on an AVX2 core.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+KEPT: Final = 4  # nets: a base as it looks, as it is explained, and the graph of a model file, and one beside
+_kept: OrderedDict[tuple[object, ...], Any] = OrderedDict()
+_lock = threading.Lock()
+
+
+def compile_net(
+    core: Any,  # noqa: ANN401 - OpenVINO's
+    net: tuple[object, ...],
+    build: Callable[[Any], Any],
+    *,
+    device: str,
+    settings: Mapping[str, str],
+) -> Any:  # noqa: ANN401
+    """OpenVINO's compiled model of a net: made now, or the one that was made of the same net with the same settings.
+
+    Whoever gets it makes requests of their own; a compiled model itself is not changed by being asked.
+
+    Args:
+        core: OpenVINO's.
+        net: all that `build` depends on: digests of content, names, shapes.
+        build: makes the model, given the core.
+        device: of OpenVINO.
+        settings: what the device is told.
+    """
+    key = (type(core), device, *sorted(settings.items()), *net)
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    made = core.compile_model(build(core), device, dict(settings))
+    with _lock:
+        _kept[key] = made
+        while len(_kept) > KEPT:
+            _kept.popitem(last=False)
+    return made
