@@ -12,7 +12,10 @@ from tellapart.serve.refusal import REFUSALS
 BYTES: Final = {"type": "string", "format": "binary"}
 FORM: Final = {"type": "object", "properties": {"file": {"type": "array", "items": BYTES}}}
 PICTURE: Final = {"image/*": {"schema": BYTES}, "multipart/form-data": {"schema": FORM}}
-TENSORS: Final = {"application/json": {"schema": {"type": "object", "required": ["inputs"]}}}
+TENSORS: Final = {
+    "application/json": {"schema": {"type": "object", "required": ["inputs"]}},
+    "application/octet-stream": {"schema": BYTES},  # the same with pixels as bytes behind it
+}
 ADDRESSES: Final[dict[tuple[str, str], Words]] = {
     ("get", "/"): Words(en="A page that answers about pictures, for people.", zh="供人使用的页面，对图片作出回答。"),
     ("get", "/cards"): Words(
@@ -40,7 +43,8 @@ ADDRESSES: Final[dict[tuple[str, str], Words]] = {
     ("get", "/v2/models/{name}"): Words(en="The same: the model's tensors.", zh="同上：模型的张量。"),
     ("get", "/v2/models/{name}/ready"): Words(en="The same: whether the model answers.", zh="同上：模型是否可以回答。"),
     ("post", "/v2/models/{name}/infer"): Words(
-        en="The same: pixels uint8 [N, H, W, 3] in, answers out.", zh="同上：输入像素 uint8 [N, H, W, 3]，输出回答。"
+        en="The same: pixels uint8 [N, H, W, 3] in, as JSON or as bytes behind it; answers out, as JSON.",
+        zh="同上：输入像素 uint8 [N, H, W, 3]，用 JSON 或放在其后的字节；输出 JSON 格式的回答。",
     ),
 }
 BODIES: Final[dict[str, Any]] = {"/predict": PICTURE, "/explain": PICTURE, "/v2/models/{name}/infer": TENSORS}
