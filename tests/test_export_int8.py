@@ -21,7 +21,7 @@ from tellapart.errors import ModelFileError
 from tellapart.export.agreement import Said
 from tellapart.export.int8 import Answered, paired_figures, rise, told, told_answers
 from tellapart.export.openvino_folder import float_model
-from tellapart.export.quantise import kept_in_float
+from tellapart.export.quantise import CONVOLUTIONS, folded, kept_in_float
 from tellapart.heads.abstention import Flags
 
 REAL = pytest.mark.skipif(find_spec("nncf") is None, reason="nncf is not installed")
@@ -266,3 +266,21 @@ def test_export__int8_by_nncf_itself_opens_no_socket_and_writes_nothing_at_home(
 
 def few_enough():
     return "from tellapart.commands import choose_int8\nchoose_int8.FEWEST = 10\n"
+
+
+def biases(model):
+    """What kind of node gives the bias of each convolution."""
+    layers = [node for node in model.get_ordered_ops() if node.get_type_name() in CONVOLUTIONS]
+    behind = [target.get_node() for node in layers for target in node.output(0).get_target_inputs()]
+    return {node.input_value(1).get_node().get_type_name() for node in behind if node.get_type_name() == "Add"}
+
+
+def test_folded__every_bias_is_a_constant_and_the_answers_stay(tmp_path):
+    bundle, _ = read_bundle(write_model(tmp_path / "model.tellapart", small_classifier(size=64)))
+    model, random = float_model(bundle), np.random.default_rng(0)
+    whole, images = folded(model), random.integers(0, 256, (1, 80, 70, 3), np.uint8)
+    assert (biases(model), biases(whole)) == ({"Reshape"}, {"Constant"})
+    assert kept_in_float(whole, bundle.classifier.base, ends=True)
+    before, after = model_run(model)(images), model_run(whole)(images)
+    for name in before:
+        np.testing.assert_allclose(after[name], before[name], atol=1e-4)

@@ -30,6 +30,12 @@ def load_openvino() -> Any:  # noqa: ANN401 - the module ships no types
             return importlib.import_module("openvino")
 
 
+def load_passes() -> Any:  # noqa: ANN401 - the module ships no types
+    """The module openvino.passes, which changes models, imported in the same way."""
+    load_openvino()
+    return importlib.import_module("openvino.passes")
+
+
 def load_nncf() -> Any:  # noqa: ANN401 - the module ships no types
     """The module nncf, imported in the same way.
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import named_tensors
-from tellapart.backbones.openvino_runtime import load_nncf
+from tellapart.backbones.openvino_runtime import load_nncf, load_passes
 from tellapart.types import Pixels
 
 CONVOLUTIONS: Final = ("Convolution", "GroupConvolution")
@@ -64,6 +64,7 @@ def quantised(model: Any, base: Backbone, shown: Shown, rows: Sequence[int], *, 
     """
     nncf = load_nncf()
     nncf.set_log_level(logging.ERROR)
+    model = folded(model)
 
     def fed(row: int) -> NDArray[np.uint8]:
         return shown(row)[np.newaxis]
@@ -71,13 +72,26 @@ def quantised(model: Any, base: Backbone, shown: Shown, rows: Sequence[int], *, 
     ignored = nncf.IgnoredScope(names=kept_in_float(model, base, ends=attempt.ends), validate=False)
     with contextlib.redirect_stdout(io.StringIO()):  # it draws bars where our own answer is to stand
         return nncf.quantize(
-            model.clone(),
+            model,
             nncf.Dataset(list(rows), fed),
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(rows),
             fast_bias_correction=not attempt.bias,
             ignored_scope=ignored,
         )
+
+
+def folded(model: Any) -> Any:  # noqa: ANN401 - OpenVINO's
+    """A copy in which what depends on no input is worked out.
+
+    As read from ONNX, the bias of a convolution is reshaped by the graph; NNCF would not know it for one, and would
+    correct none of them.
+    """
+    passes, copy = load_passes(), model.clone()
+    manager = passes.Manager()
+    manager.register_pass(passes.ConstantFolding())
+    manager.run_passes(copy)
+    return copy
 
 
 def kept_in_float(model: Any, base: Backbone, *, ends: bool) -> list[str]:  # noqa: ANN401
