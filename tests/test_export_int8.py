@@ -21,7 +21,7 @@ from tellapart.errors import ModelFileError
 from tellapart.export.agreement import Said
 from tellapart.export.int8 import Answered, paired_figures, rise, told, told_answers
 from tellapart.export.openvino_folder import float_model
-from tellapart.export.quantise import CONVOLUTIONS, folded, kept_in_float
+from tellapart.export.quantise import CONVOLUTIONS, kept_in_float, with_constants_folded
 from tellapart.heads.abstention import Flags
 
 REAL = pytest.mark.skipif(find_spec("nncf") is None, reason="nncf is not installed")
@@ -275,10 +275,10 @@ def biases(model):
     return {node.input_value(1).get_node().get_type_name() for node in behind if node.get_type_name() == "Add"}
 
 
-def test_folded__every_bias_is_a_constant_and_the_answers_stay(tmp_path):
+def test_with_constants_folded__every_bias_is_a_constant_and_the_answers_stay(tmp_path):
     bundle, _ = read_bundle(write_model(tmp_path / "model.tellapart", small_classifier(size=64)))
     model, random = float_model(bundle), np.random.default_rng(0)
-    whole, images = folded(model), random.integers(0, 256, (1, 80, 70, 3), np.uint8)
+    whole, images = with_constants_folded(model), random.integers(0, 256, (1, 80, 70, 3), np.uint8)
     assert (biases(model), biases(whole)) == ({"Reshape"}, {"Constant"})
     assert kept_in_float(whole, bundle.classifier.base, ends=True)
     before, after = model_run(model)(images), model_run(whole)(images)

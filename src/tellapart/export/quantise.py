@@ -64,7 +64,7 @@ def quantised(model: Any, base: Backbone, shown: Shown, rows: Sequence[int], *, 
     """
     nncf = load_nncf()
     nncf.set_log_level(logging.ERROR)
-    model = folded(model)
+    model = with_constants_folded(model)
 
     def fed(row: int) -> NDArray[np.uint8]:
         return shown(row)[np.newaxis]
@@ -81,7 +81,7 @@ def quantised(model: Any, base: Backbone, shown: Shown, rows: Sequence[int], *, 
         )
 
 
-def folded(model: Any) -> Any:  # noqa: ANN401 - OpenVINO's
+def with_constants_folded(model: Any) -> Any:  # noqa: ANN401 - OpenVINO's
     """A copy in which what depends on no input is worked out.
 
     As read from ONNX, the bias of a convolution is reshaped by the graph; NNCF would not know it for one, and would
