@@ -1,6 +1,7 @@
 """A net from a file of the user's own, trained and summarised by FILE.py:NAME."""
 
 import json
+import sys
 
 import pytest
 
@@ -62,6 +63,14 @@ def test_names_file__tells_files_from_names():
 def test_module_of__called_with_what_it_takes(nets, name, outputs):
     module = module_of(own_net(f"{nets}:{name}"), classes=5, size=24)
     assert module(torch.zeros(2, 3, 24, 24)).shape == (2, outputs)
+
+
+def test_own_net__leaves_nothing_beside_the_file(nets, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.delitem(sys.modules, "blocks", raising=False)
+    assert callable(own_net(f"{nets}:Small"))
+    assert {path.name for path in nets.parent.iterdir()} == {nets.name, "blocks.py"}
+    assert not sys.dont_write_bytecode
 
 
 @pytest.mark.parametrize(

@@ -357,7 +357,9 @@ def print_cache(status: CacheStatus) -> None:
             "pictures unknown: the store is damaged; the next run begins a new one, `tellapart cache clear` removes it"
         )
     else:
-        line(f"looks    {status.entries:,} (what a base saw in a picture, each kept once)")
+        line(
+            f"looks    {status.entries:,} (what a base saw in a picture, or what was worked out of it, each kept once)"
+        )
     line(f"size     {status.size / 1e6:,.1f} MB of at most {status.limit / 1e6:,.0f} MB")
 
 

@@ -55,8 +55,9 @@ def _run(path: Path) -> dict[str, Any]:
     if described is None or described.loader is None:
         raise UsageError("the file is no Python", where=path, hint=WRITTEN)
     module = importlib.util.module_from_spec(described)
-    folder = str(path.parent.resolve())
+    folder, writing = str(path.parent.resolve()), sys.dont_write_bytecode
     sys.path.insert(0, folder)
+    sys.dont_write_bytecode = True  # nothing is left beside the user's file
     sys.modules[described.name] = module  # as an import does: dataclasses look their module up
     try:
         described.loader.exec_module(module)
@@ -65,6 +66,7 @@ def _run(path: Path) -> dict[str, Any]:
         raise UsageError(what, where=path, hint="Run it with Python by itself to see where.") from error
     finally:
         sys.path.remove(folder)
+        sys.dont_write_bytecode = writing
     return vars(module)
 
 
