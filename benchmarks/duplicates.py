@@ -215,7 +215,7 @@ def recalls(folder: Path, *, copies: int, kinds: Sequence[str], draw: int) -> di
                 with Image.open(embedded.index.pictures[row].file) as picture:
                     KINDS[kind](picture.convert("RGB"), random).save(path, quality=90)
             made = look_at(index_of_paths(paths), base, Silent(), keep=False)
-        found[kind] = found_among(find_duplicates(beside(embedded, made), last=base.last), origins, pictures)
+            found[kind] = found_among(find_duplicates(beside(embedded, made), last=base.last), origins, pictures)
         print(kind, found[kind], file=sys.stderr, flush=True)
     as_they_are = {"groups": len(groups), "search_cpu_s": round(seconds, 2)}
     return {

@@ -3,7 +3,8 @@
 Edits are first suspected and then confirmed. Suspects are each picture's nearest in what the base saw, in a few pixels
 of luminance, of which the mirror image is tried too, and in what no turn changes. Where parts of a pair are alike (see
 `windows`), or rings about the middle at some turn (see `turned`), one miniature is laid over the other there (see
-`register`), and a pair is confirmed where they fit as an edit does. No picture is decoded again.
+`register`). A pair whose miniatures fit as they are is confirmed; of one that was moved, or fits less well, both
+pictures are decoded once more, at a few times the pixels, and laid over each other again (see `closer`).
 
 The limits were chosen on the train and valid splits of cats_vs_dogs_small, trashnet and neu_surface and edits of them;
 docs/log.md has the figures.
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Final
 
@@ -25,18 +26,19 @@ from threadpoolctl import threadpool_limits
 
 from tellapart.cores import thread_count
 from tellapart.data.rgb import LUMA
+from tellapart.duplicates.closer import look_closer
 from tellapart.duplicates.groups import DuplicateGroup, DuplicatePair, connect, equal_pairs
 from tellapart.duplicates.miniature import blurred
 from tellapart.duplicates.naming import named_alike
 from tellapart.duplicates.neighbours import Points, RowNumbers, near_rows, principal, unit
 from tellapart.duplicates.placement import MIRROR, UPRIGHT, Place, edits_lie, is_mirrored
-from tellapart.duplicates.register import Likeness, likeness
+from tellapart.duplicates.register import SLACK, Likeness, likeness
 from tellapart.duplicates.turned import NOT_ZOOMED, SHAPES, ZOOMED, spectrum, turned
 from tellapart.duplicates.windows import shifted
 from tellapart.features.embed import Embedded
 from tellapart.progress import Progress, Silent
 from tellapart.text import counted
-from tellapart.types import Depth, Features, Picture
+from tellapart.types import Depth, Features, Index, Picture
 
 WIDTH: Final = 96  # coordinates that features are compared in
 MOST_SEEN, MOST = 6, 4  # others of each picture that are suspected, by what the base saw and by small luminance
@@ -45,7 +47,7 @@ LEAST_ALIKE: Final = 0.9  # correlation of small luminance, where it alone suspe
 MOST_TURNED, LEAST_TURNED = 3, 0.55  # others that are suspected by what no turn changes of one shape, and their cosine
 STARTS: Final = 2  # ways to lie over each other that are tried of a pair, by windows and by rings
 LEAST_SCREENED: Final = 0.78  # correlation of windows or rings, of those that are laid over each other
-LEAST_SHRUNK: Final = 0.28  # of what that leaves unexplained; windows are off by a pixel, however alike a pair is
+LEAST_SHRUNK: Final = 0.35  # of what that leaves unexplained; windows are off by a pixel, however alike a pair is
 GRAIN: Final = 8  # pixels a side of the small luminance
 SHIFT: Final = 0.7  # pixels that it is blurred by
 WHOLE, DETAIL = 0.8, 0.85  # shares that must be explained
@@ -53,6 +55,10 @@ COVER: Final = 0.34  # share of a picture that must lie over the other
 # Where more than this many pictures are alike in small luminance (digits, parts before one camera), some come close by
 # chance, the closer the more there are; what may be left unexplained shrinks in the same measure.
 CROWD, MOST_ALIKE = 10, 130
+# Pairs of which less of the miniatures' detail is explained may still be edits: that is told by a closer look, in which
+# more must be. A crowd asks for more here too, but for no more than this share of what may be left.
+HOPEFUL, CLOSE, LEAST_CLOSE = 0.6, 0.92, 0.5
+MOST_CLOSER: Final = 2000  # pairs; 10 s
 ENERGY: Final = 1.0  # squared grey levels; with less detail than that everything looks alike
 # What was moved by more than so many half sides must change along its lines too: stripes lie over any other stripes.
 # Where that is less than PLENTY of the change, the share that is left unexplained must be less than ALONG of it.
@@ -78,7 +84,7 @@ def find_duplicates(
     place[rows] = np.arange(len(rows))
     named = place[named_alike([picture.path for picture in embedded.index.pictures])]
     named = named[(named >= 0).all(axis=1)]
-    edits = _edits(embedded.features, embedded.miniatures, rows=rows, columns=columns, named=named, progress=progress)
+    edits = _edits(embedded, rows=rows, columns=columns, named=named, progress=progress)
     groups = connect([*pairs, *edits])
     _say_named(rows[named], groups, embedded.index.pictures, progress=progress)
     return groups
@@ -119,34 +125,92 @@ class _Tried:
 
 
 def _edits(
-    features: Features,
-    miniatures: NDArray[np.uint8],
-    *,
-    rows: RowNumbers,
-    columns: slice,
-    named: RowNumbers,
-    progress: Progress,
+    embedded: Embedded, *, rows: RowNumbers, columns: slice, named: RowNumbers, progress: Progress
 ) -> Iterator[DuplicatePair]:
     """Pairs of the given rows that are edits of each other; `named` [P, 2] are suspected by their names."""
-    suspects, turning, crowd = _suspects(features, miniatures, rows=rows, columns=columns)
+    miniatures = embedded.miniatures
+    suspects, turning, crowd = _suspects(embedded.features, miniatures, rows=rows, columns=columns)
     suspects = np.unique(np.concatenate([suspects, named]), axis=0)
     tried = _most_alike(list(_tried(miniatures, rows, suspects, turning, crowd)), progress=progress)
-    best: dict[tuple[int, int], DuplicatePair] = {}
+    laid = [_laid(miniatures, np.empty((0, 2), np.int64), tried[0].start[:0], np.ones(0), coarse=True)]
     progress.start("Comparing pictures", total=sum(len(each.alike) for each in tried), unit="pairs")
     for each in tried:
+        before = np.concatenate([some.pairs[some.certain] for some in laid])
         for start in range(0, len(each.alike), STEP):
-            some = slice(start, start + STEP)
-            pairs = rows[each.pairs[some]]
+            pairs = each.pairs[start : start + STEP]
             # What lies over each other as it is needs no turn.
-            new = [place for place, pair in enumerate(pairs.tolist()) if each.coarse or tuple(pair) not in best]
-            allowed = _allowed(crowd, each.pairs[some][new])
-            found = likeness(miniatures, pairs[new], each.start[some][new], coarse=each.coarse, allowed=allowed)
-            for pair in _confirmed(pairs[new], found, needed=1 - (1 - DETAIL) * allowed):
-                key = pair.first, pair.second
-                best[key] = max(best.get(key, pair), pair, key=lambda one: one.similarity)
+            new = np.full(len(pairs), True) if each.coarse else ~_within(rows[pairs], before)
+            allowed = _allowed(crowd, pairs[new])
+            laid.append(
+                _laid(miniatures, rows[pairs[new]], each.start[start : start + STEP][new], allowed, coarse=each.coarse)
+            )
             progress.advance(len(pairs))
     progress.finish()
-    yield from best.values()
+    names = [field.name for field in fields(_Laid)]
+    yield from _told(
+        embedded.index,
+        _Laid(**{name: np.concatenate([getattr(some, name) for some in laid]) for name in names}),
+        progress=progress,
+    )
+
+
+def _within(pairs: RowNumbers, known: RowNumbers) -> NDArray[np.bool_]:
+    """Which of the pairs [P, 2] are among others."""
+    most = int(max(pairs.max(initial=0), known.max(initial=0))) + 1
+    among: NDArray[np.bool_] = np.isin(pairs @ [most, 1], known @ [most, 1])
+    return among
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Laid:
+    """Pairs of rows [P, 2] that may be edits of each other, by their miniatures."""
+
+    pairs: RowNumbers
+    place: Place
+    detail: NDArray[np.float32]
+    filled: NDArray[np.bool_]
+    share: NDArray[np.float64]  # of what may be left unexplained elsewhere, in a closer look
+    fits: NDArray[np.bool_]  # whether one miniature lies over the other as an edit does
+    certain: NDArray[np.bool_]  # whether, beside that, nothing was moved: chance does not do that
+
+
+def _laid(
+    miniatures: NDArray[np.uint8], pairs: RowNumbers, start: Place, allowed: NDArray[np.float64], *, coarse: bool
+) -> _Laid:
+    """Those of the pairs of rows of which one miniature lies over the other nearly as an edit does."""
+    found = likeness(miniatures, pairs, start, coarse=coarse)
+    fits = _fits(found, needed=1 - (1 - DETAIL) * allowed)
+    needed = 1 - (1 - HOPEFUL) * np.maximum(allowed, LEAST_CLOSE)
+    hopeful = fits | (_lies(found.place, slack=SLACK) & (found.detail >= needed))
+    kept = np.flatnonzero(hopeful & (found.energy >= ENERGY))
+    place = found.place[kept]
+    certain = fits[kept] & (_moved(place) <= STILL)
+    filled, detail, share = found.filled[kept], found.detail[kept], np.maximum(allowed[kept], LEAST_CLOSE)
+    return _Laid(
+        pairs=pairs[kept], place=place, detail=detail, filled=filled, share=share, fits=fits[kept], certain=certain
+    )
+
+
+def _told(index: Index, laid: _Laid, *, progress: Progress) -> Iterator[DuplicatePair]:
+    """The pairs that are edits: those that are certain, and those that a closer look confirms."""
+    order = np.lexsort((-laid.detail, ~laid.fits, laid.pairs[:, 1], laid.pairs[:, 0]))
+    order = order[np.append(True, (np.diff(laid.pairs[order], axis=0) != 0).any(axis=1))[: len(order)]]  # the best
+    told, similarity, place = laid.fits[order], laid.detail[order], laid.place[order]
+    doubtful = np.flatnonzero(~laid.certain[order])
+    doubtful = doubtful[np.argsort(-similarity[doubtful], kind="stable")][:MOST_CLOSER]
+    if len(doubtful):
+        progress.start("Looking closer at pairs", total=len(doubtful), unit="pairs")
+    closer = look_closer(index, laid.pairs[order[doubtful]], place[doubtful], progress=progress)
+    progress.finish()
+    seen = doubtful[closer.places]
+    found = replace(closer.likeness, filled=closer.likeness.filled | laid.filled[order[seen]])
+    told[seen] = _fits(found, needed=1 - (1 - CLOSE) * laid.share[order[seen]])
+    similarity[seen], place[seen] = found.detail, found.place
+    mirrored = is_mirrored(place)
+    for number in np.flatnonzero(told).tolist():
+        first, second = laid.pairs[order[number]].tolist()
+        alike = round(float(similarity[number]), 4)
+        yield DuplicatePair(first=first, second=second, kind="near", similarity=alike, mirrored=bool(mirrored[number]))
 
 
 def _most_alike(tried: Sequence[_Tried], *, progress: Progress) -> list[_Tried]:
@@ -277,21 +341,24 @@ def _halves(miniatures: NDArray[np.uint8], rows: RowNumbers) -> tuple[Points, Po
     return even.reshape(len(small), -1), odd.reshape(len(small), -1)
 
 
-def _confirmed(pairs: RowNumbers, found: Likeness, *, needed: NDArray[np.float64]) -> Iterator[DuplicatePair]:
-    """Those of the pairs [P, 2] of rows that lie over each other as edits do."""
-    mirrored = is_mirrored(found.place)
+def _fits(found: Likeness, *, needed: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which pairs lie over each other as edits do, with so much of their detail explained."""
     alone, if_filled = edits_lie(found.place)
-    lies = alone | (if_filled & found.filled)
-    upright = np.where(mirrored[:, None, None], MIRROR, UPRIGHT)
     unexplained = np.where(found.across >= PLENTY, 1, ALONG * found.across)
     placed = (found.across >= LEAST_ACROSS) & (1 - found.detail <= unexplained)
-    placed |= np.abs(found.place - upright).max(axis=(1, 2)) <= STILL
-    fits = (
-        placed & (found.whole >= WHOLE) & (found.energy >= ENERGY) & (found.cover >= COVER) & (found.detail >= needed)
-    )
-    for place in np.flatnonzero(lies & placed & fits):
-        first, second = pairs[place].tolist()
-        similarity = round(float(found.detail[place]), 4)
-        yield DuplicatePair(
-            first=first, second=second, kind="near", similarity=similarity, mirrored=bool(mirrored[place])
-        )
+    placed |= _moved(found.place) <= STILL
+    fits: NDArray[np.bool_] = (alone | (if_filled & found.filled)) & placed & (found.whole >= WHOLE)
+    return fits & (found.energy >= ENERGY) & (found.cover >= COVER) & (found.detail >= needed)
+
+
+def _lies(place: Place, *, slack: float) -> NDArray[np.bool_]:
+    """Which pairs lie nearly as edits do, if what is beyond the other picture should turn out to be a filling."""
+    alone, if_filled = edits_lie(place, slack=slack)
+    return alone | if_filled
+
+
+def _moved(place: Place) -> NDArray[np.float32]:
+    """How far from where they were, in half sides, pairs lie that are the same but for a mirror."""
+    upright = np.where(is_mirrored(place)[:, None, None], MIRROR, UPRIGHT)
+    farthest: NDArray[np.float32] = np.abs(place - upright).max(axis=(1, 2))
+    return farthest

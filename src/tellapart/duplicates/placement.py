@@ -28,12 +28,15 @@ STRETCHED: Final = 0.15  # share of the zoom; where a picture is level, its axes
 SLANT, QUARTER = 0.05, 45.0  # share of a length, degrees; more is not level
 
 
-def edits_lie(place: Place) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Whether edits of one picture lie so, and whether they do where what is beyond the other picture was filled in."""
+def edits_lie(place: Place, *, slack: float = 1) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whether edits of one picture lie so, and whether they do where what is beyond the other picture was filled in.
+
+    `slack` is how many times as far from that they may be.
+    """
     _, strain = turn_and_strain(place)
-    crop = is_level(place) & (outside(place) <= OUTSIDE) & (strain <= STRETCHED)
-    turned = (offset(place) <= CENTRED) & (strain <= STRAIN)
-    return crop | turned, strain <= STRAIN
+    crop = is_level(place, slack=slack) & (outside(place) <= OUTSIDE * slack) & (strain <= STRETCHED * slack)
+    turned = (offset(place) <= CENTRED * slack) & (strain <= STRAIN * slack)
+    return crop | turned, strain <= STRAIN * slack
 
 
 def inverse(place: Place) -> Place:
@@ -48,10 +51,10 @@ def is_mirrored(place: Place) -> NDArray[np.bool_]:
     return mirrored
 
 
-def is_level(place: Place) -> NDArray[np.bool_]:
+def is_level(place: Place, *, slack: float = 1) -> NDArray[np.bool_]:
     """Whether lines that go across or down in one picture do so in the other, mirrored or upside down or not."""
     degrees, _ = turn_and_strain(place)
-    level: NDArray[np.bool_] = (slant(place) <= SLANT) & (np.abs((degrees + 90) % 180 - 90) < QUARTER)
+    level: NDArray[np.bool_] = (slant(place) <= SLANT * slack) & (np.abs((degrees + 90) % 180 - 90) < QUARTER)
     return level
 
 

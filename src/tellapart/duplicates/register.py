@@ -43,10 +43,10 @@ REACH: Final = 0.7  # how far a shift may be from 0, in half sides
 SMALLEST, LARGEST = 0.35, 2.8  # of the share of one picture's area that the other has
 STEPS: Final = (5, 1, 3)  # coarse, fine, and fine where the first of those promises something
 # Correlation of the middle band from which the fine steps are worth it: after the coarse ones, without any, after one.
-PROMISING: Final = (0.6, 0.4, 0.7)
-CROWDED: Final = 0.6  # of what may be left unexplained, the least share that PROMISING asks for after that step
+PROMISING: Final = (0.6, 0.4, 0.6)
 EXPECTED, STRETCHES = 3.0, 0.5  # how much what a copy's place is like weighs against pixels, and a stretch of that
 FARTHEST: Final = 0.12  # that one step goes
+SLACK: Final = 2.0  # times as far from how edits lie as they may be, as long as that is told by miniatures alone
 BAND: Final = (0.6, 2.5)  # widths in pixels of the two blurs whose difference is the detail
 WHOLE_PIXEL: Final = 0.9  # of what is sampled must be no filling
 MOST_PLAIN: Final = 0.9  # of what is beyond the other picture that must be black or white
@@ -78,33 +78,40 @@ def likeness(
     start: Place,
     *,
     coarse: bool,
-    allowed: NDArray[np.float64] | None = None,
 ) -> Likeness:
     """Lay the left miniature of each pair int64 [P, 2] of rows in miniatures uint8 [N, s, s, 3] over the right one.
 
-    `start` is about where they lie; `coarse` says that it is off by more than a pixel or two. `allowed` [P] is which
-    share of what may usually be left unexplained may be so in each pair, None for all of it: with less, a fit that does
-    not promise to be that close is given up sooner.
+    `start` is about where they lie; `coarse` says that it is off by more than a pixel or two.
     """
     rows, places = np.unique(pairs, return_inverse=True)
     first, second = places.reshape(-1, 2).T
     some = miniatures[rows]
-    least = 1 - (1 - PROMISING[2]) * (np.ones(len(pairs)) if allowed is None else np.maximum(allowed, CROWDED))
     with ThreadPoolExecutor(thread_count(), thread_name_prefix="compare") as pool:
         sights = list(pool.map(Sight.of, (some[at : at + CHUNK] for at in range(0, max(len(some), 1), CHUNK))))
-        sight = _joined(sights)
+        sight = joined(sights)
 
         def chunk(at: int) -> Likeness:
             part = slice(at, at + CHUNK)
-            return _likeness(some, sight, (first[part], second[part]), start[part], least[part], coarse=coarse)
+            return _likeness(some, sight, (first[part], second[part]), start[part], coarse=coarse)
 
-        return _joined(list(pool.map(chunk, range(0, max(len(pairs), 1), CHUNK))))
+        return joined(list(pool.map(chunk, range(0, max(len(pairs), 1), CHUNK))))
+
+
+def refined(pictures: NDArray[np.uint8], pairs: NDArray[np.int64], start: Place) -> Likeness:
+    """Lay pictures uint8 [N, s, s, 3] over each other that are known to lie about so, for pairs [P, 2] of them.
+
+    No more is expected of the place than that the pixels fit.
+    """
+    sight, pair = Sight.of(pictures), (pairs[:, 0], pairs[:, 1])
+    free = np.zeros((len(pairs), 4, 6), np.float32)
+    place = _descend(sight.fine, sight.content, pair, start.copy(), free, steps=STEPS[2])
+    return Likeness(place=place, **_measured(pictures, sight.content, pair, place))
 
 
 Parts = TypeVar("Parts", Sight, Likeness)
 
 
-def _joined(parts: Sequence[Parts]) -> Parts:
+def joined(parts: Sequence[Parts]) -> Parts:
     """One of all the parts, in their order."""
     names = [field.name for field in fields(parts[0])]
     return replace(parts[0], **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
@@ -115,7 +122,6 @@ def _likeness(
     sight: Sight,
     pair: Pair,
     start: Place,
-    least: NDArray[np.float64],
     *,
     coarse: bool,
 ) -> Likeness:
@@ -128,11 +134,11 @@ def _likeness(
         some = pair[0][left], pair[1][left]
         place[left] = _descend(sight.fine, sight.content, some, place[left], expected[left], steps=steps)
         if steps == STEPS[1]:
-            left = left[_fit(sight, some, place[left]) >= least[left]]
+            left = left[_fit(sight, some, place[left]) >= PROMISING[2]]
     # Most pairs that are alike at some turn do not lie as edits do, and are not worth the rest.
-    alone, if_filled = edits_lie(place[left])
+    alone, if_filled = edits_lie(place[left], slack=SLACK)
     whole = (sight.content.min(axis=(1, 2)) > 0)[np.stack([each[left] for each in pair])].all(axis=0)
-    worth = left[alone | (if_filled & (is_level(place[left]) | ~whole))]
+    worth = left[alone | (if_filled & (is_level(place[left], slack=SLACK) | ~whole))]
     measured = _measured(miniatures, sight.content, (pair[0][worth], pair[1][worth]), place[worth])
     found = {name: np.zeros(len(place), values.dtype) for name, values in measured.items()}
     for name, values in measured.items():

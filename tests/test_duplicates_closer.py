@@ -1,0 +1,94 @@
+"""What miniatures leave in doubt is told by the pictures themselves."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pictures import encode
+from tellapart.backbones.catalogue import load_backbone
+from tellapart.backbones.engine import Engine
+from tellapart.data.scan import index_of_paths
+from tellapart.duplicates.closer import look_closer
+from tellapart.duplicates.find import find_duplicates
+from tellapart.duplicates.placement import UPRIGHT
+from tellapart.features.embed import embed_pictures
+from tellapart.progress import Silent
+
+ZOOM = 1.25
+SIDE = 240  # px
+
+
+@pytest.fixture(scope="module")
+def look():
+    backbone = load_backbone("lite0", size=64)
+    return partial(embed_pictures, backbone=backbone, engine=Engine(backbone, precision="f32"))
+
+
+def thing(texture: int, *, side: int = SIDE) -> np.ndarray:
+    """A round thing on a plain table, uint8 [side, side, 3], of the same large patches and a texture of its own."""
+
+    def noise(seed: int, cells: int) -> np.ndarray:
+        drawn = np.random.default_rng(seed).normal(size=(cells, cells)).astype(np.float32)
+        return np.asarray(Image.fromarray(drawn).resize((side, side), Image.Resampling.BICUBIC))
+
+    axis = np.linspace(-1, 1, side)
+    inside = np.hypot(axis, axis[:, None]) < 0.55
+    shown = np.where(inside, 120 + 45 * noise(1, 9) + 35 * noise(100 + texture, side // 4), 205)
+    return np.repeat(shown.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def zoomed(pixels: np.ndarray) -> np.ndarray:
+    side = len(pixels)
+    edge = side * (1 - 1 / ZOOM) / 2
+    box = (edge, edge, side - edge, side - edge)
+    return np.asarray(Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC, box=box))
+
+
+def written(folder, pictures):
+    paths = []
+    for name, pixels in pictures.items():
+        paths.append(folder / name)
+        paths[-1].write_bytes(encode(pixels, "JPEG", quality=90))
+    return index_of_paths(paths)
+
+
+def groups_of(look, index):
+    embedded = look(index)
+    return [group.rows for group in find_duplicates(embedded)], embedded
+
+
+def test_find_duplicates__a_thing_of_another_texture_at_another_zoom_is_no_copy(look, tmp_path):
+    index = written(tmp_path, {"one.jpg": thing(1), "other.jpg": zoomed(thing(2))})
+    found, embedded = groups_of(look, index)
+    assert found == []
+    # Nor is that for want of a suspicion: where the pictures are gone, their miniatures take them for copies.
+    for picture in index.pictures:
+        picture.file.unlink()
+    assert [group.rows for group in find_duplicates(embedded)] == [(0, 1)]
+
+
+def test_find_duplicates__the_same_thing_at_another_zoom_is_a_copy(look, tmp_path):
+    found, _ = groups_of(look, written(tmp_path, {"one.jpg": thing(1), "copy.jpg": zoomed(thing(1))}))
+    assert found == [(0, 1)]
+
+
+def test_look_closer__sees_what_is_large_enough_and_still_there(tmp_path):
+    pictures = {"one.jpg": thing(1), "copy.jpg": thing(1), "small.jpg": thing(1, side=48), "gone.jpg": thing(1)}
+    index = written(tmp_path, pictures)
+    index.pictures[3].file.unlink()
+    pairs = np.array([[0, 3], [0, 2], [0, 1]])
+    closer = look_closer(index, pairs, np.repeat(UPRIGHT[None], 3, axis=0), progress=Silent())
+    assert closer.places.tolist() == [2]
+    assert closer.likeness.detail.shape == (1,)
+    assert closer.likeness.detail[0] > 0.99
+
+
+def test_look_closer__of_nothing(tmp_path):
+    index = written(tmp_path, {"one.jpg": thing(1)})
+    closer = look_closer(index, np.empty((0, 2), np.int64), np.empty((0, 2, 3), np.float32), progress=Silent())
+    assert closer.places.shape == (0,)
+    assert closer.likeness.place.shape == (0, 2, 3)
