@@ -33,6 +33,15 @@ def test_load_openvino__writes_nothing_and_opens_no_socket(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_load_openvino__leaves_the_converter_of_models_alone(tmp_path):
+    """It takes as long to import as all the rest, and can still be imported afterwards."""
+    load = (
+        f"{LOAD}; import importlib.util as found; assert 'openvino.tools.ovc' not in sys.modules; "
+        "assert found.find_spec('openvino.tools.ovc')"
+    )
+    assert probe(tmp_path, load) == ["0", "False", "True"]
+
+
 def test_load_openvino__the_probe_sees_what_a_plain_import_does(tmp_path):
     _, telemetry, _ = probe(tmp_path, "import openvino")
     assert telemetry == "True" or list(tmp_path.iterdir())

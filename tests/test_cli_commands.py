@@ -15,7 +15,7 @@ from arro3.io import read_parquet
 
 from pictures import encode, write_classes
 from tellapart import __version__
-from tellapart.cli.main import app
+from tellapart.cli.main import app, asked_for
 from tellapart.cli.tables import print_abstention
 
 
@@ -281,6 +281,17 @@ def test_main__help_lists_every_command(tellapart, option):
     assert (outcome.code, outcome.err) == (0, "")
     assert "Tell your pictures apart" in outcome.out
     assert set(COMMANDS) <= set(outcome.out.split())
+
+
+@pytest.mark.parametrize(("words", "known"), [(["predict", "x"], ["predict"]), (["cache"], COMMANDS), ([], COMMANDS)])
+def test_asked_for__a_command_that_is_named_is_read_alone(words, known):
+    assert sorted(typer.main.get_command(asked_for(words)).commands) == known
+
+
+def test_main__a_command_that_there_is_not_is_told_with_the_nearest(tellapart):
+    outcome = tellapart("trian", "x")
+    assert outcome.code == 2
+    assert "train" in outcome.complaint
 
 
 @pytest.mark.parametrize("option", ["-V", "--version"])

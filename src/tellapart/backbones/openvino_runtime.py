@@ -3,6 +3,7 @@
 `import openvino` on its own reports the import to its makers and leaves an identifier in the user's home (it does so
 through the package `openvino_telemetry`, and falls back to doing nothing where that is missing). NNCF reports what it
 is asked for in the same way. Nothing here may do either, so that package is made unimportable while they are imported.
+So is OpenVINO's converter of models: nothing here converts one, and it takes as long to import as all the rest.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, Final
 from tellapart.extras import load_extra
 
 TELEMETRY = "openvino_telemetry"
+CONVERTER = "openvino.tools.ovc"
 NNCF_HINT: Final = "Install it with: pip install 'tellapart[int8]'"
 _import_lock = threading.Lock()
 
@@ -26,7 +28,7 @@ def load_openvino() -> Any:  # noqa: ANN401 - the module ships no types
     with _import_lock:
         if "openvino" in sys.modules or TELEMETRY in sys.modules:
             return importlib.import_module("openvino")
-        with _telemetry_missing():
+        with _missing(TELEMETRY), _missing(CONVERTER):
             return importlib.import_module("openvino")
 
 
@@ -43,18 +45,18 @@ def load_nncf() -> Any:  # noqa: ANN401 - the module ships no types
         MissingExtraError: it is not installed.
     """
     load_openvino()
-    with _import_lock, _telemetry_missing():
+    with _import_lock, _missing(TELEMETRY):
         return load_extra("nncf", "NNCF", hint=NNCF_HINT)
 
 
 @contextlib.contextmanager
-def _telemetry_missing() -> Iterator[None]:
-    there = sys.modules.get(TELEMETRY)
-    sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # None is what makes an import fail
+def _missing(name: str) -> Iterator[None]:
+    there = sys.modules.get(name)
+    sys.modules[name] = None  # type: ignore[assignment]  # None is what makes an import fail
     try:
         yield
     finally:
         if there is None:
-            del sys.modules[TELEMETRY]
+            del sys.modules[name]
         else:
-            sys.modules[TELEMETRY] = there
+            sys.modules[name] = there

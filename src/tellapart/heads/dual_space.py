@@ -30,7 +30,9 @@ ROW_SPACE_LIMIT = 2200  # rows; the float64 triangle, its float32 copy and what 
 COLUMNS_AT_ONCE = 512
 SMALL = 2**25  # bytes; a strided part of the features this small is copied once instead of block by block
 TYPICAL_PICTURES = 20  # that the median deviation counts as beside the training pictures' own
-CONSTANT = 1e-5  # a deviation below this part of the mean is float32 rounding, not a signal
+# A deviation below this part of the mean is no signal: features are kept as float16, whose next value is this far away
+# at most, and what is rounded differs from what a graph computes.
+CONSTANT = 2.0**-10
 RIDGE = 1e-10  # of the mean diagonal: lifts the exact zeros of the Gram matrix (twins, and the mean itself)
 
 Vector = NDArray[np.float64]
