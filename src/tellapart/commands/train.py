@@ -85,6 +85,8 @@ def train(
     if out is not None:
         check_folder_name(out)
     run_folder.check_outside(folder, data)
+    run_folder.check_claim(folder, force=request.force)
+    request.workers.ready()
     log.record(what_is_there(index, data))
     if request.budget != BUDGET and request.recipe != "auto":
         log.note(f"--budget is for the recipe auto; {request.recipe} takes the time it needs.")
