@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count as count_up
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -21,8 +20,9 @@ import numpy as np
 from tellapart.errors import DataError, MissingExtraError, TellapartError, UsageError
 from tellapart.extras import load_extra
 from tellapart.progress import Progress, Silent
+from tellapart.stores import Origin
 from tellapart.text import counted
-from tellapart.types import Index
+from tellapart.types import Index, Picture
 from tellapart.workers.cluster import load_ray, ray_cluster
 from tellapart.workers.pool import Do, Made, Packed, Work
 
@@ -303,7 +303,7 @@ def cause_of(error: BaseException) -> str:
 
 def portable(part: Index) -> Index:
     """A part as another process can read it: absolute paths, and of IDX files the rows that are asked for."""
-    pictures, rows = [], dict[Path, list[int]]()
+    pictures, rows = list[Picture](), dict[Origin, list[int]]()
     for picture in part.pictures:
         row = picture.row
         if row is not None:
