@@ -139,13 +139,11 @@ def test_audit__finds_copies_and_shows_pictures_of_a_bucket(bucket, tables, tell
         outcome = tellapart("audit", table, "-o", tmp_path / table.stem)
         assert outcome.code == 0, outcome.err
         document = json.loads((tmp_path / table.stem / "findings.json").read_text())
-        found.append([(one["kind"], one["outcome"], one.get("count")) for one in document["findings"]])
-        assert (tmp_path / table.stem / "audit.html").read_text().count("data:image/") > 2
-    assert [one for one in found[1] if "unreadable" not in one[0]] == [
-        one for one in found[0] if "unreadable" not in one[0]
-    ]
-    ledger = (tmp_path / "there" / "ledger.csv").read_text()
-    assert f"s3://pets/{MISSING},skipped,no such file or directory" in ledger
+        shown = (tmp_path / table.stem / "audit.html").read_text().count("data:image/")
+        found.append(([(one["code"], one["outcome"]) for one in document["findings"]], shown))
+    assert found[1] == found[0]
+    assert found[0][1] > 0
+    assert f"s3://pets/{MISSING},skipped,no such file or directory" in (tmp_path / "there" / "ledger.csv").read_text()
     for file in (tmp_path / "there").iterdir():
         assert b"s3cr3t" not in file.read_bytes()
 
@@ -168,8 +166,9 @@ def test_predict__answers_for_objects_and_copies_them_into_folders(bucket, table
     assert (linked.code, "no link can lead to an object" in linked.err) == (2, True)
 
 
-def test_split__copies_objects(bucket, tables, tellapart, tmp_path):
-    line = ("split", tables[1], tmp_path / "small", "--train", 3, "--valid", 1, "--test", 1, "--equal-only")
+def test_split__copies_objects(bucket, folder, tellapart, tmp_path):
+    table = write_table(tmp_path / "there.csv", folder, address="s3://pets")
+    line = ("split", table, tmp_path / "small", "--train", 3, "--valid", 1, "--test", 1, "--equal-only")
     for _ in range(2):  # the second finds what the first has made
         outcome = tellapart(*line)
         assert outcome.code == 0, outcome.err
