@@ -18,7 +18,7 @@ from tellapart.recipes import cost
 from tellapart.runs import analysis
 
 PACKAGE = Path(tellapart.__file__).parent
-BOTTOM = ("errors", "cores", "extras", "files", "seeds", "progress", "shape", "types", "text", "targets")
+BOTTOM = ("errors", "cores", "extras", "stores", "files", "seeds", "progress", "shape", "types", "text", "targets")
 LAYERS = (
     "data",
     "backbones",

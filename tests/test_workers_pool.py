@@ -1,7 +1,9 @@
 """The pool of one, what --on says, and how work travels: without Ray."""
 
 import os
+import socket
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +18,11 @@ from tellapart.features.look import Looking, check_precision, check_seen, look_a
 from tellapart.features.together import parts_together
 from tellapart.progress import Silent
 from tellapart.types import Index, LedgerEntry, Picture
+from tellapart.workers import ray_pool, where
 from tellapart.workers.pool import HERE, parts_of
 from tellapart.workers.ray_pool import portable
 from tellapart.workers.where import address_of, hired
+from works import Naming
 
 
 class Elsewhere:
@@ -111,24 +115,74 @@ def test_portable__takes_the_rows_that_are_asked_for_and_whole_paths():
 
 
 @pytest.mark.parametrize(
-    ("where", "address"),
+    ("said", "address"),
     [("local", None), ("ray", ""), ("ray:auto", "auto"), ("ray:10.0.0.5:6379", "10.0.0.5:6379")],
 )
-def test_address_of__takes_what_it_says(where, address):
-    assert address_of(where) == address
+def test_address_of__takes_what_it_says(said, address):
+    assert address_of(said) == address
 
 
 @pytest.mark.parametrize(
-    "where", ["", "Ray", "ray:", "ray:host", "ray:ray://host:1", "ray:host:0", "ray:h:99999", "k8s"]
+    "said", ["", "Ray", "ray:", "ray:host", "ray:ray://host:1", "ray:host:0", "ray:h:99999", "k8s"]
 )
-def test_address_of__refuses_the_rest(where):
+def test_address_of__refuses_the_rest(said):
     with pytest.raises(UsageError, match="no such place to work on"):
-        address_of(where)
+        address_of(said)
 
 
 def test_hired__is_this_process_by_default():
     with hired("local", Silent()) as workers:
         assert workers is HERE
+
+
+class Busy:
+    """Ray of which every worker is gone, and another never comes."""
+
+    def __init__(self):
+        self.waits = []
+
+    def wait(self, waiting, *, num_returns, timeout):
+        self.waits.append(timeout)
+        return [], waiting
+
+    def put(self, what):
+        return what
+
+
+@pytest.mark.parametrize("coming", [{}, {"another": None}])
+def test_each__ends_where_no_worker_is_left(coming):
+    pool = ray_pool.RayPool.__new__(ray_pool.RayPool)
+    busy = Busy()
+    pool._ray, pool._numbers, pool._hands, pool._coming = busy, count(), [], coming
+    with pytest.raises(UsageError, match=r"no worker is left.*Run the same command again.*goes on"):
+        list(pool.each(Naming(), [scan_of(())], total=0, progress=Silent()))
+    assert busy.waits == ([ray_pool.READY_SECONDS] if coming else [])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("train", "nowhere", "-o", "run"),
+        ("audit", "nowhere"),
+        ("embed", "nowhere", "-o", "features.npz"),
+        ("predict", "nowhere.tellapart", "nowhere"),
+    ],
+)
+def test_hired__begins_no_cluster_before_the_rest_is_checked(command, tellapart, monkeypatch, tmp_path):
+    monkeypatch.setattr(where, "ray_pool", lambda *_: pytest.fail("a cluster was begun"))
+    monkeypatch.chdir(tmp_path)
+    outcome = tellapart(*command, "--on", "ray")
+    assert outcome.code in (3, 4)
+    assert "nowhere" in outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_train__begins_no_run_where_no_cluster_answers(tellapart, photos, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    outcome = tellapart("train", photos, "-o", tmp_path / "run", "--on", f"ray:127.0.0.1:{port}")
+    assert outcome.code in (2, 5)  # 5 where Ray is not installed
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_check_precision__stops_where_rows_would_differ(monkeypatch):

@@ -10,6 +10,7 @@ import threading
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ from tellapart.workers import ray_pool
 from tellapart.workers.cluster import load_ray
 from tellapart.workers.pool import HERE, parts_of
 from tellapart.workers.where import hired
-from works import Naming
+from works import Full, Naming
 
 pytest.importorskip("ray", reason="the extra ray is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own, of files and processes that it leaves to the system
@@ -176,6 +177,32 @@ def test_train__writes_on_a_cluster_what_it_writes_here(cluster, trained, tellap
         assert (tmp_path / "run" / name).read_bytes() == (trained.run / name).read_bytes()
 
 
+def test_audit__finds_on_a_cluster_what_it_finds_here(cluster, photos, tellapart, tmp_path):
+    found = []
+    for name, on in (("here", "local"), ("there", f"ray:{cluster.address}")):
+        outcome = tellapart("audit", photos, "-o", tmp_path / name, "--on", on)
+        assert outcome.code == 0, outcome.err
+        document = json.loads((tmp_path / name / "findings.json").read_text())
+        found.append({**document, "seconds": 0, "command": ""})
+    assert found[0] == found[1]
+    for name in ("ledger.csv", "suspects.csv"):
+        assert (tmp_path / "there" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
+
+
+def test_each__goes_on_where_the_disk_of_a_machine_is_full(two_workers, pictures, tmp_path):
+    base = find_base("lite0", size=64)
+    parts, heard = parts_of(pictures, 8), Heard()
+    work = Full(base=base, marker=tmp_path / "workers")
+    seen = list(two_workers.each(work, parts, total=32, progress=heard))
+    assert heard.notes
+    assert all("feature cache" in note and "\n" not in note for note in heard.notes)
+    here = look_at(pictures, base, Silent(), keep=False)
+    np.testing.assert_array_equal(np.concatenate([part.features for part in seen]), here.features)
+    again = look_at(pictures, base, Silent(), workers=two_workers)  # the same work, with room on the disk
+    assert 0 < again.fresh < 30
+    np.testing.assert_array_equal(again.features, here.features)
+
+
 def assert_same(one, other):
     """Whether answers are the same."""
     np.testing.assert_array_equal(one.probabilities, other.probabilities)
@@ -225,16 +252,33 @@ def test_hired__stops_at_another_version(cluster, monkeypatch):
     monkeypatch.setattr(ray_pool, "own_version", lambda: "0.0.1")
     with (
         pytest.raises(UsageError, match=r"a worker has tellapart .*, and this is 0\.0\.1"),
-        hired(f"ray:{cluster.address}", Silent()),
+        hired(f"ray:{cluster.address}", Silent()) as workers,
     ):
-        pass
+        workers.ready()
+
+
+def test_hired__stops_at_a_worker_that_lacks_tellapart(cluster, monkeypatch):
+    absent = ModuleType("not_on_the_other_machines")
+    exec("class Worker:\n    def installed(self): ...", absent.__dict__)  # pickled by the name of its module
+    monkeypatch.setitem(sys.modules, absent.__name__, absent)
+    monkeypatch.setattr(ray_pool, "Worker", absent.Worker)
+    with (
+        pytest.raises(
+            MissingExtraError, match=r"a worker cannot begin \(.*not_on_the_other_machines.*Install the same"
+        ),
+        hired(f"ray:{cluster.address}", Silent()) as workers,
+    ):
+        workers.ready()
 
 
 def test_hired__stops_where_nobody_answers():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    with pytest.raises(UsageError, match="no cluster of Ray to work on"), hired(f"ray:127.0.0.1:{port}", Silent()):
-        pass
+    with (
+        pytest.raises(UsageError, match="no cluster of Ray to work on"),
+        hired(f"ray:127.0.0.1:{port}", Silent()) as gone,
+    ):
+        gone.ready()
 
 
 def test_hired__stops_where_something_else_answers():
@@ -246,8 +290,8 @@ def test_hired__stops_where_something_else_answers():
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=answer, args=[server], daemon=True).start()
         address = f"ray:127.0.0.1:{server.getsockname()[1]}"
-        with pytest.raises(UsageError, match="something else answers"), hired(address, Silent()):
-            pass
+        with pytest.raises(UsageError, match="something else answers"), hired(address, Silent()) as strange:
+            strange.ready()
 
 
 def test_embed__begins_a_cluster_of_its_own_that_ends(pictures, tmp_path):

@@ -1,12 +1,14 @@
 """Works for the tests of workers: a module of its own, since workers in other processes import it by name."""
 
 import os
+import resource
 import signal
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tellapart.errors import DataError
+from tellapart.features.look import Looking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +43,22 @@ class Naming:
 
     def unpack(self, part, packed):
         return packed["paths"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Full(Looking):
+    """Looks at pictures; the first worker that does so can write no file meanwhile, as if its disk were full."""
+
+    marker: Path
+
+    def look(self, part, progress):
+        self.marker.mkdir(exist_ok=True)
+        own = self.marker / str(os.getpid())
+        if not any(self.marker.iterdir()):
+            own.touch()
+        _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0 if own.exists() else most, most))
+        try:
+            return Looking.look(self, part, progress)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tellapart.errors import OutputError
+from tellapart.stores import Origin, StoredObject, read_stored, size_of_stored
 
 FOLDER_VARIABLE = "TELLAPART_CACHE"
 STAGED_PREFIX = ".tellapart-"
@@ -153,20 +154,41 @@ class _LineFeeds:
         return self._text.write(row.removesuffix("\r\n") + "\n")
 
 
-def read_bounded(path: Path, *, limit: int) -> bytes:
-    """Read a whole file of at most limit bytes.
+def read_bounded(path: Origin, *, limit: int) -> bytes:
+    """Read a whole file, or an object of a store, of at most limit bytes.
 
     Raises:
         ValueError: the file is larger than limit.
         OSError: it cannot be read.
+        DataError, MissingExtraError: of a store, as `read_stored`.
     """
-    with open_regular(path) as file:
-        # No more than the size the file has, because Python sets aside what it is asked to read before it reads.
-        content = file.read(min(os.fstat(file.fileno()).st_size, limit) + 1)
+    content = read_start(path, most=limit + 1)
     if len(content) > limit:
         message = f"larger than {limit:,} bytes"
         raise ValueError(message)
     return content
+
+
+def read_start(path: Origin, *, most: int) -> bytes:
+    """The first bytes of a file or an object, so many at most.
+
+    Raises:
+        OSError, DataError, MissingExtraError: as `read_bounded`.
+    """
+    if isinstance(path, StoredObject):
+        return read_stored(path, most=most)
+    with open_regular(path) as file:
+        # No more than the size the file has, because Python sets aside what it is asked to read before it reads.
+        return file.read(min(os.fstat(file.fileno()).st_size + 1, most))
+
+
+def size_of(path: Origin) -> int:
+    """The bytes of a file or an object.
+
+    Raises:
+        OSError, DataError, MissingExtraError: as `read_bounded`.
+    """
+    return size_of_stored(path) if isinstance(path, StoredObject) else os.stat(path).st_size  # noqa: PTH116  (100,000 of them)
 
 
 def parse_json(content: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds

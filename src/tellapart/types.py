@@ -13,6 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.stores import Origin
+
 Pixels = NDArray[np.uint8]  # [H, W, 3], RGB
 Features = NDArray[np.float32]  # [N, D]
 Labels = NDArray[np.int64]  # [N], positions in the classes
@@ -52,7 +54,7 @@ class Picture:
     Attributes:
         path: how it is written in every file of ours: relative to the data's root with forward slashes, or as the
             manifest or the caller gave it; a row of an IDX file is "name#row", a box "name#xywh=10,20,30,40".
-        file: where its bytes are.
+        file: where its bytes are: a file, or an object of a store.
         row: its row in an IDX file; None for a file of its own.
         label: its class, or None where there is none (pictures to predict).
         split: the split the data puts it in, or None where the data has no splits.
@@ -65,7 +67,7 @@ class Picture:
     """
 
     path: str
-    file: Path
+    file: Origin
     row: int | None = None
     label: str | None = None
     split: SplitName | None = None
@@ -101,7 +103,7 @@ class Index:
     layout: str
     classes: tuple[str, ...]
     pictures: tuple[Picture, ...]
-    arrays: Mapping[Path, NDArray[np.uint8]] = field(default_factory=dict)
+    arrays: Mapping[Origin, NDArray[np.uint8]] = field(default_factory=dict)
     skipped: tuple[LedgerEntry, ...] = ()
     notes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()

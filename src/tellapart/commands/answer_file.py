@@ -24,6 +24,7 @@ from tellapart.commands.predict import Asking
 from tellapart.errors import OutputError
 from tellapart.progress import say
 from tellapart.runs.lock import open_locked, owner_text
+from tellapart.stores import StoredObject
 from tellapart.text import to_utf8
 from tellapart.types import Picture
 
@@ -232,15 +233,23 @@ def read_step(line: bytes) -> dict[str, Any] | None:
 
 
 def digest_of(pictures: Sequence[Picture]) -> str:
-    """A digest of pictures that changes whenever one of their files does, as its size and time tell."""
+    """A digest of pictures that changes whenever one of their files does, as its size and time tell.
+
+    An object of a store is taken for what it was: to ask for its time is a request for each.
+    """
     digest = hashlib.sha256()
     for picture in pictures:
-        try:
-            status = os.stat(picture.file)  # noqa: PTH116  (there may be a million)
-            state = f"{status.st_size} {status.st_mtime_ns}"
-        except OSError:
-            state = "gone"
+        state = "stored" if isinstance(picture.file, StoredObject) else state_of(picture.file)
         digest.update(
             f"{picture.path}\0{state}\0{picture.left_out}\0{picture.given}\n".encode("utf-8", "surrogateescape")
         )
     return digest.hexdigest()
+
+
+def state_of(file: Path) -> str:
+    """What changes whenever a file does: its size and its time."""
+    try:
+        status = os.stat(file)  # noqa: PTH116  (there may be a million)
+    except OSError:
+        return "gone"
+    return f"{status.st_size} {status.st_mtime_ns}"

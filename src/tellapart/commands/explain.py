@@ -111,7 +111,8 @@ def without_sheets(index: Index, out: Path) -> Index:
     pictures = tuple(
         picture
         for picture in index.pictures
-        if not picture.path.endswith(ENDING) or files.real(picture.file).parent != folder
+        if not (isinstance(picture.file, Path) and picture.path.endswith(ENDING))
+        or files.real(picture.file).parent != folder
     )
     if not pictures:
         raise DataError("these are explanations, and no pictures to explain", where=out)

@@ -7,7 +7,6 @@ it was stopped, and pictures that are there already stay as they are.
 from __future__ import annotations
 
 import csv
-import filecmp
 import io
 import os
 import shutil
@@ -20,11 +19,12 @@ from tellapart import files
 from tellapart.answers import Answers
 from tellapart.commands.answer_table import answer_rows, columns, text_rows
 from tellapart.commands.folder_names import Taken, class_folders, safe_name
-from tellapart.commands.split import copy_file, make_link
+from tellapart.commands.split import copy_file, equal_files, make_link
 from tellapart.errors import OutputError
 from tellapart.progress import Progress, Silent
 from tellapart.runs.folder import LOCK
 from tellapart.runs.lock import alone_in
+from tellapart.stores import Origin
 from tellapart.targets import check_folder_name
 from tellapart.types import Picture
 
@@ -162,7 +162,7 @@ def former_rows(folder: Path, names: Sequence[str]) -> list[list[str]]:
 
 def make_plan(plan: SortingPlan, folder: Path, answers: Answers, folders: Mapping[str, str]) -> None:
     """Find the place of every picture: where a former call has put it, else under a name that is free."""
-    here: dict[tuple[Path, str], str] = {}  # where a picture of several boxes is to be
+    here: dict[tuple[Origin, str], str] = {}  # where a picture of several boxes is to be
     for former, row in enumerate(plan.rows):
         plan.known[row[0], Path(row[-1]).parent.as_posix() if row[-1] else ""].append(former)
     for place, (_, number, _), row in zip(
@@ -228,12 +228,13 @@ def free_names(plan: SortingPlan, folder: Path, place: str) -> Taken:
     return plan.taken[place]
 
 
-def is_other(source: Path, target: Path) -> bool:
+def is_other(source: Origin, target: Path) -> bool:
     """Whether something is at target that is neither a copy of source nor a link to it."""
     if not os.path.lexists(target):
         return False
     try:
-        return not (target.samefile(source) or filecmp.cmp(source, target, shallow=False))
+        same = isinstance(source, Path) and target.samefile(source)
+        return not (same or equal_files(source, target))
     except OSError:
         return True
 
@@ -245,7 +246,7 @@ def check_room(folder: Path, missing: Sequence[Placement]) -> None:
         OutputError: there is no room, or a picture has gone.
     """
     try:
-        needed = sum(placement.picture.file.stat().st_size for placement in missing)
+        needed = sum(files.size_of(placement.picture.file) for placement in missing)
         free = shutil.disk_usage(folder).free
     except OSError as error:
         raise files.output_error(error, folder) from error

@@ -7,7 +7,9 @@ Nothing is ever moved, changed or deleted, and the same command goes on where it
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
+import io
 import os
 import re
 import shutil
@@ -29,8 +31,9 @@ from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
 from tellapart.duplicates.subset import Choice, choose_apart
 from tellapart.errors import DataError, OutputError, PictureError, UsageError
-from tellapart.features.content import picture_content
+from tellapart.features.content import LARGEST_FILE, picture_content
 from tellapart.progress import Progress, Silent
+from tellapart.stores import Origin, StoredObject
 from tellapart.targets import check_folder_name
 from tellapart.text import counted
 from tellapart.types import SPLITS, Index, Picture, SplitName
@@ -222,19 +225,19 @@ def place_in_split(placement: PlacedPicture, index: Index, *, link: bool) -> Non
         copy_file(picture.file, target)
 
 
-def copy_file(source: Path, target: Path) -> None:
-    """Copy a file's bytes.
+def copy_file(source: Origin, target: Path) -> None:
+    """Copy the bytes of a file or of an object.
 
     Raises:
         DataError: the source cannot be opened.
         OutputError: the target cannot be written.
     """
     try:
-        opened = files.open_regular(source)
-    except OSError as error:
-        reason = (error.strerror or "cannot be read").lower()
+        opened = io.BytesIO(object_bytes(source)) if isinstance(source, StoredObject) else files.open_regular(source)
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
         hint = "Make it readable or take it out, then run it again."
-        raise DataError(f"cannot read a picture ({reason})", where=source, hint=hint) from error
+        raise DataError(f"cannot read a picture ({reason})", where=str(source), hint=hint) from error
     with opened, files.staged(target) as temporary, temporary.open("wb") as copy:
         shutil.copyfileobj(opened, copy)
 
@@ -242,12 +245,35 @@ def copy_file(source: Path, target: Path) -> None:
 def is_same(picture: Picture, target: Path, index: Index) -> bool:
     """Whether a file that is there already is the one that `place_in_split` would make."""
     if picture.row is None and picture.box is None:
-        return filecmp.cmp(picture.file, target, shallow=False)
+        return equal_files(picture.file, target)
     expected = made_png(picture, index)
     try:
         return expected == files.read_bounded(target, limit=len(expected))
     except (OSError, ValueError):
         return False
+
+
+def equal_files(source: Origin, target: Path) -> bool:
+    """Whether a file has the bytes of another, or of an object.
+
+    Raises:
+        OSError, DataError, MissingExtraError: one cannot be read.
+    """
+    if isinstance(source, Path):
+        return filecmp.cmp(source, target, shallow=False)
+    with contextlib.suppress(ValueError):  # one is larger than pictures are
+        return object_bytes(source) == files.read_bounded(target, limit=LARGEST_FILE)
+    return False
+
+
+def object_bytes(source: StoredObject) -> bytes:
+    """The bytes of an object.
+
+    Raises:
+        ValueError: they are more than a picture may have.
+        OSError, DataError, MissingExtraError: it cannot be read.
+    """
+    return files.read_bounded(source, limit=LARGEST_FILE)
 
 
 def made_png(picture: Picture, index: Index) -> bytes:
@@ -268,12 +294,14 @@ def made_png(picture: Picture, index: Index) -> bytes:
     return png_bytes(upright(decoded.pixels, decoded.orientation))
 
 
-def make_link(source: Path, target: Path) -> None:
+def make_link(source: Origin, target: Path) -> None:
     """A symbolic link at target to the absolute place of source.
 
     Raises:
         OutputError: it cannot be made.
     """
+    if isinstance(source, StoredObject):
+        raise OutputError("no link can lead to an object of a store", where=str(source), hint="Leave out --link.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.symlink_to(files.real(source))

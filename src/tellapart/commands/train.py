@@ -82,9 +82,8 @@ def train(
         index = scan(data, reading=reading, progress=log)
         index = index if group_by is None else declare_groups(index, group_by, progress=log)
     folder = out or Path("runs") / index.name
-    if out is not None:
-        check_folder_name(out)
-    run_folder.check_outside(folder, data)
+    check_run_folder(folder, data, named=out is not None, force=request.force)
+    request.workers.ready()
     log.record(what_is_there(index, data))
     if request.budget != BUDGET and request.recipe != "auto":
         log.note(f"--budget is for the recipe auto; {request.recipe} takes the time it needs.")
@@ -103,6 +102,19 @@ def train(
         keep_held(folder)
         run_folder.clear_work(request.work)
     return folder, metrics.to_json()
+
+
+def check_run_folder(folder: Path, data: Path, *, named: bool, force: bool) -> None:
+    """See that a run may be made there, before anything takes time.
+
+    Raises:
+        UsageError: the folder would be called like a file.
+        OutputError: it is in the data, or taken.
+    """
+    if named:
+        check_folder_name(folder)
+    run_folder.check_outside(folder, data)
+    run_folder.check_claim(folder, force=force)
 
 
 def data_location(data: Path) -> str:

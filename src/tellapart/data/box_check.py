@@ -21,6 +21,7 @@ from tellapart.data.prefetch import look_ahead
 from tellapart.data.tables import TableRow
 from tellapart.errors import DataError, PictureError
 from tellapart.files import read_bounded
+from tellapart.stores import Origin
 from tellapart.text import counted
 from tellapart.types import Box, Picture
 
@@ -58,7 +59,7 @@ def check_boxes(
 ) -> tuple[list[Box | None], list[str]]:
     """The box of each row, None where it has none, and what is to be said of them, a line each.
 
-    A file that cannot be read is left to whoever looks at it.
+    A file that cannot be read is left to whoever looks at it. So is an object of a store: nothing is fetched yet.
 
     Raises:
         DataError: some are not inside their pictures; all are counted before the first is named.
@@ -86,16 +87,16 @@ def check_boxes(
     return boxes, notes
 
 
-def _check(box: Box, file: Path) -> _Found:
+def _check(box: Box, file: Origin) -> _Found:
     in_pixels = box.unit == "pixels"
-    header = _header(file) if in_pixels else None
+    header = _header(file) if in_pixels and isinstance(file, Path) else None
     if header is None and in_pixels:
         return _Found(box=box)
     size, orientation = header or (_ANY_SIZE, 1)
     try:
         _, clipped = locate(box, size=size, orientation=orientation)
     except OutsideError as error:
-        failure = error.what if header is None else _confirmed(box, file)
+        failure = error.what if header is None or not isinstance(file, Path) else _confirmed(box, file)
         return _Found(box=box, failure=failure)
     plain = orientation == 1 and box.size in (None, size)
     return _Found(
@@ -140,7 +141,7 @@ def boxes_together(pictures: Sequence[Picture], *, where: Path) -> tuple[Picture
     """
     if not any(picture.box for picture in pictures):
         return tuple(pictures)
-    rows: dict[Path, list[int]] = defaultdict(list)
+    rows: dict[Origin, list[int]] = defaultdict(list)
     for row, picture in enumerate(pictures):
         rows[picture.file].append(row)
     several = {file_path(pictures[places[0]]): places for places in rows.values() if len(places) > 1}

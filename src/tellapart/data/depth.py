@@ -13,16 +13,19 @@ from typing import Final
 from tellapart.data.decode import brightest
 from tellapart.data.deep_colour import DEEPEST
 from tellapart.data.formats import OPEN_ENDED_STARTS, PNG_START
-from tellapart.data.prefetch import look_ahead
+from tellapart.data.prefetch import READERS, look_ahead, threads_to_read
 from tellapart.errors import PictureError
-from tellapart.files import open_regular, read_bounded
+from tellapart.files import read_bounded, read_start
 from tellapart.progress import Progress
+from tellapart.stores import StoredObject
 from tellapart.text import counted
 from tellapart.types import Picture
 
 HEADER: Final = 25  # bytes, up to the depth of a PNG
 LARGEST_FILE: Final = 512_000_000  # bytes
 AHEAD: Final = 16  # pictures
+HEADERS_AHEAD, HEADERS = 256, 16  # pictures of which headers are read at once, and of those by one thread
+JPEG_ENDINGS: Final = (".jpg", ".jpeg")
 
 
 def white_of(pictures: Iterable[Picture], *, threads: int, progress: Progress) -> int | None:
@@ -33,12 +36,14 @@ def white_of(pictures: Iterable[Picture], *, threads: int, progress: Progress) -
         threads: how many of them are read at once.
         progress: told what was found, where it is less than 65535.
     """
-    deep = [picture for picture in pictures if picture.row is None and _may_be_deep(picture)]
+    own = (picture for picture in pictures if picture.row is None)  # as they pass: there may be millions
+    looked = look_ahead(_if_deep, own, threads=READERS, most=HEADERS_AHEAD, handful=HEADERS)
+    deep = [picture for picture in looked if picture is not None]
     if not deep:
         return None
     progress.start("Looking for the range of 16-bit pictures", total=len(deep), unit="pictures")
     highest, count = 0, 0
-    for value in look_ahead(_brightest, deep, threads=threads, most=AHEAD):
+    for value in look_ahead(_brightest, deep, threads=threads_to_read(deep, threads), most=AHEAD):
         progress.advance()
         if value is not None:
             highest, count = max(highest, value), count + 1
@@ -52,11 +57,19 @@ def white_of(pictures: Iterable[Picture], *, threads: int, progress: Progress) -
     return white
 
 
+def _if_deep(picture: Picture) -> Picture | None:
+    return picture if _may_be_deep(picture) else None
+
+
 def _may_be_deep(picture: Picture) -> bool:
-    """Whether a file is a PNG of 16 bit, or a TIFF, PGM, PPM or JPEG 2000 of any depth, by its first bytes."""
+    """Whether a file is a PNG of 16 bit, or a TIFF, PGM, PPM or JPEG 2000 of any depth, by its first bytes.
+
+    An object of a store that is called like a JPEG is taken for one, since each look at a header is a request.
+    """
+    if isinstance(picture.file, StoredObject) and picture.file.name.lower().endswith(JPEG_ENDINGS):
+        return False
     try:
-        with open_regular(picture.file) as file:
-            start = file.read(HEADER)
+        start = read_start(picture.file, most=HEADER)
     except OSError:
         return False
     if start.startswith(PNG_START):

@@ -24,6 +24,7 @@ from tellapart.data.order import picture_order
 from tellapart.data.walk import list_folder
 from tellapart.errors import DataError
 from tellapart.files import open_regular
+from tellapart.stores import Origin
 from tellapart.text import counted
 from tellapart.types import Index, LedgerEntry, Picture, SplitName
 
@@ -74,7 +75,7 @@ def scan_idx(folder: Path, *, scoring: bool = False) -> Index:
         DataError: pictures without labels, files that do not belong together, damage.
     """
     pairs = _pairs(folder)
-    arrays: dict[Path, NDArray[np.uint8]] = {}
+    arrays: dict[Origin, NDArray[np.uint8]] = {}
     pictures: list[Picture] = []
     for pair in pairs:
         pixels, labels = read_idx(pair.images, dimensions=3), read_idx(pair.labels, dimensions=1)

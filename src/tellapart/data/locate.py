@@ -16,12 +16,15 @@ from urllib.parse import unquote, urlsplit
 from tellapart.data.formats import has_picture_ending
 from tellapart.data.walk import Identity, Walk
 from tellapart.errors import DataError
+from tellapart.stores import SERVED, Origin, StoredObject, stored_at
 from tellapart.text import shortened
 
 _WEB: Final = re.compile(r"(?i)(https?|ftp|s3|gs|azure-blob)://")
 _SCHEME: Final = re.compile(r"(?i)[a-z][a-z0-9+.\-]+://")
 _DRIVE: Final = re.compile(r"(?i)[a-z]:[\\/]")
 _TOOL: Final = re.compile(r"\s*/data/(upload|local-files)/")  # an address in Label Studio
+OBJECT: Final = -2  # where a file has the number of its device
+SCHEMES: Final = " and ".join(f"{scheme}://" for scheme in SERVED)
 _UPLOAD: Final = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the name of a file uploaded to it
 
 
@@ -32,12 +35,12 @@ class Placed:
     Attributes:
         path: as everything of ours writes it.
         file: where it is.
-        identity: which file it is.
+        identity: which file or object it is.
         by_name: whether it was found by its name, in a folder that the path does not tell.
     """
 
     path: str
-    file: Path
+    file: Origin
     identity: Identity
     by_name: bool = False
 
@@ -56,13 +59,23 @@ class Locator:
     foreign: bool = False
     _below: dict[str, list[str]] | None = field(default=None, repr=False)
     _named: dict[str, Placed | None] = field(default_factory=dict, repr=False)
+    _objects: dict[StoredObject, int] = field(default_factory=dict, repr=False)
 
     def find(self, given: str) -> Placed | None:
-        """The picture that a path means, or None.
+        """The picture that a path means, or None. Whether the object of a store is there is seen when it is read.
 
         Raises:
             DataError: it may mean one of several.
         """
+        stored = stored_at(given)
+        if stored is None or self.foreign:  # a tool may know by an address what is a file here
+            found = self._file(given)
+            if found is not None or stored is None:
+                return found
+        number = self._objects.setdefault(stored, len(self._objects))
+        return Placed(path=given.strip(), file=stored, identity=(OBJECT, number))
+
+    def _file(self, given: str) -> Placed | None:
         foreign = self.foreign or bool(_TOOL.match(given))
         for path in _ways(given, foreign=foreign):
             if foreign and not _stays_inside(path):
@@ -165,7 +178,7 @@ def _regular(file: str) -> Identity | None:
 def why_missing(given: str, *, listed_in: Path) -> str:
     """What to do about a picture that is not where a file says it is."""
     if _WEB.match(given.strip()):
-        return f"It is a web address in {listed_in}; nothing is fetched: download the pictures and name those files."
+        return f"It is a web address in {listed_in}; only {SCHEMES} are fetched: download them and name those files."
     if _DRIVE.match(given.strip()):
         return f"{listed_in} names a drive of Windows; write paths relative to its folder, or copy the pictures there."
     return f"It is listed in {listed_in}; paths are relative to the folder of the manifest."

@@ -23,6 +23,7 @@ from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.split_words import split_of
 from tellapart.data.tables import TEXT_ENDINGS, Table, TableRow, read_delimited
 from tellapart.errors import DataError, UsageError
+from tellapart.stores import holds_secret
 from tellapart.text import counted, shortened
 from tellapart.types import Box, Index, LedgerEntry, Picture, SplitName
 
@@ -159,6 +160,8 @@ def _identity(box: Box | None, place: Placed) -> Identity:
 def _check_row(row: TableRow, manifest: Path, *, labelled: bool) -> None:
     if not row.path.strip():
         raise _bad_row("no path", row, manifest, "Write where the picture is, or take the row out.")
+    if holds_secret(row.path):
+        raise _bad_row("an address with a user in it", row, manifest, "Leave out what stands before the @.")
     if labelled and not row.label:
         raise _bad_row("no label", row, manifest, "Write the class, or take the row out.")
     if not all(map(is_utf8, (row.path, row.label, row.group))):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tellapart.data.walk import Identity as FileIdentity
 from tellapart.errors import DataError
+from tellapart.stores import StoredObject
 from tellapart.types import LedgerEntry, Picture
 
 Identity = FileIdentity | tuple[int, int, str]  # of a box, the file and its place in it
@@ -48,6 +49,8 @@ def keep_once(
 
 def _is_same_file(first: Picture, second: Picture) -> bool:
     """Ask again: some network and overlay file systems number files in a way that two may share."""
+    if isinstance(first.file, StoredObject) or isinstance(second.file, StoredObject):
+        return first.file == second.file
     return first.file == second.file or first.file.samefile(second.file)
 
 

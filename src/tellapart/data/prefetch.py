@@ -6,10 +6,19 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import TypeVar
+from typing import Final, TypeVar
 
+from tellapart.stores import StoredObject
+from tellapart.types import Picture
+
+READERS: Final = 8  # threads that wait for a store, and decode between; more than cores
 Source = TypeVar("Source")
 Result = TypeVar("Result")
+
+
+def threads_to_read(pictures: Iterable[Picture], threads: int) -> int:
+    """How many threads read and decode: so many, and at least READERS where any picture is an object of a store."""
+    return max(threads, READERS) if any(isinstance(picture.file, StoredObject) for picture in pictures) else threads
 
 
 def look_ahead(

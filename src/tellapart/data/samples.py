@@ -23,6 +23,7 @@ from tellapart.data.pil import pixels_of
 from tellapart.data.scan import pictures_below
 from tellapart.data.walk import Walk
 from tellapart.errors import DataError
+from tellapart.stores import Origin
 from tellapart.text import counted
 from tellapart.types import Index, Picture
 
@@ -38,26 +39,26 @@ _CHANNELS: Final = (1, 2, 3, 4)  # of grey, grey with transparency, colour, and 
 _SHOWN: Final = 80  # characters of a text that is no path
 
 
-class InMemory(Mapping[Path, NDArray[np.uint8]]):
+class InMemory(Mapping[Origin, NDArray[np.uint8]]):
     """Pixels uint8 [rows, H, W] or [rows, H, W, 3] of what was given in memory, by a name made up for it.
 
     PIL pictures are converted whenever they are asked for, as files are read: all of them at once may be too large.
     """
 
-    def __init__(self, arrays: Mapping[Path, NDArray[np.uint8]], images: Mapping[Path, Image.Image]) -> None:
+    def __init__(self, arrays: Mapping[Origin, NDArray[np.uint8]], images: Mapping[Origin, Image.Image]) -> None:
         """Hold arrays and PIL pictures."""
         self._arrays, self._images = arrays, images
         self._lock = (
             threading.Lock()
         )  # one PIL picture may stand in several places, and none can be loaded twice at once
 
-    def __getitem__(self, file: Path) -> NDArray[np.uint8]:
+    def __getitem__(self, file: Origin) -> NDArray[np.uint8]:
         """The pixels by that name; a PictureError where a PIL picture cannot be read."""
         if file in self._arrays:
             return self._arrays[file]
         return pixels_of(self._images[file], lock=self._lock)[np.newaxis]
 
-    def __iter__(self) -> Iterator[Path]:
+    def __iter__(self) -> Iterator[Origin]:
         yield from self._arrays
         yield from self._images
 
@@ -92,8 +93,8 @@ def index_of_samples(
     if not items:
         raise DataError("no pictures were given", where=name, hint="Give at least one picture or folder.")
     _check_kinds(items, names)
-    arrays: dict[Path, NDArray[np.uint8]] = {}
-    images: dict[Path, Image.Image] = {}
+    arrays: dict[Origin, NDArray[np.uint8]] = {}
+    images: dict[Origin, Image.Image] = {}
     pictures: list[Picture] = []
     walk = Walk()
     kept = [place for place in range(len(items)) if weights is None or weights[place]]

@@ -5,7 +5,6 @@ Legend: a unit is what may not be in two splits: the pictures of one group, or o
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from tellapart.duplicates.groups import DuplicateGroup
 from tellapart.errors import DataError, PictureError
 from tellapart.features.content import content_digest, picture_content
 from tellapart.features.look import look_at
+from tellapart.files import size_of
 from tellapart.progress import Progress
 from tellapart.seeds import generator
 from tellapart.text import counted
@@ -152,6 +152,6 @@ def _size(index: Index, picture: Picture) -> object:
     if picture.row is not None:
         return index.arrays[picture.file].shape[1:]
     try:
-        return os.stat(picture.file).st_size  # noqa: PTH116  (one for each of 100,000 pictures)
+        return size_of(picture.file)
     except OSError:
         return picture.path

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from tellapart.data.boxes import Boxed, Content, box_key
 from tellapart.errors import PictureError
 from tellapart.files import read_bounded
+from tellapart.stores import Origin
 from tellapart.types import Index, Picture
 
 LARGEST_FILE = 512_000_000  # bytes
@@ -19,7 +19,7 @@ def handfuls(index: Index, *, size: int) -> Iterator[list[int]]:
     """All rows, so many at a time, in the order of the index; with boxes, those of one file one after the other."""
     rows = list(range(len(index.pictures)))
     if any(picture.box is not None for picture in index.pictures):
-        first: dict[Path, int] = {}
+        first: dict[Origin, int] = {}
         rows.sort(key=lambda row: first.setdefault(index.pictures[row].file, row))
     yield from (rows[start : start + size] for start in range(0, len(rows), size))
 
@@ -28,7 +28,7 @@ def handfuls(index: Index, *, size: int) -> Iterator[list[int]]:
 class LastFile:
     """The file of the box that was looked at last, for another box of it that comes next."""
 
-    file: Path | None = None
+    file: Origin | None = None
     boxed: Boxed | None = None
 
     def content_of(self, index: Index, picture: Picture) -> Content:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import AnyEngine, Engine, native_precision
 from tellapart.cores import thread_count
-from tellapart.data.prefetch import look_ahead
+from tellapart.data.prefetch import look_ahead, threads_to_read
 from tellapart.data.thumbnail import SIDE, Miniature
 from tellapart.errors import PictureError, UsageError
 from tellapart.features.cache import Entry, FeatureCache, entry_key
@@ -153,7 +153,8 @@ def embed_pictures(
         progress.start(stage, total=len(rows), unit="pictures")
         try:
             handed = handfuls(shown, size=HANDFUL)
-            ahead = look_ahead(run.prepare_some, handed, threads=thread_count(), most=LOOK_AHEAD // HANDFUL)
+            threads = threads_to_read(shown.pictures, thread_count())
+            ahead = look_ahead(run.prepare_some, handed, threads=threads, most=LOOK_AHEAD // HANDFUL)
             with contextlib.closing(ahead):
                 for some in ahead:
                     for ready in some:

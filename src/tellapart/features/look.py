@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Self
 
 from tellapart.backbones.backbone import Backbone
@@ -128,9 +129,10 @@ def check_seen(part: Index, ledger: Sequence[LedgerEntry]) -> None:
     """
     absent = os.strerror(errno.ENOENT).lower()
     for picture, entry in zip(part.pictures, ledger, strict=True):
-        if entry.reason == absent and not picture.left_out and os.path.exists(picture.file):  # noqa: PTH110
+        unseen = entry.reason == absent and not picture.left_out and isinstance(picture.file, Path)
+        if unseen and os.path.exists(str(picture.file)):  # noqa: PTH110
             hint = "Put the pictures into a folder that all machines of the cluster share, by the same name."
-            raise UsageError("a worker does not find a picture that is here", where=picture.file, hint=hint)
+            raise UsageError("a worker does not find a picture that is here", where=str(picture.file), hint=hint)
 
 
 def with_white(base: Backbone, pictures: Iterable[Picture], progress: Progress) -> Backbone:

@@ -114,4 +114,4 @@ def below(root: Path, pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
             folders[file.parent] = files.real(file.parent).is_relative_to(root)
         return folders[file.parent]
 
-    return tuple(picture for picture in pictures if inside(Path(picture.file)))
+    return tuple(picture for picture in pictures if isinstance(picture.file, Path) and inside(picture.file))

@@ -37,6 +37,14 @@ class Work(Protocol[Made]):
 class Workers(Protocol):
     """Who does it."""
 
+    def ready(self) -> None:
+        """See that somebody is there, before anything is written; whatever else is asked of them does so too.
+
+        Raises:
+            UsageError: no cluster answers, or none of its nodes is free.
+            MissingExtraError: Ray is not installed here, or tellapart is not installed there.
+        """
+
     def part_size(self, count: int) -> int:
         """How many of so many pictures, at least 1, are given to a worker at a time."""
 
@@ -54,6 +62,9 @@ class Workers(Protocol):
 @dataclass(frozen=True, slots=True)
 class Here:
     """This process: a pool of one."""
+
+    def ready(self) -> None:
+        """It is."""
 
     def part_size(self, count: int) -> int:
         """All of them."""

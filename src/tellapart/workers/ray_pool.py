@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count as count_up
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -21,8 +20,9 @@ import numpy as np
 from tellapart.errors import DataError, MissingExtraError, TellapartError, UsageError
 from tellapart.extras import load_extra
 from tellapart.progress import Progress, Silent
+from tellapart.stores import Origin
 from tellapart.text import counted
-from tellapart.types import Index
+from tellapart.types import Index, Picture
 from tellapart.workers.cluster import load_ray, ray_cluster
 from tellapart.workers.pool import Do, Made, Packed, Work
 
@@ -139,6 +139,9 @@ class RayPool:
         if self._coming:
             progress.note(f"{counted(len(self._coming), 'machine')} of the cluster did not answer; it goes on without.")
 
+    def ready(self) -> None:
+        """They are: the first came before there was a pool."""
+
     def part_size(self, count: int) -> int:
         """So many that every worker has some parts, and none waits long for its last; whole requests of the engine."""
         steps = -(-count // (PARTS_A_WORKER * max(len(self._hands), 1) * SMALLEST_PART))
@@ -216,9 +219,7 @@ class RayPool:
                     given[hand.actor.do.remote(number, sent, portable(one.part))] = replace(one, hand=hand)
             if not given and not left:
                 return
-            if not given and not self._coming:
-                raise UsageError("no worker is left", hint="Run the same command again when the cluster is well.")
-            for answer in self._ray.wait([*given, *self._coming], num_returns=1)[0]:
+            for answer in self._first_of(given):
                 if answer in self._coming:
                     self._welcome(answer)
                     continue
@@ -231,6 +232,20 @@ class RayPool:
             while wanted in done:
                 yield done.pop(wanted)
                 wanted += 1
+
+    def _first_of(self, given: Iterable[Any]) -> list[Any]:
+        """The first that comes: what a part has become, or a worker. Where nobody is at work, it comes soon or never.
+
+        Raises:
+            UsageError: no worker is left, and none comes.
+        """
+        waiting = [*given, *self._coming]
+        seconds = None if given else READY_SECONDS
+        came: list[Any] = self._ray.wait(waiting, num_returns=1, timeout=seconds)[0] if waiting else []
+        if not came:
+            hint = "Run the same command again when the cluster is well: it goes on where this one stopped."
+            raise UsageError("no worker is left: their machines are gone, or cannot begin another", hint=hint)
+        return came
 
     def _result(self, answer: Any, one: Given) -> Any:  # noqa: ANN401 - as Worker.do gives it
         """What a worker gave back, or None where it died: another is hired in its place."""
@@ -288,7 +303,7 @@ def cause_of(error: BaseException) -> str:
 
 def portable(part: Index) -> Index:
     """A part as another process can read it: absolute paths, and of IDX files the rows that are asked for."""
-    pictures, rows = [], dict[Path, list[int]]()
+    pictures, rows = list[Picture](), dict[Origin, list[int]]()
     for picture in part.pictures:
         row = picture.row
         if row is not None:

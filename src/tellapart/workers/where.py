@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from tellapart.errors import UsageError
 from tellapart.progress import Progress
-from tellapart.workers.pool import HERE, Workers
+from tellapart.types import Index
+from tellapart.workers.pool import HERE, Made, Work, Workers
 from tellapart.workers.ray_pool import ray_pool
 
 LOCAL, RAY, AUTO = "local", "ray", "auto"
@@ -35,15 +37,39 @@ def _is_host_and_port(address: str) -> bool:
 
 @contextlib.contextmanager
 def hired(where: str, progress: Progress) -> Iterator[Workers]:
-    """Whoever works where --on says, until the block ends.
+    """Whoever works where --on says, until the block ends; those of a cluster come when they are needed.
 
     Raises:
-        UsageError: there is no such place, no cluster answers at the address, or none of its nodes is free.
-        MissingExtraError: Ray is not installed here, or tellapart is not installed there.
+        UsageError: there is no such place.
     """
     address = address_of(where)
     if address is None:
         yield HERE
         return
-    with ray_pool(address, progress) as workers:
-        yield workers
+    with contextlib.ExitStack() as stack:
+        yield Later(lambda: stack.enter_context(ray_pool(address, progress)))
+
+
+@dataclass(slots=True)
+class Later:
+    """Workers that are hired when they are needed: what else is asked for has been checked by then."""
+
+    hire: Callable[[], Workers]
+    pool: Workers | None = None
+
+    def ready(self) -> None:
+        """Hire them."""
+        self._hired()
+
+    def part_size(self, count: int) -> int:
+        """As they say."""
+        return self._hired().part_size(count)
+
+    def each(self, work: Work[Made], parts: Iterable[Index], *, total: int, progress: Progress) -> Iterator[Made]:
+        """As they do it."""
+        return self._hired().each(work, parts, total=total, progress=progress)
+
+    def _hired(self) -> Workers:
+        if self.pool is None:
+            self.pool = self.hire()
+        return self.pool
