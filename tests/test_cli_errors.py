@@ -44,6 +44,14 @@ def manifest(folder, *rows, header="path,label"):
     return path
 
 
+@pytest.mark.parametrize(
+    ("words", "whose"),
+    [(("report", "--figures"), "report "), (("train", "x", "-o"), "train "), (("--version=3",), "")],
+)
+def test_main__a_fault_of_an_option_leads_to_the_help_of_its_command(complain, words, whose):
+    assert complain(WRONG_USE, *words).endswith(f"See `tellapart {whose}--help`.")
+
+
 # The data
 
 

@@ -33,7 +33,9 @@ def usage_fault(error: Exception) -> int:
     if explain is None or not code:
         return 0
     context = getattr(error, "ctx", None)
-    command = context.command_path if context else "tellapart"
+    # Of an option that lacks its value the parser does not say whose it is; the command stands first.
+    first = [word for word in sys.argv[1:2] if not word.startswith("-")]
+    command = context.command_path if context else " ".join(["tellapart", *first])
     option = getattr(error, "option_name", None)
     if type(error).__name__ == "NoArgsIsHelpError":
         print(explain(), file=sys.stderr)
