@@ -37,7 +37,7 @@ def test_load_openvino__leaves_the_converter_of_models_alone(tmp_path):
     """It takes as long to import as all the rest, and can still be imported afterwards."""
     load = (
         f"{LOAD}; import importlib.util as found; assert 'openvino.tools.ovc' not in sys.modules; "
-        "assert found.find_spec('openvino.tools.ovc')"
+        "assert found.find_spec('openvino.tools.ovc'); assert callable(openvino.convert_model)"
     )
     assert probe(tmp_path, load) == ["0", "False", "True"]
 

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import os
 import signal
 import sys
 import threading
@@ -10,6 +11,8 @@ import threading
 import pytest
 
 from exported import small_classifier, write_model
+from tellapart.serve import server
+from tellapart.serve.limits import Limits
 from test_serve_app import png
 
 pytest.importorskip("uvicorn")
@@ -19,11 +22,11 @@ pytest.importorskip("uvicorn")
 def test_serve__starts_reloads_and_ends(tellapart_process, tmp_path):
     model = write_model(tmp_path / "model.tellapart", small_classifier(3))
     (tmp_path / "key.txt").write_text("0123456789abcdef\n")
-    server = tellapart_process("serve", model, "--port", 0, "--key-file", tmp_path / "key.txt")
-    watch = threading.Timer(120, server.kill)
+    process = tellapart_process("serve", model, "--port", 0, "--key-file", tmp_path / "key.txt")
+    watch = threading.Timer(120, process.kill)
     watch.start()
     try:
-        port = json.loads(server.stderr.readline())["port"]
+        port = json.loads(process.stderr.readline())["port"]
 
         def asked():
             with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
@@ -31,7 +34,7 @@ def test_serve__starts_reloads_and_ends(tellapart_process, tmp_path):
                 return json.loads(connection.getresponse().read())["answers"][0]
 
         def heard(event):
-            while (line := json.loads(server.stderr.readline()))["event"] != event:
+            while (line := json.loads(process.stderr.readline()))["event"] != event:
                 pass
             return line
 
@@ -39,20 +42,45 @@ def test_serve__starts_reloads_and_ends(tellapart_process, tmp_path):
         first = asked()
         good = model.read_bytes()
         model.write_bytes(good[: len(good) // 2])
-        server.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGHUP)
         assert "cut short" in heard("reload refused")["reason"]
         assert asked() == first
         write_model(model, small_classifier(8))
-        server.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGHUP)
         heard("reload taken")
         assert asked() != first
-        server.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
         heard("stopped")
-        assert server.wait(60) == 0
+        assert process.wait(60) == 0
     finally:
         watch.cancel()
-        server.kill()
-        server.communicate()
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
+@pytest.mark.parametrize("early", [signal.SIGTERM, signal.SIGHUP])
+def test_serve__a_signal_before_there_is_a_server_is_heeded(monkeypatch, tmp_path, early):
+    """As soon as it listens a signal may come, of which uvicorn does not know yet."""
+    model, lines = write_model(tmp_path / "model.tellapart", small_classifier(3)), []
+
+    def log(line):
+        lines.append(json.loads(line)["event"])
+        if lines == ["listening"]:
+            signal.raise_signal(early)
+        if lines[-1] == "reload taken":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = {number: signal.getsignal(number) for number in (*server.END, *server.RELOAD)}
+    monkeypatch.setattr(server, "log", log)
+    try:
+        server.serve(model, host="127.0.0.1", port=0, key=None, origins=(), limits=Limits())
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert lines[0] == "listening"
+    assert lines[-1] == "stopped"
+    assert ("reload taken" in lines) == (early == signal.SIGHUP)
 
 
 def test_serve__an_address_that_is_taken(tellapart, tmp_path):

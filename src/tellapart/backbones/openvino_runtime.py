@@ -29,7 +29,17 @@ def load_openvino() -> Any:  # noqa: ANN401 - the module ships no types
         if "openvino" in sys.modules or TELEMETRY in sys.modules:
             return importlib.import_module("openvino")
         with _missing(TELEMETRY), _missing(CONVERTER):
-            return importlib.import_module("openvino")
+            openvino: Any = importlib.import_module("openvino")
+        if not hasattr(openvino, "convert_model"):  # whoever imported this package may want it
+            openvino.convert_model = _convert_model
+        return openvino
+
+
+def _convert_model(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - OpenVINO's
+    """OpenVINO's own converter, loaded when it is first called."""
+    with _import_lock, _missing(TELEMETRY):
+        converter = importlib.import_module(CONVERTER)
+    return converter.convert_model(*arguments, **named)
 
 
 def load_passes() -> Any:  # noqa: ANN401 - the module ships no types

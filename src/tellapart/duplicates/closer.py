@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from tellapart.cores import thread_count
+from tellapart.data.prefetch import threads_to_read
 from tellapart.data.resize import squash
 from tellapart.data.thumbnail import small_picture
 from tellapart.duplicates.neighbours import RowNumbers
@@ -33,7 +34,6 @@ from tellapart.types import Index, Pixels
 SIDE: Final = 64  # pixels
 LONGEST: Final = 4 * SIDE  # of the picture before it is squashed; one that is narrower than a quarter is not looked at
 CHUNK: Final = 16  # pairs laid over each other at once: what they need stays in the processor's cache
-TOGETHER: Final = 256  # pairs of which the pictures are held at one time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,22 +47,25 @@ class Closer:
 def look_closer(index: Index, pairs: RowNumbers, start: Place, *, progress: Progress) -> Closer:
     """Lay the pictures of pairs [P, 2] of rows over each other that lie about at `start` float32 [P, 2, 3].
 
-    A picture that has fewer pixels than SIDE, or cannot be read any more, is not seen.
+    A picture that has fewer pixels than SIDE, or cannot be read any more, is not seen. All are held, 12 kB each.
     """
-    seen, found = list[NDArray[np.int64]](), list[Likeness]()
-    order = np.lexsort((pairs[:, 1], pairs[:, 0]))  # pairs of one picture come together
+    rows = np.unique(pairs).tolist()
+    threads = threads_to_read((index.pictures[row] for row in rows), thread_count())
+    with ThreadPoolExecutor(threads) as pool:
+        pictures = dict(zip(rows, pool.map(lambda row: _seen(index, row), rows), strict=True))
+    both = [pictures[first] is not None and pictures[second] is not None for first, second in pairs.tolist()]
+    places = np.flatnonzero(np.array(both, bool))
+    found = list[Likeness]()
+    if len(places):
+        progress.start("Looking closer at pairs", total=len(places), unit="pairs")
     # A thread for each chunk, as in `register`: most of the time goes into what lies between the products.
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(thread_count()) as pool:
-        for at in range(0, len(order), TOGETHER):
-            some = order[at : at + TOGETHER]
-            rows = np.unique(pairs[some]).tolist()
-            pictures = dict(zip(rows, pool.map(lambda row: _seen(index, row), rows), strict=True))
-            both = np.array([all(pictures[row] is not None for row in pairs[place].tolist()) for place in some], bool)
-            seen.append(some[both])
-            found += pool.map(partial(_laid, pictures, pairs, start), _chunks(some[both]))
-            progress.advance(len(some))
+        for likeness in pool.map(partial(_laid, pictures, pairs, start), _chunks(places)):
+            found.append(likeness)
+            progress.advance(len(likeness.place))
+    progress.finish()
     nothing = refined(np.zeros((0, SIDE, SIDE, 3), np.uint8), pairs[:0], start[:0])
-    return Closer(places=np.concatenate([order[:0], *seen]), likeness=joined([nothing, *found]))
+    return Closer(places=places, likeness=joined([nothing, *found]))
 
 
 def _chunks(places: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

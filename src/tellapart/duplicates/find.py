@@ -4,7 +4,8 @@ Edits are first suspected and then confirmed. Suspects are each picture's neares
 of luminance, of which the mirror image is tried too, and in what no turn changes. Where parts of a pair are alike (see
 `windows`), or rings about the middle at some turn (see `turned`), one miniature is laid over the other there (see
 `register`). A pair whose miniatures fit as they are is confirmed; of one that was moved, or fits less well, both
-pictures are decoded once more, at a few times the pixels, and laid over each other again (see `closer`).
+pictures are decoded once more, at a few times the pixels if they have them, and laid over each other again (see
+`closer`).
 
 The limits were chosen on the train and valid splits of cats_vs_dogs_small, trashnet and neu_surface and edits of them;
 docs/log.md has the figures.
@@ -58,7 +59,7 @@ CROWD, MOST_ALIKE = 10, 130
 # Pairs of which less of the miniatures' detail is explained may still be edits: that is told by a closer look, in which
 # more must be. A crowd asks for more here too, but for no more than this share of what may be left.
 HOPEFUL, CLOSE, LEAST_CLOSE = 0.6, 0.92, 0.5
-MOST_CLOSER: Final = 2000  # pairs; 10 s
+MOST_CLOSER: Final = 2000  # pairs; a quarter of a minute
 ENERGY: Final = 1.0  # squared grey levels; with less detail than that everything looks alike
 # What was moved by more than so many half sides must change along its lines too: stripes lie over any other stripes.
 # Where that is less than PLENTY of the change, the share that is left unexplained must be less than ALONG of it.
@@ -197,11 +198,12 @@ def _told(index: Index, laid: _Laid, *, progress: Progress) -> Iterator[Duplicat
     order = order[np.append(True, (np.diff(laid.pairs[order], axis=0) != 0).any(axis=1))[: len(order)]]  # the best
     told, similarity, place = laid.fits[order], laid.detail[order], laid.place[order]
     doubtful = np.flatnonzero(~laid.certain[order])
-    doubtful = doubtful[np.argsort(-similarity[doubtful], kind="stable")][:MOST_CLOSER]
-    if len(doubtful):
-        progress.start("Looking closer at pairs", total=len(doubtful), unit="pairs")
+    doubtful, rest = np.split(doubtful[np.argsort(-similarity[doubtful], kind="stable")], [MOST_CLOSER])
     closer = look_closer(index, laid.pairs[order[doubtful]], place[doubtful], progress=progress)
-    progress.finish()
+    if len(rest) and len(closer.places):
+        many = "more pairs of pictures that may show the same were"
+        left = counted(len(rest), "more pair of pictures that may show the same was", many)
+        progress.note(f"{left} judged without a closer look: at most {MOST_CLOSER:,} are given one.")
     seen = doubtful[closer.places]
     found = replace(closer.likeness, filled=closer.likeness.filled | laid.filled[order[seen]])
     told[seen] = _fits(found, needed=1 - (1 - CLOSE) * laid.share[order[seen]])

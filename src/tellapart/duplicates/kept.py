@@ -19,7 +19,7 @@ from tellapart.features.kept import Input, Kept, result_key
 from tellapart.progress import Progress
 from tellapart.types import Depth
 
-SOURCES = ("duplicates", "data/rgb.py", "data/groups.py", "data/decode.py", "data/thumbnail.py", "data/resize.py")
+SOURCES = ("duplicates", "data", "features/content.py")
 AT_ONCE = 1024  # rows that are copied at a time, to be hashed in one piece
 
 

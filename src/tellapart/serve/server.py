@@ -10,7 +10,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +26,9 @@ from tellapart.serve.served import open_served
 
 LINGER: Final = 30  # seconds that open requests have once the end was asked for
 IDLE: Final = 15  # seconds after which a connection without a request on it is closed
+SOON: Final = 0.02  # seconds between two looks whether the server has begun
+END: Final = (signal.SIGTERM, signal.SIGINT)
+RELOAD: Final = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
 PACKAGES: Final = {"starlette": "Starlette", "uvicorn": "Uvicorn", "python_multipart": "python-multipart"}
 
 
@@ -47,16 +50,24 @@ def serve(model: Path, *, host: str, port: int, key: str | None, origins: Sequen
     """
     for module, called in PACKAGES.items():
         load_extra(module, called, hint=HINT)
-    measures = ServerMetrics()
+    measures, heard = ServerMetrics(), list[int]()
+    remember(RELOAD, heard)
     served = open_served(model)
     with listen(host, port) as listening, one_thread():
-        asyncio.run(_serve(served, measures, listening, key=key, origins=origins, limits=limits))
+        asyncio.run(_serve(served, measures, listening, heard, key=key, origins=origins, limits=limits))
+
+
+def remember(signals: Iterable[signal.Signals], heard: list[int]) -> None:
+    """Put what of these signals comes into a list, until somebody can act on it."""
+    for number in signals:
+        signal.signal(number, lambda got, _: heard.append(got))
 
 
 async def _serve(
     served: Any,  # noqa: ANN401
     measures: ServerMetrics,
     listening: socket.socket,
+    heard: list[int],
     *,
     key: str | None,
     origins: Sequence[str],
@@ -79,6 +90,7 @@ async def _serve(
         timeout_graceful_shutdown=LINGER,
         limit_concurrency=4 * limits.requests,
     )
+    remember(END, heard)  # uvicorn ends by them, and sends itself the same once more behind that
     host, port = listening.getsockname()[:2]
     log(log_line("listening", host=host, port=port))
     tasks = set[asyncio.Task[None]]()
@@ -88,11 +100,21 @@ async def _serve(
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    for end in (signal.SIGTERM, signal.SIGINT):  # uvicorn ends by them, and sends itself the same once more behind that
-        signal.signal(end, lambda *_: None)
-    if hasattr(signal, "SIGHUP"):
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
-    await uvicorn.Server(config).serve(sockets=[listening])
+    server = uvicorn.Server(config)
+
+    async def act_on_heard() -> None:
+        """What was asked before there was a server is done as soon as there is one."""
+        while not server.started:  # noqa: ASYNC110  uvicorn tells nobody
+            await asyncio.sleep(SOON)
+        if set(heard) & set(RELOAD):
+            reload()
+        server.should_exit = server.should_exit or bool(set(heard) & set(END))
+
+    for number in RELOAD:
+        asyncio.get_running_loop().add_signal_handler(number, reload)
+    early = asyncio.create_task(act_on_heard())
+    await server.serve(sockets=[listening])
+    early.cancel()
 
 
 def listen(host: str, port: int) -> socket.socket:
