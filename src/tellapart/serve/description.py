@@ -48,7 +48,7 @@ ADDRESSES: Final[dict[tuple[str, str], Words]] = {
     ),
 }
 BODIES: Final[dict[str, Any]] = {"/predict": PICTURE, "/explain": PICTURE, "/v2/models/{name}/infer": TENSORS}
-STYLE: Final = "body{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}td{padding:.3rem 1rem .3rem 0;vertical-align:top}code{white-space:nowrap}"  # fmt: skip  # noqa: E501
+STYLE: Final = "body{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}td{padding:.3rem 1rem .3rem 0;vertical-align:top}code{white-space:nowrap}@media(max-width:40rem){td{display:block;padding:0}td+td{padding-bottom:1rem}code{white-space:normal;overflow-wrap:anywhere}}"  # fmt: skip  # noqa: E501
 
 
 def description() -> dict[str, Any]:
@@ -84,7 +84,8 @@ def page() -> str:
         f'<td>{html.escape(words.en)}<br><span lang="zh">{html.escape(words.zh)}</span></td></tr>'
         for (method, path), words in ADDRESSES.items()
     )
-    head = f'<meta charset="utf-8"><title>tellapart</title><style>{STYLE}</style>'
+    meta = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    head = f"{meta}<title>tellapart</title><style>{STYLE}</style>"
     return (
         f'<!doctype html><html lang="en"><head>{head}</head><body><h1>tellapart</h1><table>{rows}</table></body></html>'
     )
