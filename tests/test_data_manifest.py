@@ -207,7 +207,10 @@ def test_read_manifest__a_name_whose_accent_is_stored_otherwise(folder):
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("https://example.com/1.png", "It is a web address in .*list.csv; nothing is fetched: download the pictures"),
+        (
+            "https://example.com/1.png",
+            "It is a web address in .*list.csv; only s3:// and gs:// are fetched: download them",
+        ),
         ("C:\\pictures\\9.png", "names a drive of Windows"),
         ("/elsewhere/9.png", "paths are relative to the folder of the manifest"),
     ],
