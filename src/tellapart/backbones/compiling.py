@@ -34,6 +34,9 @@ def compile_net(
         build: makes the model, given the core.
         device: of OpenVINO.
         settings: what the device is told.
+
+    Raises:
+        RuntimeError: OpenVINO's, where the device or the model cannot be compiled for; and whatever `build` raises.
     """
     key = (type(core), device, *sorted(settings.items()), *net)
     with _lock:

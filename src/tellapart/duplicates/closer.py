@@ -48,6 +48,9 @@ def look_closer(index: Index, pairs: RowNumbers, start: Place, *, progress: Prog
     """Lay the pictures of pairs [P, 2] of rows over each other that lie about at `start` float32 [P, 2, 3].
 
     A picture that has fewer pixels than SIDE, or cannot be read any more, is not seen. All are held, 12 kB each.
+
+    Raises:
+        DataError, MissingExtraError: a store that holds pictures does not answer, as `stores.read_stored`.
     """
     rows = np.unique(pairs).tolist()
     threads = threads_to_read((index.pictures[row] for row in rows), thread_count())

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -33,7 +33,7 @@ from tellapart.duplicates.miniature import blurred
 from tellapart.duplicates.naming import named_alike
 from tellapart.duplicates.neighbours import Points, RowNumbers, near_rows, principal, unit
 from tellapart.duplicates.placement import MIRROR, UPRIGHT, Place, edits_lie, is_mirrored
-from tellapart.duplicates.register import SLACK, Likeness, likeness
+from tellapart.duplicates.register import SLACK, Likeness, joined, likeness
 from tellapart.duplicates.turned import NOT_ZOOMED, SHAPES, ZOOMED, spectrum, turned
 from tellapart.duplicates.windows import shifted
 from tellapart.features.embed import Embedded
@@ -147,12 +147,7 @@ def _edits(
             )
             progress.advance(len(pairs))
     progress.finish()
-    names = [field.name for field in fields(_Laid)]
-    yield from _told(
-        embedded.index,
-        _Laid(**{name: np.concatenate([getattr(some, name) for some in laid]) for name in names}),
-        progress=progress,
-    )
+    yield from _told(embedded.index, joined(laid), progress=progress)
 
 
 def _within(pairs: RowNumbers, known: RowNumbers) -> NDArray[np.bool_]:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,9 @@ from tellapart.duplicates.miniature import (
 from tellapart.duplicates.neighbours import RowNumbers
 from tellapart.duplicates.placement import Place, edits_lie, inverse, is_level, is_mirrored, shape_of
 from tellapart.duplicates.sight import Sight
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Pair = tuple[RowNumbers, RowNumbers]  # of left and right, [P] each
 
@@ -108,11 +111,11 @@ def refined(pictures: NDArray[np.uint8], pairs: NDArray[np.int64], start: Place)
     return Likeness(place=place, **_measured(pictures, sight.content, pair, place))
 
 
-Parts = TypeVar("Parts", Sight, Likeness)
+Parts = TypeVar("Parts", bound="DataclassInstance")
 
 
 def joined(parts: Sequence[Parts]) -> Parts:
-    """One of all the parts, in their order."""
+    """One of all the parts, in their order: dataclasses of arrays whose first axis is that of the pairs or pictures."""
     names = [field.name for field in fields(parts[0])]
     return replace(parts[0], **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
