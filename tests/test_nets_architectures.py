@@ -1,5 +1,3 @@
-from itertools import pairwise
-
 import numpy as np
 import pytest
 
@@ -32,21 +30,6 @@ def test_build_net__any_size_and_classes(name, classes):
     assert features.shape == (2, net.head.in_features)
     assert net.module().eval()(images(2, 65)).shape == (2, classes)
     assert torch.equal(net.module()(images(2, 65)), net.head(features))
-
-
-@pytest.mark.parametrize("name", sorted(NETS))
-def test_training_module__pools_first_with_the_same_answers_and_gradients(name):
-    net = build_net(name, size=65, classes=2, seed=0)
-    gradients = []
-    for module in (net.module(), net.training_module()):
-        module.train().zero_grad()
-        module(images(3, 65)).square().sum().backward()
-        gradients.append([parameter.grad.clone() for parameter in module.parameters()])
-    for expected, given in zip(*gradients, strict=True):
-        torch.testing.assert_close(given, expected)
-    kinds = [type(layer) for layer in net.training_module().modules()]
-    assert (torch.nn.ReLU, torch.nn.MaxPool2d) not in pairwise(kinds)
-    assert list(net.training_module().state_dict()) == list(net.module().state_dict())
 
 
 def test_build_net__weights_come_from_the_seed_alone():

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tellapart.backbones.devices import chosen_devices
 from tellapart.backbones.engine import native_precision
 from tellapart.cores import thread_count
 from tellapart.extras import load_torch
+from tellapart.nets.training_form import holds_blocks
 from tellapart.seeds import generator
 
 if TYPE_CHECKING:  # at run time it is imported where it is used, so that the core never needs it
     import torch
+
+X86: Final = {"x86_64", "amd64"}  # as Linux and Windows call it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,15 +36,24 @@ class Machine:
         context: AbstractContextManager[Any] = torch.autocast(self.device, dtype=torch.bfloat16, enabled=enabled)
         return context
 
+    @property
+    def blocked(self) -> bool:
+        """Whether maps in oneDNN's blocks are faster here: measured in float32 on x86, of AVX2 and of AVX-512."""
+        if self.device != "cpu" or self.precision != "f32" or platform.machine().lower() not in X86:
+            return False
+        return bool(load_torch().backends.mkldnn.is_available())
+
     def place(self, module: torch.nn.Module) -> torch.nn.Module:
         """The module on the device, channels last: 1.5 times as fast in float32 on a CPU, 3 times with bf16.
 
+        Where maps lie in blocks, weights lie as torch has them by default, since their gradients come that way.
         From then on torch computes with as many threads as this machine says: with another number of them, sums come
         in another order.
         """
         torch = load_torch()
         torch.set_num_threads(self.threads)
-        return module.to(self.device, memory_format=torch.channels_last)
+        layout = torch.contiguous_format if holds_blocks(module) else torch.channels_last
+        return module.to(self.device, memory_format=layout)
 
 
 def open_machine(*, threads: int | None = None, precision: str | None = None) -> Machine:
