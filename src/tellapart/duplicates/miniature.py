@@ -18,6 +18,9 @@ Vector = NDArray[np.float32]  # [P]
 
 FINE: Final = 0.7  # width in pixels of the blur before anything is compared
 BLACK, WHITE = 8, 247  # grey levels, up to which and from which pixels may be a filling
+# Of a blur's largest weight; less is below what float32 tells of a sum. As far as they went, the tails of a Gaussian are
+# numbers so small that a processor takes twenty times as long for each (subnormal ones).
+NEGLIGIBLE: Final = 1e-8
 MOST_FILLED: Final = 0.55  # of a picture; more is the background of what it shows
 
 
@@ -84,6 +87,7 @@ def blurred_within(stack: Stack, seen: Stack, width: float) -> Stack:
 def _blur(side: int, width: float) -> NDArray[np.float32]:
     distance = np.arange(side)[:, None] - np.arange(side)
     weights = np.exp(-(distance**2) / (2 * width * width))
+    weights[weights < NEGLIGIBLE] = 0
     kernel: NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
     return kernel
 
