@@ -18,8 +18,8 @@ Vector = NDArray[np.float32]  # [P]
 
 FINE: Final = 0.7  # width in pixels of the blur before anything is compared
 BLACK, WHITE = 8, 247  # grey levels, up to which and from which pixels may be a filling
-# Of a blur's largest weight; less is below what float32 tells of a sum. As far as they went, the tails of a Gaussian are
-# numbers so small that a processor takes twenty times as long for each (subnormal ones).
+# Of a blur's largest weight; less is below what float32 tells of a sum. Farther out the tails of a Gaussian are
+# subnormal numbers, for each of which a processor takes some twenty times as long.
 NEGLIGIBLE: Final = 1e-8
 MOST_FILLED: Final = 0.55  # of a picture; more is the background of what it shows
 
@@ -69,9 +69,10 @@ def eigenvalue_ratio(seen: Stack) -> Vector:
 
 
 def blurred(stack: Stack, width: float) -> Stack:
-    """Each picture [s, s] blurred by a Gaussian of that width in pixels."""
-    matrix = _blur(stack.shape[1], width)
-    blurred: Stack = (matrix @ stack @ matrix.T).astype(np.float32, copy=False)
+    """Each picture [..., s, s] blurred by a Gaussian of that width in pixels."""
+    matrix = _blur(stack.shape[-1], width)
+    across = (stack.reshape(-1, stack.shape[-1]) @ matrix.T).reshape(stack.shape)  # one product for all, not one each
+    blurred: Stack = (matrix @ across).astype(np.float32, copy=False)
     return blurred
 
 
