@@ -32,7 +32,7 @@ REACH: Final = 0.7  # how far a shift may be from 0, in half sides
 SMALLEST, LARGEST = 0.35, 2.8  # of the share of one picture's area that the other has
 STEPS: Final = (5, 1, 3)  # coarse, fine, and fine where the first of those promises something
 # Correlation of the middle band from which the fine steps are worth it: after the coarse ones, without any, after one.
-PROMISING: Final = (0.6, 0.4, 0.6)
+PROMISING: Final = (0.5, 0.35, 0.5)
 EXPECTED, STRETCHES = 3.0, 0.5  # how much what a copy's place is like weighs against pixels, and a stretch of that
 FARTHEST: Final = 0.12  # that one step goes
 SLACK: Final = 2.0  # times as far from how edits lie as they may be, as long as that is told by miniatures alone
