@@ -28,7 +28,8 @@ def laid_over(stack: Stack, content: Stack, place: Place) -> tuple[Stack, Stack]
     at *= side / 2
     at += side / 2 - 0.5
     at.clip(0, side - 1, out=at)
-    corner = np.minimum(at.astype(np.int32), side - 2)
+    corner = np.floor(at)
+    np.minimum(corner, side - 2, out=corner)
     at -= corner
     first = (corner[:, 1] * side + corner[:, 0]).astype(np.intp)
     start = np.arange(count)[:, None] * (side * side)
