@@ -81,7 +81,8 @@ def test_look_closer__sees_what_is_large_enough_and_still_there(tmp_path):
     index = written(tmp_path, pictures)
     index.pictures[3].file.unlink()
     pairs = np.array([[0, 3], [0, 2], [0, 1]])
-    closer = look_closer(index, pairs, np.repeat(UPRIGHT[None], 3, axis=0), progress=Silent())
+    start, least = np.repeat(UPRIGHT[None], 3, axis=0), np.zeros(3)
+    closer = look_closer(index, pairs, start, least=least, progress=Silent())
     assert closer.places.tolist() == [2]
     assert closer.likeness.detail.shape == (1,)
     assert closer.likeness.detail[0] > 0.99
@@ -89,6 +90,7 @@ def test_look_closer__sees_what_is_large_enough_and_still_there(tmp_path):
 
 def test_look_closer__of_nothing(tmp_path):
     index = written(tmp_path, {"one.jpg": thing(1)})
-    closer = look_closer(index, np.empty((0, 2), np.int64), np.empty((0, 2, 3), np.float32), progress=Silent())
+    pairs, start = np.empty((0, 2), np.int64), np.empty((0, 2, 3), np.float32)
+    closer = look_closer(index, pairs, start, least=np.empty(0), progress=Silent())
     assert closer.places.shape == (0,)
     assert closer.likeness.place.shape == (0, 2, 3)

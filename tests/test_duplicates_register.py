@@ -23,9 +23,10 @@ def scene(seed, side=240):
 AS_IT_IS = np.array([[[1, 0, 0], [0, 1, 0]]], np.float32)
 
 
-def laid(left, right, *, start=AS_IT_IS, coarse=True):
+def laid(left, right, *, start=AS_IT_IS, coarse=True, least=0.0):
     pairs = np.arange(2 * len(left)).reshape(2, -1).T
-    return likeness(np.concatenate([left, right]), pairs, np.repeat(start, len(left), axis=0), coarse=coarse)
+    starts, least = np.repeat(start, len(left), axis=0), np.full(len(left), least)
+    return likeness(np.concatenate([left, right]), pairs, starts, coarse=coarse, least=least)
 
 
 def small(pixels):
@@ -152,3 +153,13 @@ def test_likeness__the_picture_with_more_detail_is_laid_over_the_other():
     start = np.array([[[1.25, 0, 0], [0, 1.25, 0]]], np.float32)
     assert laid(part, whole, start=start).detail.min() > 0.985
     assert laid(whole, part, start=inverse(start)).detail.min() > 0.985
+
+
+def test_likeness__of_what_explains_too_little_no_more_is_told():
+    pictures = np.stack([small(scene(1)), small(scene(2))])
+    all_told, told = (laid(pictures[:1], pictures[:1], least=least) for least in (0.0, 0.9))
+    assert told.detail == all_told.detail > 0.99
+    assert told.whole == all_told.whole > 0.99
+    less = laid(pictures[:1], pictures[:1], least=1.1)
+    assert less.detail == all_told.detail
+    assert (less.whole, less.cover, less.across) == (0, 0, 0)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tellapart.heads.abstention import (
     choose_threshold,
     fewest_pictures,
-    first_rank,
     highest_error,
+    highest_errors,
     reachable_error,
 )
 
@@ -72,18 +72,53 @@ def test_choose_threshold__leaves_out_the_unsure_mistakes():
 
 def test_choose_threshold__too_few_pictures_promise_what_they_can():
     promise = choose_threshold(np.linspace(0.6, 1, 200), correct=np.ones(200, bool), max_error=0.01)
-    assert (promise.error, promise.kept, promise.needed) == (0.02, False, 299)
+    assert (promise.error, promise.kept, promise.needed) == (highest_error(0, 200), False, 299)
+    assert (promise.threshold, round(promise.error, 4)) == (0.6, 0.0149)
     assert "200 pictures in valid are too few to promise 1 %" in promise.in_words()
-    assert "2 %" in promise.in_words()
+    assert "1.49 %" in promise.in_words()
+
+
+def test_choose_threshold__too_few_pictures_answer_down_to_the_first_mistake():
+    confidence, correct = np.linspace(1, 0.6, 200), np.ones(200, bool)
+    correct[[150, 160]] = False
+    promise = choose_threshold(confidence, correct=correct, max_error=0.01)
+    assert (promise.threshold, promise.error) == (confidence[149], highest_error(0, 150))
 
 
 def test_choose_threshold__sure_mistakes_make_the_promise_larger():
     confidence, correct = np.linspace(0.5, 1, 400), np.ones(400, bool)
     correct[[50, 395, 396, 397, 398]] = False
     promise = choose_threshold(confidence, correct=correct, max_error=0.01)
-    assert promise.error == pytest.approx(highest_error(4, 299))
-    assert (confidence >= promise.threshold).sum() == 299
+    assert promise.error == pytest.approx(highest_error(4, 200))
+    assert (confidence >= promise.threshold).sum() == 200
     assert "sure mistakes" in promise.in_words()
+
+
+SURE = st.one_of(st.sampled_from([0.5, 0.9, 0.999999, 1.0]), st.floats(0.5, 1).map(lambda share: round(share, 6)))
+
+
+@given(
+    st.lists(st.tuples(SURE, st.sampled_from([True] * 9 + [False])), min_size=1, max_size=500),
+    st.lists(st.sampled_from([0.001, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 0.5, 0.9]), min_size=2, max_size=5),
+    st.sampled_from([1.0, 4.2, 16.0]),
+)
+def test_choose_threshold__a_stricter_wish_never_brings_a_larger_promise(rows, asked, among):
+    confidence, correct = np.array([each[0] for each in rows]), np.array([each[1] for each in rows])
+    found = [choose_threshold(confidence, correct=correct, max_error=each, among=among) for each in sorted(asked)]
+    promised = [1.0 if each.error is None else each.error for each in found]
+    assert promised == sorted(promised)
+    answered = [2.0 if each.threshold is None else each.threshold for each in found]
+    assert answered == sorted(answered, reverse=True)  # nor does it answer more
+
+
+@pytest.mark.parametrize("pictures", [60, 327])
+def test_choose_threshold__promises_short_of_what_was_asked_are_false_in_at_most_one_of_twenty(pictures):
+    random, broken, runs = np.random.default_rng(1), 0, 400
+    for _ in range(runs):
+        confidence, correct = answers(random, pictures, hardness=0.2)
+        promise = choose_threshold(confidence, correct=correct, max_error=0.001)
+        broken += true_error(promise.threshold, hardness=0.2) > promise.error
+    assert broken / runs <= 0.05 + 3 * (0.05 * 0.95 / runs) ** 0.5
 
 
 @pytest.mark.parametrize("count", [0, 1, 4])
@@ -120,13 +155,11 @@ def test_reachable_error__depends_on_the_number_of_pictures_alone(pictures, aske
     assert reachable_error(pictures, asked) == error
 
 
-def test_first_rank__is_half_or_what_the_error_needs():
-    assert [first_rank(pictures, 0.01) for pictures in (300, 500, 1000)] == [299, 299, 500]
-
-
 @pytest.mark.parametrize(("wrong", "answered"), [(0, 50), (3, 100), (49, 50)])
 def test_highest_error__is_where_the_tail_is_five_per_cent(wrong, answered):
     from scipy.stats import binom
 
     assert binom.cdf(wrong, answered, highest_error(wrong, answered)) == pytest.approx(0.05)
     assert highest_error(answered, answered) == 1
+    many = highest_errors(np.array([wrong, answered]), np.array([answered, answered]))
+    assert many.tolist() == [highest_error(wrong, answered), 1]

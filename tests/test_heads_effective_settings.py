@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tellapart.heads.abstention import choose_threshold, fewest_pictures
+from tellapart.heads.abstention import choose_threshold, fewest_pictures, highest_error
 from tellapart.heads.effective_settings import EFFECTIVE, among_all, chosen_among, effective_settings
 
 RANDOM = np.random.default_rng(0)
@@ -29,7 +29,7 @@ def test_choose_threshold__counts_the_settings():
     alone = choose_threshold(sure, correct=right, max_error=0.01)
     among = choose_threshold(sure, correct=right, max_error=0.01, among=4)
     assert (alone.error, alone.needed) == (0.01, 299)
-    assert (among.error, among.needed) == (0.02, fewest_pictures(0.01, risk=0.0125))
+    assert (among.error, among.needed) == (highest_error(0, 320, risk=0.0125), fewest_pictures(0.01, risk=0.0125))
     with_mistakes = RANDOM.random(320) < 0.9
     few, many = (choose_threshold(sure, correct=with_mistakes, max_error=0.02, among=k).error for k in (1, 16))
     assert few < many

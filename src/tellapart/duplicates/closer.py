@@ -23,9 +23,10 @@ from tellapart.cores import thread_count
 from tellapart.data.prefetch import threads_to_read
 from tellapart.data.resize import squash
 from tellapart.data.thumbnail import small_picture
+from tellapart.duplicates.measure import Likeness
 from tellapart.duplicates.neighbours import RowNumbers
 from tellapart.duplicates.placement import Place
-from tellapart.duplicates.register import Likeness, joined, refined
+from tellapart.duplicates.register import joined, refined
 from tellapart.errors import PictureError
 from tellapart.features.content import picture_content
 from tellapart.progress import Progress
@@ -44,9 +45,12 @@ class Closer:
     likeness: Likeness  # of those
 
 
-def look_closer(index: Index, pairs: RowNumbers, start: Place, *, progress: Progress) -> Closer:
+def look_closer(
+    index: Index, pairs: RowNumbers, start: Place, *, least: NDArray[np.float64], progress: Progress
+) -> Closer:
     """Lay the pictures of pairs [P, 2] of rows over each other that lie about at `start` float32 [P, 2, 3].
 
+    Of those of which less than `least` [P] of the detail is explained no more is told than that.
     A picture that has fewer pixels than SIDE, or cannot be read any more, is not seen. All are held, 12 kB each.
 
     Raises:
@@ -63,11 +67,11 @@ def look_closer(index: Index, pairs: RowNumbers, start: Place, *, progress: Prog
         progress.start("Looking closer at pairs", total=len(places), unit="pairs")
     # A thread for each chunk, as in `register`: most of the time goes into what lies between the products.
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(thread_count()) as pool:
-        for likeness in pool.map(partial(_laid, pictures, pairs, start), _chunks(places)):
+        for likeness in pool.map(partial(_laid, pictures, pairs, start, least), _chunks(places)):
             found.append(likeness)
             progress.advance(len(likeness.place))
     progress.finish()
-    nothing = refined(np.zeros((0, SIDE, SIDE, 3), np.uint8), pairs[:0], start[:0])
+    nothing = refined(np.zeros((0, SIDE, SIDE, 3), np.uint8), pairs[:0], start[:0], least=least[:0])
     return Closer(places=places, likeness=joined([nothing, *found]))
 
 
@@ -85,8 +89,12 @@ def _seen(index: Index, row: int) -> Pixels | None:
 
 
 def _laid(
-    pictures: Mapping[int, Pixels | None], pairs: RowNumbers, start: Place, places: NDArray[np.int64]
+    pictures: Mapping[int, Pixels | None],
+    pairs: RowNumbers,
+    start: Place,
+    least: NDArray[np.float64],
+    places: NDArray[np.int64],
 ) -> Likeness:
     rows, both = np.unique(pairs[places], return_inverse=True)
     some = np.stack([pixels for row in rows.tolist() if (pixels := pictures[row]) is not None])
-    return refined(some, both.reshape(-1, 2), start[places])
+    return refined(some, both.reshape(-1, 2), start[places], least=least[places])

@@ -29,11 +29,12 @@ from tellapart.cores import thread_count
 from tellapart.data.rgb import LUMA
 from tellapart.duplicates.closer import look_closer
 from tellapart.duplicates.groups import DuplicateGroup, DuplicatePair, connect, equal_pairs
+from tellapart.duplicates.measure import Likeness
 from tellapart.duplicates.miniature import blurred
 from tellapart.duplicates.naming import named_alike
 from tellapart.duplicates.neighbours import Points, RowNumbers, near_rows, principal, unit
 from tellapart.duplicates.placement import MIRROR, UPRIGHT, Place, edits_lie, is_mirrored
-from tellapart.duplicates.register import SLACK, Likeness, joined, likeness
+from tellapart.duplicates.register import SLACK, joined, likeness
 from tellapart.duplicates.turned import NOT_ZOOMED, SHAPES, ZOOMED, spectrum, turned
 from tellapart.duplicates.windows import shifted
 from tellapart.features.embed import Embedded
@@ -48,7 +49,7 @@ LEAST_ALIKE: Final = 0.9  # correlation of small luminance, where it alone suspe
 MOST_TURNED, LEAST_TURNED = 3, 0.55  # others that are suspected by what no turn changes of one shape, and their cosine
 STARTS: Final = 2  # ways to lie over each other that are tried of a pair, by windows and by rings
 LEAST_SCREENED: Final = 0.78  # correlation of windows or rings, of those that are laid over each other
-LEAST_SHRUNK: Final = 0.35  # of what that leaves unexplained; windows are off by a pixel, however alike a pair is
+LEAST_SHRUNK: Final = 0.6  # of what that leaves unexplained; windows are off by a pixel, however alike a pair is
 GRAIN: Final = 8  # pixels a side of the small luminance
 SHIFT: Final = 0.7  # pixels that it is blurred by
 WHOLE, DETAIL = 0.8, 0.85  # shares that must be explained
@@ -174,9 +175,10 @@ def _laid(
     miniatures: NDArray[np.uint8], pairs: RowNumbers, start: Place, allowed: NDArray[np.float64], *, coarse: bool
 ) -> _Laid:
     """Those of the pairs of rows of which one miniature lies over the other nearly as an edit does."""
-    found = likeness(miniatures, pairs, start, coarse=coarse)
-    fits = _fits(found, needed=1 - (1 - DETAIL) * allowed)
     needed = 1 - (1 - HOPEFUL) * np.maximum(allowed, LEAST_CLOSE)
+    least = 1 - (1 - DETAIL) * allowed
+    found = likeness(miniatures, pairs, start, coarse=coarse, least=np.minimum(least, needed))
+    fits = _fits(found, needed=least)
     hopeful = fits | (_lies(found.place, slack=SLACK) & (found.detail >= needed))
     kept = np.flatnonzero(hopeful & (found.energy >= ENERGY))
     place = found.place[kept]
@@ -194,14 +196,15 @@ def _told(index: Index, laid: _Laid, *, progress: Progress) -> Iterator[Duplicat
     told, similarity, place = laid.fits[order], laid.detail[order], laid.place[order]
     doubtful = np.flatnonzero(~laid.certain[order])
     doubtful, rest = np.split(doubtful[np.argsort(-similarity[doubtful], kind="stable")], [MOST_CLOSER])
-    closer = look_closer(index, laid.pairs[order[doubtful]], place[doubtful], progress=progress)
+    needed = 1 - (1 - CLOSE) * laid.share[order]
+    closer = look_closer(index, laid.pairs[order[doubtful]], place[doubtful], least=needed[doubtful], progress=progress)
     if len(rest) and len(closer.places):
         many = "more pairs of pictures that may show the same were"
         left = counted(len(rest), "more pair of pictures that may show the same was", many)
         progress.note(f"{left} judged without a closer look: at most {MOST_CLOSER:,} are given one.")
     seen = doubtful[closer.places]
     found = replace(closer.likeness, filled=closer.likeness.filled | laid.filled[order[seen]])
-    told[seen] = _fits(found, needed=1 - (1 - CLOSE) * laid.share[order[seen]])
+    told[seen] = _fits(found, needed=needed[seen])
     similarity[seen], place[seen] = found.detail, found.place
     mirrored = is_mirrored(place)
     for number in np.flatnonzero(told).tolist():

@@ -18,6 +18,9 @@ Vector = NDArray[np.float32]  # [P]
 
 FINE: Final = 0.7  # width in pixels of the blur before anything is compared
 BLACK, WHITE = 8, 247  # grey levels, up to which and from which pixels may be a filling
+# Of a blur's largest weight; less is below what float32 tells of a sum. Farther out the tails of a Gaussian are
+# subnormal numbers, for each of which a processor takes some twenty times as long.
+NEGLIGIBLE: Final = 1e-8
 MOST_FILLED: Final = 0.55  # of a picture; more is the background of what it shows
 
 
@@ -66,9 +69,10 @@ def eigenvalue_ratio(seen: Stack) -> Vector:
 
 
 def blurred(stack: Stack, width: float) -> Stack:
-    """Each picture [s, s] blurred by a Gaussian of that width in pixels."""
-    matrix = _blur(stack.shape[1], width)
-    blurred: Stack = (matrix @ stack @ matrix.T).astype(np.float32, copy=False)
+    """Each picture [..., s, s] blurred by a Gaussian of that width in pixels."""
+    matrix = _blur(stack.shape[-1], width)
+    across = (stack.reshape(-1, stack.shape[-1]) @ matrix.T).reshape(stack.shape)  # one product for all, not one each
+    blurred: Stack = (matrix @ across).astype(np.float32, copy=False)
     return blurred
 
 
@@ -84,6 +88,7 @@ def blurred_within(stack: Stack, seen: Stack, width: float) -> Stack:
 def _blur(side: int, width: float) -> NDArray[np.float32]:
     distance = np.arange(side)[:, None] - np.arange(side)
     weights = np.exp(-(distance**2) / (2 * width * width))
+    weights[weights < NEGLIGIBLE] = 0
     kernel: NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
     return kernel
 

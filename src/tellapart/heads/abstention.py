@@ -26,6 +26,7 @@ from tellapart.types import Depth, Features, Labels, Probabilities
 MAX_ERROR = 0.01  # of the answers to rely on
 RISK = 0.05  # how often a promise may turn out false: it holds with 95 % confidence
 NEVER = 2.0  # the threshold of a class whose answers never stand: no probability reaches it
+WORST = 0.5  # of the answers to rely on may be wrong; where not even that can be promised, nothing is
 TOO_LARGE = 0.2  # of the answers that name a rare class, or of the pictures that show a class, may be wrong at the most
 METHOD = "fixed-sequence testing of exact binomial tails"
 METHOD_OF_COSTS = "exact one-sided interval at the thresholds that the costs set"
@@ -258,39 +259,44 @@ def choose_threshold(
 ) -> SelectiveGuarantee:
     """The threshold that answers the most while at most max_error of the answers are wrong, with 95 % confidence.
 
-    Thresholds are tried from the strictest on, each by the exact binomial test that too many of its answers are wrong,
-    at 5 %; the first that is not rejected ends it (fixed-sequence testing, Bauer, 1991, doi:10.1002/sim.4780100609, as
-    in Learn then test, Angelopoulos et al., 2021, arXiv:2110.01052). One test each at the full 5 % suffices, because a
-    false promise needs the first false hypothesis of the sequence to be rejected. Two things make it exact:
+    Hypotheses, that too many of the answers above a threshold are wrong, are tried one after the other, each by the
+    exact binomial test at 5 %; the first that is not rejected ends it (fixed-sequence testing, Bauer, 1991,
+    doi:10.1002/sim.4780100609, as in Learn then test, Angelopoulos et al., 2021, arXiv:2110.01052). One test each at
+    the full 5 % suffices, because a false promise needs the first false hypothesis of the sequence to be rejected. The
+    sequence is fixed before a label of valid is seen:
 
-    - The sequence is fixed before valid is seen: every millionth from 1 down. It starts at the first that answers
-      `first_rank` pictures, a number that depends on N and max_error alone. Starting late is harmless as long as surer
-      answers are not wrong more often, which is assumed.
-    - Where the first test fails, the promise is the upper end of Clopper and Pearson's one-sided interval (1934) of the
-      error there. That this end lies above max_error and that the test fails is the same event, so the two promises
-      together are false in at most 5 % too.
+    1. Ever smaller shares, from all down to max_error, each where half of the pictures are answered, or as many as that
+       share needs without a mistake. Of the shares at one threshold the smallest that is rejected is the upper end of
+       Clopper and Pearson's one-sided interval (1934). Where this part ends early, the promise is the last share.
+    2. At max_error, ever looser thresholds: every millionth further down.
+
+    The first part is the same for every max_error, so a smaller one never brings a larger promise. Beginning at half of
+    the pictures is harmless as long as surer answers are not wrong more often, which is assumed: with fewer, one
+    picture with a wrong label would end the sequence before it began.
 
     Where the same pictures chose the classifier among so many independent settings, each could have made the false
-    promise, and the tests are at 5 % divided by their number `among` (Bonferroni; see `effective_settings`).
-
-    Where N is too small for max_error even without a mistake, the next of 1, 2, 5, 10, … % that N allows for stands in
-    its place; that depends on N alone as well. Confidences float64 [N] are rounded as by `top_probability`.
+    promise, and the tests are at 5 % divided by their number `among` (Bonferroni; see `effective_settings`). Nothing is
+    promised by so few pictures that even without a mistake half of the answers could be wrong. Confidences float64 [N]
+    are rounded as by `top_probability`.
     """
-    from scipy.special import bdtr
-
     risk = RISK / among
     pictures, needed = len(confidence), fewest_pictures(max_error, risk=risk)
-    target = max_error if pictures >= needed else reachable_error(pictures, max_error, risk=risk)
-    if target >= 1:  # four pictures or fewer
+    if pictures < fewest_pictures(WORST, risk=risk):
         return SelectiveGuarantee(threshold=None, asked=max_error, error=None, pictures=pictures, needed=needed)
     ranked, wrong, ends = ranked_answers(confidence, correct)
-    ends = ends[np.searchsorted(ends, first_rank(pictures, target, risk=risk) - 1) :]
-    tails = bdtr(wrong[ends], ends + 1, target)
-    passed = int(np.argmin(tails <= risk)) if (tails > risk).any() else len(ends)
-    place = ends[max(passed - 1, 0)]
-    error = target if passed else highest_error(int(wrong[place]), int(place) + 1, risk=risk)
+    ends = ends[np.searchsorted(ends, math.ceil(pictures / 2) - 1) :]
+    highest = highest_errors(wrong[ends], ends + 1, risk=risk)
+    # From a threshold the next is reached by a smaller share, for which so many had to be answered as there was no
+    # mistake among fewer; once max_error is reached, by max_error.
+    smaller = np.where(wrong[ends[:-1]] == 0, highest[:-1], 0)
+    passed = highest[1:] <= np.where(highest[:-1] <= max_error, max_error, smaller)
+    last = int(np.argmin(np.append(passed, False)))
     return SelectiveGuarantee(
-        threshold=float(ranked[place]), asked=max_error, error=error, pictures=pictures, needed=needed
+        threshold=float(ranked[ends[last]]),
+        asked=max_error,
+        error=max(max_error, float(highest[last])),
+        pictures=pictures,
+        needed=needed,
     )
 
 
@@ -311,15 +317,6 @@ def fewest_pictures(error: float, *, risk: float = RISK) -> int:
     return math.ceil(math.log(risk) / math.log1p(-error))
 
 
-def first_rank(pictures: int, error: float, *, risk: float = RISK) -> int:
-    """How many pictures the strictest threshold that is tried answers: half of them, or as many as the error needs.
-
-    With fewer the first test could only pass without a single mistake, and one picture with a wrong label would end
-    the sequence before it began.
-    """
-    return min(max(fewest_pictures(error, risk=risk), math.ceil(pictures / 2)), pictures)
-
-
 def reachable_error(pictures: int, asked: float, *, risk: float = RISK) -> float:
     """The smallest of …, 1, 2, 5, 10, 20, 50 % above asked that so many pictures could vouch for; 1.0 for none."""
     for power in range(math.floor(math.log10(asked)), 0):
@@ -332,9 +329,16 @@ def reachable_error(pictures: int, asked: float, *, risk: float = RISK) -> float
 
 def highest_error(wrong: int, answered: int, *, risk: float = RISK) -> float:
     """The upper end of the exact one-sided 95 % interval of wrong / answered (Clopper and Pearson, 1934)."""
+    return float(highest_errors(np.array([wrong]), np.array([answered]), risk=risk)[0])
+
+
+def highest_errors(wrong: NDArray[np.int64], answered: NDArray[np.int64], *, risk: float = RISK) -> NDArray[np.float64]:
+    """The same of many, int64 [n] each."""
     from scipy.special import betaincinv
 
-    return 1.0 if wrong == answered else float(betaincinv(wrong + 1, answered - wrong, 1 - risk))
+    all_wrong = wrong == answered
+    ends: NDArray[np.float64] = betaincinv(wrong + 1, np.where(all_wrong, 1, answered - wrong), 1 - risk)
+    return np.where(all_wrong, 1.0, ends)
 
 
 def said_marks(unsure: bool | None, unlike: bool | None) -> str:
