@@ -19,7 +19,7 @@ from tellapart.features.together import parts_together
 from tellapart.progress import Silent
 from tellapart.types import Index, LedgerEntry, Picture
 from tellapart.workers import ray_pool, where
-from tellapart.workers.pool import HERE, parts_of
+from tellapart.workers.pool import HERE, blocks, parts_of
 from tellapart.workers.ray_pool import portable
 from tellapart.workers.where import address_of, hired
 from works import Naming
@@ -28,13 +28,21 @@ from works import Naming
 class Elsewhere:
     """Workers that do what those of a cluster do, one part after the other, in this process."""
 
-    def __init__(self, size):
-        self.size = size
+    elsewhere = True
+
+    def __init__(self, size, machines=1):
+        self.size, self.machines = size, machines
 
     def part_size(self, count):
         return self.size
 
-    def each(self, work, parts, *, total, progress):
+    def dealt(self, pictures, size):
+        """Each machine has seen every so many-th picture."""
+        places = np.arange(len(pictures))
+        of_each = (places[machine :: self.machines] for machine in range(self.machines))
+        return [part for seen in of_each if len(seen) for part in blocks(seen, size)] or [places]
+
+    def each(self, work, parts, *, total, progress, remember=False):
         sent = work.away()
         do = sent.open()
         for part in parts:
@@ -152,6 +160,7 @@ class Busy:
 @pytest.mark.parametrize("coming", [{}, {"another": None}])
 def test_each__ends_where_no_worker_is_left(coming):
     pool = ray_pool.RayPool.__new__(ray_pool.RayPool)
+    pool._seen_on = {}
     busy = Busy()
     pool._ray, pool._numbers, pool._hands, pool._coming = busy, count(), [], coming
     with pytest.raises(UsageError, match=r"no worker is left.*Run the same command again.*goes on"):

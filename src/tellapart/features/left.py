@@ -19,7 +19,7 @@ from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import native_precision
 from tellapart.errors import DataError
 from tellapart.features.look import Looking
-from tellapart.features.take import TAKEN_AT_ONCE, Columns, Take
+from tellapart.features.take import TAKEN_AT_ONCE, SomeColumns, Take
 from tellapart.progress import PartOfStage, Progress
 from tellapart.types import Features, Index, LedgerEntry
 from tellapart.workers.pool import Workers, part_at
@@ -66,7 +66,7 @@ class LeftFeatures:
     def columns(self, rows: Sequence[int] | NDArray[np.int64], columns: slice) -> Features:
         """Some columns of the features of n rows, float32 [n, w]; errors as for `take`."""
         start, stop, _ = columns.indices(self.base.width)
-        return self.take(rows, Columns(start=start, stop=stop))
+        return self.take(rows, SomeColumns(start=start, stop=stop))
 
     def at(self, rows: Sequence[int] | NDArray[np.int64]) -> Index:
         """The pictures of n rows."""

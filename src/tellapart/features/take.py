@@ -18,14 +18,14 @@ class Take(Protocol):
 
     @property
     def width(self) -> int:
-        """Columns, w."""
+        """SomeColumns, w."""
 
     def __call__(self, features: Features, index: Index) -> Features:
         """float32 [n, w] of features float32 [n, D] of the n pictures of an index; an array of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Columns:
+class SomeColumns:
     """Some columns as they are."""
 
     start: int

@@ -18,7 +18,7 @@ from tellapart.heads.linear import LinearHead, row_blocks
 from tellapart.heads.objective import Objective, Parameters, scaled
 from tellapart.heads.products import one_thread_if_small, product
 from tellapart.heads.regularization_path import TOLERANCE, Fit, HeldOutScore, Path
-from tellapart.heads.rows import Judged, Rows, judged
+from tellapart.heads.rows import FeatureRows, JudgedHead, judged
 from tellapart.types import Features, Labels
 
 COLUMNS = 128  # folds times classes that are fitted together: bounds what the minimiser keeps
@@ -37,7 +37,7 @@ class ValidationScorer:
         start: the first column that the heads of a path read.
     """
 
-    rows: Rows
+    rows: FeatureRows
     valid: slice
     labels: Labels
     weights: NDArray[np.float64] | None = None
@@ -134,7 +134,7 @@ def _fill_held_out(
         logits[rows][mine] = everything[mine, fold[mine]]
 
 
-def _score(found: Judged, weights: NDArray[np.float64] | None) -> HeldOutScore:
+def _score(found: JudgedHead, weights: NDArray[np.float64] | None) -> HeldOutScore:
     return HeldOutScore(
         log_loss=float(np.average(found.losses, weights=weights)),
         accuracy=float(np.average(found.right, weights=weights)),

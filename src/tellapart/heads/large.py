@@ -24,7 +24,7 @@ from tellapart.heads.dual_space import training_space
 from tellapart.heads.linear import LinearHead
 from tellapart.heads.regularization_path import GAIN, WEAKEST, HeldOutScore, Path, StrengthSearch, regularization_path
 from tellapart.heads.ridge import moments_of, ridge_fit, scored_rows
-from tellapart.heads.rows import Rows
+from tellapart.heads.rows import FeatureRows
 from tellapart.heads.sums import Sums
 from tellapart.progress import Progress
 from tellapart.seeds import generator
@@ -81,7 +81,7 @@ class TrainingRows:
         weights: float64 [N], how much each counts; None for all alike.
     """
 
-    rows: Rows
+    rows: FeatureRows
     train: slice
     labels: Labels
     choices: Mapping[str, slice]

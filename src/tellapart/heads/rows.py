@@ -29,14 +29,14 @@ ADDING = "Adding up what the base saw"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class JudgedHead:
     """How a head fares on n rows."""
 
     losses: NDArray[np.float64]  # float64 [n], the log loss of each in nats
     right: NDArray[np.bool_]  # bool [n], whether it answers the class that is given
 
 
-class Rows(Protocol):
+class FeatureRows(Protocol):
     """Rows of features, wherever they are."""
 
     def at(self, rows: slice | NDArray[np.int64], columns: slice) -> Features:
@@ -47,7 +47,7 @@ class Rows(Protocol):
     ) -> Sums:
         """The sums of n rows with labels int64 [n], every one from 0 to K - 1 there, and weights float64 [n]."""
 
-    def judged(self, rows: slice, labels: Labels, heads: Sequence[LinearHead]) -> list[Judged]:
+    def judged(self, rows: slice, labels: Labels, heads: Sequence[LinearHead]) -> list[JudgedHead]:
         """How each head fares on those of M rows whose label int64 [M] is not -1."""
 
 
@@ -68,7 +68,7 @@ class RowsHere:
         features, count = self.features[rows, columns], int(labels.max()) + 1
         return sums_of(features, labels, class_count=count, weights=weights, progress=progress)
 
-    def judged(self, rows: slice, labels: Labels, heads: Sequence[LinearHead]) -> list[Judged]:
+    def judged(self, rows: slice, labels: Labels, heads: Sequence[LinearHead]) -> list[JudgedHead]:
         """One head after the other."""
         known = labels >= 0
         return [judged(head.logits(self.features[rows])[known], labels[known]) for head in heads]
@@ -109,7 +109,7 @@ class RowsLeft:
         check_read(ledger)
         return sums
 
-    def judged(self, rows: slice, labels: Labels, heads: Sequence[LinearHead]) -> list[Judged]:
+    def judged(self, rows: slice, labels: Labels, heads: Sequence[LinearHead]) -> list[JudgedHead]:
         """All heads in one pass of the workers."""
         numbers = self._numbers(rows)[labels >= 0]
         if not heads or not len(numbers):
@@ -118,7 +118,9 @@ class RowsLeft:
         places = np.full(len(index.classes), -1)
         places[label_numbers(index.pictures, index.classes)] = labels[labels >= 0]
         taken = self.left.take(numbers, Judging(heads=tuple(heads), places=places)).astype(np.float64)
-        return [Judged(losses=taken[:, 2 * place], right=taken[:, 2 * place + 1] > 0) for place in range(len(heads))]
+        return [
+            JudgedHead(losses=taken[:, 2 * place], right=taken[:, 2 * place + 1] > 0) for place in range(len(heads))
+        ]
 
     def _numbers(self, rows: slice | NDArray[np.int64]) -> NDArray[np.int64]:
         return np.arange(len(self.left.index.pictures))[rows]
@@ -148,7 +150,7 @@ class Judging:
         return np.stack([column for one in each for column in (one.losses, one.right)], axis=1).astype(np.float32)
 
 
-def judged(logits: NDArray[np.float64], labels: Labels) -> Judged:
+def judged(logits: NDArray[np.float64], labels: Labels) -> JudgedHead:
     """How logits float64 [n, K] fare beside labels int64 [n]."""
     losses, _ = softmax_loss(logits[:, None, :], labels)
-    return Judged(losses=losses[:, 0], right=logits.argmax(axis=1) == labels)
+    return JudgedHead(losses=losses[:, 0], right=logits.argmax(axis=1) == labels)

@@ -18,7 +18,7 @@ from tellapart.backbones.backbone import Backbone
 from tellapart.classifier import Classifier
 from tellapart.features.cache import cache_limit
 from tellapart.features.left import LeftFeatures
-from tellapart.features.take import Columns
+from tellapart.features.take import SomeColumns
 from tellapart.heads.large import REFINED_AT_MOST, is_large, is_many
 from tellapart.heads.linear import LinearHead
 from tellapart.recipes.request import Dataset, Request
@@ -49,9 +49,9 @@ def leaves_features(index: Index, base: Backbone, request: Request, *, folds: in
     return True
 
 
-def taken_first(base: Backbone) -> Columns:
+def taken_first(base: Backbone) -> SomeColumns:
     """What is asked for when pictures are looked at first: their last depth, by which copies are found."""
-    return Columns(start=base.last.start, stop=base.last.stop)
+    return SomeColumns(start=base.last.start, stop=base.last.stop)
 
 
 def brought(dataset: Dataset) -> Dataset:

@@ -17,7 +17,7 @@ from tellapart.data.split import SHARES
 from tellapart.errors import UsageError
 from tellapart.features.left import LeftFeatures
 from tellapart.heads.abstention import MAX_ERROR
-from tellapart.heads.rows import Rows, RowsHere, RowsLeft
+from tellapart.heads.rows import FeatureRows, RowsHere, RowsLeft
 from tellapart.nets.device import Machine
 from tellapart.progress import Progress, Silent
 from tellapart.recipes.changes import NO_CHANGES, Changes
@@ -92,7 +92,7 @@ class Dataset:
         return self.index.classes
 
     @property
-    def source(self) -> Rows:
+    def source(self) -> FeatureRows:
         """The rows that a head is searched by, wherever they are."""
         return RowsHere(self.features) if self.left is None else RowsLeft(self.left)
 
