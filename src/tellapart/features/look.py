@@ -23,7 +23,7 @@ from tellapart.features.embed import PLAIN, Embedded, View, embed_pictures
 from tellapart.features.take import TAKEN_AT_ONCE, Take
 from tellapart.features.together import pack_embedded, parts_together, unpack_embedded
 from tellapart.files import FOLDER_VARIABLE
-from tellapart.progress import Progress
+from tellapart.progress import PartOfStage, Progress
 from tellapart.text import counted
 from tellapart.types import Features, Index, LedgerEntry, Picture
 from tellapart.workers.pool import HERE, Do, Packed, Workers, parts_of
@@ -106,9 +106,18 @@ def look_at(
     started, count = time.perf_counter(), len(index.pictures)
     work = Looking(base=base, view=view, keep=keep, engine=engine, into=into, take=take)
     size = workers.part_size(count) if take is None else min(workers.part_size(count), TAKEN_AT_ONCE)
-    seen = workers.each(work, parts_of(index, size), total=count, progress=progress, remember=take is not None and keep)
-    width = base.width if take is None else take.width
-    embedded = parts_together(seen, index, width=width, into=into, since=started)
+    width, listening = base.width if take is None else take.width, progress
+    if take is not None:  # several parts, and one stage
+        progress.start("Looking at pictures", total=count, unit="pictures")
+        listening = PartOfStage(progress, steps=count)
+    seen = workers.each(
+        work, parts_of(index, size), total=count, progress=listening, remember=take is not None and keep
+    )
+    try:
+        embedded = parts_together(seen, index, width=width, into=into, since=started)
+    finally:
+        if take is not None:
+            progress.finish()
     skipped = [entry for entry in embedded.ledger if entry.status == "skipped"]
     if skipped:
         first = skipped[0]
