@@ -58,11 +58,15 @@ def weighing(pictures):
     )
 
 
-@pytest.mark.parametrize("refined", [False, True], ids=["ridge alone", "refined"])
 @pytest.mark.parametrize(
-    "workers",
-    [HERE, Elsewhere(7), Elsewhere(16, machines=2), Elsewhere(9, machines=3)],
-    ids=["here", "one", "two", "three"],
+    ("workers", "refined"),
+    [
+        (HERE, False),
+        (Elsewhere(7), False),
+        (Elsewhere(16, machines=2), True),
+        (Elsewhere(9, machines=3), False),
+    ],
+    ids=["here", "one", "two, refined", "three"],
 )
 def test_learn__is_the_same_where_features_are_left(pictures, base, workers, refined, monkeypatch):
     monkeypatch.setattr(large, "REFINED_AT_MOST", 10_000 if refined else 0)
