@@ -36,6 +36,7 @@ from tellapart.heads.folds import stratified_folds
 from tellapart.heads.large import TrainingRows, search_large
 from tellapart.heads.products import one_thread_if_small
 from tellapart.heads.regularization_path import regularization_path
+from tellapart.heads.rows import RowsHere
 from tellapart.learn import learn
 from tellapart.progress import Silent
 from tellapart.recipes.request import Request
@@ -120,7 +121,7 @@ def tested(index: Index, base: Backbone) -> dict[str, Any]:
 def left_out(features: Features, labels: Labels) -> dict[str, Any]:
     """Log loss and accuracy of ridge heads on all depths, of pictures left out one at a time."""
     choices = {"all": slice(0, features.shape[1])}
-    rows = TrainingRows(features=features, labels=labels, choices=choices, scorer=None)
+    rows = TrainingRows(RowsHere(features), slice(0, len(labels)), labels, choices=choices, scorer=None)
     best = min(search_large(rows, seed=0, progress=Silent()), key=lambda candidate: candidate.loss)
     return {"l2": best.l2, "log_loss": round(best.loss, 4), "accuracy": round(best.score.accuracy, 4)}
 

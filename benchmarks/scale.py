@@ -4,13 +4,14 @@
 
 The pictures are synthetic JPEG files of 440 x 374 pixels, about 25 kB each; each size begins with an empty cache. Times
 are processor seconds of this process, which a busy machine leaves as they are. With --rounds, this process and a worker
-of Ray on the same cores look at the smallest size in turn, nothing kept (needs the extra ray): the ratio is by the
-clock. Prints JSON.
+of Ray on the same cores look at the smallest size in turn, nothing kept (needs the extra ray, and /proc): the ratio of
+rates is by the clock, that of costs by the processor time of all processes of the cluster. Prints JSON.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -82,22 +83,46 @@ def costs(folder: Path, base: Backbone, *, pictures: int) -> dict[str, Any]:
     }
 
 
-def rate(index: Index, base: Backbone, engine: Engine, workers: Workers) -> float:
-    """Pictures a second by the clock, nothing kept."""
-    started = time.perf_counter()
+def processor_seconds() -> float:
+    """Processor seconds of this process and of all that it has begun and that run, as Linux counts them."""
+    found: dict[int, tuple[int, float]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (folder / "stat").read_text().rpartition(")")[2].split()  # the third and on, see proc(5)
+            found[int(folder.name)] = int(words[1]), (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+    ours = {os.getpid()}
+    while more := {one for one, (parent, _) in found.items() if parent in ours} - ours:
+        ours |= more
+    return sum(found[one][1] for one in ours if one in found)
+
+
+def rate(index: Index, base: Backbone, engine: Engine, workers: Workers) -> tuple[float, float]:
+    """Pictures a second by the clock, and milliseconds of processor time a picture; nothing kept."""
+    started, spent = time.perf_counter(), processor_seconds()
     look_at(index, base, Silent(), engine=engine, keep=False, workers=workers)
-    return len(index.pictures) / (time.perf_counter() - started)
+    count = len(index.pictures)
+    return count / (time.perf_counter() - started), (processor_seconds() - spent) * 1000 / count
 
 
 def in_turn(index: Index, base: Backbone, engine: Engine, *, rounds: int) -> dict[str, Any]:
-    """The rates of this process and of a worker of Ray, in turn, and their ratio."""
+    """The rates of this process and of a worker of Ray, in turn, what a picture costs them, and the ratios."""
     found = []
     with hired("ray", Silent()) as workers:
         rate(index, base, engine, workers)  # the worker compiles the base
         for _ in range(rounds):
-            there, here = rate(index, base, engine, workers), rate(index, base, engine, HERE)
-            found.append({"ray_per_s": round(there, 1), "local_per_s": round(here, 1), "ratio": round(there / here, 3)})
-    return {"rounds": found, "ratio_median": statistics.median(row["ratio"] for row in found)}
+            (there, dear), (here, cheap) = rate(index, base, engine, workers), rate(index, base, engine, HERE)
+            found.append(
+                {
+                    "ray_per_s": round(there, 1),
+                    "local_per_s": round(here, 1),
+                    "ratio": round(there / here, 3),
+                    "ray_ms": round(dear, 3),
+                    "local_ms": round(cheap, 3),
+                    "cost_ratio": round(dear / cheap, 3),
+                }
+            )
+    medians = {f"{name}_median": statistics.median(row[name] for row in found) for name in ("ratio", "cost_ratio")}
+    return {"rounds": found, **medians}
 
 
 def main() -> None:

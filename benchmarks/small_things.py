@@ -21,6 +21,7 @@ from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.catalogue import find_base
 from tellapart.backbones.engine import Engine, native_precision
 from tellapart.heads.large import TrainingRows, search_large
+from tellapart.heads.rows import RowsHere
 from tellapart.progress import Silent
 from tellapart.types import Features, Labels, Pixels
 
@@ -61,7 +62,9 @@ def seen(base: Backbone, draw: Draw, *, count: int) -> tuple[Features, Labels]:
 
 
 def held_out(features: Features, labels: Labels) -> dict[str, float]:
-    rows = TrainingRows(features=features, labels=labels, choices={"all": slice(0, features.shape[1])}, scorer=None)
+    rows = TrainingRows(
+        RowsHere(features), slice(0, len(labels)), labels, choices={"all": slice(0, features.shape[1])}, scorer=None
+    )
     best = min(search_large(rows, seed=0, progress=Silent()), key=lambda candidate: candidate.loss)
     return {"log_loss": round(best.loss, 4), "accuracy": round(best.score.accuracy, 4)}
 

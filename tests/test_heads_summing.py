@@ -28,7 +28,7 @@ def pictures(tmp_path_factory):
     return replace(index, pictures=(replace(first, weight=2.0), *others))
 
 
-@pytest.mark.parametrize("workers", [HERE, Elsewhere(2)], ids=["here", "elsewhere"])
+@pytest.mark.parametrize("workers", [HERE, Elsewhere(2), Elsewhere(2, machines=3)], ids=["here", "elsewhere", "three"])
 def test_sum_up__are_the_sums_of_the_features(pictures, workers):
     base = find_base("lite0")
     columns = slice(base.last.start, base.last.stop)

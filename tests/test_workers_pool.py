@@ -15,11 +15,12 @@ from tellapart.data.scan import scan
 from tellapart.errors import UsageError
 from tellapart.features import look
 from tellapart.features.look import Looking, check_precision, check_seen, look_at
-from tellapart.features.together import parts_together
+from tellapart.features.take import SomeColumns
+from tellapart.features.together import pack_embedded, parts_together
 from tellapart.progress import Silent
 from tellapart.types import Index, LedgerEntry, Picture
 from tellapart.workers import ray_pool, where
-from tellapart.workers.pool import HERE, parts_of
+from tellapart.workers.pool import HERE, blocks, parts_of
 from tellapart.workers.ray_pool import portable
 from tellapart.workers.where import address_of, hired
 from works import Naming
@@ -28,13 +29,21 @@ from works import Naming
 class Elsewhere:
     """Workers that do what those of a cluster do, one part after the other, in this process."""
 
-    def __init__(self, size):
-        self.size = size
+    elsewhere = True
+
+    def __init__(self, size, machines=1):
+        self.size, self.machines = size, machines
 
     def part_size(self, count):
         return self.size
 
-    def each(self, work, parts, *, total, progress):
+    def dealt(self, pictures, size):
+        """Each machine has seen every so many-th picture."""
+        places = np.arange(len(pictures))
+        of_each = (places[machine :: self.machines] for machine in range(self.machines))
+        return [part for seen in of_each if len(seen) for part in blocks(seen, size)] or [places]
+
+    def each(self, work, parts, *, total, progress, remember=False):
         sent = work.away()
         do = sent.open()
         for part in parts:
@@ -65,6 +74,21 @@ def assert_same(one, other):
 def test_look_at__is_the_same_in_parts_and_elsewhere(pictures, base, size):
     whole = look_at(pictures, base, Silent(), keep=False)
     assert_same(look_at(pictures, base, Silent(), keep=False, workers=Elsewhere(size)), whole)
+
+
+@pytest.mark.parametrize("workers", [HERE, *(map(Elsewhere, (1, 3)))], ids=["here", "one", "three"])
+def test_look_at__takes_of_the_features_what_is_asked_for(pictures, base, workers):
+    whole = look_at(pictures, base, Silent(), keep=False)
+    taken = look_at(pictures, base, Silent(), keep=False, take=SomeColumns(start=5, stop=9), workers=workers)
+    np.testing.assert_array_equal(taken.features, whole.features[:, 5:9])
+    assert_same(replace(taken, features=whole.features), whole)
+
+
+def test_pack_embedded__what_float16_does_not_hold_travels_whole(pictures, base):
+    seen = look_at(pictures, base, Silent(), keep=False)
+    assert pack_embedded(seen)["features"].dtype == np.float16
+    products = np.array([[1 / 3, 1e6]] * 7, np.float32)
+    np.testing.assert_array_equal(pack_embedded(replace(seen, features=products))["features"], products)
 
 
 def test_look_at__a_first_part_that_cannot_be_read_takes_no_miniatures_from_the_others(base, tmp_path):
@@ -152,6 +176,7 @@ class Busy:
 @pytest.mark.parametrize("coming", [{}, {"another": None}])
 def test_each__ends_where_no_worker_is_left(coming):
     pool = ray_pool.RayPool.__new__(ray_pool.RayPool)
+    pool._seen_on = {}
     busy = Busy()
     pool._ray, pool._numbers, pool._hands, pool._coming = busy, count(), [], coming
     with pytest.raises(UsageError, match=r"no worker is left.*Run the same command again.*goes on"):

@@ -1,5 +1,6 @@
 """A cluster of Ray of two nodes on this machine: what comes of pictures is the same as here, whoever dies."""
 
+import csv
 import json
 import os
 import signal
@@ -22,15 +23,17 @@ from tellapart.commands import predict
 from tellapart.data.scan import scan
 from tellapart.errors import DataError, MissingExtraError, UsageError
 from tellapart.features.look import look_at
+from tellapart.heads import large
 from tellapart.heads.ridge import moments_of, ridge_head
 from tellapart.heads.summing import sum_up
 from tellapart.progress import Silent
+from tellapart.recipes import features, prior
 from tellapart.types import Index, Picture
 from tellapart.workers import ray_pool
 from tellapart.workers.cluster import load_ray
-from tellapart.workers.pool import HERE, parts_of
+from tellapart.workers.pool import HERE, part_at, parts_of
 from tellapart.workers.where import hired
-from works import Full, Naming
+from works import Full, Naming, Where
 
 pytest.importorskip("ray", reason="the extra ray is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own, of files and processes that it leaves to the system
@@ -177,6 +180,35 @@ def test_train__writes_on_a_cluster_what_it_writes_here(cluster, trained, tellap
         assert (tmp_path / "run" / name).read_bytes() == (trained.run / name).read_bytes()
 
 
+def test_train__makes_on_a_cluster_the_head_of_sums_that_is_made_here(
+    cluster, photos, tellapart, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(large, "SEARCHED_AT_MOST", 10)
+    for module in (features, prior):
+        monkeypatch.setattr(module, "CROSS_VALIDATED_AT_MOST", 0)
+    answers = []
+    for where in ("local", f"ray:{cluster.address}"):
+        run = tmp_path / where[:3]
+        outcome = tellapart("train", photos, "-o", run, "--folds", 0, "--on", where)
+        assert outcome.code == 0, outcome.err
+        metrics = json.loads((run / "metrics.json").read_text())
+        assert (metrics["features_mb"] == 0) is (where != "local")
+        answers.append((metrics["selected"]["depths"], metrics["selected"]["l2"], answers_of(run)))
+        for name in ("split.csv", "ledger.csv"):
+            assert (run / name).read_bytes() == (tmp_path / "loc" / name).read_bytes()
+    (*here, (said, shares)), (*there, (said_there, shares_there)) = answers
+    assert (here, said) == (there, said_there)
+    np.testing.assert_allclose(shares, shares_there, atol=2e-6)
+
+
+def answers_of(run):
+    """What stands in predictions.csv: words, and probabilities."""
+    header, *rows = csv.reader((run / "predictions.csv").open())
+    shares = [place for place, name in enumerate(header) if name.startswith("p:")]
+    words = [[each for place, each in enumerate(row) if place not in shares] for row in rows]
+    return words, [[float(row[place]) for place in shares] for row in rows]
+
+
 def test_audit__finds_on_a_cluster_what_it_finds_here(cluster, photos, tellapart, tmp_path):
     found = []
     for name, on in (("here", "local"), ("there", f"ray:{cluster.address}")):
@@ -218,6 +250,19 @@ def test_each__gives_parts_in_order_and_notes_once(two_workers):
     assert named(two_workers, Naming(), progress=heard) == all_of(40)
     assert heard.steps == 40
     assert heard.notes == ["a note"]
+
+
+def test_each__gives_pictures_again_to_whoever_is_remembered_to_have_done_them(two_workers):
+    index, work = made_up(40), Where(seconds=0.05)
+    every = {"total": 40, "progress": Silent(), "remember": True}
+    did = list(chain.from_iterable(two_workers.each(work, parts_of(index, 3), **every)))
+    assert len(set(did)) == 2
+    dealt = two_workers.dealt(index.pictures[::-1], 7)
+    assert sorted(np.concatenate(dealt).tolist()) == list(range(40))
+    backwards = replace(index, pictures=index.pictures[::-1])
+    again = two_workers.each(work, [part_at(backwards, places) for places in dealt], **every)
+    for places, processes in zip(dealt, again, strict=True):
+        assert processes == [did[39 - place] for place in places]
 
 
 def test_each__passes_on_an_error_of_ours(two_workers):

@@ -45,6 +45,13 @@ class Naming:
         return packed["paths"]
 
 
+class Where(Naming):
+    """Says which process did each picture."""
+
+    def unpack(self, part, packed):
+        return [packed["process"]] * len(part.pictures)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Full(Looking):
     """Looks at pictures; the first worker that does so can write no file meanwhile, as if its disk were full."""

@@ -20,6 +20,7 @@ from tellapart.backbones.engine import EXACT, AnyEngine, compiled
 from tellapart.classifier import Classifier
 from tellapart.features.embed import Embedded
 from tellapart.features.look import look_at
+from tellapart.features.take import Take
 from tellapart.heads.abstention import Flags
 from tellapart.heads.calibration import answer_probability, top_probability
 from tellapart.heads.operating_point import Matrix, answered_class
@@ -156,18 +157,19 @@ def exact_at(
     *,
     keep: bool,
     exact: Compiled | None = None,
+    take: Take | None = None,
     workers: Workers = HERE,
     progress: Progress,
 ) -> Features:
     """Features float32 [N, D] of the pictures of an index, those of some rows int64 [n] as float32 computes them.
 
-    A picture that can be read no longer keeps what was seen of it before.
+    A picture that can be read no longer keeps what was seen of it before. With `take` the features are what that takes.
     """
     if not len(rows):
         return features
     again = replace(index, pictures=tuple(index.pictures[row] for row in rows), skipped=())
     engine = exact() if exact is not None else compiled(base, precision=EXACT)
-    seen = look_at(again, base, progress, engine=engine, keep=keep, workers=workers)
+    seen = look_at(again, base, progress, engine=engine, keep=keep, take=take, workers=workers)
     renewed = features.copy()
     readable = [entry.status != "skipped" for entry in seen.ledger]  # by place: a picture may be given twice
     renewed[rows[readable]] = seen.features

@@ -5,7 +5,7 @@ Legend: N pictures, n of one split, D features, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypedDict
@@ -13,7 +13,7 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.answers import with_exact_rows
+from tellapart.answers import close_calls, exact_at, with_exact_rows
 from tellapart.audit.training import check_labels, tell_findings, with_conflicts
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import EXACT, native_precision
@@ -23,7 +23,9 @@ from tellapart.data.ledger import check_skips
 from tellapart.data.split import one_part_as_test
 from tellapart.errors import UsageError
 from tellapart.features.embed import Embedded
+from tellapart.features.left import LeftFeatures
 from tellapart.features.look import look_at, with_white
+from tellapart.features.take import Take
 from tellapart.heads.abstention import Flags, learn_abstention, one_of_each_group, thinned
 from tellapart.heads.nested import FoldHead, nested_heads
 from tellapart.heads.out_of_distribution import TrainingFeatures, sampled_rows
@@ -32,6 +34,7 @@ from tellapart.recipes.calibration import promised, say_left_out, settled
 from tellapart.recipes.catalogue import RECIPES
 from tellapart.recipes.features import nested_plan
 from tellapart.recipes.folds import fold_count, say_folds
+from tellapart.recipes.left import Narrowed, brought, leaves_features, taken_first
 from tellapart.recipes.looking import features_seen, moved_to, rows_of, see_the_same
 from tellapart.recipes.operating_point import check_asked, say_recalls
 from tellapart.recipes.out_of_fold import OutOfFold, score_by_folds
@@ -47,7 +50,7 @@ from tellapart.runs.leakage import (
     say_leaks,
     score_without,
 )
-from tellapart.types import Features, Index, LedgerEntry, Probabilities, SplitName
+from tellapart.types import Depth, Features, Index, LedgerEntry, Probabilities, SplitName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +191,9 @@ def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) ->
         progress.note(line)
     folds = fold_count(index, request, kept=RECIPES[request.recipe].on_kept_features(request))
     keep = RECIPES[request.recipe].has_base
-    embedded = look_at(index, base, progress, keep=keep, workers=request.workers)
+    leaves = keep and leaves_features(index, base, request, folds=folds)
+    take = taken_first(base) if leaves else None
+    embedded = look_at(index, base, progress, keep=keep, take=take, workers=request.workers)
     watch.parts |= {"decode_s": round(embedded.decode_s, 3), "embed_s": round(embedded.embed_s, 3)}
     check_skips(index, embedded.ledger, force=request.force)
     check_labels(embedded, force=request.force, progress=progress)
@@ -196,7 +201,10 @@ def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) ->
         findings = tell_findings(embedded, seed=request.seed, progress=progress)
     with watch.part("duplicates_s"):
         embedded, known = look_for_duplicates(
-            embedded, last=base.last, drop_leaks=request.drop_leaks, progress=progress
+            embedded,
+            last=Depth(name=base.last.name, start=0, stop=take.width) if take else base.last,
+            drop_leaks=request.drop_leaks,
+            progress=progress,
         )
     draw = partial(draw_together, known, seed=request.seed, shares=request.shares, progress=progress)
     drawn, together = draw(folds=folds, fewer=request.folds is None)
@@ -216,8 +224,13 @@ def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) ->
     )
     valid_is_given = any(picture.split == "valid" for picture in known.index.pictures)
     leaked = [leak["path"] for leak in leaks if leak["split"] == "valid"]
-    features = in_order(embedded, drawn)
-    return Dataset.of(drawn, features, valid_is_given=valid_is_given, leaked=leaked), about
+    digests = tuple(about.digests[picture.path] for picture in drawn.pictures)
+    features = (
+        LeftFeatures(index=drawn, digests=digests, base=base, workers=request.workers, progress=progress)
+        if leaves
+        else in_order(embedded, drawn)
+    )
+    return brought(Dataset.of(drawn, features, valid_is_given=valid_is_given, leaked=leaked)), about
 
 
 def in_order(embedded: Embedded, drawn: Index) -> Features:
@@ -257,7 +270,11 @@ def calibrate_and_score(
         The classifier with its thresholds, and what it says of each split that has pictures.
     """
     train, progress, keep = dataset.train, request.progress, see_the_same(classifier.base, base)
-    see = partial(features_seen, dataset, base, classifier.base, progress=progress)
+    see: Callable[..., Features] = partial(features_seen, dataset, base, classifier.base, progress=progress)
+    exact = partial(exact_rows, base=classifier.base, keep=keep, request=request)
+    narrowed = None if dataset.left is None else Narrowed.of(classifier, dataset.left)
+    if narrowed is not None:
+        classifier, see, exact = narrowed.classifier, narrowed.see, partial(exact, take=narrowed.take)
     clean, valid = dataset.clean_valid, see(rows=rows_of(dataset.valid))
     say_left_out(len(valid) - len(clean), progress=progress)
     classifier, weights = without_prior(classifier, dataset, valid, clean, request)
@@ -265,7 +282,6 @@ def calibrate_and_score(
     apart = thinned(one_of_each_group(clean, dataset.groups, seed=request.seed), dataset.weights, seed=request.seed)
     settle = partial(settled, dataset=dataset, clean=clean, apart=apart, weights=weights, request=request)
     classifier = settle(classifier, valid)
-    exact = partial(exact_rows, keep=keep, request=request)
     valid = exact(classifier, dataset, "valid", valid)
     classifier = settle(classifier, valid)
     say_recalls(classifier.operating, dataset.classes, progress)
@@ -292,17 +308,28 @@ def calibrate_and_score(
     if tested := rows_of(dataset.rows["test"]):
         test = exact(classifier, dataset, "test", see(rows=tested))
         found["test"] = scored_split(classifier, dataset, "test", test)
-    return classifier, found
+    return classifier if narrowed is None else narrowed.widened(classifier), found
 
 
 def exact_rows(
-    classifier: Classifier, dataset: Dataset, name: SplitName, features: Features, *, keep: bool, request: Request
+    classifier: Classifier,
+    dataset: Dataset,
+    name: SplitName,
+    features: Features,
+    *,
+    base: Backbone,
+    take: Take | None = None,
+    keep: bool,
+    request: Request,
 ) -> Features:
-    """The features float32 [n, D] of one split, those of close calls as float32 computes them."""
+    """The features float32 [n, D] of one split, or what is taken of them, those of close calls as float32 has them."""
     if native_precision() == EXACT:
         return features
     index = replace(dataset.index, pictures=dataset.index.pictures[dataset.rows[name]])
-    return with_exact_rows(classifier, index, features, keep=keep, progress=request.progress, workers=request.workers)
+    close = np.flatnonzero(close_calls(classifier, features))
+    return exact_at(
+        close, base, index, features, keep=keep, take=take, progress=request.progress, workers=request.workers
+    )
 
 
 def scored_split(classifier: Classifier, dataset: Dataset, name: SplitName, features: Features) -> ScoredAnswers:

@@ -21,6 +21,7 @@ from tellapart.data.samples import Samples, index_of_samples
 from tellapart.data.scan import index_of_paths, scan
 from tellapart.errors import DataError, UsageError
 from tellapart.features.look import look_at, with_white
+from tellapart.features.take import SomeColumns
 from tellapart.progress import Progress, Silent
 from tellapart.targets import check_file
 from tellapart.types import Depth, Features, Index, Picture
@@ -136,12 +137,13 @@ def embed_data(
     progress = progress or Silent()
     base = find_base(backbone, size=size, weights=weights, progress=progress)
     index = index_of_data(data, reading, progress)
-    embedded = look_at(index, with_white(base, index.pictures, progress), progress, workers=workers)
+    means = SomeColumns(start=base.means.start, stop=base.means.stop)
+    embedded = look_at(index, with_white(base, index.pictures, progress), progress, take=means, workers=workers)
     skipped = [entry for entry in embedded.ledger if entry.status == "skipped"]
     if len(skipped) == len(embedded.ledger):
         raise DataError(f"none of the pictures can be read ({skipped[0].reason})", where=skipped[0].path)
     made = Embedding(
-        features=embedded.features[:, base.means],
+        features=embedded.features,
         pictures=embedded.index.pictures,
         depths=base.means_only.depths,
         skipped=len(skipped),

@@ -20,9 +20,10 @@ from tellapart.data.rgb import BEYOND_WHITE
 from tellapart.errors import UsageError
 from tellapart.features.cache import FeatureCache, open_cache
 from tellapart.features.embed import PLAIN, Embedded, View, embed_pictures
+from tellapart.features.take import TAKEN_AT_ONCE, Take
 from tellapart.features.together import pack_embedded, parts_together, unpack_embedded
 from tellapart.files import FOLDER_VARIABLE
-from tellapart.progress import Progress
+from tellapart.progress import PartOfStage, Progress
 from tellapart.text import counted
 from tellapart.types import Features, Index, LedgerEntry, Picture
 from tellapart.workers.pool import HERE, Do, Packed, Workers, parts_of
@@ -34,12 +35,16 @@ class Looking:
 
     Attributes:
         keep: whether the cache is used.
+        take: what is taken of the features; None for all of them.
+        miniatures: whether they are wanted.
         precision: what workers elsewhere compute in; "" here, where the base is compiled when a picture needs it.
     """
 
     base: Backbone
     view: View = PLAIN
     keep: bool = True
+    take: Take | None = None
+    miniatures: bool = True
     engine: AnyEngine | None = None
     into: Features | None = None
     precision: str = ""
@@ -60,7 +65,9 @@ class Looking:
             if cache is not None and cache.trouble is not None:
                 what = f"The feature cache in {cache.path.parent} could not be used throughout ({cache.trouble})."
                 progress.note(what)
-        return embedded
+        if self.take is not None:
+            embedded = replace(embedded, features=self.take(embedded.features, embedded.index))
+        return embedded if self.miniatures else embedded.without_miniatures()
 
     def away(self) -> Self:
         """The same with the precision of this machine, so that all rows are alike."""
@@ -87,17 +94,30 @@ def look_at(
     view: View = PLAIN,
     into: Features | None = None,
     keep: bool = True,
+    take: Take | None = None,
     workers: Workers = HERE,
 ) -> Embedded:
     """Features of every picture, by way of the user's cache where it can be used; arguments as for `embed_pictures`.
 
     Without `keep` the cache is left alone: what a net of one run sees, no other run asks for. Workers elsewhere use
-    the cache of their own machine.
+    the cache of their own machine. With `take` only that is taken of the features, of TAKEN_AT_ONCE pictures at a time,
+    and the others can be asked for as `LeftFeatures`.
     """
     started, count = time.perf_counter(), len(index.pictures)
-    work = Looking(base=base, view=view, keep=keep, engine=engine, into=into)
-    seen = workers.each(work, parts_of(index, workers.part_size(count)), total=count, progress=progress)
-    embedded = parts_together(seen, index, width=base.width, into=into, since=started)
+    work = Looking(base=base, view=view, keep=keep, engine=engine, into=into, take=take)
+    size = workers.part_size(count) if take is None else min(workers.part_size(count), TAKEN_AT_ONCE)
+    width, listening = base.width if take is None else take.width, progress
+    if take is not None:  # several parts, and one stage
+        progress.start("Looking at pictures", total=count, unit="pictures")
+        listening = PartOfStage(progress, steps=count)
+    seen = workers.each(
+        work, parts_of(index, size), total=count, progress=listening, remember=take is not None and keep
+    )
+    try:
+        embedded = parts_together(seen, index, width=width, into=into, since=started)
+    finally:
+        if take is not None:
+            progress.finish()
     skipped = [entry for entry in embedded.ledger if entry.status == "skipped"]
     if skipped:
         first = skipped[0]

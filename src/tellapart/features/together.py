@@ -62,10 +62,12 @@ def parts_together(
 def pack_embedded(made: Embedded) -> Packed:
     """What was seen in a part, without its pictures, which the other side has.
 
-    Each feature is one that float16 holds, and travels as one.
+    A feature is one that float16 holds, and travels as one; what was made of features may need float32.
     """
+    with np.errstate(over="ignore"):
+        halves = made.features.astype(np.float16)
     return {
-        "features": made.features.astype(np.float16),
+        "features": halves if np.array_equal(halves, made.features) else made.features,
         **pack_ledger(made.ledger),
         "digests": b"".join(made.digests),
         "miniatures": made.miniatures,

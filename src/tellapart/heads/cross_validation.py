@@ -5,7 +5,7 @@ Legend: N training pictures, P folds, K classes, d coordinates; parameters float
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,9 +15,10 @@ from tellapart.heads.dual_space import training_space
 from tellapart.heads.folds import Folds
 from tellapart.heads.lbfgs import minimise
 from tellapart.heads.linear import LinearHead, row_blocks
-from tellapart.heads.objective import Objective, Parameters, scaled, softmax_loss
+from tellapart.heads.objective import Objective, Parameters, scaled
 from tellapart.heads.products import one_thread_if_small, product
 from tellapart.heads.regularization_path import TOLERANCE, Fit, HeldOutScore, Path
+from tellapart.heads.rows import FeatureRows, JudgedHead, judged
 from tellapart.types import Features, Labels
 
 COLUMNS = 128  # folds times classes that are fitted together: bounds what the minimiser keeps
@@ -26,21 +27,30 @@ NEAR_ENOUGH = 1e-4  # of the objective, for held-out logits: what is asked of th
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationScorer:
-    """Scores on the pictures of a valid split."""
+    """Scores on the pictures of a valid split.
 
-    features: Features  # float32 [M, d] of the columns in question
-    labels: Labels  # int64 [M]; -1, left out, for a class without a training picture, which no strength helps
-    weights: NDArray[np.float64] | None = None  # float64 [M]; None for all alike
+    Attributes:
+        rows: where they are.
+        valid: which ones, M of them.
+        labels: int64 [M]; -1, left out, for a class without a training picture, which no strength helps.
+        weights: float64 [M]; None for all alike.
+        start: the first column that the heads of a path read.
+    """
+
+    rows: FeatureRows
+    valid: slice
+    labels: Labels
+    weights: NDArray[np.float64] | None = None
+    start: int = 0
 
     def score(self, path: Path, fit: Fit) -> HeldOutScore:
         parameters = fit.parameters[0]
-        return self.score_head(path.space.head(parameters[:, :-1], parameters[:, -1], start=0))
+        return self.score_heads([path.space.head(parameters[:, :-1], parameters[:, -1], start=self.start)])[0]
 
-    def score_head(self, head: LinearHead) -> HeldOutScore:
-        """The score of a head on these columns."""
-        known = self.labels >= 0
-        weights = None if self.weights is None else self.weights[known]
-        return _score(head.logits(self.features)[known], self.labels[known], weights)
+    def score_heads(self, heads: Sequence[LinearHead]) -> list[HeldOutScore]:
+        """The score of each head."""
+        weights = None if self.weights is None else self.weights[self.labels >= 0]
+        return [_score(each, weights) for each in self.rows.judged(self.valid, self.labels, heads)]
 
 
 class FoldScorer:
@@ -70,7 +80,7 @@ class FoldScorer:
             held_out = np.where(scored, self._folds.fold - numbers[0], -1)
             _fill_held_out(path, found.parameters, held_out=held_out, logits=logits)
         weights = None if path.weights is None else path.weights[scored]
-        score = _score(logits[scored], path.labels[scored], weights)
+        score = _score(judged(logits[scored], path.labels[scored]), weights)
         logits[~scored] = np.nan
         return replace(score, logits=logits)
 
@@ -124,11 +134,9 @@ def _fill_held_out(
         logits[rows][mine] = everything[mine, fold[mine]]
 
 
-def _score(logits: NDArray[np.float64], labels: Labels, weights: NDArray[np.float64] | None) -> HeldOutScore:
-    losses, _ = softmax_loss(logits[:, None, :], labels)
-    right = logits.argmax(axis=1) == labels
+def _score(found: JudgedHead, weights: NDArray[np.float64] | None) -> HeldOutScore:
     return HeldOutScore(
-        log_loss=float(np.average(losses[:, 0], weights=weights)),
-        accuracy=float(np.average(right, weights=weights)),
-        losses=losses[:, 0].astype(np.float32),
+        log_loss=float(np.average(found.losses, weights=weights)),
+        accuracy=float(np.average(found.right, weights=weights)),
+        losses=found.losses.astype(np.float32),
     )

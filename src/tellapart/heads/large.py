@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -23,11 +23,12 @@ from tellapart.heads.cross_validation import ValidationScorer
 from tellapart.heads.dual_space import training_space
 from tellapart.heads.linear import LinearHead
 from tellapart.heads.regularization_path import GAIN, WEAKEST, HeldOutScore, Path, StrengthSearch, regularization_path
-from tellapart.heads.ridge import Moments, moments_of, ridge_fit
-from tellapart.heads.sums import Sums, sums_of
+from tellapart.heads.ridge import moments_of, ridge_fit, scored_rows
+from tellapart.heads.rows import FeatureRows
+from tellapart.heads.sums import Sums
 from tellapart.progress import Progress
 from tellapart.seeds import generator
-from tellapart.types import Features, Labels
+from tellapart.types import Labels
 
 SEARCHED_AT_MOST: Final = 100_000  # training pictures times classes: some 20 s on two cores at 3000 features
 REFINED_AT_MOST: Final = 1_500_000
@@ -72,14 +73,16 @@ class TrainingRows:
     """The training rows, and how heads are judged.
 
     Attributes:
-        features: float32 [N, D], all depths.
+        rows: of all depths, wherever they are.
+        train: which of them are trained on, N.
         labels: int64 [N], below K.
         choices: the columns of each choice of depths; all of them end where the widest one ends.
         scorer: scores heads on some columns by the valid pictures; None to leave training pictures out.
         weights: float64 [N], how much each counts; None for all alike.
     """
 
-    features: Features
+    rows: FeatureRows
+    train: slice
     labels: Labels
     choices: Mapping[str, slice]
     scorer: Callable[[slice], ValidationScorer] | None
@@ -92,24 +95,28 @@ class TrainingRows:
 
 def is_large(labels: Labels) -> bool:
     """Whether training pictures with labels int64 [N] below K are too many for a search."""
-    return len(labels) * (int(labels.max()) + 1) > SEARCHED_AT_MOST
+    return is_many(len(labels) * (int(labels.max()) + 1))
+
+
+def is_many(values: int) -> bool:
+    """Whether so many training pictures times classes are too many for a search."""
+    return values > SEARCHED_AT_MOST
 
 
 def search_large(rows: TrainingRows, *, seed: int, progress: Progress) -> list[CandidateHead]:
     """Every head that was tried, the best of them to be taken."""
     tried: list[CandidateHead] = []
     refined = rows.scorer is not None and len(rows.labels) * rows.class_count <= REFINED_AT_MOST
-    first = min(columns.start for columns in rows.choices.values())
-    last = max(columns.stop for columns in rows.choices.values())
-    features = rows.features[:, first:last]
-    sums = sums_of(features, rows.labels, class_count=rows.class_count, weights=rows.weights, progress=progress)
+    columns = slice(min(each.start for each in rows.choices.values()), max(each.stop for each in rows.choices.values()))
+    sums = rows.rows.sums(rows.train, rows.labels, columns=columns, weights=rows.weights, progress=progress)
     progress.start("Searching a head in closed form", total=len(rows.choices) * (WEAKEST + 1), unit="settings")
     try:
-        for candidate in _ridge_heads(rows, sums, first=first):
+        for candidate in _ridge_heads(rows, sums, columns=columns):
             tried.append(candidate)
             progress.advance()
     finally:
         progress.finish()
+    tried.sort(key=lambda candidate: list(rows.choices).index(candidate.depths))
     best = min(tried, key=lambda candidate: candidate.loss)
     if refined and best.loss > GAIN:  # else there is nothing left to gain
         progress.start("Fitting it as a logistic regression", total=len(STRENGTHS), unit="fits")
@@ -122,26 +129,36 @@ def search_large(rows: TrainingRows, *, seed: int, progress: Progress) -> list[C
     return tried
 
 
-def _ridge_heads(rows: TrainingRows, sums: Sums, *, first: int) -> Iterator[CandidateHead]:
-    """Ridge heads along the strengths, for each choice of depths, from sums of the columns from the first on."""
-    for depths, columns in rows.choices.items():
-        moments = moments_of(sums.part(slice(columns.start - first, columns.stop - first)))
-        walk = StrengthSearch(first=RIDGE_FIRST)
-        for l2 in walk:
-            candidate = _ridge_head(rows, depths, moments, l2=l2)
+def _ridge_heads(rows: TrainingRows, sums: Sums, *, columns: slice) -> Iterator[CandidateHead]:
+    """Ridge heads along the strengths, for each choice of depths, from sums of some columns.
+
+    The choices walk side by side, so that one pass over valid judges a head of each.
+    """
+    sample = scored_rows(len(rows.labels))
+    seen = rows.rows.at(rows.train.start + sample, columns)
+    weights = None if rows.weights is None else rows.weights[sample]
+    inside = {name: slice(each.start - columns.start, each.stop - columns.start) for name, each in rows.choices.items()}
+    moments = {name: moments_of(sums.part(each)) for name, each in inside.items()}
+    walks = {name: StrengthSearch(first=RIDGE_FIRST) for name in rows.choices}
+    ways = {name: iter(walk) for name, walk in walks.items()}
+    while steps := {name: l2 for name, way in ways.items() if (l2 := next(way, None)) is not None}:
+        begun = time.perf_counter()
+        fits = {
+            name: ridge_fit(moments[name], seen[:, inside[name]], rows.labels[sample], l2=l2, weights=weights)
+            for name, l2 in steps.items()
+        }
+        heads = {name: fit.head(start=rows.choices[name].start) for name, fit in fits.items()}
+        if rows.scorer is None:
+            scores = [HeldOutScore(log_loss=fit.log_loss, accuracy=fit.accuracy) for fit in fits.values()]
+        else:
+            scores = rows.scorer(columns).score_heads(list(heads.values()))
+        seconds = (time.perf_counter() - begun) / len(steps)
+        for (name, l2), score in zip(steps.items(), scores, strict=True):
+            candidate = CandidateHead(
+                kind=RIDGE, depths=name, l2=l2, head=heads[name], score=score, iterations=1, seconds=seconds
+            )
             yield candidate
-            walk.tell(candidate.loss)
-
-
-def _ridge_head(rows: TrainingRows, depths: str, moments: Moments, *, l2: float) -> CandidateHead:
-    begun, columns = time.perf_counter(), rows.choices[depths]
-    fit = ridge_fit(moments, rows.features[:, columns], rows.labels, l2=l2, weights=rows.weights)
-    head = fit.head(start=columns.start)
-    score = HeldOutScore(log_loss=fit.log_loss, accuracy=fit.accuracy)
-    if rows.scorer is not None:
-        score = rows.scorer(columns).score_head(replace(head, start=0, stop=len(head.weight)))
-    seconds = time.perf_counter() - begun
-    return CandidateHead(kind=RIDGE, depths=depths, l2=l2, head=head, score=score, iterations=1, seconds=seconds)
+            walks[name].tell(candidate.loss)
 
 
 def _logistic_heads(rows: TrainingRows, depths: str, *, seed: int) -> Iterator[CandidateHead]:
@@ -149,7 +166,7 @@ def _logistic_heads(rows: TrainingRows, depths: str, *, seed: int) -> Iterator[C
     if rows.scorer is None:
         return
     columns, count = rows.choices[depths], len(rows.labels)
-    scorer, features = rows.scorer(columns), rows.features[:, columns]
+    scorer, features = rows.scorer(columns), rows.rows.at(rows.train, columns)
     size = min(count, max(SAMPLED // rows.class_count, 1))
     sample = np.sort(generator(seed, "sample for the strength").permutation(count)[:size])
     found, labels = np.unique(rows.labels[sample], return_inverse=True)

@@ -11,7 +11,7 @@ Legend: N training pictures, n of them asked, D features, K classes.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
@@ -29,7 +29,7 @@ ERRORS: Final = 1.0  # standard errors of the paired gain that a pooling must ga
 
 
 def promising(
-    features: Features,
+    ask: Callable[[NDArray[np.int64]], Features],
     labels: Labels,
     *,
     mean: slice,
@@ -39,7 +39,7 @@ def promising(
     """The one of other columns, by name, whose left-out log loss is best, and surely below that of the means; or None.
 
     Args:
-        features: float32 [N, D].
+        ask: gives features float32 [n, D] of rows int64 [n] of the N.
         labels: int64 [N], below K.
         mean: the columns of the means; each of the others holds them, and more.
         others: columns by the name of their pooling.
@@ -51,7 +51,7 @@ def promising(
     _, known = np.unique(labels[rows], return_inverse=True)
     if known.max() == 0:
         return None
-    seen = {name: left_out_losses(gram, known) for name, gram in grams(features[rows], mean, others).items()}
+    seen = {name: left_out_losses(gram, known) for name, gram in grams(ask(rows), mean, others).items()}
     before = seen.pop("")
     best = min(seen, key=lambda name: float(seen[name].mean()))
     gains = before - seen[best]

@@ -126,7 +126,7 @@ def ridge_fit(
     """
     root = inverse_root_of(moments.gram, added=l2)
     weight: Matrix = root.T @ (root @ moments.cross)
-    rows = np.unique(np.linspace(0, len(labels) - 1, min(SCORED, len(labels))).round().astype(np.int64))
+    rows = scored_rows(len(labels))
     part = np.full(len(rows), 1 / moments.total) if weights is None else weights[rows] / moments.total
     answers, leverage = np.empty((len(rows), len(moments.shares))), np.empty(len(rows))
     narrow, steep = weight.astype(np.float32), root.T.astype(np.float32)
@@ -139,6 +139,11 @@ def ridge_fit(
     right = left_out.argmax(axis=1) == labels[rows]
     accuracy = float(np.average(right, weights=None if weights is None else part))
     return RidgeFit(l2=l2, weight=weight, moments=moments, scale=scale, log_loss=log_loss, accuracy=accuracy)
+
+
+def scored_rows(count: int) -> NDArray[np.int64]:
+    """Of so many training rows, those whose answers are left out."""
+    return np.unique(np.linspace(0, count - 1, min(SCORED, count)).round().astype(np.int64))
 
 
 def inverse_root_of(lower: Single, *, added: float) -> Matrix:

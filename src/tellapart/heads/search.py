@@ -33,6 +33,7 @@ from tellapart.heads.regularization_path import (
     PathPoint,
     regularization_path,
 )
+from tellapart.heads.rows import FeatureRows, RowsHere
 from tellapart.progress import Progress, Silent
 from tellapart.types import DEVIATION, MAXIMUM, MEAN, Depth, Features, Labels, columns_of, last_of
 
@@ -70,7 +71,7 @@ class _Plan:
 
 
 def search_head(
-    features: Features,
+    features: Features | FeatureRows,
     labels: Labels,
     *,
     class_count: int,
@@ -86,18 +87,17 @@ def search_head(
 ) -> HeadSearch:
     """Choose depths and strength of a multinomial logistic regression, and fit it on the training rows.
 
-    The head minimises, over standardised columns (mean and deviation of the training rows), the mean log loss plus l2 /
-    2 times the sum of the squared weights; the bias is not penalised. The strengths l2 are those of a `StrengthSearch`.
+    The head minimises, over standardised columns (by the training rows), the mean log loss plus l2 / 2 times the sum of
+    the squared weights; the bias is not penalised. The strengths l2 are those of a `StrengthSearch`.
 
     Args:
-        features: float32 [N, D]; read in place, never copied.
+        features: float32 [N, D], read in place, never copied; or rows that are elsewhere.
         labels: int64 [N], below class_count.
         class_count: K. A class without a training picture gets a constant, very low logit.
         depths: the columns of each depth, contiguous; what is tried of them says `_choices`.
         train: the rows to fit on.
-        valid: the rows to choose by, or None (or no row) to choose by cross-validation on the training rows.
-        copies: C; the training rows are n pictures as they are, then the same n in another view, C times in all. Folds
-            hold out all views of a picture together, and score it as it is.
+        valid: the rows to choose by; None (or no row) for folds of the training rows.
+        copies: C; the rows are n pictures as they are, then the same in C - 1 views, which no fold parts or scores.
         groups: int64 [n], equal for training pictures that folds hold out together; None for none.
         weights: float64 [N], above 0, how much each picture counts in losses and scores; None for all alike.
         closed_form: whether a ridge head may be taken, see `heads.large`; never for pictures in several views.
@@ -105,21 +105,22 @@ def search_head(
         progress: told of each strength.
 
     Raises:
-        DataError: fewer than two classes have training pictures, or a feature is not finite.
+        DataError: fewer than two classes have training pictures, a feature is not finite, or a picture is gone.
     """
+    source = RowsHere(features) if isinstance(features, np.ndarray) else features
     classes, known = _present(labels[train], class_count)
-    plan = None if valid is None else _by_valid(features, labels, valid, present=classes.present, weights=weights)
-    plan = plan or _by_folds(known[: len(known) // copies], copies=copies, groups=groups, seed=seed)
-    choices = _choices(depths, features[train], known, copies=copies, groups=groups) if plan.scorer else _last(depths)
-    weights = _of(weights, train)
+    plan = None if valid is None else _by_valid(source, labels, valid, present=classes.present, weights=weights)
+    plain, weights = known[: len(known) // copies], _of(weights, train)
+    plan = plan or _by_folds(plain, copies=copies, groups=groups, seed=seed)
+    choices = _choices(depths, source, train.start, plain, groups=groups) if plan.scorer else _last(depths)
     if closed_form and copies == 1 and is_large(known):
-        rows = TrainingRows(features[train], known, choices=choices, scorer=plan.valid_scorer, weights=weights)
+        rows = TrainingRows(source, train, known, choices=choices, scorer=plan.valid_scorer, weights=weights)
         return _taken(search_large(rows, seed=seed, progress=progress), plan=plan, classes=classes)
     found, history, scores = dict[str, PathPoint](), list[dict[str, Any]](), list[HeldOutScore | None]()
     progress.start("Searching a head", total=len(choices) * (WEAKEST + 1), unit="settings")
     with one_thread_if_small(len(known)):
         for depth, columns in choices.items():
-            space, scorer = training_space(features[train, columns]), plan.scorer(columns) if plan.scorer else None
+            space, scorer = training_space(source.at(train, columns)), plan.scorer and plan.scorer(columns)
             for point in regularization_path(space, known, scorer=scorer, weights=weights):
                 scores, history = [*scores, point.score], [*history, _row(depth, point)]
                 found[depth] = min(found.get(depth, point), point, key=lambda one: one.loss)
@@ -127,8 +128,8 @@ def search_head(
         depth, best = min(found.items(), key=lambda each: each[1].loss)
         head = _head(best, known, classes=classes, start=choices[depth].start)
     progress.finish()
-    selected = {**_selected(depth, best, history, plan=plan), **_effective(scores, plan=plan)}
-    return HeadSearch(head=head, selected=selected, history=tuple(history), held_out=_held_out(best, classes=classes))
+    about = {**_selected(depth, best, history, plan=plan), **_effective(scores, plan=plan)}
+    return HeadSearch(head=head, selected=about, history=tuple(history), held_out=_held_out(best, classes=classes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +153,7 @@ def _of(weights: NDArray[np.float64] | None, rows: slice) -> NDArray[np.float64]
 
 
 def _by_valid(
-    features: Features,
+    rows: FeatureRows,
     labels: Labels,
     valid: slice,
     *,
@@ -166,7 +167,9 @@ def _by_valid(
         return None
 
     def scorer(columns: slice) -> ValidationScorer:
-        return ValidationScorer(features=features[valid, columns], labels=positions, weights=_of(weights, valid))
+        return ValidationScorer(
+            rows=rows, valid=valid, labels=positions, weights=_of(weights, valid), start=columns.start
+        )
 
     return _Plan(scorer=scorer, chosen_by="valid", valid_scorer=scorer)
 
@@ -188,9 +191,12 @@ def _last(depths: Sequence[Depth]) -> dict[str, slice]:
 
 
 def _choices(
-    depths: Sequence[Depth], features: Features, labels: Labels, *, copies: int, groups: NDArray[np.int64] | None
+    depths: Sequence[Depth], rows: FeatureRows, first: int, labels: Labels, *, groups: NDArray[np.int64] | None
 ) -> dict[str, slice]:
-    """The columns of "last", and of "all" where that is more; then of all with another pooling, if one is promising."""
+    """The columns of "last", and of "all" where that is more; then of all with another pooling, if one is promising.
+
+    The training pictures as they are, with labels int64 [n], are rows from the first on.
+    """
     choices, means = _last(depths), columns_of(depths, MEAN)
     if means == choices["last"]:
         return choices
@@ -202,9 +208,16 @@ def _choices(
         f"all with {MAXIMUM}": slice(maxima.start, means.stop),
         f"all with {DEVIATION}": slice(means.start, deviations.stop),
     }
-    count = len(labels) // copies  # as they are
-    with one_thread_if_small(count):
-        chosen = promising(features[:count], labels[:count], mean=means, others=others, groups=groups)
+    columns = slice(maxima.start, deviations.stop)
+    moved = {name: slice(each.start - columns.start, each.stop - columns.start) for name, each in others.items()}
+    with one_thread_if_small(len(labels)):
+        chosen = promising(
+            lambda asked: rows.at(first + asked, columns),
+            labels,
+            mean=slice(means.start - columns.start, means.stop - columns.start),
+            others=moved,
+            groups=groups,
+        )
     return choices if chosen is None else {**choices, chosen: others[chosen]}
 
 

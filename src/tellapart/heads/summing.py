@@ -25,7 +25,7 @@ from tellapart.features.together import pack_ledger, unpack_ledger
 from tellapart.heads.sums import Sums, add, sums_from_bytes, sums_of
 from tellapart.progress import Progress
 from tellapart.types import Index, LedgerEntry
-from tellapart.workers.pool import HERE, Do, Packed, Workers, parts_of
+from tellapart.workers.pool import HERE, Do, Packed, Workers, part_at
 
 PICTURES: Final = 8192  # of a part: 100 MB of 2992 features, which as sums are 36 MB
 
@@ -100,12 +100,16 @@ def sum_up(
     Raises:
         DataError, UsageError: as the workers.
     """
-    work = Summing(looking=Looking(base=base, engine=compiled(base, precision=native_precision())), columns=columns)
-    ledger = list[LedgerEntry]()
+    looking = Looking(base=base, engine=compiled(base, precision=native_precision()), miniatures=False)
+    work = Summing(looking=looking, columns=columns)
+    ledger, dealt = dict[int, LedgerEntry](), workers.dealt(index.pictures, size)
+    parts = (part_at(index, places) for places in dealt)
 
-    def parts() -> Iterator[Sums]:
-        for made in workers.each(work, parts_of(index, size), total=len(index.pictures), progress=progress):
-            ledger.extend(made.ledger)
+    def sums() -> Iterator[Sums]:
+        each = workers.each(work, parts, total=len(index.pictures), progress=progress, remember=True)
+        for places, made in zip(dealt, each, strict=True):
+            ledger.update(zip(places.tolist(), made.ledger, strict=True))
             yield made.sums
 
-    return add(parts()), tuple(ledger)
+    whole = add(sums())
+    return whole, tuple(ledger[place] for place in range(len(ledger)))

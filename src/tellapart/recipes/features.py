@@ -55,7 +55,7 @@ def train_features(dataset: Dataset, base: Backbone, request: Request) -> Classi
         )
         return searched(found, dataset, base)
     found = known or kept.put(
-        search(dataset.features, dataset.labels, train=dataset.train, valid=chosen_on(dataset), weights=dataset.weights)
+        search(dataset.source, dataset.labels, train=dataset.train, valid=chosen_on(dataset), weights=dataset.weights)
     )
     return searched(found, dataset, base)
 

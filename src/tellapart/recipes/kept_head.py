@@ -33,7 +33,8 @@ def kept_search(search: partial[HeadSearch], dataset: Dataset, *, valid: slice |
     """
     asked = {name: value for name, value in search.keywords.items() if name not in ("progress", "groups")}
     inputs = searched_in(dataset, json.dumps(asked, default=repr), search.keywords["groups"], valid=valid)
-    unpack = partial(unpack_search, width=dataset.features.shape[1], class_count=len(dataset.classes))
+    width = dataset.features.shape[1] if dataset.left is None else dataset.left.base.width
+    unpack = partial(unpack_search, width=width, class_count=len(dataset.classes))
     return Kept(key=result_key("head", inputs, sources=SOURCES), pack=pack_search, unpack=unpack)
 
 
@@ -45,7 +46,7 @@ def searched_in(
     if groups is not None:
         yield np.ascontiguousarray(groups)
     for rows in (dataset.train, *([] if valid is None else [valid])):
-        yield dataset.features[rows]
+        yield dataset.features[rows] if dataset.left is None else dataset.left.digest(rows)
         yield dataset.labels[rows]
         if dataset.weights is not None:
             yield np.ascontiguousarray(dataset.weights[rows])

@@ -11,8 +11,8 @@ from dataclasses import replace
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import AnyEngine, compiled, native_precision
 from tellapart.classifier import Classifier
-from tellapart.errors import DataError
 from tellapart.features.embed import PLAIN, View
+from tellapart.features.left import check_read
 from tellapart.features.look import look_at
 from tellapart.progress import Progress
 from tellapart.recipes.request import Dataset
@@ -53,10 +53,7 @@ def look_again(
     """
     index = replace(dataset.index, pictures=tuple(dataset.index.pictures[row] for row in rows))
     seen = look_at(index, base, progress, engine=engine, view=view, into=into, keep=keep, workers=workers)
-    if len(seen.index.pictures) != len(rows):
-        missing = next(entry for entry in seen.ledger if entry.status == "skipped")
-        hint = "Leave the pictures alone while a run looks at them, and run it again."
-        raise DataError(f"a picture can no longer be read ({missing.reason})", where=missing.path, hint=hint)
+    check_read(seen.ledger)
     return seen.features
 
 

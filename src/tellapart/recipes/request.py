@@ -15,7 +15,9 @@ from tellapart.data.cost_table import CostTable
 from tellapart.data.groups import group_numbers, label_numbers
 from tellapart.data.split import SHARES
 from tellapart.errors import UsageError
+from tellapart.features.left import LeftFeatures
 from tellapart.heads.abstention import MAX_ERROR
+from tellapart.heads.rows import FeatureRows, RowsHere, RowsLeft
 from tellapart.nets.device import Machine
 from tellapart.progress import Progress, Silent
 from tellapart.recipes.changes import NO_CHANGES, Changes
@@ -36,7 +38,7 @@ class Dataset:
 
     Attributes:
         index: the readable pictures with their splits.
-        features: float32 [N, D], what the base sees.
+        features: float32 [N, D], what the base sees; [N, 0] where that is left with whoever looked.
         labels: int64 [N].
         rows: the rows of each split.
         valid_is_given: whether the data itself set valid apart.
@@ -44,6 +46,7 @@ class Dataset:
         leaked: the paths of pictures with a near-duplicate, or one of their group, in a split before theirs.
         folds: int64 [N], the fold from 0 up in which each picture is held out and tested; None where a split tests.
         weights: float64 [N], how much each picture counts; None where all count the same.
+        left: the features where they were left with whoever looked at the pictures, see `recipes.left`; else None.
     """
 
     index: Index
@@ -55,15 +58,24 @@ class Dataset:
     leaked: frozenset[str] = frozenset()
     folds: NDArray[np.int64] | None = None
     weights: NDArray[np.float64] | None = None
+    left: LeftFeatures | None = None
 
     @classmethod
-    def of(cls, index: Index, features: Features, *, valid_is_given: bool, leaked: Collection[str] = ()) -> Self:
+    def of(
+        cls,
+        index: Index,
+        features: Features | LeftFeatures,
+        *,
+        valid_is_given: bool,
+        leaked: Collection[str] = (),
+    ) -> Self:
         """Of pictures in the order train, valid, test, with what a base sees in them, float32 [N, D]."""
+        left = None if isinstance(features, np.ndarray) else features
         sizes = Counter(picture.split for picture in index.pictures)
         stops = np.cumsum([sizes[name] for name in SPLITS]).tolist()
         return cls(
             index=index,
-            features=features,
+            features=features if isinstance(features, np.ndarray) else np.empty((len(index.pictures), 0), np.float32),
             labels=label_numbers(index.pictures, index.classes),
             rows={name: slice(stop - sizes[name], stop) for name, stop in zip(SPLITS, stops, strict=True)},
             valid_is_given=valid_is_given,
@@ -71,12 +83,18 @@ class Dataset:
             leaked=frozenset(leaked),
             folds=fold_numbers(index),
             weights=weights_of(index),
+            left=left,
         )
 
     @property
     def classes(self) -> tuple[str, ...]:
         """K names."""
         return self.index.classes
+
+    @property
+    def source(self) -> FeatureRows:
+        """The rows that a head is searched by, wherever they are."""
+        return RowsHere(self.features) if self.left is None else RowsLeft(self.left)
 
     @property
     def train(self) -> slice:

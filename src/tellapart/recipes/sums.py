@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from tellapart.backbones.backbone import Backbone
 from tellapart.classifier import Classifier
-from tellapart.heads.sums import KeptSums, sums_of
+from tellapart.heads.rows import RowsHere
+from tellapart.heads.sums import KeptSums
 from tellapart.recipes.looking import features_seen, rows_of
 from tellapart.recipes.request import Dataset, Request
 
@@ -27,13 +30,14 @@ def with_sums(trained: Classifier, dataset: Dataset, base: Backbone, request: Re
         request.progress.note("No sums are kept: the base itself was trained, and sees nothing that others see.")
         return trained
     rows, head = dataset.train, trained.head
-    seen = features_seen(dataset, base, trained.base, rows=rows_of(rows), progress=request.progress)
-    sums = sums_of(
-        seen[:, head.start : head.stop],
-        dataset.labels[rows],
-        class_count=len(dataset.classes),
-        weights=None if dataset.weights is None else dataset.weights[rows],
-        progress=request.progress,
-    )
+    columns = slice(head.start, head.stop)
+    source = dataset.source
+    if dataset.left is None:
+        seen = features_seen(dataset, base, trained.base, rows=rows_of(rows), progress=request.progress)
+        rows, source = slice(0, len(seen)), RowsHere(seen)
+    present, known = np.unique(dataset.labels[dataset.train], return_inverse=True)
+    weights = None if dataset.weights is None else dataset.weights[dataset.train]
+    sums = source.sums(rows, known, columns=columns, weights=weights, progress=request.progress)
+    sums = sums.among(present, class_count=len(dataset.classes))
     kept = KeptSums(sums=sums, precision=precision, weighted=dataset.weights is not None)
     return replace(trained, sums=kept)

@@ -47,6 +47,7 @@ from tellapart.types import Index, Labels, SplitName
 
 JUDGED: tuple[SplitName, ...] = ("train", "valid")
 NO_HEAD = "the net itself was trained, and would have to be trained again for every point"
+LEFT = "the features are with those who looked"
 CLOSED_FORM = "the head was found in closed form, and the points would be those of logistic heads"
 # How many views of each picture a recipe trained on; `views` is how fine-tuning, and runs made before, say it.
 VIEWS = ("augmented_views", "views")
@@ -116,6 +117,8 @@ def materials_of(dataset: Dataset, classifier: Classifier, *, base: Backbone, se
     l2, head = chosen_strength(classifier.selected), classifier.head
     if classifier.weights is not None or l2 is None:
         return without_strength(classifier.selected)
+    if dataset.left is not None:
+        return LEFT
     features, labels, valid = dataset.features, dataset.labels, dataset.valid
     if dataset.leaked:  # what train has shown judges nothing
         kept = np.concatenate([np.arange(dataset.train.start, dataset.train.stop), dataset.clean_valid])

@@ -6,16 +6,20 @@ worker, and takes all pictures as one part.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Final, Protocol, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tellapart.progress import Progress
-from tellapart.types import Index
+from tellapart.types import Index, Picture
 
 Made = TypeVar("Made")
 Do = Callable[[Index, Progress], Made]  # what a worker that is ready does to a part
 Packed = Mapping[str, Any]  # arrays of NumPy, texts, numbers, bytes, and lists of those
+Places = NDArray[np.int64]  # [n], of pictures among others
 
 
 class Work(Protocol[Made]):
@@ -37,6 +41,10 @@ class Work(Protocol[Made]):
 class Workers(Protocol):
     """Who does it."""
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether they are other processes, to which what they give back travels."""
+
     def ready(self) -> None:
         """See that somebody is there, before anything is written; whatever else is asked of them does so too.
 
@@ -48,7 +56,21 @@ class Workers(Protocol):
     def part_size(self, count: int) -> int:
         """How many of so many pictures, at least 1, are given to a worker at a time."""
 
-    def each(self, work: Work[Made], parts: Iterable[Index], *, total: int, progress: Progress) -> Iterator[Made]:
+    def dealt(self, pictures: Sequence[Picture], size: int) -> list[Places]:
+        """The places of pictures in parts of at most so many, each part of what one machine is remembered to have seen.
+
+        One part without pictures where there are none.
+        """
+
+    def each(
+        self,
+        work: Work[Made],
+        parts: Iterable[Index],
+        *,
+        total: int,
+        progress: Progress,
+        remember: bool = False,
+    ) -> Iterator[Made]:
         """What is made of each part, in the order of the parts, each once.
 
         Args:
@@ -56,12 +78,16 @@ class Workers(Protocol):
             parts: the parts; they are taken as there is somebody to do them.
             total: the number of pictures in all of them.
             progress: told of every picture.
+            remember: whether the same pictures are asked about again: whoever did them does them then, since the cache
+                of a machine holds what was seen on it. It takes some 100 bytes a picture.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Here:
     """This process: a pool of one."""
+
+    elsewhere: ClassVar[bool] = False
 
     def ready(self) -> None:
         """It is."""
@@ -70,7 +96,19 @@ class Here:
         """All of them."""
         return max(count, 1)
 
-    def each(self, work: Work[Made], parts: Iterable[Index], *, total: int, progress: Progress) -> Iterator[Made]:  # noqa: ARG002
+    def dealt(self, pictures: Sequence[Picture], size: int) -> list[Places]:
+        """One part after the other."""
+        return blocks(np.arange(len(pictures)), size)
+
+    def each(
+        self,
+        work: Work[Made],
+        parts: Iterable[Index],
+        *,
+        total: int,  # noqa: ARG002
+        progress: Progress,
+        remember: bool = False,  # noqa: ARG002
+    ) -> Iterator[Made]:
         """What is made of each part, one after the other."""
         do = work.open()
         for part in parts:
@@ -80,7 +118,16 @@ class Here:
 HERE: Final = Here()
 
 
+def blocks(places: Places, size: int) -> list[Places]:
+    """Places one after the other in blocks of so many; one without any where there are none."""
+    return [places[start : start + size] for start in range(0, max(len(places), 1), size)]
+
+
 def parts_of(index: Index, size: int) -> list[Index]:
     """An index in parts of so many pictures; one part without pictures where there are none."""
-    starts = range(0, max(len(index.pictures), 1), size)
-    return [replace(index, pictures=index.pictures[start : start + size], skipped=()) for start in starts]
+    return [part_at(index, places) for places in blocks(np.arange(len(index.pictures)), size)]
+
+
+def part_at(index: Index, places: Iterable[int]) -> Index:
+    """Those pictures of an index that are at some places."""
+    return replace(index, pictures=tuple(index.pictures[place] for place in places), skipped=())

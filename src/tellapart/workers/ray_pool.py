@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count as count_up
+from itertools import zip_longest
 from typing import Any, Final
 
 import numpy as np
@@ -24,7 +25,7 @@ from tellapart.stores import Origin
 from tellapart.text import counted
 from tellapart.types import Index, Picture
 from tellapart.workers.cluster import load_ray, ray_cluster
-from tellapart.workers.pool import Do, Made, Packed, Work
+from tellapart.workers.pool import Do, Made, Packed, Places, Work, blocks
 
 LARGEST_PART, SMALLEST_PART, PARTS_A_WORKER = 256, 16, 8  # pictures, pictures, parts
 AT_A_TIME: Final = 2  # parts of a worker: one at work, one waiting
@@ -118,6 +119,8 @@ class Given:
 class RayPool:
     """The workers of a cluster: one on each node that has cores free."""
 
+    elsewhere: Final = True
+
     def __init__(self, ray: Any, progress: Progress) -> None:  # noqa: ANN401 - a module
         """Hire them, and wait until the first are there.
 
@@ -127,6 +130,7 @@ class RayPool:
         """
         self._ray, self._progress = ray, progress
         self._numbers = count_up()
+        self._seen_on: dict[str, str] = {}  # the node that a picture was looked at on, by its path
         self._hands: list[Hand] = []
         self._coming: dict[Any, Hand] = {}  # hired, and asked whether they are there
         for node, cores in self._nodes().items():
@@ -147,7 +151,22 @@ class RayPool:
         steps = -(-count // (PARTS_A_WORKER * max(len(self._hands), 1) * SMALLEST_PART))
         return min(max(steps, 1) * SMALLEST_PART, LARGEST_PART)
 
-    def each(self, work: Work[Made], parts: Iterable[Index], *, total: int, progress: Progress) -> Iterator[Made]:
+    def dealt(self, pictures: Sequence[Picture], size: int) -> list[Places]:
+        """The places of pictures in parts, each of what one node is remembered to have seen; the nodes take turns."""
+        on = np.array([self._seen_on.get(picture.path, "") for picture in pictures])
+        of_each = (blocks(np.flatnonzero(on == node), size) for node in np.unique(on))
+        turns = zip_longest(*of_each)
+        return [part for turn in turns for part in turn if part is not None] or blocks(np.arange(0), size)
+
+    def each(
+        self,
+        work: Work[Made],
+        parts: Iterable[Index],
+        *,
+        total: int,
+        progress: Progress,
+        remember: bool = False,
+    ) -> Iterator[Made]:
         """What is made of each part, in the order of the parts, each once.
 
         Raises:
@@ -157,13 +176,15 @@ class RayPool:
         told = set[str]()
         progress.start("Looking at pictures", total=total, unit="pictures")
         try:
-            for part, (packed, notes) in self._in_order(work, parts):
+            for part, (packed, notes), node in self._in_order(work, parts):
                 if isinstance(packed, TellapartError):
                     raise packed
                 for note in notes:
                     if note not in told:
                         progress.note(note)
                 told.update(notes)
+                if remember:
+                    self._seen_on.update((picture.path, node) for picture in part.pictures)
                 progress.advance(len(part.pictures))
                 yield work.unpack(part, packed)
         finally:
@@ -207,14 +228,15 @@ class RayPool:
             raise UsageError(what, where=hand.node, hint="Install one version on all machines.")
         self._hands.append(hand)
 
-    def _in_order(self, work: Work[Made], parts: Iterable[Index]) -> Iterator[tuple[Index, Any]]:
-        """Each part with what its worker gave back, in order."""
+    def _in_order(self, work: Work[Made], parts: Iterable[Index]) -> Iterator[tuple[Index, Any, str]]:
+        """Each part with what its worker gave back, and its node, in order."""
         number, sent = next(self._numbers), [self._ray.put(work.away())]
-        left = PartsLeft(parts)
-        given, done, wanted = dict[Any, Given](), dict[int, tuple[Index, Any]](), 0
+        left = PartsLeft(parts, self._seen_on)
+        given, done, wanted = dict[Any, Given](), dict[int, tuple[Index, Any, str]](), 0
         while True:
             for hand in sorted(self._hands, key=lambda each: each.parts):
-                while one := left.next_for(hand, before=wanted + AHEAD * len(self._hands)):
+                nodes = {each.node for each in self._hands}
+                while one := left.next_for(hand, before=wanted + AHEAD * len(self._hands), nodes=nodes):
                     hand.parts += 1
                     given[hand.actor.do.remote(number, sent, portable(one.part))] = replace(one, hand=hand)
             if not given and not left:
@@ -228,7 +250,7 @@ class RayPool:
                 if came is None:
                     left.again.append(replace(one, hand=None, tries=one.tries + 1))
                 else:
-                    done[one.place] = one.part, came
+                    done[one.place] = one.part, came, one.hand.node if one.hand else ""
             while wanted in done:
                 yield done.pop(wanted)
                 wanted += 1
@@ -273,26 +295,39 @@ class RayPool:
 class PartsLeft:
     """The parts that are still to be given out, those that came back before the others."""
 
-    def __init__(self, parts: Iterable[Index]) -> None:
-        """Take the parts as they are asked for."""
+    def __init__(self, parts: Iterable[Index], seen_on: Mapping[str, str]) -> None:
+        """Take the parts as they are asked for; `seen_on` is the node that a picture was looked at on, by its path."""
         self._fresh = (Given(place=place, part=part) for place, part in enumerate(parts))
         self._next = next(self._fresh, None)
+        self._waiting = list[Given]()  # fresh ones that may be given out
+        self._seen_on = seen_on
         self.again = deque[Given]()
 
     def __bool__(self) -> bool:
         """Whether any are left."""
-        return bool(self.again) or self._next is not None
+        return bool(self.again or self._waiting) or self._next is not None
 
-    def next_for(self, hand: Hand, *, before: int) -> Given | None:
-        """A part for a worker, fresh ones only up to a place; None where it has enough to do."""
+    def next_for(self, hand: Hand, *, before: int, nodes: Container[str]) -> Given | None:
+        """A part for a worker, fresh ones only up to a place; None where it has enough to do.
+
+        What was looked at on one of the nodes that have a worker is for that worker: its cache holds what was seen.
+        """
         if self.again:
             # To a worker that has nothing else: if it dies as well, that was why.
             return None if hand.parts else self.again.popleft()
-        one = self._next
-        if one is None or hand.parts >= AT_A_TIME or one.place >= before:
+        while self._next is not None and self._next.place < before:
+            self._waiting.append(self._next)
+            self._next = next(self._fresh, None)
+        if hand.parts >= AT_A_TIME:
             return None
-        self._next = next(self._fresh, None)
+        suited = (one for one in self._waiting if (node := self._node_of(one)) == hand.node or node not in nodes)
+        one = next(suited, None)
+        if one is not None:
+            self._waiting.remove(one)
         return one
+
+    def _node_of(self, one: Given) -> str:
+        return self._seen_on.get(one.part.pictures[0].path, "") if self._seen_on and one.part.pictures else ""
 
 
 def cause_of(error: BaseException) -> str:

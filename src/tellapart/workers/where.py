@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tellapart.errors import UsageError
 from tellapart.progress import Progress
-from tellapart.types import Index
-from tellapart.workers.pool import HERE, Made, Work, Workers
+from tellapart.types import Index, Picture
+from tellapart.workers.pool import HERE, Made, Places, Work, Workers
 from tellapart.workers.ray_pool import ray_pool
 
 LOCAL, RAY, AUTO = "local", "ray", "auto"
@@ -57,6 +58,8 @@ class Later:
     hire: Callable[[], Workers]
     pool: Workers | None = None
 
+    elsewhere: ClassVar[bool] = True
+
     def ready(self) -> None:
         """Hire them."""
         self._hired()
@@ -65,9 +68,21 @@ class Later:
         """As they say."""
         return self._hired().part_size(count)
 
-    def each(self, work: Work[Made], parts: Iterable[Index], *, total: int, progress: Progress) -> Iterator[Made]:
+    def dealt(self, pictures: Sequence[Picture], size: int) -> list[Places]:
+        """As they say."""
+        return self._hired().dealt(pictures, size)
+
+    def each(
+        self,
+        work: Work[Made],
+        parts: Iterable[Index],
+        *,
+        total: int,
+        progress: Progress,
+        remember: bool = False,
+    ) -> Iterator[Made]:
         """As they do it."""
-        return self._hired().each(work, parts, total=total, progress=progress)
+        return self._hired().each(work, parts, total=total, progress=progress, remember=remember)
 
     def _hired(self) -> Workers:
         if self.pool is None:
