@@ -1,7 +1,7 @@
 """Freed memory is used again while a net is trained, and given back afterwards.
 
-Pages are counted in processes of their own: what other tests have left in a heap decides where a large piece comes from.
-Even there a small piece may come to lie in the middle of a large free one, as addresses happen to be: the median of three.
+Pages are counted in processes of their own: what other tests have left in a heap decides where a large piece comes
+from. Even there a small piece may come to lie in the middle of a large free one, by chance: the median of three.
 """
 
 import json
