@@ -1,10 +1,12 @@
+import copy
+import platform
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from tellapart.nets.architectures import NETS, build_net
-from tellapart.nets.device import Machine
+from tellapart.nets.device import X86, Machine
 from tellapart.nets.epoch import Batch
 from tellapart.nets.steps import judging_step
 from tellapart.nets.training_form import holds_blocks, seen_side, training_form
@@ -31,11 +33,12 @@ def images(number, size, *, flat=False):
     return torch.from_numpy(drawn)
 
 
-def gradients_of(module, shown):
+def learned(module, shown):
     module.train().zero_grad()
     answers = module(shown)
     answers.square().sum().backward()
-    return answers.detach(), {name: parameter.grad.clone() for name, parameter in module.named_parameters()}
+    gradients = {name: parameter.grad.clone() for name, parameter in module.named_parameters()}
+    return answers.detach(), gradients, {name: buffer.clone() for name, buffer in module.named_buffers()}
 
 
 @pytest.mark.parametrize("blocked", FORMS)
@@ -43,13 +46,17 @@ def gradients_of(module, shown):
 def test_training_form__same_answers_and_gradients(name, size, flat, blocked):
     net = build_net(name, size=size, classes=2, seed=0)
     shown = images(3, size, flat=flat)
-    answers, expected = gradients_of(net.module(), shown)
-    given_answers, given = gradients_of(MACHINE.place(net.training_module(blocked=blocked)), shown)
+    first = copy.deepcopy(net.module().state_dict())
+    answers, expected, statistics = learned(net.module(), shown)
+    net.module().load_state_dict(first)
+    given_answers, given, others = learned(MACHINE.place(net.training_module(blocked=blocked)), shown)
     torch.testing.assert_close(given_answers, answers, rtol=1e-5, atol=1e-5)
     assert list(given) == list(expected)
     for place, gradient in given.items():
         largest = float(expected[place].abs().max())
         torch.testing.assert_close(gradient, expected[place], rtol=1e-4, atol=1e-5 * largest)
+    for place, values in others.items():  # means and deviations of normalisations
+        torch.testing.assert_close(values, statistics[place], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("blocked", FORMS)
@@ -125,8 +132,12 @@ def test_seen_side__all_of_a_picture_where_a_layer_is_another(layer):
     assert seen_side([nn.Identity(), layer, nn.MaxPool2d(2), nn.Flatten()], size=9) == 9
 
 
-@pytest.mark.parametrize(
-    ("device", "precision", "blocked"), [("cuda", "f32", False), ("cpu", "bf16", False), ("mps", "f32", False)]
-)
-def test_blocked__in_float32_on_a_processor_alone(device, precision, blocked):
-    assert Machine(device=device, precision=precision, threads=1).blocked == blocked
+@pytest.mark.parametrize("where", [("cuda", "f32"), ("cpu", "bf16"), ("mps", "f32")])
+def test_blocked__in_float32_on_a_processor_alone(where):
+    device, precision = where
+    assert not Machine(device=device, precision=precision, threads=1).blocked
+
+
+@pytest.mark.skipif(platform.machine() not in X86, reason="maps in blocks were measured on x86 alone")
+def test_blocked__where_torch_has_blocks():
+    assert MACHINE.blocked == torch.backends.mkldnn.is_available()

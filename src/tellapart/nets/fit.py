@@ -99,7 +99,7 @@ def fit_net(
 
     Raises:
         OutputError: the checkpoint cannot be written.
-        UsageError: the loss is no number in the first epoch already; later on, training ends there, with a note.
+        UsageError: the loss or a weight is no number in the first epoch already; later on, training ends there, with a note.
     """
     progress = progress or Silent()
     fingerprint = _fingerprint(module, pictures, training, machine, seed=seed)
@@ -114,7 +114,7 @@ def fit_net(
     while len(course.history) < training.epochs and not out_of_patience(course.scores, training.patience):
         with seeded(seed, "epoch", len(course.history)):
             row, score = _epoch(learner, pictures, training, machine, len(course.history), progress)
-        if not _is_finite(row, score):
+        if not (_is_finite(row, score) and _holds_numbers(learner)):
             _say_diverged(course, training, progress)
             break
         course = course.after(row, score, learner)
@@ -231,6 +231,12 @@ def _is_finite(row: HistoryRow, score: float | None) -> bool:
     """Whether an epoch ended in numbers."""
     losses = (row["train_loss"], row["valid_loss"], score)
     return all(value is None or bool(np.isfinite(value)) for value in losses)
+
+
+def _holds_numbers(learner: Learner) -> bool:
+    """Whether every weight is one; what a layer makes of weights that are none may be a number all the same."""
+    values = (value for module in (learner.module, learner.judged) for value in module.state_dict().values())
+    return all(bool(value.isfinite().all()) for value in values)
 
 
 def _say_diverged(course: _Course, training: Training, progress: Progress) -> None:
