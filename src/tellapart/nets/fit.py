@@ -99,7 +99,7 @@ def fit_net(
 
     Raises:
         OutputError: the checkpoint cannot be written.
-        UsageError: the loss or a weight is no number in the first epoch already; later on, training ends there, with a note.
+        UsageError: the loss or a weight is no number in the first epoch; later on training ends there, with a note.
     """
     progress = progress or Silent()
     fingerprint = _fingerprint(module, pictures, training, machine, seed=seed)
