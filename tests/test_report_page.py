@@ -370,6 +370,14 @@ def test_render_report__says_that_groups_were_kept_whole_where_they_were(parted,
     assert "belong together" not in Page(render({**metrics_document(), "together": {}})).text
 
 
+def test_render_report__says_where_every_test_picture_has_its_like_in_training():
+    document = metrics_document()
+    document["test"]["without_leaks"] = None
+    text = Page(render(document)).text
+    assert "in train or valid: this figure says little" in text
+    assert "took no part in training" not in text
+
+
 @pytest.mark.parametrize(("fraction", "words"), [(1.0, "equally frequent"), (0.5, "nearer to equal"), (0.0, None)])
 def test_render_report__says_what_a_probability_means_without_the_shares(fraction, words):
     document = metrics_document()

@@ -219,7 +219,7 @@ def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) ->
         fresh=embedded.fresh,
         findings=with_conflicts(findings, known.groups, known.index.pictures),
         duplicates=count_kinds(known.groups),
-        together=together,
+        together={**together, "parted": together["parted"] or any("left_out" not in leak for leak in leaks)},
         leaks=leaks,
     )
     valid_is_given = any(picture.split == "valid" for picture in known.index.pictures)

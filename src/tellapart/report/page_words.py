@@ -10,6 +10,7 @@ from typing import Final
 
 from tellapart.report.fold_words import FOLD_PAGE
 from tellapart.report.language import Words
+from tellapart.report.seen_words import SEEN_PAGE
 
 PAGE: Final[Mapping[str, Words]] = {
     "skip": Words("Skip to the result", "跳到结果"),
@@ -50,23 +51,6 @@ PAGE: Final[Mapping[str, Words]] = {
         "方案 {recipe}，基础网络 {base}，输入 {size} 像素。",
     ),
     "test_accuracy": Words("Test accuracy", "测试准确率"),
-    "interval": Words(
-        "Between {low} and {high} with 95 % confidence, on {pictures} {pictures:picture|pictures} that took "
-        "no part in training or in any choice.",
-        "95 % 置信区间为 {low} 到 {high}；这 {pictures} 张图片没有参与训练或任何选择。",
-    ),
-    "correct": Words(
-        "{right} of {pictures} {pictures:picture|pictures} that it had never seen were classified correctly.",
-        "从未见过的 {pictures} 张图片中，{right} 张判断正确。",
-    ),
-    "test_uses": Words(
-        "These test pictures have scored {runs} different models here.",
-        "在本机上，已有 {runs} 个不同的模型用这些测试图片评分。",
-    ),
-    "flattery": Words(
-        "The best of them looks up to {share} better than it is, if it was chosen by this figure.",
-        "若据此数字挑选，其中最好的一个看上去至多比实际好 {share}。",
-    ),
     "missing_classes": Words(
         "It is without the classes that have no test picture: {names}{more}.", "不含没有测试图片的类别：{names}{more}。"
     ),
@@ -135,11 +119,6 @@ PAGE: Final[Mapping[str, Words]] = {
         "Always answering {name} would be correct for {share}.", "一律回答 {name} 也能在 {share} 的图片上答对。"
     ),
     "baseline_balanced": Words("That has a balanced accuracy of {balanced}.", "这样的均衡准确率为 {balanced}。"),
-    "grouped": Words(
-        "{groups} {groups:group|groups} of pictures that belong together: none was on both sides, in learning and in "
-        "the test, and the intervals take into account that its pictures err together.",
-        "有 {groups} 组相互关联的图片：没有一组同时出现在学习与测试两边，区间也计入了同组图片会一起出错。",
-    ),
     "guessing": Words(
         "This result cannot be told from always answering {name}.", "这一结果与一律回答 {name} 没有可以分辨的差别。"
     ),
@@ -390,4 +369,5 @@ PAGE: Final[Mapping[str, Words]] = {
         "每一步的准确率曲线，来自 history.jsonl",
     ),
     **FOLD_PAGE,
+    **SEEN_PAGE,
 }

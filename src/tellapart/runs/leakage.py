@@ -130,7 +130,7 @@ def draw_together(
 
     Returns:
         The index in the order train, valid, test, each picture with the name of its group; and `groups`, `largest`,
-        `parted` (whether edits of each other may be in two splits) and `off`, see `how_far_off`.
+        `parted` (whether edits of each other may be in two of the splits that were drawn) and `off`, see `how_far_off`.
 
     Raises:
         DataError, UsageError: as assign_splits and assign_folds.
