@@ -1,6 +1,7 @@
 """How often a test was opened, counted by digests alone."""
 
 import stat
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from tellapart.backbones.pixels import small_pixels
 from tellapart.classifier import Classifier
 from tellapart.commands.train import train
 from tellapart.heads.linear import LinearHead
+from tellapart.heads.operating_point import OperatingPoint
 from tellapart.runs.page import rewrite_report
 from tellapart.runs.test_uses import count_test_uses
 
@@ -29,6 +31,14 @@ def test_count_test_uses__each_model_once_and_each_test_apart(tmp_path):
     assert runs == [1, 2, 2, 2, 3]
     assert count_test_uses(TEST[::-1], model(0), 0.9, folder=tmp_path)["runs"] == 3  # in whatever order
     assert count_test_uses(TEST[1:], model(0), 0.9, folder=tmp_path)["runs"] == 1
+
+
+def test_count_test_uses__other_costs_make_another_model(tmp_path):
+    plain = model(0)
+    dear = replace(plain, operating_point=OperatingPoint(costs=np.array([[0.0, 1.0], [50.0, 0.0]])))
+    cheap = replace(plain, operating_point=OperatingPoint(costs=np.array([[0.0, 50.0], [1.0, 0.0]])))
+    runs = [count_test_uses(TEST, each, 0.9, folder=tmp_path)["runs"] for each in (plain, dear, plain, dear, cheap)]
+    assert runs == [1, 2, 2, 2, 3]
 
 
 def test_count_test_uses__the_best_of_many_is_flattered_by_so_much(tmp_path):

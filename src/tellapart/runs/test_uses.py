@@ -30,7 +30,7 @@ def count_test_uses(
     Flattery is by how much the best of so many models with the same true accuracy is expected to look better than it
     is, as a share: the standard error times the expected largest of as many normal values (Blom 1958), an upper bound,
     since models that are trained on the same pictures err alike; null for fewer than FEWEST. The same model again
-    counts once. Where nothing can be kept, runs is null.
+    counts once, also where only thresholds of what is unsure differ; one that answers by other costs is another. Where nothing can be kept, runs is null.
 
     Args:
         digests: sha256 of the content of each test picture.
@@ -40,7 +40,9 @@ def count_test_uses(
     """
     contents = sorted(digests)
     name = hashlib.sha256(b"".join(contents)).hexdigest()[:32]
-    parts = (classifier.base.digest.encode(), classifier.head.weight.tobytes(), classifier.head.bias.tobytes())
+    parts = [classifier.base.digest.encode(), classifier.head.weight.tobytes(), classifier.head.bias.tobytes()]
+    if classifier.costs is not None:  # by which the same head gives other answers
+        parts.append(classifier.costs.tobytes())
     model = hashlib.sha256(b"".join(parts)).hexdigest()[:32]
     try:
         place = (folder or files.cache_folder()) / FOLDER
