@@ -35,8 +35,8 @@ def test_count_test_uses__each_model_once_and_each_test_apart(tmp_path):
 
 def test_count_test_uses__other_costs_make_another_model(tmp_path):
     plain = model(0)
-    dear = replace(plain, operating_point=OperatingPoint(costs=np.array([[0.0, 1.0], [50.0, 0.0]])))
-    cheap = replace(plain, operating_point=OperatingPoint(costs=np.array([[0.0, 50.0], [1.0, 0.0]])))
+    dear = replace(plain, operating=OperatingPoint(costs=np.array([[0.0, 1.0], [50.0, 0.0]])))
+    cheap = replace(plain, operating=OperatingPoint(costs=np.array([[0.0, 50.0], [1.0, 0.0]])))
     runs = [count_test_uses(TEST, each, 0.9, folder=tmp_path)["runs"] for each in (plain, dear, plain, dear, cheap)]
     assert runs == [1, 2, 2, 2, 3]
 

@@ -30,7 +30,8 @@ def count_test_uses(
     Flattery is by how much the best of so many models with the same true accuracy is expected to look better than it
     is, as a share: the standard error times the expected largest of as many normal values (Blom 1958), an upper bound,
     since models that are trained on the same pictures err alike; null for fewer than FEWEST. The same model again
-    counts once, also where only thresholds of what is unsure differ; one that answers by other costs is another. Where nothing can be kept, runs is null.
+    counts once, also where only its thresholds differ; one that answers by other costs is another. Where nothing can be
+    kept, runs is null.
 
     Args:
         digests: sha256 of the content of each test picture.
