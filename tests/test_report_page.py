@@ -385,3 +385,7 @@ def test_render_report__says_what_a_probability_means_without_the_shares(fractio
     text = Page(render(document)).text
     assert ("Classes were unequal in training" in text) is (words is not None)
     assert words is None or words in text
+
+
+def test_render_report__has_no_switch_for_heat_maps_where_there_are_none():
+    assert 'class="heat-switch"' not in render(metrics_document())

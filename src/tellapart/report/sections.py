@@ -74,6 +74,7 @@ def page_sections(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
         "pairs_wrong": with_shots(confused_pairs(test["confusion"], names)[:PAIRS_SHOWN], mistakes),
         "mistakes": mistakes[:MISTAKES_IN_SIGHT],
         "behind": [*mistakes[MISTAKES_IN_SIGHT:], *samples],
+        "has_heat": any(card.shot and card.shot.heat for card in (*mistakes, *samples)),
         "mistakes_left_out": wrong - len(mistakes) if evidence.answers else 0,
         "evidence": evidence,
         "suspects": cards_of_suspects(evidence, names),
