@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from tellapart.data.rgb import LUMA
-from tellapart.duplicates.measure import measured
+from tellapart.duplicates.measure import BAND, measured
 from tellapart.duplicates.overlay import laid_over
 from tellapart.duplicates.placement import UPRIGHT
 from test_duplicates_register import scene, small
@@ -19,23 +20,48 @@ def told(left, right):
     return measured(pictures, content, pair, AS_THEY_ARE.copy(), worth=np.array([True]), least=np.zeros(1))
 
 
-def explained(known, sought, seen):
-    """The share of the luminance of sought [s, s, 3] that a combination of the channels of known gives."""
-    grey = known @ LUMA
-    columns = [known[..., 0], known[..., 1], known[..., 2], grey * grey / 255, np.ones_like(grey)]
-    design = np.stack([each[seen] for each in columns], axis=1)
-    target = (sought @ LUMA)[seen]
+def with_squares(picture):
+    """Red, green, blue and the squared luminance float64 [s, s, 4], all 0 to 255."""
+    grey = picture @ LUMA.astype(np.float64)
+    return np.concatenate([picture, (grey * grey / 255)[..., None]], axis=-1)
+
+
+def detailed(picture, seen):
+    """The band between two blurs of channels [s, s, C] where they are seen [s, s], less means of rows and columns."""
+
+    def blurred(width):
+        weights = gaussian_filter(seen.astype(float), width, mode="constant", truncate=8)
+        inside = gaussian_filter(picture * seen[..., None], (width, width, 0), mode="constant", truncate=8)
+        return inside / np.maximum(weights, 1e-3)[..., None]
+
+    rows, columns = (slice(places.min(), places.max() + 1) for places in np.nonzero(seen))
+    band = (blurred(BAND[0]) - blurred(BAND[1]))[rows, columns]  # what is seen is a rectangle
+    return band - band.mean(axis=0) - band.mean(axis=1, keepdims=True) + band.mean(axis=(0, 1))
+
+
+def explained(known, sought):
+    """The share of the luminance of sought [..., 4] that a linear combination of the channels of known gives."""
+    design = np.stack([*np.moveaxis(known, -1, 0).reshape(4, -1), np.ones(known[..., 0].size)], axis=1)
+    target = (sought[..., :3] @ LUMA).ravel()
     left_over = target - design @ np.linalg.lstsq(design, target, rcond=None)[0]
     return 1 - left_over.var() / target.var()
 
 
 @pytest.mark.parametrize("seed", [1, 5])
-def test_measured__the_whole_is_what_least_squares_explain(seed):
+def test_measured__whole_and_detail_are_what_least_squares_explain(seed):
     left, right = small(scene(seed)), small(scene(seed + 1))
     right = (right * 0.3 + left[..., ::-1] * 0.5).astype(np.uint8)
     _, seen = laid_over(np.zeros((1, 1, *left.shape[:2]), np.float32), np.ones((1, *left.shape[:2])), AS_THEY_ARE)
-    shares = [explained(one.astype(np.float64), other, seen[0] > 0) for one, other in ((left, right), (right, left))]
-    assert told(left, right).whole[0] == pytest.approx(min(shares), abs=2e-3)
+    one, other = (with_squares(each.astype(np.float64)) for each in (left, right))
+    shown, found = seen[0] > 0, told(left, right)
+    whole = min(explained(one[shown], other[shown]), explained(other[shown], one[shown]))
+    assert found.whole[0] == pytest.approx(whole, abs=2e-3)
+    fine, finer = (detailed(each, shown) for each in (one, other))
+    detail = min(explained(fine, finer), explained(finer, fine))
+    assert found.detail[0] == pytest.approx(detail, abs=2e-3)
+    variances = [(each[..., :3] @ LUMA).var() for each in (fine, finer)]
+    assert found.energy[0] == pytest.approx(min(variances), rel=1e-3)
+    assert abs(whole - detail) > 0.01  # else one might pass for the other
 
 
 def test_measured__what_is_not_worth_it_is_nothing():

@@ -89,9 +89,27 @@ def test_choose_threshold__sure_mistakes_make_the_promise_larger():
     confidence, correct = np.linspace(0.5, 1, 400), np.ones(400, bool)
     correct[[50, 395, 396, 397, 398]] = False
     promise = choose_threshold(confidence, correct=correct, max_error=0.01)
-    assert promise.error == pytest.approx(highest_error(4, 200))
+    assert (promise.threshold, promise.error) == (confidence[200], highest_error(4, 200))
     assert (confidence >= promise.threshold).sum() == 200
     assert "sure mistakes" in promise.in_words()
+
+
+@pytest.mark.parametrize(
+    ("pictures", "wrong", "answered"),
+    [(13, [2], 7), (14, [2], 14), (20, [2, 5], 14), (27, [2], 14), (30, [2], 15), (300, [20], 150)],
+)
+def test_choose_threshold__a_mistake_among_the_surest_is_told_by_half_of_all_or_by_fourteen(pictures, wrong, answered):
+    confidence, correct = np.linspace(1, 0.6, pictures), np.ones(pictures, bool)
+    correct[wrong] = False
+    for asked in (0.001, 0.01, 0.02):
+        promise = choose_threshold(confidence, correct=correct, max_error=asked)
+        assert (promise.threshold, promise.error) == (confidence[answered - 1], highest_error(len(wrong), answered))
+
+
+def test_choose_threshold__the_promise_of_answers_that_are_all_wrong_says_so():
+    """Without a threshold nothing would be unsure, and classes of which enough is right would have no promise."""
+    promise = choose_threshold(np.linspace(1, 0.6, 100), correct=np.zeros(100, bool), max_error=0.01)
+    assert (promise.error, promise.kept) == (1, False)
 
 
 SURE = st.one_of(st.sampled_from([0.5, 0.9, 0.999999, 1.0]), st.floats(0.5, 1).map(lambda share: round(share, 6)))
@@ -138,7 +156,7 @@ def test_choose_threshold__equal_confidences_share_a_fate(rows, asked):
     if promise.threshold is not None:
         stands = confidence >= promise.threshold
         assert promise.threshold in confidence
-        assert stands.sum() >= min(len(rows) / 2, len(rows))
+        assert stands.sum() >= max(len(rows) / 2, 14 if len(rows) >= 14 else 0)
         assert promise.error >= (~correct[stands]).mean()
 
 

@@ -83,6 +83,34 @@ def test_choose_thresholds__a_class_that_breaks_the_common_promise_is_stricter()
     assert found.classes[0].threshold == found.overall.threshold < found.classes[1].threshold < 1
 
 
+@pytest.mark.parametrize(
+    ("named", "wrong", "error"),
+    [
+        (14, [2], highest_error(1, 14)),
+        (13, [2], None),  # of the surest seven one is wrong
+        (20, [2, 5], highest_error(2, 14)),
+        (30, [2, 5, 7, 11], None),  # of the surest fifteen, though of all thirty at most 29 % may be wrong
+    ],
+)
+def test_choose_thresholds__a_class_with_few_answers_is_not_lost_to_a_sure_mistake(named, wrong, error):
+    confidence = np.concatenate([np.linspace(0.99, 0.6, named), np.linspace(0.99, 0.6, 500)])
+    predicted = np.repeat([1, 0], [named, 500])
+    labels = predicted.copy()
+    labels[wrong] = 0
+    found = choose_thresholds(confidence, predicted=predicted, labels=labels, learned=np.full(10, 100), max_error=0.01)
+    assert found.classes[1].error == error
+    assert (found.classes[1].threshold == NEVER) == (error is None)
+
+
+def test_choose_thresholds__where_all_is_wrong_no_answer_stands():
+    predicted = np.repeat([0, 1], 50)
+    found = choose_thresholds(
+        np.linspace(1, 0.6, 100), predicted=predicted, labels=1 - predicted, learned=np.full(2, 50), max_error=0.01
+    )
+    assert found.overall.error == 1
+    assert [each.threshold for each in found.classes] == [NEVER, NEVER]
+
+
 def test_choose_thresholds__too_few_pictures_say_nothing_of_classes():
     labels = np.array([0, 1, 0])
     found = choose_thresholds(

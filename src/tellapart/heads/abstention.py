@@ -26,7 +26,7 @@ from tellapart.types import Depth, Features, Labels, Probabilities
 MAX_ERROR = 0.01  # of the answers to rely on
 RISK = 0.05  # how often a promise may turn out false: it holds with 95 % confidence
 NEVER = 2.0  # the threshold of a class whose answers never stand: no probability reaches it
-WORST = 0.5  # of the answers to rely on may be wrong; where not even that can be promised, nothing is
+WORST = 0.5  # of the answers to rely on; nothing is promised by so few that even without a mistake more could be wrong
 TOO_LARGE = 0.2  # of the answers that name a rare class, or of the pictures that show a class, may be wrong at the most
 METHOD = "fixed-sequence testing of exact binomial tails"
 METHOD_OF_COSTS = "exact one-sided interval at the thresholds that the costs set"
@@ -266,13 +266,15 @@ def choose_threshold(
     sequence is fixed before a label of valid is seen:
 
     1. Ever smaller shares, from all down to max_error, each where half of the pictures are answered, or as many as that
-       share needs without a mistake. Of the shares at one threshold the smallest that is rejected is the upper end of
-       Clopper and Pearson's one-sided interval (1934). Where this part ends early, the promise is the last share.
+       share needs without a mistake (of few pictures see `first_tested`). Of the shares at one threshold the smallest
+       that is rejected is the upper end of Clopper and Pearson's one-sided interval (1934). Where this part ends early,
+       the promise is the last share, however large.
     2. At max_error, ever looser thresholds: every millionth further down.
 
     The first part is the same for every max_error, so a smaller one never brings a larger promise. Beginning at half of
     the pictures is harmless as long as surer answers are not wrong more often, which is assumed: with fewer, one
-    picture with a wrong label would end the sequence before it began.
+    picture with a wrong label would end the sequence before it began. Beginning at all of them would end it at the
+    mistakes among unsure answers, and what the surer ones could promise would never be tried.
 
     Where the same pictures chose the classifier among so many independent settings, each could have made the false
     promise, and the tests are at 5 % divided by their number `among` (Bonferroni; see `effective_settings`). Nothing is
@@ -284,7 +286,7 @@ def choose_threshold(
     if pictures < fewest_pictures(WORST, risk=risk):
         return SelectiveGuarantee(threshold=None, asked=max_error, error=None, pictures=pictures, needed=needed)
     ranked, wrong, ends = ranked_answers(confidence, correct)
-    ends = ends[np.searchsorted(ends, math.ceil(pictures / 2) - 1) :]
+    ends = ends[np.searchsorted(ends, first_tested(pictures, risk=risk) - 1) :]
     highest = highest_errors(wrong[ends], ends + 1, risk=risk)
     # From a threshold the next is reached by a smaller share, for which so many had to be answered as there was no
     # mistake among fewer; once max_error is reached, by max_error.
@@ -310,6 +312,15 @@ def ranked_answers(
     order = np.argsort(-confidence, kind="stable")
     ranked = confidence[order]
     return ranked, np.cumsum(~correct[order]), np.flatnonzero(np.append(ranked[:-1] != ranked[1:], True))
+
+
+def first_tested(pictures: int, *, risk: float = RISK) -> int:
+    """How many answers, the surest, are tested first: half, and where there are so many, what 20 % needs.
+
+    Fewer could not promise even that without a mistake: of seven, half of 14, one mistake is told as 52 %.
+    """
+    half, promising = math.ceil(pictures / 2), fewest_pictures(TOO_LARGE, risk=risk)
+    return max(half, promising) if pictures >= promising else half
 
 
 def fewest_pictures(error: float, *, risk: float = RISK) -> int:

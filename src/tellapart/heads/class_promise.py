@@ -52,7 +52,8 @@ def choose_thresholds(
     pictures answered with it: `fair_error`, or what so few allow, or what they show. No answer stands that names one
     - with less than a third of the training pictures of the largest, of which not even one wrong answer in five can
       be promised; where too few pictures are answered with it for that, they also leave the promise of all answers;
-    - of which half of the answers may be wrong.
+    - of which half of the answers may be wrong, as those tell that are tested (see `first_tested`): of many, that may
+      be the surer half of them, though fewer of all are wrong.
 
     Args:
         confidence: float64 [N], of the answer, as `top_probability` rounds it.
