@@ -33,6 +33,7 @@ from tellapart.workers import ray_pool
 from tellapart.workers.cluster import load_ray
 from tellapart.workers.pool import HERE, part_at, parts_of
 from tellapart.workers.where import hired
+from test_workers_pool import Heard
 from works import Full, Naming, Where
 
 pytest.importorskip("ray", reason="the extra ray is not installed")
@@ -61,19 +62,6 @@ def cluster(tmp_path_factory):
 def two_workers(cluster):
     with hired(f"ray:{cluster.address}", Silent()) as workers:
         yield workers
-
-
-class Heard(Silent):
-    """A listener that remembers."""
-
-    def __init__(self):
-        self.steps, self.notes = 0, []
-
-    def advance(self, steps=1):
-        self.steps += steps
-
-    def note(self, message):
-        self.notes.append(message)
 
 
 def made_up(count):
