@@ -20,7 +20,7 @@ from tellapart.recipes import features, left, prior
 from tellapart.recipes.left import leaves_features
 from tellapart.recipes.request import Dataset, Request
 from tellapart.workers.pool import HERE
-from test_workers_pool import Elsewhere
+from test_workers_pool import Elsewhere, Heard
 
 
 @pytest.fixture(scope="module")
@@ -134,16 +134,32 @@ def test_leaves_features__where_only_sums_are_needed(pictures, base, monkeypatch
 def test_leaves_features__only_where_a_cache_holds_them(pictures, base, monkeypatch):
     monkeypatch.setattr(left, "REFINED_AT_MOST", 0)
     monkeypatch.setenv(LIMIT_VARIABLE, "1")
-    notes = []
+    heard = Heard()
+    assert not leaves_features(pictures, base, Request(progress=heard), folds=0)
+    assert leaves_features(pictures, base, Request(progress=heard, workers=Elsewhere(4)), folds=0)
+    assert len(heard.notes) == 1
+    assert "TELLAPART_CACHE_LIMIT_MB" in heard.notes[0]
 
-    class Listening(Silent):
-        def note(self, message):
-            notes.append(message)
 
-    assert not leaves_features(pictures, base, Request(progress=Listening()), folds=0)
-    assert leaves_features(pictures, base, Request(progress=Listening(), workers=Elsewhere(4)), folds=0)
-    assert len(notes) == 1
-    assert "TELLAPART_CACHE_LIMIT_MB" in notes[0]
+@pytest.fixture
+def _no_cache(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "file" / "cache"))
+
+
+@pytest.mark.usefixtures("_no_cache")
+def test_leaves_features__here_only_with_a_cache(pictures, base, monkeypatch):
+    monkeypatch.setattr(left, "REFINED_AT_MOST", 0)
+    assert not leaves_features(pictures, base, Request(), folds=0)
+    assert leaves_features(pictures, base, Request(workers=Elsewhere(4)), folds=0)
+
+
+@pytest.mark.usefixtures("_no_cache")
+def test_learn__says_once_of_all_passes_that_there_is_no_cache(pictures, base):
+    heard = Heard()
+    found = learned(pictures, base, workers=Elsewhere(9), progress=heard)
+    assert found.dataset.left is not None
+    assert sum("The feature cache cannot be used" in note for note in heard.notes) == 1
 
 
 @pytest.fixture
