@@ -36,8 +36,9 @@ def test_sum_up__are_the_sums_of_the_features(pictures, workers):
     labels = label_numbers(seen.index.pictures, pictures.classes)
     weights = np.array([picture.weight for picture in seen.index.pictures])
     own = sums_of(seen.features[:, columns], labels, class_count=2, weights=weights)
-    found, ledger = sum_up(pictures, base, columns=columns, progress=Silent(), workers=workers, size=4)
-    assert ledger == seen.ledger
+    summed = sum_up(pictures, base, columns=columns, progress=Silent(), workers=workers, size=4)
+    found = summed.sums
+    assert (summed.ledger, summed.digests) == (seen.ledger, seen.digests)
     assert (found.rows, found.counts.tolist()) == (10, [6.0, 5.0])
     np.testing.assert_allclose(found.totals, own.totals, rtol=1e-12)
     np.testing.assert_allclose(np.tril(found.products), np.tril(own.products), rtol=1e-12)

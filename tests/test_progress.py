@@ -7,7 +7,7 @@ import types
 
 import pytest
 
-from tellapart.progress import Bars, Lines, Silent, Unminded, in_notebook, listener, say
+from tellapart.progress import Bars, Lines, Once, PartOfStage, Silent, Unminded, in_notebook, listener, say
 
 
 def report_work(progress):
@@ -24,6 +24,32 @@ def test_lines__say_when_a_stage_starts_and_ends(capsys):
     assert lines[0] == "Looking at pictures: 3 pictures"
     assert lines[1] == "a note"
     assert lines[2].startswith("Looking at pictures: 3 pictures in ")
+
+
+def test_once__passes_on_everything_but_a_note_that_was_passed_on(capsys):
+    once = Once(Lines())
+    report_work(once)
+    report_work(once)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(" in ")[0] for line in lines] == [
+        "Looking at pictures: 3 pictures",
+        "a note",
+        "Looking at pictures: 3 pictures",
+        "Looking at pictures: 3 pictures",
+        "Looking at pictures: 3 pictures",
+    ]
+
+
+def test_part_of_stage__passes_on_a_note_once_and_so_many_steps_and_no_stage(capsys):
+    whole = Lines()
+    whole.start("All", total=4, unit="pictures")
+    part = PartOfStage(whole, steps=4)
+    report_work(part)
+    report_work(part)
+    whole.finish()
+    first, note, last = capsys.readouterr().err.splitlines()
+    assert (first, note) == ("All: 4 pictures", "a note")
+    assert last.startswith("All: 4 pictures in ")
 
 
 class Broken(io.StringIO):

@@ -1,5 +1,6 @@
 """Features that are left with whoever looked: what is learned is the same as with all of them in memory."""
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -10,14 +11,16 @@ from tellapart.backbones.catalogue import find_base
 from tellapart.data.scan import scan
 from tellapart.errors import DataError
 from tellapart.features.cache import LIMIT_VARIABLE
+from tellapart.features.left import LeftFeatures
 from tellapart.heads import large
+from tellapart.heads.rows import RowsLeft
 from tellapart.learn import learn
 from tellapart.progress import Silent
 from tellapart.recipes import features, left, prior
 from tellapart.recipes.left import leaves_features
-from tellapart.recipes.request import Request
+from tellapart.recipes.request import Dataset, Request
 from tellapart.workers.pool import HERE
-from test_workers_pool import Elsewhere
+from test_workers_pool import Elsewhere, Heard
 
 
 @pytest.fixture(scope="module")
@@ -131,23 +134,88 @@ def test_leaves_features__where_only_sums_are_needed(pictures, base, monkeypatch
 def test_leaves_features__only_where_a_cache_holds_them(pictures, base, monkeypatch):
     monkeypatch.setattr(left, "REFINED_AT_MOST", 0)
     monkeypatch.setenv(LIMIT_VARIABLE, "1")
-    notes = []
-
-    class Listening(Silent):
-        def note(self, message):
-            notes.append(message)
-
-    assert not leaves_features(pictures, base, Request(progress=Listening()), folds=0)
-    assert leaves_features(pictures, base, Request(progress=Listening(), workers=Elsewhere(4)), folds=0)
-    assert len(notes) == 1
-    assert "TELLAPART_CACHE_LIMIT_MB" in notes[0]
+    heard = Heard()
+    assert not leaves_features(pictures, base, Request(progress=heard), folds=0)
+    assert leaves_features(pictures, base, Request(progress=heard, workers=Elsewhere(4)), folds=0)
+    assert len(heard.notes) == 1
+    assert "TELLAPART_CACHE_LIMIT_MB" in heard.notes[0]
 
 
-def test_left_features__a_picture_that_is_gone_stops_the_command(pictures, base, tmp_path):
-    folder = write_classes(tmp_path / "data", {"cat": 3, "dog": 2})
-    index = scan(folder)
-    seen = left.LeftFeatures(index=index, digests=(b"",) * 5, base=base, workers=Elsewhere(2), progress=Silent())
-    assert seen.columns([4, 1], slice(0, 9)).shape == (2, 9)
-    index.pictures[1].file.unlink()
-    with pytest.raises(DataError, match="can no longer be read"):
-        seen.columns([4, 1], slice(0, 9))
+@pytest.fixture
+def _no_cache(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "file" / "cache"))
+
+
+@pytest.mark.usefixtures("_no_cache")
+def test_leaves_features__here_only_with_a_cache(pictures, base, monkeypatch):
+    monkeypatch.setattr(left, "REFINED_AT_MOST", 0)
+    assert not leaves_features(pictures, base, Request(), folds=0)
+    assert leaves_features(pictures, base, Request(workers=Elsewhere(4)), folds=0)
+
+
+@pytest.mark.usefixtures("_no_cache")
+def test_learn__says_once_of_all_passes_that_there_is_no_cache(pictures, base):
+    heard = Heard()
+    found = learned(pictures, base, workers=Elsewhere(9), progress=heard)
+    assert found.dataset.left is not None
+    assert sum("The feature cache cannot be used" in note for note in heard.notes) == 1
+
+
+@pytest.fixture
+def few_left(base, tmp_path):
+    """Five pictures of two classes on two machines, looked at."""
+    index = scan(write_classes(tmp_path / "data", {"cat": 3, "dog": 2}))
+    digests = tuple(hashlib.sha256(picture.file.read_bytes()).digest() for picture in index.pictures)
+    workers = Elsewhere(2, machines=2)
+    return LeftFeatures(index=index, digests=digests, base=base, workers=workers, progress=Silent())
+
+
+def take_few(few_left):
+    return few_left.columns([4, 1, 0], slice(0, 9))
+
+
+def add_few(few_left):
+    labels = np.array([0, 0, 0, 1, 1])
+    return RowsLeft(few_left).sums(slice(0, 5), labels, columns=slice(0, 9), weights=None, progress=Silent())
+
+
+@pytest.mark.parametrize("ask", [take_few, add_few])
+def test_left_features__a_picture_that_is_gone_stops_the_command(few_left, ask):
+    ask(few_left)
+    few_left.index.pictures[1].file.unlink()
+    with pytest.raises(DataError, match="can no longer be read") as stopped:
+        ask(few_left)
+    assert stopped.value.where == "cat/001.png"
+
+
+@pytest.mark.parametrize("ask", [take_few, add_few])
+def test_left_features__a_picture_that_is_another_one_stops_the_command(few_left, ask):
+    ask(few_left)
+    few_left.index.pictures[1].file.write_bytes(few_left.index.pictures[3].file.read_bytes())
+    with pytest.raises(DataError, match="is another one than when it was looked at first") as stopped:
+        ask(few_left)
+    assert stopped.value.where == "cat/001.png"
+
+
+def test_learn__keeps_no_head_of_pictures_that_changed_meanwhile(base, tmp_path, monkeypatch):
+    folder = write_classes(tmp_path / "data", {"cat": 60, "dog": 58}, blotches=60)
+    files = sorted(folder.rglob("*.png"))
+    contents = [file.read_bytes() for file in files]
+    looked = Dataset.of
+
+    def looked_and_changed(*given, **options):
+        dataset = looked(*given, **options)
+        for file, content in zip(files, reversed(contents), strict=True):
+            file.write_bytes(content)
+        return dataset
+
+    with monkeypatch.context() as changing:
+        changing.setattr(Dataset, "of", looked_and_changed)
+        with pytest.raises(DataError, match="is another one than when it was looked at first"):
+            learned(scan(folder), base, workers=Elsewhere(9, machines=2))
+    for file, content in zip(files, contents, strict=True):
+        file.write_bytes(content)
+    found = learned(scan(folder), base, workers=Elsewhere(9, machines=2))
+    assert found.dataset.left is not None
+    assert_same(found, learned(scan(folder), base))

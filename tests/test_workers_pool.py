@@ -17,13 +17,26 @@ from tellapart.features import look
 from tellapart.features.look import Looking, check_precision, check_seen, look_at
 from tellapart.features.take import SomeColumns
 from tellapart.features.together import pack_embedded, parts_together
-from tellapart.progress import Silent
+from tellapart.progress import PartOfStage, Silent
 from tellapart.types import Index, LedgerEntry, Picture
 from tellapart.workers import ray_pool, where
 from tellapart.workers.pool import HERE, blocks, parts_of
 from tellapart.workers.ray_pool import portable
 from tellapart.workers.where import address_of, hired
 from works import Naming
+
+
+class Heard(Silent):
+    """A listener that remembers."""
+
+    def __init__(self):
+        self.steps, self.notes = 0, []
+
+    def advance(self, steps=1):
+        self.steps += steps
+
+    def note(self, message):
+        self.notes.append(message)
 
 
 class Elsewhere:
@@ -45,9 +58,9 @@ class Elsewhere:
 
     def each(self, work, parts, *, total, progress, remember=False):
         sent = work.away()
-        do = sent.open()
+        do, noting = sent.open(), PartOfStage(progress, steps=0)
         for part in parts:
-            yield work.unpack(part, sent.pack(do(portable(part), Silent())))
+            yield work.unpack(part, sent.pack(do(portable(part), noting)))
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +112,17 @@ def test_look_at__a_first_part_that_cannot_be_read_takes_no_miniatures_from_the_
     whole = look_at(broken, base, Silent(), keep=False)
     assert len(whole.miniatures) == 2
     assert_same(look_at(broken, base, Silent(), keep=False, workers=Elsewhere(1)), whole)
+
+
+@pytest.mark.parametrize("workers", [HERE, Elsewhere(3)], ids=["here", "elsewhere"])
+def test_look_at__says_once_of_all_parts_that_there_is_no_cache(pictures, base, workers, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "file" / "cache"))
+    monkeypatch.setattr(look, "TAKEN_AT_ONCE", 3)
+    heard = Heard()
+    look_at(pictures, base, heard, take=SomeColumns(start=5, stop=9), workers=workers)
+    assert sum("The feature cache cannot be used" in note for note in heard.notes) == 1
+    assert heard.steps == 8 or workers.elsewhere
 
 
 @pytest.mark.parametrize("size", [3, 100])

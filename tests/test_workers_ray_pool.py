@@ -33,6 +33,7 @@ from tellapart.workers import ray_pool
 from tellapart.workers.cluster import load_ray
 from tellapart.workers.pool import HERE, part_at, parts_of
 from tellapart.workers.where import hired
+from test_workers_pool import Heard
 from works import Full, Naming, Where
 
 pytest.importorskip("ray", reason="the extra ray is not installed")
@@ -61,19 +62,6 @@ def cluster(tmp_path_factory):
 def two_workers(cluster):
     with hired(f"ray:{cluster.address}", Silent()) as workers:
         yield workers
-
-
-class Heard(Silent):
-    """A listener that remembers."""
-
-    def __init__(self):
-        self.steps, self.notes = 0, []
-
-    def advance(self, steps=1):
-        self.steps += steps
-
-    def note(self, message):
-        self.notes.append(message)
 
 
 def made_up(count):
@@ -141,10 +129,10 @@ def test_sum_up__adds_up_on_a_cluster_what_it_adds_up_here(two_workers, pictures
         sum_up(pictures, base, columns=slice(0, 96), progress=Silent(), workers=workers, size=8)
         for workers in (two_workers, HERE)
     )
-    assert found[1] == here[1]
-    assert found[0].rows == here[0].rows == len(pictures.pictures) - len(BAD)
-    np.testing.assert_allclose(np.tril(found[0].products), np.tril(here[0].products), rtol=1e-12)
-    heads = [ridge_head(moments_of(sums), l2=1.0) for sums in (found[0], here[0])]
+    assert (found.ledger, found.digests) == (here.ledger, here.digests)
+    assert found.sums.rows == here.sums.rows == len(pictures.pictures) - len(BAD)
+    np.testing.assert_allclose(np.tril(found.sums.products), np.tril(here.sums.products), rtol=1e-12)
+    heads = [ridge_head(moments_of(sums), l2=1.0) for sums in (found.sums, here.sums)]
     np.testing.assert_allclose(heads[0].weight, heads[1].weight, rtol=1e-5, atol=1e-8)
 
 

@@ -29,7 +29,7 @@ from tellapart.features.take import Take
 from tellapart.heads.abstention import Flags, learn_abstention, one_of_each_group, thinned
 from tellapart.heads.nested import FoldHead, nested_heads
 from tellapart.heads.out_of_distribution import TrainingFeatures, sampled_rows
-from tellapart.progress import Stopwatch
+from tellapart.progress import Once, Stopwatch
 from tellapart.recipes.calibration import promised, say_left_out, settled
 from tellapart.recipes.catalogue import RECIPES
 from tellapart.recipes.features import nested_plan
@@ -133,6 +133,7 @@ def learn(index: Index, base: Backbone, request: Request) -> Learned:
         OutputError: the recipe keeps files while it works, and they cannot be written.
     """
     watch = Stopwatch()
+    request = replace(request, progress=Once(request.progress))  # each pass over left features has the same to say
     RECIPES[request.recipe].check_request(index, request)
     check_asked(index.classes, request)
     check_weights(index, request)

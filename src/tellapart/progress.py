@@ -72,13 +72,43 @@ class Silent:
     def note(self, message: str) -> None: ...
 
 
-class PartOfStage(Silent):
-    """A listener for a part of a stage, whose steps count for the whole; the part's own stages are not told of."""
+class Once:
+    """A listener that passes everything on, but each note only once."""
+
+    def __init__(self, whole: Progress) -> None:
+        """Listen for another listener."""
+        self._whole = whole
+        self._said = set[str]()
+        self._lock = threading.Lock()
+
+    def start(self, stage: str, *, total: int, unit: str) -> None:
+        self._whole.start(stage, total=total, unit=unit)
+
+    def advance(self, steps: int = 1) -> None:
+        self._whole.advance(steps)
+
+    def finish(self) -> None:
+        self._whole.finish()
+
+    def note(self, message: str) -> None:
+        with self._lock:
+            if message in self._said:
+                return
+            self._said.add(message)
+        self._whole.note(message)
+
+
+class PartOfStage(Once):
+    """A listener for parts of a stage, whose steps count for the whole; the parts' own stages are not told of."""
 
     def __init__(self, whole: Progress, *, steps: int) -> None:
-        """Pass on at most so many steps, as the part may be gone through more than once."""
-        self._whole, self._left = whole, steps
-        self._lock = threading.Lock()
+        """Pass on at most so many steps, as a part may be gone through more than once."""
+        super().__init__(whole)
+        self._left = steps
+
+    def start(self, stage: str, *, total: int, unit: str) -> None: ...
+
+    def finish(self) -> None: ...
 
     def advance(self, steps: int = 1) -> None:
         with self._lock:
@@ -86,9 +116,6 @@ class PartOfStage(Silent):
             self._left -= counted_steps
         if counted_steps:
             self._whole.advance(counted_steps)
-
-    def note(self, message: str) -> None:
-        self._whole.note(message)
 
 
 class Unminded(io.TextIOBase):

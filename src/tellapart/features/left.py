@@ -49,7 +49,7 @@ class LeftFeatures:
         """What is taken of the features of n rows, float32 [n, w].
 
         Raises:
-            DataError: a picture can no longer be read.
+            DataError: a picture can no longer be read, or is another one than the first look saw.
         """
         pictures, taken = self.at(rows).pictures, np.empty((len(rows), take.width), np.float32)
         work = Looking(base=self.base, take=take, miniatures=False)
@@ -59,7 +59,7 @@ class LeftFeatures:
         for places, seen in zip(
             dealt, self.workers.each(work, parts, total=len(rows), progress=quiet, remember=True), strict=True
         ):
-            check_read(seen.ledger)
+            self.check_same(np.asarray(rows)[places], seen.ledger, seen.digests)
             taken[places] = seen.features
         return taken
 
@@ -78,6 +78,23 @@ class LeftFeatures:
         for digest in self.digests[rows]:
             seen.update(digest)
         return seen.digest()
+
+    def check_same(self, rows: NDArray[np.int64], ledger: Sequence[LedgerEntry], digests: Sequence[bytes]) -> None:
+        """Stop where a pass did not see what the first look saw: splits, labels and what is kept depend on that.
+
+        Args:
+            rows: int64 [n], the pictures of the pass.
+            ledger: what became of each.
+            digests: sha256 of the content of each that could be read.
+
+        Raises:
+            DataError: it is so.
+        """
+        check_read(ledger)
+        for row, digest in zip(rows.tolist(), digests, strict=True):
+            if digest != self.digests[row]:
+                what = "a picture is another one than when it was looked at first"
+                raise DataError(what, where=self.index.pictures[row].path, hint=AGAIN)
 
 
 def check_read(ledger: Sequence[LedgerEntry]) -> None:

@@ -81,12 +81,12 @@ def pack_embedded(made: Embedded) -> Packed:
 
 def unpack_embedded(part: Index, packed: Packed) -> Embedded:
     """What was seen in a part of n pictures."""
-    ledger, digests = unpack_ledger(part, packed), packed["digests"]
+    ledger = unpack_ledger(part, packed)
     return Embedded(
         features=packed["features"].astype(np.float32),
         index=replace(part, pictures=readable(part, ledger)),
         ledger=ledger,
-        digests=tuple(digests[start : start + DIGEST] for start in range(0, len(digests), DIGEST)),
+        digests=unpack_digests(packed["digests"]),
         miniatures=np.array(packed["miniatures"]),  # theirs may be memory that goes with the workers
         pixel_digests=tuple(packed["pixel_digests"]),
         fresh=packed["fresh"],
@@ -94,6 +94,11 @@ def unpack_embedded(part: Index, packed: Packed) -> Embedded:
         decode_s=packed["decode_s"],
         embed_s=packed["embed_s"],
     )
+
+
+def unpack_digests(packed: bytes) -> tuple[bytes, ...]:
+    """Digests that were packed as one after the other."""
+    return tuple(packed[start : start + DIGEST] for start in range(0, len(packed), DIGEST))
 
 
 def pack_ledger(ledger: Sequence[LedgerEntry]) -> Packed:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.groups import label_numbers
-from tellapart.features.left import LeftFeatures, check_read
+from tellapart.features.left import LeftFeatures
 from tellapart.heads.linear import LinearHead
 from tellapart.heads.objective import softmax_loss
 from tellapart.heads.summing import sum_up
@@ -97,7 +97,7 @@ class RowsLeft:
         index = replace(index, pictures=pictures, classes=tuple(names[label] for label in range(len(names))))
         progress.start(ADDING, total=len(numbers), unit="pictures")
         try:
-            sums, ledger = sum_up(
+            summed = sum_up(
                 index,
                 self.left.base,
                 columns=columns,
@@ -106,8 +106,8 @@ class RowsLeft:
             )
         finally:
             progress.finish()
-        check_read(ledger)
-        return sums
+        self.left.check_same(numbers, summed.ledger, summed.digests)
+        return summed.sums
 
     def judged(self, rows: slice, labels: Labels, heads: Sequence[LinearHead]) -> list[JudgedHead]:
         """All heads in one pass of the workers."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
@@ -18,13 +19,15 @@ from tellapart.backbones.backbone import Backbone
 from tellapart.classifier import Classifier
 from tellapart.features.cache import cache_limit
 from tellapart.features.left import LeftFeatures
+from tellapart.features.look import usable_cache
 from tellapart.features.take import SomeColumns
 from tellapart.heads.large import REFINED_AT_MOST, is_large, is_many
 from tellapart.heads.linear import LinearHead
+from tellapart.progress import Silent
 from tellapart.recipes.request import Dataset, Request
 from tellapart.types import Features, Index
 
-BYTES_BESIDE = 3_000  # of an entry of a cache, beside its row: miniature, key and room that is not used
+BYTES_BESIDE: Final = 3_000  # of an entry of a cache, beside its row: miniature, key and room that is not used
 
 
 def leaves_features(index: Index, base: Backbone, request: Request, *, folds: int) -> bool:
@@ -39,7 +42,9 @@ def leaves_features(index: Index, base: Backbone, request: Request, *, folds: in
     drawn = len(index.pictures) * request.shares["train"] // 100
     values = (own or drawn) * len(index.classes)
     kept, room = len(index.pictures) * (2 * base.width + BYTES_BESIDE), cache_limit()
-    if not is_many(values) or (not request.workers.elsewhere and (values <= REFINED_AT_MOST or kept > room)):
+    if not is_many(values):
+        return False
+    if not request.workers.elsewhere and (values <= REFINED_AT_MOST or kept > room or not keeps_here()):
         return False
     if kept > room:
         request.progress.note(
@@ -47,6 +52,12 @@ def leaves_features(index: Index, base: Backbone, request: Request, *, folds: in
             f"less (TELLAPART_CACHE_LIMIT_MB on each), they look at pictures again."
         )
     return True
+
+
+def keeps_here() -> bool:
+    """Whether this process has a cache that can be opened: without one every pass would look at all pictures again."""
+    with usable_cache(Silent()) as cache:
+        return cache is not None
 
 
 def taken_first(base: Backbone) -> SomeColumns:

@@ -20,7 +20,7 @@ import numpy as np
 
 from tellapart.errors import DataError, MissingExtraError, TellapartError, UsageError
 from tellapart.extras import load_extra
-from tellapart.progress import Progress, Silent
+from tellapart.progress import Once, Progress, Silent
 from tellapart.stores import Origin
 from tellapart.text import counted
 from tellapart.types import Index, Picture
@@ -153,8 +153,10 @@ class RayPool:
 
     def dealt(self, pictures: Sequence[Picture], size: int) -> list[Places]:
         """The places of pictures in parts, each of what one node is remembered to have seen; the nodes take turns."""
-        on = np.array([self._seen_on.get(picture.path, "") for picture in pictures])
-        of_each = (blocks(np.flatnonzero(on == node), size) for node in np.unique(on))
+        numbers = dict[str, int]()  # of nodes: an array of their names takes 224 bytes a picture
+        nodes = (self._seen_on.get(picture.path, "") for picture in pictures)
+        on = np.fromiter((numbers.setdefault(node, len(numbers)) for node in nodes), np.int32, len(pictures))
+        of_each = (blocks(np.flatnonzero(on == number), size) for number in numbers.values())
         turns = zip_longest(*of_each)
         return [part for turn in turns for part in turn if part is not None] or blocks(np.arange(0), size)
 
@@ -173,16 +175,14 @@ class RayPool:
             DataError: the workers died of the same pictures again and again.
             UsageError: no worker is left.
         """
-        told = set[str]()
+        noting = Once(progress)
         progress.start("Looking at pictures", total=total, unit="pictures")
         try:
             for part, (packed, notes), node in self._in_order(work, parts):
                 if isinstance(packed, TellapartError):
                     raise packed
                 for note in notes:
-                    if note not in told:
-                        progress.note(note)
-                told.update(notes)
+                    noting.note(note)
                 if remember:
                     self._seen_on.update((picture.path, node) for picture in part.pictures)
                 progress.advance(len(part.pictures))
