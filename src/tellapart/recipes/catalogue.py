@@ -20,8 +20,7 @@ from tellapart.recipes.features import train_features
 from tellapart.recipes.finetune import FineTuningPlan, train_finetune
 from tellapart.recipes.frozen import FrozenPlan, train_frozen
 from tellapart.recipes.request import Dataset, Request
-from tellapart.recipes.scratch import ScratchPlan, train_scratch
-from tellapart.recipes.smallest import check_scratch_net
+from tellapart.recipes.scratch import ScratchPlan, check_scratch_net, train_scratch
 from tellapart.types import Index
 
 

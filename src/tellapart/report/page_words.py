@@ -49,6 +49,10 @@ PAGE: Final[Mapping[str, Words]] = {
         "Recipe {recipe} on the base {base}, which sees {size} pixels.",
         "方案 {recipe}，基础网络 {base}，输入 {size} 像素。",
     ),
+    "made_from_nothing": Words(
+        "Recipe {recipe}: the net {base}, which sees {size} pixels.",
+        "方案 {recipe}，网络 {base}，输入 {size} 像素。",
+    ),
     "test_accuracy": Words("Test accuracy", "测试准确率"),
     "interval": Words(
         "Between {low} and {high} with 95 % confidence, on {pictures} {pictures:picture|pictures} that took "
