@@ -58,7 +58,9 @@ def test_applied__augmentation_in_the_place_of_a_recipes_own():
         ({"net": "nothing"}, "no such net: nothing"),
         ({"net": "photo-convnet", "layers": (8,)}, "say which net"),
         ({"patience": 0}, "patience cannot be 0"),
-        ({"layers": (8, 0), "dense": 4}, "a width cannot be 0"),
+        ({"layers": (8, 0), "dense": 4}, "a width cannot be 0: --layers. It must be"),
+        ({"layers": (8, 4), "dense": 0}, "dense cannot be 0"),
+        ({"learning_rate": float("nan")}, "learning_rate cannot be nan: --rate. It must be"),
         ({"layers": (8,) * 11, "dense": 4}, "too many layers"),
     ],
 )
