@@ -29,7 +29,6 @@ def counted(index, *, kept=True, **options):
         (300, "train", {}, 5),
         (300, "test", {}, 0),
         (300, None, {"folds": 0}, 0),
-        (300, None, {"folds": 1}, 0),
         (5000, None, {"folds": 3}, 3),
         (300, None, {"shares": {"train": 85, "valid": 15}}, 0),
         (300, None, {"shares": {"train": 85, "valid": 15}, "folds": 4}, 4),
