@@ -88,7 +88,9 @@ def test_load_backbone__names_that_cannot_be_joined(name, said):
 def test_find_base__weights_are_for_one_base_and_sizes_for_each(tmp_path):
     with pytest.raises(UsageError, match="weights is for one base"):
         find_base("lite0+lite2", weights=tmp_path / "weights.safetensors")
-    with pytest.raises(UsageError, match="the base lite0 cannot take this size"):
+    with pytest.raises(
+        UsageError, match=r"the base lite0 cannot take this size: 4 px. Give a whole number from 8 to 2048, .*own\.$"
+    ):
         find_base("lite0+lite2", size=4)
 
 

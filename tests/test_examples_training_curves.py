@@ -1,3 +1,4 @@
+import re
 import sys
 
 import numpy as np
@@ -64,6 +65,15 @@ def test_draw_curves__without_valid_only_training_is_drawn(matplotlib, tmp_path)
     assert "training" in content
     assert "validation" not in content
     assert "validation" in draw_curves(HISTORY, tmp_path / "both.svg").read_text()
+
+
+def test_draw_curves__one_epoch_is_a_mark_for_each_split_above_a_whole_number(matplotlib, tmp_path):
+    one, none = ([{**HISTORY[0], "valid_accuracy": value, "valid_loss": value}] for value in (0.9, None))
+    drawn = draw_curves(one, tmp_path / "one.svg").read_text()
+    without = draw_curves(none, tmp_path / "none.svg").read_text()
+    assert drawn.count("<use ") >= without.count("<use ") + 4  # a mark, and one in the legend, in both panels
+    (axis, *_) = re.findall(r'id="matplotlib.axis_1">(.*?)id="matplotlib.axis_2"', drawn, re.DOTALL)
+    assert re.findall(r"<!-- (.+) -->", axis) == ["1", "epoch"]
 
 
 def test_draw_curves__a_history_that_is_not_of_epochs(tmp_path):

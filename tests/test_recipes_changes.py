@@ -58,7 +58,9 @@ def test_applied__augmentation_in_the_place_of_a_recipes_own():
         ({"net": "nothing"}, "no such net: nothing"),
         ({"net": "photo-convnet", "layers": (8,)}, "say which net"),
         ({"patience": 0}, "patience cannot be 0"),
-        ({"layers": (8, 0), "dense": 4}, "a width cannot be 0"),
+        ({"layers": (8, 0), "dense": 4}, "a width cannot be 0: --layers. It must be"),
+        ({"layers": (8, 4), "dense": 0}, "dense cannot be 0"),
+        ({"learning_rate": float("nan")}, "learning_rate cannot be nan: --rate. It must be"),
         ({"layers": (8,) * 11, "dense": 4}, "too many layers"),
     ],
 )
@@ -92,10 +94,11 @@ def test_train__what_was_used_is_in_the_metrics(tellapart, tmp_path):
     done = tellapart("train", data, "-o", tmp_path / "run", "--recipe", "scratch", *settings.split())
     selected = json.loads((tmp_path / "run" / "metrics.json").read_text())["selected"]
     assert done.code == 0
-    assert selected["net"] == "convnet-4x8-dense-4-at-150"
+    assert selected["net"] == "convnet-4x8-dense-4-at-24"  # the size it is built at
     used = [selected["training"][name] for name in ("epochs", "batch", "learning_rate", "optimiser")]
     assert (used, selected["dropout"]) == ([2, 4, 0.002, "rmsprop"], 0.25)
-    assert "convnet-4x8-dense-4-at-150" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "Recipe <bdi>scratch</bdi>: the net <bdi>convnet-4x8-dense-4-at-24</bdi>, which sees 24 " in page
 
 
 def test_summary__of_the_widths_that_train_takes(tellapart):
@@ -105,7 +108,9 @@ def test_summary__of_the_widths_that_train_takes(tellapart):
     assert tellapart(*asked).out == tellapart(*asked, "--dense", 512).out
     assert "3,453,121" in tellapart(*asked, "--outputs", 1).out
     assert "Write them as 32,64" in tellapart("summary", "--layers", "wide", "--dense", 512).complaint
-    with pytest.raises(UsageError, match="say which net"):
-        net_named("lite0", layers=(8,), dense=4)
+    assert "-at-64" in tellapart(*asked, "--size", 64).out
+    for names, said in ((("lite0", None), "lite0 and --layers"), (("lite0", "vgg16"), "lite0 and vgg16 and --layers")):
+        with pytest.raises(UsageError, match=f"say which net once: {said}. Give its name or --layers, not both."):
+            net_named(*names, layers=(8,), dense=4)
     with pytest.raises(UsageError, match="say which net"):
         net_named(None, None, layers=None, dense=None)

@@ -29,7 +29,6 @@ def counted(index, *, kept=True, **options):
         (300, "train", {}, 5),
         (300, "test", {}, 0),
         (300, None, {"folds": 0}, 0),
-        (300, None, {"folds": 1}, 0),
         (5000, None, {"folds": 3}, 3),
         (300, None, {"shares": {"train": 85, "valid": 15}}, 0),
         (300, None, {"shares": {"train": 85, "valid": 15}, "folds": 4}, 4),
@@ -59,7 +58,7 @@ def test_fold_count__what_valid_chooses_takes_a_split_of_valid(options, what):
         counted(index_of(300), folds=5, **options)
 
 
-@pytest.mark.parametrize("folds", [-1, 51, 2.5, True, "5"])
+@pytest.mark.parametrize("folds", [-1, 1, 51, 2.5, True, "5"])
 def test_request__refuses_what_is_no_number_of_folds(folds):
     with pytest.raises(UsageError, match="no such number of folds"):
         Request(folds=folds)

@@ -17,6 +17,7 @@ SPLITS: Final = (
     ("clean_train", "training pictures as they are", "--"),
     ("valid", "validation", "-"),
 )
+FEW: Final = 10  # epochs; of so few every point is marked, as a line of one point cannot be seen
 HINT: Final = "Install it with: pip install 'tellapart[figures]'"
 
 
@@ -56,15 +57,26 @@ def draw_curves(history: Sequence[Mapping[str, Any]], out: Path, *, smoothing: f
     if not history or not all({"epoch", "train_loss", "train_accuracy"} <= row.keys() for row in history):
         hint = "Recipes that train a net have one: scratch, scratch-augmented, finetune."
         raise DataError("there is no history of epochs to draw", hint=hint)
+    mark = "s" if len(history) <= FEW else ""
     figure = _load_figure_class()(figsize=(10, 4), layout="constrained")
     for axes, (measure, name) in zip(figure.subplots(1, 2), PANELS, strict=True):
         for split, label, form in SPLITS:
             points = [(row["epoch"], value) for row in history if (value := row.get(f"{split}_{measure}")) is not None]
             if points:
                 epochs, values = zip(*points, strict=True)
-                axes.plot(epochs, smooth(values, factor=smoothing), form, label=label, markersize=4)
+                axes.plot(
+                    epochs,
+                    smooth(values, factor=smoothing),
+                    form if form == "o" else form + mark,
+                    label=label,
+                    markersize=4,
+                )
         axes.set(xlabel="epoch", title=f"{name}, smoothed by {smoothing}" if smoothing else name)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        if len(history) == 1:
+            axes.margins(y=0.5)  # the legend stands above the points
+        if len(history) <= FEW:  # one epoch alone would stand on an axis from 0.96 to 1.04
+            axes.set_xlim(history[0]["epoch"] - 0.5, history[-1]["epoch"] + 0.5)
         axes.grid(alpha=0.3)
         axes.legend()
     figure.suptitle(title)

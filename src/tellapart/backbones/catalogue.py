@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tellapart.backbones.backbone import JOINT, MOST_HALVES, Backbone, join_bases
 from tellapart.backbones.poolings import with_poolings
-from tellapart.data.preprocess import Preprocess
+from tellapart.data.preprocess import LARGEST, SMALLEST, Preprocess
 from tellapart.errors import UsageError
 from tellapart.progress import Progress
 
@@ -61,7 +61,8 @@ def load_backbone(name: str, *, size: int | None = None) -> Backbone:
     try:
         return BACKBONES[name](size=size)
     except ValueError as error:
-        raise UsageError(f"the base {name} cannot take this size ({error})", where=f"{size} px") from error
+        hint = f"Give a whole number from {SMALLEST} to {LARGEST}, or leave --size out for its own."
+        raise UsageError(f"the base {name} cannot take this size", where=f"{size} px", hint=hint) from error
 
 
 def find_base(

@@ -237,7 +237,7 @@ def summary(
     """
     from tellapart.commands.summary import net_named, summarise
 
-    name = net_named(net, as_trained, layers=widths(layers), dense=dense)
+    name = net_named(net, as_trained, layers=widths(layers), dense=dense, size=size)
     print_layers(name, summarise(name, size=size, outputs=outputs))
 
 

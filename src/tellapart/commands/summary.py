@@ -8,7 +8,7 @@ from typing import Any
 from tellapart.backbones.backbone import JOINT, Backbone
 from tellapart.backbones.catalogue import BACKBONES, find_base, load_backbone
 from tellapart.errors import UsageError
-from tellapart.nets.architectures import net_size
+from tellapart.nets.architectures import at_size, net_size
 from tellapart.nets.own_file import names_file, own_net
 from tellapart.nets.summary import TWO, Layer, summarise_net, summarise_own
 from tellapart.recipes.changes import Changes
@@ -44,16 +44,21 @@ def summarise(net: str, *, size: int | None = None, outputs: int | None = None) 
     return summarise_net(net, size=size, outputs=outputs)
 
 
-def net_named(*names: str | None, layers: tuple[int, ...] | None, dense: int | None) -> str:
+def net_named(*names: str | None, layers: tuple[int, ...] | None, dense: int | None, size: int | None = None) -> str:
     """The name of the net that is asked for by its name, or by its widths as `tellapart train` takes them.
+
+    `size` is the side of its input in pixels (None: its own), which is in the name of a net of given widths.
 
     Raises:
         UsageError: it is asked for in more than one way or in none, or the widths make no sense.
     """
     changes, given = Changes(layers=layers, dense=dense), [name for name in names if name is not None]
-    if len(given) + (layers is not None) != 1:
+    ways = [*given, *(["--layers"] if layers is not None else [])]
+    if len(ways) > 1:
+        raise UsageError("say which net once", where=" and ".join(ways), hint="Give its name or --layers, not both.")
+    if not ways:
         raise UsageError("say which net", hint="Give its name, or --layers 32,64,128,128 --dense 512.")
-    return given[0] if given else str(changes.applied(PLANS[False, False]).net)
+    return at_size(given[0] if given else str(changes.applied(PLANS[False, False]).net), size)
 
 
 def summarise_graph(backbone: Backbone) -> list[Layer]:

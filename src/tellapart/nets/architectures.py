@@ -15,6 +15,7 @@ from functools import cache, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+from tellapart.data.preprocess import LARGEST
 from tellapart.errors import UsageError
 from tellapart.extras import load_torch
 from tellapart.nets.device import seeded
@@ -62,7 +63,7 @@ def build_net(name: str, *, size: int | None = None, classes: int, dropout: floa
     `dropout` is the share of features dropped in training before the dense layers.
 
     Raises:
-        UsageError: no net has that name, or it cannot take so small a picture.
+        UsageError: no net has that name, or it cannot take so small a picture; the hint names the smallest.
     """
     builder, own_size, channels = _entry(name)
     side = own_size if size is None else size
@@ -71,7 +72,7 @@ def build_net(name: str, *, size: int | None = None, classes: int, dropout: floa
             trunk = builder(channels, dropout, side)
             width = feature_width(trunk, size=side)
         except RuntimeError as error:
-            raise UsageError(f"the net {name} cannot take so small a picture", where=f"{side} px") from error
+            raise _too_small(name, side) from error
         return Net(name=name, trunk=trunk, head=load_torch().nn.Linear(width, classes), size=side)
 
 
@@ -80,9 +81,55 @@ def net_size(name: str) -> int:
     return _entry(name)[1]
 
 
+def _too_small(name: str, side: int) -> UsageError:
+    least, what = smallest_size(name), f"the net {name} cannot take so small a picture"
+    if least is None:
+        hint = f"It has too many layers for any size up to {LARGEST} px: leave some out."
+    else:
+        own = net_size(name)
+        hint = f"The smallest is --size {least}" + (
+            f"; its own is {own}." if own >= least else ", or leave out a layer."
+        )
+    return UsageError(what, where=f"{side} px", hint=hint)
+
+
+def smallest_size(name: str) -> int | None:
+    """The least side in pixels that a net by name can be built for, found by halving; larger ones do too.
+
+    None where no picture that is read is large enough.
+    """
+    low, high = 0, net_size(name)
+    if not takes(name, high):
+        low, high = high, LARGEST
+        if not takes(name, high):
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if takes(name, middle) else (middle, high)
+    return high
+
+
+def takes(name: str, size: int) -> bool:
+    """Whether a net by name can be built for pictures of that side."""
+    builder, _, channels = _entry(name)
+    try:
+        with load_torch().device("meta"):  # shapes without numbers
+            feature_width(builder(channels, 0.0, size), size=size)
+    except RuntimeError:
+        return False
+    return True
+
+
 def net_of_widths(widths: Sequence[int], dense: int, *, size: int) -> str:
     """The name of a net like the chapter's, with other widths: "convnet-32x64-dense-128-at-150"."""
     return f"convnet-{'x'.join(map(str, widths))}-dense-{dense}-at-{size}"
+
+
+def at_size(name: str, size: int | None) -> str:
+    """The name of a net for pictures of that side (None: its own): where widths are its name, so is the side."""
+    if size is None or DESCRIBED.fullmatch(name) is None:
+        return name
+    return f"{name.rpartition('-')[0]}-{size}"
 
 
 def is_net(name: str) -> bool:

@@ -73,8 +73,11 @@ def check_range(
     below: float = math.inf,
     whole: bool = False,
     optional: bool = False,
+    where: str | None = None,
 ) -> None:
     """Stop at a setting that is no number, or none from least, above one bound and below another.
+
+    `where` is the option that says it, where that is called otherwise.
 
     Raises:
         UsageError: it is so; the hint says what is expected.
@@ -89,7 +92,7 @@ def check_range(
     bounds += [f"above {above:g}"] if above > -math.inf else []
     bounds += [f"below {below:g}"] if below < math.inf else []
     kind = "a whole number" if whole else "a number"
-    raise UsageError(f"{name} cannot be {value!r}", hint=f"It must be {kind} {' and '.join(bounds)}.")
+    raise UsageError(f"{name} cannot be {value!r}", where=where, hint=f"It must be {kind} {' and '.join(bounds)}.")
 
 
 def check_kind(name: str, value: object, kind: type) -> None:

@@ -20,8 +20,7 @@ from tellapart.recipes.features import train_features
 from tellapart.recipes.finetune import FineTuningPlan, train_finetune
 from tellapart.recipes.frozen import FrozenPlan, train_frozen
 from tellapart.recipes.request import Dataset, Request
-from tellapart.recipes.scratch import ScratchPlan, train_scratch
-from tellapart.recipes.smallest import check_scratch_net
+from tellapart.recipes.scratch import ScratchPlan, check_scratch_net, train_scratch
 from tellapart.types import Index
 
 
@@ -79,7 +78,7 @@ def check_folds(request: Request) -> None:
     Raises:
         UsageError: folds are asked for, and something else than a head on kept features may be trained.
     """
-    if request.folds is not None and request.folds >= 2 and not RECIPES[request.recipe].on_kept_features(request):
+    if request.folds and not RECIPES[request.recipe].on_kept_features(request):
         hint = "Choose the recipe features, or leave --folds out."
         raise UsageError("folds are for recipes on kept features", where=request.recipe, hint=hint)
 

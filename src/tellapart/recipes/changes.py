@@ -52,6 +52,7 @@ class Changes:
         Raises:
             UsageError: a setting is out of its range, dense is given alone, or no net has that name.
         """
+        check_range("learning_rate", self.learning_rate, above=0, optional=True, where="--rate")
         replace(Training(epochs=1, batch=1, learning_rate=1.0), **self._training)
         check_range("dropout", self.dropout, least=0, below=1, optional=True)
         if self.layers is None and self.dense is not None:
@@ -60,8 +61,9 @@ class Changes:
             net_size(self.net)
             if self.layers is not None:
                 raise UsageError("say which net", hint="Give its name or its layers, not both.")
-        for width in (*(self.layers or ()), *((self.dense,) if self.dense is not None else ())):
-            check_range("a width", width, least=1, whole=True)
+        for width in self.layers or ():
+            check_range("a width", width, least=1, whole=True, where="--layers")
+        check_range("dense", self.dense, least=1, whole=True, optional=True)
         if len(self.layers or ()) > MOST_LAYERS or max(self.layers or (), default=0) > WIDEST:
             hint = f"At most {MOST_LAYERS} of at most {WIDEST} filters."
             raise UsageError("too many layers", where=",".join(map(str, self.layers or ())), hint=hint)

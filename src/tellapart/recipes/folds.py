@@ -28,7 +28,7 @@ def fold_count(index: Index, request: Request, *, kept: bool) -> int:
         UsageError: folds are asked for, and the data has splits of its own, or something that takes a split of valid.
     """
     own_splits = any(picture.split not in (None, "train") for picture in index.pictures)
-    if request.folds is not None and request.folds >= 2:
+    if request.folds:
         if own_splits:
             hint = "Leave --folds out, or give the pictures without splits."
             raise UsageError("the data has splits of its own, and its own test", where=str(index.root), hint=hint)

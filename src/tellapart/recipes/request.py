@@ -170,8 +170,8 @@ class Request:
         changes: settings in the place of those of the plan, or of the recipe's own.
         machine: where nets are trained; None for the best there is.
         shares: the splits that are drawn where the data has none, and their parts in per cent, train first.
-        folds: in how many folds every picture is tested once; 0 or 1 for a test that is drawn; None for folds where
-            such a test would be small, see `recipes.folds`.
+        folds: in how many folds every picture is tested once, from 2 on; 0 for a test that is drawn; None for folds
+            where such a test would be small, see `recipes.folds`.
         max_error: the largest share of wrong answers among those that are not marked unsure, in (0, 1).
         costs: what mistakes cost; None where all cost the same.
         min_recall: the recall that must be reached of some classes, in (0, 1), by their names.
@@ -216,7 +216,7 @@ class Request:
             hint = "Give a share between 0 and 1, as 0.01 for one answer in a hundred."
             raise UsageError("no such share of wrong answers", where=str(self.max_error), hint=hint)
         folds = self.folds
-        if folds is not None and (type(folds) is not int or not 0 <= folds <= MOST_FOLDS):
+        if folds is not None and (type(folds) is not int or folds == 1 or not 0 <= folds <= MOST_FOLDS):
             hint = f"Give 2 to {MOST_FOLDS}, or 0 for a test that is drawn."
             raise UsageError("no such number of folds", where=f"{folds!r}", hint=hint)
         for name, recall in self.min_recall.items():

@@ -24,7 +24,8 @@ from tellapart.classifier import Classifier
 from tellapart.data.augment import Augmentation
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import DataError, TellapartError
-from tellapart.nets.architectures import Net, build_net, net_size
+from tellapart.extras import load_torch
+from tellapart.nets.architectures import Net, at_size, build_net, net_size
 from tellapart.nets.device import Machine, open_machine, seeded
 from tellapart.nets.export import export_backbone, linear_head, module_weights, scale_for, trunk_features, try_export
 from tellapart.nets.fit import Fitted, TrainingData, fit_net
@@ -228,10 +229,22 @@ def largest_feature(net: Net, *seen: LabelledSquares) -> float:
     return max((float(np.abs(trunk_features(net, pixels)).max()) for pixels in rows if len(pixels)), default=0.0)
 
 
+def check_scratch_net(index: Index, request: Request, *, augmented: bool = False) -> None:
+    """Stop where the net that `train_scratch` would train, of ours or the user's own, cannot be; arguments as there.
+
+    Raises:
+        MissingExtraError: PyTorch is not installed.
+        UsageError: it cannot; for the size of a net of ours the hint names the smallest.
+    """
+    plan = plan_of(index, request, augmented=augmented)
+    with load_torch().device("meta" if request.module is None else "cpu"):
+        net_of(plan, request, classes=len(index.classes))
+
+
 def plan_of(index: Index, request: Request, *, augmented: bool) -> ScratchPlan:
     """The plan that is asked for, or that for such pictures, with what the caller changes of it."""
     plan: ScratchPlan = request.changes.applied(request.plan or PLANS[small_and_grey(index), augmented])
-    return plan
+    return replace(plan, net=at_size(plan.net, request.size))
 
 
 def small_and_grey(index: Index) -> bool:

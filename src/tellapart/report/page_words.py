@@ -50,6 +50,10 @@ PAGE: Final[Mapping[str, Words]] = {
         "Recipe {recipe} on the base {base}, which sees {size} pixels.",
         "方案 {recipe}，基础网络 {base}，输入 {size} 像素。",
     ),
+    "made_from_nothing": Words(
+        "Recipe {recipe}: the net {base}, which sees {size} pixels.",
+        "方案 {recipe}，网络 {base}，输入 {size} 像素。",
+    ),
     "test_accuracy": Words("Test accuracy", "测试准确率"),
     "missing_classes": Words(
         "It is without the classes that have no test picture: {names}{more}.", "不含没有测试图片的类别：{names}{more}。"
