@@ -1,6 +1,7 @@
 import numpy as np
 
-from mosaic import AROUND, GAP, NARROWEST, kernel_mosaic, map_mosaic, mosaic, titled
+from mosaic import AROUND, GAP, NARROWEST, caption_language, kernel_mosaic, map_mosaic, mosaic, titled
+from tellapart.explain import lettering
 
 
 def test_mosaic__pictures_stand_row_by_row_with_gaps():
@@ -48,3 +49,12 @@ def test_titled__the_picture_stays_as_it_is_below_its_title():
     assert drawn[:-30].max() > 200  # the letters
     wide = titled(np.zeros((5, NARROWEST + 9, 3), np.uint8), "a title that is longer than the picture " * 9)
     assert wide.shape[1] == NARROWEST + 9
+
+
+def test_caption_language__english_with_one_note_where_no_font_has_the_letters(monkeypatch, capsys):
+    monkeypatch.setattr(lettering, "FONTS", ())
+    caption_language.cache_clear()
+    assert [caption_language("zh", "左上：原图") for _ in range(2)] == ["en", "en"]
+    assert capsys.readouterr().out.count("fonts-noto-cjk") == 1
+    assert caption_language("en", "Top left") == "en"
+    caption_language.cache_clear()

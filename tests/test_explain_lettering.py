@@ -4,7 +4,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 import tellapart.explain.lettering as module
-from tellapart.explain.lettering import fitted_text, lettering
+from tellapart.explain.lettering import drawable, fitted_text, lettering
 
 
 def test_lettering__plain_text_is_left_as_it_is():
@@ -16,6 +16,8 @@ def test_lettering__plain_text_is_left_as_it_is():
 def test_lettering__what_no_font_can_draw_is_written_as_its_code(monkeypatch):
     monkeypatch.setattr(module, "FONTS", ())
     assert lettering("a猫b", size=16, width=400)[0] == "a\\u732bb"
+    assert not drawable("a猫b")
+    assert drawable("a cat")
 
 
 def test_lettering__other_letters_are_drawn_where_the_system_has_them():

@@ -9,24 +9,34 @@ validation and test pictures are never touched, which is checked here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
+from PIL import Image
 
 from common import ask, facts, find_data, folder, parser, run_example
+from mosaic import caption_language, titled
 from tellapart.commands.augment import augment_grid
 from tellapart.data.augment import CHAPTER
+from tellapart.data.png import marked_png
 from tellapart.data.preprocess import Preprocess
 from tellapart.data.scan import scan
 from tellapart.errors import UsageError
+from tellapart.files import write_bytes
 from tellapart.nets.architectures import build_net
 from tellapart.nets.epoch import Batch
 from tellapart.nets.images import LabelledSquares, read_squares
 from tellapart.recipes.scratch import PLANS, training_data
 
 SIDE, SHOWN = 150, 4
+# Above the grid, by language: which of them is the picture.
+CAPTIONS: Final[Mapping[str, tuple[str, str]]] = {
+    "en": ("Top left: the picture as it is", "The other {shown}: variants of it, as training sees them"),
+    "zh": ("左上：原图", "其余 {shown} 张：训练时看到的变体"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -40,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise UsageError("the data has no picture files", where=data, hint="Give one with --image FILE.")
     image = options.image or files[0]
     grid = augment_grid(image, folder(options, 8) / "variants.png", count=SHOWN, size=SIDE, augmentation=CHAPTER)
+    caption(grid, language=options.language)
     few = range(min(4, len(files)))
     squares, _ = read_squares(
         index, np.zeros(len(index.pictures), np.int64), rows=few, preprocess=Preprocess(size=SIDE), file=grid
@@ -62,6 +73,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     print(f"the picture and {SHOWN} variants: {grid}")
     ask(8, options)
+
+
+def caption(grid: Path, *, language: str) -> None:
+    """Write above the grid which of its pictures is the original."""
+    lines = CAPTIONS[caption_language(language, "".join(CAPTIONS[language]))]
+    with Image.open(grid) as drawn:
+        pixels = np.asarray(drawn.convert("RGB"))
+    write_bytes(grid, marked_png(titled(pixels, *(line.format(shown=SHOWN) for line in lines))))
 
 
 def alike(first: Iterable[Batch], second: Iterable[Batch], squares: LabelledSquares) -> str:

@@ -31,6 +31,7 @@ from tellapart.data.augment import CHAPTER as RANGES
 from tellapart.nets.schedule import Training
 from tellapart.progress import listener
 from tellapart.recipes.scratch import PLANS, ScratchPlan
+from tellapart.text import counted
 
 SEEN = 100 * 100 * 32  # epochs, steps and pictures: an epoch of ours is all 2000 pictures once
 CHAPTER = ScratchPlan(
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             ("net", "as in row 5", f"{chosen['net']}, {chosen['size']} px"),
             ("dropout", "0.5", str(chosen["dropout"])),
             ("batch", "32", str(chosen["training"]["batch"])),
-            ("pictures seen", f"{SEEN:,}", f"{seen:,} in {len(history)} epochs"),
+            ("pictures seen", f"{SEEN:,}", f"{seen:,} in {counted(len(history), 'epoch')}"),
             ("last epoch, training accuracy", "", f"{100 * last['train_accuracy']:.1f} %"),
             ("last epoch, valid accuracy", "82 % (last line 84.4 %)", f"{100 * last['valid_accuracy']:.1f} %"),
             ("best epoch by valid, valid", "", accuracy(figures, "valid")),

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from common import ask, base_size, facts, find_data, folder, parser, run_example, run_of
-from mosaic import kernel_mosaic, map_mosaic, mosaic, titled
+from mosaic import caption_language, kernel_mosaic, map_mosaic, mosaic, titled
 from stage_maps import StageReader
 from tellapart.backbones.catalogue import find_base
 from tellapart.bundle.bundle import read_bundle
@@ -131,7 +131,9 @@ def write_captioned(
     options: argparse.Namespace, name: str, drawn: Pixels, kind: str, about: Mapping[str, object]
 ) -> None:
     """Write a picture of the row with its title and how it is to be read, in the language that was asked for."""
-    lines = (line.format(**about) for line in CAPTIONS[options.language][kind])
+    words = "".join(line for lines in CAPTIONS[options.language].values() for line in lines)
+    captions = CAPTIONS[caption_language(options.language, words)]
+    lines = (line.format(**about) for line in captions[kind])
     write_png(folder(options, 17) / name, titled(drawn, *lines))
 
 

@@ -6,13 +6,15 @@ Legend: F pictures side by side, h w their sides, R rows and C columns of the mo
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from tellapart.explain.lettering import lettering
+from tellapart.explain.lettering import drawable, lettering
+from tellapart.report.fonts import font_for
 from tellapart.types import Pixels
 
 GAP: Final = 1  # pixels between two of them
@@ -81,3 +83,13 @@ def titled(picture: Pixels, *lines: str) -> Pixels:
         words, font = lettering(line, size=LETTERS, width=across - 2 * MARGIN)
         pen.text((MARGIN, MARGIN // 2 + number * LINE), words, fill=WHITE, font=font)
     return np.asarray(canvas)
+
+
+@cache
+def caption_language(wanted: str, captions: str) -> str:
+    """The language to caption pictures in: as wanted; "en", with a note, where no font has the letters of captions."""
+    if drawable(captions):
+        return wanted
+    lacking = next(letter for letter in captions if not drawable(letter))
+    print(f"Captions are in English: no installed font has all their letters. Install {font_for(lacking)}.")
+    return "en"

@@ -30,11 +30,21 @@ def lettering(text: str, *, size: int, width: int) -> tuple[str, Any]:
     ends of a name can be read.
     """
     clean = one_line(text)
-    font = next((font for font in _fonts(size) if all(_has(font, letter) for letter in set(clean))), None)
+    font = _font_for(clean, size)
     if font is None:
         font = ImageFont.load_default(size=size)
         clean = "".join(letter if _has(font, letter) else _code(letter) for letter in clean)
     return fitted_text(clean, font=font, width=width), font
+
+
+def drawable(text: str) -> bool:
+    """Whether one font has every letter of a text, so that none is written as its code."""
+    return _font_for(one_line(text), 16) is not None
+
+
+def _font_for(text: str, size: int) -> Any:  # noqa: ANN401
+    """The first font that has every letter of a text; None where none has."""
+    return next((font for font in _fonts(size) if all(_has(font, letter) for letter in set(text))), None)
 
 
 def fitted_text(text: str, *, font: Any, width: int) -> str:  # noqa: ANN401
