@@ -139,6 +139,12 @@ def test_choose_threshold__promises_short_of_what_was_asked_are_false_in_at_most
     assert broken / runs <= 0.05 + 3 * (0.05 * 0.95 / runs) ** 0.5
 
 
+def test_choose_threshold__what_is_not_worth_relying_on_is_not_called_a_promise():
+    promise = choose_threshold(np.linspace(0.5, 1, 60), correct=np.arange(60) % 2 == 0, max_error=0.01)
+    assert promise.error > 0.5
+    assert "anything worth relying on: all that can be said is" in promise.in_words()
+
+
 @pytest.mark.parametrize("count", [0, 1, 4])
 def test_choose_threshold__hardly_any_pictures_promise_nothing(count):
     promise = choose_threshold(np.full(count, 0.9), correct=np.ones(count, bool), max_error=0.01)

@@ -35,6 +35,11 @@ def test_threshold_curve__opens_on_the_models_own_figures(unsure, answered, wron
     assert curve["answered"] == sorted(set(curve["answered"]))
 
 
+def test_threshold_curve__opens_on_no_answer_where_no_class_can_promise_anything():
+    curve = threshold_curve(metrics_of(unsure=0.6, answered=0))
+    assert [curve[name][curve["start"]] for name in ("threshold", "answered", "wrong")] == [1.0, 0, 0]
+
+
 def test_threshold_curve__without_a_threshold_the_loosest_that_is_good_enough():
     curve = threshold_curve(metrics_of(unsure=None))
     assert curve["answered"][curve["start"]] == 50

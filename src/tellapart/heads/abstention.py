@@ -111,6 +111,8 @@ class SelectiveGuarantee:
         else:
             holds = "The answers out of fold hold" if self.by_folds else "Valid holds"
             reason = f"{holds} too many sure mistakes to promise {asked}"
+        if self.error > WORST:
+            return f"{reason}, or anything worth relying on: all that can be said is that {promise}."
         return f"{reason}; the promise is that {promise}."
 
 

@@ -72,6 +72,8 @@ def threshold_curve(metrics: RunMetrics) -> dict[str, Any] | None:
         start = max(good, default=0)
     else:
         stands = test["selective"]
+        if not stands["answered"] and own <= points[0][0]:  # classes have thresholds of their own, which none reached
+            own = 1.0
         point = (own, stands["answered"], stands["wrong"], stands["error"]["low"], stands["error"]["high"])
         start = sum(count < point[1] for _, count, *_ in points)
         points = [*points[:start], point, *(other for other in points[start:] if other[1] > point[1])]
