@@ -17,7 +17,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from tellapart.cores import thread_count
 from tellapart.data.prefetch import threads_to_read
@@ -65,8 +64,7 @@ def look_closer(
     found = list[Likeness]()
     if len(places):
         progress.start("Looking closer at pairs", total=len(places), unit="pairs")
-    # A thread for each chunk, as in `register`: most of the time goes into what lies between the products.
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(thread_count()) as pool:
+    with ThreadPoolExecutor(thread_count()) as pool:
         for likeness in pool.map(partial(_laid, pictures, pairs, start, least), _chunks(places)):
             found.append(likeness)
             progress.advance(len(likeness.place))

@@ -86,7 +86,9 @@ def find_duplicates(
     place[rows] = np.arange(len(rows))
     named = place[named_alike([picture.path for picture in embedded.index.pictures])]
     named = named[(named >= 0).all(axis=1)]
-    edits = _edits(embedded, rows=rows, columns=columns, named=named, progress=progress)
+    # Pairs are dealt to threads: a second one behind each of their many small products would only wait for the others.
+    with threadpool_limits(limits=1, user_api="blas"):
+        edits = list(_edits(embedded, rows=rows, columns=columns, named=named, progress=progress))
     groups = connect([*pairs, *edits])
     _say_named(rows[named], groups, embedded.index.pictures, progress=progress)
     return groups
@@ -300,8 +302,7 @@ def _tried(
 
     for coarse in (True, False):
         asked = [(look, pairs, way) for look, pairs, off in looks if off is coarse for way in (False, True)]
-        # A thread for each look: most of the time goes into what lies between the products.
-        with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(thread_count()) as pool:
+        with ThreadPoolExecutor(thread_count()) as pool:
             found = list(pool.map(taken, asked))
         pairs, alike, start = (np.concatenate(each) for each in zip(*found, strict=True))
         kept = np.flatnonzero(alike >= _screened(crowd, pairs))
