@@ -24,15 +24,25 @@ _import_lock = threading.Lock()
 
 
 def load_openvino() -> Any:  # noqa: ANN401 - the module ships no types
-    """The module openvino, imported so that it neither reports nor writes anything."""
+    """The module openvino, imported so that it neither reports nor writes anything.
+
+    OpenVINO makes its table of numpy's types when it is first asked for one: two threads that ask first at the same
+    time wait for each other for ever, each for what the other holds. So it is asked here, before there are two.
+    """
     with _import_lock:
-        if "openvino" in sys.modules or TELEMETRY in sys.modules:
-            return importlib.import_module("openvino")
-        with _missing(TELEMETRY), _missing(CONVERTER):
-            openvino: Any = importlib.import_module("openvino")
-        if not hasattr(openvino, "convert_model"):  # whoever imported this package may want it
-            openvino.convert_model = _convert_model
+        openvino = _imported()
+        openvino.Type.u8.to_dtype()
         return openvino
+
+
+def _imported() -> Any:  # noqa: ANN401
+    if "openvino" in sys.modules or TELEMETRY in sys.modules:
+        return importlib.import_module("openvino")
+    with _missing(TELEMETRY), _missing(CONVERTER):
+        openvino: Any = importlib.import_module("openvino")
+    if not hasattr(openvino, "convert_model"):  # whoever imported this package may want it
+        openvino.convert_model = _convert_model
+    return openvino
 
 
 def _convert_model(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - OpenVINO's
