@@ -16,7 +16,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from tellapart.cores import thread_count
 
@@ -41,7 +40,7 @@ def near_rows(even: Points, odd: Points | None = None, *, most: int, least: floa
     look = partial(_leaf_pairs, even, odd, most=most, least=least)
     keys, fresh = np.empty(0, np.int64), [np.empty(0, np.int64)]
     # A thread for each leaf instead of several for each product: most of the time goes into what follows the product.
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(thread_count()) as pool:
+    with ThreadPoolExecutor(thread_count()) as pool:
         for rows, (found, near) in zip(leaves, pool.map(look, leaves), strict=True):
             fresh.append(found)
             crowd[rows] = np.maximum(crowd[rows], near)
