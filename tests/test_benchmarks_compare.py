@@ -58,7 +58,7 @@ def document(bench):
         document["cells"][f"curve/trashnet/ours/1:{draw}"] = {"refused": "3 are needed"}
         document["cells"][f"curve/trashnet/timm-probe/5:{draw}"] = job(cells, worse, seconds=1)
         document["cells"][f"curve/trashnet/timm-probe/1:{draw}"] = job(cells, worse, seconds=1)
-    document["cells"]["pair/mnist/0"] = {"first": "ours", "ours": 30, "peer": 60, "ratio": 0.5}
+    document["cells"]["pair/mnist/0"] = {"first": "ours", "ours": 30, "peer": 60, "ratio": 0.5, "processor_ratio": 0.7}
     return document
 
 
@@ -137,6 +137,7 @@ def test_gains__better_is_above_one(bench, document):
 
 def test_lines__the_page_has_what_was_run_and_nothing_else(bench, document):
     text = "\n".join(bench("page").lines(document, []))
+    assert "| 0.5 | 0.7 | at most 0.8 |" in text
     assert "| fastai, `fine_tune(1)` | 60 (50 to 80, 3) | 120 (100 to 160, 3) | 5.00 | 5.00 | 60.0" in text
     assert "ours better, p = 0.00012" in text
     assert "no difference, p = 1" in text

@@ -80,6 +80,14 @@ def test_side_by_side__seconds_of_a_command_that_prints_no_document(compare):
     assert result["peer_median"] < 60, "measured here, whatever the command says"
 
 
+def test_side_by_side__processor_seconds_of_each_process(compare):
+    busy = printing(before="import time; all(iter(lambda: time.process_time() < 0.4, False))")
+    idle = printing(before="import time; time.sleep(0.4)")
+    chosen = ("--ours-figure", "processor_s", "--peer-figure", "processor_s")
+    result = compare(busy, idle, *chosen, "--rounds", "1")
+    assert result["ours_median"] >= 0.4 > result["peer_median"]
+
+
 def test_side_by_side__never_reached_is_null_and_leaves_no_ratio(compare):
     result = compare(
         document(x=1), document(x=None), "--ours-figure", "x", "--peer-figure", "x", "--rounds", "2", "--documents"
@@ -105,7 +113,7 @@ def test_side_by_side__fresh_names_an_empty_folder_for_each_run(compare, tmp_pat
 @pytest.mark.parametrize(
     ("ours", "figure", "said"),
     [
-        (document(rate=1), "speed", "no 'speed' on the way to figure 'speed'; there is: rate, wall_s"),
+        (document(rate=1), "speed", "no 'speed' on the way to figure 'speed'; there is: rate, wall_s, processor_s"),
         (document(rows=[1]), "rows.4", "no '4' on the way to figure 'rows.4'; there is: list"),
         (document(rate="fast"), "rate", "figure 'rate' is no number: 'fast'"),
         (document(done=True), "done", "figure 'done' is no number: True"),

@@ -112,13 +112,14 @@ def curve_point(draws: Rows, ours: Rows, *, itself: bool) -> dict[str, Any]:
 
 
 def pairs(document: Mapping[str, Any]) -> Rows:
-    """Of each pair: both sides' figures and the ratio of ours to the peer's, over the rounds."""
+    """Of each pair: both sides' figures and the ratio of ours to the peer's, over the rounds that have them."""
+    sides = ("ours", "peer", "ratio", "processor_ratio")
     rounds: dict[str, list[dict[str, Any]]] = {}
     for (name, _), figures in cells_of(document, "pair"):
         if name in PAIRS:
             rounds.setdefault(name, []).append(figures)
     return {
-        name: {side: spread([row[side] for row in rows if row[side] is not None]) for side in ("ours", "peer", "ratio")}
+        name: {side: spread([row[side] for row in rows if row.get(side) is not None]) for side in sides}
         for name, rows in rounds.items()
     }
 

@@ -86,20 +86,24 @@ def run_pairs(ledger: Ledger, form: Form, arguments: argparse.Namespace) -> None
 
 
 def measured_pair(pair: Pair, python: Path, data: Path, *, turned: bool) -> dict[str, Any]:
-    """One round by side_by_side.py, the peer first where turned."""
+    """One round by side_by_side.py, the peer first where turned; of whole commands the processor seconds' ratio too."""
     commands = [
         " ".join([str(interpreter), *(part.format(data=data) for part in command)])
         for interpreter, command in ((sys.executable, pair.ours), (python, pair.peer))
     ]
     sides = ("--ours", commands[0], "--ours-figure", pair.figures[0])
     sides += ("--peer", commands[1], "--peer-figure", pair.figures[1])
-    command = [sys.executable, str(PEERS_FOLDER / "side_by_side.py"), *sides, "--rounds", "1", *pair.options]
-    command += ["--peer-first"] if turned else []
+    command = [sys.executable, str(PEERS_FOLDER / "side_by_side.py"), *sides, "--rounds", "1", "--documents"]
+    command += [*pair.options, *(["--peer-first"] if turned else [])]
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, cwd=ROOT)
     if done.returncode:
         raise SystemExit(f"this pair was not measured: {pair.title}")
     (row,) = json.loads(done.stdout)["rounds"]
-    return {name: row[name] for name in ("first", "ours", "peer", "ratio")} | {"load": round(os.getloadavg()[0], 1)}
+    kept = {name: row[name] for name in ("first", "ours", "peer", "ratio")} | {"load": round(os.getloadavg()[0], 1)}
+    if not pair.higher:
+        ours, peer = (row["documents"][side]["processor_s"] for side in ("ours", "peer"))
+        kept["processor_ratio"] = round(ours / peer, 3)
+    return kept
 
 
 def run_sizes(ledger: Ledger, form: Form, arguments: argparse.Namespace) -> None:

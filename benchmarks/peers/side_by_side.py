@@ -5,8 +5,8 @@
         --peer ".venv-keras/bin/python benchmarks/peers/keras_chapter.py --what augment" --peer-figure transform_per_s
 
 A figure is where it stands in the JSON document that the command prints: names and numbers of rows with dots between,
-such as `epochs.-1.valid_accuracy`. The figure `wall_s` is always there: seconds of the whole process by the clock, and
-the one figure of a command that prints something else. A figure that is null leaves the ratio of its round null.
+such as `epochs.-1.valid_accuracy`. Two figures are always there: `wall_s`, seconds of the whole process by the clock,
+and `processor_s`, those that it kept processors busy. A figure that is null leaves the ratio of its round null.
 
 With `--fresh TELLAPART_CACHE` that environment variable names a new, empty folder for each run, so that no run profits
 from what an earlier one kept.
@@ -47,7 +47,7 @@ class Side:
 
 
 def run(command: Sequence[str], *, fresh: str | None) -> dict[str, Any]:
-    """What the command prints, with the seconds of its process as `wall_s`.
+    """What the command prints, with the seconds of its process as `wall_s` and `processor_s`.
 
     Args:
         command: the program and its arguments.
@@ -62,19 +62,26 @@ def run(command: Sequence[str], *, fresh: str | None) -> dict[str, Any]:
 
 def run_in(environment: Mapping[str, str], command: Sequence[str]) -> dict[str, Any]:
     """As `run`."""
-    started = time.perf_counter()
+    started, before = time.perf_counter(), processor_seconds()
     try:
         process = subprocess.run(command, stdout=subprocess.PIPE, check=False, env=environment)
     except OSError as error:
         raise SystemExit(f"cannot start {command[0]}: {error.strerror}") from error
-    wall = round(time.perf_counter() - started, 3)
+    took = {"wall_s": time.perf_counter() - started, "processor_s": processor_seconds() - before}
     if process.returncode:
         raise SystemExit(f"exit code {process.returncode} from: {shlex.join(command)}")
     try:
         document = json.loads(process.stdout)
     except ValueError:
         document = None
-    return {**(document if isinstance(document, dict) else {}), "wall_s": wall}
+    seconds = {name: round(value, 3) for name, value in took.items()}
+    return {**(document if isinstance(document, dict) else {}), **seconds}
+
+
+def processor_seconds() -> float:
+    """Of all processes that this one has started and that have ended."""
+    spent = os.times()
+    return spent.children_user + spent.children_system
 
 
 def look_up(document: object, figure: str) -> float | None:
