@@ -54,6 +54,16 @@ def test_maps__are_what_torch_computes(reader, net, square):
     np.testing.assert_allclose(found["maxpool4"], maps[0].numpy(), rtol=1e-4, atol=1e-5)
 
 
+def test_maps_as_read__what_a_pooling_leaves_out_is_left_out():
+    reader = StageReader(export_backbone(build_net("photo-convnet", classes=2, seed=0)))
+    square = make_pixels(1, kind=1, width=112, height=112)
+    whole, read = (look(square, stages=["relu4", "relu5", "maxpool4"]) for look in (reader.maps, reader.maps_as_read))
+    assert whole["relu5"].shape[1:] == (7, 7)
+    np.testing.assert_array_equal(read["relu5"], whole["relu5"][:, :6, :6])
+    assert read["maxpool4"].shape[1:] == (3, 3)
+    assert read["relu4"].shape == whole["relu4"].shape, "14 x 14 places are all read"
+
+
 def test_maps__of_the_base_that_ships(square):
     reader = StageReader(load_backbone("lite0", size=SIDE))
     found = reader.maps(square, stages=[reader.names[0], reader.names[-1]])

@@ -87,7 +87,7 @@ def draw_maps(options: argparse.Namespace, image: Path) -> list[tuple[str, str, 
     bundle, _ = read_bundle(run_of(9, options) / "model.tellapart")
     reader = StageReader(bundle.classifier.base)
     square = bundle.classifier.base.preprocess.apply(image.read_bytes()).pixels
-    maps = reader.maps(square, stages=[name for name in reader.names if name.startswith("relu")])
+    maps = reader.maps_as_read(square, stages=[name for name in reader.names if name.startswith("relu")])
     write_png(folder(options, 17) / "picture.png", square)
     for name, found in maps.items():
         drawn = map_mosaic(found, enlarge=max(1, WIDTH // found.shape[2]))

@@ -62,6 +62,21 @@ class StageReader:
         """
         return {name: maps[0] for name, maps in self.maps_of(square[np.newaxis], stages=stages).items()}
 
+    def maps_as_read(self, square: Pixels, *, stages: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """As `maps`, without the last rows and columns that the pooling behind a stage leaves out.
+
+        Two by two, 7 x 7 places are pooled to 3 x 3 from 6 x 6. No answer depends on the others, so that a net may have
+        learned to put anything there.
+
+        Raises:
+            UsageError: there is no such stage.
+        """
+        poolings = {
+            node.inputs[0]: node.attributes for node in self._part(self.names).operations if node.kind == "MaxPool"
+        }
+        found = self.maps(square, stages=stages)
+        return {name: _as_read(maps, poolings.get(self._tensors[name])) for name, maps in found.items()}
+
     def maps_of(self, squares: Pixels, *, stages: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """The maps float32 [N, C, h, w] of some stages for prepared squares uint8 [N, S, S, 3].
 
@@ -151,6 +166,15 @@ def map_stages(backbone: Backbone) -> dict[str, str]:
         for name, tensor in stage_names(stages.operations).items()
         if tensor in mapped and known[tensor].ndim == 4
     }
+
+
+def _as_read(maps: NDArray[np.float32], pooling: Mapping[str, Any] | None) -> NDArray[np.float32]:
+    """The places of maps [C, h, w] that a pooling of those attributes reads; all of them where there is none."""
+    if pooling is None or any(pooling.get("pads", ())) or pooling.get("ceil_mode"):
+        return maps
+    sides = zip(maps.shape[1:], pooling["kernel_shape"], pooling["strides"], strict=True)
+    high, wide = ((side - window) // stride * stride + window for side, window, stride in sides)
+    return maps[:, :high, :wide]
 
 
 def evened(pictures: NDArray[np.floating[Any]]) -> Pixels:
