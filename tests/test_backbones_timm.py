@@ -1,5 +1,6 @@
 """Any base of timm becomes a graph that works without torch, from weights in a local file."""
 
+import logging
 import os
 import shutil
 import zipfile
@@ -82,7 +83,7 @@ def test_load_timm_backbone__is_kept_and_then_needs_no_torch(backbone, weights, 
     assert load_timm_backbone(NAME, size=SIDE, weights=weights) == backbone
 
 
-@pytest.mark.parametrize("change", ["size", "version", "damage"])
+@pytest.mark.parametrize("change", ["size", "version", "rule", "damage"])
 def test_load_timm_backbone__is_made_again_where_the_kept_one_does_not_fit(
     backbone, weights, fresh_cache, monkeypatch, change
 ):
@@ -90,6 +91,8 @@ def test_load_timm_backbone__is_made_again_where_the_kept_one_does_not_fit(
     monkeypatch.setattr(timm_base, "_made", lambda *_, **settings: made.append(settings))
     if change == "version":
         monkeypatch.setattr(timm_base, "_timm_version", lambda: "0.0")
+    if change == "rule":
+        monkeypatch.setattr(timm_base, "RULE", timm_base.RULE + 1)
     if change == "damage":
         (path,) = (fresh_cache / "bases").glob("*.onnx")
         path.write_bytes(path.read_bytes()[:-1])
@@ -116,6 +119,19 @@ def test_load_timm_backbone__offline_says_what_to_do(fresh_cache, monkeypatch):
     monkeypatch.setattr(timm, "create_model", offline)
     with pytest.raises(UsageError, match="--weights FILE"):
         load_timm_backbone(NAME)
+
+
+def test_create_net__what_the_hub_says_of_its_tries_is_held_down(monkeypatch, caplog):
+    def tries(*_, **__):
+        logging.getLogger("huggingface_hub.utils._http").warning("Retrying in 1s [Retry 1/5].")
+        raise ConnectionError
+
+    monkeypatch.setattr(timm, "create_model", tries)
+    with pytest.raises(UsageError, match="cannot be downloaded"):
+        create_net(NAME, pretrained=True)
+    assert caplog.messages == []
+    logging.getLogger("huggingface_hub.utils._http").warning("again")
+    assert caplog.messages == ["again"]
 
 
 class Notes(Silent):

@@ -50,6 +50,11 @@ def test_build_trunk__depths_by_one_rule(name, depths, without_places):
     assert set(widths) - set(places) == set(without_places.split())
 
 
+def test_build_trunk__inverted_residuals_are_seen_before_their_projection():
+    widths, _ = depths_of("test_efficientnet", size=32)
+    assert widths == {"stage3": 96, "stage4": 128, "stage5": 192, "last": 256}
+
+
 def test_look__a_net_with_its_channels_last_has_places_too():
     with torch.device("meta"), torch.no_grad():
         seen = look(create_net("swin_tiny_patch4_window7_224"), torch.zeros((1, 3, 224, 224)), [1, 2])
@@ -82,7 +87,10 @@ def photos(tmp_path_factory):
     return write_classes(tmp_path_factory.mktemp("nets") / "data", COUNTS)
 
 
-@pytest.mark.parametrize(("name", "size", "method"), [("test_vit", 48, "occlusion"), ("test_convnext", 64, "exact")])
+@pytest.mark.parametrize(
+    ("name", "size", "method"),
+    [("test_vit", 48, "occlusion"), ("test_convnext", 64, "exact"), ("test_efficientnet", 64, "exact")],
+)
 def test_a_base_of_timm__from_training_to_export(name, size, method, photos, tmp_path, tellapart, monkeypatch):
     """It has several depths, poolings where it has places, and needs no torch once it is trained."""
     from safetensors.torch import save_file

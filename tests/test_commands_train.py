@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from pictures import write_classes, write_picture, write_splits_and_classes
+from tellapart.commands.audit import audit
+from tellapart.commands.embed import embed_data
 from tellapart.commands.train import HistoryWriter, train
 from tellapart.errors import DataError, UsageError
 from tellapart.progress import Silent
@@ -257,6 +259,17 @@ def test_train__what_cannot_be_meant_is_refused_before_anything_is_written(tmp_p
     with pytest.raises(UsageError, match=re.escape(str(next(iter(options.values()))))):
         train(photos, out=tmp_path / "run", **options)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("command", [train, audit, embed_data])
+def test_train__a_wrong_folder_is_told_before_a_base_is_loaded(tmp_path, monkeypatch, command):
+    def load(*_, **__):
+        raise AssertionError
+
+    for place in ("recipes.catalogue", "commands.audit", "commands.embed"):
+        monkeypatch.setattr(f"tellapart.{place}.find_base", load)
+    with pytest.raises(DataError, match="absent"):
+        command(tmp_path / "absent", out=tmp_path / "out.npz")
 
 
 def test_train__too_few_pictures_for_three_splits(tmp_path):

@@ -238,6 +238,12 @@ def test_row_5__several_classes_print_their_own_net(workshop, in_folder, tmp_pat
     assert "3,453,121" in printed
 
 
+@pytest.mark.usefixtures("in_folder")
+def test_row_6__leaves_no_folder_where_nothing_was_written(workshop, tmp_path):
+    load(EXAMPLES[5]).main(["--short", "--data", str(workshop.cats), "--out", str(tmp_path)])
+    assert [place.name for place in tmp_path.iterdir()] == ["few"]
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_row_17__captions_are_in_the_language_that_was_asked_for(language, in_folder, tmp_path):
     (path,) = FOLDER.glob("17_*.py")

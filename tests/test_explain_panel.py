@@ -42,9 +42,17 @@ def test_panel__the_colour_bar_has_orange_above_and_blue_below():
     assert (bar[:, 0] - bar[:, 2]).argmax() < (bar[:, 2] - bar[:, 0]).argmax()
 
 
-@pytest.mark.parametrize(("method", "word"), [("exact", "score"), ("occlusion", "covered"), ("grad-cam", "no unit")])
-def test_caption__says_what_colours_and_numbers_mean(method, word):
-    colours, numbers, own = caption(explanation(method=method).heat)
+@pytest.mark.parametrize(
+    ("method", "called", "word"),
+    [
+        ("exact", "Heat map: exact,", "score"),
+        ("occlusion", "Heat map: by occlusion,", "covered"),
+        ("grad-cam", "Heat map: Grad-CAM,", "no unit"),
+    ],
+)
+def test_caption__says_what_colours_and_numbers_mean_and_how_they_were_found(method, called, word):
+    colours, how, numbers, own = caption(explanation(method=method).heat)
+    assert how.startswith(called)
     assert colours == "Orange parts speak for cat, blue parts against it, grey parts for neither."
     assert word in numbers
     assert "+1.5" in own

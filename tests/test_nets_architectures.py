@@ -59,3 +59,13 @@ def test_build_net__unknown_name_lists_the_nets():
 def test_build_net__too_small_a_picture():
     with pytest.raises(UsageError, match="cannot take so small a picture: 8 px"):
         build_net("chapter-convnet", size=8, classes=2, seed=0)
+
+
+def test_build_net__another_error_is_not_called_a_small_picture(monkeypatch):
+    def full(*_sides):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(torch.nn, "Linear", full)
+    monkeypatch.setattr("tellapart.nets.architectures.takes", lambda *_: True)
+    with pytest.raises(UsageError, match=r"cannot be made here .*allocate memory.*: 28 px"):
+        build_net("mnist-convnet", classes=2, seed=0)

@@ -6,7 +6,7 @@ from tellapart.data.cost_table import costs_from
 from tellapart.data.split import SHARES
 from tellapart.errors import UsageError
 from tellapart.recipes import auto
-from tellapart.recipes.catalogue import RECIPES, base_of, check_folds
+from tellapart.recipes.catalogue import RECIPES, check_folds, check_wanted
 from tellapart.recipes.folds import fold_count
 from tellapart.recipes.request import Request
 from tellapart.types import Index, Picture
@@ -78,4 +78,4 @@ def test_check_folds__auto_only_without_a_budget_since_other_bases_need_nothing(
     assert kept(Request(recipe="auto", budget=0))
     assert not kept(Request(recipe="auto"))
     with pytest.raises(UsageError, match="kept features"):
-        base_of(Request(recipe="auto", folds=5), "lite0", weights=None)
+        check_wanted(Request(recipe="auto", folds=5), "lite0", weights=None)

@@ -10,6 +10,7 @@ from pictures import write_classes
 from tellapart.backbones.catalogue import find_base
 from tellapart.data.scan import scan
 from tellapart.errors import DataError
+from tellapart.features import cache
 from tellapart.features.cache import LIMIT_VARIABLE
 from tellapart.features.left import LeftFeatures
 from tellapart.heads import large
@@ -152,6 +153,20 @@ def test_leaves_features__here_only_with_a_cache(pictures, base, monkeypatch):
     monkeypatch.setattr(left, "REFINED_AT_MOST", 0)
     assert not leaves_features(pictures, base, Request(), folds=0)
     assert leaves_features(pictures, base, Request(workers=Elsewhere(4)), folds=0)
+
+
+def test_leaves_features__not_where_a_cache_can_be_read_alone(pictures, base, monkeypatch):
+    monkeypatch.setattr(left, "REFINED_AT_MOST", 0)
+    assert leaves_features(pictures, base, Request(), folds=0)
+    connect = cache._connect
+
+    def for_reading(path):
+        connection = connect(path)
+        connection.execute("pragma query_only = on")
+        return connection
+
+    monkeypatch.setattr(cache, "_connect", for_reading)
+    assert not leaves_features(pictures, base, Request(), folds=0)
 
 
 @pytest.mark.usefixtures("_no_cache")

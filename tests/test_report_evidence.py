@@ -210,6 +210,25 @@ def test_render__pictures_stand_in_the_page_with_their_heat():
     assert f'class="heat" alt="" src="data:image/png;base64,{base64.b64encode(b"warm").decode()}"' in source
 
 
+@pytest.mark.parametrize(
+    ("methods", "en", "zh"),
+    [
+        (("exact", "exact"), "These heat maps are exact", "这些热力图是精确的"),
+        (("occlusion", "occlusion"), "These heat maps are by occlusion", "遮挡法"),
+        (("exact", "occlusion"), "Some of these heat maps are exact", "有的是精确的"),
+        ((), "", ""),
+    ],
+)
+def test_render__says_how_heat_maps_were_found(methods, en, zh):
+    told = tuple(answer(f"{n}.png", 0, 0.1, 0.7, 0.2) for n in range(2))
+    rows = [{"path": f"{n}.png", "method": method} for n, method in enumerate(methods)]
+    shots = {one.path: shot(heat=b"warm") for one in told}
+    source = render(metrics_document(CLASSES), Evidence(answers=told, shots=shots, analysis={"heat_maps": rows}))
+    assert en in source
+    assert zh in source
+    assert ("heat maps are" in source) == bool(methods)
+
+
 def test_render__why_there_are_no_pictures():
     source = render(metrics_document(CLASSES), Evidence(answers=some_answers(9), without="the data <moved>"))
     assert "The pictures are not shown: <bdi>the data &lt;moved&gt;</bdi>." in source

@@ -9,6 +9,7 @@ numbers it computes with, and that layer is part of what is saved, so that nobod
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -28,10 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     index = scan(find_data(options, "cats_vs_dogs_small"))
     labels = np.array([index.classes.index(picture.label or "") for picture in index.pictures], np.int64)
     rows = [row for row, picture in enumerate(index.pictures) if picture.split in ("train", None)]
-    file = folder(options, 6) / "squares.npy"  # written only where the pictures do not fit in memory
+    place = folder(options, 6)  # written to only where the pictures do not fit in memory
     squares, skipped = read_squares(
-        index, labels, rows=rows, preprocess=Preprocess(size=SIDE), file=file, progress=listener()
+        index, labels, rows=rows, preprocess=Preprocess(size=SIDE), file=place / "squares.npy", progress=listener()
     )
+    with suppress(OSError):  # it holds something
+        place.rmdir()
     most = min(BATCH, len(squares.labels))
     batch = next(training_batches(squares, batch=most, augmentation=None, seed=0, epoch=0))
     unit = pixel_layer(channels=3, mean=(0.0,), std=(255.0,))(load_torch().from_numpy(batch.inputs))

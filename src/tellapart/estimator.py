@@ -37,7 +37,7 @@ from tellapart.features.look import look_at, say_too_bright, with_white
 from tellapart.heads.abstention import MAX_ERROR
 from tellapart.learn import learn
 from tellapart.progress import Progress, Silent, listener
-from tellapart.recipes.catalogue import RECIPES, Recipe, base_of
+from tellapart.recipes.catalogue import RECIPES, Recipe, base_of, check_wanted
 from tellapart.recipes.request import BUDGET, Request
 from tellapart.text import counted
 from tellapart.types import Index, LedgerEntry, Probabilities, SplitName
@@ -164,8 +164,10 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             keep_sums=self.keep_sums,
             progress=self._progress(),
         )
-        base = base_of(request, self.backbone, weights=None if self.weights is None else Path(self.weights))
+        weights = None if self.weights is None else Path(self.weights)
+        check_wanted(request, self.backbone, weights=weights)
         classes, index = labelled(X, y, sample_weight)
+        base = base_of(request, self.backbone, weights=weights)
         with computing_on(self.device), work_folder(RECIPES[self.recipe]) as work:
             learned = learn(index, base, replace(request, work=work))
         warn_of_skipped(learned.about.ledger)

@@ -43,6 +43,7 @@ from tellapart.backbones.timm_nets import (
     stage_name,
     tensors_read,
 )
+from tellapart.backbones.timm_wide import widened
 from tellapart.backbones.weights import read_weights
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import DataError, MissingExtraError, UsageError
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 FOLDER: Final = "bases"
 FROM_HUB: Final = "hub"
 EARLIER_STAGES: Final = 3  # depths before the last layer
+RULE: Final = 2  # a new number where the same net gets other depths, so that no graph of before is taken for one
 LONGEST_DESCRIPTION: Final = 100_000  # bytes
 LARGEST_GRAPH: Final = 2_000_000_000  # bytes, as in a model file
 
@@ -66,6 +68,7 @@ LARGEST_GRAPH: Final = 2_000_000_000  # bytes, as in a model file
 class Description:
     """What is written beside a kept graph."""
 
+    rule: int  # by which its depths were chosen, RULE where it is today's
     name: str  # of the base in timm
     weights: str  # sha256 of the file they came from, or "hub"
     asked_size: int | None  # the side that was asked for in pixels, None for the base's own
@@ -106,7 +109,7 @@ def _kept(name: str, *, weights: str, size: int | None) -> Backbone | None:
     for path in sorted(_folder().glob("*.json")):
         try:
             found = Description(**files.parse_json(files.read_bounded(path, limit=LONGEST_DESCRIPTION)))
-            wanted = (found.name, found.weights, found.asked_size) == (name, weights, size)
+            wanted = (found.rule, found.name, found.weights, found.asked_size) == (RULE, name, weights, size)
             if wanted and version in (None, found.timm):
                 return _checked(found, path.with_suffix(".onnx"))
         except (OSError, ValueError, TypeError, AttributeError):
@@ -141,6 +144,7 @@ def _made(name: str, *, size: int | None, weights: Path | None, source: str, pro
         outputs = (*(f"pooled_{depth}" for depth in widths), *(f"maps_{depth}" for depth in places))
         graph = export_graph(trunk, size=side, outputs=outputs)
     description = Description(
+        rule=RULE,
         name=name,
         weights=source,
         asked_size=size,
@@ -183,6 +187,8 @@ def _told_as_unfit(name: str, side: int) -> Iterator[None]:
 
 def _net(name: str, *, weights: Path | None, size: int | None, progress: Progress) -> Any:  # noqa: ANN401 - of timm's
     check_side(name, size)
+    if weights is None:
+        progress.note(f"Asking for the weights of {name}, which timm downloads unless it has kept them.")
     net = create_net(name, pretrained=weights is None)
     if weights is not None:
         given, wanted = read_weights(weights), tensors_read(name)
@@ -211,11 +217,12 @@ def build_trunk(
             super().__init__()
             self.net = net
             self.stages = tuple(all_stages(net))
+            self.wide: Mapping[int, str] = {}
             self.left_out: frozenset[str] = frozenset()
 
         def seen(self, images: Any) -> tuple[DepthTensors, DepthTensors]:  # noqa: ANN401 - a tensor
             pixels = (images.permute(0, 3, 1, 2).float() - centre) / scale
-            features, maps = by_depth(look(self.net, pixels, self.stages), self.stages)
+            features, maps = by_depth(look(self.net, pixels, self.stages, wide=self.wide), self.stages)
             return {name: features[name] for name in features if name not in self.left_out}, maps
 
         def forward(self, images: Any) -> tuple[Any, ...]:  # noqa: ANN401 - tensors
@@ -228,6 +235,8 @@ def build_trunk(
         trunk.left_out = _doubled(trunk.seen(images)[0])
         trunk.stages = tuple(stage for stage in trunk.stages if stage_name(stage) not in trunk.left_out)
         trunk.stages = trunk.stages[-EARLIER_STAGES:]
+        width = sum(values.shape[1] for values in trunk.seen(images)[0].values())
+        trunk.wide = widened(net, trunk.stages, width=width)
         features, maps = trunk.seen(images)
     return trunk, {name: values.shape[1] for name, values in features.items()}, tuple(maps)
 

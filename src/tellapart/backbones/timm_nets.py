@@ -8,7 +8,8 @@ Legend: N pictures, S side of the input, C channels, D features of the last laye
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from functools import cache
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
 
+from tellapart.backbones.timm_wide import what_is_read
 from tellapart.data.preprocess import LARGEST, SMALLEST, Preprocess
 from tellapart.errors import UsageError
 from tellapart.extras import load_timm, load_torch
@@ -27,6 +29,7 @@ STEPS: Final = (4, 14)  # sides are looked for among the multiples of these: pat
 LAST: Final = "last"
 OF_CLASS: Final = "class"  # behind the name of a block: its class token
 DepthTensors = dict[str, Any]  # of torch, by depth
+HUB: Final = "huggingface_hub"  # the logger of what timm downloads by
 FAR: Final = 64  # pixels to either side that are looked at
 
 
@@ -43,7 +46,8 @@ def create_net(name: str, *, pretrained: bool = False) -> Any:  # noqa: ANN401 -
             "no such base", where=name, hint="Choose lite0, lite2 or a name that timm.list_models() gives."
         )
     try:
-        return timm.create_model(name, pretrained=pretrained).eval()
+        with _hub_held_down():
+            return timm.create_model(name, pretrained=pretrained).eval()
     except Exception as error:  # what the hub and its transports raise derives from OSError; timm has its own
         if not pretrained:
             raise UsageError("timm cannot make this base", where=f"{name} ({error})") from error
@@ -51,6 +55,18 @@ def create_net(name: str, *, pretrained: bool = False) -> Any:  # noqa: ANN401 -
         if "No pretrained weights" in str(error):
             hint = "Give a file with --weights FILE, or name another base."
         raise UsageError("the weights cannot be downloaded", where=name, hint=hint) from error
+
+
+@contextmanager
+def _hub_held_down() -> Iterator[None]:
+    """The hub warns of each of a dozen tries where there is no network; what they come to is said once, by us."""
+    hub = logging.getLogger(HUB)
+    before = hub.level
+    hub.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        hub.setLevel(before)
 
 
 def set_side(net: Any, side: int | None) -> None:  # noqa: ANN401 - a net of timm's
@@ -81,17 +97,24 @@ class Seen:
     tokens: tuple[Any, ...] = ()
 
 
-def look(net: Any, pixels: Any, stages: Sequence[int]) -> Seen:  # noqa: ANN401 - a net and tensors
+def look(net: Any, pixels: Any, stages: Sequence[int], *, wide: Mapping[int, str] | None = None) -> Seen:  # noqa: ANN401
     """What a net makes of pixels [N, 3, S, S], and what some of its stages, or blocks, make of them.
 
-    The blocks of a transformer are seen through its last normalisation, as linear classifiers on several blocks are
-    trained (Caron et al., 2021, arXiv:2104.14294; Oquab et al., 2023, arXiv:2304.07193).
+    Those in `wide` are seen at what the module of that name reads, where it has the same places (`timm_wide`). The
+    blocks of a transformer are seen through its last normalisation, as linear classifiers on several blocks are trained
+    (Caron et al., 2021, arXiv:2104.14294; Oquab et al., 2023, arXiv:2304.07193).
     """
     if not stages:
         return _seen(net, net.forward_features(pixels), ())
     taken = signature(net.forward_intermediates).parameters
     settings = {"norm": True, "return_prefix_tokens": True} if "return_prefix_tokens" in taken else {}
-    return _seen(net, *net.forward_intermediates(pixels, indices=list(stages), **settings))
+    with what_is_read(net, wide or {}) as read:
+        last, found = net.forward_intermediates(pixels, indices=list(stages), **settings)
+    return _seen(net, last, [_wider(read.get(stage), maps) for stage, maps in zip(stages, found, strict=True)])
+
+
+def _wider(read: Any, maps: Any) -> Any:  # noqa: ANN401 - tensors, or pairs of them
+    return maps if read is None or read.shape[2:] != maps.shape[2:] else read
 
 
 def _seen(net: Any, last: Any, found: Sequence[Any]) -> Seen:  # noqa: ANN401 - a net and tensors

@@ -63,11 +63,11 @@ def audit(
     """
     started = time.perf_counter()
     progress = progress or Silent()
-    base = find_base(backbone)
     index = scan(data, reading=reading, progress=progress)
     folder = out or Path("audits") / index.name
     check_outside(folder, data)
     check_folder(folder)
+    base = find_base(backbone)
     embedded = look_at(index, with_white(base, index.pictures, progress), progress, workers=workers)
     check_any_readable(embedded.ledger)
     groups = kept_duplicates(embedded, last=base.last, progress=progress)

@@ -135,8 +135,8 @@ def embed_data(
     write = writer_of(out)
     check_file(out, sources=[data])
     progress = progress or Silent()
-    base = find_base(backbone, size=size, weights=weights, progress=progress)
     index = index_of_data(data, reading, progress)
+    base = find_base(backbone, size=size, weights=weights, progress=progress)
     means = SomeColumns(start=base.means.start, stop=base.means.stop)
     embedded = look_at(index, with_white(base, index.pictures, progress), progress, take=means, workers=workers)
     skipped = [entry for entry in embedded.ledger if entry.status == "skipped"]

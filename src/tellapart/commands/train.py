@@ -29,7 +29,7 @@ from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.evaluation.watch import Reference
 from tellapart.learn import Learned, learn
 from tellapart.progress import Progress, Silent, Stopwatch
-from tellapart.recipes.catalogue import base_of
+from tellapart.recipes.catalogue import base_of, check_wanted
 from tellapart.recipes.request import BUDGET, Options, Request
 from tellapart.runs import folder as run_folder
 from tellapart.runs.analysis import first_look, materials_of
@@ -76,13 +76,14 @@ def train(
     """
     watch, log = Stopwatch(), run_folder.Logged(progress or Silent())
     request = Request(**options, progress=log)
-    base = base_of(request, backbone, weights=weights)
+    check_wanted(request, backbone, weights=weights)
     reading = replace(reading, grouped=group_by is not None)
     with watch.part("scan_s"):
         index = scan(data, reading=reading, progress=log)
         index = index if group_by is None else declare_groups(index, group_by, progress=log)
     folder = out or Path("runs") / index.name
     check_run_folder(folder, data, named=out is not None, force=request.force)
+    base = base_of(request, backbone, weights=weights)
     request.workers.ready()
     log.record(what_is_there(index, data))
     if request.budget != BUDGET and request.recipe != "auto":

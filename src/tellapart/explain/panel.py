@@ -28,6 +28,11 @@ MOST_CLASSES: Final = 6  # whose scores are shown
 LEAST_WIDTH: Final = 640
 WHITE, INK, FAINT, SCORE, OTHER = (255, 255, 255), (32, 33, 36), (95, 99, 104), (85, 85, 85), (205, 205, 205)
 
+METHODS: Final = {
+    EXACT: "exact, its parts add up to the score",
+    OCCLUSION: "by occlusion, parts are covered one after another",
+    GRAD_CAM: "Grad-CAM, from gradients at one stage of the net",
+}
 # What the numbers beside the colours say, in one line of at most LEAST_WIDTH.
 MEANING: Final = {
     EXACT: "Points: the score the class would get if the whole picture looked like that part.",
@@ -69,13 +74,14 @@ def panel(explanation: Explanation, *, classes: Sequence[str], title: str) -> Pi
 
 
 def caption(heat: HeatMap, *, by_costs: bool = False) -> tuple[str, ...]:
-    """What the colours and the numbers beside them mean, in plain words, a line each.
+    """What the colours and the numbers beside them mean, and how they were found, in plain words, a line each.
 
     `by_costs` says that another class than that of the highest score is answered, because it costs less.
     """
     winner = "least expected cost wins" if by_costs else "the highest score wins"
     return (
         f"Orange parts speak for {heat.class_name}, blue parts against it, grey parts for neither.",
+        f"Heat map: {METHODS[heat.method]}.",
         MEANING[heat.method],
         f"The score (logit) of {heat.class_name} for this picture is {heat.logit:+.3g}; {winner}.",
     )

@@ -150,6 +150,13 @@ class FeatureCache:
             self._make_room()
             self._connection.executemany("insert or replace into entry values (?, ?, ?, ?, ?)", map(_record, entries))
 
+    def takes_entries(self) -> bool:
+        """Whether it can be written to: one that others own may be open to be read alone. Nothing is changed."""
+        with self._guarded():
+            self._connection.execute("delete from entry where key = x''")
+            self._connection.rollback()
+        return self.trouble is None
+
     def close(self) -> None:
         """Note what was used, and close; a store that turned out damaged is removed, to be begun anew."""
         with self._guarded(), self._connection:

@@ -63,7 +63,8 @@ def build_net(name: str, *, size: int | None = None, classes: int, dropout: floa
     `dropout` is the share of features dropped in training before the dense layers.
 
     Raises:
-        UsageError: no net has that name, or it cannot take so small a picture; the hint names the smallest.
+        UsageError: no net has that name, or it cannot take so small a picture; the hint names the smallest. Or torch
+            cannot make it here, for want of memory as a rule.
     """
     builder, own_size, channels = _entry(name)
     side = own_size if size is None else size
@@ -72,13 +73,21 @@ def build_net(name: str, *, size: int | None = None, classes: int, dropout: floa
             trunk = builder(channels, dropout, side)
             width = feature_width(trunk, size=side)
         except RuntimeError as error:
-            raise _too_small(name, side) from error
+            raise _told(name, side, error) from error
         return Net(name=name, trunk=trunk, head=load_torch().nn.Linear(width, classes), size=side)
 
 
 def net_size(name: str) -> int:
     """The own input size of a net by name, in pixels; a UsageError where none has it."""
     return _entry(name)[1]
+
+
+def _told(name: str, side: int, error: RuntimeError) -> UsageError:
+    """What an error of torch means: where the shapes alone go through, the picture is not too small."""
+    if not takes(name, side):
+        return _too_small(name, side)
+    hint = "Free memory if that is what is wanting, or give a smaller --size."
+    return UsageError(f"the net {name} cannot be made here ({str(error).strip()})", where=f"{side} px", hint=hint)
 
 
 def _too_small(name: str, side: int) -> UsageError:

@@ -95,12 +95,12 @@ def check_keep_sums(request: Request) -> None:
         raise UsageError("sums are those of a frozen base", where=request.recipe, hint=hint)
 
 
-def base_of(request: Request, backbone: str, *, weights: Path | None) -> Backbone:
-    """The base that first looks at the pictures of a request that can be met.
+def check_wanted(request: Request, backbone: str, *, weights: Path | None) -> None:
+    """Stop where a request cannot be met, whatever the pictures; no base is loaded, which may take a download.
 
     Raises:
-        UsageError: there is no such recipe or base, or the recipe has no use for what was given.
-        DataError, MissingExtraError: as find_base.
+        UsageError: there is no such recipe, or the recipe has no use for what was given.
+        MissingExtraError: it needs what is not installed.
     """
     recipe, size, module = find_recipe(request.recipe, plan=request.plan), request.size, request.module
     check_folds(request)
@@ -113,7 +113,7 @@ def base_of(request: Request, backbone: str, *, weights: Path | None) -> Backbon
         if recipe.one_base and JOINT in backbone:
             hint = "Name one base, or choose frozen or features."
             raise UsageError("this recipe trains one base, and several are joined", where=backbone, hint=hint)
-        return find_base(backbone, size=size, weights=weights, progress=request.progress)
+        return
     if weights is not None:
         raise UsageError("this recipe starts from nothing", where=request.recipe, hint="Leave --weights out.")
     try:
@@ -123,7 +123,13 @@ def base_of(request: Request, backbone: str, *, weights: Path | None) -> Backbon
     if module is not None and not callable(module):
         hint = "Give a torch.nn.Module, or a class or function that gives one."
         raise UsageError("this is no net of torch", where=type(module).__name__, hint=hint)
-    return small_pixels()
+
+
+def base_of(request: Request, backbone: str, *, weights: Path | None) -> Backbone:
+    """The base that first looks at the pictures of a request that `check_wanted` has let pass; errors of find_base."""
+    if not RECIPES[request.recipe].has_base:
+        return small_pixels()
+    return find_base(backbone, size=request.size, weights=weights, progress=request.progress)
 
 
 def needs_torch() -> None:

@@ -55,9 +55,9 @@ def leaves_features(index: Index, base: Backbone, request: Request, *, folds: in
 
 
 def keeps_here() -> bool:
-    """Whether this process has a cache that can be opened: without one every pass would look at all pictures again."""
+    """Whether this process has a cache that can be written: without one every pass would look at all pictures again."""
     with usable_cache(Silent()) as cache:
-        return cache is not None
+        return cache is not None and cache.takes_entries()
 
 
 def taken_first(base: Backbone) -> SomeColumns:

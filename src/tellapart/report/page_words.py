@@ -187,6 +187,19 @@ PAGE: Final[Mapping[str, Words]] = {
         "for the prediction and cold parts against it.",
         "真实类别所得概率最小的错误排在最前。若有热力图，暖色部分支持模型的回答，冷色部分反对它。",
     ),
+    "heat.exact": Words(
+        "These heat maps are exact: the parts of each add up to the score.",
+        "这些热力图是精确的：各处之和恰好等于得分。",
+    ),
+    "heat.occlusion": Words(
+        "These heat maps are by occlusion: parts of the picture were covered one after another.",
+        "这些热力图用遮挡法得到：依次遮住图片的各个部分。",
+    ),
+    "heat.both": Words(
+        "Some of these heat maps are exact, their parts add up to the score; the others are by occlusion, parts of the "
+        "picture were covered one after another.",
+        "这些热力图有的是精确的，各处之和恰好等于得分；其余用遮挡法得到，即依次遮住图片的各个部分。",
+    ),
     "mistakes_left_out": Words(
         "{mistakes} {mistakes:further mistake is|further mistakes are} not shown; predictions.csv has all.",
         "另有 {mistakes} 个错误未显示，见 predictions.csv。",

@@ -74,7 +74,8 @@ def page_sections(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
         "pairs_wrong": with_shots(confused_pairs(test["confusion"], names)[:PAIRS_SHOWN], mistakes),
         "mistakes": mistakes[:MISTAKES_IN_SIGHT],
         "behind": [*mistakes[MISTAKES_IN_SIGHT:], *samples],
-        "has_heat": any(card.shot and card.shot.heat for card in (*mistakes, *samples)),
+        "has_heat": bool(heated := [card.path for card in (*mistakes, *samples) if card.shot and card.shot.heat]),
+        "heat_method": heat_method(evidence, heated),
         "mistakes_left_out": wrong - len(mistakes) if evidence.answers else 0,
         "evidence": evidence,
         "suspects": cards_of_suspects(evidence, names),
@@ -100,6 +101,13 @@ def page_sections(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
         ),
         "versions": labels.rows({"tellapart": metrics.tellapart} | environment["versions"], {}),
     }
+
+
+def heat_method(evidence: Evidence, paths: Sequence[str]) -> str:
+    """How the heat maps of these pictures were found: exact, occlusion or both; "" where nothing says so."""
+    found = {row["method"] for row in evidence.analysis.get("heat_maps", ()) if one_line(row["path"]) in set(paths)}
+    known = sorted(found & {"exact", "occlusion"})
+    return "both" if len(known) > 1 else "".join(known)
 
 
 def answer_card(answer: Answer, names: Sequence[str], evidence: Evidence) -> Card:
