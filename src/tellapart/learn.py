@@ -206,6 +206,7 @@ def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) ->
             last=Depth(name=base.last.name, start=0, stop=take.width) if take else base.last,
             drop_leaks=request.drop_leaks,
             progress=progress,
+            workers=request.workers,
         )
     draw = partial(draw_together, known, seed=request.seed, shares=request.shares, progress=progress)
     drawn, together = draw(folds=folds, fewer=request.folds is None)

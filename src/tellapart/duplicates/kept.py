@@ -18,6 +18,7 @@ from tellapart.features.embed import Embedded
 from tellapart.features.kept import Input, Kept, result_key
 from tellapart.progress import Progress
 from tellapart.types import Depth
+from tellapart.workers.pool import HERE, Workers
 
 SOURCES = ("duplicates", "data", "features/content.py")
 AT_ONCE = 1024  # rows that are copied at a time, to be hashed in one piece
@@ -31,7 +32,9 @@ class Searched:
     notes: tuple[str, ...]
 
 
-def kept_duplicates(embedded: Embedded, *, last: Depth, progress: Progress) -> tuple[DuplicateGroup, ...]:
+def kept_duplicates(
+    embedded: Embedded, *, last: Depth, progress: Progress, workers: Workers = HERE
+) -> tuple[DuplicateGroup, ...]:
     """The same as `find_duplicates`, as it was found before where the very same was asked for."""
     key = result_key("duplicates", searched_by(embedded, last), sources=SOURCES)
     kept = Kept(key=key, pack=pack_searched, unpack=partial(unpack_searched, count=len(embedded.digests)))
@@ -41,7 +44,7 @@ def kept_duplicates(embedded: Embedded, *, last: Depth, progress: Progress) -> t
             progress.note(note)
         return known.groups
     heard = Heard(progress)
-    groups = find_duplicates(embedded, last=last, progress=heard)
+    groups = find_duplicates(embedded, last=last, progress=heard, workers=workers)
     return kept.put(Searched(groups=groups, notes=tuple(heard.notes))).groups
 
 
