@@ -32,9 +32,11 @@ from tellapart.duplicates.neighbours import RowNumbers
 from tellapart.duplicates.placement import MIRROR, UPRIGHT, Place, edits_lie, is_mirrored
 from tellapart.duplicates.register import SLACK, joined, likeness
 from tellapart.duplicates.screens import Hopeful, try_pairs
+from tellapart.duplicates.seen import SeenHere, SeenRows
 from tellapart.duplicates.shown import PairsShown
 from tellapart.duplicates.suspects import suspect_pairs
 from tellapart.features.embed import Embedded
+from tellapart.features.left import LeftFeatures
 from tellapart.progress import Progress, Silent
 from tellapart.text import counted
 from tellapart.types import Depth, Index, Picture
@@ -55,7 +57,12 @@ STEP: Final = 4096  # pairs laid over each other by one worker, and between two 
 
 
 def find_duplicates(
-    embedded: Embedded, *, last: Depth | None = None, progress: Progress | None = None, workers: Workers = HERE
+    embedded: Embedded,
+    *,
+    last: Depth | None = None,
+    left: LeftFeatures | None = None,
+    progress: Progress | None = None,
+    workers: Workers = HERE,
 ) -> tuple[DuplicateGroup, ...]:
     """Groups of pictures that show the same, ordered by their first row, by what a base saw in them as they are.
 
@@ -64,6 +71,7 @@ def find_duplicates(
     Args:
         embedded: what the base saw, with miniatures.
         last: the columns of the last depth, which tell best what a picture shows; None for all columns.
+        left: their features, where they were left with whoever saw them; None for those of `embedded`.
         progress: told of every pair.
         workers: who compares, and looks at pictures again.
 
@@ -74,14 +82,16 @@ def find_duplicates(
     pairs = list(_equal(embedded))
     repeated = {pair.second for pair in pairs}
     rows = np.array([row for row in range(len(embedded.digests)) if row not in repeated], np.int64)
-    columns = slice(last.start, last.stop) if last else slice(None)
+    columns = slice(last.start, last.stop) if last else slice(0, embedded.features.shape[1])
+    seen = left or SeenHere(features=embedded.features[:, columns], index=embedded.index)
+    columns = columns if left else slice(0, columns.stop - columns.start)
     place = np.full(len(embedded.digests), -1)
     place[rows] = np.arange(len(rows))
     named = place[named_alike([picture.path for picture in embedded.index.pictures])]
     named = named[(named >= 0).all(axis=1)]
     # Pairs are dealt to threads: a second one behind each of their many small products would only wait for the others.
     with threadpool_limits(limits=1, user_api="blas"):
-        edits = list(_edits(embedded, rows=rows, columns=columns, named=named, progress=progress, workers=workers))
+        edits = list(_edits(embedded, seen, last=columns, rows=rows, named=named, progress=progress, workers=workers))
     groups = connect([*pairs, *edits])
     _say_named(rows[named], groups, embedded.index.pictures, progress=progress)
     return groups
@@ -112,11 +122,18 @@ def _equal(embedded: Embedded) -> Iterator[DuplicatePair]:
 
 
 def _edits(
-    embedded: Embedded, *, rows: RowNumbers, columns: slice, named: RowNumbers, progress: Progress, workers: Workers
+    embedded: Embedded,
+    seen: SeenRows,
+    *,
+    last: slice,
+    rows: RowNumbers,
+    named: RowNumbers,
+    progress: Progress,
+    workers: Workers,
 ) -> Iterator[DuplicatePair]:
     """Pairs of the given rows that are edits of each other; `named` [P, 2] are suspected by their names."""
     miniatures = embedded.miniatures
-    suspects = suspect_pairs(embedded.features[:, columns], miniatures, rows=rows, named=named, workers=workers)
+    suspects = suspect_pairs(seen, miniatures, last=last, rows=rows, named=named, workers=workers)
     tried = _most_alike(list(try_pairs(miniatures, rows, suspects, workers=workers)), progress=progress)
 
     def unlaid(each: Hopeful, some: RowNumbers) -> Unlaid:

@@ -118,25 +118,6 @@ def _near_in_block(leaf: Leaf, block: slice, *, most: int, least: float) -> Near
     return Near(pairs=np.concatenate(pairs), crowd=crowd)
 
 
-def principal(points: Points, *, rows: RowNumbers, width: int) -> Points:
-    """Some rows of points [N, d], less their mean, in the directions they differ most in: [n, width], of length 1.
-
-    Source: the randomised range finder of Halko, Martinsson and Tropp (2011), algorithm 4.4, on a sample.
-    """
-    sample = points[rows[:: max(1, len(rows) // SAMPLE)]]
-    mean = sample.mean(axis=0)
-    sample = sample - mean
-    width = min(width, *sample.shape)
-    random = np.random.default_rng(0).standard_normal((sample.shape[1], width), dtype=np.float32)
-    basis = np.linalg.qr(sample.T @ (sample @ random))[0]
-    basis = np.linalg.qr(sample.T @ (sample @ basis))[0]
-    projected = np.empty((len(rows), width), np.float32)
-    for start in range(0, len(rows), SAMPLE):
-        projected[start : start + SAMPLE] = points[rows[start : start + SAMPLE]] @ basis
-    projected -= mean @ basis
-    return unit(projected)
-
-
 def unit(points: Points) -> Points:
     """Rows divided by their length, in place; a row of nothing stays nothing."""
     points /= np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)

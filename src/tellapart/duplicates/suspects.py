@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from tellapart.data.rgb import LUMA
 from tellapart.duplicates.crowd import Crowd
 from tellapart.duplicates.miniature import blurred
-from tellapart.duplicates.neighbours import Points, RowNumbers, near_rows, principal, unit
+from tellapart.duplicates.neighbours import Points, RowNumbers, near_rows, unit
+from tellapart.duplicates.seen import SeenRows, points_of
 from tellapart.duplicates.turned import SHAPES, spectrum
-from tellapart.types import Features
 from tellapart.workers.pool import Workers
 
-WIDTH: Final = 96  # coordinates that features are compared in
 MOST_SEEN, MOST = 6, 4  # others of each picture that are suspected, by what the base saw and by small luminance
 LEAST_SEEN: Final = 0.4  # cosine of what the base saw, less its mean
 LEAST_ALIKE: Final = 0.9  # correlation of small luminance, where it alone suspects
@@ -47,24 +46,31 @@ class Suspects:
 
 
 def suspect_pairs(
-    features: Features, miniatures: NDArray[np.uint8], *, rows: RowNumbers, named: RowNumbers, workers: Workers
+    seen: SeenRows,
+    miniatures: NDArray[np.uint8],
+    *,
+    last: slice,
+    rows: RowNumbers,
+    named: RowNumbers,
+    workers: Workers,
 ) -> Suspects:
     """Who is suspected.
 
     Args:
-        features: float32 [N, d], what the base saw.
+        seen: what the base saw of N pictures.
         miniatures: uint8 [N, s, s, 3].
+        last: the columns of the last depth.
         rows: int64 [n], those that are compared.
         named: int64 [P, 2], places among those, of pairs that are suspected by their names.
         workers: who compares.
     """
     if len(rows) < 2:
         return Suspects(pairs=named, turning={}, crowd=Crowd(np.zeros(len(rows), np.int64)))
-    seen, _ = near_rows(principal(features, rows=rows, width=WIDTH), most=MOST_SEEN, least=LEAST_SEEN, workers=workers)
+    near, _ = near_rows(points_of(seen, rows, last=last), most=MOST_SEEN, least=LEAST_SEEN, workers=workers)
     even, odd = _halves(miniatures, rows)
     alike, counts = near_rows(even, odd, most=MOST, least=LEAST_ALIKE, workers=workers)
     crowd = Crowd(counts)
-    pairs = np.unique(np.concatenate([seen, alike]), axis=0)
+    pairs = np.unique(np.concatenate([near, alike]), axis=0)
     pairs = pairs[(_alike_as_they_are(even, odd, pairs) >= crowd.least_alike(pairs)) | ~crowd.crowded(pairs)]
     turning = {}
     for shape in SHAPES:

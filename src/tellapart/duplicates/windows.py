@@ -45,6 +45,7 @@ def shifted(shown: PairsShown) -> tuple[tuple[Vector, Place], ...]:
 def _most_alike_windows(
     left: Windows, right: Windows, pairs: NDArray[np.int64], *, mirrored: bool
 ) -> tuple[Vector, Place]:
+    """How alike the most alike windows [N, W, d] of pairs [P, 2] are, and the place that follows."""
     one, other = np.array(list(_compared())).T
     one = _MIRROR[one] if mirrored else one
 
