@@ -17,6 +17,7 @@ from tellapart.duplicates.find import find_duplicates
 from tellapart.duplicates.placement import UPRIGHT
 from tellapart.features.embed import embed_pictures
 from tellapart.progress import Silent
+from tellapart.workers.pool import HERE
 
 ZOOM = 1.25
 SIDE = 240  # px
@@ -82,7 +83,7 @@ def test_look_closer__sees_what_is_large_enough_and_still_there(tmp_path):
     index.pictures[3].file.unlink()
     pairs = np.array([[0, 3], [0, 2], [0, 1]])
     start, least = np.repeat(UPRIGHT[None], 3, axis=0), np.zeros(3)
-    closer = look_closer(index, pairs, start, least=least, progress=Silent())
+    closer = look_closer(index, pairs, start, least=least, progress=Silent(), workers=HERE)
     assert closer.places.tolist() == [2]
     assert closer.likeness.detail.shape == (1,)
     assert closer.likeness.detail[0] > 0.99
@@ -91,6 +92,6 @@ def test_look_closer__sees_what_is_large_enough_and_still_there(tmp_path):
 def test_look_closer__of_nothing(tmp_path):
     index = written(tmp_path, {"one.jpg": thing(1)})
     pairs, start = np.empty((0, 2), np.int64), np.empty((0, 2, 3), np.float32)
-    closer = look_closer(index, pairs, start, least=np.empty(0), progress=Silent())
+    closer = look_closer(index, pairs, start, least=np.empty(0), progress=Silent(), workers=HERE)
     assert closer.places.shape == (0,)
     assert closer.likeness.place.shape == (0, 2, 3)

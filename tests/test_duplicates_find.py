@@ -11,11 +11,13 @@ from pictures import encode, make_pixels
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine
 from tellapart.data.scan import index_of_paths
-from tellapart.duplicates import find
+from tellapart.duplicates import closer, find, neighbours, screens
 from tellapart.duplicates.find import find_duplicates
 from tellapart.duplicates.naming import named_alike, origin_of
 from tellapart.features.embed import embed_pictures
+from tellapart.workers.pool import HERE
 from test_duplicates_register import EDITS, scene
+from test_workers_pool import Elsewhere
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +91,42 @@ def test_find_duplicates__copies_as_exporters_make_them(look, tmp_path):
     pictures |= {f"copy {name}.jpg": make(scene(20 + n)) for n, (name, make) in enumerate(COPIES.items())}
     groups = find_duplicates(look(written(tmp_path, pictures)))
     assert [group.rows for group in groups] == [(row, row + len(COPIES)) for row in range(len(COPIES))]
+
+
+FOUND = 5  # copies at least, of those below
+
+
+def with_copies(folder):
+    """Scenes, some with a copy, most of which a closer look must tell."""
+    pictures = {f"{seed:02d}.jpg": scene(seed) for seed in range(20)}
+    pictures |= {f"{seed:02d}x.jpg": make(scene(seed)) for seed, make in enumerate((COPIES | MOVED).values())}
+    return written(folder, pictures)
+
+
+def told(groups):
+    """What is told of groups, similarities apart, and those."""
+    pairs = [pair for group in groups for pair in group.pairs]
+    sure = [(pair.first, pair.second, pair.kind, pair.mirrored) for pair in pairs]
+    return [group.rows for group in groups], sure, [pair.similarity for pair in pairs]
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+@pytest.mark.parametrize("workers", [HERE, Elsewhere(1)], ids=["here", "elsewhere"])
+def test_find_duplicates__does_not_depend_on_parts_and_who_does_them(look, tmp_path, monkeypatch, size, workers):
+    embedded = look(with_copies(tmp_path))
+    embedded.index.pictures[0].file.unlink()
+    *whole, similar = told(find_duplicates(embedded))
+    assert len(whole[0]) > FOUND
+    for module, name in ((find, "STEP"), (screens, "STEP"), (closer, "PAIRS"), (neighbours, "BLOCK")):
+        monkeypatch.setattr(module, name, size)
+    *found, likewise = told(find_duplicates(embedded, workers=workers))
+    assert found == whole
+    np.testing.assert_allclose(likewise, similar, atol=2e-4)
+
+
+def test_find_duplicates__is_the_same_to_the_digit_elsewhere(look, tmp_path):
+    embedded = look(with_copies(tmp_path))
+    assert find_duplicates(embedded, workers=Elsewhere(1)) == find_duplicates(embedded)
 
 
 @pytest.mark.parametrize("make", MOVED.values(), ids=MOVED)

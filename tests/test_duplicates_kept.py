@@ -51,7 +51,7 @@ def seen(*, pictures=20):
 def test_kept_duplicates__a_second_search_is_read(monkeypatch):
     groups, asked = connect([DuplicatePair(first=1, second=4, kind="near", similarity=0.9, mirrored=True)]), []
 
-    def found(embedded, *, last, progress):
+    def found(embedded, *, last, left, progress, workers):
         asked.append(last)
         progress.note("there were many")
         return groups

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tellapart.duplicates import neighbours
-from tellapart.duplicates.neighbours import near_rows, principal, unit
+from tellapart.duplicates.neighbours import near_rows, unit
 
 
 def points(count, *, width=16, seed=0):
@@ -56,17 +56,3 @@ def test_near_rows__pairs_put_together_a_few_at_a_time_are_the_same(monkeypatch)
 def test_near_rows__few_rows(count):
     found, _ = near_rows(np.ones((count, 1), np.float32), most=4, least=0.5)
     assert found.tolist() == ([[0, 1]] if count == 2 else [])
-
-
-def test_principal__keeps_the_angles_of_what_varies():
-    random = np.random.default_rng(0)
-    wide = (random.normal(size=(400, 5)) @ random.normal(size=(5, 60)) + 7).astype(np.float32)
-    chosen = np.arange(0, 400, 2)
-    expected = unit(wide[chosen] - wide[chosen].mean(axis=0))
-    short = principal(wide, rows=chosen, width=8)
-    assert short.shape == (200, 8)
-    np.testing.assert_allclose(short @ short.T, expected @ expected.T, atol=1e-3)
-
-
-def test_principal__rows_that_do_not_differ():
-    assert np.isfinite(principal(np.ones((5, 3), np.float32), rows=np.arange(5), width=2)).all()

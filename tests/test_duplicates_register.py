@@ -7,6 +7,7 @@ from PIL import Image
 from tellapart.data.thumbnail import SIDE
 from tellapart.duplicates.placement import inverse, offset, outside, slant, turn_and_strain
 from tellapart.duplicates.register import likeness
+from tellapart.duplicates.shown import PairsShown
 
 
 def scene(seed, side=240):
@@ -26,7 +27,7 @@ AS_IT_IS = np.array([[[1, 0, 0], [0, 1, 0]]], np.float32)
 def laid(left, right, *, start=AS_IT_IS, coarse=True, least=0.0):
     pairs = np.arange(2 * len(left)).reshape(2, -1).T
     starts, least = np.repeat(start, len(left), axis=0), np.full(len(left), least)
-    return likeness(np.concatenate([left, right]), pairs, starts, coarse=coarse, least=least)
+    return likeness(PairsShown.of(np.concatenate([left, right]), pairs), starts, coarse=coarse, least=least)
 
 
 def small(pixels):

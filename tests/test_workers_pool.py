@@ -1,6 +1,7 @@
 """The pool of one, what --on says, and how work travels: without Ray."""
 
 import os
+import pickle
 import socket
 from dataclasses import replace
 from itertools import count
@@ -20,8 +21,7 @@ from tellapart.features.together import pack_embedded, parts_together
 from tellapart.progress import PartOfStage, Silent
 from tellapart.types import Index, LedgerEntry, Picture
 from tellapart.workers import ray_pool, where
-from tellapart.workers.pool import HERE, blocks, parts_of
-from tellapart.workers.ray_pool import portable
+from tellapart.workers.pool import HERE, as_it_is, blocks, parts_of, portable
 from tellapart.workers.where import address_of, hired
 from works import Naming
 
@@ -61,6 +61,18 @@ class Elsewhere:
         do, noting = sent.open(), PartOfStage(progress, steps=0)
         for part in parts:
             yield work.unpack(part, sent.pack(do(portable(part), noting)))
+
+    def map(self, do, pieces, *, away=as_it_is):
+        do = sent_away(do)
+        for piece in pieces:
+            yield sent_away(do(sent_away(away(piece))))
+
+
+def sent_away(what):
+    """The same as another process has it: its arrays cannot be written to."""
+    held = []
+    packed = pickle.dumps(what, protocol=5, buffer_callback=held.append)
+    return pickle.loads(packed, buffers=[bytes(each) for each in held])
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +149,15 @@ def test_look_at__keeps_what_the_index_says_beside_its_pictures(pictures, base):
     skipped = (LedgerEntry(path="notes.txt", status="skipped", reason="no picture"),)
     seen = look_at(replace(pictures, skipped=skipped), base, Silent(), keep=False, workers=Elsewhere(3))
     assert seen.index.skipped == skipped
+
+
+@pytest.mark.parametrize("workers", [HERE, Elsewhere(3)], ids=["here", "elsewhere"])
+def test_map__makes_each_piece_in_order_and_takes_no_more_than_is_asked_for(workers):
+    taken = []
+    pieces = (taken.append(number) or np.full(2, number) for number in range(4))
+    made = workers.map(np.sum, pieces)
+    assert (next(made), taken) == (0, [0])
+    assert list(made) == [2, 4, 6]
 
 
 def test_parts_of__of_nothing_is_one_part():

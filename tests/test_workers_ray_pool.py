@@ -21,6 +21,7 @@ from tellapart.answers import together
 from tellapart.backbones.catalogue import find_base
 from tellapart.commands import predict
 from tellapart.data.scan import scan
+from tellapart.duplicates import find
 from tellapart.errors import DataError, MissingExtraError, UsageError
 from tellapart.features.look import look_at
 from tellapart.heads import large
@@ -33,8 +34,9 @@ from tellapart.workers import ray_pool
 from tellapart.workers.cluster import load_ray
 from tellapart.workers.pool import HERE, part_at, parts_of
 from tellapart.workers.where import hired
+from test_duplicates_find import FOUND, with_copies
 from test_workers_pool import Heard
-from works import Full, Naming, Where
+from works import Adding, Dying, Full, Naming, Where
 
 pytest.importorskip("ray", reason="the extra ray is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own, of files and processes that it leaves to the system
@@ -268,6 +270,48 @@ def test_each__gives_out_again_what_a_dead_worker_had(two_workers, tmp_path):
 def test_each__says_which_pictures_kill_workers(two_workers):
     with pytest.raises(DataError, match=r"workers died 3 times of the same 4 pictures .*: from 8\. Leave out"):
         named(two_workers, Naming(deadly="9"))
+
+
+def arrays(count):
+    """Some of them travel in a message and some in shared memory."""
+    return (np.full(2 + 40_000 * (number % 2), number) for number in range(count))
+
+
+def test_map__makes_pieces_in_order_whoever_dies(two_workers, tmp_path):
+    marker = tmp_path / "died"
+    made = list(two_workers.map(Adding(deadly=7, marker=marker), arrays(30)))
+    assert marker.exists()
+    assert [total for total, _ in made] == [int(array.sum()) for array in arrays(30)]
+    assert len({process for _, process in made}) > 1
+    assert list(two_workers.map(Adding(), arrays(0))) == []
+
+
+def test_map__takes_pieces_as_there_is_somebody(two_workers):
+    taken = []
+    made = two_workers.map(Adding(), (taken.append(0) or array for array in arrays(200)))
+    assert next(made)[0] == 0
+    assert len(taken) < 20
+    made.close()
+
+
+def test_map__passes_on_errors_and_says_what_kills_workers(two_workers):
+    with pytest.raises(DataError, match=r"this one is wrong: 3\. Mend it\."):
+        list(two_workers.map(Adding(wrong=3), arrays(9)))
+    with pytest.raises(DataError, match=r"workers died 3 times as they compared the same pictures .* --on local"):
+        list(two_workers.map(Adding(deadly=3), arrays(9)))
+
+
+def test_find_duplicates__finds_on_a_cluster_what_it_finds_here_though_a_worker_dies(
+    two_workers, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(find, "STEP", 7)
+    embedded = look_at(with_copies(tmp_path), find_base("lite0", size=64), Silent(), keep=False)
+    here = find.find_duplicates(embedded)
+    assert len(here) > FOUND
+    marker = tmp_path / "died"
+    monkeypatch.setattr(find, "lay", Dying(marker=marker))
+    assert find.find_duplicates(embedded, workers=two_workers) == here
+    assert marker.exists()
 
 
 def test_each__goes_on_without_a_lost_machine(cluster):

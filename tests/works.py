@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tellapart.duplicates.find import lay
 from tellapart.errors import DataError
 from tellapart.features.look import Looking
 
@@ -43,6 +44,37 @@ class Naming:
 
     def unpack(self, part, packed):
         return packed["paths"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adding:
+    """A function of arrays; on the way to one of them a worker may die or fail."""
+
+    deadly: int = -1  # the first number of an array that kills its worker
+    marker: Path | None = None  # a file that is made first: then only the first worker dies
+    wrong: int = -1  # the first number of an array of which an error of ours is raised
+
+    def __call__(self, array):
+        if array[0] == self.deadly and (self.marker is None or not self.marker.exists()):
+            if self.marker is not None:
+                self.marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if array[0] == self.wrong:
+            raise DataError("this one is wrong", where=str(self.wrong), hint="Mend it.")
+        return int(array.sum()), os.getpid()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dying:
+    """Lays pairs of pictures over each other; the first worker that is to do so dies."""
+
+    marker: Path  # a file that is made first
+
+    def __call__(self, unlaid):
+        if not self.marker.exists():
+            self.marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return lay(unlaid)
 
 
 class Where(Naming):

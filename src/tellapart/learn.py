@@ -25,7 +25,7 @@ from tellapart.errors import UsageError
 from tellapart.features.embed import Embedded
 from tellapart.features.left import LeftFeatures
 from tellapart.features.look import look_at, with_white
-from tellapart.features.take import Take
+from tellapart.features.take import NOTHING, Take
 from tellapart.heads.abstention import Flags, learn_abstention, one_of_each_group, thinned
 from tellapart.heads.nested import FoldHead, nested_heads
 from tellapart.heads.out_of_distribution import TrainingFeatures, sampled_rows
@@ -34,7 +34,7 @@ from tellapart.recipes.calibration import promised, say_left_out, settled
 from tellapart.recipes.catalogue import RECIPES
 from tellapart.recipes.features import nested_plan
 from tellapart.recipes.folds import fold_count, say_folds
-from tellapart.recipes.left import Narrowed, brought, leaves_features, taken_first
+from tellapart.recipes.left import Narrowed, brought, leaves_features
 from tellapart.recipes.looking import features_seen, moved_to, rows_of, see_the_same
 from tellapart.recipes.operating_point import check_asked, say_recalls
 from tellapart.recipes.out_of_fold import OutOfFold, score_by_folds
@@ -50,7 +50,7 @@ from tellapart.runs.leakage import (
     say_leaks,
     score_without,
 )
-from tellapart.types import Depth, Features, Index, LedgerEntry, Probabilities, SplitName
+from tellapart.types import Features, Index, LedgerEntry, Probabilities, SplitName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,8 +193,8 @@ def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) ->
     folds = fold_count(index, request, kept=RECIPES[request.recipe].on_kept_features(request))
     keep = RECIPES[request.recipe].has_base
     leaves = keep and leaves_features(index, base, request, folds=folds)
-    take = taken_first(base) if leaves else None
-    embedded = look_at(index, base, progress, keep=keep, take=take, workers=request.workers)
+    embedded = look_at(index, base, progress, keep=keep, take=NOTHING if leaves else None, workers=request.workers)
+    left = LeftFeatures.of(embedded, base, request.workers, progress) if leaves else None
     watch.parts |= {"decode_s": round(embedded.decode_s, 3), "embed_s": round(embedded.embed_s, 3)}
     check_skips(index, embedded.ledger, force=request.force)
     check_labels(embedded, force=request.force, progress=progress)
@@ -203,9 +203,11 @@ def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) ->
     with watch.part("duplicates_s"):
         embedded, known = look_for_duplicates(
             embedded,
-            last=Depth(name=base.last.name, start=0, stop=take.width) if take else base.last,
+            last=base.last,
+            left=left,
             drop_leaks=request.drop_leaks,
             progress=progress,
+            workers=request.workers,
         )
     draw = partial(draw_together, known, seed=request.seed, shares=request.shares, progress=progress)
     drawn, together = draw(folds=folds, fewer=request.folds is None)
@@ -226,11 +228,7 @@ def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) ->
     valid_is_given = any(picture.split == "valid" for picture in known.index.pictures)
     leaked = [leak["path"] for leak in leaks if leak["split"] == "valid"]
     digests = tuple(about.digests[picture.path] for picture in drawn.pictures)
-    features = (
-        LeftFeatures(index=drawn, digests=digests, base=base, workers=request.workers, progress=progress)
-        if leaves
-        else in_order(embedded, drawn)
-    )
+    features = replace(left, index=drawn, digests=digests) if left else in_order(embedded, drawn)
     return brought(Dataset.of(drawn, features, valid_is_given=valid_is_given, leaked=leaked)), about
 
 

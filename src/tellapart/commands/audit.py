@@ -55,7 +55,7 @@ def audit(
         seed: of folds and permutations.
         reading: what is said of data that can be read in more than one way.
         command: how it was asked for, for the page.
-        workers: who looks at the pictures.
+        workers: who looks at the pictures, and compares them.
         progress: told of every stage.
 
     Raises:
@@ -70,7 +70,7 @@ def audit(
     base = find_base(backbone)
     embedded = look_at(index, with_white(base, index.pictures, progress), progress, workers=workers)
     check_any_readable(embedded.ledger)
-    groups = kept_duplicates(embedded, last=base.last, progress=progress)
+    groups = kept_duplicates(embedded, last=base.last, progress=progress, workers=workers)
     findings = audit_pictures(
         embedded, skipped=index.skipped, groups=groups, depths=base.depths, seed=seed, progress=progress
     )

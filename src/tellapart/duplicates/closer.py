@@ -4,16 +4,16 @@ Two things before one background have most of what 24 pixels show in common, and
 At 64 pixels copies keep nearly all of their detail and others little: on trashnet 0.93 and more where other pictures of
 the same kind of thing have at most 0.92, and three quarters of them less than 0.7 (docs/log.md).
 
-Legend: P pairs of rows, s = SIDE.
+Legend: P pairs, n pictures in them, s = SIDE.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +26,16 @@ from tellapart.duplicates.measure import Likeness
 from tellapart.duplicates.neighbours import RowNumbers
 from tellapart.duplicates.placement import Place
 from tellapart.duplicates.register import joined, refined
+from tellapart.duplicates.shown import PairsShown, in_slices
 from tellapart.errors import PictureError
 from tellapart.features.content import picture_content
 from tellapart.progress import Progress
 from tellapart.types import Index, Pixels
+from tellapart.workers.pool import Workers, blocks, part_at, portable
 
 SIDE: Final = 64  # pixels
 LONGEST: Final = 4 * SIDE  # of the picture before it is squashed; one that is narrower than a quarter is not looked at
+PAIRS: Final = 512  # whose pictures are decoded by one worker: each once, and held
 CHUNK: Final = 16  # pairs laid over each other at once: what they need stays in the processor's cache
 
 
@@ -44,37 +47,75 @@ class Closer:
     likeness: Likeness  # of those
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unclear:
+    """Pairs that are to be looked at, and the pictures in them.
+
+    Attributes:
+        index: the n pictures.
+        pairs: int64 [P, 2], places among those.
+        start: float32 [P, 2, 3], about where they lie.
+        least: float64 [P], the share of the detail that must be explained for more to be told.
+    """
+
+    index: Index
+    pairs: RowNumbers
+    start: Place
+    least: NDArray[np.float64]
+
+    def away(self) -> Self:
+        """The same as another process can read it."""
+        return replace(self, index=portable(self.index))
+
+
 def look_closer(
-    index: Index, pairs: RowNumbers, start: Place, *, least: NDArray[np.float64], progress: Progress
+    index: Index, pairs: RowNumbers, start: Place, *, least: NDArray[np.float64], progress: Progress, workers: Workers
 ) -> Closer:
     """Lay the pictures of pairs [P, 2] of rows over each other that lie about at `start` float32 [P, 2, 3].
 
     Of those of which less than `least` [P] of the detail is explained no more is told than that.
-    A picture that has fewer pixels than SIDE, or cannot be read any more, is not seen. All are held, 12 kB each.
+    A picture that has fewer pixels than SIDE, or cannot be read any more, is not seen. Those of PAIRS pairs are held,
+    12 kB each; whoever works, they are the same pairs.
 
     Raises:
         DataError, MissingExtraError: a store that holds pictures does not answer, as `stores.read_stored`.
     """
-    rows = np.unique(pairs).tolist()
-    threads = threads_to_read((index.pictures[row] for row in rows), thread_count())
-    with ThreadPoolExecutor(threads) as pool:
-        pictures = dict(zip(rows, pool.map(lambda row: _seen(index, row), rows), strict=True))
-    both = [pictures[first] is not None and pictures[second] is not None for first, second in pairs.tolist()]
+    parts = blocks(np.arange(len(pairs)), PAIRS)
+
+    def unclear() -> Iterator[Unclear]:
+        for part in parts:
+            rows, both = np.unique(pairs[part], return_inverse=True)
+            among = part_at(index, rows.tolist())
+            yield Unclear(index=among, pairs=both.reshape(-1, 2), start=start[part], least=least[part])
+
+    found = list[Closer]()
+    if len(pairs):
+        progress.start("Looking closer at pairs", total=len(pairs), unit="pairs")
+    for part, some in zip(parts, workers.map(seen_closer, unclear(), away=Unclear.away), strict=True):
+        found.append(Closer(places=part[some.places], likeness=some.likeness))
+        progress.advance(len(part))
+    if len(pairs):
+        progress.finish()
+    places = np.concatenate([some.places for some in found])
+    return Closer(places=places, likeness=joined([some.likeness for some in found]))
+
+
+def seen_closer(unclear: Unclear) -> Closer:
+    """Decode the pictures of some pairs and lay those that can be seen over each other."""
+    index, rows = unclear.index, range(len(unclear.index.pictures))
+    with ThreadPoolExecutor(threads_to_read(index.pictures, thread_count())) as pool:
+        pictures = list(pool.map(partial(_seen, index), rows))
+    both = [pictures[first] is not None and pictures[second] is not None for first, second in unclear.pairs.tolist()]
     places = np.flatnonzero(np.array(both, bool))
-    found = list[Likeness]()
-    if len(places):
-        progress.start("Looking closer at pairs", total=len(places), unit="pairs")
-    with ThreadPoolExecutor(thread_count()) as pool:
-        for likeness in pool.map(partial(_laid, pictures, pairs, start, least), _chunks(places)):
-            found.append(likeness)
-            progress.advance(len(likeness.place))
-    progress.finish()
-    nothing = refined(np.zeros((0, SIDE, SIDE, 3), np.uint8), pairs[:0], start[:0], least=least[:0])
-    return Closer(places=places, likeness=joined([nothing, *found]))
 
+    def chunk(some: slice) -> Likeness:
+        at = places[some]
+        rows, pairs = np.unique(unclear.pairs[at], return_inverse=True)
+        seen = [pixels for row in rows.tolist() if (pixels := pictures[row]) is not None]
+        shown = PairsShown(pictures=np.array(seen, np.uint8).reshape(-1, SIDE, SIDE, 3), pairs=pairs.reshape(-1, 2))
+        return refined(shown, unclear.start[at], least=unclear.least[at])
 
-def _chunks(places: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    yield from (places[at : at + CHUNK] for at in range(0, len(places), CHUNK))
+    return Closer(places=places, likeness=joined(in_slices(chunk, count=len(places), size=CHUNK)))
 
 
 def _seen(index: Index, row: int) -> Pixels | None:
@@ -84,15 +125,3 @@ def _seen(index: Index, row: int) -> Pixels | None:
     except PictureError:
         return None
     return squash(np.asarray(shown), size=SIDE) if min(shown.size) >= SIDE else None
-
-
-def _laid(
-    pictures: Mapping[int, Pixels | None],
-    pairs: RowNumbers,
-    start: Place,
-    least: NDArray[np.float64],
-    places: NDArray[np.int64],
-) -> Likeness:
-    rows, both = np.unique(pairs[places], return_inverse=True)
-    some = np.stack([pixels for row in rows.tolist() if (pixels := pictures[row]) is not None])
-    return refined(some, both.reshape(-1, 2), start[places], least=least[places])

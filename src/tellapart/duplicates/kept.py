@@ -16,8 +16,10 @@ from tellapart.duplicates.find import find_duplicates
 from tellapart.duplicates.groups import KINDS, DuplicateGroup, DuplicatePair, connect
 from tellapart.features.embed import Embedded
 from tellapart.features.kept import Input, Kept, result_key
+from tellapart.features.left import LeftFeatures
 from tellapart.progress import Progress
 from tellapart.types import Depth
+from tellapart.workers.pool import HERE, Workers
 
 SOURCES = ("duplicates", "data", "features/content.py")
 AT_ONCE = 1024  # rows that are copied at a time, to be hashed in one piece
@@ -31,9 +33,16 @@ class Searched:
     notes: tuple[str, ...]
 
 
-def kept_duplicates(embedded: Embedded, *, last: Depth, progress: Progress) -> tuple[DuplicateGroup, ...]:
+def kept_duplicates(
+    embedded: Embedded,
+    *,
+    last: Depth,
+    left: LeftFeatures | None = None,
+    progress: Progress,
+    workers: Workers = HERE,
+) -> tuple[DuplicateGroup, ...]:
     """The same as `find_duplicates`, as it was found before where the very same was asked for."""
-    key = result_key("duplicates", searched_by(embedded, last), sources=SOURCES)
+    key = result_key("duplicates", searched_by(embedded, last, left), sources=SOURCES)
     kept = Kept(key=key, pack=pack_searched, unpack=partial(unpack_searched, count=len(embedded.digests)))
     known = kept.get()
     if known is not None:
@@ -41,17 +50,20 @@ def kept_duplicates(embedded: Embedded, *, last: Depth, progress: Progress) -> t
             progress.note(note)
         return known.groups
     heard = Heard(progress)
-    groups = find_duplicates(embedded, last=last, progress=heard)
+    groups = find_duplicates(embedded, last=last, left=left, progress=heard, workers=workers)
     return kept.put(Searched(groups=groups, notes=tuple(heard.notes))).groups
 
 
-def searched_by(embedded: Embedded, last: Depth) -> Iterator[Input]:
+def searched_by(embedded: Embedded, last: Depth, left: LeftFeatures | None = None) -> Iterator[Input]:
     """Everything that a search for duplicates depends on."""
     names = [picture.path for picture in embedded.index.pictures]
     yield json.dumps(names).encode()
     yield b"".join(embedded.digests)
     yield json.dumps([digest.hex() for digest in embedded.pixel_digests]).encode()
     yield np.ascontiguousarray(embedded.miniatures)
+    if left is not None:
+        yield left.digest(slice(None)) + json.dumps([last.start, last.stop]).encode()
+        return
     for start in range(0, len(embedded.features), AT_ONCE):
         yield np.ascontiguousarray(embedded.features[start : start + AT_ONCE, last.start : last.stop])
 

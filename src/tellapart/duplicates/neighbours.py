@@ -4,20 +4,21 @@ Up to LEAF pictures are compared all with all, as blocks of one matrix product. 
 direction they differ most in, and each half again; the halves overlap, so that two pictures that are nearly alike end
 up together on at least one side.
 
-Legend: N pictures, d coordinates.
+Legend: N pictures, n of a leaf, P pairs, d coordinates.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.cores import thread_count
+from tellapart.duplicates.shown import in_slices
+from tellapart.workers.pool import HERE, Workers
 
 LEAF: Final = 4096  # pictures compared all with all
 BLOCK: Final = 256  # of them at a time: 4 MB, which stay in the cache while they are gone through again and again
@@ -28,7 +29,25 @@ Points = NDArray[np.float32]  # [N, d]
 RowNumbers = NDArray[np.int64]  # [n]
 
 
-def near_rows(even: Points, odd: Points | None = None, *, most: int, least: float) -> tuple[RowNumbers, RowNumbers]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaf:
+    """Pictures that are compared all with all: float32 [n, d], and what a mirror turns the sign of, or None."""
+
+    even: Points
+    odd: Points | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Near:
+    """What is near each of the pictures of a leaf: pairs of places int32 [P, 2], and how many there are, int64 [n]."""
+
+    pairs: NDArray[np.int32]
+    crowd: NDArray[np.int64]
+
+
+def near_rows(
+    even: Points, odd: Points | None = None, *, most: int, least: float, workers: Workers = HERE
+) -> tuple[RowNumbers, RowNumbers]:
     """Pairs int64 [P, 2] of each row with its nearest others, rising; and how many are near it at all, int64 [N].
 
     There are at most `most` others (twice that where halves overlap), of a cosine of at least `least`. Rows [even, odd]
@@ -37,15 +56,14 @@ def near_rows(even: Points, odd: Points | None = None, *, most: int, least: floa
     """
     crowd = np.zeros(len(even), np.int64)
     leaves = list(_leaves(even, np.arange(len(even))))
-    look = partial(_leaf_pairs, even, odd, most=most, least=least)
+    pieces = (Leaf(even=even[rows], odd=None if odd is None else odd[rows]) for rows in leaves)
     keys, fresh = np.empty(0, np.int64), [np.empty(0, np.int64)]
-    # A thread for each leaf instead of several for each product: most of the time goes into what follows the product.
-    with ThreadPoolExecutor(thread_count()) as pool:
-        for rows, (found, near) in zip(leaves, pool.map(look, leaves), strict=True):
-            fresh.append(found)
-            crowd[rows] = np.maximum(crowd[rows], near)
-            if sum(map(len, fresh)) > max(len(keys), FRESH):  # twice as many each time, so that all is copied twice
-                keys, fresh = np.unique(np.concatenate([keys, *fresh])), []
+    for rows, found in zip(leaves, workers.map(partial(near_in_leaf, most=most, least=least), pieces), strict=True):
+        left, right = rows[found.pairs].T
+        fresh.append(np.minimum(left, right) * len(even) + np.maximum(left, right))
+        crowd[rows] = np.maximum(crowd[rows], found.crowd)
+        if sum(map(len, fresh)) > max(len(keys), FRESH):  # twice as many each time, so that all is copied twice
+            keys, fresh = np.unique(np.concatenate([keys, *fresh])), []
     keys = np.unique(np.concatenate([keys, *fresh]))
     return np.stack(np.divmod(keys, max(1, len(even))), axis=1), crowd
 
@@ -74,48 +92,30 @@ def _direction(centred: Points) -> NDArray[np.float32]:
     return result
 
 
-def _leaf_pairs(
-    even: Points, odd: Points | None, rows: RowNumbers, *, most: int, least: float
-) -> tuple[RowNumbers, RowNumbers]:
-    """Pairs within one leaf as numbers, the smaller row times N plus the larger; and how many are near each row [n]."""
-    ours, signed = even[rows], None if odd is None else odd[rows]
-    keys, crowd = [np.empty(0, np.int64)], np.empty(len(rows), np.int64)
-    for start in range(0, len(rows), BLOCK):
-        block = slice(start, start + BLOCK)
-        similar = ours[block] @ ours.T
-        if signed is not None:
-            similar += np.abs(signed[block] @ signed.T)
-        numbers = np.arange(len(similar))
-        similar[numbers, start + numbers] = -1
-        crowd[block] = np.count_nonzero(similar >= least, axis=1)
-        for _ in range(min(most, len(rows) - 1)):
-            nearest = similar.argmax(axis=1)
-            close = similar[numbers, nearest] >= least
-            similar[numbers, nearest] = -1
-            left, right = rows[start + numbers[close]], rows[nearest[close]]
-            keys.append(np.minimum(left, right) * len(even) + np.maximum(left, right))
-            if not close.any():
-                break
-    return np.concatenate(keys), crowd
+def near_in_leaf(leaf: Leaf, *, most: int, least: float) -> Near:
+    """The `most` nearest of each picture of a leaf that have a cosine of at least `least`."""
+    # A thread for each block instead of several for each product: most of the time goes into what follows the product.
+    found = in_slices(partial(_near_in_block, leaf, most=most, least=least), count=len(leaf.even), size=BLOCK)
+    return Near(
+        pairs=np.concatenate([near.pairs for near in found]), crowd=np.concatenate([near.crowd for near in found])
+    )
 
 
-def principal(points: Points, *, rows: RowNumbers, width: int) -> Points:
-    """Some rows of points [N, d], less their mean, in the directions they differ most in: [n, width], of length 1.
-
-    Source: the randomised range finder of Halko, Martinsson and Tropp (2011), algorithm 4.4, on a sample.
-    """
-    sample = points[rows[:: max(1, len(rows) // SAMPLE)]]
-    mean = sample.mean(axis=0)
-    sample = sample - mean
-    width = min(width, *sample.shape)
-    random = np.random.default_rng(0).standard_normal((sample.shape[1], width), dtype=np.float32)
-    basis = np.linalg.qr(sample.T @ (sample @ random))[0]
-    basis = np.linalg.qr(sample.T @ (sample @ basis))[0]
-    projected = np.empty((len(rows), width), np.float32)
-    for start in range(0, len(rows), SAMPLE):
-        projected[start : start + SAMPLE] = points[rows[start : start + SAMPLE]] @ basis
-    projected -= mean @ basis
-    return unit(projected)
+def _near_in_block(leaf: Leaf, block: slice, *, most: int, least: float) -> Near:
+    similar = leaf.even[block] @ leaf.even.T
+    if leaf.odd is not None:
+        similar += np.abs(leaf.odd[block] @ leaf.odd.T)
+    numbers = np.arange(len(similar))
+    similar[numbers, block.start + numbers] = -1
+    crowd, pairs = np.count_nonzero(similar >= least, axis=1), [np.empty((0, 2), np.int32)]
+    for _ in range(min(most, len(leaf.even) - 1)):
+        nearest = similar.argmax(axis=1)
+        close = similar[numbers, nearest] >= least
+        similar[numbers, nearest] = -1
+        pairs.append(np.stack([block.start + numbers[close], nearest[close]], axis=1).astype(np.int32))
+        if not close.any():
+            break
+    return Near(pairs=np.concatenate(pairs), crowd=crowd)
 
 
 def unit(points: Points) -> Points:

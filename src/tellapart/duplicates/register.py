@@ -11,18 +11,17 @@ Legend: P pairs, s the side of a miniature. Coordinates run from -1 to 1 across 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.cores import thread_count
 from tellapart.duplicates.measure import Likeness, Pair, measured
 from tellapart.duplicates.miniature import Stack, Vector
 from tellapart.duplicates.overlay import grid, laid_over
 from tellapart.duplicates.placement import Place, edits_lie, is_level, is_mirrored, shape_of
+from tellapart.duplicates.shown import PairsShown, in_slices
 from tellapart.duplicates.sight import Sight
 
 if TYPE_CHECKING:
@@ -39,44 +38,31 @@ SLACK: Final = 2.0  # times as far from how edits lie as they may be, as long as
 CHUNK: Final = 128  # pairs laid over each other at once: what they need stays in the processor's cache
 
 
-def likeness(
-    miniatures: NDArray[np.uint8],
-    pairs: NDArray[np.int64],
-    start: Place,
-    *,
-    coarse: bool,
-    least: NDArray[np.float64],
-) -> Likeness:
-    """Lay the left miniature of each pair int64 [P, 2] of rows in miniatures uint8 [N, s, s, 3] over the right one.
+def likeness(shown: PairsShown, start: Place, *, coarse: bool, least: NDArray[np.float64]) -> Likeness:
+    """Lay the left miniature of each pair over the right one.
 
     `start` is about where they lie; `coarse` says that it is off by more than a pixel or two. Where less than `least`
     [P] of the detail is explained, the rest of what they are like is not looked at.
     """
-    rows, places = np.unique(pairs, return_inverse=True)
-    first, second = places.reshape(-1, 2).T
-    some = miniatures[rows]
-    with ThreadPoolExecutor(thread_count(), thread_name_prefix="compare") as pool:
-        sights = list(pool.map(Sight.of, (some[at : at + CHUNK] for at in range(0, max(len(some), 1), CHUNK))))
-        sight = joined(sights)
+    some, (first, second) = shown.pictures, shown.pairs.T
+    sight = joined(in_slices(lambda part: Sight.of(some[part]), count=len(some), size=CHUNK))
 
-        def chunk(at: int) -> Likeness:
-            part = slice(at, at + CHUNK)
-            return _likeness(some, sight, (first[part], second[part]), start[part], coarse=coarse, least=least[part])
+    def chunk(part: slice) -> Likeness:
+        return _likeness(some, sight, (first[part], second[part]), start[part], coarse=coarse, least=least[part])
 
-        return joined(list(pool.map(chunk, range(0, max(len(pairs), 1), CHUNK))))
+    return joined(in_slices(chunk, count=len(first), size=CHUNK))
 
 
-def refined(
-    pictures: NDArray[np.uint8], pairs: NDArray[np.int64], start: Place, *, least: NDArray[np.float64]
-) -> Likeness:
-    """Lay pictures uint8 [N, s, s, 3] over each other that are known to lie about so, for pairs [P, 2] of them.
+def refined(shown: PairsShown, start: Place, *, least: NDArray[np.float64]) -> Likeness:
+    """Lay pictures over each other that are known to lie about so.
 
     No more is expected of the place than that the pixels fit; `least` as for `likeness`.
     """
-    sight, pair = Sight.of(pictures), (pairs[:, 0], pairs[:, 1])
-    free = np.zeros((len(pairs), 4, 6), np.float32)
+    sight, pair = Sight.of(shown.pictures), (shown.pairs[:, 0], shown.pairs[:, 1])
+    free = np.zeros((len(shown.pairs), 4, 6), np.float32)
     place = _descend(sight.fine, sight.content, pair, start.copy(), free, steps=STEPS[2])
-    return measured(pictures, sight.content, pair, place, worth=np.ones(len(pairs), np.bool_), least=least)
+    worth = np.ones(len(shown.pairs), np.bool_)
+    return measured(shown.pictures, sight.content, pair, place, worth=worth, least=least)
 
 
 Parts = TypeVar("Parts", bound="DataclassInstance")

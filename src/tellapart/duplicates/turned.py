@@ -11,7 +11,7 @@ Legend: N pictures, P pairs, S shapes, Z zooms, R rings, A angles, F frequencies
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 import numpy as np
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tellapart.duplicates.miniature import Vector, luminance, weights_at
 from tellapart.duplicates.neighbours import Points, unit
 from tellapart.duplicates.placement import Place
+from tellapart.duplicates.shown import PairsShown, in_slices
 
 ANGLES: Final = 32
 KEPT: Final = 9  # frequencies, 0 to 8
@@ -28,7 +29,7 @@ SHAPES: Final = (1.0, 4 / 3, 3 / 4)  # width by height
 ZOOMS: Final = (1.0, 1 / 1.2, 1 / 1.44)  # of the part of one picture that the other shows
 NOT_ZOOMED: Final = ((0, 0),)  # which of them are compared, of left and right
 ZOOMED: Final = (*NOT_ZOOMED, (1, 0), (2, 0), (0, 1), (0, 2))
-STEP, PART = 8192, 512  # pairs whose rings are made at once, and of those compared at once
+STEP, PART = 8192, 512  # pictures whose rings are made at once, and pairs that are compared at once
 Spectra = NDArray[np.complex64]  # [N, R, F]
 
 
@@ -44,31 +45,27 @@ def spectrum(miniatures: NDArray[np.uint8], rows: NDArray[np.int64], *, shape: f
     return unit(found / (found.std(axis=0) + 1e-3) if len(found) else found)
 
 
-def turned(
-    miniatures: NDArray[np.uint8],
-    pairs: NDArray[np.int64],
-    *,
-    mirrored: bool,
-    shape: float,
-    zooms: Sequence[tuple[int, int]],
-) -> tuple[Vector, Place]:
-    """How alike rings of the pairs int64 [P, 2] of rows are at the best turn, -1 to 1, and the place that follows."""
-    scores, places = np.empty(len(pairs), np.float32), np.empty((len(pairs), 2, 3), np.float32)
-    for start in range(0, len(pairs), STEP):
-        rows, inverse = np.unique(pairs[start : start + STEP], return_inverse=True)
-        seen = luminance(miniatures[rows])
-        rings = [_rings(seen, shape=shape, zoom=zoom) for zoom in (ZOOMS if len(zooms) > 1 else ZOOMS[:1])]
-        for part in range(start, min(start + STEP, len(pairs)), PART):
-            first, second = inverse.reshape(-1, 2)[part - start : part - start + PART].T
-            best = np.full(len(first), -1, np.float32)
-            place = np.zeros((len(first), 2, 3), np.float32)
-            for one, other in zooms:
-                alike, angle = _best_turn(rings[one][first], rings[other][second], mirrored=mirrored)
-                lies = _place(angle, zoom=ZOOMS[one] / ZOOMS[other], shape=shape, mirrored=mirrored)
-                better = alike > best
-                best[better], place[better] = alike[better], lies[better]
-            scores[part : part + len(best)], places[part : part + len(best)] = best, place
-    return scores, places
+def turned(shown: PairsShown, *, shape: float, zooms: Sequence[tuple[int, int]]) -> tuple[tuple[Vector, Place], ...]:
+    """How alike rings of pairs are at the best turn, -1 to 1, and the place that follows: upright, and mirrored."""
+    seen = luminance(shown.pictures)
+    rings = [_rings(seen, shape=shape, zoom=zoom) for zoom in (ZOOMS if len(zooms) > 1 else ZOOMS[:1])]
+
+    def best_of(some: slice, *, mirrored: bool) -> tuple[Vector, Place]:
+        first, second = shown.pairs[some].T
+        best = np.full(len(first), -1, np.float32)
+        place = np.zeros((len(first), 2, 3), np.float32)
+        for one, other in zooms:
+            alike, angle = _best_turn(rings[one][first], rings[other][second], mirrored=mirrored)
+            lies = _place(angle, zoom=ZOOMS[one] / ZOOMS[other], shape=shape, mirrored=mirrored)
+            better = alike > best
+            best[better], place[better] = alike[better], lies[better]
+        return best, place
+
+    ways = (
+        zip(*in_slices(partial(best_of, mirrored=mirrored), count=len(shown.pairs), size=PART), strict=True)
+        for mirrored in (False, True)
+    )
+    return tuple((np.concatenate(alike), np.concatenate(place)) for alike, place in ways)
 
 
 def _best_turn(left: Spectra, right: Spectra, *, mirrored: bool) -> tuple[Vector, NDArray[np.float64]]:

@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 
 from tellapart.duplicates.miniature import Vector, blurred_within, content_of, luminance, weights_at
 from tellapart.duplicates.placement import Place
+from tellapart.duplicates.shown import PairsShown, in_slices
 
+Windows = NDArray[np.float32]  # [N, W, d]
 GRAIN: Final = 8  # pixels a side
 SPREAD: Final = 1.5  # pixels of a miniature that it is blurred by, so that a small shift matters less
-STEP, PART = 8192, 256  # pairs whose windows are made at once, and of those compared at once
+CHUNK, PART = 256, 256  # pictures whose windows are made at once, and pairs that are compared at once
 # The share of a side that a window has, and how far its middle lies from the picture's, in half sides.
 SIZES: Final = ((0.85, 0.15), (0.72, 0.28))
 WINDOWS: Final = (
@@ -30,23 +32,31 @@ WINDOWS: Final = (
 )
 
 
-def shifted(miniatures: NDArray[np.uint8], pairs: NDArray[np.int64], *, mirrored: bool) -> tuple[Vector, Place]:
-    """How alike the pairs int64 [P, 2] of rows are in their most alike windows, -1 to 1, and the place that follows."""
-    scores, places = np.empty(len(pairs), np.float32), np.empty((len(pairs), 2, 3), np.float32)
+def shifted(shown: PairsShown) -> tuple[tuple[Vector, Place], ...]:
+    """How alike pairs are in their most alike windows, -1 to 1, and the place that follows: upright, and mirrored."""
+    seen = np.concatenate(in_slices(lambda some: _windows(shown.pictures[some]), count=len(shown.pictures), size=CHUNK))
+    turned = seen.reshape(*seen.shape[:2], GRAIN, GRAIN)[..., ::-1].reshape(seen.shape)
+    return tuple(
+        _most_alike_windows(left, seen, shown.pairs, mirrored=mirrored)
+        for left, mirrored in ((seen, False), (turned, True))
+    )
+
+
+def _most_alike_windows(
+    left: Windows, right: Windows, pairs: NDArray[np.int64], *, mirrored: bool
+) -> tuple[Vector, Place]:
+    """How alike the most alike windows [N, W, d] of pairs [P, 2] are, and the place that follows."""
     one, other = np.array(list(_compared())).T
     one = _MIRROR[one] if mirrored else one
-    lies = _places(mirrored=mirrored)
-    for start in range(0, len(pairs), STEP):
-        rows, inverse = np.unique(pairs[start : start + STEP], return_inverse=True)
-        seen = _windows(miniatures[rows])
-        turned = seen.reshape(*seen.shape[:2], GRAIN, GRAIN)[..., ::-1].reshape(seen.shape) if mirrored else seen
-        for part in range(start, min(start + STEP, len(pairs)), PART):
-            first, second = inverse.reshape(-1, 2)[part - start : part - start + PART].T
-            alike = (turned[first] @ seen[second].transpose(0, 2, 1))[:, one, other]
-            best = alike.argmax(axis=1)
-            scores[part : part + len(best)] = alike[np.arange(len(best)), best]
-            places[part : part + len(best)] = lies[best]
-    return scores, places
+
+    def best_of(some: slice) -> tuple[Vector, NDArray[np.int64]]:
+        first, second = pairs[some].T
+        alike = (left[first] @ right[second].transpose(0, 2, 1))[:, one, other]
+        best = alike.argmax(axis=1)
+        return alike[np.arange(len(best)), best], best
+
+    scores, best = zip(*in_slices(best_of, count=len(pairs), size=PART), strict=True)
+    return np.concatenate(scores), _places(mirrored=mirrored)[np.concatenate(best)]
 
 
 def _compared() -> Iterator[tuple[int, int]]:
@@ -76,7 +86,7 @@ def _places(*, mirrored: bool) -> Place:
     return places
 
 
-def _windows(miniatures: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _windows(miniatures: NDArray[np.uint8]) -> Windows:
     """The luminance [N, W, d] in each window, of length 1."""
     seen = blurred_within(luminance(miniatures), content_of(miniatures), SPREAD)
     weights = _samples(miniatures.shape[1])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import native_precision
 from tellapart.errors import DataError
+from tellapart.features.embed import Embedded
 from tellapart.features.look import Looking
 from tellapart.features.take import TAKEN_AT_ONCE, SomeColumns, Take
 from tellapart.progress import PartOfStage, Progress
@@ -44,6 +46,11 @@ class LeftFeatures:
     base: Backbone
     workers: Workers
     progress: Progress
+
+    @classmethod
+    def of(cls, seen: Embedded, base: Backbone, workers: Workers, progress: Progress) -> Self:
+        """Those of pictures that workers have just looked at."""
+        return cls(index=seen.index, digests=seen.digests, base=base, workers=workers, progress=progress)
 
     def take(self, rows: Sequence[int] | NDArray[np.int64], take: Take) -> Features:
         """What is taken of the features of n rows, float32 [n, w].

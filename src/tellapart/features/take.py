@@ -39,3 +39,6 @@ class SomeColumns:
     def __call__(self, features: Features, index: Index) -> Features:  # noqa: ARG002
         """Their features."""
         return features[:, self.start : self.stop].copy()
+
+
+NOTHING: Final = SomeColumns(start=0, stop=0)

@@ -20,7 +20,6 @@ from tellapart.classifier import Classifier
 from tellapart.features.cache import cache_limit
 from tellapart.features.left import LeftFeatures
 from tellapart.features.look import usable_cache
-from tellapart.features.take import SomeColumns
 from tellapart.heads.large import REFINED_AT_MOST, is_large, is_many
 from tellapart.heads.linear import LinearHead
 from tellapart.progress import Silent
@@ -58,11 +57,6 @@ def keeps_here() -> bool:
     """Whether this process has a cache that can be written: without one every pass would look at all pictures again."""
     with usable_cache(Silent()) as cache:
         return cache is not None and cache.takes_entries()
-
-
-def taken_first(base: Backbone) -> SomeColumns:
-    """What is asked for when pictures are looked at first: their last depth, by which copies are found."""
-    return SomeColumns(start=base.last.start, stop=base.last.stop)
 
 
 def brought(dataset: Dataset) -> Dataset:

@@ -20,10 +20,12 @@ from tellapart.errors import DataError
 from tellapart.evaluation.grouped import picture_weight
 from tellapart.evaluation.metrics import evaluate
 from tellapart.features.embed import Embedded
+from tellapart.features.left import LeftFeatures
 from tellapart.progress import Progress
 from tellapart.recipes.request import Dataset
 from tellapart.text import counted
 from tellapart.types import Depth, Index, Labels, Probabilities, SplitName
+from tellapart.workers.pool import HERE, Workers
 
 NEARLY_MET = 1  # picture; a split that misses its share by no more is not worth a word
 
@@ -48,9 +50,17 @@ class FoundDuplicates:
 
 
 def look_for_duplicates(
-    embedded: Embedded, *, last: Depth, drop_leaks: bool, progress: Progress
+    embedded: Embedded,
+    *,
+    last: Depth,
+    left: LeftFeatures | None = None,
+    drop_leaks: bool,
+    progress: Progress,
+    workers: Workers = HERE,
 ) -> tuple[Embedded, FoundDuplicates]:
     """Find what shows the same, and on request leave out of test what an earlier split that is given has shown.
+
+    `left` are the features of the pictures where `embedded` has none.
 
     Returns:
         The pictures that are left, without the miniatures that only this needs, and what shows the same among them.
@@ -58,7 +68,8 @@ def look_for_duplicates(
     Raises:
         DataError: no test picture would be left.
     """
-    known = FoundDuplicates(index=embedded.index, groups=kept_duplicates(embedded, last=last, progress=progress))
+    groups = kept_duplicates(embedded, last=last, left=left, progress=progress, workers=workers)
+    known = FoundDuplicates(index=embedded.index, groups=groups)
     embedded = embedded.without_miniatures()
     note_conflicts(known, progress=progress)
     leaks = [leak for leak in known.leaks() if known.index.pictures[leak.row].split == "test"]

@@ -1,7 +1,7 @@
 """What is done to pictures, and who does it: the same functions here and elsewhere.
 
-A piece of work is made ready once by each worker and then done to parts of an index. This process is a pool of one
-worker, and takes all pictures as one part.
+Work on pictures is made ready once by each worker and then done to parts of an index; what needs no more than arrays is
+a function of pieces of them. This process is a pool of one worker, and takes all pictures as one part.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.progress import Progress
+from tellapart.stores import Origin
 from tellapart.types import Index, Picture
 
 Made = TypeVar("Made")
+Piece = TypeVar("Piece")
 Do = Callable[[Index, Progress], Made]  # what a worker that is ready does to a part
 Packed = Mapping[str, Any]  # arrays of NumPy, texts, numbers, bytes, and lists of those
 Places = NDArray[np.int64]  # [n], of pictures among others
@@ -36,6 +38,11 @@ class Work(Protocol[Made]):
 
     def unpack(self, part: Index, packed: Packed) -> Made:
         """What was made of a part, out of what was sent back."""
+
+
+def as_it_is(piece: Piece) -> Piece:
+    """The piece itself, which can be sent to another process."""
+    return piece
 
 
 class Workers(Protocol):
@@ -82,6 +89,17 @@ class Workers(Protocol):
                 of a machine holds what was seen on it. It takes some 100 bytes a picture.
         """
 
+    def map(
+        self, do: Callable[[Piece], Made], pieces: Iterable[Piece], *, away: Callable[[Piece], Piece] = as_it_is
+    ) -> Iterator[Made]:
+        """What a function makes of each piece, in the order of the pieces, each once; nobody writes into a piece.
+
+        Args:
+            do: the function; of a module, since it travels by its name, or a partial of one. It has all cores.
+            pieces: arrays, and dataclasses of them; they are taken as there is somebody to do them.
+            away: a piece as it can be sent to another process.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Here:
@@ -114,6 +132,16 @@ class Here:
         for part in parts:
             yield do(part, progress)
 
+    def map(
+        self,
+        do: Callable[[Piece], Made],
+        pieces: Iterable[Piece],
+        *,
+        away: Callable[[Piece], Piece] = as_it_is,  # noqa: ARG002
+    ) -> Iterator[Made]:
+        """What a function makes of each piece, one after the other."""
+        return map(do, pieces)
+
 
 HERE: Final = Here()
 
@@ -131,3 +159,17 @@ def parts_of(index: Index, size: int) -> list[Index]:
 def part_at(index: Index, places: Iterable[int]) -> Index:
     """Those pictures of an index that are at some places."""
     return replace(index, pictures=tuple(index.pictures[place] for place in places), skipped=())
+
+
+def portable(part: Index) -> Index:
+    """A part as another process can read it: absolute paths, and of IDX files the rows that are asked for."""
+    pictures, rows = list[Picture](), dict[Origin, list[int]]()
+    for picture in part.pictures:
+        row = picture.row
+        if row is not None:
+            kept = rows.setdefault(picture.file, [])
+            kept.append(row)
+            row = len(kept) - 1
+        pictures.append(replace(picture, file=picture.file.absolute(), row=row))
+    arrays = {file.absolute(): np.stack([part.arrays[file][row] for row in kept]) for file, kept in rows.items()}
+    return replace(part, pictures=tuple(pictures), arrays=arrays, skipped=(), notes=())

@@ -1,17 +1,16 @@
 """Workers on the machines of a Ray cluster: one process a node, with all of its cores.
 
-Paths travel there and what was made of them travels back, through Ray's own memory between its own processes. Parts are
-handed out as workers are free, a bounded number ahead, and what comes back is put in their order. A part whose worker
-died is given to another; since only what comes back is counted, each is counted once.
+Paths and arrays travel there and what was made of them travels back, through Ray's own memory between its own
+processes. Parts are handed out as workers are free, a bounded number ahead, and what comes back is put in their order.
+A part whose worker died is given to another; since only what comes back is counted, each is counted once.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import count as count_up
 from itertools import zip_longest
 from typing import Any, Final
@@ -20,12 +19,12 @@ import numpy as np
 
 from tellapart.errors import DataError, MissingExtraError, TellapartError, UsageError
 from tellapart.extras import load_extra
-from tellapart.progress import Once, Progress, Silent
-from tellapart.stores import Origin
+from tellapart.progress import Once, Progress
 from tellapart.text import counted
 from tellapart.types import Index, Picture
-from tellapart.workers.cluster import load_ray, ray_cluster
-from tellapart.workers.pool import Do, Made, Packed, Places, Work, blocks
+from tellapart.workers.cluster import ray_cluster
+from tellapart.workers.pool import Made, Piece, Places, Work, as_it_is, blocks, portable
+from tellapart.workers.worker import Doing, Worker, own_version
 
 LARGEST_PART, SMALLEST_PART, PARTS_A_WORKER = 256, 16, 8  # pictures, pictures, parts
 AT_A_TIME: Final = 2  # parts of a worker: one at work, one waiting
@@ -50,53 +49,6 @@ def ray_pool(address: str, progress: Progress) -> Iterator[RayPool]:
             pool.dismiss()
 
 
-class Noted(Silent):
-    """A listener that keeps notes."""
-
-    def __init__(self) -> None:
-        """Nothing yet."""
-        self.notes: list[str] = []
-
-    def note(self, message: str) -> None:
-        """Keep it."""
-        self.notes.append(message)
-
-
-@dataclass(slots=True)
-class Worker:
-    """What runs on a node. It keeps the work that it did last ready, with its compiled base."""
-
-    ready: dict[int, tuple[Any, Do[Any]]] = field(default_factory=dict)
-
-    def installed(self) -> str:
-        """The version of tellapart that it runs."""
-        return own_version()
-
-    def do(self, number: int, sent: list[Any], part: Index) -> tuple[Packed | TellapartError, list[str]]:
-        """What is made of a part by a piece of work of that number, whose reference is in the list; and what to note.
-
-        An error of ours is given back, since Ray would wrap it.
-        """
-        progress = Noted()
-        try:
-            if number not in self.ready:
-                self.ready.clear()
-                work = load_ray().get(sent[0])
-                self.ready[number] = work, work.open()
-            work, do = self.ready[number]
-            return work.pack(do(part, progress)), progress.notes
-        except TellapartError as error:
-            return error, progress.notes
-
-
-def own_version() -> str:
-    """The version of tellapart as it is installed."""
-    try:
-        return version("tellapart")
-    except PackageNotFoundError:
-        return "unknown"
-
-
 @dataclass(slots=True, eq=False)
 class Hand:
     """A worker as the pool sees it: its process, the node it is on, and how many parts it has."""
@@ -108,10 +60,10 @@ class Hand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """A part on its way."""
+    """A part on its way: an index, or the reference of a piece."""
 
     place: int
-    part: Index
+    part: Any
     hand: Hand | None = None
     tries: int = 0
 
@@ -190,6 +142,23 @@ class RayPool:
         finally:
             progress.finish()
 
+    def map(
+        self, do: Callable[[Piece], Made], pieces: Iterable[Piece], *, away: Callable[[Piece], Piece] = as_it_is
+    ) -> Iterator[Made]:
+        """What a function makes of each piece, in the order of the pieces, each once.
+
+        A piece is in Ray's memory from when somebody is free for it until it is done, and not in this process's own.
+
+        Raises:
+            DataError: the workers died of the same piece again and again.
+            UsageError: no worker is left.
+        """
+        references = (self._ray.put(away(piece)) for piece in pieces)
+        for _, (made, _), _ in self._in_order(Doing(do), references):
+            if isinstance(made, TellapartError):
+                raise made
+            yield made
+
     def dismiss(self) -> None:
         """Let all workers go."""
         for hand in (*self._hands, *self._coming.values()):
@@ -228,17 +197,18 @@ class RayPool:
             raise UsageError(what, where=hand.node, hint="Install one version on all machines.")
         self._hands.append(hand)
 
-    def _in_order(self, work: Work[Made], parts: Iterable[Index]) -> Iterator[tuple[Index, Any, str]]:
+    def _in_order(self, work: Work[Any], parts: Iterable[Any]) -> Iterator[tuple[Any, Any, str]]:
         """Each part with what its worker gave back, and its node, in order."""
         number, sent = next(self._numbers), [self._ray.put(work.away())]
         left = PartsLeft(parts, self._seen_on)
-        given, done, wanted = dict[Any, Given](), dict[int, tuple[Index, Any, str]](), 0
+        given, done, wanted = dict[Any, Given](), dict[int, tuple[Any, Any, str]](), 0
         while True:
             for hand in sorted(self._hands, key=lambda each: each.parts):
                 nodes = {each.node for each in self._hands}
                 while one := left.next_for(hand, before=wanted + AHEAD * len(self._hands), nodes=nodes):
                     hand.parts += 1
-                    given[hand.actor.do.remote(number, sent, portable(one.part))] = replace(one, hand=hand)
+                    part = portable(one.part) if isinstance(one.part, Index) else one.part
+                    given[hand.actor.do.remote(number, sent, part)] = replace(one, hand=hand)
             if not given and not left:
                 return
             for answer in self._first_of(given):
@@ -280,9 +250,7 @@ class RayPool:
         except self._ray.exceptions.RayError as error:
             reason = cause_of(error)
         if one.tries + 1 >= TRIES:
-            what = f"workers died {TRIES} times of the same {counted(len(one.part.pictures), 'picture')} ({reason})"
-            hint = "Leave out the one that does it, or give the workers more memory."
-            raise DataError(what, where=f"from {one.part.pictures[0].path}", hint=hint)
+            raise died_of(one.part, reason)
         if one.hand in self._hands:
             self._hands.remove(one.hand)
             self._ray.kill(one.hand.actor)
@@ -292,10 +260,20 @@ class RayPool:
         return None
 
 
+def died_of(part: Any, reason: str) -> DataError:  # noqa: ANN401 - as `Given` has it
+    """The error where workers died of the same part again and again."""
+    if not isinstance(part, Index):
+        hint = "Give the workers more memory, or use --on local."
+        return DataError(f"workers died {TRIES} times as they compared the same pictures ({reason})", hint=hint)
+    what = f"workers died {TRIES} times of the same {counted(len(part.pictures), 'picture')} ({reason})"
+    hint = "Leave out the one that does it, or give the workers more memory."
+    return DataError(what, where=f"from {part.pictures[0].path}", hint=hint)
+
+
 class PartsLeft:
     """The parts that are still to be given out, those that came back before the others."""
 
-    def __init__(self, parts: Iterable[Index], seen_on: Mapping[str, str]) -> None:
+    def __init__(self, parts: Iterable[Any], seen_on: Mapping[str, str]) -> None:
         """Take the parts as they are asked for; `seen_on` is the node that a picture was looked at on, by its path."""
         self._fresh = (Given(place=place, part=part) for place, part in enumerate(parts))
         self._next = next(self._fresh, None)
@@ -315,36 +293,29 @@ class PartsLeft:
         if self.again:
             # To a worker that has nothing else: if it dies as well, that was why.
             return None if hand.parts else self.again.popleft()
-        while self._next is not None and self._next.place < before:
-            self._waiting.append(self._next)
-            self._next = next(self._fresh, None)
         if hand.parts >= AT_A_TIME:
             return None
-        suited = (one for one in self._waiting if (node := self._node_of(one)) == hand.node or node not in nodes)
+        offered = self._offered(before)
+        suited = (one for one in offered if (node := self._node_of(one)) == hand.node or node not in nodes)
         one = next(suited, None)
         if one is not None:
             self._waiting.remove(one)
         return one
 
+    def _offered(self, before: int) -> Iterator[Given]:
+        """What may be given out: fresh ones are taken one by one, since each is held from then on."""
+        yield from tuple(self._waiting)
+        while self._next is not None and self._next.place < before:
+            one, self._next = self._next, next(self._fresh, None)
+            self._waiting.append(one)
+            yield one
+
     def _node_of(self, one: Given) -> str:
-        return self._seen_on.get(one.part.pictures[0].path, "") if self._seen_on and one.part.pictures else ""
+        known = self._seen_on and isinstance(one.part, Index) and one.part.pictures
+        return self._seen_on.get(one.part.pictures[0].path, "") if known else ""
 
 
 def cause_of(error: BaseException) -> str:
     """The last line of what Ray says of a failure, which is what went wrong; of a bounded length by TellapartError."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return next((line for line in reversed(lines) if "Error" in line), lines[0] if lines else type(error).__name__)
-
-
-def portable(part: Index) -> Index:
-    """A part as another process can read it: absolute paths, and of IDX files the rows that are asked for."""
-    pictures, rows = list[Picture](), dict[Origin, list[int]]()
-    for picture in part.pictures:
-        row = picture.row
-        if row is not None:
-            kept = rows.setdefault(picture.file, [])
-            kept.append(row)
-            row = len(kept) - 1
-        pictures.append(replace(picture, file=picture.file.absolute(), row=row))
-    arrays = {file.absolute(): np.stack([part.arrays[file][row] for row in kept]) for file, kept in rows.items()}
-    return replace(part, pictures=tuple(pictures), arrays=arrays, skipped=(), notes=())

@@ -10,7 +10,7 @@ from typing import ClassVar
 from tellapart.errors import UsageError
 from tellapart.progress import Progress
 from tellapart.types import Index, Picture
-from tellapart.workers.pool import HERE, Made, Places, Work, Workers
+from tellapart.workers.pool import HERE, Made, Piece, Places, Work, Workers, as_it_is
 from tellapart.workers.ray_pool import ray_pool
 
 LOCAL, RAY, AUTO = "local", "ray", "auto"
@@ -83,6 +83,12 @@ class Later:
     ) -> Iterator[Made]:
         """As they do it."""
         return self._hired().each(work, parts, total=total, progress=progress, remember=remember)
+
+    def map(
+        self, do: Callable[[Piece], Made], pieces: Iterable[Piece], *, away: Callable[[Piece], Piece] = as_it_is
+    ) -> Iterator[Made]:
+        """As they do it."""
+        return self._hired().map(do, pieces, away=away)
 
     def _hired(self) -> Workers:
         if self.pool is None:

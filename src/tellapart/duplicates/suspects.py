@@ -1,0 +1,106 @@
+"""Which pictures may be copies of which: the nearest of each, by what the base saw and by small pictures.
+
+Legend: N pictures, n of them that are compared, P pairs, d coordinates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.data.rgb import LUMA
+from tellapart.duplicates.crowd import Crowd
+from tellapart.duplicates.miniature import blurred
+from tellapart.duplicates.neighbours import Points, RowNumbers, near_rows, unit
+from tellapart.duplicates.seen import SeenRows, points_of
+from tellapart.duplicates.turned import SHAPES, spectrum
+from tellapart.workers.pool import Workers
+
+MOST_SEEN, MOST = 6, 4  # others of each picture that are suspected, by what the base saw and by small luminance
+LEAST_SEEN: Final = 0.4  # cosine of what the base saw, less its mean
+LEAST_ALIKE: Final = 0.9  # correlation of small luminance, where it alone suspects
+MOST_TURNED, LEAST_TURNED = 3, 0.55  # others that are suspected by what no turn changes of one shape, and their cosine
+GRAIN: Final = 8  # pixels a side of the small luminance
+SHIFT: Final = 0.7  # pixels that it is blurred by
+HALF: Final = np.float32(0.5)
+STEP: Final = 4096  # pictures or pairs at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspects:
+    """Pairs of places among the n pictures that are compared.
+
+    Attributes:
+        pairs: int64 [P, 2], rising: those that are held for alike.
+        turning: by the shape of pictures, int64 [P, 2]: those that are held for alike but turned.
+        crowd: how many each of the n is like.
+    """
+
+    pairs: RowNumbers
+    turning: Mapping[float, RowNumbers]
+    crowd: Crowd
+
+
+def suspect_pairs(
+    seen: SeenRows,
+    miniatures: NDArray[np.uint8],
+    *,
+    last: slice,
+    rows: RowNumbers,
+    named: RowNumbers,
+    workers: Workers,
+) -> Suspects:
+    """Who is suspected.
+
+    Args:
+        seen: what the base saw of N pictures.
+        miniatures: uint8 [N, s, s, 3].
+        last: the columns of the last depth.
+        rows: int64 [n], those that are compared.
+        named: int64 [P, 2], places among those, of pairs that are suspected by their names.
+        workers: who compares.
+    """
+    if len(rows) < 2:
+        return Suspects(pairs=named, turning={}, crowd=Crowd(np.zeros(len(rows), np.int64)))
+    near, _ = near_rows(points_of(seen, rows, last=last), most=MOST_SEEN, least=LEAST_SEEN, workers=workers)
+    even, odd = _halves(miniatures, rows)
+    alike, counts = near_rows(even, odd, most=MOST, least=LEAST_ALIKE, workers=workers)
+    crowd = Crowd(counts)
+    pairs = np.unique(np.concatenate([near, alike]), axis=0)
+    pairs = pairs[(_alike_as_they_are(even, odd, pairs) >= crowd.least_alike(pairs)) | ~crowd.crowded(pairs)]
+    turning = {}
+    for shape in SHAPES:
+        points = spectrum(miniatures, rows, shape=shape)
+        near, _ = near_rows(points, most=MOST_TURNED, least=LEAST_TURNED, workers=workers)
+        turning[shape] = near[~crowd.crowded(near)]
+    return Suspects(pairs=np.unique(np.concatenate([pairs, named]), axis=0), turning=turning, crowd=crowd)
+
+
+def _halves(miniatures: NDArray[np.uint8], rows: RowNumbers) -> tuple[Points, Points]:
+    """What a mirror keeps and what it turns [n, d] of each small luminance, together of length 1."""
+    side = miniatures.shape[1] // GRAIN
+    small = np.empty((len(rows), GRAIN, GRAIN), np.float32)
+    for start in range(0, len(rows), STEP):
+        chosen = miniatures[rows[start : start + STEP]] @ LUMA
+        small[start : start + STEP] = chosen.reshape(-1, GRAIN, side, GRAIN, side).mean(axis=(2, 4))
+    small = blurred(small, SHIFT)  # so that a small shift matters less
+    small -= small.mean(axis=(1, 2), keepdims=True)
+    small = unit(small.reshape(len(small), -1)).reshape(small.shape)
+    mirrored = small[:, :, ::-1]
+    even, odd = (small + mirrored) * HALF, (small - mirrored) * HALF
+    return even.reshape(len(small), -1), odd.reshape(len(small), -1)
+
+
+def _alike_as_they_are(even: Points, odd: Points, pairs: RowNumbers) -> NDArray[np.float32]:
+    """How alike the small luminances of pairs [P, 2] are, or one and the mirror image of the other."""
+    alike = np.empty(len(pairs), np.float32)
+    for start in range(0, len(pairs), STEP):
+        one, other = pairs[start : start + STEP].T
+        alike[start : start + STEP] = np.einsum("pd,pd->p", even[one], even[other]) + np.abs(
+            np.einsum("pd,pd->p", odd[one], odd[other])
+        )
+    return alike
