@@ -1,5 +1,6 @@
 """Any base of timm becomes a graph that works without torch, from weights in a local file."""
 
+import json
 import logging
 import os
 import shutil
@@ -81,6 +82,20 @@ def test_load_timm_backbone__is_kept_and_then_needs_no_torch(backbone, weights, 
     assert load_timm_backbone(NAME, size=SIDE, weights=weights) == backbone
     monkeypatch.setattr(timm_base, "_timm_version", lambda: None)
     assert load_timm_backbone(NAME, size=SIDE, weights=weights) == backbone
+
+
+def test_forget_earlier__a_graph_of_another_rule_goes_and_no_other(backbone, fresh_cache):
+    (path,) = (fresh_cache / "bases").glob("*.json")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    others = {"earlier": {"rule": 1}, "older": {"rule": None}, "another": {"rule": 1, "asked_size": 48}}
+    for name, change in others.items():
+        path.with_name(f"{name}.json").write_text(json.dumps({**document, **change}), encoding="utf-8")
+        path.with_name(f"{name}.onnx").touch()
+    timm_base._forget_earlier(timm_base.Description(**document), path)
+    assert {file.name for file in path.parent.iterdir()} == {
+        *(path.name, path.with_suffix(".onnx").name),
+        *("another.json", "another.onnx"),
+    }
 
 
 @pytest.mark.parametrize("change", ["size", "version", "rule", "damage"])

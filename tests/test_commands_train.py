@@ -272,6 +272,20 @@ def test_train__a_wrong_folder_is_told_before_a_base_is_loaded(tmp_path, monkeyp
         command(tmp_path / "absent", out=tmp_path / "out.npz")
 
 
+@pytest.mark.parametrize("command", [train, audit, embed_data])
+@pytest.mark.parametrize("backbone", ["vgg99", "lite0+vgg99", "lite0+"])
+def test_train__a_base_that_is_none_is_told_before_pictures_are_looked_for(tmp_path, monkeypatch, command, backbone):
+    pytest.importorskip("timm", reason="needs the extra: pip install 'tellapart[torch]'")
+
+    def look(*_, **__):
+        raise AssertionError
+
+    for place in ("train.scan", "audit.scan", "embed.index_of_data"):
+        monkeypatch.setattr(f"tellapart.commands.{place}", look)
+    with pytest.raises(UsageError, match=r"vgg99|lite0\+"):
+        command(tmp_path, out=tmp_path / "out.npz", backbone=backbone)
+
+
 def test_train__too_few_pictures_for_three_splits(tmp_path):
     with pytest.raises(DataError, match="'b' has 2 pictures"):
         train(write_classes(tmp_path / "data", {"a": 6, "b": 2}), out=tmp_path / "run", size=64)

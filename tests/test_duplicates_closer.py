@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,7 +18,8 @@ from tellapart.duplicates.find import find_duplicates
 from tellapart.duplicates.placement import UPRIGHT
 from tellapart.features.embed import embed_pictures
 from tellapart.progress import Silent
-from tellapart.workers.pool import HERE
+from tellapart.workers.pool import HERE, as_it_is
+from test_workers_pool import Elsewhere
 
 ZOOM = 1.25
 SIDE = 240  # px
@@ -87,6 +89,25 @@ def test_look_closer__sees_what_is_large_enough_and_still_there(tmp_path):
     assert closer.places.tolist() == [2]
     assert closer.likeness.detail.shape == (1,)
     assert closer.likeness.detail[0] > 0.99
+
+
+class Blind(Elsewhere):
+    """Workers that do not see the folder of the pictures."""
+
+    def map(self, do, pieces, *, away=as_it_is):
+        for piece in pieces:
+            gone = tuple(replace(each, file=each.file / "elsewhere") for each in piece.index.pictures)
+            yield do(replace(piece, index=replace(piece.index, pictures=gone)))
+
+
+def test_look_closer__what_workers_elsewhere_cannot_read_is_read_here(tmp_path):
+    index = written(tmp_path, {"one.jpg": thing(1), "copy.jpg": thing(1), "small.jpg": thing(1, side=48)})
+    pairs, start, least = np.array([[0, 2], [0, 1]]), np.repeat(UPRIGHT[None], 2, axis=0), np.zeros(2)
+    look_on = partial(look_closer, index, pairs, start, least=least, progress=Silent())
+    here, there = look_on(workers=HERE), look_on(workers=Blind(1))
+    assert there.places.tolist() == here.places.tolist() == [1]
+    np.testing.assert_array_equal(there.likeness.detail, here.likeness.detail)
+    assert not len(there.unread)
 
 
 def test_look_closer__of_nothing(tmp_path):

@@ -227,6 +227,19 @@ def test_put__two_processes_at_once(tmp_path):
             assert set(found.row.tolist()) == {59}
 
 
+def test_takes_entries__while_another_process_writes(tmp_path):
+    fill(tmp_path, range(2))
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as other, open_cache(tmp_path) as cache:
+        assert cache.takes_entries()
+        other.execute("begin immediate")
+        started = time.monotonic()
+        assert cache.takes_entries()
+        assert time.monotonic() - started < 10, "nobody is waited for"
+        other.rollback()
+        cache._connection.execute("pragma query_only = on")
+        assert not cache.takes_entries()
+
+
 def test_put__a_killed_writer_leaves_a_readable_store(tmp_path):
     for turn in range(4):
         writer = subprocess.Popen(

@@ -292,6 +292,9 @@ def test_map__takes_pieces_as_there_is_somebody(two_workers):
     assert next(made)[0] == 0
     assert len(taken) < 20
     made.close()
+    hands = two_workers.pool._hands
+    assert hands
+    assert not any(hand.parts for hand in hands), "what nobody waits for any more is not theirs"
 
 
 def test_map__passes_on_errors_and_says_what_kills_workers(two_workers):

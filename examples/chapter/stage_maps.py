@@ -172,7 +172,8 @@ def _as_read(maps: NDArray[np.float32], pooling: Mapping[str, Any] | None) -> ND
     """The places of maps [C, h, w] that a pooling of those attributes reads; all of them where there is none."""
     if pooling is None or any(pooling.get("pads", ())) or pooling.get("ceil_mode"):
         return maps
-    sides = zip(maps.shape[1:], pooling["kernel_shape"], pooling["strides"], strict=True)
+    windows = pooling["kernel_shape"]
+    sides = zip(maps.shape[1:], windows, pooling.get("strides", [1] * len(windows)), strict=True)
     high, wide = ((side - window) // stride * stride + window for side, window, stride in sides)
     return maps[:, :high, :wide]
 

@@ -81,17 +81,42 @@ def find_base(
         MissingExtraError: it is a base of timm, and timm is not installed.
     """
     if JOINT in name:
-        if weights is not None:
-            hint = "Leave --weights out, or name one base."
-            raise UsageError("a file of weights is for one base", where=name, hint=hint)
+        _one_base(name, weights)
         return join_bases([find_base(half, size=size) for half in halves_of(name)])
     if name not in BACKBONES:
         from tellapart.backbones.timm import load_timm_backbone
 
         return load_timm_backbone(name, size=size, weights=weights, progress=progress)
+    _no_weights(name, weights)
+    return load_backbone(name, size=size)
+
+
+def check_base(name: str, *, weights: Path | None = None) -> None:
+    """Stop where there is no base of that name, or no use for its file of weights; nothing is loaded or downloaded.
+
+    Raises:
+        UsageError, DataError, MissingExtraError: as `find_base`, as far as the names tell.
+    """
+    if JOINT in name:
+        _one_base(name, weights)
+        for half in halves_of(name):
+            check_base(half)
+    elif name in BACKBONES:
+        _no_weights(name, weights)
+    else:
+        from tellapart.backbones.timm import check_timm_base
+
+        check_timm_base(name, weights=weights)
+
+
+def _one_base(name: str, weights: Path | None) -> None:
+    if weights is not None:
+        raise UsageError("a file of weights is for one base", where=name, hint="Leave --weights out, or name one base.")
+
+
+def _no_weights(name: str, weights: Path | None) -> None:
     if weights is not None:
         raise UsageError("this base has its weights", where=name, hint="Leave --weights out, or name a base of timm.")
-    return load_backbone(name, size=size)
 
 
 def halves_of(name: str) -> list[str]:

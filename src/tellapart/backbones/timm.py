@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib import metadata
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,6 +36,7 @@ from tellapart.backbones.timm_nets import (
     DepthTensors,
     all_stages,
     by_depth,
+    check_name,
     check_side,
     create_net,
     look,
@@ -94,10 +96,29 @@ def load_timm_backbone(
     return _made(name, size=size, weights=weights, source=source, progress=progress or Silent())
 
 
+def check_timm_base(name: str, *, weights: Path | None) -> None:
+    """Stop where timm has no base of that name, which is not asked of one that is kept, or there is no file of weights.
+
+    Raises:
+        UsageError, DataError, MissingExtraError: as for `find_base`.
+    """
+    if weights is not None:
+        with _opened(weights):
+            pass
+    if not any(found.get("name") == name for _, found in _descriptions()):
+        check_name(name)
+
+
 def _digest(path: Path) -> str:
+    with _opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[FileIO]:
     try:
         with files.open_regular(path) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            yield file
     except OSError as error:
         what = "there is no such file" if isinstance(error, FileNotFoundError) else "the weights cannot be read"
         raise DataError(what, where=path, hint="Check the path after --weights.") from error
@@ -106,15 +127,37 @@ def _digest(path: Path) -> str:
 def _kept(name: str, *, weights: str, size: int | None) -> Backbone | None:
     """The base as it was kept; without timm installed, whichever version made it. A damaged one is as good as none."""
     version = _timm_version()
-    for path in sorted(_folder().glob("*.json")):
+    for path, described in _descriptions():
         try:
-            found = Description(**files.parse_json(files.read_bounded(path, limit=LONGEST_DESCRIPTION)))
+            found = Description(**described)
             wanted = (found.rule, found.name, found.weights, found.asked_size) == (RULE, name, weights, size)
             if wanted and version in (None, found.timm):
                 return _checked(found, path.with_suffix(".onnx"))
         except (OSError, ValueError, TypeError, AttributeError):
             continue
     return None
+
+
+def _descriptions() -> Iterator[tuple[Path, dict[str, Any]]]:
+    """What is written beside each kept graph, of today's form or not, with its file."""
+    for path in sorted(_folder().glob("*.json")):
+        try:
+            described = files.parse_json(files.read_bounded(path, limit=LONGEST_DESCRIPTION))
+        except (OSError, ValueError):
+            continue
+        if isinstance(described, dict):
+            yield path, described
+
+
+def _forget_earlier(made: Description, path: Path) -> None:
+    """Remove the graphs of the same base whose depths were chosen by an earlier rule: nobody reads them again."""
+    same = ("name", "weights", "asked_size")
+    for other, described in _descriptions():
+        earlier = described.get("rule") != RULE and all(described.get(key) == getattr(made, key) for key in same)
+        if earlier and other != path:
+            for file in (other, other.with_suffix(".onnx")):
+                with suppress(OSError):
+                    file.unlink()
 
 
 def _checked(found: Description, path: Path) -> Backbone:
@@ -164,6 +207,7 @@ def _made(name: str, *, size: int | None, weights: Path | None, source: str, pro
     path = _folder() / f"{hashlib.sha256(files.to_json(asdict(description)).encode()).hexdigest()[:16]}.onnx"
     files.write_bytes(path, graph, private=True)
     files.write_bytes(path.with_suffix(".json"), files.to_json(asdict(description)).encode(), private=True)
+    _forget_earlier(description, path.with_suffix(".json"))
     return backbone
 
 

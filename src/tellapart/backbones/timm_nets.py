@@ -41,10 +41,7 @@ def create_net(name: str, *, pretrained: bool = False) -> Any:  # noqa: ANN401 -
         MissingExtraError: timm is not installed.
     """
     timm = load_timm()
-    if not timm.is_model(name):
-        raise UsageError(
-            "no such base", where=name, hint="Choose lite0, lite2 or a name that timm.list_models() gives."
-        )
+    check_name(name)
     try:
         with _hub_held_down():
             return timm.create_model(name, pretrained=pretrained).eval()
@@ -55,6 +52,18 @@ def create_net(name: str, *, pretrained: bool = False) -> Any:  # noqa: ANN401 -
         if "No pretrained weights" in str(error):
             hint = "Give a file with --weights FILE, or name another base."
         raise UsageError("the weights cannot be downloaded", where=name, hint=hint) from error
+
+
+def check_name(name: str) -> None:
+    """Stop where timm has no net of that name.
+
+    Raises:
+        UsageError: it has none.
+        MissingExtraError: timm is not installed.
+    """
+    if not load_timm().is_model(name):
+        hint = "Choose lite0, lite2 or a name that timm.list_models() gives."
+        raise UsageError("no such base", where=name, hint=hint)
 
 
 @contextmanager

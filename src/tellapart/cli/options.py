@@ -70,7 +70,7 @@ On = Annotated[
     str,
     typer.Option(
         metavar="WHERE",
-        help="Where pictures are looked at: local, or ray, ray:auto or ray:HOST:PORT for a cluster of Ray.",
+        help="Where pictures are looked at and compared: local, or ray, ray:auto or ray:HOST:PORT for a Ray cluster.",
     ),
 ]
 GroupBy = Annotated[

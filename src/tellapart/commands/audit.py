@@ -11,7 +11,7 @@ from typing import Any
 from tellapart import files
 from tellapart.audit.audit import audit_pictures
 from tellapart.audit.finding import Finding
-from tellapart.backbones.catalogue import find_base
+from tellapart.backbones.catalogue import check_base, find_base
 from tellapart.data.ledger import write_ledger
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
@@ -63,6 +63,7 @@ def audit(
     """
     started = time.perf_counter()
     progress = progress or Silent()
+    check_base(backbone)
     index = scan(data, reading=reading, progress=progress)
     folder = out or Path("audits") / index.name
     check_outside(folder, data)

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, overload
 import numpy as np
 
 from tellapart import files
-from tellapart.backbones.catalogue import find_base
+from tellapart.backbones.catalogue import check_base, find_base
 from tellapart.data.manifest import is_manifest
 from tellapart.data.names import written
 from tellapart.data.reading import AS_IT_IS, Reading
@@ -135,6 +135,7 @@ def embed_data(
     write = writer_of(out)
     check_file(out, sources=[data])
     progress = progress or Silent()
+    check_base(backbone, weights=weights)
     index = index_of_data(data, reading, progress)
     base = find_base(backbone, size=size, weights=weights, progress=progress)
     means = SomeColumns(start=base.means.start, stop=base.means.stop)

@@ -31,7 +31,7 @@ from tellapart.errors import PictureError
 from tellapart.features.content import picture_content
 from tellapart.progress import Progress
 from tellapart.types import Index, Pixels
-from tellapart.workers.pool import Workers, blocks, part_at, portable
+from tellapart.workers.pool import HERE, Workers, blocks, part_at, portable
 
 SIDE: Final = 64  # pixels
 LONGEST: Final = 4 * SIDE  # of the picture before it is squashed; one that is narrower than a quarter is not looked at
@@ -45,6 +45,7 @@ class Closer:
 
     places: NDArray[np.int64]  # those of the pairs, by number, of which both pictures can be seen at that size
     likeness: Likeness  # of those
+    unread: NDArray[np.int64]  # those of which a picture cannot be read where it was looked at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +75,8 @@ def look_closer(
     """Lay the pictures of pairs [P, 2] of rows over each other that lie about at `start` float32 [P, 2, 3].
 
     Of those of which less than `least` [P] of the detail is explained no more is told than that.
-    A picture that has fewer pixels than SIDE, or cannot be read any more, is not seen. Those of PAIRS pairs are held,
-    12 kB each; whoever works, they are the same pairs.
+    A picture that has fewer pixels than SIDE, or cannot be read any more, is not seen; what a worker elsewhere cannot
+    read is read here. Those of PAIRS pairs are held, 12 kB each; whoever works, they are the same pairs.
 
     Raises:
         DataError, MissingExtraError: a store that holds pictures does not answer, as `stores.read_stored`.
@@ -92,12 +93,17 @@ def look_closer(
     if len(pairs):
         progress.start("Looking closer at pairs", total=len(pairs), unit="pairs")
     for part, some in zip(parts, workers.map(seen_closer, unclear(), away=Unclear.away), strict=True):
-        found.append(Closer(places=part[some.places], likeness=some.likeness))
+        found.append(replace(some, places=part[some.places], unread=part[some.unread]))
         progress.advance(len(part))
     if len(pairs):
         progress.finish()
-    places = np.concatenate([some.places for some in found])
-    return Closer(places=places, likeness=joined([some.likeness for some in found]))
+    places, unread = (np.concatenate([getattr(some, name) for some in found]) for name in ("places", "unread"))
+    likenesses = [some.likeness for some in found]
+    if workers.elsewhere and len(unread):
+        here = look_closer(index, pairs[unread], start[unread], least=least[unread], progress=progress, workers=HERE)
+        places, unread = np.concatenate([places, unread[here.places]]), unread[here.unread]
+        likenesses.append(here.likeness)
+    return Closer(places=places, likeness=joined(likenesses), unread=unread)
 
 
 def seen_closer(unclear: Unclear) -> Closer:
@@ -105,23 +111,25 @@ def seen_closer(unclear: Unclear) -> Closer:
     index, rows = unclear.index, range(len(unclear.index.pictures))
     with ThreadPoolExecutor(threads_to_read(index.pictures, thread_count())) as pool:
         pictures = list(pool.map(partial(_seen, index), rows))
-    both = [pictures[first] is not None and pictures[second] is not None for first, second in unclear.pairs.tolist()]
-    places = np.flatnonzero(np.array(both, bool))
+    gone = np.array([isinstance(picture, PictureError) for picture in pictures], bool)
+    large = np.array([isinstance(picture, np.ndarray) for picture in pictures], bool)
+    places, unread = np.flatnonzero(large[unclear.pairs].all(axis=1)), np.flatnonzero(gone[unclear.pairs].any(axis=1))
 
     def chunk(some: slice) -> Likeness:
         at = places[some]
         rows, pairs = np.unique(unclear.pairs[at], return_inverse=True)
-        seen = [pixels for row in rows.tolist() if (pixels := pictures[row]) is not None]
+        seen = [pixels for row in rows.tolist() if isinstance(pixels := pictures[row], np.ndarray)]
         shown = PairsShown(pictures=np.array(seen, np.uint8).reshape(-1, SIDE, SIDE, 3), pairs=pairs.reshape(-1, 2))
         return refined(shown, unclear.start[at], least=unclear.least[at])
 
-    return Closer(places=places, likeness=joined(in_slices(chunk, count=len(places), size=CHUNK)))
+    likeness = joined(in_slices(chunk, count=len(places), size=CHUNK))
+    return Closer(places=places, likeness=likeness, unread=unread)
 
 
-def _seen(index: Index, row: int) -> Pixels | None:
-    """A picture uint8 [s, s, 3], or None where it is too small or gone."""
+def _seen(index: Index, row: int) -> Pixels | PictureError | None:
+    """A picture uint8 [s, s, 3]; None where it is too small, the error where it cannot be read."""
     try:
         shown = small_picture(picture_content(index, index.pictures[row]), longest=LONGEST)
-    except PictureError:
-        return None
+    except PictureError as error:
+        return error
     return squash(np.asarray(shown), size=SIDE) if min(shown.size) >= SIDE else None

@@ -21,7 +21,7 @@ from tellapart.progress import Progress
 from tellapart.types import Depth
 from tellapart.workers.pool import HERE, Workers
 
-SOURCES = ("duplicates", "data", "features/content.py")
+SOURCES = ("duplicates", "data", "features/content.py", "workers/pool.py")
 AT_ONCE = 1024  # rows that are copied at a time, to be hashed in one piece
 
 

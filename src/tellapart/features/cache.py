@@ -151,17 +151,30 @@ class FeatureCache:
             self._connection.executemany("insert or replace into entry values (?, ?, ?, ?, ?)", map(_record, entries))
 
     def takes_entries(self) -> bool:
-        """Whether it can be written to: one that others own may be open to be read alone. Nothing is changed."""
-        with self._guarded():
-            self._connection.execute("delete from entry where key = x''")
-            self._connection.rollback()
-        return self.trouble is None
+        """Whether it can be written to, if only when others have written: one may be open to be read alone.
+
+        Nothing is changed, and nobody is waited for.
+        """
+        with self._lock:
+            try:
+                self._connection.execute("pragma busy_timeout = 0")
+                self._connection.execute("delete from entry where key = x''")
+                self._connection.rollback()
+            except sqlite3.Error as error:
+                return getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE in (
+                    sqlite3.SQLITE_BUSY,
+                    sqlite3.SQLITE_LOCKED,
+                )
+            finally:
+                self._connection.execute(f"pragma busy_timeout = {1000 * BUSY_SECONDS}")
+        return True
 
     def close(self) -> None:
         """Note what was used, and close; a store that turned out damaged is removed, to be begun anew."""
-        with self._guarded(), self._connection:
-            now = int(time.time())
-            self._connection.executemany("update entry set used = ? where key = ?", [(now, key) for key in self._used])
+        if self._used:  # else nobody who writes need be waited for
+            with self._guarded(), self._connection:
+                used = [(int(time.time()), key) for key in self._used]
+                self._connection.executemany("update entry set used = ? where key = ?", used)
         self._connection.close()
         if self.trouble is not None and _is_damage(self.trouble):
             remove_store(self.path)

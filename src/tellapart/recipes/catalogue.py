@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from tellapart.backbones.backbone import JOINT, Backbone
-from tellapart.backbones.catalogue import find_base
+from tellapart.backbones.catalogue import check_base, find_base
 from tellapart.backbones.pixels import SIDE, small_pixels
 from tellapart.classifier import Classifier
 from tellapart.data.preprocess import Preprocess
@@ -99,7 +99,8 @@ def check_wanted(request: Request, backbone: str, *, weights: Path | None) -> No
     """Stop where a request cannot be met, whatever the pictures; no base is loaded, which may take a download.
 
     Raises:
-        UsageError: there is no such recipe, or the recipe has no use for what was given.
+        UsageError: there is no such recipe or base, or the recipe has no use for what was given.
+        DataError: there is no such file of weights.
         MissingExtraError: it needs what is not installed.
     """
     recipe, size, module = find_recipe(request.recipe, plan=request.plan), request.size, request.module
@@ -113,6 +114,7 @@ def check_wanted(request: Request, backbone: str, *, weights: Path | None) -> No
         if recipe.one_base and JOINT in backbone:
             hint = "Name one base, or choose frozen or features."
             raise UsageError("this recipe trains one base, and several are joined", where=backbone, hint=hint)
+        check_base(backbone, weights=weights)
         return
     if weights is not None:
         raise UsageError("this recipe starts from nothing", where=request.recipe, hint="Leave --weights out.")

@@ -178,7 +178,7 @@ class Request:
         drop_leaks: leave test pictures out whose like the data has put into train or valid.
         keep_sums: keep the sums of the training pictures' features in the model file, see `heads.sums`.
         force: go on in spite of unreadable pictures or conflicting labels.
-        workers: who looks at pictures with a base.
+        workers: who looks at pictures with a base, and compares them.
         on_epoch: called after every epoch with the history so far, a row an epoch.
         progress: told of every stage.
     """

@@ -105,7 +105,8 @@ def page_sections(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
 
 def heat_method(evidence: Evidence, paths: Sequence[str]) -> str:
     """How the heat maps of these pictures were found: exact, occlusion or both; "" where nothing says so."""
-    found = {row["method"] for row in evidence.analysis.get("heat_maps", ()) if one_line(row["path"]) in set(paths)}
+    shown = set(paths)
+    found = {row["method"] for row in evidence.analysis.get("heat_maps", ()) if one_line(row["path"]) in shown}
     known = sorted(found & {"exact", "occlusion"})
     return "both" if len(known) > 1 else "".join(known)
 

@@ -67,6 +67,16 @@ class Given:
     hand: Hand | None = None
     tries: int = 0
 
+    @property
+    def sent(self) -> Any:  # noqa: ANN401
+        """The part as it travels."""
+        return portable(self.part) if isinstance(self.part, Index) else self.part
+
+    @property
+    def asked(self) -> Index | None:
+        """The index, where it is one: a piece goes from Ray's memory when nothing names it any more."""
+        return self.part if isinstance(self.part, Index) else None
+
 
 class RayPool:
     """The workers of a cluster: one on each node that has cores free."""
@@ -202,28 +212,28 @@ class RayPool:
         number, sent = next(self._numbers), [self._ray.put(work.away())]
         left = PartsLeft(parts, self._seen_on)
         given, done, wanted = dict[Any, Given](), dict[int, tuple[Any, Any, str]](), 0
-        while True:
-            for hand in sorted(self._hands, key=lambda each: each.parts):
-                nodes = {each.node for each in self._hands}
-                while one := left.next_for(hand, before=wanted + AHEAD * len(self._hands), nodes=nodes):
-                    hand.parts += 1
-                    part = portable(one.part) if isinstance(one.part, Index) else one.part
-                    given[hand.actor.do.remote(number, sent, part)] = replace(one, hand=hand)
-            if not given and not left:
-                return
-            for answer in self._first_of(given):
-                if answer in self._coming:
-                    self._welcome(answer)
-                    continue
-                one = given.pop(answer)
-                came = self._result(answer, one)
-                if came is None:
-                    left.again.append(replace(one, hand=None, tries=one.tries + 1))
-                else:
-                    done[one.place] = one.part, came, one.hand.node if one.hand else ""
-            while wanted in done:
-                yield done.pop(wanted)
-                wanted += 1
+        with _let_go_of(given):
+            while True:
+                for hand in sorted(self._hands, key=lambda each: each.parts):
+                    nodes = {each.node for each in self._hands}
+                    while one := left.next_for(hand, before=wanted + AHEAD * len(self._hands), nodes=nodes):
+                        hand.parts += 1
+                        given[hand.actor.do.remote(number, sent, one.sent)] = replace(one, hand=hand)
+                if not given and not left:
+                    return
+                for answer in self._first_of(given):
+                    if answer in self._coming:
+                        self._welcome(answer)
+                        continue
+                    one = given.pop(answer)
+                    came = self._result(answer, one)
+                    if came is None:
+                        left.again.append(replace(one, hand=None, tries=one.tries + 1))
+                    else:
+                        done[one.place] = one.asked, came, one.hand.node if one.hand else ""
+                while wanted in done:
+                    yield done.pop(wanted)
+                    wanted += 1
 
     def _first_of(self, given: Iterable[Any]) -> list[Any]:
         """The first that comes: what a part has become, or a worker. Where nobody is at work, it comes soon or never.
@@ -256,7 +266,7 @@ class RayPool:
             self._ray.kill(one.hand.actor)
             if cores := self._nodes().get(one.hand.node):
                 self._hire(one.hand.node, cores)
-            self._progress.note("A worker died; its pictures are given out again.")
+            self._progress.note("A worker died; what it had is given out again.")
         return None
 
 
@@ -268,6 +278,17 @@ def died_of(part: Any, reason: str) -> DataError:  # noqa: ANN401 - as `Given` h
     what = f"workers died {TRIES} times of the same {counted(len(part.pictures), 'picture')} ({reason})"
     hint = "Leave out the one that does it, or give the workers more memory."
     return DataError(what, where=f"from {part.pictures[0].path}", hint=hint)
+
+
+@contextlib.contextmanager
+def _let_go_of(given: Mapping[Any, Given]) -> Iterator[None]:
+    """Count off what workers still have at the end: who asked may have stopped before the last."""
+    try:
+        yield
+    finally:
+        for one in given.values():
+            if one.hand is not None:
+                one.hand.parts -= 1
 
 
 class PartsLeft:

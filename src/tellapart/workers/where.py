@@ -1,4 +1,4 @@
-"""What --on says: where pictures are looked at."""
+"""What --on says: where pictures are looked at and compared."""
 
 from __future__ import annotations
 
