@@ -58,8 +58,15 @@ def load_backbone(name: str, *, size: int | None = None) -> Backbone:
         return join_bases([load_backbone(half, size=size) for half in halves_of(name)])
     if name not in BACKBONES:
         raise UsageError("no such base", where=name, hint=f"Choose one of: {', '.join(sorted(BACKBONES))}.")
+    _check_size(name, size)
+    return BACKBONES[name](size=size)
+
+
+def _check_size(name: str, size: int | None) -> None:
+    if size is None:
+        return
     try:
-        return BACKBONES[name](size=size)
+        Preprocess(size=size)
     except ValueError as error:
         hint = f"Give a whole number from {SMALLEST} to {LARGEST}, or leave --size out for its own."
         raise UsageError(f"the base {name} cannot take this size", where=f"{size} px", hint=hint) from error
@@ -91,8 +98,8 @@ def find_base(
     return load_backbone(name, size=size)
 
 
-def check_base(name: str, *, weights: Path | None = None) -> None:
-    """Stop where there is no base of that name, or no use for its file of weights; nothing is loaded or downloaded.
+def check_base(name: str, *, size: int | None = None, weights: Path | None = None) -> None:
+    """Stop where there is no base of that name, size or use for its weights; nothing is loaded or downloaded.
 
     Raises:
         UsageError, DataError, MissingExtraError: as `find_base`, as far as the names tell.
@@ -100,9 +107,10 @@ def check_base(name: str, *, weights: Path | None = None) -> None:
     if JOINT in name:
         _one_base(name, weights)
         for half in halves_of(name):
-            check_base(half)
+            check_base(half, size=size)
     elif name in BACKBONES:
         _no_weights(name, weights)
+        _check_size(name, size)
     else:
         from tellapart.backbones.timm import check_timm_base
 
