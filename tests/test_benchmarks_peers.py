@@ -81,11 +81,12 @@ def test_side_by_side__seconds_of_a_command_that_prints_no_document(compare):
 
 
 def test_side_by_side__processor_seconds_of_each_process(compare):
-    busy = printing(before="import time; all(iter(lambda: time.process_time() < 0.4, False))")
-    idle = printing(before="import time; time.sleep(0.4)")
+    busy = printing(before="import time; all(iter(lambda: time.process_time() < 0.6, False))")
+    idle = printing(before="import time; time.sleep(0.6)")
     chosen = ("--ours-figure", "processor_s", "--peer-figure", "processor_s")
     result = compare(busy, idle, *chosen, "--rounds", "1")
-    assert result["ours_median"] >= 0.4 > result["peer_median"]
+    # Some systems count a process that has ended in steps of 10 ms, and round them down.
+    assert result["ours_median"] >= 0.5 > result["peer_median"]
 
 
 def test_side_by_side__never_reached_is_null_and_leaves_no_ratio(compare):
