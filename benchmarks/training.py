@@ -42,7 +42,7 @@ PLAN = PLANS[False, True]
 
 def step_of(net: Net, machine: Machine, *, pictures: int) -> Step:
     """A training step as the recipe makes it: clipping, moving average and all."""
-    module = machine.place(net.training_module(blocked=machine.blocked))
+    module = machine.place(net.training_module(blocks=machine.blocks))
     learner = Learner(module=module, optimiser=build_optimiser(module, PLAN.training), average=copy_for_average(module))
     steps = steps_per_epoch(pictures, batch=PLAN.training.batch)
     return training_step(learner, training=PLAN.training, machine=machine, steps_per_epoch=steps)

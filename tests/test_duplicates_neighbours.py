@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tellapart.duplicates import neighbours
-from tellapart.duplicates.neighbours import near_rows, unit
+from tellapart.duplicates.neighbours import distinct_pairs, near_rows, unit
 
 
 def points(count, *, width=16, seed=0):
@@ -56,3 +58,9 @@ def test_near_rows__pairs_put_together_a_few_at_a_time_are_the_same(monkeypatch)
 def test_near_rows__few_rows(count):
     found, _ = near_rows(np.ones((count, 1), np.float32), most=4, least=0.5)
     assert found.tolist() == ([[0, 1]] if count == 2 else [])
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 2**31)), max_size=60))
+def test_distinct_pairs__are_each_of_them_once_and_rising(pairs):
+    found = distinct_pairs(np.array(pairs, np.int64).reshape(-1, 2))
+    assert [tuple(pair) for pair in found.tolist()] == sorted(set(pairs))

@@ -9,6 +9,7 @@ from tellapart.errors import UsageError
 from tellapart.nets import fit as module
 from tellapart.nets.architectures import build_net
 from tellapart.nets.checkpoint import write_checkpoint
+from tellapart.nets.device import Machine
 from tellapart.nets.epoch import Batch
 from tellapart.nets.fit import TrainingData, fit_net
 from tellapart.progress import Silent
@@ -207,20 +208,22 @@ def test_fit_net__a_training_that_diverges_at_once_is_an_error_with_its_rate(tmp
         fit(tmp_path / "c", training=settings(learning_rate=1e30, optimiser="rmsprop", constant=True))
 
 
+@pytest.mark.parametrize("precision", ["f32", "bf16"])
 @pytest.mark.parametrize("blocked", [False, True])
-def test_fit_net__weights_that_are_no_numbers_are_never_kept(tmp_path, blocked):
-    if blocked and not CPU.blocked:
-        pytest.skip("torch has no blocked maps here")
+def test_fit_net__weights_that_are_no_numbers_are_never_kept(tmp_path, blocked, precision):
+    machine = Machine(device="cpu", precision=precision, threads=1)
+    if blocked and not machine.blocks:
+        pytest.skip("torch has no such blocked maps here")
     net = build_net("mnist-convnet-normalised", classes=2, seed=0)
     pictures = np.random.default_rng(0).integers(0, 256, (32, 28, 28, 3), np.uint8)
     batches = [Batch(inputs=some, labels=np.arange(16) % 2) for some in np.split(pictures, 2)]
     data = TrainingData(train=lambda _epoch: batches, steps=2, valid=lambda: batches[:1], fingerprint="made up")
     with pytest.raises(UsageError, match="diverged at the learning rate"):  # NaN lost on the way gives a loss of ln 2
         fit_net(
-            net.training_module(blocked=blocked),
+            net.training_module(blocks=machine.blocks if blocked else None),
             data,
             training=settings(learning_rate=1e25, optimiser="rmsprop", constant=True, average=None),
-            machine=CPU,
+            machine=machine,
             seed=0,
             checkpoint=tmp_path / "c",
         )

@@ -5,19 +5,22 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from tellapart.backbones.engine import native_precision
 from tellapart.nets.architectures import NETS, build_net
+from tellapart.nets.blocks import holds_blocks
 from tellapart.nets.device import X86, Machine
 from tellapart.nets.epoch import Batch
 from tellapart.nets.steps import judging_step
-from tellapart.nets.training_form import holds_blocks, seen_side, training_form
+from tellapart.nets.training_form import seen_side, training_form
 
 torch = pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
 nn = torch.nn
 MACHINE = Machine(device="cpu", precision="f32", threads=1)
-FORMS = [
-    False,
-    pytest.param(True, marks=pytest.mark.skipif(not MACHINE.blocked, reason="torch has no blocked maps here")),
-]
+HALVED = Machine(device="cpu", precision="bf16", threads=1)
+IN_BLOCKS = pytest.mark.skipif(not MACHINE.blocks, reason="torch has no blocked maps here")
+IN_HALVES = pytest.mark.skipif(not HALVED.blocks, reason="no bfloat16, or no blocked maps here")
+FORMS = [None, pytest.param("f32", marks=IN_BLOCKS)]
+ALL_FORMS = [*FORMS, pytest.param("bf16", marks=IN_HALVES)]
 # Where batch normalisation makes equals differ by rounding, a pooling may choose another one: no flat pictures there.
 CASES = [
     *((name, size, False) for name in sorted(NETS) for size in (64, 65)),
@@ -41,23 +44,23 @@ def learned(module, shown):
     return answers.detach(), gradients, {name: buffer.clone() for name, buffer in module.named_buffers()}
 
 
-@pytest.mark.parametrize("blocked", FORMS)
+@pytest.mark.parametrize("blocks", FORMS)
 @pytest.mark.parametrize(("name", "size", "flat"), CASES)
-def test_training_form__same_answers_and_gradients(name, size, flat, blocked):
+def test_training_form__same_answers_and_gradients(name, size, flat, blocks):
     # Of some 20,000 windows that are pooled, one may have its two largest values within a rounding of each other, and
     # then the form decides which is taken: its gradient is another, and little else. A fault shows with any pictures.
-    agreed = (same_gradients(name, size, flat=flat, blocked=blocked, seed=seed) for seed in range(3))
+    agreed = (same_gradients(name, size, flat=flat, blocks=blocks, seed=seed) for seed in range(3))
     assert any(agreed)
 
 
-def same_gradients(name, size, *, flat, blocked, seed):
+def same_gradients(name, size, *, flat, blocks, seed):
     """Whether gradients agree for pictures of that seed; answers and statistics must."""
     net = build_net(name, size=size, classes=2, seed=0)
     shown = images(3, size, flat=flat, seed=seed)
     first = copy.deepcopy(net.module().state_dict())
     answers, expected, statistics = learned(net.module(), shown)
     net.module().load_state_dict(first)
-    given_answers, given, others = learned(MACHINE.place(net.training_module(blocked=blocked)), shown)
+    given_answers, given, others = learned(MACHINE.place(net.training_module(blocks=blocks)), shown)
     torch.testing.assert_close(given_answers, answers, rtol=1e-5, atol=1e-5)
     for place, values in others.items():  # means and deviations of normalisations
         torch.testing.assert_close(values, statistics[place], rtol=1e-4, atol=1e-5)
@@ -68,33 +71,33 @@ def same_gradients(name, size, *, flat, blocked, seed):
     return all(torch.allclose(one, other, rtol=1e-4, atol=1e-5 * float(other.abs().max())) for one, other in pairs)
 
 
-@pytest.mark.parametrize("blocked", FORMS)
+@pytest.mark.parametrize("blocks", FORMS)
 @pytest.mark.parametrize("name", sorted(NETS))
-def test_training_form__judges_as_the_net_itself(name, blocked):
+def test_training_form__judges_as_the_net_itself(name, blocks):
     net = build_net(name, classes=2, dropout=0.5, seed=0)
     batch = Batch(inputs=images(4, net.size).numpy(), labels=np.arange(4) % 2)
     expected, given = [], []
     judging_step(net.module(), machine=MACHINE, keep=expected)(batch)
-    judging_step(net.training_module(blocked=blocked), machine=MACHINE, keep=given)(batch)
+    judging_step(net.training_module(blocks=blocks), machine=MACHINE, keep=given)(batch)
     np.testing.assert_allclose(given[0], expected[0], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("blocked", FORMS)
+@pytest.mark.parametrize("blocks", ALL_FORMS)
 @pytest.mark.parametrize("name", sorted(NETS))
-def test_training_form__same_weights_under_the_same_names(name, blocked):
+def test_training_form__same_weights_under_the_same_names(name, blocks):
     net = build_net(name, classes=2, seed=0)
-    form = net.training_module(blocked=blocked)
+    form = net.training_module(blocks=blocks)
     assert list(form.state_dict()) == list(net.module().state_dict())
     assert all(value is form.get_parameter(place) for place, value in net.module().named_parameters())
-    assert holds_blocks(form) == blocked
+    assert holds_blocks(form) == bool(blocks)
     kinds = [type(layer) for layer in form.modules()]
     assert (nn.ReLU, nn.MaxPool2d) not in pairwise(kinds)
 
 
-@pytest.mark.parametrize("blocked", FORMS)
-def test_training_form__what_is_no_sequence_stays_as_it_is(blocked):
+@pytest.mark.parametrize("blocks", ALL_FORMS)
+def test_training_form__what_is_no_sequence_stays_as_it_is(blocks):
     layer = nn.Linear(3, 2)
-    assert training_form(layer, size=8, blocked=blocked) is layer
+    assert training_form(layer, size=8, blocks=blocks) is layer
     assert not holds_blocks(layer)
 
 
@@ -141,12 +144,114 @@ def test_seen_side__all_of_a_picture_where_a_layer_is_another(layer):
     assert seen_side([nn.Identity(), layer, nn.MaxPool2d(2), nn.Flatten()], size=9) == 9
 
 
-@pytest.mark.parametrize("where", [("cuda", "f32"), ("cpu", "bf16"), ("mps", "f32")])
-def test_blocked__in_float32_on_a_processor_alone(where):
+@pytest.mark.parametrize("where", [("cuda", "f32"), ("cuda", "bf16"), ("mps", "f32")])
+def test_blocks__on_a_processor_alone(where):
     device, precision = where
-    assert not Machine(device=device, precision=precision, threads=1).blocked
+    assert Machine(device=device, precision=precision, threads=1).blocks is None
 
 
 @pytest.mark.skipif(platform.machine() not in X86, reason="maps in blocks were measured on x86 alone")
-def test_blocked__where_torch_has_blocks():
-    assert MACHINE.blocked == torch.backends.mkldnn.is_available()
+def test_blocks__where_torch_has_them_in_numbers_that_the_processor_has():
+    there = torch.backends.mkldnn.is_available()
+    assert MACHINE.blocks == ("f32" if there else None)
+    assert HALVED.blocks == ("bf16" if there and native_precision() == "bf16" else None)
+
+
+@IN_HALVES
+@pytest.mark.parametrize("name", sorted(NETS))
+def test_training_form__in_bfloat16_as_near_to_float32_as_the_net_itself(name):
+    net = build_net(name, size=64, classes=2, seed=0)
+    shown = images(8, 64)
+    first = copy.deepcopy(net.module().state_dict())
+
+    def far(module, machine):
+        net.module().load_state_dict(first)
+        with machine.autocast():
+            answers = machine.place(module).train()(shown).float()
+        module.zero_grad()
+        answers.square().sum().backward()
+        found = [answers.detach(), *(parameter.grad.clone() for parameter in module.parameters())]
+        statistics = [buffer.clone() for buffer in module.buffers() if buffer.is_floating_point()]
+        return found, statistics
+
+    expected, means = far(net.module(), MACHINE)
+    usual, _ = far(net.module(), HALVED)
+    given, given_means = far(net.training_module(blocks="bf16"), HALVED)
+    assert [values.shape for values in given] == [values.shape for values in expected]
+    for one, other, exact in zip(given, usual, expected, strict=True):
+        scale = float(exact.norm())
+        assert one.dtype == torch.float32
+        assert float((one - exact).norm()) <= 1.5 * float((other - exact).norm()) + 0.01 * scale
+    for one, exact in zip(given_means, means, strict=True):
+        torch.testing.assert_close(one, exact, rtol=0.02, atol=0.02 * float(exact.abs().max()))
+
+
+class Doubled(nn.Conv2d):
+    def forward(self, values):
+        return 2 * super().forward(values)
+
+
+def hooked():
+    layer = nn.Conv2d(3, 4, 3)
+    layer.register_forward_hook(lambda _layer, _given, made: 2 * made)
+    return layer
+
+
+@pytest.mark.parametrize("blocks", ALL_FORMS)
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv2d(3, 4, 3, padding="same"),
+        nn.Conv2d(3, 4, 3, padding=1, padding_mode="reflect"),
+        Doubled(3, 4, 3),
+        nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 4, 3)),
+        hooked(),
+    ],
+)
+def test_training_form__a_layer_that_does_more_than_torchs_own_keeps_doing_it(layer, blocks):
+    trunk = nn.Sequential(Levels(), layer, nn.ReLU(), nn.Flatten())
+    form = training_form(trunk, size=16, blocks=blocks)
+    assert not holds_blocks(form)
+    assert torch.equal(form(images(2, 16)), trunk(images(2, 16)))
+
+
+@pytest.mark.parametrize("blocks", ALL_FORMS)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"stride": 2},
+        {"padding": 2},
+        {"dilation": 2},
+        {"groups": 4},
+        {"bias": False},
+        {"stride": (1, 2), "padding": (0, 1)},
+    ],
+)
+def test_training_form__convolutions_of_any_geometry(settings, blocks):
+    torch.manual_seed(0)
+    trunk = nn.Sequential(Levels(), nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3, **settings), nn.Flatten())
+    form = training_form(trunk, size=16, blocks=blocks)
+    assert holds_blocks(form) == bool(blocks)
+    answers, expected, _ = learned(trunk, images(2, 16))
+    near = 0.02 if blocks == "bf16" else 1e-5
+    given_answers, given, _ = learned(form, images(2, 16))
+    torch.testing.assert_close(given_answers.float(), answers, rtol=near, atol=near * float(answers.abs().max()))
+    for place, gradient in given.items():
+        exact = expected[place]
+        assert gradient.dtype == torch.float32
+        assert float((gradient - exact).norm()) <= near * float(exact.norm())
+
+
+@pytest.mark.parametrize("blocks", ALL_FORMS)
+def test_training_form__weights_that_are_frozen_stay_so(blocks):
+    trunk = nn.Sequential(Levels(), nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.Flatten())
+    for parameter in trunk[1].parameters():
+        parameter.requires_grad_(requires_grad=False)
+    form = training_form(trunk, size=16, blocks=blocks)
+    form(images(2, 16)).float().square().sum().backward()
+    assert [parameter.grad is None for parameter in trunk.parameters()] == [True, True, False, False]
+
+
+class Levels(nn.Module):
+    def forward(self, values):
+        return values.permute(0, 3, 1, 2).float() / 255 - 0.5

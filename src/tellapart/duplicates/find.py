@@ -236,9 +236,10 @@ def _told(index: Index, laid: Laid, *, progress: Progress, workers: Workers) -> 
 def _most_alike(tried: Sequence[Hopeful], *, progress: Progress) -> list[Hopeful]:
     """The MOST_CONFIRMED pairs that are most alike anywhere, with a note where there are more."""
     alike = np.concatenate([each.alike for each in tried])
-    _, pair = np.unique(np.concatenate([each.pairs for each in tried]), axis=0, return_inverse=True)
+    pairs = np.concatenate([each.pairs for each in tried])
+    _, pair = np.unique(pairs @ [int(pairs.max(initial=0)) + 1, 1], return_inverse=True)
     most = np.zeros(pair.max(initial=-1) + 1, np.float32)
-    np.maximum.at(most, pair.ravel(), alike)
+    np.maximum.at(most, pair, alike)
     if len(most) <= MOST_CONFIRMED:
         return list(tried)
     left_out, many = len(most) - MOST_CONFIRMED, "pairs of pictures that may show the same were"
@@ -246,7 +247,7 @@ def _most_alike(tried: Sequence[Hopeful], *, progress: Progress) -> list[Hopeful
         f"{counted(left_out, 'pair of pictures that may show the same was', many)} not compared: "
         f"there are more than {MOST_CONFIRMED:,} of them."
     )
-    kept = np.isin(pair.ravel(), np.argsort(-most, kind="stable")[:MOST_CONFIRMED])
+    kept = np.isin(pair, np.argsort(-most, kind="stable")[:MOST_CONFIRMED])
     ends = np.cumsum([len(each.alike) for each in tried])[:-1]
     return [
         replace(each, pairs=each.pairs[some], start=each.start[some], alike=each.alike[some])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tellapart.data.rgb import LUMA
 from tellapart.duplicates.crowd import Crowd
 from tellapart.duplicates.miniature import blurred
-from tellapart.duplicates.neighbours import Points, RowNumbers, near_rows, unit
+from tellapart.duplicates.neighbours import Points, RowNumbers, distinct_pairs, near_rows, unit
 from tellapart.duplicates.seen import SeenRows, points_of
 from tellapart.duplicates.turned import SHAPES, spectrum
 from tellapart.workers.pool import Workers
@@ -70,14 +70,14 @@ def suspect_pairs(
     even, odd = _halves(miniatures, rows)
     alike, counts = near_rows(even, odd, most=MOST, least=LEAST_ALIKE, workers=workers)
     crowd = Crowd(counts)
-    pairs = np.unique(np.concatenate([near, alike]), axis=0)
+    pairs = distinct_pairs(np.concatenate([near, alike]))
     pairs = pairs[(_alike_as_they_are(even, odd, pairs) >= crowd.least_alike(pairs)) | ~crowd.crowded(pairs)]
     turning = {}
     for shape in SHAPES:
         points = spectrum(miniatures, rows, shape=shape)
         near, _ = near_rows(points, most=MOST_TURNED, least=LEAST_TURNED, workers=workers)
         turning[shape] = near[~crowd.crowded(near)]
-    return Suspects(pairs=np.unique(np.concatenate([pairs, named]), axis=0), turning=turning, crowd=crowd)
+    return Suspects(pairs=distinct_pairs(np.concatenate([pairs, named])), turning=turning, crowd=crowd)
 
 
 def _halves(miniatures: NDArray[np.uint8], rows: RowNumbers) -> tuple[Points, Points]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tellapart.data.preprocess import LARGEST
 from tellapart.errors import UsageError
 from tellapart.extras import load_torch
+from tellapart.nets.blocks import BlockNumbers
 from tellapart.nets.device import seeded
 from tellapart.nets.training_form import training_form
 
@@ -46,13 +47,13 @@ class Net:
         nn = load_torch().nn
         return nn.Sequential(OrderedDict({"trunk": self.trunk, "head": self.head}))
 
-    def training_module(self, *, blocked: bool = False) -> torch.nn.Module:
+    def training_module(self, *, blocks: BlockNumbers | None = None) -> torch.nn.Module:
         """The same answers in less time, with the same weights under the same names.
 
-        `blocked` says whether the maps may lie in blocks, as `Machine.blocked` knows of the one it trains on.
+        `blocks` are the numbers of maps that lie in blocks, as `Machine.blocks` knows of the one it trains on.
         """
         nn = load_torch().nn
-        trunk = training_form(self.trunk, size=self.size, blocked=blocked)
+        trunk = training_form(self.trunk, size=self.size, blocks=blocks)
         return nn.Sequential(OrderedDict({"trunk": trunk, "head": self.head}))
 
 

@@ -180,7 +180,7 @@ def train_scratch(dataset: Dataset, base: Backbone, request: Request, *, augment
         raise DataError("no training picture can be read", where=dataset.index.root)
     training = replace(plan.training, epochs=planned_epochs(plan, len(train.labels)))
     pictures = training_data(train, valid, net=net, plan=plan, training=training, classes=classes, seed=request.seed)
-    whole = net.training_module(blocked=machine.blocked)
+    whole = net.training_module(blocks=machine.blocks)
     if request.module is not None:
         try_export(net)
     if not (request.work / CHECKPOINT).exists():
