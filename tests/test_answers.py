@@ -86,6 +86,18 @@ def test_with_exact_rows__a_picture_given_twice_is_exact_both_times(model, train
     np.testing.assert_array_equal(given[1], coarse[1])
 
 
+def test_with_exact_rows__nothing_is_compiled_where_all_of_them_are_kept(model, trained, monkeypatch, tmp_path):
+    monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path))
+    seen = embed_pictures(scan(trained.data), model.base)
+    coarse = seen.features + np.float32(1)
+    monkeypatch.setattr(module, "close_calls", lambda *_: np.arange(len(coarse)) % 5 == 0)
+    first = with_exact_rows(model, seen.index, coarse, keep=True, progress=Silent())
+    monkeypatch.setattr(Engine, "__init__", lambda *_, **__: pytest.fail("compiled again"))
+    again = with_exact_rows(model, seen.index, coarse, keep=True, progress=Silent())
+    np.testing.assert_array_equal(again, first)
+    assert (again[::5] != coarse[::5]).any()
+
+
 def test_answer__what_is_exact_already_is_not_looked_at_again(model, trained, monkeypatch):
     embedded = embed_pictures(scan(trained.data), model.base, engine=Engine(model.base, precision=EXACT))
     monkeypatch.setattr(module, "look_at", lambda *_, **__: pytest.fail("looked again"))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
-from tellapart.backbones.engine import EXACT, AnyEngine, compiled
+from tellapart.backbones.engine import EXACT, AnyEngine
 from tellapart.classifier import Classifier
 from tellapart.features.embed import Embedded
 from tellapart.features.look import look_at
@@ -168,8 +168,8 @@ def exact_at(
     if not len(rows):
         return features
     again = replace(index, pictures=tuple(index.pictures[row] for row in rows), skipped=())
-    engine = exact() if exact is not None else compiled(base, precision=EXACT)
-    seen = look_at(again, base, progress, engine=engine, keep=keep, take=take, workers=workers)
+    engine = exact() if exact is not None else None
+    seen = look_at(again, base, progress, engine=engine, precision=EXACT, keep=keep, take=take, workers=workers)
     renewed = features.copy()
     readable = [entry.status != "skipped" for entry in seen.ledger]  # by place: a picture may be given twice
     renewed[rows[readable]] = seen.features

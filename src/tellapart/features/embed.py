@@ -117,6 +117,7 @@ def embed_pictures(
     cache: FeatureCache | None = None,
     progress: Progress | None = None,
     engine: AnyEngine | None = None,
+    precision: str = "",
 ) -> Embedded:
     """Features of every readable picture of the index, as the base sees that view of each.
 
@@ -129,7 +130,8 @@ def embed_pictures(
         into: float32 [N, D] to be filled, for example rows of a larger matrix; None makes it.
         cache: where features are looked up and kept; None works without.
         progress: told of every picture.
-        engine: the base compiled already; None compiles it when the first picture needs it, in the CPU's own precision.
+        engine: the base compiled already; None compiles it when the first picture needs it.
+        precision: what it is then compiled in; "" for the CPU's own.
     """
     progress = progress or Silent()
     matrix = np.empty((len(index.pictures), backbone.width), np.float32) if into is None else into
@@ -146,7 +148,7 @@ def embed_pictures(
             columns=columns if backbone.halves else slice(None),
             cache=cache,
             progress=progress,
-            precision=own.precision if own else native_precision(),
+            precision=own.precision if own else precision or native_precision(),
             engine=own,
         )
         stage = "Looking at pictures" if run.shows_pictures_as_they_are else "Looking at views of pictures"

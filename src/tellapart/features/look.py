@@ -37,7 +37,8 @@ class Looking:
         keep: whether the cache is used.
         take: what is taken of the features; None for all of them.
         miniatures: whether they are wanted.
-        precision: what workers elsewhere compute in; "" here, where the base is compiled when a picture needs it.
+        precision: what is computed in where no engine is given; "" for this machine's own.
+        is_away: whether this is done elsewhere; here the base is compiled when a picture needs it.
     """
 
     base: Backbone
@@ -48,10 +49,11 @@ class Looking:
     engine: AnyEngine | None = None
     into: Features | None = None
     precision: str = ""
+    is_away: bool = False
 
     def open(self) -> Do[Embedded]:
         """Compile the base, elsewhere."""
-        if self.precision:
+        if self.is_away:
             check_precision(self.precision)
             return replace(self, engine=compiled(self.base, precision=self.precision)).look
         return self.look
@@ -60,7 +62,14 @@ class Looking:
         """Look at some pictures."""
         with usable_cache(progress) if self.keep else contextlib.nullcontext() as cache:
             embedded = embed_pictures(
-                part, self.base, cache=cache, progress=progress, engine=self.engine, view=self.view, into=self.into
+                part,
+                self.base,
+                cache=cache,
+                progress=progress,
+                engine=self.engine,
+                precision=self.precision,
+                view=self.view,
+                into=self.into,
             )
             if cache is not None and cache.trouble is not None:
                 what = f"The feature cache in {cache.path.parent} could not be used throughout ({cache.trouble})."
@@ -71,8 +80,8 @@ class Looking:
 
     def away(self) -> Self:
         """The same with the precision of this machine, so that all rows are alike."""
-        precision = self.engine.precision if self.engine else native_precision()
-        return replace(self, engine=None, into=None, precision=precision)
+        precision = self.engine.precision if self.engine else self.precision or native_precision()
+        return replace(self, engine=None, into=None, precision=precision, is_away=True)
 
     def pack(self, made: Embedded) -> Packed:
         """What was seen, as arrays and texts."""
@@ -91,6 +100,7 @@ def look_at(
     progress: Progress,
     *,
     engine: AnyEngine | None = None,
+    precision: str = "",
     view: View = PLAIN,
     into: Features | None = None,
     keep: bool = True,
@@ -104,7 +114,7 @@ def look_at(
     and the others can be asked for as `LeftFeatures`.
     """
     started, count = time.perf_counter(), len(index.pictures)
-    work = Looking(base=base, view=view, keep=keep, engine=engine, into=into, take=take)
+    work = Looking(base=base, view=view, keep=keep, engine=engine, precision=precision, into=into, take=take)
     size = workers.part_size(count) if take is None else min(workers.part_size(count), TAKEN_AT_ONCE)
     width, listening = base.width if take is None else take.width, progress
     if take is not None:  # several parts, and one stage
