@@ -105,6 +105,7 @@ def test_english_left__finds_a_word():
         "there is far more than its data where it says that was (/数据); --data names the place",
         "the data is no longer where it was (no such file: /数据); --data names another place",
         "none of them is where it was; --data names another place",
+        "they lie outside /数据; --data with that place has them read where links lead",
     ],
 )
 def test_reason__what_a_page_lacks_is_said_in_chinese(why):

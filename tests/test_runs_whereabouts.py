@@ -153,6 +153,31 @@ def test_rewrite_report__links_out_of_the_data_are_left_out(run, photos, tmp_pat
     assert "lie outside" in said
 
 
+def test_rewrite_report__links_are_followed_where_the_user_names_the_data(run, photos, tmp_path):
+    data = tmp_path / "links"
+    for path in photos.rglob("*.*"):
+        link = data / path.relative_to(photos)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(path)
+    edit_metrics(run, data_path=str(data))
+    assert shown(run)[0] == 0
+    assert shown(run, data=data)[0] == shown(run, data=photos)[0] >= 5
+
+
+def test_rewrite_report__of_some_links_the_others_are_shown(run, photos, tmp_path):
+    data, moved = tmp_path / "links", tmp_path / "moved"
+    shutil.copytree(photos, data)
+    moved.mkdir()
+    for number, path in enumerate(sorted(path for path in data.rglob("*.*") if path.is_file())):
+        if number % 2:
+            path.rename(moved / f"{number}{path.suffix}")
+            path.symlink_to(moved / f"{number}{path.suffix}")
+    edit_metrics(run, data_path=str(data))
+    count, said = shown(run)
+    assert 0 < count < shown(run, data=data)[0]
+    assert "are left out; --data with that place has them read" in said
+
+
 @pytest.mark.parametrize("place", ["\0", "\ud800", "/dev/zero", "", "x" * 5000, "/proc/self/mem", "no\nsuch\x1b[2J"])
 def test_rewrite_report__places_that_are_none(run, place):
     edit_metrics(run, data_path=place)

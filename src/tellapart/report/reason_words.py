@@ -143,6 +143,8 @@ CLAUSES: Final = tuple(
         (r"there is far more than its data where it says that was \((.*)\)", "记录的位置（{0}）里远不止它的数据"),
         (r"the data is no longer where it was \(.*?: (.*)\)", "数据已不在原处（{0}）"),
         (r"none of them is where it was", "图片都已不在原处"),
+        (r"they lie outside (.*)", "图片位于 {0} 之外"),
+        (r"--data with that place has them read where links lead", "用 --data 指定该位置，就会按链接读取"),
         (r"--data names (it|the place|another place)", "可用 --data 指定位置"),
     )
 )

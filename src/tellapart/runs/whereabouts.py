@@ -1,8 +1,8 @@
 """Where the pictures of a run are now. A run may come from someone else, and so may all that it says of places.
 
-Pictures are read only below the place that the user names, or else below the one that the run names, which is said
-aloud; a link counts as what it leads to. A manifest names pictures anywhere: it is believed where the user names it,
-and where the run does, only in what lies in the manifest's own folder.
+Pictures are read only in the place that the user names, or else below the one that the run names, which is said aloud.
+A manifest, and a link in a folder, may lead anywhere: it is followed where the user names the place, as in training;
+where the run does, only to what really lies below the place, or in the manifest's own folder.
 """
 
 from __future__ import annotations
@@ -41,23 +41,22 @@ def find_pictures(run: Path, metrics: RunMetrics, *, named: Path | None, progres
         if named is None and holds_more(Path(place), than=SPARE + 2 * files_seen(run)):
             return f"there is far more than its data where it says that was ({one_line(place)}); --data names the place"
         index = scan(Path(place), reading=Reading.from_json(metrics.data.get("reading")))  # as it was read then
-        listed = Path(place).is_file()
-        root = files.real(Path(place)).parent if listed else files.real(Path(place))
+        root = files.real(Path(place)).parent if Path(place).is_file() else files.real(Path(place))
     except (TellapartError, OSError, ValueError, RuntimeError) as error:
         reason = (
             error.what if isinstance(error, TellapartError) else getattr(error, "strerror", None) or "no such place"
         )
         return f"the data is no longer where it was ({reason}: {one_line(place)}); --data names another place"
-    if named is None:
-        progress.note(
-            f"Pictures are read below {root}, where the run says that its data was; --data names another place."
-        )
-    elif listed:
+    if named is not None:
         return index
+    progress.note(f"Pictures are read below {root}, where the run says that its data was; --data names another place.")
     pictures = below(root, index.pictures)
     if len(pictures) < len(index.pictures):
         outside = counted(len(index.pictures) - len(pictures), "picture lies", "pictures lie")
-        progress.note(f"{outside} outside {root} and {'is' if outside.startswith('1 ') else 'are'} left out.")
+        are = "is" if outside.startswith("1 ") else "are"
+        progress.note(f"{outside} outside {root} and {are} left out; --data with that place has them read.")
+        if not pictures:
+            return f"they lie outside {one_line(str(root))}; --data with that place has them read where links lead"
     return replace(index, pictures=pictures)
 
 
