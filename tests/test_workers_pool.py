@@ -62,7 +62,7 @@ class Elsewhere:
         for part in parts:
             yield work.unpack(part, sent.pack(do(portable(part), noting)))
 
-    def map(self, do, pieces, *, away=as_it_is):
+    def map(self, do, pieces, *, told, away=as_it_is):
         do = sent_away(do)
         for piece in pieces:
             yield sent_away(do(sent_away(away(piece))))
@@ -155,7 +155,7 @@ def test_look_at__keeps_what_the_index_says_beside_its_pictures(pictures, base):
 def test_map__makes_each_piece_in_order_and_takes_no_more_than_is_asked_for(workers):
     taken = []
     pieces = (taken.append(number) or np.full(2, number) for number in range(4))
-    made = workers.map(np.sum, pieces)
+    made = workers.map(np.sum, pieces, told=str)
     assert (next(made), taken) == (0, [0])
     assert list(made) == [2, 4, 6]
 

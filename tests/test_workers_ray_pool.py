@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -277,18 +278,22 @@ def arrays(count):
     return (np.full(2 + 40_000 * (number % 2), number) for number in range(count))
 
 
+def first_number(array):
+    return f"adding up from {array[0]}"
+
+
 def test_map__makes_pieces_in_order_whoever_dies(two_workers, tmp_path):
     marker = tmp_path / "died"
-    made = list(two_workers.map(Adding(deadly=7, marker=marker), arrays(30)))
+    made = list(two_workers.map(Adding(deadly=7, marker=marker), arrays(30), told=first_number))
     assert marker.exists()
     assert [total for total, _ in made] == [int(array.sum()) for array in arrays(30)]
     assert len({process for _, process in made}) > 1
-    assert list(two_workers.map(Adding(), arrays(0))) == []
+    assert list(two_workers.map(Adding(), arrays(0), told=first_number)) == []
 
 
 def test_map__takes_pieces_as_there_is_somebody(two_workers):
     taken = []
-    made = two_workers.map(Adding(), (taken.append(0) or array for array in arrays(200)))
+    made = two_workers.map(Adding(), (taken.append(0) or array for array in arrays(200)), told=first_number)
     assert next(made)[0] == 0
     assert len(taken) < 20
     made.close()
@@ -299,9 +304,52 @@ def test_map__takes_pieces_as_there_is_somebody(two_workers):
 
 def test_map__passes_on_errors_and_says_what_kills_workers(two_workers):
     with pytest.raises(DataError, match=r"this one is wrong: 3\. Mend it\."):
-        list(two_workers.map(Adding(wrong=3), arrays(9)))
-    with pytest.raises(DataError, match=r"workers died 3 times as they compared the same pictures .* --on local"):
-        list(two_workers.map(Adding(deadly=3), arrays(9)))
+        list(two_workers.map(Adding(wrong=3), arrays(9), told=first_number))
+    what = (
+        r"workers died 3 times as they looked for copies \(.*; the last on [\d.]+\): adding up from 3\. .* --on local"
+    )
+    with pytest.raises(DataError, match=what):
+        list(two_workers.map(Adding(deadly=3), arrays(9), told=first_number))
+
+
+SMALL = """
+import json, sys, time
+from functools import partial
+from pathlib import Path
+import numpy as np
+from tellapart.errors import OutputError
+from tellapart.progress import listener
+from tellapart.workers import cluster
+from tellapart.workers.where import hired
+from works import Adding
+
+ZEROS, LARGE = np.zeros(2, np.int64), np.zeros(100_000_000, np.uint8)
+quiet, said = cluster.quiet(), []
+cluster.STORE_BYTES = 80_000_000
+cluster.quiet = lambda: quiet | {"_system_config": {"local_fs_capacity_threshold": 0.0}}  # every disk counts as full
+with hired("ray", listener()) as workers:
+    once = Adding(deadly=0, marker=Path(sys.argv[1]))
+    said.append([total for total, _ in workers.map(once, [ZEROS], told=str)])
+    for do, piece in ((Adding(), LARGE), (partial(np.repeat, repeats=6_000_000), ZEROS)):
+        try:
+            list(workers.map(do, [piece], told=str))
+        except OutputError as error:
+            said.append(str(error))
+    time.sleep(1)  # what Ray says itself comes later
+print(json.dumps(said))
+"""
+
+
+def test_map__says_where_there_is_no_room_and_nothing_else(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])}
+    line = [sys.executable, "-c", SMALL, str(tmp_path / "died")]
+    ended = subprocess.run(line, env=environment, check=True, capture_output=True, timeout=300)
+    totals, here, there = json.loads(ended.stdout)
+    assert totals == [0]
+    full = r"Ray's memory and the disk behind it are full: {}\. Free .* goes on where this one stopped\."
+    assert re.search(full.format("this machine"), here)
+    assert re.search(full.format(r"[\d.]+"), there)
+    assert ended.stderr.decode().splitlines() == ["A worker died; what it had is given out again."]
 
 
 def test_find_duplicates__finds_on_a_cluster_what_it_finds_here_though_a_worker_dies(

@@ -30,6 +30,7 @@ from tellapart.duplicates.shown import PairsShown, in_slices
 from tellapart.errors import PictureError
 from tellapart.features.content import picture_content
 from tellapart.progress import Progress
+from tellapart.text import counted
 from tellapart.types import Index, Pixels
 from tellapart.workers.pool import HERE, Workers, blocks, part_at, portable
 
@@ -68,6 +69,11 @@ class Unclear:
         """The same as another process can read it."""
         return replace(self, index=portable(self.index))
 
+    def told(self) -> str:
+        """What is done with them, for people."""
+        first = " and ".join(picture.path for picture in self.index.pictures[:2])
+        return f"looking closer at {counted(len(self.pairs), 'pair')} of pictures, among them {first}"
+
 
 def look_closer(
     index: Index, pairs: RowNumbers, start: Place, *, least: NDArray[np.float64], progress: Progress, workers: Workers
@@ -92,7 +98,9 @@ def look_closer(
     found = list[Closer]()
     if len(pairs):
         progress.start("Looking closer at pairs", total=len(pairs), unit="pairs")
-    for part, some in zip(parts, workers.map(seen_closer, unclear(), away=Unclear.away), strict=True):
+    for part, some in zip(
+        parts, workers.map(seen_closer, unclear(), told=Unclear.told, away=Unclear.away), strict=True
+    ):
         found.append(replace(some, places=part[some.places], unread=part[some.unread]))
         progress.advance(len(part))
     if len(pairs):

@@ -60,7 +60,10 @@ def load_ray(settings: Mapping[str, str] = SETTINGS) -> Any:  # noqa: ANN401 - a
         MissingExtraError: it is not installed.
     """
     os.environ.update(settings)  # read when it is imported
-    return load_extra("ray", "Ray", hint=HINT)
+    ray = load_extra("ray", "Ray", hint=HINT)
+    # Of a worker that died it writes to standard output, log_to_driver or not: that is for what was asked for.
+    load_extra("ray._private.worker", "Ray", hint=HINT)._worker_logs_enabled = False  # noqa: SLF001 - no other way
+    return ray
 
 
 @contextlib.contextmanager
