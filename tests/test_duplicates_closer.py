@@ -14,6 +14,7 @@ from pictures import encode
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine
 from tellapart.data.scan import index_of_paths
+from tellapart.duplicates import closer
 from tellapart.duplicates.closer import Unclear, look_closer
 from tellapart.duplicates.find import find_duplicates
 from tellapart.duplicates.placement import UPRIGHT
@@ -109,6 +110,28 @@ def test_look_closer__what_workers_elsewhere_cannot_read_is_read_here(tmp_path):
     assert there.places.tolist() == here.places.tolist() == [1]
     np.testing.assert_array_equal(there.likeness.detail, here.likeness.detail)
     assert not len(there.unread)
+
+
+class Steps(Silent):
+    """A listener that keeps how far each step went."""
+
+    def __init__(self):
+        self.steps = []
+
+    def advance(self, steps=1):
+        self.steps.append(steps)
+
+
+def test_look_closer__progress_moves_evenly_and_few_pictures_are_decoded_twice(tmp_path, monkeypatch):
+    index = written(tmp_path, {f"{number:03d}.png": thing(1, side=64) for number in range(120)})
+    decoded, heard = [], Steps()
+    monkeypatch.setattr(closer, "_seen", lambda index, row: decoded.append(index.pictures[row].path))  # none is seen
+    chains = np.array([(first, first + 3) for first in range(117)])  # three of 40 pictures, that share none
+    pairs = np.random.default_rng(0).permutation(np.concatenate([chains, chains[:, ::-1]]))
+    start = np.repeat(UPRIGHT[None], len(pairs), axis=0)
+    look_closer(index, pairs, start, least=np.zeros(len(pairs)), progress=heard, workers=HERE)
+    assert heard.steps == [64, 64, 64, 42]
+    assert len(decoded) < 130
 
 
 def test_told__names_pictures(tmp_path):
