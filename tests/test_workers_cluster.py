@@ -96,6 +96,20 @@ def test_embed__begins_a_cluster_of_its_own_that_ends(tmp_path):
     assert all(b"pictures" in line or b"labels" in line for line in ended.stderr.splitlines())  # Ray says nothing
 
 
+def test_embed__that_is_ended_stops_as_by_a_key(tmp_path):
+    folder = write_classes(tmp_path / "data", {"cat": 30, "dog": 30})
+    line = [sys.executable, "-m", "tellapart", "embed", str(folder), "-o", "f.npz", "--on", "ray"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TELLAPART_CACHE": str(tmp_path / "cache")}
+    with subprocess.Popen(line, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as running:
+        first = running.stderr.readline()
+        running.terminate()
+        rest = running.stderr.read()
+    assert "Looking at pictures" in first
+    assert running.returncode == 130
+    assert rest.splitlines()[-1] == "tellapart: stopped; the same command goes on from what is already kept"
+    assert "***" not in rest
+
+
 def test_load_ray__says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'tellapart\[ray\]'"):

@@ -3,6 +3,7 @@
 import os
 import pickle
 import socket
+import weakref
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -114,6 +115,20 @@ def test_pack_embedded__what_float16_does_not_hold_travels_whole(pictures, base)
     assert pack_embedded(seen)["features"].dtype == np.float16
     products = np.array([[1 / 3, 1e6]] * 7, np.float32)
     np.testing.assert_array_equal(pack_embedded(replace(seen, features=products))["features"], products)
+
+
+def test_parts_together__holds_no_part_any_longer_than_it_needs(pictures, base):
+    parts, held = parts_of(pictures, 2), []
+
+    def seen():
+        for part in parts:
+            assert not any(array() is not None for each in held[1:-1] for array in each)  # but the first and the last
+            found = look_at(part, base, Silent(), keep=False)
+            held.append([weakref.ref(found.features.base), weakref.ref(found.miniatures.base)])
+            yield found
+
+    found = parts_together(seen(), pictures, width=base.width, since=0.0)
+    assert len(found.features) == len(found.miniatures) == 7
 
 
 def test_look_at__a_first_part_that_cannot_be_read_takes_no_miniatures_from_the_others(base, tmp_path):
