@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import partial
 
@@ -13,7 +14,8 @@ from pictures import encode
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine
 from tellapart.data.scan import index_of_paths
-from tellapart.duplicates.closer import look_closer
+from tellapart.duplicates import closer
+from tellapart.duplicates.closer import Unclear, look_closer
 from tellapart.duplicates.find import find_duplicates
 from tellapart.duplicates.placement import UPRIGHT
 from tellapart.features.embed import embed_pictures
@@ -94,7 +96,7 @@ def test_look_closer__sees_what_is_large_enough_and_still_there(tmp_path):
 class Blind(Elsewhere):
     """Workers that do not see the folder of the pictures."""
 
-    def map(self, do, pieces, *, away=as_it_is):
+    def map(self, do, pieces, *, told, away=as_it_is):
         for piece in pieces:
             gone = tuple(replace(each, file=each.file / "elsewhere") for each in piece.index.pictures)
             yield do(replace(piece, index=replace(piece.index, pictures=gone)))
@@ -108,6 +110,34 @@ def test_look_closer__what_workers_elsewhere_cannot_read_is_read_here(tmp_path):
     assert there.places.tolist() == here.places.tolist() == [1]
     np.testing.assert_array_equal(there.likeness.detail, here.likeness.detail)
     assert not len(there.unread)
+
+
+class Steps(Silent):
+    """A listener that keeps how far each step went."""
+
+    def __init__(self):
+        self.steps = []
+
+    def advance(self, steps=1):
+        self.steps.append(steps)
+
+
+def test_look_closer__progress_moves_evenly_and_few_pictures_are_decoded_twice(tmp_path, monkeypatch):
+    index = written(tmp_path, {f"{number:03d}.png": thing(1, side=64) for number in range(120)})
+    decoded, heard = [], Steps()
+    monkeypatch.setattr(closer, "_seen", lambda index, row: decoded.append(index.pictures[row].path))  # none is seen
+    chains = np.array([(first, first + 3) for first in range(117)])  # three of 40 pictures, that share none
+    pairs = np.random.default_rng(0).permutation(np.concatenate([chains, chains[:, ::-1]]))
+    start = np.repeat(UPRIGHT[None], len(pairs), axis=0)
+    look_closer(index, pairs, start, least=np.zeros(len(pairs)), progress=heard, workers=HERE)
+    assert heard.steps == [64, 64, 64, 42]
+    assert len(decoded) < 130
+
+
+def test_told__names_pictures(tmp_path):
+    index = written(tmp_path, {"one.jpg": thing(1), "copy.jpg": thing(1)})
+    unclear = Unclear(index=index, pairs=np.array([[0, 1]]), start=UPRIGHT[None], least=np.zeros(1))
+    assert re.fullmatch(r"looking closer at 1 pair of pictures, among them \S*one.jpg and \S*copy.jpg", unclear.told())
 
 
 def test_look_closer__of_nothing(tmp_path):

@@ -3,6 +3,7 @@
 import os
 import pickle
 import socket
+import weakref
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -62,7 +63,7 @@ class Elsewhere:
         for part in parts:
             yield work.unpack(part, sent.pack(do(portable(part), noting)))
 
-    def map(self, do, pieces, *, away=as_it_is):
+    def map(self, do, pieces, *, told, away=as_it_is):
         do = sent_away(do)
         for piece in pieces:
             yield sent_away(do(sent_away(away(piece))))
@@ -116,6 +117,20 @@ def test_pack_embedded__what_float16_does_not_hold_travels_whole(pictures, base)
     np.testing.assert_array_equal(pack_embedded(replace(seen, features=products))["features"], products)
 
 
+def test_parts_together__holds_no_part_any_longer_than_it_needs(pictures, base):
+    parts, held = parts_of(pictures, 2), []
+
+    def seen():
+        for part in parts:
+            assert not any(array() is not None for each in held[1:-1] for array in each)  # but the first and the last
+            found = look_at(part, base, Silent(), keep=False)
+            held.append([weakref.ref(found.features.base), weakref.ref(found.miniatures.base)])
+            yield found
+
+    found = parts_together(seen(), pictures, width=base.width, since=0.0)
+    assert len(found.features) == len(found.miniatures) == 7
+
+
 def test_look_at__a_first_part_that_cannot_be_read_takes_no_miniatures_from_the_others(base, tmp_path):
     folder = write_classes(tmp_path / "data", {"cat": 2, "dog": 1})
     first = scan(folder).pictures[0].file
@@ -155,7 +170,7 @@ def test_look_at__keeps_what_the_index_says_beside_its_pictures(pictures, base):
 def test_map__makes_each_piece_in_order_and_takes_no_more_than_is_asked_for(workers):
     taken = []
     pieces = (taken.append(number) or np.full(2, number) for number in range(4))
-    made = workers.map(np.sum, pieces)
+    made = workers.map(np.sum, pieces, told=str)
     assert (next(made), taken) == (0, [0])
     assert list(made) == [2, 4, 6]
 

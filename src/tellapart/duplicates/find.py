@@ -148,7 +148,8 @@ def _edits(
         steps = blocks(np.arange(len(each.pairs)), STEP)
         # What lies over each other as it is needs no turn.
         new = (step if each.coarse else step[~_within(rows[each.pairs[step]], before)] for step in steps)
-        for step, some in zip(steps, workers.map(lay, map(partial(unlaid, each), new)), strict=True):
+        found = workers.map(lay, map(partial(unlaid, each), new), told=Unlaid.told)
+        for step, some in zip(steps, found, strict=True):
             laid.append(some)
             progress.advance(len(step))
         before = np.concatenate([some.pairs[some.certain] for some in laid])
@@ -172,6 +173,10 @@ class Unlaid:
     start: Place
     allowed: NDArray[np.float64]  # the share of what may be left unexplained elsewhere
     coarse: bool
+
+    def told(self) -> str:
+        """What is done with them, for people."""
+        return f"laying {counted(len(self.rows), 'pair')} of pictures over each other"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

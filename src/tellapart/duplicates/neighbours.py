@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.duplicates.shown import in_slices
+from tellapart.text import counted
 from tellapart.workers.pool import HERE, Workers
 
 LEAF: Final = 4096  # pictures compared all with all
@@ -35,6 +36,10 @@ class Leaf:
 
     even: Points
     odd: Points | None
+
+    def told(self) -> str:
+        """What is done with it, for people."""
+        return f"comparing {counted(len(self.even), 'fingerprint')} all with all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +63,8 @@ def near_rows(
     leaves = list(_leaves(even, np.arange(len(even))))
     pieces = (Leaf(even=even[rows], odd=None if odd is None else odd[rows]) for rows in leaves)
     keys, fresh = np.empty(0, np.int64), [np.empty(0, np.int64)]
-    for rows, found in zip(leaves, workers.map(partial(near_in_leaf, most=most, least=least), pieces), strict=True):
+    near = workers.map(partial(near_in_leaf, most=most, least=least), pieces, told=Leaf.told)
+    for rows, found in zip(leaves, near, strict=True):
         left, right = rows[found.pairs].T
         fresh.append(np.minimum(left, right) * len(even) + np.maximum(left, right))
         crowd[rows] = np.maximum(crowd[rows], found.crowd)

@@ -20,6 +20,7 @@ from tellapart.duplicates.shown import PairsShown
 from tellapart.duplicates.suspects import Suspects
 from tellapart.duplicates.turned import NOT_ZOOMED, ZOOMED, turned
 from tellapart.duplicates.windows import shifted
+from tellapart.text import counted
 from tellapart.workers.pool import Workers
 
 STARTS: Final = 2  # ways to lie over each other that are tried of a pair, by windows and by rings
@@ -44,6 +45,10 @@ class Screening:
     look: Look
     shown: PairsShown
     least: NDArray[np.float64]  # [P], how alike they must be for that to be told
+
+    def told(self) -> str:
+        """What is done with them, for people."""
+        return f"comparing parts of {counted(len(self.least), 'pair')} of pictures"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +84,7 @@ def try_pairs(
         )
         passed = [
             Hopeful(pairs=pairs[some.places], start=some.start, alike=some.alike, coarse=coarse)
-            for (_, pairs), some in zip(asked, workers.map(screened, pieces), strict=True)
+            for (_, pairs), some in zip(asked, workers.map(screened, pieces, told=Screening.told), strict=True)
         ]
         yield _best_of_each(passed, coarse=coarse)
 

@@ -44,7 +44,8 @@ def parts_together(
         if len(part.miniatures):  # none of a part without a readable picture, which may be the first
             miniatures = miniatures if len(miniatures) else np.empty((count, SIDE, SIDE, 3), np.uint8)
             miniatures[start:stop] = part.miniatures
-        seen.append(replace(part, features=part.features[:0], miniatures=part.miniatures[:0]))
+        # Copies, since a view would keep all of the part in memory.
+        seen.append(replace(part, features=part.features[:0].copy(), miniatures=part.miniatures[:0].copy()))
     return replace(
         first,
         features=features[:stop],

@@ -6,8 +6,10 @@ import contextlib
 import os
 import secrets
 import shutil
+import signal
 import socket
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -38,14 +40,31 @@ def ray_cluster(address: str) -> Iterator[Any]:
         UsageError: no cluster answers.
         MissingExtraError: Ray is not installed.
     """
-    ray = load_ray(SETTINGS | (HURRY if address else own_token()))
+    ray, before = load_ray(SETTINGS | (HURRY if address else own_token())), signal.getsignal(signal.SIGTERM)
     with contextlib.ExitStack() as stack:
         if address:
             connect_to_cluster(ray, address)
         else:
             begin(ray, stack.enter_context(short_folder()))
         stack.callback(ray.shutdown)
+        stack.enter_context(ended_as_by_a_key(before))
         yield ray
+
+
+@contextlib.contextmanager
+def ended_as_by_a_key(before: Any) -> Iterator[None]:  # noqa: ANN401 - as signal.getsignal gives it
+    """Let whoever ends this process (SIGTERM) stop the work as Ctrl-C does, where Ray shows its stack and exits.
+
+    `before` is what was to be done then, and is so again after the work.
+    """
+    if threading.current_thread() is not threading.main_thread():  # which alone may say so
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def own_token() -> dict[str, str]:
@@ -60,7 +79,10 @@ def load_ray(settings: Mapping[str, str] = SETTINGS) -> Any:  # noqa: ANN401 - a
         MissingExtraError: it is not installed.
     """
     os.environ.update(settings)  # read when it is imported
-    return load_extra("ray", "Ray", hint=HINT)
+    ray = load_extra("ray", "Ray", hint=HINT)
+    # Of a worker that died it writes to standard output, log_to_driver or not: that is for what was asked for.
+    load_extra("ray._private.worker", "Ray", hint=HINT)._worker_logs_enabled = False  # noqa: SLF001 - no other way
+    return ray
 
 
 @contextlib.contextmanager

@@ -90,13 +90,19 @@ class Workers(Protocol):
         """
 
     def map(
-        self, do: Callable[[Piece], Made], pieces: Iterable[Piece], *, away: Callable[[Piece], Piece] = as_it_is
+        self,
+        do: Callable[[Piece], Made],
+        pieces: Iterable[Piece],
+        *,
+        told: Callable[[Piece], str],
+        away: Callable[[Piece], Piece] = as_it_is,
     ) -> Iterator[Made]:
         """What a function makes of each piece, in the order of the pieces, each once; nobody writes into a piece.
 
         Args:
             do: the function; of a module, since it travels by its name, or a partial of one. It has all cores.
             pieces: arrays, and dataclasses of them; they are taken as there is somebody to do them.
+            told: what is done with a piece, in words for whoever reads that workers died of it.
             away: a piece as it can be sent to another process.
         """
 
@@ -137,6 +143,7 @@ class Here:
         do: Callable[[Piece], Made],
         pieces: Iterable[Piece],
         *,
+        told: Callable[[Piece], str],  # noqa: ARG002
         away: Callable[[Piece], Piece] = as_it_is,  # noqa: ARG002
     ) -> Iterator[Made]:
         """What a function makes of each piece, one after the other."""

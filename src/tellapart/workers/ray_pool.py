@@ -8,29 +8,29 @@ A part whose worker died is given to another; since only what comes back is coun
 from __future__ import annotations
 
 import contextlib
-from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import count as count_up
 from itertools import zip_longest
 from typing import Any, Final
 
 import numpy as np
 
-from tellapart.errors import DataError, MissingExtraError, TellapartError, UsageError
+from tellapart.errors import DataError, MissingExtraError, OutputError, TellapartError, UsageError
 from tellapart.extras import load_extra
 from tellapart.progress import Once, Progress
 from tellapart.text import counted
 from tellapart.types import Index, Picture
 from tellapart.workers.cluster import ray_cluster
-from tellapart.workers.pool import Made, Piece, Places, Work, as_it_is, blocks, portable
+from tellapart.workers.parts_left import Given, Hand, PartsLeft, Sent
+from tellapart.workers.pool import Made, Piece, Places, Work, as_it_is, blocks
 from tellapart.workers.worker import Doing, Worker, own_version
 
 LARGEST_PART, SMALLEST_PART, PARTS_A_WORKER = 256, 16, 8  # pictures, pictures, parts
-AT_A_TIME: Final = 2  # parts of a worker: one at work, one waiting
 AHEAD: Final = 4  # parts for each worker between the first that is still missing and the last that was handed out
 TRIES: Final = 3  # of a part, before its pictures are blamed for the death of workers
 READY_SECONDS: Final = 90.0
+THIS_MACHINE: Final = "this machine"
 
 
 @contextlib.contextmanager
@@ -47,35 +47,6 @@ def ray_pool(address: str, progress: Progress) -> Iterator[RayPool]:
             yield pool
         finally:
             pool.dismiss()
-
-
-@dataclass(slots=True, eq=False)
-class Hand:
-    """A worker as the pool sees it: its process, the node it is on, and how many parts it has."""
-
-    actor: Any
-    node: str
-    parts: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
-    """A part on its way: an index, or the reference of a piece."""
-
-    place: int
-    part: Any
-    hand: Hand | None = None
-    tries: int = 0
-
-    @property
-    def sent(self) -> Any:  # noqa: ANN401
-        """The part as it travels."""
-        return portable(self.part) if isinstance(self.part, Index) else self.part
-
-    @property
-    def asked(self) -> Index | None:
-        """The index, where it is one: a piece goes from Ray's memory when nothing names it any more."""
-        return self.part if isinstance(self.part, Index) else None
 
 
 class RayPool:
@@ -95,8 +66,8 @@ class RayPool:
         self._seen_on: dict[str, str] = {}  # the node that a picture was looked at on, by its path
         self._hands: list[Hand] = []
         self._coming: dict[Any, Hand] = {}  # hired, and asked whether they are there
-        for node, cores in self._nodes().items():
-            self._hire(node, cores)
+        for node in self._nodes().values():
+            self._hire(node)
         for answer in self._ray.wait(list(self._coming), num_returns=len(self._coming), timeout=READY_SECONDS)[0]:
             self._welcome(answer)
         if not self._hands:
@@ -153,7 +124,12 @@ class RayPool:
             progress.finish()
 
     def map(
-        self, do: Callable[[Piece], Made], pieces: Iterable[Piece], *, away: Callable[[Piece], Piece] = as_it_is
+        self,
+        do: Callable[[Piece], Made],
+        pieces: Iterable[Piece],
+        *,
+        told: Callable[[Piece], str],
+        away: Callable[[Piece], Piece] = as_it_is,
     ) -> Iterator[Made]:
         """What a function makes of each piece, in the order of the pieces, each once.
 
@@ -163,8 +139,8 @@ class RayPool:
             DataError: the workers died of the same piece again and again.
             UsageError: no worker is left.
         """
-        references = (self._ray.put(away(piece)) for piece in pieces)
-        for _, (made, _), _ in self._in_order(Doing(do), references):
+        sent = (Sent(reference=self._put(away(piece)), told=told(piece)) for piece in pieces)
+        for _, (made, _), _ in self._in_order(Doing(do), sent):
             if isinstance(made, TellapartError):
                 raise made
             yield made
@@ -175,16 +151,17 @@ class RayPool:
             self._ray.kill(hand.actor)
         self._hands, self._coming = [], {}
 
-    def _nodes(self) -> dict[str, int]:
-        """The cores of each node that lives and has any."""
-        nodes = {node["NodeID"]: int(node["Resources"].get("CPU", 0)) for node in self._ray.nodes() if node["Alive"]}
-        return {node: cores for node, cores in nodes.items() if cores}
+    def _nodes(self) -> dict[str, Mapping[str, Any]]:
+        """What Ray knows of each node that lives and has cores, by its name."""
+        nodes = self._ray.nodes()
+        return {node["NodeID"]: node for node in nodes if node["Alive"] and node["Resources"].get("CPU", 0) >= 1}
 
-    def _hire(self, node: str, cores: int) -> None:
+    def _hire(self, node: Mapping[str, Any]) -> None:
         """Begin a worker on a node. Ray sets OMP_NUM_THREADS to its cores, which `cores.thread_count` keeps to."""
         affinity = load_extra("ray.util.scheduling_strategies", "Ray").NodeAffinitySchedulingStrategy
-        remote = self._ray.remote(num_cpus=cores, max_restarts=0, scheduling_strategy=affinity(node, soft=False))
-        hand = Hand(remote(Worker).remote(), node)
+        cores, name = int(node["Resources"]["CPU"]), node["NodeID"]
+        remote = self._ray.remote(num_cpus=cores, max_restarts=0, scheduling_strategy=affinity(name, soft=False))
+        hand = Hand(remote(Worker).remote(), name, node["NodeManagerAddress"])
         self._coming[hand.actor.installed.remote()] = hand
 
     def _welcome(self, answer: Any) -> None:  # noqa: ANN401 - a reference of Ray
@@ -201,36 +178,40 @@ class RayPool:
             if hand.node not in self._nodes() or isinstance(error, self._ray.exceptions.ActorUnschedulableError):
                 return
             hint = "Install the same tellapart, with its extra ray, on every machine of the cluster."
-            raise MissingExtraError(f"a worker cannot begin ({cause_of(error)})", where=hand.node, hint=hint) from error
+            raise MissingExtraError(
+                f"a worker cannot begin ({cause_of(error)})", where=hand.address, hint=hint
+            ) from error
         if found != own_version():
             what = f"a worker has tellapart {found}, and this is {own_version()}"
-            raise UsageError(what, where=hand.node, hint="Install one version on all machines.")
+            raise UsageError(what, where=hand.address, hint="Install one version on all machines.")
         self._hands.append(hand)
 
-    def _in_order(self, work: Work[Any], parts: Iterable[Any]) -> Iterator[tuple[Any, Any, str]]:
+    def _in_order(self, work: Work[Any], parts: Iterable[Index | Sent]) -> Iterator[tuple[Any, Any, str]]:
         """Each part with what its worker gave back, and its node, in order."""
-        number, sent = next(self._numbers), [self._ray.put(work.away())]
+        number, sent = next(self._numbers), [self._put(work.away())]
         left = PartsLeft(parts, self._seen_on)
-        given, done, wanted = dict[Any, Given](), dict[int, tuple[Any, Any, str]](), 0
+        given, done, wanted = dict[Any, tuple[Hand, Given]](), dict[int, tuple[Any, Any, str]](), 0
         with _let_go_of(given):
             while True:
                 for hand in sorted(self._hands, key=lambda each: each.parts):
                     nodes = {each.node for each in self._hands}
                     while one := left.next_for(hand, before=wanted + AHEAD * len(self._hands), nodes=nodes):
-                        hand.parts += 1
-                        given[hand.actor.do.remote(number, sent, one.sent)] = replace(one, hand=hand)
+                        with self._room_in(THIS_MACHINE):
+                            answer = hand.actor.do.remote(number, sent, one.sent)
+                        hand.take(one)
+                        given[answer] = hand, one
                 if not given and not left:
                     return
                 for answer in self._first_of(given):
                     if answer in self._coming:
                         self._welcome(answer)
                         continue
-                    one = given.pop(answer)
-                    came = self._result(answer, one)
+                    hand, one = given.pop(answer)
+                    came = self._result(answer, hand, one)
                     if came is None:
-                        left.again.append(replace(one, hand=None, tries=one.tries + 1))
+                        left.again.append(replace(one, tries=one.tries + 1))
                     else:
-                        done[one.place] = one.asked, came, one.hand.node if one.hand else ""
+                        done[one.place] = one.asked, came, hand.node
                 while wanted in done:
                     yield done.pop(wanted)
                     wanted += 1
@@ -249,91 +230,65 @@ class RayPool:
             raise UsageError("no worker is left: their machines are gone, or cannot begin another", hint=hint)
         return came
 
-    def _result(self, answer: Any, one: Given) -> Any:  # noqa: ANN401 - as Worker.do gives it
+    def _result(self, answer: Any, hand: Hand, one: Given) -> Any:  # noqa: ANN401 - as Worker.do gives it
         """What a worker gave back, or None where it died: another is hired in its place."""
-        if one.hand is not None:
-            one.hand.parts -= 1
+        hand.give_back(one)
         try:
-            return self._ray.get(answer)
+            with self._room_in(hand.address):
+                return self._ray.get(answer)
         except self._ray.exceptions.RayTaskError:
             raise  # the worker lives, and has found a fault of ours
         except self._ray.exceptions.RayError as error:
             reason = cause_of(error)
         if one.tries + 1 >= TRIES:
-            raise died_of(one.part, reason)
-        if one.hand in self._hands:
-            self._hands.remove(one.hand)
-            self._ray.kill(one.hand.actor)
-            if cores := self._nodes().get(one.hand.node):
-                self._hire(one.hand.node, cores)
+            raise died_of(one.part, f"{reason.rstrip('.')}; the last on {hand.address}")
+        if hand in self._hands:
+            self._hands.remove(hand)
+            self._ray.kill(hand.actor)
+            if node := self._nodes().get(hand.node):
+                self._hire(node)
             self._progress.note("A worker died; what it had is given out again.")
         return None
 
+    def _put(self, what: Any) -> Any:  # noqa: ANN401 - a reference of Ray
+        """Put something into Ray's memory on this machine."""
+        with self._room_in(THIS_MACHINE):
+            return self._ray.put(what)
 
-def died_of(part: Any, reason: str) -> DataError:  # noqa: ANN401 - as `Given` has it
-    """The error where workers died of the same part again and again."""
-    if not isinstance(part, Index):
-        hint = "Give the workers more memory, or use --on local."
-        return DataError(f"workers died {TRIES} times as they compared the same pictures ({reason})", hint=hint)
+    @contextlib.contextmanager
+    def _room_in(self, machine: str) -> Iterator[None]:
+        """See that there is room for what travels in Ray's memory on a machine.
+
+        Raises:
+            OutputError: it is full, and so is the disk that Ray spills to.
+        """
+        try:
+            yield
+        except (self._ray.exceptions.OutOfDiskError, self._ray.exceptions.ObjectStoreFullError) as error:
+            what = "what travels between workers has no room: Ray's memory and the disk behind it are full"
+            hint = "Free some of that disk, or give Ray more memory; the same command goes on where this one stopped."
+            raise OutputError(what, where=machine, hint=hint) from error
+
+
+def died_of(part: Index | Sent, reason: str) -> DataError:
+    """The error where workers died of the same part or piece again and again."""
+    if isinstance(part, Sent):
+        what = f"workers died {TRIES} times as they looked for copies ({reason})"
+        hint = "Give that machine more memory, or leave out such pictures, or use --on local."
+        return DataError(what, where=part.told, hint=hint)
     what = f"workers died {TRIES} times of the same {counted(len(part.pictures), 'picture')} ({reason})"
     hint = "Leave out the one that does it, or give the workers more memory."
     return DataError(what, where=f"from {part.pictures[0].path}", hint=hint)
 
 
 @contextlib.contextmanager
-def _let_go_of(given: Mapping[Any, Given]) -> Iterator[None]:
+def _let_go_of(given: Mapping[Any, tuple[Hand, Given]]) -> Iterator[None]:
     """Count off what workers still have at the end: who asked may have stopped before the last."""
     try:
         yield
     finally:
-        for one in given.values():
-            if one.hand is not None:
-                one.hand.parts -= 1
-
-
-class PartsLeft:
-    """The parts that are still to be given out, those that came back before the others."""
-
-    def __init__(self, parts: Iterable[Any], seen_on: Mapping[str, str]) -> None:
-        """Take the parts as they are asked for; `seen_on` is the node that a picture was looked at on, by its path."""
-        self._fresh = (Given(place=place, part=part) for place, part in enumerate(parts))
-        self._next = next(self._fresh, None)
-        self._waiting = list[Given]()  # fresh ones that may be given out
-        self._seen_on = seen_on
-        self.again = deque[Given]()
-
-    def __bool__(self) -> bool:
-        """Whether any are left."""
-        return bool(self.again or self._waiting) or self._next is not None
-
-    def next_for(self, hand: Hand, *, before: int, nodes: Container[str]) -> Given | None:
-        """A part for a worker, fresh ones only up to a place; None where it has enough to do.
-
-        What was looked at on one of the nodes that have a worker is for that worker: its cache holds what was seen.
-        """
-        if self.again:
-            # To a worker that has nothing else: if it dies as well, that was why.
-            return None if hand.parts else self.again.popleft()
-        if hand.parts >= AT_A_TIME:
-            return None
-        offered = self._offered(before)
-        suited = (one for one in offered if (node := self._node_of(one)) == hand.node or node not in nodes)
-        one = next(suited, None)
-        if one is not None:
-            self._waiting.remove(one)
-        return one
-
-    def _offered(self, before: int) -> Iterator[Given]:
-        """What may be given out: fresh ones are taken one by one, since each is held from then on."""
-        yield from tuple(self._waiting)
-        while self._next is not None and self._next.place < before:
-            one, self._next = self._next, next(self._fresh, None)
-            self._waiting.append(one)
-            yield one
-
-    def _node_of(self, one: Given) -> str:
-        known = self._seen_on and isinstance(one.part, Index) and one.part.pictures
-        return self._seen_on.get(one.part.pictures[0].path, "") if known else ""
+        for hand, one in given.values():
+            hand.give_back(one)
 
 
 def cause_of(error: BaseException) -> str:

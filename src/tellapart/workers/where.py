@@ -85,10 +85,15 @@ class Later:
         return self._hired().each(work, parts, total=total, progress=progress, remember=remember)
 
     def map(
-        self, do: Callable[[Piece], Made], pieces: Iterable[Piece], *, away: Callable[[Piece], Piece] = as_it_is
+        self,
+        do: Callable[[Piece], Made],
+        pieces: Iterable[Piece],
+        *,
+        told: Callable[[Piece], str],
+        away: Callable[[Piece], Piece] = as_it_is,
     ) -> Iterator[Made]:
         """As they do it."""
-        return self._hired().map(do, pieces, away=away)
+        return self._hired().map(do, pieces, told=told, away=away)
 
     def _hired(self) -> Workers:
         if self.pool is None:

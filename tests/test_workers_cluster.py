@@ -1,0 +1,116 @@
+"""A cluster of Ray: one of our own that begins and ends with the command, and those that do not answer."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from pictures import write_classes
+from tellapart.errors import MissingExtraError, UsageError
+from tellapart.progress import Silent
+from tellapart.workers.cluster import load_ray
+from tellapart.workers.where import hired
+
+pytest.importorskip("ray", reason="the extra ray is not installed")
+pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own, of files and processes that it leaves to the system
+
+TESTS = Path(__file__).parent
+
+
+SMALL = """
+import json, sys, time
+from functools import partial
+from pathlib import Path
+import numpy as np
+from tellapart.errors import OutputError
+from tellapart.progress import listener
+from tellapart.workers import cluster
+from tellapart.workers.where import hired
+from works import Adding
+
+ZEROS, LARGE = np.zeros(2, np.int64), np.zeros(100_000_000, np.uint8)
+quiet, said = cluster.quiet(), []
+cluster.STORE_BYTES = 80_000_000
+cluster.quiet = lambda: quiet | {"_system_config": {"local_fs_capacity_threshold": 0.0}}  # every disk counts as full
+with hired("ray", listener()) as workers:
+    once = Adding(deadly=0, marker=Path(sys.argv[1]))
+    said.append([total for total, _ in workers.map(once, [ZEROS], told=str)])
+    for do, piece in ((Adding(), LARGE), (partial(np.repeat, repeats=6_000_000), ZEROS)):
+        try:
+            list(workers.map(do, [piece], told=str))
+        except OutputError as error:
+            said.append(str(error))
+    time.sleep(1)  # what Ray says itself comes later
+print(json.dumps(said))
+"""
+
+
+def test_map__says_where_there_is_no_room_and_nothing_else(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])}
+    line = [sys.executable, "-c", SMALL, str(tmp_path / "died")]
+    ended = subprocess.run(line, env=environment, check=True, capture_output=True, timeout=300)
+    totals, here, there = json.loads(ended.stdout)
+    assert totals == [0]
+    full = r"Ray's memory and the disk behind it are full: {}\. Free .* goes on where this one stopped\."
+    assert re.search(full.format("this machine"), here)
+    assert re.search(full.format(r"[\d.]+"), there)
+    assert ended.stderr.decode().splitlines() == ["A worker died; what it had is given out again."]
+
+
+def test_hired__stops_where_nobody_answers():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with (
+        pytest.raises(UsageError, match="no cluster of Ray to work on"),
+        hired(f"ray:127.0.0.1:{port}", Silent()) as gone,
+    ):
+        gone.ready()
+
+
+def test_hired__stops_where_something_else_answers():
+    def answer(server):
+        connection, _ = server.accept()
+        with connection:
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer, args=[server], daemon=True).start()
+        address = f"ray:127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(UsageError, match="something else answers"), hired(address, Silent()) as strange:
+            strange.ready()
+
+
+def test_embed__begins_a_cluster_of_its_own_that_ends(tmp_path):
+    folder = write_classes(tmp_path / "data", {"cat": 3, "dog": 3})
+    line = [sys.executable, "-m", "tellapart", "embed", str(folder), "-o", "f.npz", "--on", "ray", "--json"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(tmp_path)}
+    ended = subprocess.run(line, env=environment, cwd=tmp_path, check=True, capture_output=True, timeout=300)
+    assert json.loads(ended.stdout)["pictures"] == 6
+    assert not (tmp_path / ".ray").exists()  # the token is in no file
+    assert all(b"pictures" in line or b"labels" in line for line in ended.stderr.splitlines())  # Ray says nothing
+
+
+def test_embed__that_is_ended_stops_as_by_a_key(tmp_path):
+    folder = write_classes(tmp_path / "data", {"cat": 30, "dog": 30})
+    line = [sys.executable, "-m", "tellapart", "embed", str(folder), "-o", "f.npz", "--on", "ray"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TELLAPART_CACHE": str(tmp_path / "cache")}
+    with subprocess.Popen(line, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as running:
+        first = running.stderr.readline()
+        running.terminate()
+        rest = running.stderr.read()
+    assert "Looking at pictures" in first
+    assert running.returncode == 130
+    assert rest.splitlines()[-1] == "tellapart: stopped; the same command goes on from what is already kept"
+    assert "***" not in rest
+
+
+def test_load_ray__says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'tellapart\[ray\]'"):
+        load_ray()
