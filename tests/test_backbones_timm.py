@@ -16,11 +16,13 @@ torch = pytest.importorskip("torch", reason="needs the extra: pip install 'tella
 timm = pytest.importorskip("timm", reason="needs the extra: pip install 'tellapart[torch]'")
 
 from tellapart.backbones import timm as timm_base  # noqa: E402
+from tellapart.backbones import timm_nets  # noqa: E402
+from tellapart.backbones.catalogue import check_base  # noqa: E402
 from tellapart.backbones.engine import Engine  # noqa: E402
 from tellapart.backbones.timm import load_timm_backbone  # noqa: E402
 from tellapart.backbones.timm_nets import create_net  # noqa: E402
 from tellapart.backbones.weights import LARGEST_PICKLE, read_weights  # noqa: E402
-from tellapart.errors import DataError, UsageError  # noqa: E402
+from tellapart.errors import DataError, MissingExtraError, UsageError  # noqa: E402
 from tellapart.finetuning.onnx_in_torch import trainable_stages  # noqa: E402
 from tellapart.finetuning.split_point import find_cut  # noqa: E402
 from tellapart.nets.summary import summarise_net  # noqa: E402
@@ -96,6 +98,25 @@ def test_forget_earlier__a_graph_of_another_rule_goes_and_no_other(backbone, fre
         *(path.name, path.with_suffix(".onnx").name),
         *("another.json", "another.onnx"),
     }
+
+
+def test_check_base__one_that_an_earlier_rule_kept_needs_timm_again(backbone, monkeypatch):
+    def missing():
+        raise MissingExtraError("torch")
+
+    monkeypatch.setattr(timm_nets, "load_timm", missing)
+    check_base(NAME, size=SIDE)
+    monkeypatch.setattr(timm_base, "RULE", timm_base.RULE + 1)
+    with pytest.raises(MissingExtraError):
+        check_base(NAME, size=SIDE)
+
+
+@pytest.mark.parametrize("name", [NAME, f"lite0+{NAME}"])
+@pytest.mark.parametrize("size", [7, 2049, True])
+def test_check_base__a_size_that_no_base_takes(name, size):
+    check_base(name, size=SIDE)
+    with pytest.raises(UsageError, match=f"cannot take this size: {size} px. Give a whole number from 8 to 2048"):
+        check_base(name, size=size)
 
 
 @pytest.mark.parametrize("change", ["size", "version", "rule", "damage"])

@@ -50,6 +50,15 @@ def test_widened__from_early_to_late_while_there_is_room():
     assert widened(net, [2, 3, 4], width=WIDEST) == {}
 
 
+@pytest.mark.parametrize(("name", "stages"), [("b0", 3), ("b3", 2), ("b5", 1), ("b7", 0)])
+def test_widened__the_larger_the_net_the_fewer_stages(name, stages):
+    """As docs/recipes.md says."""
+    with torch.device("meta"):
+        net = create_net(f"tf_efficientnet_{name}")
+    channels = [net.feature_info[stage]["num_chs"] for stage in (2, 3, 4)]
+    assert len(widened(net, [2, 3, 4], width=sum(channels) + net.num_features)) == stages
+
+
 def test_look__a_widened_stage_is_what_its_projection_reads_and_nothing_else_changes():
     net = create_net("test_efficientnet")
     (block,) = net.blocks[3]

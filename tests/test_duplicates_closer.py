@@ -17,11 +17,13 @@ from tellapart.data.scan import index_of_paths
 from tellapart.duplicates import closer
 from tellapart.duplicates.closer import Unclear, look_closer
 from tellapart.duplicates.find import find_duplicates
+from tellapart.duplicates.kept import kept_duplicates
 from tellapart.duplicates.placement import UPRIGHT
 from tellapart.features.embed import embed_pictures
 from tellapart.progress import Silent
+from tellapart.types import Depth
 from tellapart.workers.pool import HERE, as_it_is
-from test_workers_pool import Elsewhere
+from test_workers_pool import Elsewhere, Heard
 
 ZOOM = 1.25
 SIDE = 240  # px
@@ -79,6 +81,27 @@ def test_find_duplicates__a_thing_of_another_texture_at_another_zoom_is_no_copy(
 def test_find_duplicates__the_same_thing_at_another_zoom_is_a_copy(look, tmp_path):
     found, _ = groups_of(look, written(tmp_path, {"one.jpg": thing(1), "copy.jpg": zoomed(thing(1))}))
     assert found == [(0, 1)]
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_kept_duplicates__pictures_that_are_away_for_a_moment(look, tmp_path):
+    index = written(tmp_path, {"one.jpg": thing(1), "other.jpg": zoomed(thing(2))})
+    embedded = look(index)
+    whole = Depth(name="all", start=0, stop=embedded.features.shape[1])
+
+    def asked():
+        heard = Heard()
+        return [group.rows for group in kept_duplicates(embedded, last=whole, progress=heard)], heard.notes
+
+    file = index.pictures[1].file
+    file.rename(file.with_suffix(".away"))
+    groups, (note,) = asked()
+    assert groups == [(0, 1)]
+    assert "1 pair of pictures was judged without a closer look" in note
+    assert str(file) in note
+    file.with_suffix(".away").rename(file)
+    assert asked() == ([], [])
+    assert asked() == ([], [])
 
 
 def test_look_closer__sees_what_is_large_enough_and_still_there(tmp_path):

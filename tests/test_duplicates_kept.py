@@ -8,6 +8,7 @@ import pytest
 
 from tellapart.data.thumbnail import SIDE
 from tellapart.duplicates import kept
+from tellapart.duplicates.find import Search
 from tellapart.duplicates.groups import DuplicatePair, connect
 from tellapart.duplicates.kept import Searched, kept_duplicates, pack_searched, unpack_searched
 from tellapart.features.embed import Embedded
@@ -54,9 +55,9 @@ def test_kept_duplicates__a_second_search_is_read(monkeypatch):
     def found(embedded, *, last, left, progress, workers):
         asked.append(last)
         progress.note("there were many")
-        return groups
+        return Search(groups=groups, unread=0)
 
-    monkeypatch.setattr(kept, "find_duplicates", found)
+    monkeypatch.setattr(kept, "search_duplicates", found)
     first, second, other = Told(), Told(), Told()
     for told in (first, second):
         assert kept_duplicates(seen(), last=LAST, progress=told) == groups
@@ -72,6 +73,20 @@ def test_kept_duplicates__a_second_search_is_read(monkeypatch):
     ):
         kept_duplicates(one, last=LAST, progress=other)
     assert len(asked) == 6
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_kept_duplicates__what_was_found_without_a_picture_is_not_kept(monkeypatch):
+    asked = []
+
+    def found(embedded, *, last, left, progress, workers):
+        asked.append(last)
+        return Search(groups=(), unread=2 - len(asked))
+
+    monkeypatch.setattr(kept, "search_duplicates", found)
+    for _ in range(4):
+        assert kept_duplicates(seen(), last=LAST, progress=Told()) == ()
+    assert len(asked) == 2  # the first missed a picture, the second did not
 
 
 def test_searched__comes_back_as_it_was():

@@ -10,7 +10,7 @@ from tellapart.backbones.catalogue import find_base
 from tellapart.data.scan import scan
 from tellapart.duplicates.find import find_duplicates
 from tellapart.duplicates.neighbours import unit
-from tellapart.duplicates.seen import SeenHere, points_of
+from tellapart.duplicates.seen import Axes, SeenHere, points_of
 from tellapart.features.left import LeftFeatures
 from tellapart.features.look import look_at
 from tellapart.features.take import NOTHING
@@ -39,6 +39,19 @@ def test_points_of__rows_that_do_not_differ():
     assert np.isfinite(points(np.ones((5, 3), np.float32), np.arange(5), width=2, last=slice(0, 3))).all()
 
 
+@pytest.mark.parametrize("size", [1, 3, 7, 64, 600])
+def test_axes__a_picture_lies_where_it_lies_whatever_else_is_in_its_part(size):
+    random = np.random.default_rng(size)
+    features = np.maximum(random.normal(size=(600, 1300)), 0).astype(np.float16).astype(np.float32)
+    basis = np.linalg.qr(random.normal(size=(1280, 96)))[0].astype(np.float32)
+    axes = Axes(start=20, stop=1300, basis=basis, middle=features[:, 20:].mean(axis=0) @ basis)
+    index = Index(name="made-up", root=Path(), layout="paths", classes=(), pictures=())
+    along = (features[:, 20:].astype(float) @ basis - axes.middle).astype(np.float32)
+    whole, parts = axes(features, index), [axes(part, index) for part in np.split(features, range(size, 600, size))]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    np.testing.assert_allclose(whole, along / np.linalg.norm(along, axis=1, keepdims=True), atol=1e-6)
+
+
 @pytest.mark.parametrize("size", [1, 5, 100])
 def test_find_duplicates__is_the_same_of_features_that_were_left(tmp_path, monkeypatch, size):
     monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "cache"))
@@ -54,7 +67,7 @@ def test_find_duplicates__is_the_same_of_features_that_were_left(tmp_path, monke
     last = slice(base.last.start, base.last.stop)
     rows = np.arange(1, 21)
     here = points_of(SeenHere(features=whole.features, index=whole.index), rows, last=last)
-    np.testing.assert_allclose(points_of(left, rows, last=last), here, atol=1e-5)
+    np.testing.assert_array_equal(points_of(left, rows, last=last), here)
     groups = find_duplicates(whole, last=base.last)
     assert len(groups) > 0
     assert find_duplicates(seen, last=base.last, left=left, workers=workers) == groups

@@ -49,6 +49,26 @@ def learned(random, kinds, *, valid=300, train=600, **options):
     return learn_out_of_distribution(seen(last[:train], **options), last[train:], class_count=3, seed=0)
 
 
+@pytest.mark.parametrize("draw", range(4))
+def test_unlike__of_a_picture_is_the_same_whatever_else_is_asked_about(draw):
+    random = np.random.default_rng(draw)
+    centres = random.normal(size=(3, 320))
+
+    def drawn(count):
+        labels = random.integers(0, 3, count)
+        return np.maximum(centres[labels] + random.normal(size=(count, 320)), 0).astype("f4"), labels
+
+    (train, labels), (valid, _) = drawn(300), drawn(300)
+    known = learn_out_of_distribution(seen(train, labels=labels), valid, class_count=3, seed=0)
+    assert known.classes is not None
+    whole = known.similarity(valid)
+    assert np.count_nonzero(whole == known.threshold) == 1  # one picture of valid is the threshold
+    for rows in ([[row] for row in range(300)], [range(start, start + 7) for start in range(293)]):
+        for some in rows:
+            np.testing.assert_array_equal(known.similarity(valid[some]), whole[some])
+            np.testing.assert_array_equal(known.unlike(valid[some]), (whole < known.threshold)[some])
+
+
 def test_unlike__another_kind_is_found_and_the_own_kind_seldom(kinds):
     random = np.random.default_rng(1)
     familiar = learned(random, kinds)

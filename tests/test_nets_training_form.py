@@ -21,11 +21,23 @@ IN_BLOCKS = pytest.mark.skipif(not MACHINE.blocks, reason="torch has no blocked 
 IN_HALVES = pytest.mark.skipif(not HALVED.blocks, reason="no bfloat16, or no blocked maps here")
 FORMS = [None, pytest.param("f32", marks=IN_BLOCKS)]
 ALL_FORMS = [*FORMS, pytest.param("bf16", marks=IN_HALVES)]
-# Where batch normalisation makes equals differ by rounding, a pooling may choose another one: no flat pictures there.
+# Pictures, by number and seed, of which no form has to choose between near equals (see `near_ties`): name, size in
+# pixels, flat, number, seed. Where batch normalisation makes equals differ by rounding there are no flat pictures.
 CASES = [
-    *((name, size, False) for name in sorted(NETS) for size in (64, 65)),
-    *((name, size, True) for name in ("chapter-convnet", "mnist-convnet") for size in (65, 150)),
+    ("chapter-convnet", 64, False, 2, 6),
+    ("chapter-convnet", 65, False, 2, 5),
+    ("mnist-convnet", 64, False, 2, 19),
+    ("mnist-convnet", 65, False, 2, 50),
+    ("mnist-convnet-normalised", 64, False, 2, 13),
+    ("mnist-convnet-normalised", 65, False, 2, 3),
+    ("photo-convnet", 64, False, 2, 27),
+    ("photo-convnet", 65, False, 2, 11),
+    ("chapter-convnet", 65, True, 2, 5),
+    ("chapter-convnet", 150, True, 1, 100),
+    ("mnist-convnet", 65, True, 2, 1),
+    ("mnist-convnet", 150, True, 1, 103),
 ]
+NEAR = 2e-5  # of the spread of a layer's maps; float32 rounds by 1e-6 of it on average, photo-convnet's by 4e-6
 
 
 def images(number, size, *, flat=False, seed=0):
@@ -44,19 +56,48 @@ def learned(module, shown):
     return answers.detach(), gradients, {name: buffer.clone() for name, buffer in module.named_buffers()}
 
 
+def near_ties(trunk, shown):
+    """How often a value is within NEAR of the one that would be let through in its place: another of a pooled window,
+    or 0. Rounding, which each form and processor does in its own way, decides there where a gradient goes.
+
+    In float64, where all agree. Values that are equal are so for any of them: what led to them is equal too.
+    """
+    layers, values, found = list(copy.deepcopy(trunk).double().train().children()), shown, 0
+    with torch.no_grad():
+        for layer, after in pairwise([*layers, None]):
+            if isinstance(layer, nn.ReLU):
+                first, second = values, torch.zeros_like(values)
+                if isinstance(after, nn.MaxPool2d):
+                    first, second = values.unfold(2, 2, 2).unfold(3, 2, 2).flatten(4).topk(2).values.unbind(-1)
+                close = (first - second.clamp(min=0)).abs() < NEAR * values.std()
+                found += int((close & (first - second > 1e-9)).sum())
+            values = layer(values)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("window", "ties"),
+    [
+        ([1, 2, 3, 4], 0),
+        ([1, 4, 4, 2], 0),  # equal
+        ([1, 4, 4 + 1e-6, 2], 1),
+        ([-4, -1, -1 + 1e-6, -2], 0),  # none is let through
+        ([-4, -1, 1e-6, -2], 1),  # one is, or none
+    ],
+)
+def test_near_ties__are_seen(window, ties):
+    values = torch.tensor([window, [5, 6, 7, 8]], dtype=torch.float64).reshape(1, 2, 2, 2)
+    assert near_ties(nn.Sequential(nn.ReLU(), nn.MaxPool2d(2)), values) == ties
+    alone = [value for value in window if 0 < abs(value) < NEAR]
+    assert near_ties(nn.Sequential(nn.ReLU()), values) == len(alone)
+
+
 @pytest.mark.parametrize("blocks", FORMS)
-@pytest.mark.parametrize(("name", "size", "flat"), CASES)
-def test_training_form__same_answers_and_gradients(name, size, flat, blocks):
-    # Of some 20,000 windows that are pooled, one may have its two largest values within a rounding of each other, and
-    # then the form decides which is taken: its gradient is another, and little else. A fault shows with any pictures.
-    agreed = (same_gradients(name, size, flat=flat, blocks=blocks, seed=seed) for seed in range(3))
-    assert any(agreed)
-
-
-def same_gradients(name, size, *, flat, blocks, seed):
-    """Whether gradients agree for pictures of that seed; answers and statistics must."""
+@pytest.mark.parametrize(("name", "size", "flat", "number", "seed"), CASES)
+def test_training_form__same_answers_and_gradients(name, size, flat, number, seed, blocks):
     net = build_net(name, size=size, classes=2, seed=0)
-    shown = images(3, size, flat=flat, seed=seed)
+    shown = images(number, size, flat=flat, seed=seed)
+    assert near_ties(net.trunk, shown) == 0
     first = copy.deepcopy(net.module().state_dict())
     answers, expected, statistics = learned(net.module(), shown)
     net.module().load_state_dict(first)
@@ -65,10 +106,9 @@ def same_gradients(name, size, *, flat, blocks, seed):
     for place, values in others.items():  # means and deviations of normalisations
         torch.testing.assert_close(values, statistics[place], rtol=1e-4, atol=1e-5)
     assert list(given) == list(expected)
-    pairs = [(gradient, expected[place]) for place, gradient in given.items()]
-    for one, other in pairs:
-        torch.testing.assert_close(one, other, rtol=0, atol=0.05 * float(other.abs().max()))
-    return all(torch.allclose(one, other, rtol=1e-4, atol=1e-5 * float(other.abs().max())) for one, other in pairs)
+    for place, gradient in given.items():
+        exact = expected[place]
+        torch.testing.assert_close(gradient, exact, rtol=1e-4, atol=1e-5 * float(exact.abs().max()))
 
 
 @pytest.mark.parametrize("blocks", FORMS)

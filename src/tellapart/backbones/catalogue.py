@@ -108,13 +108,14 @@ def check_base(name: str, *, size: int | None = None, weights: Path | None = Non
         _one_base(name, weights)
         for half in halves_of(name):
             check_base(half, size=size)
-    elif name in BACKBONES:
+        return
+    if name in BACKBONES:
         _no_weights(name, weights)
-        _check_size(name, size)
     else:
         from tellapart.backbones.timm import check_timm_base
 
         check_timm_base(name, weights=weights)
+    _check_size(name, size)
 
 
 def _one_base(name: str, weights: Path | None) -> None:

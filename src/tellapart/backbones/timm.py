@@ -97,7 +97,7 @@ def load_timm_backbone(
 
 
 def check_timm_base(name: str, *, weights: Path | None) -> None:
-    """Stop where timm has no base of that name, which is not asked of one that is kept, or there is no file of weights.
+    """Stop where timm has no base of that name, or there is no file of weights; what RULE has kept needs no timm.
 
     Raises:
         UsageError, DataError, MissingExtraError: as for `find_base`.
@@ -105,7 +105,7 @@ def check_timm_base(name: str, *, weights: Path | None) -> None:
     if weights is not None:
         with _opened(weights):
             pass
-    if not any(found.get("name") == name for _, found in _descriptions()):
+    if not any((found.get("rule"), found.get("name")) == (RULE, name) for _, found in _descriptions()):
         check_name(name)
 
 

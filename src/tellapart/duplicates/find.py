@@ -56,6 +56,14 @@ MOST_CONFIRMED: Final = 100_000  # pairs; about half a minute
 STEP: Final = 4096  # pairs laid over each other by one worker, and between two signs of progress
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What was found."""
+
+    groups: tuple[DuplicateGroup, ...]  # of pictures that show the same, ordered by their first row
+    unread: int  # pairs that wanted a closer look and had none, since a picture could not be read again
+
+
 def find_duplicates(
     embedded: Embedded,
     *,
@@ -64,7 +72,19 @@ def find_duplicates(
     progress: Progress | None = None,
     workers: Workers = HERE,
 ) -> tuple[DuplicateGroup, ...]:
-    """Groups of pictures that show the same, ordered by their first row, by what a base saw in them as they are.
+    """The groups of `search_duplicates`."""
+    return search_duplicates(embedded, last=last, left=left, progress=progress, workers=workers).groups
+
+
+def search_duplicates(
+    embedded: Embedded,
+    *,
+    last: Depth | None = None,
+    left: LeftFeatures | None = None,
+    progress: Progress | None = None,
+    workers: Workers = HERE,
+) -> Search:
+    """Which pictures show the same, by what a base saw in them as they are.
 
     What is compared with what does not depend on who does it, so neither does what is found.
 
@@ -91,10 +111,10 @@ def find_duplicates(
     named = named[(named >= 0).all(axis=1)]
     # Pairs are dealt to threads: a second one behind each of their many small products would only wait for the others.
     with threadpool_limits(limits=1, user_api="blas"):
-        edits = list(_edits(embedded, seen, last=columns, rows=rows, named=named, progress=progress, workers=workers))
-    groups = connect([*pairs, *edits])
+        edits = _edits(embedded, seen, last=columns, rows=rows, named=named, progress=progress, workers=workers)
+    groups = connect([*pairs, *edits.pairs])
     _say_named(rows[named], groups, embedded.index.pictures, progress=progress)
-    return groups
+    return Search(groups=groups, unread=edits.unread)
 
 
 def _say_named(
@@ -121,6 +141,14 @@ def _equal(embedded: Embedded) -> Iterator[DuplicatePair]:
             yield pair
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edits:
+    """Pairs that are edits of each other, and how many had no closer look, as in `Search`."""
+
+    pairs: tuple[DuplicatePair, ...]
+    unread: int
+
+
 def _edits(
     embedded: Embedded,
     seen: SeenRows,
@@ -130,7 +158,7 @@ def _edits(
     named: RowNumbers,
     progress: Progress,
     workers: Workers,
-) -> Iterator[DuplicatePair]:
+) -> Edits:
     """Pairs of the given rows that are edits of each other; `named` [P, 2] are suspected by their names."""
     miniatures = embedded.miniatures
     suspects = suspect_pairs(seen, miniatures, last=last, rows=rows, named=named, workers=workers)
@@ -154,7 +182,7 @@ def _edits(
             progress.advance(len(step))
         before = np.concatenate([some.pairs[some.certain] for some in laid])
     progress.finish()
-    yield from _told(embedded.index, joined(laid), progress=progress, workers=workers)
+    return _told(embedded.index, joined(laid), progress=progress, workers=workers)
 
 
 def _within(pairs: RowNumbers, known: RowNumbers) -> NDArray[np.bool_]:
@@ -213,7 +241,7 @@ def lay(unlaid: Unlaid) -> Laid:
     )
 
 
-def _told(index: Index, laid: Laid, *, progress: Progress, workers: Workers) -> Iterator[DuplicatePair]:
+def _told(index: Index, laid: Laid, *, progress: Progress, workers: Workers) -> Edits:
     """The pairs that are edits: those that are certain, and those that a closer look confirms."""
     order = np.lexsort((-laid.detail, ~laid.fits, laid.pairs[:, 1], laid.pairs[:, 0]))
     order = order[np.append(True, (np.diff(laid.pairs[order], axis=0) != 0).any(axis=1))[: len(order)]]  # the best
@@ -227,15 +255,34 @@ def _told(index: Index, laid: Laid, *, progress: Progress, workers: Workers) -> 
         many = "more pairs of pictures that may show the same were"
         left = counted(len(rest), "more pair of pictures that may show the same was", many)
         progress.note(f"{left} judged without a closer look: at most {MOST_CLOSER:,} are given one.")
+    _say_unread(asked[closer.unread], index.pictures, progress=progress)
     seen = doubtful[closer.places]
     found = replace(closer.likeness, filled=closer.likeness.filled | laid.filled[order[seen]])
     told[seen] = _fits(found, needed=needed[seen])
     similarity[seen], place[seen] = found.detail, found.place
-    mirrored = is_mirrored(place)
-    for number in np.flatnonzero(told).tolist():
-        first, second = laid.pairs[order[number]].tolist()
-        alike = round(float(similarity[number]), 4)
-        yield DuplicatePair(first=first, second=second, kind="near", similarity=alike, mirrored=bool(mirrored[number]))
+    rows, mirrored = laid.pairs[order], is_mirrored(place)
+    pairs = (
+        DuplicatePair(
+            first=int(rows[number, 0]),
+            second=int(rows[number, 1]),
+            kind="near",
+            similarity=round(float(similarity[number]), 4),
+            mirrored=bool(mirrored[number]),
+        )
+        for number in np.flatnonzero(told).tolist()
+    )
+    return Edits(pairs=tuple(pairs), unread=len(closer.unread))
+
+
+def _say_unread(unread: RowNumbers, pictures: Sequence[Picture], *, progress: Progress) -> None:
+    """Say how many pairs [P, 2] of rows had no closer look because a picture could not be read again, if any."""
+    if len(unread):
+        first, second = (pictures[row].path for row in unread[0].tolist())
+        pairs = counted(len(unread), "pair of pictures was", "pairs of pictures were")
+        progress.note(
+            f"{pairs} judged without a closer look: a picture of each could not be read again "
+            f"(for example of {first} and {second})."
+        )
 
 
 def _most_alike(tried: Sequence[Hopeful], *, progress: Progress) -> list[Hopeful]:

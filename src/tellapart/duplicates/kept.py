@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from tellapart.duplicates.find import find_duplicates
+from tellapart.duplicates.find import search_duplicates
 from tellapart.duplicates.groups import KINDS, DuplicateGroup, DuplicatePair, connect
 from tellapart.features.embed import Embedded
 from tellapart.features.kept import Input, Kept, result_key
@@ -41,7 +41,10 @@ def kept_duplicates(
     progress: Progress,
     workers: Workers = HERE,
 ) -> tuple[DuplicateGroup, ...]:
-    """The same as `find_duplicates`, as it was found before where the very same was asked for."""
+    """The same as `find_duplicates`, as it was found before where the very same was asked for.
+
+    A search for which a picture could not be read again is not kept: the next one may find another answer.
+    """
     key = result_key("duplicates", searched_by(embedded, last, left), sources=SOURCES)
     kept = Kept(key=key, pack=pack_searched, unpack=partial(unpack_searched, count=len(embedded.digests)))
     known = kept.get()
@@ -50,8 +53,10 @@ def kept_duplicates(
             progress.note(note)
         return known.groups
     heard = Heard(progress)
-    groups = find_duplicates(embedded, last=last, left=left, progress=heard, workers=workers)
-    return kept.put(Searched(groups=groups, notes=tuple(heard.notes))).groups
+    found = search_duplicates(embedded, last=last, left=left, progress=heard, workers=workers)
+    if found.unread:
+        return found.groups
+    return kept.put(Searched(groups=found.groups, notes=tuple(heard.notes))).groups
 
 
 def searched_by(embedded: Embedded, last: Depth, left: LeftFeatures | None = None) -> Iterator[Input]:

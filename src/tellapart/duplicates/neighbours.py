@@ -1,5 +1,6 @@
-"""Each picture's nearest others, in time that grows as N log N and memory that does not depend on N.
+"""Each picture's nearest others, in time that grows as N log N.
 
+Beside the rows it holds row numbers and pairs, which grow as N; similarities are held of one block at a time.
 Up to LEAF pictures are compared all with all, as blocks of one matrix product. More are first divided in two along the
 direction they differ most in, and each half again; the halves overlap, so that two pictures that are nearly alike end
 up together on at least one side.

@@ -61,10 +61,14 @@ class Axes:
         return len(self.middle)
 
     def __call__(self, features: Features, index: Index) -> Points:  # noqa: ARG002
-        """Where pictures of features float32 [n, D] lie along them, less the mean: [n, w], of length 1."""
-        along = features[:, self.start : self.stop] @ self.basis
-        along -= self.middle
-        return unit(along)
+        """Where pictures of features float32 [n, D] lie along them, less the mean: [n, w], of length 1.
+
+        Sums are taken in float64 and rounded, as a head's are: where a picture lies does not depend on the others of
+        the part that a worker was dealt. They are so before the mean is taken off, since along a direction in which
+        pictures do not differ nothing would be left but what rounding has to hide.
+        """
+        along = features[:, self.start : self.stop].astype(np.float64) @ self.basis.astype(np.float64)
+        return unit(along.astype(np.float32) - self.middle)
 
 
 def points_of(seen: SeenRows, rows: RowNumbers, *, last: slice, width: int = WIDTH) -> Points:

@@ -180,7 +180,7 @@ def typical_directions(last: Features, *, count: int, seed: int) -> NDArray[np.f
 
 def directions(rows: Features) -> Features:
     """Rows float32 [N, d] brought to length one; a row of zeros stays."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64)).astype(np.float32)[:, None]
     return np.asarray(rows / np.where(lengths > 0, lengths, 1), np.float32)
 
 
@@ -190,9 +190,12 @@ def nearest_centre(rows: Features, centres: Features) -> NDArray[np.int64]:
 
 
 def similarity(last: Features, types: NDArray[np.float16]) -> NDArray[np.float64]:
-    """The cosine float64 [N] of each row with the nearest of the types; the matrix is read in blocks."""
-    columns = np.ascontiguousarray(types.T, np.float32)
-    found = np.empty(len(last))
+    """The cosine float64 [N] of each row with the nearest of the types; the matrix is read in blocks.
+
+    Lengths and sums are taken in float64 and rounded to float32, as a head's are (`linear.LinearHead.logits`): a mark
+    must not depend on what else is asked about, and the threshold is what one picture of valid was found to have.
+    """
+    columns, found = types.astype(np.float64).T, np.empty(len(last))
     for part in row_blocks(len(last)):
-        found[part] = (directions(last[part]) @ columns).max(axis=1)
+        found[part] = (directions(last[part]).astype(np.float64) @ columns).max(axis=1).astype(np.float32)
     return found

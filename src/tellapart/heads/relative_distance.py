@@ -42,14 +42,17 @@ class RelativeDistance:
     within: NDArray[np.float32]
 
     def distance(self, rows: Features) -> NDArray[np.float64]:
-        """The relative distance float64 [N] of rows float32 [N, d]: the larger, the less like any class."""
-        found = rows @ self.matrix - self.middle
+        """The relative distance float64 [N] of rows float32 [N, d]: the larger, the less like any class.
+
+        It is summed in float64 and rounded to float32, so that it depends on no other row.
+        """
+        found = rows.astype(np.float64) @ self.matrix.astype(np.float64) - self.middle
         nearest = np.full(len(rows), np.inf)
         for mean in self.means:
             apart = found - mean
-            nearest = np.minimum(nearest, np.einsum("nr,nr->n", apart, apart, dtype=np.float64))
-        from_middle = np.einsum("nr,nr,r->n", found, found, self.within, dtype=np.float64)
-        distance: NDArray[np.float64] = nearest - from_middle
+            nearest = np.minimum(nearest, np.einsum("nr,nr->n", apart, apart))
+        from_middle = np.einsum("nr,nr,r->n", found, found, self.within.astype(np.float64))
+        distance: NDArray[np.float64] = (nearest - from_middle).astype(np.float32).astype(np.float64)
         return distance
 
 
