@@ -154,14 +154,7 @@ def embed_pictures(
         stage = "Looking at pictures" if run.shows_pictures_as_they_are else "Looking at views of pictures"
         progress.start(stage, total=len(rows), unit="pictures")
         try:
-            handed = handfuls(shown, size=HANDFUL)
-            threads = threads_to_read(shown.pictures, thread_count())
-            ahead = look_ahead(run.prepare_some, handed, threads=threads, most=LOOK_AHEAD // HANDFUL)
-            with contextlib.closing(ahead):
-                for some in ahead:
-                    for ready in some:
-                        run.take(ready)
-            run.end()
+            run.take_all()
         finally:
             run.keep()
             progress.finish()
@@ -221,6 +214,17 @@ class _Run:
     @property
     def shows_pictures_as_they_are(self) -> bool:
         return self.view.key == PLAIN.key
+
+    def take_all(self) -> None:
+        """Read the pictures in threads that run ahead, and take each as it comes, to the last row of the engine."""
+        handed = handfuls(self.index, size=HANDFUL)
+        threads = threads_to_read(self.index.pictures, thread_count())
+        ahead = look_ahead(self.prepare_some, handed, threads=threads, most=LOOK_AHEAD // HANDFUL)
+        with contextlib.closing(ahead):
+            for some in ahead:
+                for ready in some:
+                    self.take(ready)
+        self.end()
 
     def prepare_some(self, rows: Sequence[int]) -> list[Ready]:
         """Prepare a handful of pictures; boxes of one file that follow each other share what was read and decoded.
