@@ -106,7 +106,7 @@ def _plot(axes: Any, history: Sequence[Mapping[str, Any]], measure: str, *, smoo
         axes.plot(epochs, drawn, form if form == "o" else form + mark, label=label, markersize=4)
         if (split, measure) == ("valid", "loss"):
             loss, epoch = min(zip(drawn, epochs, strict=True))
-            axes.plot(epoch, loss, "k*", label=f"least on validation: epoch {epoch}", markersize=10)
+            axes.plot(epoch, loss, "k*", label=f"least on validation: epoch {epoch}", markersize=12, fillstyle="none")
 
 
 def _load_figure_class() -> Any:  # noqa: ANN401 - a class of an optional library
