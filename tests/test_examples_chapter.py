@@ -1,6 +1,7 @@
 """Every example of the chapter runs, prints the chapter's facts beside ours, and draws what it says."""
 
 import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -22,9 +23,9 @@ NOTEBOOKS = sorted((FOLDER.parent / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 EXAMPLES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
 COUNTS = {split: {"cats": count, "dogs": count} for split, count in (("train", 8), ("validation", 4), ("test", 4))}
 DRAWN = {
-    7: ["curves.png"],
+    7: ["curves-05-*-short.png"],
     8: ["variants.png"],
-    14: ["smoothed-curves.png"],
+    14: ["smoothed-0.8-09-*-short.png"],
     17: [
         *("picture.png", "kernels-conv1.png", "filters-conv1.png", "maps-relu1.png"),
         *("heat-map-exact/*-explained.png", "heat-map-grad-cam/*-explained.png"),
@@ -172,6 +173,119 @@ def test_run_of__trains_anew_only_the_row_that_is_asked(workshop, in_folder):
     assert fitted == [options]
 
 
+@pytest.mark.usefixtures("in_folder")
+def test_run_folder__sets_of_one_name_have_runs_of_their_own(tmp_path, monkeypatch):
+    common = importlib.import_module("common")
+    monkeypatch.setattr(common, "SETS", tmp_path / "shelf")
+    options = common.parser("").parse_args(["--out", str(tmp_path / "runs")])
+    places = ["shelf/cats", "one/cats", "two/cats", "runs/04/cats-50-20-20", "runs/few/cats"]
+    names = [common.run_folder(options, 11, tmp_path / place).name for place in places]
+    assert [names[0], *names[3:]] == ["cats", "cats-50-20-20", "cats"]
+    assert re.fullmatch(r"cats-[0-9a-f]{8}", names[1])
+    assert len({*names[:3]}) == 3
+    monkeypatch.chdir(tmp_path / "runs" / "11")
+    assert common.set_name(options, Path("../../one/cats")) == names[1]
+
+
+@pytest.mark.usefixtures("in_folder")
+def test_run_folder__each_choice_has_a_run_of_its_own():
+    common = importlib.import_module("common")
+    options = common.parser("", net=True).parse_args(["--short"])
+    options.without, options.seed, options.size = "dropout", 2, 128
+    run = common.run_folder(options, 9, Path("cats"))
+    assert re.fullmatch(r"cats-[0-9a-f]{8}-short-without-dropout-128px-seed-2", run.name)
+    assert common.base_size(options) == 128
+
+
+def write_run(run, *, history, **figures):
+    """What the rows that look back read of a run."""
+    run.mkdir(parents=True)
+    (run / "metrics.json").write_text(json.dumps(figures))
+    (run / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history))
+    return run
+
+
+@pytest.mark.usefixtures("in_folder")
+def test_run_of__says_which_run_it_uses_and_of_how_many_pictures(workshop, tmp_path, capsys):
+    common = importlib.import_module("common")
+    options = common.parser("", net=True).parse_args(["--data", str(workshop.cats), "--out", str(tmp_path)])
+    counts = {"train": 16, "valid": 8, "test": 9}
+    run = common.run_folder(options, 9, workshop.cats)
+    write_run(run, history=[], counts=counts, data_path="/somewhere/cats")
+    assert common.run_of(9, options) == run
+    told = f"Using the run in {run}, of 16 + 8 + 9 pictures (train, valid, test) in /somewhere/cats; "
+    assert capsys.readouterr().err == f"{told}row 9 with --anew trains it anew.\n"
+
+
+@pytest.mark.parametrize("row", [7, 14, 15, 16])
+def test_looking_back__a_run_that_is_not_there_is_one_line(row, in_folder, tmp_path, capsys):
+    looking_back = importlib.import_module("looking_back")
+    write_run(tmp_path / "09" / "cats-short", history=[])
+    (path,) = FOLDER.glob(f"{row:02d}_*.py")
+    main = load(path).main
+    with pytest.raises(SystemExit) as stopped:
+        importlib.import_module("common").run_example(lambda: main(["--run", str(tmp_path / "09" / "cats")]))
+    assert stopped.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "Row 9 makes it: python examples/chapter/09_augmented.py. There now: cats-short." in line
+    assert "Rows 1, 5, 9, 11, 12 and 13 make runs" in looking_back.who_makes(tmp_path / "nothing")
+    assert looking_back.who_makes(tmp_path / "11" / "x-short").endswith("11_feature_extraction.py --short.")
+
+
+@pytest.mark.parametrize("row", [7, 14])
+def test_looking_back__a_run_without_epochs_is_one_line(row, in_folder, tmp_path, capsys):
+    run = write_run(tmp_path / "11" / "cats", history=[{"l2": 0.1, "accuracy": 0.9}], recipe="features", selected={})
+    (path,) = FOLDER.glob(f"{row:02d}_*.py")
+    main = load(path).main
+    with pytest.raises(SystemExit) as stopped:
+        importlib.import_module("common").run_example(lambda: main(["--run", str(run), "--out", str(tmp_path)]))
+    assert stopped.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"the run has no epochs to draw, for its recipe trains no net: {run}. Runs of rows 1, 5,")
+
+
+EPOCHS = [
+    {"epoch": epoch, "train_loss": 0.1, "train_accuracy": 1.0, "valid_loss": loss, "valid_accuracy": 0.7}
+    for epoch, loss in enumerate((0.9, 0.1, 0.8, 0.5, 0.375), 1)
+]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "epochs", "valid"), [("scratch", "30", "about 72 %"), ("finetune", "100", "97.5 %")]
+)
+def test_row_7__the_chapter_s_column_and_the_file_are_of_the_run(recipe, epochs, valid, in_folder, tmp_path, capsys):
+    run = write_run(tmp_path / "05" / recipe, history=EPOCHS, recipe=recipe, selected={"net": "x", "epoch": 3})
+    load(EXAMPLES[6]).main(["--run", str(run), "--out", str(tmp_path)])
+    printed = capsys.readouterr().out
+    assert re.search(rf"^ +epochs +{epochs} +5$", printed, re.MULTILINE)
+    assert re.search(rf"valid +{valid} +70.0 %$", printed, re.MULTILINE)
+    assert "3, by its loss after calibration" in printed
+    assert [file.name for file in (tmp_path / "07").iterdir()] == [f"curves-05-{recipe}.png"]
+
+
+@pytest.mark.usefixtures("in_folder")
+def test_row_14__says_where_the_raw_and_the_smoothed_loss_are_least(tmp_path, capsys):
+    run = write_run(tmp_path / "09" / "cats", history=EPOCHS, recipe="scratch-augmented", selected={"net": "x"})
+    load(EXAMPLES[13]).main(["--run", str(run), "--out", str(tmp_path), "--factor", "0.5"])
+    printed = capsys.readouterr().out
+    assert re.search(r"^ +least loss on valid after epoch +2 of 5, 0\.100$", printed, re.MULTILINE)
+    assert re.search(r"^ +the same, smoothed +5 of 5, 0\.475$", printed, re.MULTILINE)
+    assert re.search(r"^ +1, 0, 0, 1 becomes +1 0.8 0.64 0.712 +1 0.5 0.25 0.625$", printed, re.MULTILINE)
+
+
+@pytest.mark.usefixtures("in_folder")
+def test_reported_of__by_the_way_that_a_run_goes(tmp_path):
+    reported_of = importlib.import_module("looking_back").reported_of
+    kinds = [("features", {}), ("scratch", {"net": "mnist-convnet"}), ("auto", {})]
+    runs = [
+        write_run(tmp_path / f"{place}", history=[], recipe=recipe, selected=chosen)
+        for place, (recipe, chosen) in enumerate(kinds)
+    ]
+    assert [(reported_of(run).row, reported_of(run).test) for run in (*runs, tmp_path / "none")] == [
+        *(("11", ""), ("1", "99.08 % of 10000"), ("", ""), ("", ""))
+    ]
+
+
 def test_examples__as_a_process_with_and_without_pictures(workshop, tmp_path):
     """From any folder; an example that lacks its pictures says in one line what to give."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -187,7 +301,8 @@ def test_examples__as_a_process_with_and_without_pictures(workshop, tmp_path):
         for data in (workshop.cats, "nowhere")
     )
     assert ran.returncode == 0, ran.stderr
-    assert len(list((tmp_path / "runs/chapter/04/short/train/dogs").iterdir())) == 4
+    (drawn,) = (tmp_path / "runs/chapter/04").glob("cats-*-4-2-2")
+    assert len(list((drawn / "train/dogs").iterdir())) == 4
     assert failed.returncode == 2
     assert failed.stderr.splitlines() == [
         "no pictures for this row: nowhere. Give yours with --data FOLDER; the chapter's are cats_vs_dogs_small."
@@ -233,9 +348,20 @@ def test_row_5__several_classes_print_their_own_net(workshop, in_folder, tmp_pat
     (path,) = FOLDER.glob("05_*.py")
     load(path).main(["--short", "--out", str(tmp_path / "runs"), "--data", str(data)])
     printed = capsys.readouterr().out
-    assert "The net that was trained, for 3 classes:" in printed
+    assert "The net that was trained, at 48 px for 3 classes:" in printed
     assert re.search(r"^ +head +3 +1,539 ", printed, re.MULTILINE)
     assert "3,453,121" in printed
+
+
+def test_row_5__another_size_prints_its_own_net(told):
+    printed = "".join(output.get("text", "") for output in told[5])
+    assert "The net that was trained, at 48 px for 2 classes:" in printed
+    assert "307,906 parameters" in printed
+
+
+def test_row_17__names_the_filters_that_it_climbed(told):
+    printed = "".join(output.get("text", "") for output in told[17])
+    assert re.search(r"filters climbed.+ conv1 of lite0$", printed, re.MULTILINE), printed
 
 
 @pytest.mark.usefixtures("in_folder")

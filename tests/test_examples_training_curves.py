@@ -76,6 +76,16 @@ def test_draw_curves__one_epoch_is_a_mark_for_each_split_above_a_whole_number(ma
     assert re.findall(r"<!-- (.+) -->", axis) == ["1", "epoch"]
 
 
+def test_draw_curves__marks_the_least_loss_on_validation_and_the_epoch_that_was_kept(matplotlib, tmp_path):
+    plain = draw_curves(HISTORY, tmp_path / "plain.svg").read_text()
+    kept = draw_curves(HISTORY, tmp_path / "kept.svg", kept=3).read_text()
+    smoothed = draw_curves(HISTORY, tmp_path / "smoothed.svg", smoothing=0.8).read_text()
+    assert "<!-- least on validation: epoch 2 -->" in plain
+    assert "<!-- least on validation: epoch 4 -->" in smoothed
+    assert "kept" not in plain
+    assert kept.count("<!-- kept: epoch 3 -->") == 2  # in both panels
+
+
 def test_draw_curves__a_history_that_is_not_of_epochs(tmp_path):
     with pytest.raises(DataError, match="no history of epochs"):
         draw_curves([{"strength": 1.0}], tmp_path / "curves.png")

@@ -47,12 +47,20 @@ def fit(options: argparse.Namespace) -> Path:
     data = find_data(options, "mnist")
     plan = shortened(CHAPTER if options.as_chapter else PLANS[True, False], options)
     return train(
-        data, out=run_folder(options, 1, data), recipe="scratch", plan=plan, force=options.anew, progress=listener()
+        data,
+        out=run_folder(options, 1, data),
+        recipe="scratch",
+        plan=plan,
+        seed=options.seed,
+        force=options.anew,
+        progress=listener(),
     )[0]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = parser(__doc__, net=True).parse_args(arguments)
+    wanted = parser(__doc__, net=True)
+    wanted.add_argument("--seed", type=int, metavar="N", help="of weights and order; each has a run of its own")
+    options = wanted.parse_args(arguments)
     layers = summarise("mnist-convnet")
     run = run_of(1, options, "mnist", fit=fit)
     figures, history = figures_of(run), history_of(run)

@@ -41,7 +41,7 @@ CHAPTER = ScratchPlan(
     training=Training(epochs=30, batch=20, learning_rate=1e-4, optimiser="rmsprop", constant=True),
     pictures=30 * 2000,
 )
-SHORT_SIDE, CHAPTER_CLASSES = 48, 2
+SHORT_SIDE, CHAPTER_SIDE, CHAPTER_CLASSES = 48, 150, 2
 
 
 def fit(options: argparse.Namespace) -> Path:
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     last = history[-1]
     facts(
         [
-            ("sides of the maps", "148 74 72 36 34 17 15 7", sides(layers)),
+            (f"the chapter's net at {CHAPTER_SIDE} px: sides", "148 74 72 36 34 17 15 7", sides(layers)),
             ("numbers of a picture at the end", "6272", str(layers[-3].shape[0])),
             ("parameters", "896 18,496 73,856 147,584 3,211,776 513", counted(layers)),
             ("in all", "3,453,121", total(layers)),
@@ -73,8 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ]
     )
     classes, used = len(figures["classes"]), figures["selected"]
-    if classes != CHAPTER_CLASSES:  # its last layer is another one than the chapter's
-        print(f"The net that was trained, for {classes} classes:")
+    if (classes, used["size"]) != (CHAPTER_CLASSES, CHAPTER_SIDE):  # other layers than the chapter's, above
+        print(f"The net that was trained, at {used['size']} px for {classes} classes:")
         print_layers(used["net"], summarise(used["net"], size=used["size"], outputs=classes))
     print(f"run: {run}")
     ask(5, options)

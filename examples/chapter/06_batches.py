@@ -42,8 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         [
             ("pictures found", "2000", f"{len(squares.labels)} ({len(skipped)} cannot be read)"),
             ("classes", "cats dogs", " ".join(index.classes)),
-            ("batch", f"(20, {SIDE}, {SIDE}, 3)", str(batch.inputs.shape)),
+            ("batch", "(20, 150, 150, 3)", str(batch.inputs.shape)),
             ("labels", "(20,)", str(batch.labels.shape)),
+            ("bytes of the batch", "", f"{batch.inputs.nbytes:,}"),
             ("kept as", "float32 from 0 to 1", f"{batch.inputs.dtype} to {batch.inputs.max()}"),
             ("as the net gets them", "float32 from 0 to 1", f"float32 from {unit.min():.2f} to {unit.max():.2f}"),
         ]

@@ -2,6 +2,7 @@
 
     python examples/chapter/09_augmented.py                 # our recipe, with a net of today
     python examples/chapter/09_augmented.py --as-chapter    # the chapter's net, RMSprop at 1e-4, as many pictures
+    python examples/chapter/09_augmented.py --without dropout    # or augmentation; a run of its own, as long again
 
 On the command line: tellapart train FOLDER --recipe scratch-augmented. Augmentation shows no picture twice, dropout
 hides half of what the dense layer is given: both keep the net from learning pictures by heart.
@@ -10,8 +11,10 @@ hides half of what the dense layer is given: both keep the net from learning pic
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Final
 
 from common import (
     accuracy,
@@ -42,12 +45,17 @@ CHAPTER = ScratchPlan(
     pictures=SEEN,
 )
 SHORT_SIDE = 48
+LEFT_OUT: Final[Mapping[str, Mapping[str, Any]]] = {
+    "augmentation": {"augmentation": None},
+    "dropout": {"dropout": 0.0},
+}
 
 
 def fit(options: argparse.Namespace) -> Path:
     """Train it; the run folder."""
     data = find_data(options, "cats_vs_dogs_small")
     plan = shortened(CHAPTER if options.as_chapter else PLANS[False, True], options)
+    plan = replace(plan, **LEFT_OUT.get(options.without, {}))
     size = SHORT_SIDE if options.short else None
     out = run_folder(options, 9, data)
     return train(
@@ -56,7 +64,9 @@ def fit(options: argparse.Namespace) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = parser(__doc__, net=True).parse_args(arguments)
+    wanted = parser(__doc__, net=True)
+    wanted.add_argument("--without", choices=list(LEFT_OUT), help="leave it out, into a run of its own")
+    options = wanted.parse_args(arguments)
     run = run_of(9, options, fit=fit)
     figures, history = figures_of(run), history_of(run)
     chosen, last = figures["selected"], history[-1]
@@ -64,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     facts(
         [
             ("net", "as in row 5", f"{chosen['net']}, {chosen['size']} px"),
+            ("augmentation", "yes", "yes" if chosen["augmentation"] else "no"),
             ("dropout", "0.5", str(chosen["dropout"])),
             ("batch", "32", str(chosen["training"]["batch"])),
             ("pictures seen", f"{SEEN:,}", f"{seen:,} in {counted(len(history), 'epoch')}"),

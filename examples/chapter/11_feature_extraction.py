@@ -56,7 +56,9 @@ def tell(options: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = parser(__doc__, net=True, base=True).parse_args(arguments)
+    wanted = parser(__doc__, net=True, base=True)
+    wanted.add_argument("--size", type=int, metavar="PX", help="side that the base looks at; each has a run of its own")
+    options = wanted.parse_args(arguments)
     if options.as_chapter:
         train_as_chapter(options, 11, augmented=False)
     else:

@@ -56,12 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run = run_of(13, options, fit=fit)
     figures, epochs = figures_of(run), len(history_of(run))
     chosen = figures["selected"]
+    rate = chosen["training"]["learning_rate"]
     facts(
         [
             ("frozen", "blocks 1 to 4", " ".join(chosen["frozen_depths"]) or "nothing that is read"),
             ("trained", "block5_conv1 to 3", f"{100 * chosen['trained_share']:.0f} % of the work, and the head"),
-            ("learning rate", "1e-5", f"{chosen['training']['learning_rate']:g}, relative to the size of a weight"),
-            ("epochs", "100", f"{epochs}, of which {chosen['epoch']} was best (0: as it started)"),
+            ("learning rate", "1e-5", f"{rate:g} of a weight's size: {rate / 100:.0e} where that is 0.01"),
+            ("epochs, and the one kept", "100", f"{epochs}, {chosen['epoch'] or 'none: the start has less loss'}"),
             ("log loss on valid, before and after", "", f"{chosen['start_score']:.3f} {chosen['score']:.3f}"),
             ("seconds", "", f"{figures['timing']['total_s']:.1f}"),
             ("valid accuracy", "97.5 %", accuracy(figures, "valid")),

@@ -13,7 +13,8 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from common import ask, facts, figures_of, find_data, parser, run_example, run_of
+from common import ask, facts, figures_of, find_data, parser, run_example
+from looking_back import look_back
 from tellapart import load
 from tellapart.bundle.container import read_container
 
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     wanted.add_argument("--run", type=Path, metavar="RUN", help="any run folder; then --data is what it was trained on")
     options = wanted.parse_args(arguments)
     data = find_data(options, "cats_vs_dogs_small")
-    run = options.run or run_of(9, options)
+    run = look_back(9, options)
     model = run / "model.tellapart"
     _, members = read_container(model)
     with (run / "predictions.csv").open(encoding="utf-8", newline="") as file:

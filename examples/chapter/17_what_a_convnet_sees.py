@@ -111,7 +111,8 @@ def draw_filters(options: argparse.Namespace) -> list[tuple[str, str, str]]:
     write_captioned(options, f"kernels-{stages[0]}.png", kernel_mosaic(kernels), "kernels", about)
     steps = 2 if options.short else STEPS
     shown = list(dict.fromkeys(stages[place * (len(stages) - 1) // 4] for place in range(4)))  # a ViT has but one
-    for name in shown[:1] if options.short else shown:
+    shown = shown[:1] if options.short else shown
+    for name in shown:
         pictures = reader.filter_pictures(
             name,
             filters=range(FILTERS),

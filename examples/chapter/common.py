@@ -1,14 +1,17 @@
 """What the examples share: their options, the chapter's figures beside ours, and runs that later rows look at again.
 
 An example that trains has a function `fit`; the rows that look at its run call it where there is no such run yet. Runs
-and pictures go to runs/chapter/NN, NN being the row, and never into the data.
+and pictures go to runs/chapter/NN, NN being the row, and never into the data. A run is called like its set, and sets
+that are called alike have runs of their own.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib.util
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +35,9 @@ SETS: Final = HERE.parents[2] / "shared" / "data"
 CHAPTER_SIDE: Final = 150  # pixels
 SHORT_SIDE: Final = 64
 BASED: Final = (11, 12, 13)  # the rows that train on a pretrained base
+DRAWS: Final = "04"  # where row 4 puts its sets, each under a name that says how it was drawn
+DRAWN_SHORT: Final = "few"  # where the sets of --short are
+MARK: Final = 8  # letters of what tells sets of one name apart
 PAGES: Final = {"en": "chapter.md", "zh": "chapter.zh-CN.md"}
 QUESTIONS: Final = re.compile(r"^\*\*(?:Questions|思考)\*\*$", re.MULTILINE)
 FEW: Final[Mapping[SplitName, int]] = {"train": 8, "valid": 4, "test": 4}  # pictures a class for --short
@@ -47,7 +53,7 @@ def parser(text: str | None, *, net: bool = False, base: bool = False) -> argpar
         "--anew", action="store_true", help="train anew where there is a run already; the old one is kept"
     )
     made.add_argument("--language", choices=list(PAGES), default="en", help="of the questions at the end")
-    made.set_defaults(as_chapter=False, backbone="lite0", weights=None)
+    made.set_defaults(as_chapter=False, backbone="lite0", weights=None, seed=0, size=None, without=None)
     if net:
         made.add_argument("--as-chapter", action="store_true", help="the chapter's own settings")
     if base:
@@ -77,9 +83,21 @@ def find_data(options: argparse.Namespace, name: str, *, few: bool = True) -> Pa
         raise UsageError("no pictures for this row", where=data, hint=hint)
     if not (options.short and few):
         return data
-    drawn: Path = options.out / "few" / data.resolve().name
+    drawn: Path = options.out / DRAWN_SHORT / set_name(options, data)
     split(data, drawn, sizes=FEW)
     return drawn
+
+
+def set_name(options: argparse.Namespace, data: Path) -> str:
+    """What a set is called among the results: like its folder, with a mark of the whole path where another may be so.
+
+    The chapter's own sets and those that are drawn here have a name that is theirs alone, and get no mark.
+    """
+    place = data.resolve()
+    for shelf in (SETS, options.out / DRAWS, options.out / DRAWN_SHORT):
+        if data.name not in ("", "..") and place == (shelf / data.name).resolve():
+            return data.name
+    return f"{place.name}-{hashlib.sha256(os.fsencode(place)).hexdigest()[:MARK]}"
 
 
 def folder(options: argparse.Namespace, row: int) -> Path:
@@ -91,13 +109,25 @@ def folder(options: argparse.Namespace, row: int) -> Path:
 
 def run_folder(options: argparse.Namespace, row: int, data: Path) -> Path:
     """Where a row trains: a folder for each set, each kind of settings and, if it starts from a base, each base."""
-    other_base = row in BASED and options.backbone != "lite0"
-    kinds = {"short": options.short, "as-chapter": options.as_chapter, options.backbone: other_base}
-    return folder(options, row) / "-".join([data.resolve().name, *(kind for kind, asked in kinds.items() if asked)])
+    kinds = {
+        "short": options.short,
+        "as-chapter": options.as_chapter,
+        options.backbone: row in BASED and options.backbone != "lite0",
+        f"without-{options.without}": options.without,
+        f"{options.size}px": options.size,
+        f"seed-{options.seed}": options.seed,
+    }
+    asked = (kind for kind, wanted in kinds.items() if wanted)
+    return folder(options, row) / "-".join([set_name(options, data), *asked])
 
 
 def base_size(options: argparse.Namespace) -> int | None:
-    """The side in pixels that a base looks at: the chapter's for other bases than lite0; None for a base's own."""
+    """The side in pixels that a base looks at: as it is asked for, or the chapter's for other bases than lite0.
+
+    None for a base's own.
+    """
+    if options.size is not None:
+        return int(options.size)
     side = SHORT_SIDE if options.short else CHAPTER_SIDE
     others = [half for half in options.backbone.split(JOINT) if half not in BACKBONES]
     if not others:
@@ -112,11 +142,19 @@ def run_of(row: int, options: argparse.Namespace, name: str = "cats_vs_dogs_smal
     """
     run = run_folder(options, row, find_data(options, name))
     if (run / "metrics.json").exists() and not (fit and options.anew):
-        print(f"Using the run in {run}; --anew trains it anew.", file=sys.stderr)
+        anew = "--anew trains it anew" if fit else f"row {row} with --anew trains it anew"
+        print(f"Using the run in {run}, of {pictures_of(run)}; {anew}.", file=sys.stderr)
     else:
         print(f"The run of row {row} in {run} is trained now.", file=sys.stderr)
         (fit or load_example(row).fit)(options)
     return run
+
+
+def pictures_of(run: Path) -> str:
+    """How many pictures a run is of, and where they were."""
+    figures = figures_of(run)
+    count = " + ".join(str(figures["counts"][name]) for name in ("train", "valid", "test"))
+    return f"{count} pictures (train, valid, test) in {figures['data_path']}"
 
 
 def section(row: int, language: str) -> tuple[str, str]:

@@ -17,6 +17,7 @@ SPLITS: Final = (
     ("clean_train", "training pictures as they are", "--"),
     ("valid", "validation", "-"),
 )
+EPOCH: Final = frozenset({"epoch", "train_loss", "train_accuracy"})  # what every row of a history of epochs has
 FEW: Final = 10  # epochs; of so few every point is marked, as a line of one point cannot be seen
 HINT: Final = "Install it with: pip install 'tellapart[figures]'"
 
@@ -39,13 +40,28 @@ def smooth(values: Sequence[float], *, factor: float = CHAPTER_SMOOTHING) -> lis
     return smoothed
 
 
-def draw_curves(history: Sequence[Mapping[str, Any]], out: Path, *, smoothing: float = 0.0, title: str = "") -> Path:
+def has_epochs(history: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a history is of epochs, as that of a recipe that trains a net."""
+    return bool(history) and all(row.keys() >= EPOCH for row in history)
+
+
+def draw_curves(
+    history: Sequence[Mapping[str, Any]],
+    out: Path,
+    *,
+    smoothing: float = 0.0,
+    kept: int | None = None,
+    title: str = "",
+) -> Path:
     """Write accuracy and loss of every epoch as a picture: training in dots, validation as a line; returns out.
+
+    A star is at the least loss on validation as it is drawn.
 
     Args:
         history: a row an epoch, as in history.jsonl of a recipe that trains a net.
         out: the file; its suffix says the format: .png, .svg or .pdf.
         smoothing: factor of the exponential moving average of all curves; 0 draws them as they are.
+        kept: the epoch whose weights were kept, marked by a dotted upright; None for no mark.
         title: written above.
 
     Raises:
@@ -54,31 +70,20 @@ def draw_curves(history: Sequence[Mapping[str, Any]], out: Path, *, smoothing: f
         UsageError: no picture has such a suffix, or the smoothing is out of range.
         OutputError: the file cannot be written.
     """
-    if not history or not all({"epoch", "train_loss", "train_accuracy"} <= row.keys() for row in history):
+    if not has_epochs(history):
         hint = "Recipes that train a net have one: scratch, scratch-augmented, finetune."
         raise DataError("there is no history of epochs to draw", hint=hint)
-    mark = "s" if len(history) <= FEW else ""
     figure = _load_figure_class()(figsize=(10, 4), layout="constrained")
     for axes, (measure, name) in zip(figure.subplots(1, 2), PANELS, strict=True):
-        for split, label, form in SPLITS:
-            points = [(row["epoch"], value) for row in history if (value := row.get(f"{split}_{measure}")) is not None]
-            if points:
-                epochs, values = zip(*points, strict=True)
-                axes.plot(
-                    epochs,
-                    smooth(values, factor=smoothing),
-                    form if form == "o" else form + mark,
-                    label=label,
-                    markersize=4,
-                )
+        _plot(axes, history, measure, smoothing=smoothing)
+        if kept is not None:
+            axes.axvline(kept, color="grey", linestyle=":", label=f"kept: epoch {kept}")
         axes.set(xlabel="epoch", title=f"{name}, smoothed by {smoothing}" if smoothing else name)
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-        if len(history) == 1:
-            axes.margins(y=0.5)  # the legend stands above the points
         if len(history) <= FEW:  # one epoch alone would stand on an axis from 0.96 to 1.04
             axes.set_xlim(history[0]["epoch"] - 0.5, history[-1]["epoch"] + 0.5)
         axes.grid(alpha=0.3)
-        axes.legend()
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, frameon=False)  # below: it hides no point
     figure.suptitle(title)
     content = io.BytesIO()
     try:
@@ -87,6 +92,21 @@ def draw_curves(history: Sequence[Mapping[str, Any]], out: Path, *, smoothing: f
         raise UsageError("no picture of curves has this suffix", where=out, hint="Use .png, .svg or .pdf.") from error
     files.write_bytes(out, content.getvalue())
     return out
+
+
+def _plot(axes: Any, history: Sequence[Mapping[str, Any]], measure: str, *, smoothing: float) -> None:  # noqa: ANN401
+    """The curves of a measure, of each split that has it, and a star at the least loss on validation."""
+    mark = "s" if len(history) <= FEW else ""
+    for split, label, form in SPLITS:
+        points = [(row["epoch"], value) for row in history if (value := row.get(f"{split}_{measure}")) is not None]
+        if not points:
+            continue
+        epochs, values = zip(*points, strict=True)
+        drawn = smooth(values, factor=smoothing)
+        axes.plot(epochs, drawn, form if form == "o" else form + mark, label=label, markersize=4)
+        if (split, measure) == ("valid", "loss"):
+            loss, epoch = min(zip(drawn, epochs, strict=True))
+            axes.plot(epoch, loss, "k*", label=f"least on validation: epoch {epoch}", markersize=12, fillstyle="none")
 
 
 def _load_figure_class() -> Any:  # noqa: ANN401 - a class of an optional library
