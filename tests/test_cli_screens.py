@@ -12,7 +12,7 @@ import tellapart as package
 from metrics_documents import metrics_document, render
 from pictures import write_picture
 from tellapart.bundle.model_card import escaped_line
-from tellapart.cli.tables import print_figures, print_whole_groups
+from tellapart.cli.tables import print_figures, print_unlearned, print_whole_groups
 from tellapart.text import inert
 
 CLI = Path(package.__file__).parent / "cli"
@@ -119,6 +119,26 @@ def test_figures__guessing_has_its_balanced_accuracy_where_classes_are_unequal(c
     assert re.search(r"^always answering \w+ would .* %, a balanced accuracy of 16.7 %$", shown(capsys), re.MULTILINE)
     print_figures(metrics_document(("a", "b"), skill=3, test=4)["test"], title="test")
     assert re.search(r"^always answering \w+ would be right for [\d.]+ %$", shown(capsys), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("selected", "skill", "told"),
+    [
+        ({"net": "own"}, 0, "nothing shows that this net has learned anything"),
+        ({"net": "own"}, 20, ""),
+        ({"l2": 0.1}, 0, ""),
+        (
+            {"net": "own", "diverged": True, "training": {"learning_rate": 10.0}},
+            0,
+            "the training diverged at the learning rate 10: give a lower one",
+        ),
+    ],
+)
+def test_print_unlearned__of_nets_alone(selected, skill, told, capsys):
+    print_unlearned(selected, metrics_document(("a", "b"), skill=skill, test=40)["test"])
+    said = shown(capsys)
+    assert told in said
+    assert bool(said) == bool(told)
 
 
 @pytest.mark.parametrize(

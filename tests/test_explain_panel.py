@@ -51,11 +51,21 @@ def test_panel__the_colour_bar_has_orange_above_and_blue_below():
     ],
 )
 def test_caption__says_what_colours_and_numbers_mean_and_how_they_were_found(method, called, word):
-    colours, how, numbers, own = caption(explanation(method=method).heat)
+    colours, how, numbers, strength, own = caption(explanation(method=method).heat)
     assert how.startswith(called)
     assert colours == "Orange parts speak for cat, blue parts against it, grey parts for neither."
     assert word in numbers
     assert "+1.5" in own
+    assert strength.startswith("Parts have +0 to +0.5")
+    assert (" points" in strength) == (method != "grad-cam")
+
+
+def test_caption__of_an_exact_map_the_mean_of_its_parts_is_the_score():
+    heat = replace(explanation().heat, values=np.full((8, 8), 0.5, np.float32), logit=32.25, bias=0.25)
+    _, how, _, strength, own = caption(heat)
+    assert how == "Heat map: exact, the mean of its parts is the score."
+    assert strength.startswith("Parts have +32.2 to +32.2 points;")
+    assert "+32.2" in own
 
 
 def test_panel__says_what_speaks_against_the_answer():

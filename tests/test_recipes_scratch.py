@@ -21,6 +21,7 @@ from tellapart.heads.calibration import probabilities
 from tellapart.nets import export
 from tellapart.nets.device import Machine
 from tellapart.nets.schedule import Training
+from tellapart.progress import Silent
 from tellapart.recipes import scratch
 from tellapart.recipes.request import Request
 from tellapart.recipes.scratch import PLANS, ScratchPlan, planned_epochs, small_and_grey, train_scratch
@@ -149,6 +150,29 @@ def test_train_scratch__an_unreadable_picture_is_left_out_with_a_note(data, tmp_
     left_out, *epochs = noted
     assert left_out == "Left out of train: train/a/000.png (not a picture in any format known here)"
     assert all(note.startswith("Epoch ") for note in epochs)
+
+
+class Told(Silent):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, message):
+        self.notes.append(message)
+
+
+@pytest.mark.parametrize(("loss", "score", "diverged"), [(1e9, 17.3, True), (1e9, 0.4, False), (0.7, 0.7, False)])
+def test_train_scratch__one_that_diverged_in_numbers_names_its_rate(data, tmp_path, monkeypatch, loss, score, diverged):
+    def fit_net(*some, **options):
+        fitted = real(*some, **options)
+        return replace(fitted, score=score, history=[{**row, "train_loss": loss} for row in fitted.history])
+
+    real, told = scratch.fit_net, Told()
+    monkeypatch.setattr(scratch, "fit_net", fit_net)
+    plan = replace(PLAN, training=replace(SHORT, epochs=1))
+    made = run(data, tmp_path, plan=plan, progress=told)
+    assert made.selected.get("diverged", False) is diverged
+    said = [line for line in told.notes if line.startswith("The training diverged at the learning rate 0.003: ")]
+    assert len(said) == diverged
 
 
 def test_train_scratch__nothing_to_learn_from(data, tmp_path):

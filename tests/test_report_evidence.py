@@ -229,6 +229,19 @@ def test_render__says_how_heat_maps_were_found(methods, en, zh):
     assert ("heat maps are" in source) == bool(methods)
 
 
+def test_render__how_strong_a_heat_map_is_beside_its_score():
+    told = tuple(answer(f"{n}.png", 0, 0.1, 0.7, 0.2) for n in range(2))
+    shots = {one.path: shot(heat=b"warm") for one in told}
+    source = render(
+        metrics_document(CLASSES), Evidence(answers=told, shots=shots, strengths={"0.png": (-0.0087, 4.84)})
+    )
+    assert source.count("Strongest place <bdi>-0.0087</bdi>, score <bdi>+4.84</bdi>.") == 1
+    assert "scaled to its own strongest place" in source
+    bare = {one.path: shot() for one in told}
+    source = render(metrics_document(CLASSES), Evidence(answers=told, shots=bare, strengths={"0.png": (-0.0087, 4.84)}))
+    assert "trongest place" not in source
+
+
 def test_render__why_there_are_no_pictures():
     source = render(metrics_document(CLASSES), Evidence(answers=some_answers(9), without="the data <moved>"))
     assert "The pictures are not shown: <bdi>the data &lt;moved&gt;</bdi>." in source

@@ -11,9 +11,10 @@ import pytest
 
 from pictures import write_splits_and_classes
 from tellapart.data.scan import scan
+from tellapart.explain.heat_map import HeatMap
 from tellapart.progress import Silent
 from tellapart.runs import analysis
-from tellapart.runs.evidence import heat_maps_of, suspect_cards
+from tellapart.runs.evidence import heat_maps_of, strengths_of, suspect_cards
 from tellapart.runs.page import rewrite_report
 from tellapart.runs.read import read_metrics, read_splits
 
@@ -168,6 +169,14 @@ def test_analyse__of_a_large_set_some_labels_are_checked_and_the_page_says_so(ru
 def test_read_heats__as_they_were_packed():
     rows = [{"path": "x", "shape": [1, 3], "values": "gQB/"}]
     assert np.array_equal(heat_maps_of({"heat_maps": rows})["x"], [[-127, 0, 127]])
+
+
+def test_packed_heat__has_its_strongest_place_with_its_sign_and_the_score():
+    values = np.zeros((56, 56), np.float32)
+    values[0, 0], values[5, 5] = 0.25, -0.75
+    heat = HeatMap(values=values, method="occlusion", target=0, class_name="a", logit=4.5)
+    row = {"path": "x", **analysis.packed_heat(heat)}
+    assert strengths_of({"heat_maps": [row, {"path": "older"}]}) == {"x": (-0.75, 4.5)}
 
 
 def test_most_occluded__smaller_inputs_have_more_maps_for_the_same_pixels():

@@ -37,6 +37,7 @@ def print_run(metrics: Mapping[str, Any], folder: Path) -> None:
         fates = ", ".join(f"{ledger[status]} {status}" for status in ("used", "converted", "skipped"))
         line(f"pictures: {fates}; ledger.csv says why")
     print_figures(metrics["test"], title="every picture tested" if folds else "test")
+    print_unlearned(metrics["selected"], metrics["test"])
     print_whole_groups(metrics["together"])
     print_abstention(metrics["test"]["selective"], metrics["thresholds"], classes=metrics["classes"])
     print_leaks(metrics["test"])
@@ -51,6 +52,16 @@ def print_run(metrics: Mapping[str, Any], folder: Path) -> None:
     line(f"report  {folder / run_folder.REPORT}")
     if finished(before := previous_of(folder)):
         line(f"`tellapart compare {quoted(before)} {quoted(folder)}` tells whether it is better")
+
+
+def print_unlearned(selected: Mapping[str, Any], figures: Mapping[str, Any]) -> None:
+    """What would help a net from nothing that shows no sign of having learned; nothing of any other."""
+    from tellapart.nets.outcome import shows_nothing_learned
+
+    if selected.get("diverged"):
+        line(f"the training diverged at the learning rate {selected['training']['learning_rate']:g}: give a lower one")
+    elif shows_nothing_learned(selected, figures):
+        line("nothing shows that this net has learned anything: more pictures or epochs may help, or --recipe features")
 
 
 def print_tried(rows: Sequence[Mapping[str, Any]]) -> None:

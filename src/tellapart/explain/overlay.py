@@ -32,3 +32,9 @@ def evidence_strength(heat: HeatMap, *, height: int, width: int) -> NDArray[np.f
 def evidence_limit(heat: HeatMap) -> float:
     """The evidence that gets the full colour, above 0."""
     return max(float(np.percentile(np.abs(heat.evidence), STRONGEST)), float(np.finfo(np.float32).tiny))
+
+
+def strongest_evidence(heat: HeatMap) -> float:
+    """The evidence of the place that has most, with its sign: for the class above 0, against it below."""
+    places = heat.evidence.ravel()
+    return float(places[np.abs(places).argmax()])

@@ -29,7 +29,7 @@ LEAST_WIDTH: Final = 640
 WHITE, INK, FAINT, SCORE, OTHER = (255, 255, 255), (32, 33, 36), (95, 99, 104), (85, 85, 85), (205, 205, 205)
 
 METHODS: Final = {
-    EXACT: "exact, its parts add up to the score",
+    EXACT: "exact, the mean of its parts is the score",
     OCCLUSION: "by occlusion, parts are covered one after another",
     GRAD_CAM: "Grad-CAM, from gradients at one stage of the net",
 }
@@ -78,11 +78,14 @@ def caption(heat: HeatMap, *, by_costs: bool = False) -> tuple[str, ...]:
 
     `by_costs` says that another class than that of the highest score is answered, because it costs less.
     """
+    low, high = float(heat.evidence.min()), float(heat.evidence.max())
+    unit = "" if heat.method == GRAD_CAM else " points"
     winner = "least expected cost wins" if by_costs else "the highest score wins"
     return (
         f"Orange parts speak for {heat.class_name}, blue parts against it, grey parts for neither.",
         f"Heat map: {METHODS[heat.method]}.",
         MEANING[heat.method],
+        f"Parts have {low:+.3g} to {high:+.3g}{unit}; the strongest gets the full colour, however weak it is.",
         f"The score (logit) of {heat.class_name} for this picture is {heat.logit:+.3g}; {winner}.",
     )
 

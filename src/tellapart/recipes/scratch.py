@@ -38,6 +38,7 @@ from tellapart.nets.images import (
     steps_per_epoch,
     training_batches,
 )
+from tellapart.nets.outcome import ran_away
 from tellapart.nets.own_file import module_of, net_name
 from tellapart.nets.own_module import net_from_module
 from tellapart.nets.schedule import Training, check_kind, check_range, class_weights
@@ -196,6 +197,10 @@ def train_scratch(dataset: Dataset, base: Backbone, request: Request, *, augment
         on_epoch=request.on_epoch,
     )
     selected = _selected(net, plan, training, fitted, machine=machine, weighted=pictures.weights is not None)
+    counts = np.bincount(valid.labels, minlength=classes).tolist()
+    if ran_away(fitted.history, score=fitted.score, counts=counts):
+        request.progress.note(diverged_note(training.learning_rate))
+        selected["diverged"] = True
     with kept_for_later(request):
         factor = scale_for(largest_feature(net, train, valid))
         return Classifier(
@@ -206,6 +211,12 @@ def train_scratch(dataset: Dataset, base: Backbone, request: Request, *, augment
             selected={**selected, "dropout": plan.dropout if request.module is None else None},
             history=fitted.history,
         )
+
+
+def diverged_note(rate: float) -> str:
+    """What is said of a training that ran away in numbers at that learning rate."""
+    loss = "the training loss was many times that of guessing, and no epoch was better than guessing on valid"
+    return f"The training diverged at the learning rate {rate:g}: {loss}. Give a lower learning rate."
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from tellapart.nets.images import CLEAN
 from tellapart.report.charts import chosen_row
 from tellapart.report.language import Words, both
 
+CALIBRATED: Final = "log loss after calibration"  # the criterion by its name in metrics.json
 # What makes the training loss larger than that of the same net on the same pictures as they are, by what was selected.
 HINDRANCES: Final[Mapping[str, Words]] = {
     "label_smoothing": Words("label smoothing", "标签平滑"),
@@ -25,8 +26,10 @@ def training_course(history: Sequence[Mapping[str, Any]], selected: Mapping[str,
 
     Returns:
         `epochs` that were trained, the `epoch` that was kept or None, whether training `stopped` before those
-        `planned` for want of `patience`; whether it has curves of train (`trained`) and `clean` ones, on at most
-        `most` pictures; and what it was `hindered` by, as the end of a sentence.
+        `planned` for want of `patience`; whether the epoch was chosen by a `calibrated` loss; whether it has curves of
+        train (`trained`) and `clean` ones, on at most `most` pictures; the `decay` of the averaged weights that valid
+        and clean curves are of, None where none were averaged; what it was `hindered` by, as the end of a sentence;
+        and whether it `diverged`, at which `rate`.
     """
     if not history or "epoch" not in history[0]:
         return None
@@ -37,11 +40,15 @@ def training_course(history: Sequence[Mapping[str, Any]], selected: Mapping[str,
         "epochs": len(history),
         "epoch": None if kept is None else history[kept]["epoch"],
         "stopped": patience is not None and len(history) < planned,
+        "calibrated": selected.get("criterion") == CALIBRATED and selected.get("score") is not None,
         "planned": planned,
         "patience": patience,
         "trained": "train_loss" in history[0],
         "clean": "clean_train_loss" in history[0],
         "most": CLEAN,
+        "decay": training.get("average"),
+        "diverged": selected.get("diverged", False),
+        "rate": training.get("learning_rate"),
         "hindered": hindered({**training, **selected}),
     }
 

@@ -72,6 +72,7 @@ class Evidence:
     analysis: Mapping[str, Any] = field(default_factory=dict)  # of analysis.json, {} where there is none
     suspects: tuple[SuspectCard, ...] | None = None  # the surest first; None where nobody looked
     shots: Mapping[str, Shot] = field(default_factory=dict)  # small pictures by path
+    strengths: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # of heat maps by path: most, score
     without: str = ""  # why there are no pictures, a clause; "" where there are
 
 

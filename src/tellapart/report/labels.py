@@ -88,6 +88,7 @@ SETTINGS: Mapping[str, Words] = {
     "augmentation": Words("Augmentation", "数据增强"),
     "left_out": Words("Left out of it", "未采用的增强"),
     "training": Words("Training", "训练设置"),
+    "diverged": Words("Training diverged", "训练发散"),
     "head_rate": Words("Learning rate of the head, relative", "分类头的相对学习率"),
     "dropout": Words("Dropout", "Dropout"),
     "epoch": Words("Epoch", "轮次"),

@@ -33,6 +33,7 @@
   const SERIES = ["series-1", "series-2", "series-3", "series-4", "series-5", "series-6"];
   const DASHES = [[], [6, 3], [2, 3], [8, 3, 2, 3]];
   const FAINT = 0.25;
+  const WIDE = 10000; // the largest loss over the least, beyond which their axis is of powers of ten
   const POINTS = ["circle", "rectRot", "triangle", "rect", "crossRot", "star"];
 
   const axis = (title, options = {}) => ({
@@ -104,7 +105,8 @@
     ]);
     const interval = (kept, faint) => ({ label: say("interval"), data: bars(kept), showLine: true, borderColor: colour("mark", faint),
       borderWidth: 2, pointRadius: 0, pointStyle: "line", order: 1 });
-    const start = Math.floor(Math.min(...bins.map((bin) => bin.confidence)) * 10) * 10;
+    // Where every answer is fully confident, an axis from there would have no length.
+    const start = Math.min(90, Math.floor(Math.min(...bins.map((bin) => bin.confidence)) * 10) * 10);
     draw("reliability", {
       type: "scatter",
       data: { datasets: [
@@ -172,6 +174,9 @@
     if (!history) return;
     for (const kind of ["losses", "shares"]) {
       const columns = Object.entries(history[kind]);
+      // Where a loss ran away, a straight axis would show nothing of the others.
+      const known = columns.flatMap(([, values]) => values.filter((value) => value !== null));
+      const type = kind === "losses" && Math.min(...known) > 0 && Math.max(...known) > WIDE * Math.min(...known) ? "logarithmic" : "linear";
       const canvas = find(`#chart-${kind}`);
       canvas.parentElement.hidden = columns.length === 0;
       if (!columns.length) continue;
@@ -207,7 +212,7 @@
         data: { labels: history.labels, datasets: [...series, ...rings] },
         options: { scales: {
           x: axis(say(!history.in_order ? "setting" : history.step), { ticks: { color: colour("soft"), maxRotation: 0, autoSkipPadding: 12, callback: (value) => history.labels[value].split(",")[0] } }),
-          y: axis(say(kind)),
+          y: axis(say(kind), { type }),
         }, plugins: { legend: legend(true, (item) => item.datasetIndex <= series.length), tooltip: { filter: (item) => item.datasetIndex < series.length } } },
       });
     }

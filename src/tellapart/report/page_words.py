@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from tellapart.report.fold_words import FOLD_PAGE
+from tellapart.report.heat_words import HEAT_PAGE
 from tellapart.report.language import Words
 from tellapart.report.seen_words import SEEN_PAGE
+from tellapart.report.training_words import TRAINING_PAGE
 
 PAGE: Final[Mapping[str, Words]] = {
     "skip": Words("Skip to the result", "跳到结果"),
@@ -68,10 +70,11 @@ PAGE: Final[Mapping[str, Words]] = {
         "各类别图片数相差悬殊，因此每个类别权重相同；95 % 置信区间为 {low} 到 {high}。",
     ),
     "lost": Words(
-        "Do not rely on it to find {name}: {learned} {learned:picture|pictures} to learn from.",
-        "不要指望它找出 {name}：用于学习的图片只有 {learned} 张。",
+        "Up to {missed} of the pictures of {name} may be missed: it learned from {learned}, and too few others have "
+        "shown that it finds them.",
+        "{name} 的图片中可能有多达 {missed} 被漏掉：用于学习的有 {learned} 张，能证明它找得出来的图片太少。",
     ),
-    "lost_more": Words("Nor {more} other {more:class|classes}.", "另有 {more} 个类别也是如此。"),
+    "lost_more": Words("So it is of {more} other {more:class|classes}.", "另有 {more} 个类别也是如此。"),
     "costs": Words("What answers cost", "回答的代价"),
     "costs_note": Words(
         "The class of least expected cost is answered. On the test pictures a picture costs {mean}, between {low} and "
@@ -114,7 +117,7 @@ PAGE: Final[Mapping[str, Words]] = {
         "每项承诺各自以 95 % 的置信度成立，适用于与验证集相似的图片；二十项中可能有一项不成立。同组图片只算一张。",
     ),
     "promises_learned": Words("Training pictures", "训练图片"),
-    "promises_threshold": Words("Relied on from", "可采信的最低把握"),
+    "promises_threshold": Words("Answered from", "给出回答的最低把握"),
     "promises_error": Words("Answers that name it: misclassified at most", "判为该类的回答：误判至多"),
     "promises_missed": Words("Its pictures: missed at most", "该类的图片：漏判至多"),
     "promises_never": Words("never", "从不"),
@@ -145,7 +148,10 @@ PAGE: Final[Mapping[str, Words]] = {
         "between {low} and {high}.",
         "其 {pictures} 张测试图片中判断正确的占 {share}，区间 {low} 到 {high}。",
     ),
-    "mostly": Words("Most of the others were predicted as {called}.", "其余大多被判为 {called}。"),
+    "mostly": Words("The others were most often predicted as {called}.", "其余最常被判为 {called}。"),
+    "mostly_all": Words(
+        "{others:The other was|The others were} predicted as {called}.", "其余 {others} 张被判为 {called}。"
+    ),
     "none_hardest": Words("none", "无"),
     "all_right": Words(
         "Every test picture was classified correctly. More test pictures would show how rare a mistake is.",
@@ -187,19 +193,6 @@ PAGE: Final[Mapping[str, Words]] = {
         "for the prediction and cold parts against it.",
         "真实类别所得概率最小的错误排在最前。若有热力图，暖色部分支持模型的回答，冷色部分反对它。",
     ),
-    "heat.exact": Words(
-        "These heat maps are exact: the parts of each add up to the score.",
-        "这些热力图是精确的：各处之和恰好等于得分。",
-    ),
-    "heat.occlusion": Words(
-        "These heat maps are by occlusion: parts of the picture were covered one after another.",
-        "这些热力图用遮挡法得到：依次遮住图片的各个部分。",
-    ),
-    "heat.both": Words(
-        "Some of these heat maps are exact, their parts add up to the score; the others are by occlusion, parts of the "
-        "picture were covered one after another.",
-        "这些热力图有的是精确的，各处之和恰好等于得分；其余用遮挡法得到，即依次遮住图片的各个部分。",
-    ),
     "mistakes_left_out": Words(
         "{mistakes} {mistakes:further mistake is|further mistakes are} not shown; predictions.csv has all.",
         "另有 {mistakes} 个错误未显示，见 predictions.csv。",
@@ -231,6 +224,11 @@ PAGE: Final[Mapping[str, Words]] = {
     "calibration_error": Words(
         "The calibration error is {ece}; chance alone gives up to {high} to a perfectly calibrated model.",
         "校准误差为 {ece}；即使模型的把握恰如其分，偶然性也可造成至多 {high} 的误差。",
+    ),
+    "calibration_certain": Words(
+        "Every answer was fully confident, so the chart has one point, and a perfectly calibrated model would have "
+        "been right every time: the calibration error is {ece}.",
+        "每个回答都是十足的把握，所以图上只有一个点；把握恰如其分的模型应当每次都对：校准误差为 {ece}。",
     ),
     "parity": Words(
         "The model file itself was asked about {pictures} {pictures:test picture|test pictures}: {labels} with another "
@@ -274,31 +272,11 @@ PAGE: Final[Mapping[str, Words]] = {
         "学习曲线、可疑标签和热力图耗时较长，可用命令 tellapart report 生成。",
     ),
     "history": Words("What was tried", "尝试过的设置"),
-    "history_epochs": Words("Epoch by epoch", "逐轮训练记录"),
     "settings_note": Words(
         "Each dot is a setting, in no order of time; touch it to see which.",
         "每个点是一组设置，不分先后；点触可看是哪一组。",
     ),
     "chosen_note": Words("A ring marks what was chosen.", "圆环标出被选中的。"),
-    "kept_note": Words(
-        "The weights of epoch {epoch} of {epochs} were kept: the line and the rings mark it.",
-        "保留的是 {epochs} 轮中第 {epoch} 轮的权重：竖线和圆环标出它。",
-    ),
-    "stopped_note": Words(
-        "{planned} were planned; training ended when {patience} in a row had brought nothing better.",
-        "原计划 {planned} 轮；连续 {patience} 轮没有变好，训练就结束了。",
-    ),
-    "train_note": Words(
-        "Training loss and accuracy are means over an epoch, while the weights still move{hindered}.",
-        "训练损失和训练准确率是一轮之内的平均，期间权重仍在变化{hindered}。",
-    ),
-    "clean_note": Words(
-        "The clean ones are measured after each epoch, as those on valid are, on at most {most} training pictures as "
-        "they are: where they go on and valid does not, the net is learning its pictures by heart.",
-        "“无干扰”的曲线与验证集一样，在每轮之后测量，用的是至多 {most} 张未经改动的训练图片：它继续变好而"
-        "验证集不再变好时，网络是在死记图片。",
-    ),
-    "smooth": Words("Smooth (factor 0.8)", "平滑（系数 0.8）"),
     "chosen": Words("What was chosen", "最终选择"),
     "resources": Words("Time and memory", "时间与内存"),
     "suspects": Words("Labels worth a second look", "值得复查的标签"),
@@ -386,5 +364,7 @@ PAGE: Final[Mapping[str, Words]] = {
         "每一步的准确率曲线，来自 history.jsonl",
     ),
     **FOLD_PAGE,
+    **HEAT_PAGE,
     **SEEN_PAGE,
+    **TRAINING_PAGE,
 }

@@ -15,6 +15,7 @@ from tellapart.errors import one_line
 from tellapart.evaluation.metrics import leading_figure
 from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.heads.abstention import NEVER, TOO_LARGE
+from tellapart.nets.outcome import shows_nothing_learned
 from tellapart.report import choose, finding_words, headings, labels, reason_words, wording
 from tellapart.report.charts import history_curves, learning_points
 from tellapart.report.course import training_course
@@ -35,6 +36,7 @@ SUSPECTS_LISTED = 60
 SCALES = (0.9, 0.8, 0.6, 0.4, 0.2)  # where the scale of an accuracy may start: a quarter of it is a round number
 SCALE_MARGIN = 0.03
 LOST_NAMED = 3  # classes that it cannot be relied on to find, by name in the first section
+CERTAIN = 0.9995  # a confidence above it reads as 100.0 %
 WEAK = 0.2  # a promise of so many wrong answers or more is none to rely on
 
 
@@ -51,6 +53,7 @@ class Card:
     cell: str = ""
     unsure: bool = False
     unlike: bool = False
+    strength: tuple[str, str] | None = None  # the strongest evidence of its heat map, and the score
 
 
 def page_sections(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
@@ -90,6 +93,8 @@ def page_sections(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
         "learning": learning_points(evidence.analysis.get("learning_curve")),
         "tried": history_curves(evidence.history, selected=metrics.selected),
         "course": training_course(evidence.history, metrics.selected),
+        "certain": all_certain(test.get("reliability")),
+        "unlearned": shows_nothing_learned(metrics.selected, test),
         "ledger_rows": [
             (status, reason and reason_words.reason(reason), count)
             for status, reason, count in evidence.ledger[:LEDGER_ROWS]
@@ -112,16 +117,18 @@ def heat_method(evidence: Evidence, paths: Sequence[str]) -> str:
 
 
 def answer_card(answer: Answer, names: Sequence[str], evidence: Evidence) -> Card:
+    shot, strength = evidence.shots.get(answer.path), evidence.strengths.get(answer.path)
     return Card(
         path=one_line(answer.path),
         given=names[answer.label],
         called=names[answer.predicted],
         right=answer.right,
         likeliest=[(names[place], share) for place, share in answer.likeliest(TOP_CLASSES)],
-        shot=evidence.shots.get(answer.path),
+        shot=shot,
         cell=f"{answer.label}-{answer.predicted}",
         unsure=bool(answer.unsure),
         unlike=bool(answer.unlike),
+        strength=(f"{strength[0]:+.3g}", f"{strength[1]:+.3g}") if strength and shot and shot.heat else None,
     )
 
 
@@ -221,6 +228,11 @@ def class_promises(thresholds: Mapping[str, Any], names: Sequence[str]) -> dict[
     return {"rows": rows, "lost": lost[:LOST_NAMED], "more": max(len(lost) - LOST_NAMED, 0)}
 
 
+def all_certain(bins: Sequence[Mapping[str, Any]] | None) -> bool:
+    """Whether every answer was as confident as an answer can be, by the bins of a calibration chart."""
+    return bool(bins) and all(entry["confidence"] > CERTAIN for entry in bins or () if entry["n"])
+
+
 def recall_rows(metrics: RunMetrics, names: Sequence[str]) -> list[dict[str, Any]]:
     """What was asked for of the recall of classes, what valid shows of it, and what came of it on test."""
     asked, found = metrics.operating_point.get("recalls", ()), metrics.test.get("recalls", ())
@@ -281,12 +293,15 @@ def weakest_class(test: Mapping[str, Any], names: Sequence[str]) -> dict[str, An
     if row["recall"]["value"] == 1:
         return None
     others = [(count, called) for called, count in enumerate(test["confusion"][place]) if called != place]
+    missed, called = sum(count for count, _ in others), max(others)
     return {
         "name": names[place],
         "place": place,
         "recall": row["recall"],
         "n": row["n"],
-        "mostly": names[max(others)[1]],
+        "others": missed,
+        "alike": called[0] == missed,
+        "mostly": names[called[1]],
     }
 
 

@@ -32,7 +32,7 @@ from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.evaluation.suspects import LabelSuspect, find_suspects, out_of_fold_probabilities
 from tellapart.explain.explain import explain_pictures
 from tellapart.explain.heat_map import EXACT, HeatMap
-from tellapart.explain.overlay import evidence_limit
+from tellapart.explain.overlay import evidence_limit, strongest_evidence
 from tellapart.features.look import look_at
 from tellapart.heads.large import RIDGE
 from tellapart.progress import Progress
@@ -306,11 +306,14 @@ def _until_too_slow(found: Iterator[tuple[str, HeatMap]], *, most: int) -> Itera
 
 
 def packed_heat(heat: HeatMap) -> dict[str, Any]:
-    """A heat map as the page carries it: int8 [h, w] in base 64, 127 being its strongest evidence for the class."""
+    """A heat map as the page carries it: int8 [h, w] in base 64, 127 being its strongest evidence for the class.
+
+    How strong that is, of either sign, stands beside it, with the score of the class.
+    """
     small = Image.fromarray(heat.evidence).resize((HEAT_SIDE, HEAT_SIDE), Image.Resampling.BOX)
-    values = (np.asarray(small) / evidence_limit(heat)).clip(-1, 1)
-    packed = np.rint(values * 127).astype(np.int8)
-    return {"shape": list(packed.shape), "values": base64.b64encode(packed.tobytes()).decode("ascii")}
+    packed = np.rint((np.asarray(small) / evidence_limit(heat)).clip(-1, 1) * 127).astype(np.int8)
+    values = base64.b64encode(packed.tobytes()).decode("ascii")
+    return {"shape": list(packed.shape), "values": values, "strongest": strongest_evidence(heat), "score": heat.logit}
 
 
 def try_to_analyse(folder: Path, metrics: RunMetrics, *, index: Index | str, progress: Progress) -> dict[str, Any]:

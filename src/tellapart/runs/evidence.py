@@ -50,6 +50,7 @@ def gather(folder: Path, metrics: RunMetrics, *, index: Index | str, analysis: M
         analysis=analysis,
         suspects=suspects,
         shots=shots,
+        strengths=strengths_of(analysis),
         without=without,
     )
 
@@ -70,6 +71,12 @@ def suspect_cards(analysis: Mapping[str, Any], classes: Sequence[str]) -> tuple[
         )
         for row in rows
     )
+
+
+def strengths_of(analysis: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    """The strongest evidence of each heat map and the score of its class, by path; older analyses tell neither."""
+    rows = analysis.get("heat_maps", ())
+    return {row["path"]: (row["strongest"], row["score"]) for row in rows if "strongest" in row and "score" in row}
 
 
 def heat_maps_of(analysis: Mapping[str, Any]) -> dict[str, NDArray[np.int8]]:

@@ -35,6 +35,11 @@ SUSPECT = {
     "probability_label": NUMBER,
     "probability_suggested": NUMBER,
 }
+HEAT_MAP = {
+    **dict.fromkeys(("path", "class", "method", "values"), str),
+    "shape": [COUNT],
+    **dict.fromkeys(("strongest?", "score?"), NUMBER),
+}
 ANALYSIS = {
     "schema": COUNT,
     "model_sha256": str,
@@ -42,7 +47,7 @@ ANALYSIS = {
     "learning_curve?": {"points": [POINT], "advice": {"sentence": {"en": str, "zh": str}}},
     "suspects?": [SUSPECT],
     "checked?": {"pictures": COUNT, "of": COUNT},
-    "heat_maps?": [{"path": str, "class": str, "method": str, "shape": [COUNT], "values": str}],
+    "heat_maps?": [HEAT_MAP],
     "heat_maps_all?": bool,
 }
 LONGEST_NUMBER = 4  # digits of a fold

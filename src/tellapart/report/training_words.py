@@ -1,0 +1,55 @@
+"""What report.html says of a net that was trained over epochs: its curves, and whether it has learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from tellapart.report.language import Words
+
+TRAINING_PAGE: Final[Mapping[str, Words]] = {
+    "history_epochs": Words("Epoch by epoch", "逐轮训练记录"),
+    "kept_note": Words(
+        "The weights of epoch {epoch} of {epochs} were kept: the line and the rings mark it.",
+        "保留的是 {epochs} 轮中第 {epoch} 轮的权重：竖线和圆环标出它。",
+    ),
+    "kept_by": Words(
+        "It has the least loss on valid after calibration; the curve shows that loss as it was before.",
+        "它在验证集上校准后的损失最小；曲线画的是校准之前的损失。",
+    ),
+    "stopped_note": Words(
+        "{planned} were planned; training ended when {patience} in a row had brought nothing better.",
+        "原计划 {planned} 轮；连续 {patience} 轮没有变好，训练就结束了。",
+    ),
+    "train_note": Words(
+        "Training loss and accuracy are means over an epoch, while the weights still move{hindered}.",
+        "训练损失和训练准确率是一轮之内的平均，期间权重仍在变化{hindered}。",
+    ),
+    "clean_note": Words(
+        "The clean ones are measured after each epoch, as those on valid are, on at most {most} training pictures as "
+        "they are: where they go on and valid does not, the net is learning its pictures by heart.",
+        "“无干扰”的曲线与验证集一样，在每轮之后测量，用的是至多 {most} 张未经改动的训练图片：它继续变好而"
+        "验证集不再变好时，网络是在死记图片。",
+    ),
+    "average_note": Words(
+        "Those of valid and the clean ones are of weights averaged over the steps (decay {decay}), those of training "
+        "of the weights that move: with few steps an epoch the averaged ones lag behind.",
+        "验证曲线和“无干扰”的曲线用的是各步权重的平均（衰减 {decay}），训练曲线用的是仍在变化的权重："
+        "每轮步数很少时，平均权重会落在后面。",
+    ),
+    "one_epoch": Words(
+        "It was trained for one epoch: curves begin with two.",
+        "只训练了一轮：至少两轮才有曲线。",
+    ),
+    "diverged": Words(
+        "The training diverged at the learning rate {rate}: its loss was many times that of guessing, and no epoch was "
+        "better than guessing on valid. A lower learning rate would help.",
+        "学习率为 {rate} 时训练发散：训练损失是瞎猜的许多倍，没有一轮在验证集上比瞎猜好。应降低学习率。",
+    ),
+    "nothing_learned": Words(
+        "Nothing shows that this net has learned anything. More pictures or epochs may help, or the recipe {recipe}, "
+        "whose base has seen many pictures before.",
+        "没有迹象表明这个网络学到了东西。可以增加图片或轮数，或者改用方案 {recipe}，它的基础网络事先见过大量图片。",
+    ),
+    "smooth": Words("Smooth (factor 0.8)", "平滑（系数 0.8）"),
+}
