@@ -8,7 +8,7 @@ UNSEEN = {"style", "script", "template", "code", "pre"}
 # Names: of the tool and its files, commands and options, of other tools, formats, machines, units and measures.
 NAMES = re.compile(
     r"tellapart( report| audit)?|\w+\.(csv|json|jsonl|png|jpg)|Chart\.js|numpy|openvino|scikit-learn|pillow"
-    r"|Python|MIT|CSV|CPU|EXIF|PNG|Linux-\S+|AMD EPYC \S+|avx\w+|bf16|[0-9a-f]{64}|\bMB\b|\bkB\b|\bpx\b"
+    r"|Python|MIT|CSV|CPU|EXIF|PNG|Linux-\S+|AMD EPYC \S+|(?:avx|amx)\w+|bf16|[0-9a-f]{64}|\bMB\b|\bkB\b|\bpx\b"
     r"|Brier|Dropout|trashnet|lite0|English|\b(auto|features|frozen|finetune|scratch(-augmented)?)\b"
     r"|scipy|simplejpeg|cykooz-resizer|onnx|torch(vision)?|timm|safetensors|opencv-python-headless"
 )

@@ -95,9 +95,10 @@ def test_settings_for__streams_and_threads_are_for_the_cpu_alone():
 def test_engine__auto_sees_what_the_cpu_sees():
     """The one other device of OpenVINO that every machine has: it chooses the CPU where there is nothing else."""
     base, square = load_backbone("lite0", size=64), make_pixels(2, width=64, height=64)[None]
-    expected = Engine(base, precision="f32").run(square)
+    precision = native_precision()
+    expected = Engine(base, precision=precision).run(square)
     use_device("AUTO")
-    np.testing.assert_allclose(Engine(base, precision=native_precision()).run(square), expected, rtol=0.1, atol=0.1)
+    np.testing.assert_allclose(Engine(base, precision=precision).run(square), expected, rtol=0.1, atol=0.1)
 
 
 def test_engine__is_compiled_for_the_device_that_was_chosen(monkeypatch):

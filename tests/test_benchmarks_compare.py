@@ -201,7 +201,7 @@ def test_plan__every_peer_of_a_form_and_its_script_are_there(bench):
 
 def test_plan__nets_of_pairs_are_nets(bench):
     named = [pair.ours[pair.ours.index("--net") + 1] for pair in bench("plan").PAIRS.values() if "--net" in pair.ours]
-    assert len(named) == 3
+    assert len(named) == 5
     assert set(named) <= set(NETS)
 
 

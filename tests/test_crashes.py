@@ -169,7 +169,7 @@ def test_train__a_cache_with_flipped_bytes_changes_nothing_and_is_mended(data, t
         store = fresh_cache / FILE_NAME
         content = bytearray(store.read_bytes())
         # The first turn strikes rows only, the second anything: the header, the pages, the keys.
-        for place in random.integers(len(content) // 2 if turn == 0 else 0, len(content), 5 + 95 * turn):
+        for place in random.integers(len(content) // 2 if turn == 0 else 0, len(content), 40 + 60 * turn):
             content[place] ^= 1 << int(random.integers(8))
         store.write_bytes(content)
         _, metrics = train(data, out=tmp_path / f"damaged {turn}", size=32)
