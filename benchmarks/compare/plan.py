@@ -154,44 +154,36 @@ _CATS = "{data}/cats_vs_dogs_small"
 _TRAINING = ("benchmarks/training.py", _CATS, "--rounds", "1", "--pictures", "960", "--net")
 _KERAS = ("benchmarks/peers/keras_chapter.py", "--what")
 _HALF = ("--precision", "mixed_bfloat16")
+_BEST = (*_HALF, "--workers", "2")
 _MNIST = ("-m", "tellapart", "train", "{data}/mnist", "--recipe", "scratch", "-o", "runs/mnist", "--force", "--json")
 _TOTALS: Final = ("timing.total_s", "total_s")
 _NETS: Final = ("rounds.0.files_per_s", "images_per_s")
 
+
+def _nets(title: str, net: str, *keras: str, aim: float) -> Pair:
+    """One of our nets beside the chapter's in Keras, with these options of keras_chapter.py."""
+    peer = (*_KERAS, "cats", _CATS, "--steps", "30", *keras)
+    return Pair(title=title, ours=(*_TRAINING, net), peer=peer, figures=_NETS, aim=aim)
+
+
 PAIRS: Final[Mapping[str, Pair]] = {
-    "chapter-net": Pair(
-        title="The chapter's own net from files with augmentation, pictures trained a second, Keras in float32",
-        ours=(*_TRAINING, "chapter-convnet"),
-        peer=(*_KERAS, "cats", _CATS, "--steps", "30"),
-        figures=_NETS,
+    "chapter-net": _nets(
+        "The chapter's own net from files with augmentation, pictures trained a second, Keras in float32",
+        "chapter-convnet",
         aim=1.5,
     ),
-    "chapter-net-half": Pair(
-        title="The same, Keras in mixed bfloat16",
-        ours=(*_TRAINING, "chapter-convnet"),
-        peer=(*_KERAS, "cats", _CATS, "--steps", "30", *_HALF),
-        figures=_NETS,
+    "chapter-net-half": _nets("The same, Keras in mixed bfloat16", "chapter-convnet", *_HALF, aim=1.5),
+    "chapter-net-best": _nets(
+        "The same, Keras in mixed bfloat16 with two threads that read: of one, two and four the fastest",
+        "chapter-convnet",
+        *_BEST,
         aim=1.5,
     ),
-    "chapter-net-best": Pair(
-        title="The same, Keras in mixed bfloat16 with two threads that read: of one, two and four the fastest",
-        ours=(*_TRAINING, "chapter-convnet"),
-        peer=(*_KERAS, "cats", _CATS, "--steps", "30", *_HALF, "--workers", "2"),
-        figures=_NETS,
-        aim=1.5,
-    ),
-    "recipe-net": Pair(
-        title="The recipe's net against the chapter's net in Keras, float32",
-        ours=(*_TRAINING, "photo-convnet"),
-        peer=(*_KERAS, "cats", _CATS, "--steps", "30"),
-        figures=_NETS,
-        aim=2.2,
-    ),
-    "recipe-net-best": Pair(
-        title="The recipe's net against the chapter's net in Keras, mixed bfloat16 with two threads that read",
-        ours=(*_TRAINING, "photo-convnet"),
-        peer=(*_KERAS, "cats", _CATS, "--steps", "30", *_HALF, "--workers", "2"),
-        figures=_NETS,
+    "recipe-net": _nets("The recipe's net against the chapter's net in Keras, float32", "photo-convnet", aim=2.2),
+    "recipe-net-best": _nets(
+        "The recipe's net against the chapter's net in Keras, mixed bfloat16 with two threads that read",
+        "photo-convnet",
+        *_BEST,
         aim=2.2,
     ),
     "mnist": Pair(
