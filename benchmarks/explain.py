@@ -33,6 +33,7 @@ from tellapart.data.split import assign_splits
 from tellapart.evaluation.learning_curve import Materials, learning_curve
 from tellapart.explain.explain import explain_pictures
 from tellapart.features.look import look_at
+from tellapart.heads.setting import chosen_setting
 from tellapart.progress import Silent
 
 
@@ -56,14 +57,16 @@ def curve_materials(data: Path, metrics: dict[str, Any], run: Path) -> Materials
     depths = base.depths if metrics["selected"]["depths"] == "all" else base.depths[-1:]
     columns = slice(depths[0].start, depths[-1].stop)
     bundle, _ = read_bundle(run / "model.tellapart")
+    setting = chosen_setting(metrics["selected"], columns)
+    if setting is None:
+        raise SystemExit("this run has a head in closed form")
     return Materials(
         features=seen.features[order],
         labels=labels,
         classes=index.classes,
         train=slice(0, counts[0]),
         valid=slice(counts[0], sum(counts)),
-        columns=columns,
-        l2=metrics["selected"]["l2"],
+        setting=setting,
         seed=0,
         head=replace(bundle.classifier.head, start=columns.start, stop=columns.stop),
     )

@@ -24,10 +24,11 @@ from tellapart.data.scan import scan
 from tellapart.evaluation.intervals import wilson
 from tellapart.evaluation.learning_curve import Materials, fit_head, learning_curve
 from tellapart.features.look import look_at
+from tellapart.heads.setting import HeadSetting
 from tellapart.progress import Silent
 from tellapart.seeds import generator
 
-STRENGTH = 0.03
+SETTING = HeadSetting(l2=0.03)
 
 
 def main() -> None:
@@ -53,15 +54,14 @@ def main() -> None:
                 classes=classes,
                 train=slice(0, first),
                 valid=slice(first, seen),
-                columns=slice(0, features.shape[1]),
-                l2=STRENGTH,
+                setting=SETTING,
                 seed=seed,
             )
         )
         if curve["power_law"] is None:
             continue
         twice = np.concatenate([train, later])
-        head = fit_head(features[twice], labels[twice], class_count=len(classes), l2=STRENGTH)
+        head = fit_head(features[twice], labels[twice], class_count=len(classes), setting=SETTING)
         wrong = int((head.logits(features[rest]).argmax(axis=1) != labels[rest]).sum())
         truth, forecast = wilson(wrong, len(rest)), curve["power_law"]["doubled"]["error"]
         inside = (truth.high or 0) >= forecast["low"] and (truth.low or 0) <= forecast["high"]

@@ -7,6 +7,7 @@ from tellapart.evaluation.metrics import evaluate
 from tellapart.heads.folds import stratified_folds
 from tellapart.heads.products import one_thread_if_small
 from tellapart.heads.regularization_path import fit_head
+from tellapart.heads.setting import HeadSetting
 
 
 def test_fold_inflation__heads_that_agree_leave_no_room_for_luck():
@@ -82,7 +83,7 @@ def drawn(random, count, centres, *, size):
 
 
 def fit(features, labels):
-    return fit_head(features, labels, class_count=2, l2=0.1)
+    return fit_head(features, labels, class_count=2, setting=HeadSetting(l2=0.1))
 
 
 def by_folds(features, labels, groups, *, seed):

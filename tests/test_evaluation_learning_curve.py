@@ -16,6 +16,7 @@ from tellapart.evaluation.learning_curve import (
 )
 from tellapart.heads.linear import ABSENT_LOGIT
 from tellapart.heads.search import search_head
+from tellapart.heads.setting import HeadSetting
 from tellapart.types import Depth
 
 CLASSES = ("cat", "dog", "owl")
@@ -30,7 +31,7 @@ def blobs(count, *, seed=0, apart=1.0, width=12):
 
 
 def curve(features, labels, *, train, **options):
-    settings = {"classes": CLASSES, "columns": slice(0, features.shape[1]), "l2": 0.03, "seed": 0, "draws": 3}
+    settings = {"classes": CLASSES, "setting": HeadSetting(l2=0.03), "seed": 0, "draws": 3}
     extra = {name: options.pop(name) for name in ("suspicion", "progress") if name in options}
     settings = {"train": slice(0, train), "valid": slice(train, len(labels)), **settings, **options}
     draws = settings.pop("draws")
@@ -65,13 +66,13 @@ def test_learning_curve__reads_neither_other_columns_nor_rows_beyond_valid():
     wide = np.hstack([np.full((200, 2), np.nan, np.float32), features])
     more = np.vstack([wide, np.full((50, 14), np.nan, np.float32)])
     longer = np.concatenate([labels, np.zeros(50, np.int64)])
-    found = curve(more, longer, train=120, valid=slice(120, 200), columns=slice(2, 14))
+    found = curve(more, longer, train=120, valid=slice(120, 200), setting=HeadSetting(l2=0.03, columns=slice(2, 14)))
     assert found == curve(features, labels, train=120)
 
 
 def test_learning_curve__the_given_head_stands_for_all_pictures():
     features, labels = blobs(200, apart=0.6)
-    head = fit_head(features[:120], labels[:120], class_count=3, l2=0.03)
+    head = fit_head(features[:120], labels[:120], class_count=3, setting=HeadSetting(l2=0.03))
     given, fitted = (curve(features, labels, train=120, head=head) for head in (head, None))
     assert given["points"][-1]["accuracy"] == fitted["points"][-1]["accuracy"]
     assert given["points"][-1]["log_loss"]["value"] == pytest.approx(fitted["points"][-1]["log_loss"]["value"])
@@ -122,7 +123,7 @@ def test_curve_sizes__keep_every_class_and_stay_within_the_bound():
 def test_fit_head__a_class_without_pictures_gets_the_logit_that_the_search_gives_it():
     features, labels = blobs(80)
     labels = labels % 2 * 2  # no dog
-    fitted = fit_head(features, labels, class_count=3, l2=0.03)
+    fitted = fit_head(features, labels, class_count=3, setting=HeadSetting(l2=0.03))
     searched = search_head(
         features,
         labels,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tellapart.errors import DataError
-from tellapart.heads.dual_space import column_standard, training_space
+from tellapart.heads.dual_space import COMMON, column_standard, training_space
 from tellapart.heads.objective import Objective
 
 
@@ -20,6 +20,16 @@ def test_column_standard__is_mean_and_deviation_over_several_blocks():
     own = features.std(axis=0, dtype=float)
     expected = np.sqrt((3000 * own**2 + 20 * np.median(own) ** 2) / 3020)
     np.testing.assert_allclose(1 / standard.inverse_deviation, expected, rtol=1e-9)
+
+
+def test_column_standard__on_a_common_scale_is_the_deviation_of_the_median_column():
+    features = features_of(300, 7)
+    features[:, 2] = 4.0
+    standard = column_standard(features, COMMON)
+    own = np.delete(features.std(axis=0, dtype=float), 2)
+    expected = np.full(7, 1 / np.median(own))
+    expected[2] = 0.0
+    np.testing.assert_allclose(standard.inverse_deviation, expected, rtol=1e-9)
 
 
 def test_column_standard__a_column_that_few_rows_excite_is_no_giant():

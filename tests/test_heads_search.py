@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +13,11 @@ from tellapart.errors import DataError
 from tellapart.heads import cross_validation
 from tellapart.heads.calibration import probabilities
 from tellapart.heads.cross_validation import FoldScorer, held_out_logits
-from tellapart.heads.dual_space import column_standard, training_space
+from tellapart.heads.dual_space import COMMON, OWN, column_standard, training_space
 from tellapart.heads.folds import stratified_folds
-from tellapart.heads.regularization_path import POLISHED, Path, strength_at
+from tellapart.heads.regularization_path import POLISHED, Path, fit_head, strength_at
 from tellapart.heads.search import search_head
+from tellapart.heads.setting import HeadSetting
 from tellapart.types import Depth
 
 NOISE, SIGNAL = Depth(name="early", start=0, stop=12), Depth(name="last", start=12, stop=30)
@@ -66,12 +68,54 @@ def test_search_head__is_the_optimum_that_sklearn_finds(count, width):
     features, labels = pictures(count + 100, width=width, spread=2.0)
     depths = (Depth(name="last", start=0, stop=width),)
     found = searched(features, labels, train=slice(0, count), valid=slice(count, None), depths=depths)
-    scale = column_standard(features[:count])
+    scale = column_standard(features[:count], COMMON)
     standard = (features - scale.mean) * scale.inverse_deviation
     reference = LogisticRegression(C=1 / (found.selected["l2"] * count), tol=1e-8, max_iter=5000)
     expected = reference.fit(standard[:count], labels[:count]).predict_proba(standard)
     ours = probabilities(found.head.logits(features), temperature=1.0)
     np.testing.assert_allclose(ours, expected, atol=2e-4)
+
+
+def loud_and_dull(count, *, seed=0):
+    """Features [count, 1200] and labels of two classes: 8 loud columns know the class, others are soft noise."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(count) % 2
+    features = 0.1 * generator.standard_normal((count, 1200))
+    features[:, 900:908] = generator.standard_normal((count, 8)) + np.where(labels, 0.8, -0.8)[:, None]
+    return features.astype(np.float32), labels.astype(np.int64)
+
+
+@pytest.mark.parametrize("depths", [(600, 1200), (0, 1200)], ids=["of all depths", "of one depth"])
+def test_search_head__of_few_pictures_does_not_make_dull_columns_as_loud_as_telling_ones(depths):
+    features, labels = loud_and_dull(1010)
+    start, stop = depths
+    depths = (Depth(name="early", start=0, stop=start), Depth(name="last", start=start, stop=stop))[start == 0 :]
+    found = searched(features, labels, classes=2, train=slice(0, 10), depths=depths)
+    own = fit_head(features[:10], labels[:10], class_count=2, setting=HeadSetting(l2=0.1))
+    right = [np.mean(head.logits(features[10:]).argmax(axis=1) == labels[10:]) for head in (found.head, own)]
+    assert found.selected["scale"] == COMMON
+    assert right[0] > right[1] + 0.1
+
+
+def test_search_head__scales_columns_by_their_depths_and_tries_both_for_few_pictures():
+    features, labels = pictures(420)
+    few, many = (searched(features, labels, train=slice(0, count), valid=slice(300, 420)) for count in (200, 201))
+    tried = [list(dict.fromkeys((row["depths"], row["scale"]) for row in found.history)) for found in (few, many)]
+    assert tried == [[("last", COMMON), ("all", OWN), ("all", COMMON)], [("last", COMMON), ("all", OWN)]]
+    assert few.selected["out_of"]["scale"] == [COMMON, OWN]
+
+
+@pytest.mark.parametrize("scale", [OWN, COMMON])
+def test_setting__fits_the_head_that_was_found_anew(scale):
+    features, labels = pictures(300)
+    depths = (NOISE, SIGNAL)
+    if scale == OWN:  # both depths know the class
+        features, depths = features[:, ::-1].copy(), (replace(NOISE, stop=18), replace(SIGNAL, start=18))
+    found = searched(features, labels, train=slice(0, 240), depths=depths)
+    fitted = fit_head(features[:240], labels[:240], class_count=3, setting=found.setting, tolerance=POLISHED)
+    assert found.setting.scale == scale
+    assert (fitted.start, fitted.stop) == (found.head.start, found.head.stop)
+    np.testing.assert_allclose(fitted.logits(features), found.head.logits(features), atol=2e-3)
 
 
 def test_search_head__equals_itself_to_the_byte():
@@ -197,7 +241,7 @@ def test_held_out_logits__a_weak_strength_is_not_begun_from_nothing():
     random = np.random.default_rng(0)
     labels = np.repeat([0, 1], 40)
     features = (random.normal(size=(80, 400)) + 0.3 * labels[:, None]).astype(np.float32)
-    logits = held_out_logits(features, labels, folds=stratified_folds(labels, seed=0), l2=1e-6)
+    logits = held_out_logits(features, labels, folds=stratified_folds(labels, seed=0), setting=HeadSetting(l2=1e-6))
     margins = (logits[:, 1] - logits[:, 0]) * (2 * labels - 1)
     assert (margins > 0).mean() > 0.9
     assert np.abs(margins).max() < 50

@@ -10,7 +10,9 @@ from datasets import made_up_dataset
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.heads import search
 from tellapart.heads.cross_validation import held_out_logits
+from tellapart.heads.dual_space import COMMON
 from tellapart.heads.folds import stratified_folds
+from tellapart.heads.setting import HeadSetting
 from tellapart.recipes import cost
 from tellapart.recipes import features as recipe
 from tellapart.recipes.features import head_search, train_features
@@ -115,11 +117,15 @@ def test_train_features__says_no_cost_of_a_head_that_is_kept(dataset, searches, 
 def test_kept_logits__of_held_out_pictures_are_those_of_the_very_same():
     random, labels = np.random.default_rng(0), np.arange(40) % 2
     seen, folds = random.normal(size=(40, 6)).astype(np.float32), stratified_folds(labels, groups=None, seed=0)
-    logits = held_out_logits(seen, labels, folds=folds, l2=0.01)
-    kept_logits(seen, labels, folds, l2=0.01).put(logits)
-    assert np.array_equal(kept_logits(seen, labels, folds, l2=0.01).get(), logits)
-    assert kept_logits(seen, labels, folds, l2=0.02).get() is None
-    assert kept_logits(seen + 1, labels, folds, l2=0.01).get() is None
-    assert kept_logits(seen, labels, stratified_folds(labels, groups=None, seed=1), l2=0.01).get() is None
+    logits = held_out_logits(seen, labels, folds=folds, setting=HeadSetting(l2=0.01))
+    kept_logits(seen, labels, folds, setting=HeadSetting(l2=0.01)).put(logits)
+    assert np.array_equal(kept_logits(seen, labels, folds, setting=HeadSetting(l2=0.01)).get(), logits)
+    assert kept_logits(seen, labels, folds, setting=HeadSetting(l2=0.02)).get() is None
+    assert kept_logits(seen, labels, folds, setting=HeadSetting(l2=0.01, scale=COMMON)).get() is None
+    assert kept_logits(seen + 1, labels, folds, setting=HeadSetting(l2=0.01)).get() is None
+    assert (
+        kept_logits(seen, labels, stratified_folds(labels, groups=None, seed=1), setting=HeadSetting(l2=0.01)).get()
+        is None
+    )
     with pytest.raises(ValueError, match="reshape"):
-        kept_logits(seen, labels, folds, l2=0.01).unpack(bytes(8))
+        kept_logits(seen, labels, folds, setting=HeadSetting(l2=0.01)).unpack(bytes(8))

@@ -30,6 +30,7 @@ from tellapart.heads.objective import softmax_loss
 from tellapart.heads.prior import without_shares
 from tellapart.heads.products import one_thread_if_small
 from tellapart.heads.regularization_path import fit_head
+from tellapart.heads.setting import HeadSetting
 from tellapart.progress import Progress, Silent
 from tellapart.types import Depth, Features, Labels
 
@@ -62,9 +63,8 @@ class Materials:
     classes: Sequence[str]  # K names
     train: slice  # the rows of train
     valid: slice  # the rows of valid, which the curve is judged on
-    columns: slice  # the features that the head reads: slice(head.start, head.stop) of the one that was chosen
     head: LinearHead | None = None  # trained on just these rows, which saves the longest fit
-    l2: float  # its strength
+    setting: HeadSetting  # as the head was fitted
     seed: int  # of folds and draws
     depths: Sequence[Depth] = ()  # the columns of each depth
     paths: Sequence[str] = ()  # of the training pictures
@@ -104,7 +104,7 @@ def learning_curve(
         "judged_on": "valid" if folds is None else "folds",
         "valid_n": len(valid_labels),
         "train_n": _size(train),
-        "l2": materials.l2,
+        "l2": materials.setting.l2,
         "draws": draws,
         "points": points,
         "power_law": law,
@@ -209,7 +209,8 @@ def _errors_left(value: float, error_now: float, *, by_slope: float, trials: int
 
 def _score_heads(materials: Materials, *, sizes: Sequence[int], draws: int, progress: Progress) -> Iterator[CurveHead]:
     """A scored head for every size and draw, the smallest first."""
-    columns, labels = materials.features[:, materials.columns], materials.labels
+    setting, labels = materials.setting.of_all_columns, materials.labels
+    columns = materials.features[:, materials.setting.columns]
     train, valid, total = materials.train, materials.valid, _size(materials.train)
     random = [seeds.generator(materials.seed, "learning curve", draw) for draw in range(draws)]
     orders = [nested_order(labels[train], each) for each in random]
@@ -221,7 +222,7 @@ def _score_heads(materials: Materials, *, sizes: Sequence[int], draws: int, prog
                     logits = materials.head.logits(materials.features[valid])
                 else:
                     rows, count = train.start + np.sort(order[:size]), len(materials.classes)
-                    fitted = fit_head(columns[rows], labels[rows], class_count=count, l2=materials.l2)
+                    fitted = fit_head(columns[rows], labels[rows], class_count=count, setting=setting)
                     drawn = np.bincount(labels[rows], minlength=count)
                     fitted = without_shares(fitted, drawn, fraction=materials.prior_taken_out)
                     logits = fitted.logits(columns[valid])
@@ -234,7 +235,8 @@ def _score_folds(
     materials: Materials, folds: NDArray[np.int64], *, draws: int, progress: Progress
 ) -> Iterator[CurveHead]:
     """A scored head for every size and draw, the smallest first, each made of one head a fold that judges there."""
-    columns, labels, classes = materials.features[:, materials.columns], materials.labels, len(materials.classes)
+    setting, labels, classes = materials.setting.of_all_columns, materials.labels, len(materials.classes)
+    columns = materials.features[:, materials.setting.columns]
     numbers, held = np.unique(folds, return_counts=True)
     sizes = curve_sizes(labels[folds != numbers[held.argmax()]], class_count=classes, largest=LARGEST)
     times = {size: 1 if size == sizes[-1] else draws for size in sizes}
@@ -247,7 +249,7 @@ def _score_folds(
                 rest, inside = np.flatnonzero(folds != number), np.flatnonzero(folds == number)
                 order = nested_order(labels[rest], seeds.generator(materials.seed, "learning curve", draw, number))
                 rows = rest[np.sort(order[:size])]
-                head = fit_head(columns[rows], labels[rows], class_count=classes, l2=materials.l2)
+                head = fit_head(columns[rows], labels[rows], class_count=classes, setting=setting)
                 drawn = np.bincount(labels[rows], minlength=classes)
                 head = without_shares(head, drawn, fraction=materials.prior_taken_out)
                 logits[inside] = head.logits(columns[inside])

@@ -26,6 +26,7 @@ from tellapart.heads.calibration import probabilities as softmax
 from tellapart.heads.cross_validation import held_out_logits
 from tellapart.heads.folds import Folds, stratified_folds
 from tellapart.heads.search import search_head
+from tellapart.heads.setting import HeadSetting
 from tellapart.progress import Progress, Silent
 from tellapart.types import Depth, Features, Labels, Probabilities
 
@@ -77,9 +78,9 @@ def out_of_fold_probabilities(
     folds = stratified_folds(known, groups=groups, seed=seed)
     if len(present) < 2 or not folds.count:
         return result
-    columns, l2 = _choose(features, known, depths=depths, folds=folds, groups=groups, seed=seed, progress=progress)
+    setting = _choose(features, known, depths=depths, folds=folds, groups=groups, seed=seed, progress=progress)
     progress.start("Asking heads about pictures they have not seen", total=1, unit="rounds")
-    logits = held_out_logits(features[:, columns], known, folds=folds, l2=l2)
+    logits = held_out_logits(features, known, folds=folds, setting=setting)
     progress.advance()
     progress.finish()
     judged = folds.fold >= 0
@@ -169,8 +170,8 @@ def _choose(
     groups: NDArray[np.int64] | None,
     seed: int,
     progress: Progress,
-) -> tuple[slice, float]:
-    """The columns and the strength that do best on one fold of a sample, or on all folds where one is too few.
+) -> HeadSetting:
+    """The setting that does best on one fold of a sample, or on all folds where one is too few.
 
     A wrong label or two in a fold of 16 pictures decide there which strength is chosen, and the weakest learns them.
     """
@@ -193,4 +194,4 @@ def _choose(
         seed=seed,
         progress=progress,
     )
-    return slice(found.head.start, found.head.stop), float(found.selected["l2"])
+    return found.setting

@@ -19,6 +19,7 @@ from tellapart.heads.objective import Objective, Parameters, scaled
 from tellapart.heads.products import one_thread_if_small, product
 from tellapart.heads.regularization_path import TOLERANCE, Fit, HeldOutScore, Path
 from tellapart.heads.rows import FeatureRows, JudgedHead, judged
+from tellapart.heads.setting import HeadSetting
 from tellapart.types import Features, Labels
 
 COLUMNS = 128  # folds times classes that are fitted together: bounds what the minimiser keeps
@@ -85,15 +86,16 @@ class FoldScorer:
         return replace(score, logits=logits)
 
 
-def held_out_logits(features: Features, labels: Labels, *, folds: Folds, l2: float) -> NDArray[np.float64]:
+def held_out_logits(features: Features, labels: Labels, *, folds: Folds, setting: HeadSetting) -> NDArray[np.float64]:
     """Logits float64 [N, K] of each picture by the head of the fold that lacks it; NaN where the fold is -1.
 
-    Features float32 [N, d] are the columns the heads read; every label int64 [N] from 0 to K - 1 is there.
+    Features are float32 [N, D]; every label int64 [N] from 0 to K - 1 is there.
     """
+    l2 = setting.l2
     classes = int(labels.max()) + 1
     logits = np.full((len(labels), classes), np.nan)
     with one_thread_if_small(len(labels)):
-        space = training_space(features)
+        space = training_space(features[:, setting.columns], setting.scale)
         path = Path(space, labels, start=np.zeros((1, classes, space.matrix.shape[1] + 1)))
         everywhere = path.fit(l2, tolerance=NEAR_ENOUGH).parameters
         for numbers in _batches(folds.count, classes=classes):

@@ -11,12 +11,17 @@ Standardisation is never applied to the matrix. With mean m, deviation s and wei
 
 so it costs two passes over V and no copy of X.
 
+Columns of one depth come out of the same activation and differ in scale by what they say: a deviation of its own for
+each makes the dull ones as loud as the telling ones. Columns of several depths have nothing in common. So s is either
+the deviation of the column (OWN), or that of the median column for all (COMMON).
+
 Legend: N pictures, D features, d coordinates (D, or N in the space of the rows), K classes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +38,9 @@ TYPICAL_PICTURES = 20  # that the median deviation counts as beside the training
 # A deviation below this part of the mean is no signal: features are kept as float16, whose next value is this far away
 # at most, and what is rounded differs from what a graph computes.
 CONSTANT = 2.0**-10
+ColumnScale = Literal["own", "common"]
+OWN: Final = "own"
+COMMON: Final = "common"
 RIDGE = 1e-10  # of the mean diagonal: lifts the exact zeros of the Gram matrix (twins, and the mean itself)
 
 Vector = NDArray[np.float64]
@@ -86,9 +94,9 @@ class Space:
         return raw * self.standard.inverse_deviation  # less sum(rows) * mean, but the rows now sum to 0
 
 
-def training_space(features: Features) -> Space:
+def training_space(features: Features, scale: ColumnScale = OWN) -> Space:
     """The cheaper of the two spaces for training rows float32 [N, D]; a DataError where a feature is not finite."""
-    standard = column_standard(features)
+    standard = column_standard(features, scale)
     if len(features) < min(features.shape[1], ROW_SPACE_LIMIT + 1):
         return _row_space(features, standard)
     return Space(
@@ -100,7 +108,7 @@ def training_space(features: Features) -> Space:
     )
 
 
-def column_standard(features: Features) -> Standard:
+def column_standard(features: Features, scale: ColumnScale = OWN) -> Standard:
     """Mean and inverse deviation of each column, in float64, in one pass over blocks of rows.
 
     The sums are of differences to the first row, so that a large mean does not eat the digits of a small deviation.
@@ -116,20 +124,24 @@ def column_standard(features: Features) -> Standard:
         raise DataError("a feature is not finite", hint="Clear the feature cache and run it again.")
     mean = first + total / count
     deviation = np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0.0))
-    return shrunk_standard(mean, deviation, count=count)
+    return shrunk_standard(mean, deviation, count=count, scale=scale)
 
 
-def shrunk_standard(mean: Vector, deviation: Vector, *, count: int) -> Standard:
+def shrunk_standard(mean: Vector, deviation: Vector, *, count: int, scale: ColumnScale = OWN) -> Standard:
     """How columns are standardised whose mean and deviation float64 [D] over so many rows are these.
 
     The squared deviation s² of N rows is drawn towards that of the median column m as if TYPICAL_PICTURES more of its
     kind had been seen: (N s² + 20 m²) / (N + 20). A few pictures cannot tell a column that hardly varies from one that
     they happen not to excite; divided by its own tiny deviation, that column would decide for the one picture that
-    does (docs/log.md, 2026-11-25). A column that is constant in a large set stays nearly so.
+    does (docs/log.md, 2026-11-25). A column that is constant in a large set stays nearly so. On a COMMON scale it is m
+    for all.
     """
     varies = deviation > CONSTANT * np.maximum(np.abs(mean), np.finfo(np.float32).tiny)
     typical = float(np.median(deviation[varies])) if varies.any() else 0.0
-    shrunk = np.sqrt((count * deviation**2 + TYPICAL_PICTURES * typical**2) / (count + TYPICAL_PICTURES))
+    if scale == COMMON:
+        shrunk = np.full(len(mean), typical)
+    else:
+        shrunk = np.sqrt((count * deviation**2 + TYPICAL_PICTURES * typical**2) / (count + TYPICAL_PICTURES))
     return Standard(mean=mean, inverse_deviation=np.divide(1.0, shrunk, out=np.zeros(len(mean)), where=varies))
 
 

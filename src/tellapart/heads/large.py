@@ -25,6 +25,7 @@ from tellapart.heads.linear import LinearHead
 from tellapart.heads.regularization_path import GAIN, WEAKEST, HeldOutScore, Path, StrengthSearch, regularization_path
 from tellapart.heads.ridge import moments_of, ridge_fit, scored_rows
 from tellapart.heads.rows import FeatureRows
+from tellapart.heads.setting import LOGISTIC, RIDGE
 from tellapart.heads.sums import Sums
 from tellapart.progress import Progress
 from tellapart.seeds import generator
@@ -35,7 +36,6 @@ REFINED_AT_MOST: Final = 1_500_000
 SAMPLED: Final = 60_000  # pictures times classes of the sample that the strength is found with
 STRENGTHS: Final = (3.0, 1.0)  # of what the sample says, that are tried on all rows
 RIDGE_FIRST: Final = 0  # 1; on real pictures 0.1 to 3 was best
-RIDGE, LOGISTIC = "ridge", "logistic"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,9 +137,8 @@ def search_inside(
 
 
 def refit(found: HeadSearch, plan: NestedPlan) -> partial[LinearHead]:
-    """`fit_head` with the depths and the strength that were found."""
-    columns = slice(found.head.start, found.head.stop)
-    return partial(fit_head, class_count=plan.class_count, l2=float(found.selected["l2"]), columns=columns)
+    """`fit_head` with what was found."""
+    return partial(fit_head, class_count=plan.class_count, setting=found.setting)
 
 
 def _only(features: Features, rows: NDArray[np.int64]) -> Features:

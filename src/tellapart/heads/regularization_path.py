@@ -19,6 +19,7 @@ from tellapart.heads.lbfgs import minimise
 from tellapart.heads.linear import LinearHead, widen_head
 from tellapart.heads.objective import Objective, Parameters, squared_norm
 from tellapart.heads.preconditioner import Curvature, curvature_at
+from tellapart.heads.setting import HeadSetting
 from tellapart.types import Features, Labels
 
 TOLERANCE = 1e-6  # of the objective: held-out log loss is then right to 2e-4 nat, see docs/log.md
@@ -221,18 +222,14 @@ def fit_head(
     labels: Labels,
     *,
     class_count: int,
-    l2: float,
-    columns: slice | None = None,
+    setting: HeadSetting,
     tolerance: float = TOLERANCE,
 ) -> LinearHead:
-    """A head on some columns of rows float32 [n, D] at one strength; classes without a row get the logit ABSENT_LOGIT.
-
-    Without columns it reads all of them.
-    """
+    """A head of rows float32 [n, D], as a setting has it; classes without a row get the logit ABSENT_LOGIT."""
     present, known = np.unique(labels, return_inverse=True)
-    start, stop, _ = (columns or slice(None)).indices(features.shape[1])
-    space = training_space(features[:, start:stop])
+    start, stop, _ = setting.columns.indices(features.shape[1])
+    space = training_space(features[:, start:stop], setting.scale)
     path = Path(space, known, start=np.zeros((1, len(present), space.matrix.shape[1] + 1)))
-    parameters = path.fit(l2, tolerance=tolerance).parameters[0]
+    parameters = path.fit(setting.l2, tolerance=tolerance).parameters[0]
     fitted = space.head(parameters[:, :-1], parameters[:, -1], start=start)
     return widen_head(fitted, present, class_count=class_count)

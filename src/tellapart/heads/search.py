@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import DataError
 from tellapart.heads.cross_validation import FoldScorer, ValidationScorer
-from tellapart.heads.dual_space import training_space
+from tellapart.heads.dual_space import COMMON, OWN, ColumnScale, training_space
 from tellapart.heads.effective_settings import EFFECTIVE, effective_settings
 from tellapart.heads.folds import stratified_folds
 from tellapart.heads.large import CandidateHead, TrainingRows, is_large, search_large
@@ -34,10 +34,13 @@ from tellapart.heads.regularization_path import (
     regularization_path,
 )
 from tellapart.heads.rows import FeatureRows, RowsHere
+from tellapart.heads.setting import HeadSetting, chosen_setting
 from tellapart.progress import Progress, Silent
 from tellapart.types import DEVIATION, MAXIMUM, MEAN, Depth, Features, Labels, columns_of, last_of
 
 LEFT_OUT = "leave-one-out"
+LAST, ALL = "last", "all"  # choices of depths
+FEW = 200  # pictures up to which deviations of columns are so unsure that all depths are tried without them, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,16 +48,35 @@ class HeadSearch:
     """The head that was chosen, and why."""
 
     head: LinearHead  # for the whole feature matrix, with K classes
-    # depths, l2, criterion, score, accuracy, chosen_by, out_of {depths, l2} and always_trained, how many pictures are
-    # never scored, None for none; ready for JSON. Where nothing could be held out, score and accuracy are None. Where
-    # valid chose, also how many independent settings it chose among
+    # depths, scale, l2, criterion, score, accuracy, chosen_by, out_of {depths, scale, l2} and always_trained, how many
+    # pictures are never scored, None for none; ready for JSON. Where nothing could be held out, score and accuracy are
+    # None. Where valid chose, also how many independent settings it chose among
     selected: dict[str, Any]
-    # a row for each setting that was tried: depths, l2, train_log_loss, log_loss, accuracy, iterations, seconds; ready
-    # for JSON
+    # a row for each setting that was tried: depths, scale, l2, train_log_loss, log_loss, accuracy, iterations, seconds;
+    # ready for JSON
     history: tuple[dict[str, Any], ...]
     # float64 [n, K], logits of each training row by the fold that lacks it, at what was chosen; NaN for a row that none
     # holds out; None where it was not chosen by folds
     held_out: NDArray[np.float64] | None = None
+
+    @property
+    def setting(self) -> HeadSetting:
+        """What the head is fitted anew with.
+
+        Raises:
+            ValueError: it is one in closed form.
+        """
+        found = chosen_setting(self.selected, slice(self.head.start, self.head.stop))
+        if found is None:
+            raise ValueError("this head has no setting of a logistic one")
+        return found
+
+
+class _Try(NamedTuple):
+    """A choice of depths, and what their columns are divided by."""
+
+    depths: str
+    scale: ColumnScale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +109,8 @@ def search_head(
 ) -> HeadSearch:
     """Choose depths and strength of a multinomial logistic regression, and fit it on the training rows.
 
-    The head minimises, over standardised columns (by the training rows), the mean log loss plus l2 / 2 times the sum of
+    The head minimises, over standardised columns (by the training rows; those of one depth alone on a common scale),
+    the mean log loss plus l2 / 2 times the sum of
     the squared weights; the bias is not penalised. The strengths l2 are those of a `StrengthSearch`.
 
     Args:
@@ -116,19 +139,21 @@ def search_head(
     if closed_form and copies == 1 and is_large(known):
         rows = TrainingRows(source, train, known, choices=choices, scorer=plan.valid_scorer, weights=weights)
         return _taken(search_large(rows, seed=seed, progress=progress), plan=plan, classes=classes)
-    found, history, scores = dict[str, PathPoint](), list[dict[str, Any]](), list[HeldOutScore | None]()
-    progress.start("Searching a head", total=len(choices) * (WEAKEST + 1), unit="settings")
+    tries = [_Try(depth, scale) for depth in choices for scale in _scales(depth, pictures=len(plain))]
+    found, history, scores = dict[_Try, PathPoint](), list[dict[str, Any]](), list[HeldOutScore | None]()
+    progress.start("Searching a head", total=len(tries) * (WEAKEST + 1), unit="settings")
     with one_thread_if_small(len(known)):
-        for depth, columns in choices.items():
-            space, scorer = training_space(source.at(train, columns)), plan.scorer and plan.scorer(columns)
+        for each in tries:
+            columns = choices[each.depths]
+            space, scorer = training_space(source.at(train, columns), each.scale), plan.scorer and plan.scorer(columns)
             for point in regularization_path(space, known, scorer=scorer, weights=weights):
-                scores, history = [*scores, point.score], [*history, _row(depth, point)]
-                found[depth] = min(found.get(depth, point), point, key=lambda one: one.loss)
+                scores, history = [*scores, point.score], [*history, _row(each, point)]
+                found[each] = min(found.get(each, point), point, key=lambda one: one.loss)
                 progress.advance()
-        depth, best = min(found.items(), key=lambda each: each[1].loss)
-        head = _head(best, known, classes=classes, start=choices[depth].start)
+        taken, best = min(found.items(), key=lambda one: one[1].loss)
+        head = _head(best, known, classes=classes, start=choices[taken.depths].start)
     progress.finish()
-    about = {**_selected(depth, best, history, plan=plan), **_effective(scores, plan=plan)}
+    about = {**_selected(taken, best, history, plan=plan), **_effective(scores, plan=plan)}
     return HeadSearch(head=head, selected=about, history=tuple(history), held_out=_held_out(best, classes=classes))
 
 
@@ -184,10 +209,17 @@ def _by_folds(known: Labels, *, copies: int, groups: NDArray[np.int64] | None, s
     return _Plan(scorer=lambda _: FoldScorer(folds), chosen_by=chosen_by, always_trained=alone)
 
 
+def _scales(depth: str, *, pictures: int) -> tuple[ColumnScale, ...]:
+    """What the columns of a choice of depths are divided by, see `dual_space`; for few pictures both are tried."""
+    if depth == LAST:
+        return (COMMON,)
+    return (OWN, COMMON) if depth == ALL and pictures <= FEW else (OWN,)
+
+
 def _last(depths: Sequence[Depth]) -> dict[str, slice]:
     """The columns of "last"."""
     deepest = last_of(depths)
-    return {"last": slice(deepest.start, deepest.stop)}
+    return {LAST: slice(deepest.start, deepest.stop)}
 
 
 def _choices(
@@ -198,15 +230,15 @@ def _choices(
     The training pictures as they are, with labels int64 [n], are rows from the first on.
     """
     choices, means = _last(depths), columns_of(depths, MEAN)
-    if means == choices["last"]:
+    if means == choices[LAST]:
         return choices
-    choices["all"] = means
+    choices[ALL] = means
     maxima, deviations = columns_of(depths, MAXIMUM), columns_of(depths, DEVIATION)
     if maxima == deviations:  # there are neither
         return choices
     others = {
-        f"all with {MAXIMUM}": slice(maxima.start, means.stop),
-        f"all with {DEVIATION}": slice(means.start, deviations.stop),
+        f"{ALL} with {MAXIMUM}": slice(maxima.start, means.stop),
+        f"{ALL} with {DEVIATION}": slice(means.start, deviations.stop),
     }
     columns = slice(maxima.start, deviations.stop)
     moved = {name: slice(each.start - columns.start, each.stop - columns.start) for name, each in others.items()}
@@ -268,9 +300,10 @@ def _held_out(point: PathPoint, *, classes: _Classes) -> NDArray[np.float64] | N
     return logits
 
 
-def _selected(depth: str, point: PathPoint, history: list[dict[str, Any]], *, plan: _Plan) -> dict[str, Any]:
+def _selected(taken: _Try, point: PathPoint, history: list[dict[str, Any]], *, plan: _Plan) -> dict[str, Any]:
     return {
-        "depths": depth,
+        "depths": taken.depths,
+        "scale": taken.scale,
         "l2": point.fit.l2,
         "criterion": "log loss",
         "score": point.score.log_loss if point.score else None,
@@ -278,15 +311,17 @@ def _selected(depth: str, point: PathPoint, history: list[dict[str, Any]], *, pl
         "chosen_by": plan.chosen_by,
         "out_of": {
             "depths": list(dict.fromkeys(row["depths"] for row in history)),
+            "scale": list(dict.fromkeys(row["scale"] for row in history)),
             "l2": sorted({row["l2"] for row in history}, reverse=True),
         },
         "always_trained": plan.always_trained or None,
     }
 
 
-def _row(depth: str, point: PathPoint) -> dict[str, Any]:
+def _row(tried: _Try, point: PathPoint) -> dict[str, Any]:
     return {
-        "depths": depth,
+        "depths": tried.depths,
+        "scale": tried.scale,
         "l2": point.fit.l2,
         "train_log_loss": point.fit.log_loss,
         "log_loss": point.score.log_loss if point.score else None,

@@ -20,6 +20,7 @@ from tellapart.heads.cross_validation import held_out_logits
 from tellapart.heads.folds import Folds, stratified_folds
 from tellapart.heads.linear import ABSENT_LOGIT, row_blocks
 from tellapart.heads.prior import are_unequal, choose_fraction, weights_of_classes, without_shares
+from tellapart.heads.setting import HeadSetting, chosen_setting
 from tellapart.recipes.features import CROSS_VALIDATED_AT_MOST
 from tellapart.recipes.request import Dataset, Request
 from tellapart.types import Features, Labels
@@ -83,29 +84,34 @@ def out_of_fold(classifier: Classifier, dataset: Dataset, *, seed: int) -> tuple
     None for a net that was trained, whose base has seen them all, and where train is large: there valid is large too.
     """
     head, rows = classifier.head, dataset.train
-    l2, pictures = classifier.selected.get("l2"), rows.stop - rows.start
-    if classifier.weights is not None or l2 is None or pictures * len(dataset.classes) > CROSS_VALIDATED_AT_MOST:
+    setting = chosen_setting(classifier.selected, slice(head.start, head.stop))
+    pictures = rows.stop - rows.start
+    if classifier.weights is not None or setting is None or pictures * len(dataset.classes) > CROSS_VALIDATED_AT_MOST:
         return None
     labels = dataset.labels[rows]
     present, known = np.unique(labels, return_inverse=True)
     folds = stratified_folds(known, groups=dataset.groups[rows], seed=seed)
     if not folds.count:
         return None
-    seen = dataset.features[rows, head.start : head.stop]
-    kept = kept_logits(seen, known, folds, l2=l2)
+    seen, setting = dataset.features[rows, setting.columns], setting.of_all_columns
+    kept = kept_logits(seen, known, folds, setting=setting)
     found = kept.get()
     if found is None:
-        found = kept.put(held_out_logits(seen, known, folds=folds, l2=l2))
+        found = kept.put(held_out_logits(seen, known, folds=folds, setting=setting))
     logits = np.full((pictures, len(dataset.classes)), ABSENT_LOGIT)
     logits[:, present] = found
     scored = folds.fold >= 0
     return logits[scored], labels[scored]
 
 
-def kept_logits(features: Features, labels: Labels, folds: Folds, *, l2: float) -> Kept[NDArray[np.float64]]:
+def kept_logits(features: Features, labels: Labels, folds: Folds, *, setting: HeadSetting) -> Kept[NDArray[np.float64]]:
     """Where `held_out_logits` of the very same are kept, float64 [n, K]."""
     shape = len(labels), int(labels.max()) + 1
-    inputs: list[Input] = [json.dumps([l2, folds.count]).encode(), np.ascontiguousarray(labels), folds.fold]
+    inputs: list[Input] = [
+        json.dumps([setting.l2, setting.scale, folds.count]).encode(),
+        np.ascontiguousarray(labels),
+        folds.fold,
+    ]
     rows = (np.ascontiguousarray(features[part]) for part in row_blocks(len(features)))
     return Kept(
         key=result_key("held-out logits", chain(inputs, rows), sources=("heads",)),

@@ -168,6 +168,6 @@ def _number(value: object) -> float | None:
 
 
 def _tried_with(row: Mapping[str, Any], place: int, *, step: str, settings: Iterable[str]) -> str:
-    keys = dict.fromkeys((*settings, "depths", "l2", "stage"))
+    keys = dict.fromkeys((*settings, "depths", "scale", "l2", "stage"))
     tried = [f"{key} {value_text(row[key])}" for key in keys if key in row and key != step]
     return ", ".join([value_text(row.get(step, place)), *tried])

@@ -52,6 +52,7 @@ MEASURES: tuple[tuple[Label, Label, str, Callable[[float], str]], ...] = (
 SETTINGS: Mapping[str, Words] = {
     "head": Words("Kind of head", "分类头的类型"),
     "depths": Words("Depths of the base", "使用的基础网络层"),
+    "scale": Words("What columns are divided by", "各列的缩放方式"),
     "l2": Words("L2 strength", "L2 强度"),
     "criterion": Words("Criterion", "选择标准"),
     "score": Words("Its value", "标准的值"),
@@ -228,6 +229,8 @@ VALUES: Mapping[str, Words] = {
     "logistic": Words("logistic regression", "逻辑回归"),
     "default": Words("default", "默认"),
     "all": Words("all", "全部"),
+    "own": Words("each by its own deviation", "各列除以自身的标准差"),
+    "common": Words("all by one typical deviation", "各列除以同一个典型标准差"),
     "last": Words("last", "最后一层"),
     "all with maximum": Words("all, with maxima", "全部，加最大值"),
     "all with deviation": Words("all, with deviations", "全部，加标准差"),

@@ -34,7 +34,7 @@ from tellapart.explain.explain import explain_pictures
 from tellapart.explain.heat_map import EXACT, HeatMap
 from tellapart.explain.overlay import evidence_limit, strongest_evidence
 from tellapart.features.look import look_at
-from tellapart.heads.large import RIDGE
+from tellapart.heads.setting import RIDGE, chosen_setting
 from tellapart.progress import Progress
 from tellapart.recipes.prior import taken_out
 from tellapart.recipes.request import Dataset, fold_numbers
@@ -114,8 +114,9 @@ def first_look(
 
 def materials_of(dataset: Dataset, classifier: Classifier, *, base: Backbone, seed: int) -> Materials | str:
     """What `train` has at hand; or why the longer look cannot be taken, as a clause."""
-    l2, head = chosen_strength(classifier.selected), classifier.head
-    if classifier.weights is not None or l2 is None:
+    head = classifier.head
+    setting = chosen_setting(classifier.selected, slice(head.start, head.stop))
+    if classifier.weights is not None or setting is None:
         return without_strength(classifier.selected)
     if dataset.left is not None:
         return LEFT
@@ -133,9 +134,8 @@ def materials_of(dataset: Dataset, classifier: Classifier, *, base: Backbone, se
         valid=valid if dataset.folds is None else dataset.train,
         folds=dataset.folds,
         depths=base.depths,
-        columns=slice(head.start, head.stop),
         head=None if trained_on_views(classifier.selected) else head,
-        l2=l2,
+        setting=setting,
         seed=seed,
         prior_taken_out=taken_out(classifier.selected),
     )
@@ -144,14 +144,6 @@ def materials_of(dataset: Dataset, classifier: Classifier, *, base: Backbone, se
 def trained_on_views(selected: Mapping[str, Any]) -> bool:
     """Whether the head was trained on more than the pictures as they are."""
     return any(selected.get(key) for key in VIEWS)
-
-
-def chosen_strength(selected: Mapping[str, Any]) -> float | None:
-    """The strength that was chosen for a logistic head; None where there is none."""
-    l2 = selected.get("l2")
-    if selected.get("head") == RIDGE or isinstance(l2, bool):
-        return None
-    return float(l2) if isinstance(l2, int | float) else None
 
 
 def without_strength(selected: Mapping[str, Any]) -> str:
@@ -213,14 +205,15 @@ def gather_materials(
     folder: Path, metrics: RunMetrics, *, index: Index, bundle: Bundle, engine: AnyEngine, progress: Progress
 ) -> Materials | str:
     """Train and valid as the head saw them, out of the cache where they are kept; or why not, as a clause."""
-    classifier, l2 = bundle.classifier, chosen_strength(metrics.selected)
-    if classifier.weights is not None or l2 is None:
-        return without_strength(metrics.selected)
+    classifier = bundle.classifier
     wanted = split_index(folder, index)
-    if isinstance(wanted, str):
-        return wanted
     known, engine = on_known_base(bundle, engine)
     base, head = known.base, known.head
+    setting = chosen_setting(metrics.selected, slice(head.start, head.stop))
+    if classifier.weights is not None or setting is None:
+        return without_strength(metrics.selected)
+    if isinstance(wanted, str):
+        return wanted
     embedded = look_at(wanted, base, progress, engine=engine)
     pictures = embedded.index.pictures
     if len(pictures) < len(wanted.pictures):
@@ -237,9 +230,8 @@ def gather_materials(
         valid=slice(count, len(pictures)) if folds is None else slice(0, count),
         folds=folds,
         depths=base.depths,
-        columns=slice(head.start, head.stop),
         head=None if trained_on_views(metrics.selected) else head,
-        l2=l2,
+        setting=setting,
         seed=int(metrics.seed),
         prior_taken_out=taken_out(metrics.selected),
     )
