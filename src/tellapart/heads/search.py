@@ -8,7 +8,7 @@ Legend: N pictures, D features, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -109,8 +109,7 @@ def search_head(
 ) -> HeadSearch:
     """Choose depths and strength of a multinomial logistic regression, and fit it on the training rows.
 
-    The head minimises, over standardised columns (by the training rows; those of one depth alone on a common scale),
-    the mean log loss plus l2 / 2 times the sum of
+    The head minimises, over columns standardised by the training rows, the mean log loss plus l2 / 2 times the sum of
     the squared weights; the bias is not penalised. The strengths l2 are those of a `StrengthSearch`.
 
     Args:
@@ -139,22 +138,19 @@ def search_head(
     if closed_form and copies == 1 and is_large(known):
         rows = TrainingRows(source, train, known, choices=choices, scorer=plan.valid_scorer, weights=weights)
         return _taken(search_large(rows, seed=seed, progress=progress), plan=plan, classes=classes)
-    tries = [_Try(depth, scale) for depth in choices for scale in _scales(depth, pictures=len(plain))]
-    found, history, scores = dict[_Try, PathPoint](), list[dict[str, Any]](), list[HeldOutScore | None]()
+    tries = _tries(choices, pictures=len(plain))
+    points = list[tuple[_Try, PathPoint]]()
     progress.start("Searching a head", total=len(tries) * (WEAKEST + 1), unit="settings")
     with one_thread_if_small(len(known)):
-        for each in tries:
-            columns = choices[each.depths]
+        for each, columns in tries.items():
             space, scorer = training_space(source.at(train, columns), each.scale), plan.scorer and plan.scorer(columns)
             for point in regularization_path(space, known, scorer=scorer, weights=weights):
-                scores, history = [*scores, point.score], [*history, _row(each, point)]
-                found[each] = min(found.get(each, point), point, key=lambda one: one.loss)
+                points.append((each, point))
                 progress.advance()
-        taken, best = min(found.items(), key=lambda one: one[1].loss)
-        head = _head(best, known, classes=classes, start=choices[taken.depths].start)
+        taken, best = min(points, key=lambda each: each[1].loss)
+        head = _head(best, known, classes=classes, start=tries[taken].start)
     progress.finish()
-    about = {**_selected(taken, best, history, plan=plan), **_effective(scores, plan=plan)}
-    return HeadSearch(head=head, selected=about, history=tuple(history), held_out=_held_out(best, classes=classes))
+    return _told(head, points, taken, plan=plan, classes=classes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,11 +205,12 @@ def _by_folds(known: Labels, *, copies: int, groups: NDArray[np.int64] | None, s
     return _Plan(scorer=lambda _: FoldScorer(folds), chosen_by=chosen_by, always_trained=alone)
 
 
-def _scales(depth: str, *, pictures: int) -> tuple[ColumnScale, ...]:
-    """What the columns of a choice of depths are divided by, see `dual_space`; for few pictures both are tried."""
-    if depth == LAST:
-        return (COMMON,)
-    return (OWN, COMMON) if depth == ALL and pictures <= FEW else (OWN,)
+def _tries(choices: Mapping[str, slice], *, pictures: int) -> dict[_Try, slice]:
+    """Each choice of depths on the scale that suits it, see `dual_space`; for few pictures all depths on both."""
+    tries = [_Try(depth, COMMON if depth == LAST else OWN) for depth in choices]
+    if ALL in choices and pictures <= FEW:
+        tries.append(_Try(ALL, COMMON))
+    return {each: choices[each.depths] for each in tries}
 
 
 def _last(depths: Sequence[Depth]) -> dict[str, slice]:
@@ -251,6 +248,21 @@ def _choices(
             groups=groups,
         )
     return choices if chosen is None else {**choices, chosen: others[chosen]}
+
+
+def _told(
+    head: LinearHead, points: Sequence[tuple[_Try, PathPoint]], taken: _Try, *, plan: _Plan, classes: _Classes
+) -> HeadSearch:
+    """The head of the point with the least loss, and what is told of all points."""
+    best = min((point for _, point in points), key=lambda point: point.loss)
+    history = [_row(*each) for each in points]
+    selected = _selected(taken, best, history, plan=plan)
+    return HeadSearch(
+        head=head,
+        selected=selected | _effective([point.score for _, point in points], plan=plan),
+        history=tuple(history),
+        held_out=_held_out(best, classes=classes),
+    )
 
 
 def _head(point: PathPoint, labels: Labels, *, classes: _Classes, start: int) -> LinearHead:
