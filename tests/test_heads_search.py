@@ -20,6 +20,7 @@ from tellapart.heads.search import search_head
 from tellapart.heads.setting import HeadSetting
 from tellapart.types import Depth
 
+TWINS = (Depth(name="early", start=0, stop=18), Depth(name="last", start=18, stop=36))
 NOISE, SIGNAL = Depth(name="early", start=0, stop=12), Depth(name="last", start=12, stop=30)
 
 
@@ -95,6 +96,18 @@ def test_search_head__of_few_pictures_does_not_make_dull_columns_as_loud_as_tell
     right = [np.mean(head.logits(features[10:]).argmax(axis=1) == labels[10:]) for head in (found.head, own)]
     assert found.selected["scale"] == COMMON
     assert right[0] > right[1] + 0.1
+
+
+def test_search_head__that_is_right_about_everything_takes_the_last_depth():
+    """All depths are the surer of it, by less than pictures so few can tell."""
+    features, labels = pictures(30, spread=0.01)
+    found = searched(np.repeat(features[:, 12:], 2, axis=1), labels, train=slice(0, 30), depths=TWINS)
+    least = {
+        (row["depths"], row["scale"]): row["log_loss"]
+        for row in sorted(found.history, key=lambda row: -row["log_loss"])
+    }
+    assert found.selected["depths"] == "last"
+    assert least["last", COMMON] > min(least.values())
 
 
 def test_search_head__scales_columns_by_their_depths_and_tries_both_for_few_pictures():

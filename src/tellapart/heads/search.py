@@ -40,6 +40,9 @@ from tellapart.types import DEVIATION, MAXIMUM, MEAN, Depth, Features, Labels, c
 
 LEFT_OUT = "leave-one-out"
 LAST, ALL = "last", "all"  # choices of depths
+TOLD_APART = (
+    0.25  # nat, of all held-out pictures together: a choice of depths that betters another by less is no better
+)
 FEW = 200  # pictures up to which deviations of columns are so unsure that all depths are tried without them, too
 
 
@@ -79,6 +82,9 @@ class _Try(NamedTuple):
     scale: ColumnScale
 
 
+_Tried = tuple[_Try, PathPoint]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
     """How settings are scored: a scorer for given columns (None: not at all), and in words.
@@ -89,6 +95,7 @@ class _Plan:
     scorer: Callable[[slice], HeldOutScorer] | None
     chosen_by: str
     always_trained: int = 0
+    judged: int = 0  # how many pictures score a setting
     valid_scorer: Callable[[slice], ValidationScorer] | None = None  # the same, where valid pictures score
 
 
@@ -139,7 +146,7 @@ def search_head(
         rows = TrainingRows(source, train, known, choices=choices, scorer=plan.valid_scorer, weights=weights)
         return _taken(search_large(rows, seed=seed, progress=progress), plan=plan, classes=classes)
     tries = _tries(choices, pictures=len(plain))
-    points = list[tuple[_Try, PathPoint]]()
+    points = list[_Tried]()
     progress.start("Searching a head", total=len(tries) * (WEAKEST + 1), unit="settings")
     with one_thread_if_small(len(known)):
         for each, columns in tries.items():
@@ -147,10 +154,10 @@ def search_head(
             for point in regularization_path(space, known, scorer=scorer, weights=weights):
                 points.append((each, point))
                 progress.advance()
-        taken, best = min(points, key=lambda each: each[1].loss)
+        taken, best = _best(points, judged=plan.judged)
         head = _head(best, known, classes=classes, start=tries[taken].start)
     progress.finish()
-    return _told(head, points, taken, plan=plan, classes=classes)
+    return _told(head, points, (taken, best), plan=plan, classes=classes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +199,7 @@ def _by_valid(
             rows=rows, valid=valid, labels=positions, weights=_of(weights, valid), start=columns.start
         )
 
-    return _Plan(scorer=scorer, chosen_by="valid", valid_scorer=scorer)
+    return _Plan(scorer=scorer, chosen_by="valid", judged=int((positions >= 0).sum()), valid_scorer=scorer)
 
 
 def _by_folds(known: Labels, *, copies: int, groups: NDArray[np.int64] | None, seed: int) -> _Plan:
@@ -202,7 +209,8 @@ def _by_folds(known: Labels, *, copies: int, groups: NDArray[np.int64] | None, s
         return _Plan(scorer=None, chosen_by="default", always_trained=len(folds.fold) // copies)
     alone = int((folds.fold < 0).sum()) // copies
     chosen_by = f"{folds.count}-fold cross-validation"
-    return _Plan(scorer=lambda _: FoldScorer(folds), chosen_by=chosen_by, always_trained=alone)
+    judged = len(folds.fold) // copies - alone
+    return _Plan(scorer=lambda _: FoldScorer(folds), chosen_by=chosen_by, always_trained=alone, judged=judged)
 
 
 def _tries(choices: Mapping[str, slice], *, pictures: int) -> dict[_Try, slice]:
@@ -250,12 +258,25 @@ def _choices(
     return choices if chosen is None else {**choices, chosen: others[chosen]}
 
 
-def _told(
-    head: LinearHead, points: Sequence[tuple[_Try, PathPoint]], taken: _Try, *, plan: _Plan, classes: _Classes
-) -> HeadSearch:
-    """The head of the point with the least loss, and what is told of all points."""
-    best = min((point for _, point in points), key=lambda point: point.loss)
+def _best(points: Sequence[_Tried], *, judged: int) -> _Tried:
+    """The point with the least loss; of choices that so many pictures hardly tell apart, the one that was tried first.
+
+    Heads that are right about every held-out picture differ in how sure of it they are, which says nothing of the next.
+    """
+    least = dict[_Try, PathPoint]()
+    for tried, point in points:
+        least[tried] = min(least.get(tried, point), point, key=lambda one: one.loss)
+    (taken, best), *others = least.items()
+    for tried, point in others:
+        if (best.loss - point.loss) * judged > TOLD_APART:
+            taken, best = tried, point
+    return taken, best
+
+
+def _told(head: LinearHead, points: Sequence[_Tried], chosen: _Tried, *, plan: _Plan, classes: _Classes) -> HeadSearch:
+    """The head of the point that was chosen, and what is told of all points."""
     history = [_row(*each) for each in points]
+    taken, best = chosen
     selected = _selected(taken, best, history, plan=plan)
     return HeadSearch(
         head=head,
