@@ -102,12 +102,9 @@ def test_search_head__that_is_right_about_everything_takes_the_last_depth():
     """All depths are the surer of it, by less than pictures so few can tell."""
     features, labels = pictures(30, spread=0.01)
     found = searched(np.repeat(features[:, 12:], 2, axis=1), labels, train=slice(0, 30), depths=TWINS)
-    least = {
-        (row["depths"], row["scale"]): row["log_loss"]
-        for row in sorted(found.history, key=lambda row: -row["log_loss"])
-    }
+    losses = {name: [row["log_loss"] for row in found.history if row["depths"] == name] for name in ("last", "all")}
     assert found.selected["depths"] == "last"
-    assert least["last", COMMON] > min(least.values())
+    assert found.selected["score"] == min(losses["last"]) > min(losses["all"])
 
 
 def test_search_head__scales_columns_by_their_depths_and_tries_both_for_few_pictures():
