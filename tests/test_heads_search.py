@@ -109,7 +109,7 @@ def test_search_head__that_is_right_about_everything_takes_the_last_depth():
 
 def test_search_head__scales_columns_by_their_depths_and_tries_both_for_few_pictures():
     features, labels = pictures(420)
-    few, many = (searched(features, labels, train=slice(0, count), valid=slice(300, 420)) for count in (200, 201))
+    few, many = (searched(features, labels, train=slice(0, count), valid=slice(300, 420)) for count in (100, 101))
     tried = [list(dict.fromkeys((row["depths"], row["scale"]) for row in found.history)) for found in (few, many)]
     assert tried == [[("last", COMMON), ("all", OWN), ("all", COMMON)], [("last", COMMON), ("all", OWN)]]
     assert few.selected["out_of"]["scale"] == [COMMON, OWN]

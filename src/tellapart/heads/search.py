@@ -41,7 +41,7 @@ from tellapart.types import DEVIATION, MAXIMUM, MEAN, Depth, Features, Labels, c
 LEFT_OUT = "leave-one-out"
 LAST, ALL = "last", "all"  # choices of depths
 TOLD_APART = 0.25  # nat, of all held-out pictures together: what betters another by less is not better
-FEW = 200  # pictures up to which deviations of columns are so unsure that all depths are tried without them, too
+FEW = 100  # pictures up to which deviations of columns are so unsure that all depths are tried without them, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
