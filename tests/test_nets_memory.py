@@ -21,7 +21,7 @@ import json, os, resource
 import torch
 from tellapart.nets import memory
 
-FLOATS, TIMES = 10_000_000, 6  # 40 MB each, more than glibc ever keeps by itself
+FLOATS, TIMES = 9_000_000, 3  # 36 MB each, more than glibc ever keeps by itself
 THP_DISABLE = 41  # prctl's PR_SET_THP_DISABLE: a page of 2 MB would count as one
 
 def pages_of_tensors():
