@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+import process_settings  # noqa: F401  before numpy is loaded
 from pictures import encode, make_pixels, write_classes
 from tellapart.bundle.bundle import CHECK, assemble, read_bundle
 from tellapart.bundle.container import MANIFEST, read_container

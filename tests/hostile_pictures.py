@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from functools import cache
 
 import numpy as np
 from PIL import Image
@@ -127,9 +128,8 @@ def pngs():
     bomb = chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(1 << 20)))
     text = chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(1 << 20)))
     inter = chunk(b"iTXt", b"a\0\1\0\0\0" + zlib.compress(bytes(1 << 20)))
-    beyond = chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(1 << 28)))
+    beyond = chunk(b"zTXt", b"a\0\0" + zeros(1 << 28))
     empty = chunk(b"teSt", b"")
-    frames = [chunk(b"fcTL", struct.pack(">IIIIIHHBB", n, 4, 4, 0, 0, 1, 1, 0, 0)) for n in range(300_000)]
     return {
         "png, black and white, 15000 x 15000": lambda: png(15000, 15000, bits=1),
         "png, grey, 27000 x 27000": lambda: png(27000, 27000),
@@ -153,13 +153,17 @@ def pngs():
         "png, a text of 256 MB": lambda: png(8, 8, before=[beyond]),
         "png, a large private chunk": lambda: png(8, 8, before=[chunk(b"teSt", bytes(80 << 20))]),
         "png, EXIF": lambda: png(8, 8, before=[chunk(b"eXIf", greedy_tiff(60_000, 1 << 20))]),
-        "png, frames": lambda: png(8, 8, before=[chunk(b"acTL", struct.pack(">II", 300_000, 0)), *frames]),
+        "png, frames": lambda: png(8, 8, before=[chunk(b"acTL", struct.pack(">II", 300_000, 0)), *frames(300_000)]),
         "png, empty blocks": lambda: png(8, 8, data=zlib.compress(b"")[:2] + b"\0\0\0\xff\xff" * (6 << 20)),
         "png, a broken text and zeros behind the end": lambda: (
             png(8, 8, after=[chunk(b"tEXt", b"a\0b")[:-4] + bytes(4)]) + bytes(16 << 20)
         ),
         "png, dynamic blocks": lambda: png(8, 8, data=dynamic_blocks(8 << 20)),
     }
+
+
+def frames(count):
+    return (chunk(b"fcTL", struct.pack(">IIIIIHHBB", n, 4, 4, 0, 0, 1, 1, 0, 0)) for n in range(count))
 
 
 def dynamic_blocks(length):
@@ -502,10 +506,14 @@ def tracks(count, length):
 def heifs():
     import pillow_heif
 
-    def claiming(side, said):
+    @cache
+    def flat(side):
         stream = io.BytesIO()
         pillow_heif.from_pillow(Image.new("L", (side, side))).save(stream, quality=1)
-        return stream.getvalue().replace(struct.pack(">II", side, side), struct.pack(">II", said, said))
+        return stream.getvalue()
+
+    def claiming(side, said):
+        return flat(side).replace(struct.pack(">II", side, side), struct.pack(">II", said, said))
 
     return {
         "heic, 2000 x 2000": lambda: claiming(2000, 2000),

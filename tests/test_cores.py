@@ -60,10 +60,12 @@ def test_asked_for__is_no_number_too_long_to_be_one():
 
 
 @pytest.mark.parametrize(("given", "found"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
-def test_load_torch__has_its_threads_sleep_unless_the_user_says_otherwise(given, found):
-    pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
-    code = "import os; from tellapart.extras import load_torch; load_torch(); print(os.environ['OMP_WAIT_POLICY'])"
+def test_load_torch__has_its_threads_sleep_unless_the_user_says_otherwise(given, found, tmp_path):
+    """A module in the place of torch tells what it finds when it is loaded."""
+    (tmp_path / "torch.py").write_text("import os\nprint(os.environ['OMP_WAIT_POLICY'])\n")
+    code = "from tellapart.extras import load_torch; load_torch()"
     environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
-    environment |= {"PYTHONPATH": os.pathsep.join(sys.path)} | ({} if given is None else {"OMP_WAIT_POLICY": given})
+    environment |= {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    environment |= {} if given is None else {"OMP_WAIT_POLICY": given}
     ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == found

@@ -12,6 +12,8 @@ import sys
 
 import pytest
 
+from process_settings import BLAS_THREADS
+from tellapart.extras import WAITING
 from tellapart.nets import memory
 
 pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
@@ -51,7 +53,8 @@ print(json.dumps(counts))
 
 @pytest.fixture(scope="module")
 def pages():
-    own = {name: value for name, value in os.environ.items() if not name.startswith(memory.OWN_SETTINGS)}
+    left_out = (*memory.OWN_SETTINGS, BLAS_THREADS, WAITING)  # the last two change where small pieces lie
+    own = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     given = {**own, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", COUNTS]
     ended = [subprocess.run(command, env=given, capture_output=True, check=True, timeout=120) for _ in range(3)]

@@ -26,7 +26,10 @@ from test_workers_pool import Elsewhere, Heard
 
 @pytest.fixture(scope="module")
 def base():
-    return find_base("lite0", size=64).means_only
+    """Three depths of five, for the time of a head in closed form is the cube of their width; and small squares."""
+    whole = find_base("lite0", size=32).means_only
+    widths = {name: whole.widths[name] for name in ("stage3", "stage4", "stage7")}
+    return replace(whole, widths=widths, outputs=tuple(f"pooled_{name}" for name in widths))
 
 
 @pytest.fixture(scope="module")
@@ -135,9 +138,9 @@ def test_leaves_features__where_only_sums_are_needed(pictures, base, monkeypatch
 def test_leaves_features__only_where_a_cache_holds_them(pictures, base, monkeypatch):
     monkeypatch.setattr(left, "REFINED_AT_MOST", 0)
     monkeypatch.setenv(LIMIT_VARIABLE, "1")
-    heard = Heard()
-    assert not leaves_features(pictures, base, Request(progress=heard), folds=0)
-    assert leaves_features(pictures, base, Request(progress=heard, workers=Elsewhere(4)), folds=0)
+    heard, wide = Heard(), replace(base, widths={"last": 4000})  # 1.3 MB of its rows
+    assert not leaves_features(pictures, wide, Request(progress=heard), folds=0)
+    assert leaves_features(pictures, wide, Request(progress=heard, workers=Elsewhere(4)), folds=0)
     assert len(heard.notes) == 1
     assert "TELLAPART_CACHE_LIMIT_MB" in heard.notes[0]
 

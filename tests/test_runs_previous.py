@@ -1,5 +1,6 @@
 """The run that was replaced is kept, and at no moment is there no complete run."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -16,35 +17,46 @@ from tellapart.runs.folder import LOG, LOG_START, METRICS, RUN_FILES, claim_run,
 from tellapart.runs.lock import only_run
 from tellapart.runs.previous import finished, held_of, hold_finished, keep_held, previous_of
 
-# One replacement of a run by another, killed before the step whose number is given; every step changes a file's name.
+# Replacements of a run by another, one for each line that comes in, killed before the step whose number is given; every
+# step changes a file's name. Each is a process of its own, begun where everything is imported.
 REPLACE = """
-import os, signal, sys
+import json, os, signal, sys, traceback
 from pathlib import Path
-
-run, word, steps = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-
-def count(event, arguments):
-    global steps
-    changes = event in ("os.link", "os.rename", "os.remove", "os.mkdir", "os.rmdir")
-    if changes and str(run) in str(arguments[0]) and not str(arguments[0]).endswith("lock"):
-        steps -= 1
-        if steps == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
 from tellapart import files
 from tellapart.runs.folder import LOG, LOG_START, METRICS, RUN_FILES, claim_run, open_run
 from tellapart.runs.lock import only_run
 from tellapart.runs.previous import hold_finished, keep_held
 
-sys.addaudithook(count)
-with only_run(run, force=True):
-    claim_run(run, force=True)
-    hold_finished(run)
-    open_run(run)
-    for name in sorted(set(RUN_FILES) - {METRICS, "analysis.json"}):
-        files.write_text(run / name, f"{LOG_START if name == LOG else ''}{word} {name}")
-    files.write_text(run / METRICS, f"{word} {METRICS}")
-    keep_held(run)
+def replace(run, word, steps):
+    def count(event, arguments):
+        nonlocal steps
+        changes = event in ("os.link", "os.rename", "os.remove", "os.mkdir", "os.rmdir")
+        if changes and str(run) in str(arguments[0]) and not str(arguments[0]).endswith("lock"):
+            steps -= 1
+            if steps == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
+    with only_run(run, force=True):
+        claim_run(run, force=True)
+        hold_finished(run)
+        open_run(run)
+        for name in sorted(set(RUN_FILES) - {METRICS, "analysis.json"}):
+            files.write_text(run / name, f"{LOG_START if name == LOG else ''}{word} {name}")
+        files.write_text(run / METRICS, f"{word} {METRICS}")
+        keep_held(run)
+
+for line in sys.stdin:
+    run, word, steps = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        try:
+            replace(Path(run), word, steps)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
@@ -65,10 +77,20 @@ def word_of(folder):
     return words.pop()
 
 
-def replace(run, word, *, steps=0):
-    ended = subprocess.run([sys.executable, "-c", REPLACE, run, word, str(steps)], check=False, capture_output=True)
-    assert ended.returncode in (0, -9), ended.stderr.decode()
-    return ended.returncode == 0
+@pytest.fixture(scope="module")
+def replace():
+    """Replaces a run by another of a word, killed before a step; whether it came to its end."""
+
+    def ask(run, word, *, steps=0):
+        replacing.stdin.write(json.dumps([str(run), word, steps]) + "\n")
+        replacing.stdin.flush()
+        code = int(replacing.stdout.readline())
+        assert code in (0, -9), "what stopped it stands above, on standard error"
+        return code == 0
+
+    command = [sys.executable, "-c", REPLACE]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as replacing:
+        yield ask
 
 
 def test_previous_of__stands_beside_the_run(tmp_path, monkeypatch):
@@ -81,7 +103,7 @@ def test_previous_of__stands_beside_the_run(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGKILL")
 @pytest.mark.parametrize("older", [False, True])
-def test_hold_finished__killed_before_any_step_there_is_a_complete_run(tmp_path, older):
+def test_hold_finished__killed_before_any_step_there_is_a_complete_run(tmp_path, replace, older):
     steps, whole = 1, False
     while not whole:
         place = tmp_path / str(steps)

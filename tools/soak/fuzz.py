@@ -1,13 +1,13 @@
 """Damage picture files of every kind, decode them, and see that nothing but a picture or a reason comes out.
 
-    python tools/soak/fuzz.py --files 20000 --seed 0 [--only NAME] [--keep FOLDER]
+    python tools/soak/fuzz.py --files 20000 --seed 0 [--only NAME] [--seconds S] [--keep FOLDER]
 
 Sound files of every format, with all that stands beside pixels, and small hostile ones are what mutants are made of;
 --only takes those whose name starts so. Mutant n of a seed is always the same file. A worker process takes them one
-after another through every door that pictures come in by: at most 5 s of CPU time each (then the system ends it,
-whatever it is busy with), and at most 1 GB of address space above what it starts with, of which a picture may use 768
-MB. When a worker dies the mutant is counted and the next worker goes on behind it. Prints one JSON document; ends with
-1 if any file did what none may do, and writes those files to --keep.
+after another through every door that pictures come in by: at most 5 s of CPU time each, or --seconds (then the system
+ends it, whatever it is busy with), and at most 1 GB of address space above what it starts with, of which a picture may
+use 768 MB. When a worker dies the mutant is counted and the next worker goes on behind it. Prints one JSON document;
+ends with 1 if any file did what none may do, and writes those files to --keep.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import argparse
 import collections
 import contextlib
 import json
+import math
 import os
 import resource
 import signal
@@ -24,7 +25,8 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 CPU_SECONDS = 5.0
+HOSTILE = "hostile "  # what the names of hostile ones begin with
 LARGEST_HOSTILE = 200_000  # bytes; larger ones would be all that the worker copies
 WALL_SECONDS = 120.0  # for one that waits instead of working, on a machine that may be busy
 MEMORY = 1_000_000_000  # bytes
@@ -43,25 +46,31 @@ SIZE = 64  # pixels, the square that every picture is brought to
 WORDS = (0, 1, 2, 7, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
 
-def originals() -> dict[str, bytes]:
-    """One sound file of each kind, without the huge ones: name -> bytes."""
+def originals(*, only: str = "") -> dict[str, bytes]:
+    """One sound file of each kind whose name starts so, and hostile ones but for the huge: name -> bytes.
+
+    No other one is made, as some take a second.
+    """
     from format_kinds import kinds
     from hostile_pictures import further_formats, hostile
     from pictures import every_format
 
-    made = {
-        name: kind.make() for name, kind in kinds().items() if kind.picture is not None and kind.status != "skipped"
+    makers: dict[str, Callable[[], bytes]] = {
+        name: kind.make for name, kind in kinds().items() if kind.picture is not None and kind.status != "skipped"
     }
-    made |= every_format() | further_formats()
-    costly = {f"hostile {name}": make() for name, make in hostile().items()}
-    made |= {name: content for name, content in costly.items() if len(content) <= LARGEST_HOSTILE}
-    return {name.replace("/", "-"): content for name, content in sorted(made.items()) if content}
+    makers |= {name: partial(bytes, content) for name, content in (every_format() | further_formats()).items()}
+    makers |= {f"{HOSTILE}{name}": make for name, make in hostile().items()}
+    made = {name: make() for name, make in sorted(makers.items()) if name.casefold().startswith(only.casefold())}
+    small = {name: content for name, content in made.items() if 0 < len(content) <= most_bytes(name)}
+    return {name.replace("/", "-"): content for name, content in small.items()}
+
+
+def most_bytes(name: str) -> float:
+    return LARGEST_HOSTILE if name.startswith(HOSTILE) else math.inf
 
 
 def write_originals(folder: Path, *, only: str) -> None:
-    for name, content in originals().items():
-        if not name.casefold().startswith(only.casefold()):
-            continue
+    for name, content in originals(only=only).items():
         (folder / f"{name}.bin").write_bytes(content)
 
 
@@ -128,7 +137,7 @@ def write_word(content: bytearray, place: int, random: np.random.Generator) -> N
     content[place : place + width] = value.to_bytes(width, "big" if random.random() < 0.5 else "little")
 
 
-def work(folder: Path, *, seed: int, start: int, stop: int) -> None:
+def work(folder: Path, *, seed: int, seconds: float, start: int, stop: int) -> None:
     """Decode mutants start to stop, and say of each what came out, a JSON line each."""
     from pictures import encode
     from tellapart.data.memory import MEMORY_LIMIT
@@ -145,7 +154,7 @@ def work(folder: Path, *, seed: int, start: int, stop: int) -> None:
         say({"begin": number, "kind": name})
         reset_peak()
         before, began = memory_of("VmRSS"), time.process_time()
-        signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
         signal.setitimer(signal.ITIMER_REAL, WALL_SECONDS)
         try:
             outcome, detail = "picture", enter_every_door(preprocess, content)
@@ -186,11 +195,12 @@ def reset_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
-def results(folder: Path, *, seed: int, count: int) -> Iterator[dict[str, Any]]:
+def results(folder: Path, *, seed: int, seconds: float, count: int) -> Iterator[dict[str, Any]]:
     """What became of each mutant of the originals in a folder, worker after worker."""
     start = 0
     while start < count:
-        command = [sys.executable, __file__, "--work", str(folder), str(start), str(count), "--seed", str(seed)]
+        asked = ["--work", str(folder), str(start), str(count), "--seed", str(seed), "--seconds", str(seconds)]
+        command = [sys.executable, __file__, *asked]
         worker = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         begun: dict[str, Any] = {}
         for line in worker.stdout or ():
@@ -210,7 +220,7 @@ def results(folder: Path, *, seed: int, count: int) -> Iterator[dict[str, Any]]:
             if -code in (signal.SIGPROF, signal.SIGALRM)
             else f"crash ({signal.Signals(-code).name if code < 0 else code})"
         )
-        yield {**begun, "outcome": outcome, "detail": "", "seconds": CPU_SECONDS, "bytes": 0}
+        yield {**begun, "outcome": outcome, "detail": "", "seconds": seconds, "bytes": 0}
         start = begun["begin"] + 1
 
 
@@ -238,22 +248,23 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="take the files whose names start so")
+    parser.add_argument("--seconds", type=float, default=CPU_SECONDS, help="of CPU time that one may take")
     parser.add_argument("--keep", type=Path, help="where files that did what none may do are written")
     parser.add_argument("--work", nargs=3, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.work:
         folder, start, stop = asked.work
-        work(Path(folder), seed=asked.seed, start=int(start), stop=int(stop))
+        work(Path(folder), seed=asked.seed, seconds=asked.seconds, start=int(start), stop=int(stop))
         return
     with tempfile.TemporaryDirectory() as folder:
         write_originals(Path(folder), only=asked.only)
-        raise SystemExit(fuzz(Path(folder), count=asked.files, seed=asked.seed, keep=asked.keep))
+        raise SystemExit(fuzz(Path(folder), count=asked.files, seed=asked.seed, seconds=asked.seconds, keep=asked.keep))
 
 
-def fuzz(folder: Path, *, count: int, seed: int, keep: Path | None) -> int:
+def fuzz(folder: Path, *, count: int, seed: int, seconds: float, keep: Path | None) -> int:
     """Decode so many mutants and print what became of them; the exit code."""
     began, found = time.perf_counter(), []
-    for each in results(folder, seed=seed, count=count):
+    for each in results(folder, seed=seed, seconds=seconds, count=count):
         found.append(each)
         if len(found) % 1000 == 0:
             print(f"{len(found):,} of {count:,} files", file=sys.stderr, flush=True)
