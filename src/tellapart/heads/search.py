@@ -41,7 +41,7 @@ from tellapart.types import DEVIATION, MAXIMUM, MEAN, Depth, Features, Labels, c
 LEFT_OUT = "leave-one-out"
 LAST, ALL = "last", "all"  # choices of depths
 TOLD_APART = 0.25  # nat, of all held-out pictures together: what betters another by less is not better
-FEW = 100  # pictures up to which deviations of columns are so unsure that all depths are tried without them, too
+FEW = 100  # training pictures: so few tell deviations of columns badly, and which depths are better
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +152,7 @@ def search_head(
             for point in regularization_path(space, known, scorer=scorer, weights=weights):
                 points.append((each, point))
                 progress.advance()
-        taken, best = _best(points, judged=plan.judged)
+        taken, best = _best(points, margin=_margin(len(plain), judged=plan.judged))
         head = _head(best, known, classes=classes, start=tries[taken].start)
     progress.finish()
     return _told(head, points, (taken, best), plan=plan, classes=classes)
@@ -256,17 +256,23 @@ def _choices(
     return choices if chosen is None else {**choices, chosen: others[chosen]}
 
 
-def _best(points: Sequence[_Tried], *, judged: int) -> _Tried:
-    """The point with the least loss; of choices that so many pictures hardly tell apart, the one that was tried first.
+def _margin(pictures: int, *, judged: int) -> float:
+    """By how much less loss a choice must have to be better, where so many held-out pictures judge heads of so many.
 
-    Heads that are right about every held-out picture differ in how sure of it they are, which says nothing of the next.
+    Heads of few pictures that are right about every other differ in how sure of it they are, which says nothing of the
+    next one.
     """
+    return TOLD_APART / max(judged, 1) if pictures <= FEW else 0.0
+
+
+def _best(points: Sequence[_Tried], *, margin: float) -> _Tried:
+    """The point with the least loss; of choices within a margin, the one that was tried first."""
     least = dict[_Try, PathPoint]()
     for tried, point in points:
         least[tried] = min(least.get(tried, point), point, key=lambda one: one.loss)
     (taken, best), *others = least.items()
     for tried, point in others:
-        if (best.loss - point.loss) * judged > TOLD_APART:
+        if best.loss - point.loss > margin:
             taken, best = tried, point
     return taken, best
 
