@@ -7,6 +7,7 @@ import pytest
 
 from tellapart.backbones import export
 from tellapart.backbones.engine import Engine
+from tellapart.backbones.graph_check import check_graph
 from tellapart.backbones.onnx_writer import can_write
 from tellapart.bundle.bundle import pack_bundle, read_bundle
 from tellapart.bundle.container import write_container
@@ -96,6 +97,29 @@ def test_export_backbone__a_user_s_own_module_through_torch_s_exporter():
     for dimension in model.graph.input[0].type.tensor_type.shape.dim[1:3]:
         dimension.dim_value = 32
     assert_bare(model)
+
+
+def test_export_graph__the_places_of_a_gather_stand_in_it_as_they_are():
+    """As attention biases are looked up; `graph_check` has to see that they are places of the tensor."""
+    net = Biased()
+    graph = onnx.load_from_string(export.export_graph(net, size=8))
+    made = {name for node in graph.graph.node for name in node.output}
+    gathers = [node for node in graph.graph.node if node.op_type.startswith("Gather")]
+    assert gathers
+    assert not made & {node.input[1] for node in gathers}
+    check_graph(graph.SerializeToString(), squares={"images": 8}, pictures=1, outputs=["pooled_last"])
+
+
+class Biased(torch.nn.Module):
+    """Adds a bias for each of 120 x 120 pairs of places, of which there are four kinds."""
+
+    def __init__(self):
+        super().__init__()
+        self.bias = torch.nn.Parameter(torch.arange(8.0).reshape(2, 4))
+        self.register_buffer("places", torch.arange(120 * 120).reshape(120, 120) % 4)
+
+    def forward(self, images):
+        return images.float().mean((1, 2, 3))[:, None] + self.bias[:, self.places].sum((0, 1))[None]
 
 
 def test_export_graph__the_writer_and_torch_s_exporter_say_the_same(net, backbone):

@@ -75,6 +75,30 @@ def test_load_timm_backbone__sees_what_torch_sees(backbone, net):
     assert list(backbone.means_only.widths) == ["stage2", "stage3", "stage4", "last"]
 
 
+def test_load_timm_backbone__what_a_model_file_could_not_be_read_with_is_refused_at_once(
+    weights, fresh_cache, monkeypatch
+):
+    """Not when the head is trained and the file is written."""
+
+    def refuse(*_, **__):
+        raise ValueError("it has an operator that no model of ours has (LSTM)")
+
+    monkeypatch.setattr(timm_base, "check_graph", refuse)
+    said = rf"cannot be turned into ONNX \(it has an operator that no model of ours has \(LSTM\)\): {NAME}, 32 px"
+    with pytest.raises(UsageError, match=said):
+        load_timm_backbone(NAME, size=SIDE, weights=weights)
+    assert not timm_base._folder().exists()
+
+
+def test_load_timm_backbone__a_net_that_cannot_look_is_refused_in_a_line(weights, fresh_cache, monkeypatch):
+    def fail(*_, **__):
+        raise AttributeError("'list' object has no attribute 'ndim'")
+
+    monkeypatch.setattr(timm_nets, "look", fail)
+    with pytest.raises(UsageError, match=f"this base cannot be turned into ONNX: {NAME}, .* Choose another base"):
+        load_timm_backbone(NAME, weights=weights)
+
+
 def test_load_timm_backbone__is_kept_and_then_needs_no_torch(backbone, weights, monkeypatch):
     def refuse():
         raise AssertionError

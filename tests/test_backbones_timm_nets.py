@@ -77,6 +77,54 @@ def test_look__blocks_are_seen_through_the_last_normalisation():
     assert maps["stage6"].shape == (1, 64, 10, 10)
 
 
+BRANCHES = {"patch_size": (8, 16), "embed_dim": (16, 32), "depth": ((1, 2, 0),) * 2, "num_heads": (2, 2)}
+SMALL = {"img_size": 32, "patch_size": 8, "embed_dim": 16}
+
+
+@pytest.mark.parametrize(
+    ("net", "depths", "without_places"),
+    [
+        # Two branches of two blocks each, whose class tokens the classifier reads.
+        (
+            timm.models.crossvit.CrossVit(img_size=32, img_scale=(1.0, 1.0), **BRANCHES),
+            {"stage2": 16, "stage3": 32, "stage4": 32, "last": 48},
+            {"last"},
+        ),
+        # The classifier reads the mean of the last block's places, so that block is there once, as the last layer.
+        (
+            timm.models.mlp_mixer.MlpMixer(num_blocks=4, **SMALL),
+            {"stage1": 16, "stage2": 16, "stage3": 16, "last": 16},
+            {"last"},
+        ),
+        # No class token to ask for.
+        (
+            timm.models.vision_transformer_relpos.VisionTransformerRelPos(depth=4, num_heads=2, **SMALL),
+            {"stage1": 16, "stage2": 16, "stage3": 16, "last": 16},
+            {"last"},
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_build_trunk__nets_of_rarer_kinds(net, depths, without_places):
+    _, widths, places = build_trunk(net.eval(), **HALF, size=32)
+    assert widths == depths
+    assert set(widths) - set(places) == without_places
+
+
+@pytest.mark.parametrize(
+    "net",
+    [timm.models.xcit.Xcit(depth=2, num_heads=2, **SMALL), timm.models.mlp_mixer.MlpMixer(num_blocks=2, **SMALL)],
+    ids=lambda net: type(net).__name__,
+)
+def test_look__blocks_without_class_tokens_are_seen_through_the_last_normalisation_too(net):
+    pixels = torch.rand((1, 3, 32, 32))
+    with torch.inference_mode():
+        (maps,) = look(net.eval(), pixels, [0]).maps
+        (block,) = net.forward_intermediates(pixels, indices=[0], intermediates_only=True)
+        torch.testing.assert_close(maps, net.norm(block.permute(0, 2, 3, 1)).permute(0, 3, 1, 2))
+    assert not torch.allclose(maps, block, atol=0.01)
+
+
 def test_by_depth__a_last_layer_without_places_has_no_maps():
     features, maps = by_depth(Seen(last=torch.zeros((1, 3)), last_maps=None), ())
     assert (list(features), list(maps)) == (["last"], [])

@@ -31,6 +31,7 @@ OUTPUT: Final = f"pooled_{DEPTH}"
 # The largest difference between a feature from torch and from the engine, both in float32, as a share of the largest
 # feature: sums of some thousand products in another order. A wrong layer is off by tens of per cent.
 TOLERANCE: Final = 1e-3
+MOST_FOLDED: Final = 1 << 24  # values: the places of 4,096 patches beside one another
 CHECKED: Final = 4  # pictures of noise that both must see alike
 
 
@@ -58,7 +59,23 @@ def export_graph(trunk: torch.nn.Module, *, size: int, outputs: tuple[str, ...] 
             )
     except ImportError as error:
         raise MissingExtraError("saving a net needs onnxscript", hint=HINT) from error
+    _work_out_whole_numbers(program.model)
     return bare_model(program.model_proto)
+
+
+def _work_out_whole_numbers(model: Any) -> None:  # noqa: ANN401 - an onnx_ir.Model
+    """Leave no operation that makes whole numbers, such as the places of a gather, of nothing but constants.
+
+    The exporter does so up to 8,192 values; whoever checks a graph wants to see all of them (`graph_check`).
+    """
+    from onnx import TensorProto
+    from onnxscript import optimizer
+
+    def makes_whole_numbers(node: Any) -> bool:  # noqa: ANN401 - an onnx_ir.Node
+        return node.outputs[0].dtype in (TensorProto.INT64, TensorProto.INT32)
+
+    optimizer.fold_constants(model, output_size_limit=MOST_FOLDED, should_fold=makes_whole_numbers)
+    optimizer.remove_unused_nodes(model)
 
 
 def scaled_output(graph: bytes, *, output: str, factor: float) -> bytes:

@@ -33,6 +33,7 @@ from tellapart.backbones.poolings import with_poolings
 from tellapart.backbones.published import fill_net
 from tellapart.backbones.timm_nets import (
     LAST,
+    OF_CLASS,
     DepthTensors,
     all_stages,
     by_depth,
@@ -48,7 +49,7 @@ from tellapart.backbones.timm_nets import (
 from tellapart.backbones.timm_wide import widened
 from tellapart.backbones.weights import read_weights
 from tellapart.data.preprocess import Preprocess
-from tellapart.errors import DataError, MissingExtraError, UsageError
+from tellapart.errors import DataError, MissingExtraError, TellapartError, UsageError
 from tellapart.extras import load_timm, load_torch
 from tellapart.files import cache_folder
 from tellapart.progress import Progress, Silent
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
 FOLDER: Final = "bases"
 FROM_HUB: Final = "hub"
 EARLIER_STAGES: Final = 3  # depths before the last layer
-RULE: Final = 2  # a new number where the same net gets other depths, so that no graph of before is taken for one
+RULE: Final = 3  # a new number where the same net gets other depths, so that no graph of before is taken for one
 LONGEST_DESCRIPTION: Final = 100_000  # bytes
 LARGEST_GRAPH: Final = 2_000_000_000  # bytes, as in a model file
 
@@ -133,7 +134,7 @@ def _kept(name: str, *, weights: str, size: int | None) -> Backbone | None:
             wanted = (found.rule, found.name, found.weights, found.asked_size) == (RULE, name, weights, size)
             if wanted and version in (None, found.timm):
                 return _checked(found, path.with_suffix(".onnx"))
-        except (OSError, ValueError, TypeError, AttributeError):
+        except (OSError, ValueError, TypeError, AttributeError, TellapartError):
             continue
     return None
 
@@ -164,16 +165,28 @@ def _checked(found: Description, path: Path) -> Backbone:
     """A kept graph as a base, if it is what was written and may be run.
 
     Raises:
-        OSError, ValueError, TypeError, AttributeError: it is not.
+        OSError, ValueError, TypeError, AttributeError, TellapartError: it is not.
     """
     graph = files.read_bounded(path, limit=LARGEST_GRAPH)
     if hashlib.sha256(graph).hexdigest() != found.sha256:
         raise ValueError("it was changed")
-    backbone, side = _backbone(found, graph), found.size
-    pictures = pictures_per_request(side)
-    outputs = backbone.means_only.outputs  # what is pooled beside them is ours
-    check_graph(graph, squares={backbone.entry: side}, pictures=pictures, outputs=outputs)
+    backbone = _backbone(found, graph)
+    _check(backbone)
     return backbone
+
+
+def _check(backbone: Backbone) -> None:
+    """See that a graph may be run, as a model file that holds it will be asked.
+
+    Raises:
+        TellapartError: it may not.
+    """
+    plain, side = backbone.means_only, backbone.preprocess.size  # what is pooled beside its means is ours
+    pictures = pictures_per_request(side)
+    try:
+        check_graph(plain.graph, squares={plain.entry: side}, pictures=pictures, outputs=plain.outputs)
+    except ValueError as error:
+        raise TellapartError(str(error)) from error
 
 
 def _made(name: str, *, size: int | None, weights: Path | None, source: str, progress: Progress) -> Backbone:
@@ -199,6 +212,7 @@ def _made(name: str, *, size: int | None, weights: Path | None, source: str, pro
     )
     backbone = _backbone(description, graph)
     with _told_as_unfit(name, side):
+        _check(backbone)
         check_against_torch(backbone.means_only, lambda images: _by_torch(trunk, images)[: len(widths)])
     try:
         files.make_private(_folder())
@@ -226,7 +240,8 @@ def _told_as_unfit(name: str, side: int) -> Iterator[None]:
         raise
     except Exception as error:
         hint = "Choose another base, such as resnet50."
-        raise UsageError("this base cannot be turned into ONNX", where=f"{name}, {side} px", hint=hint) from error
+        what = f"this base cannot be turned into ONNX{f' ({error})' if isinstance(error, TellapartError) else ''}"
+        raise UsageError(what, where=f"{name}, {side} px", hint=hint) from error
 
 
 def _net(name: str, *, weights: Path | None, size: int | None, progress: Progress) -> Any:  # noqa: ANN401 - of timm's
@@ -235,7 +250,9 @@ def _net(name: str, *, weights: Path | None, size: int | None, progress: Progres
         progress.note(f"Asking for the weights of {name}, which timm downloads unless it has kept them.")
     net = create_net(name, pretrained=weights is None)
     if weights is not None:
-        given, wanted = read_weights(weights), tensors_read(name)
+        given = read_weights(weights)
+        with _told_as_unfit(name, size or own_side(net)):
+            wanted = tensors_read(name)
         fill_net(net, given, name=name, wanted=wanted, path=weights, progress=progress)
     set_side(net, size)
     return net.requires_grad_(requires_grad=False)
@@ -276,7 +293,7 @@ def build_trunk(
     trunk = Trunk().eval()
     images = torch.from_numpy(generator(0, "depths").integers(0, 256, (1, size, size, 3), np.uint8))
     with torch.inference_mode():
-        trunk.left_out = _doubled(trunk.seen(images)[0])
+        trunk.left_out = _doubled(trunk.seen(images)[0], final=stage_name(len(trunk.stages) - 1))
         trunk.stages = tuple(stage for stage in trunk.stages if stage_name(stage) not in trunk.left_out)
         trunk.stages = trunk.stages[-EARLIER_STAGES:]
         width = sum(values.shape[1] for values in trunk.seen(images)[0].values())
@@ -285,13 +302,17 @@ def build_trunk(
     return trunk, {name: values.shape[1] for name, values in features.items()}, tuple(maps)
 
 
-def _doubled(features: DepthTensors) -> frozenset[str]:
-    """The depths that are the last layer once more: its maps as the last stage, or the token its classifier reads."""
+def _doubled(features: DepthTensors, *, final: str) -> frozenset[str]:
+    """The depths of the final stage that are the last layer once more: its maps, or the token its classifier reads.
+
+    Those before it are never asked: blocks that have not been trained yet hardly change what they are given.
+    """
     torch, last = load_torch(), features[LAST]
+    own = {name: features[name] for name in (final, f"{final}_{OF_CLASS}") if name in features}
     return frozenset(
         name
-        for name, values in features.items()
-        if name != LAST and values.shape == last.shape and torch.allclose(values, last, rtol=1e-4, atol=1e-5)
+        for name, values in own.items()
+        if values.shape == last.shape and torch.allclose(values, last, rtol=1e-4, atol=1e-5)
     )
 
 

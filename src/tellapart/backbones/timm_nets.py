@@ -17,7 +17,7 @@ from functools import cache
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
 
-from tellapart.backbones.timm_wide import what_is_read
+from tellapart.backbones.timm_wide import stages_of, what_is_read
 from tellapart.data.preprocess import LARGEST, SMALLEST, Preprocess
 from tellapart.errors import UsageError
 from tellapart.extras import load_timm, load_torch
@@ -116,10 +116,21 @@ def look(net: Any, pixels: Any, stages: Sequence[int], *, wide: Mapping[int, str
     if not stages:
         return _seen(net, net.forward_features(pixels), ())
     taken = signature(net.forward_intermediates).parameters
-    settings = {"norm": True, "return_prefix_tokens": True} if "return_prefix_tokens" in taken else {}
+    wanted = {"norm": _are_blocks(net), "return_prefix_tokens": _has_class_token(net)}
+    settings = {name: value for name, value in wanted.items() if name in taken}
     with what_is_read(net, wide or {}) as read:
         last, found = net.forward_intermediates(pixels, indices=list(stages), **settings)
     return _seen(net, last, [_wider(read.get(stage), maps) for stage, maps in zip(stages, found, strict=True)])
+
+
+def _are_blocks(net: Any) -> bool:  # noqa: ANN401 - a net of timm's
+    """Whether all stages of a net are as wide as its last layer, so that its last normalisation is one for each."""
+    return {about["num_chs"] for about in stages_of(net)} == {net.num_features}
+
+
+def _has_class_token(net: Any) -> bool:  # noqa: ANN401 - a net of timm's
+    # Registers alone are none: they hold nothing of the picture by themselves (Darcet et al., 2023, arXiv:2309.16588).
+    return getattr(net, "cls_token", None) is not None
 
 
 def _wider(read: Any, maps: Any) -> Any:  # noqa: ANN401 - tensors, or pairs of them
@@ -130,19 +141,20 @@ def _seen(net: Any, last: Any, found: Sequence[Any]) -> Seen:  # noqa: ANN401 - 
     """From what timm gives: maps, or pairs of maps and the tokens [N, T, C] before the first place."""
     last_maps = _last_maps(net, last)
     pairs = [each if isinstance(each, tuple) else (each, None) for each in found]
-    # A register holds nothing of the picture by itself (Darcet et al., 2023, arXiv:2309.16588); the first may be one.
-    classed = getattr(net, "cls_token", None) is not None
     return Seen(
         last=net.forward_head(last, pre_logits=True) if last_maps is None else last_maps.mean((2, 3)),
         last_maps=last_maps,
         maps=tuple(maps for maps, _ in pairs),
-        tokens=tuple(before[:, 0] for _, before in pairs if classed and before is not None),
+        tokens=tuple(before[:, 0] for _, before in pairs if before is not None),
     )
 
 
 def _last_maps(net: Any, last: Any) -> Any:  # noqa: ANN401 - a net and tensors
-    """The last layer as maps [N, D, h, w], whichever axis a net has its channels on; None where it is none."""
-    if last.ndim != 4:
+    """The last layer as maps [N, D, h, w], whichever axis a net has its channels on; None where it is none.
+
+    Nets of several branches give a list, which their own head makes one row of.
+    """
+    if isinstance(last, Sequence) or last.ndim != 4:
         return None
     if last.shape[1] == net.num_features:
         return last

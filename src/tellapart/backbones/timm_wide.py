@@ -41,7 +41,7 @@ def _projection(net: Any, stage: int) -> tuple[str, Any] | None:  # noqa: ANN401
 
     A convolution beside a residual block may narrow too, but what came into the stage, which the one before has.
     """
-    about = list(getattr(net.feature_info, "info", net.feature_info))
+    about = stages_of(net)
     layers = _layers(net, about[stage]["module"])
     here, before = (about[place]["num_chs"] if place >= 0 else 0 for place in (stage, stage - 1))
     if not layers:
@@ -52,6 +52,11 @@ def _projection(net: Any, stage: int) -> tuple[str, Any] | None:  # noqa: ANN401
     if last.in_channels <= max(here, before) or not _saw_places(earlier, last.in_channels, narrow={here, before}):
         return None
     return name, last
+
+
+def stages_of(net: Any) -> list[Mapping[str, Any]]:  # noqa: ANN401 - a net of timm's
+    """What timm says of each stage, or block, of a net, such as `num_chs`, its channels."""
+    return list(getattr(net.feature_info, "info", net.feature_info))
 
 
 def _layers(net: Any, name: str) -> list[tuple[str, Any]]:  # noqa: ANN401 - a net of timm's
