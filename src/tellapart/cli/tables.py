@@ -351,7 +351,12 @@ def print_int8(figures: Mapping[str, Any]) -> None:
 
 def print_layers(net: str, layers: Sequence[Layer]) -> None:
     rows = [
-        [layer.name, " x ".join(map(str, layer.shape)), f"{layer.parameters:,}" if layer.parameters else "", layer.kind]
+        [
+            layer.name,
+            " x ".join(map(str, layer.shape)),
+            f"{layer.parameters:,}" if layer.parameters else "",
+            layer.kind if layer.activation is None else f"{layer.kind}, {layer.activation}",
+        ]
         for layer in layers
     ]
     print_table(["layer", "output", "parameters", "what it is"], rows)
