@@ -59,8 +59,8 @@ def test_choose_thresholds__a_rare_class_that_valid_hardly_shows_never_stands():
     assert found.overall.pictures == 495
     (said,) = warnings(to_document(found), ["fox", "lynx"])
     assert said == (
-        "lynx: with 95 % confidence up to 45.1 % of its pictures are missed (9 to learn from, 5 held out to show it); "
-        "every answer that names it is marked unsure"
+        "lynx: up to 45.1 % of its pictures may be missed, with 95 % confidence (9 to learn from, 5 held out to show "
+        "it); every answer that names it is marked unsure"
     )
 
 
@@ -79,10 +79,8 @@ def test_warnings__three_by_name_and_how_many_others():
         "unsure_by_class": [0.9] * 6,
     }
     *named, others = warnings(document, "abcdef")
-    assert named == [
-        f"{name}: with 95 % confidence up to 50.0 % of its pictures are missed (8 to learn from, 4 held out to show it)"
-        for name in "abc"
-    ]
+    said = "up to 50.0 % of its pictures may be missed, with 95 % confidence (8 to learn from, 4 held out to show it)"
+    assert named == [f"{name}: {said}" for name in "abc"]
     assert others == "so it is of 2 other classes"
 
 

@@ -143,5 +143,6 @@ def promise_rows(thresholds: Mapping[str, Any], classes: Sequence[str]) -> list[
 def _warning(row: Mapping[str, Any]) -> str:
     """A class that may be missed often, or that no answer names surely."""
     pictures = f"{row['learned']:,} to learn from, {row['shown']:,} held out to show it"
-    said = f"{row['name']}: with 95 % confidence up to {percent(row['missed'])} of its pictures are missed ({pictures})"
+    missed = f"up to {percent(row['missed'])} of its pictures may be missed, with 95 % confidence"
+    said = f"{row['name']}: {missed} ({pictures})"
     return said if row["threshold"] is not None else f"{said}; every answer that names it is marked unsure"
