@@ -23,7 +23,7 @@ def test_train__prints_the_result_and_reports_progress_as_plain_lines(trained):
     out, err = trained.outcome.out, trained.outcome.err
     assert "3 classes" in out
     assert "test: accuracy" in out
-    assert "sure enough to rely on: " in out
+    assert "not marked unsure: " in out  # of so few pictures too little is promised to call answers reliable
     assert "promise is that with 95 % confidence at most " in out
     assert str(trained.model) in out
     assert "Looking at pictures: 50 pictures" in err
@@ -215,7 +215,7 @@ def test_evaluate__prints_figures_or_one_json_document(trained, tellapart):
     printed = tellapart("evaluate", trained.model, trained.data)
     assert printed.code == 0
     assert "accuracy" in printed.out
-    assert "sure enough to rely on: " in printed.out
+    assert "not marked unsure: " in printed.out
     document = tellapart("evaluate", trained.model, trained.data, "--json").json
     assert (document["schema"], document["split"], document["n"]) == (1, "all", 49)
     assert "ledger.csv" not in printed.err  # there is none here
@@ -298,6 +298,23 @@ def test_main__a_command_that_there_is_not_is_told_with_the_nearest(tellapart):
 def test_main__version_is_that_of_the_package(tellapart, option):
     outcome = tellapart(option)
     assert (outcome.code, outcome.out, outcome.err) == (0, f"tellapart {__version__}\n", "")
+
+
+def test_print_abstention__a_weak_promise_is_none_to_rely_on(capsys):
+    share = {"value": 0.5, "low": 0.2, "high": 0.8}
+    selective = {"answered": 4, "wrong": 1, "coverage": share, "error": share}
+    for error, told in ((0.1, "sure enough to rely on: 50.0 %"), (0.415, "not marked unsure: 50.0 %")):
+        promise = {"sentence": "At most so many are wrong.", "error": error}
+        print_abstention(selective, {"unsure": 0.9, "promise": promise, "unlike": None}, classes=("a", "b"))
+        assert capsys.readouterr().out.startswith(told)
+
+
+def test_summary__json_names_activations(tellapart):
+    document = json.loads(tellapart("summary", "lite0", "--size", 96, "--json").out)
+    assert (document["schema"], document["net"]) == (1, "lite0")
+    first = document["layers"][0]
+    assert (first["kind"], first["activation"]) == ("convolution 3x3, stride 2", "ReLU6")
+    assert {layer["activation"] for layer in document["layers"] if layer["kind"] == "residual sum"} == {None}
 
 
 def test_print_abstention__where_no_answer_stands_nothing_is_promised(capsys):

@@ -1,11 +1,13 @@
 """The grid that shows what augmentation does to one picture."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from pictures import write_picture
-from tellapart.commands.augment import GAP, augment_grid, tile
+from tellapart.commands.augment import GAP, augment_grid, own_caption, tile
 from tellapart.data.augment import CHAPTER, Augmentation
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import PictureError, UsageError
@@ -20,9 +22,9 @@ def picture(tmp_path):
 
 def test_augment_grid__the_original_stands_first_and_no_two_are_alike(picture, tmp_path):
     out = augment_grid(picture, tmp_path / "grid.png", count=5, size=24)
-    grid = np.asarray(Image.open(out))
-    assert grid.shape == (2 * 24 + GAP, 3 * 24 + 2 * GAP, 3)
-    step = 24 + GAP
+    step, drawn = 24 + GAP, np.asarray(Image.open(out))
+    grid, caption = drawn[-2 * 24 - GAP :, : 3 * 24 + 2 * GAP], drawn[: -2 * 24 - GAP]
+    assert caption.max() > 200  # its letters
     cells = [grid[row : row + 24, column : column + 24] for row in (0, step) for column in (0, step, 2 * step)]
     np.testing.assert_array_equal(cells[0], Preprocess(size=24).apply(picture.read_bytes()).pixels)
     assert len({cell.tobytes() for cell in cells}) == 6
@@ -37,8 +39,22 @@ def test_augment_grid__the_seed_decides(picture, tmp_path):
 
 def test_augment_grid__nothing_asked_for_shows_the_same_picture(picture, tmp_path):
     out = augment_grid(picture, tmp_path / "grid.png", count=3, size=16, augmentation=Augmentation())
-    grid = np.asarray(Image.open(out))
+    grid = np.asarray(Image.open(out))[-2 * 16 - GAP :, : 2 * 16 + GAP]
     np.testing.assert_array_equal(grid[:16, :16], grid[-16:, -16:])
+
+
+def test_own_caption__says_which_picture_is_what_and_what_makes_them():
+    lines = own_caption("a.png", count=8, seed=3, augmentation=replace(CHAPTER, brightness=0.2, vertical_flip=True))
+    assert lines == [
+        "Top left: a.png as it is",
+        "Then 8 augmented versions of it, seed 3",
+        "Ranges: rotation=40, shift=0.2, shear=11.4592, zoom=0.2,",
+        "brightness=0.2, flip, vertical_flip",
+    ]
+    assert own_caption("a.png", count=1, seed=0, augmentation=Augmentation())[1:] == [
+        "Then 1 augmented version of it, seed 0",
+        "Ranges: none",
+    ]
 
 
 def test_augment_grid__count_and_size_have_bounds(picture, tmp_path):

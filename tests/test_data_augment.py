@@ -213,3 +213,10 @@ def test_load_cv2__missing_names_the_install_line(monkeypatch):
 
 def test_chapter__its_shear_is_in_radians_as_its_keras_took_it():
     assert math.radians(CHAPTER.shear) == pytest.approx(0.2)
+
+
+def test_views__say_what_is_shown():
+    asked = "to see whether their class stays"
+    assert MovedView(flip=True).shown == f"pictures mirrored, {asked}"
+    assert MovedView(rotation=-10, upside_down=True).shown == f"pictures turned by -10 degrees and upside down, {asked}"
+    assert AugmentedView(augmentation=CHAPTER, seed=0, number=1).shown == "augmented pictures, view 2 of each"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tellapart.data.augment import CHAPTER, NOTHING, Augmentation
-from tellapart.data.augment_spec import augmentation_spec
+from tellapart.data.augment_spec import augmentation_spec, ranges_text
 from tellapart.errors import UsageError
 
 OWN = Augmentation(rotation=5, horizontal_flip=True)
@@ -39,3 +39,19 @@ def test_augmentation_spec__something_else(text):
 def test_augmentation_spec__wider_than_it_can_be(text):
     with pytest.raises(UsageError, match=r"must be from 0 to"):
         augmentation_spec(text)
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "text"),
+    [
+        (NOTHING, "none"),
+        (replace(OWN, width_shift=0.1, height_shift=0.1), "rotation=5, shift=0.1, flip"),
+        (
+            Augmentation(width_shift=0.1, contrast=0.25, vertical_flip=True),
+            "width_shift=0.1, contrast=0.25, vertical_flip",
+        ),
+    ],
+)
+def test_ranges_text__is_what_a_caller_writes(augmentation, text):
+    assert ranges_text(augmentation) == text
+    assert augmentation_spec(text if text == "none" else f"none,{text}").applied(OWN) == augmentation

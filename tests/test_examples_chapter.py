@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -171,6 +172,24 @@ def test_run_of__trains_anew_only_the_row_that_is_asked(workshop, in_folder):
     assert common.run_of(5, options) == run
     assert common.run_of(5, options, fit=lambda given: fitted.append(given) or run) == run
     assert fitted == [options]
+    assert common.figures_of(run)["command"] == common.command_of(5, options)
+
+
+@pytest.mark.usefixtures("in_folder")
+@pytest.mark.parametrize(
+    ("row", "given"),
+    [
+        (5, ["--data", "my cats", "--short", "--as-chapter"]),
+        (12, ["--out", "elsewhere", "--backbone", "vgg16", "--weights", "vgg16.safetensors"]),
+        (13, []),
+    ],
+)
+def test_command_of__is_the_row_s_own_as_it_was_asked_for(row, given):
+    common = importlib.import_module("common")
+    options = common.parser("", net=True, base=True).parse_args(given)
+    python, program, *words = shlex.split(common.command_of(row, options))
+    assert (python, Path(program).resolve()) == ("python", next(FOLDER.glob(f"{row:02d}_*.py")).resolve())
+    assert words == [*given, "--anew"]
 
 
 @pytest.mark.usefixtures("in_folder")

@@ -1,6 +1,6 @@
 import numpy as np
 
-from mosaic import AROUND, GAP, NARROWEST, caption_language, kernel_mosaic, map_mosaic, mosaic, titled
+from mosaic import AROUND, GAP, caption_language, kernel_mosaic, map_mosaic, mosaic
 from tellapart.explain import lettering
 
 
@@ -38,17 +38,6 @@ def test_kernel_mosaic__zero_is_grey_and_each_has_its_own_range():
     canvas = kernel_mosaic(kernels, columns=2, enlarge=1)
     assert canvas[0, 0].tolist() == [255, 128, 0]
     assert canvas[0, 1 + GAP].tolist() == [255, 191, 128]
-
-
-def test_titled__the_picture_stays_as_it_is_below_its_title():
-    picture = np.full((30, 40, 3), 90, np.uint8)
-    drawn = titled(picture, "relu1: 32 maps", "row by row")
-    assert drawn.shape[1] == NARROWEST
-    assert (drawn[-30:, :40] == picture).all()
-    assert (drawn[-30:, 40:] == AROUND).all()
-    assert drawn[:-30].max() > 200  # the letters
-    wide = titled(np.zeros((5, NARROWEST + 9, 3), np.uint8), "a title that is longer than the picture " * 9)
-    assert wide.shape[1] == NARROWEST + 9
 
 
 def test_caption_language__english_with_one_note_where_no_font_has_the_letters(monkeypatch, capsys):

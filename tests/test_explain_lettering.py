@@ -1,10 +1,22 @@
 """Text that is drawn: any letters, never wider than its place."""
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 import tellapart.explain.lettering as module
-from tellapart.explain.lettering import drawable, fitted_text, lettering
+from tellapart.explain.lettering import DARK, NARROWEST, drawable, fitted_text, lettering, titled
+
+
+def test_titled__the_picture_stays_as_it_is_below_its_title():
+    picture = np.full((30, 40, 3), 90, np.uint8)
+    drawn = titled(picture, "relu1: 32 maps", "row by row")
+    assert drawn.shape[1] == NARROWEST
+    assert (drawn[-30:, :40] == picture).all()
+    assert (drawn[-30:, 40:] == DARK).all()
+    assert drawn[:-30].max() > 200  # the letters
+    wide = titled(np.zeros((5, NARROWEST + 9, 3), np.uint8), "a title that is longer than the picture " * 9)
+    assert wide.shape[1] == NARROWEST + 9
 
 
 def test_lettering__plain_text_is_left_as_it_is():

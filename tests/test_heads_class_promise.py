@@ -57,10 +57,31 @@ def test_choose_thresholds__a_rare_class_that_valid_hardly_shows_never_stands():
     assert (rare.threshold, rare.error, rare.shown, rare.learned) == (NEVER, None, 5, 9)
     assert rare.missed == pytest.approx(highest_error(0, 5))
     assert found.overall.pictures == 495
-    document = {"promise_by_class": [promise.to_json() for promise in found.classes]}
-    first, second = warnings(document, ["fox", "lynx"])
-    assert first == "do not rely on it to find lynx: 9 pictures to learn from, may miss up to 45.1 %"
-    assert second == "nothing can be promised of answers that name lynx"
+    (said,) = warnings(to_document(found), ["fox", "lynx"])
+    assert said == (
+        "lynx: up to 45.1 % of its pictures may be missed, with 95 % confidence (9 to learn from, 5 held out to show "
+        "it); every answer that names it is marked unsure"
+    )
+
+
+def to_document(found):
+    """Promises as a model file has them."""
+    return {
+        "promise_by_class": [promise.to_json() for promise in found.classes],
+        "unsure_by_class": [promise.threshold for promise in found.classes],
+    }
+
+
+def test_warnings__three_by_name_and_how_many_others():
+    row = {"error": 0.1, "answered": 4, "shown": 4, "learned": 8}
+    document = {
+        "promise_by_class": [{**row, "missed": 0.5}] * 5 + [{**row, "missed": 0.2}],
+        "unsure_by_class": [0.9] * 6,
+    }
+    *named, others = warnings(document, "abcdef")
+    said = "up to 50.0 % of its pictures may be missed, with 95 % confidence (8 to learn from, 4 held out to show it)"
+    assert named == [f"{name}: {said}" for name in "abc"]
+    assert others == "so it is of 2 other classes"
 
 
 def test_choose_thresholds__equal_classes_keep_the_common_threshold():
@@ -69,7 +90,7 @@ def test_choose_thresholds__equal_classes_keep_the_common_threshold():
     found = choose_thresholds(confidence, predicted=labels, labels=labels, learned=np.full(6, 200), max_error=0.01)
     assert found.overall.kept
     assert {promise.threshold for promise in found.classes} == {found.overall.threshold}
-    assert warnings({"promise_by_class": [promise.to_json() for promise in found.classes]}, "abcdef") == []
+    assert warnings(to_document(found), "abcdef") == []
 
 
 def test_choose_thresholds__a_class_that_breaks_the_common_promise_is_stricter():

@@ -1,7 +1,7 @@
 import pytest
 
 from tellapart.errors import UsageError
-from tellapart.nets.summary import Layer, summarise_net
+from tellapart.nets.summary import Layer, summarise_net, trace_layers
 
 pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
 
@@ -23,8 +23,14 @@ def test_summarise_net__chapter_row_1():
     assert sum(parameters(layers)[:3]) == 55_744
     assert sum(parameters(layers)) == 93_322
     assert layers[0] == Layer(
-        name="trunk.conv1", kind="convolution 3x3", shape=(26, 26, 32), parameters=320, trainable=2
+        name="trunk.conv1",
+        kind="convolution 3x3",
+        shape=(26, 26, 32),
+        parameters=320,
+        trainable=2,
+        activation="ReLU",
     )
+    assert [layer.activation for layer in layers] == ["ReLU", None, "ReLU", None, "ReLU", None, "ReLU", None]
 
 
 def test_summarise_net__chapter_row_5():
@@ -51,6 +57,39 @@ def test_summarise_net__kinds_of_a_base():
     pytest.importorskip("timm", reason="needs the extra: pip install 'tellapart[torch]'")
     kinds = {layer.kind for layer in summarise_net("tf_efficientnet_lite0", size=64)}
     assert {"convolution 3x3, stride 2", "depthwise convolution 5x5", "batch normalisation"} <= kinds
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_trace_layers__an_activation_behind_a_sum_has_a_row_of_its_own(in_place):
+    torch = pytest.importorskip("torch")
+
+    class Residual(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = torch.nn.Conv2d(2, 2, 1), torch.nn.Conv2d(2, 2, 1)
+            self.between, self.behind = torch.nn.SiLU(inplace=in_place), torch.nn.Hardswish(inplace=in_place)
+
+        def forward(self, maps):
+            seen = self.last(self.between(self.first(maps)))
+            seen += maps
+            return self.behind(seen)
+
+    module = Residual()
+    with torch.no_grad():
+        layers = trace_layers(module, lambda: module(torch.zeros((1, 2, 4, 4))))
+    assert [(layer.name, layer.kind, layer.activation) for layer in layers] == [
+        ("first", "convolution 1x1", "SiLU"),
+        ("last", "convolution 1x1", None),
+        ("behind", "Hardswish", None),
+    ]
+
+
+def test_summarise_net__an_activation_inside_a_normalisation_is_named_in_its_row():
+    pytest.importorskip("timm", reason="needs the extra: pip install 'tellapart[torch]'")
+    layers = {layer.name: layer for layer in summarise_net("tf_efficientnet_lite0", size=64)}
+    assert layers["bn1"].activation == "ReLU6"
+    assert layers["conv_stem"].activation is None
+    assert not any(name.endswith("act") for name in layers)
 
 
 def test_summarise_net__unknown_name():

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -85,6 +86,8 @@ def test_train__a_trained_net_is_served_like_any_other(recipe, size, data, tmp_p
     assert [row["epoch"] for row in read_history(folder)] == [1, 2, 3, 4]
     assert metrics["backbone"]["size"] == size
     json.dumps(metrics, allow_nan=False)
+    told = re.findall(r"s  ((?:Looking at|Preparing) .*): \d+ ", (folder / "run.log").read_text())
+    assert len(told) == len(set(told)) >= 4  # each look says what it is for
     assert english_left((folder / "report.html").read_text(), names=[*NAMES, metrics["environment"]["cpu"]]) == []
     # The same answers from the model file, computed anew from the pictures.
     answers = predict(folder / "model.tellapart", [data])

@@ -106,6 +106,8 @@ def test_train_finetune__what_does_not_help_is_not_kept(case, tmp_path):
     assert net.selected["epoch"] == 0
     assert net.selected["score"] == net.selected["start_score"]
     assert any("did not lower the log loss" in note for note in listener.notes)
+    assert net.selected["diverged"]
+    assert any(note.startswith("The training diverged at the learning rate 10: ") for note in listener.notes)
 
 
 def test_train_finetune__the_model_file_works_without_torch(trained, case, tmp_path):

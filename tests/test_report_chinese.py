@@ -69,6 +69,12 @@ def test_report__choices_are_said_in_chinese(selected):
         (["last", "all"], "last, all", "最后一层、全部"),
         ("10-fold cross-validation", "10-fold cross-validation", "10 折交叉验证"),
         (0.25, "0.25", "0.25"),
+        ([], "none", "无"),
+        (
+            {"epochs": 3, "patience": None, "constant": False},
+            "epochs: 3; constant rate: no",
+            "轮数：3；学习率保持不变：否",
+        ),
         ("unheard of", "unheard of", "unheard of"),
     ],
 )

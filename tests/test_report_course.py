@@ -50,6 +50,11 @@ def test_page__a_diverged_training_names_its_rate():
     assert "Nothing shows that this net has learned" not in page
 
 
+def test_page__fine_tuning_that_helped_nothing_says_what_was_kept():
+    assert "the base and the head were kept as they were before" in course_page(history(), way=0.0, epoch=0)
+    assert "the base and the head were kept" not in course_page(history(), way=0.25)
+
+
 def test_page__a_net_no_better_than_one_answer_has_learned_nothing():
     page = course_page(history())
     assert "Nothing shows that this net has learned anything." in page

@@ -332,12 +332,30 @@ def test_render_report__a_class_that_cannot_be_relied_on_is_named_in_both_langua
     source = render(promised(metrics_document(), learned=9))
     page = Page(source)
     said = page.text.replace("trash :", "trash:")
-    assert "Up to 70.0 % of the pictures of trash may be missed: it learned from 9, " in said
+    missed = "trash: up to 70.0 % of its pictures may be missed, with 95 % confidence (9 to learn from, 60 held out "
+    assert f"{missed}to show it). Every answer that names it is marked unsure." in said
     assert "可能有多达" in source
+    assert "判为该类的回答一律标为没有把握。" in source
+    assert page.text.count("no promise") == 1
     assert "rely on it" not in said
     assert "Relied on" not in said
     assert "What is promised of each class" in page.text
     assert "What is promised of each class" not in Page(render(metrics_document())).text
+
+
+@pytest.mark.parametrize(
+    ("error", "title"),
+    [(0.1, "Answers you can rely on"), (0.2, "Answers not marked unsure"), (None, "Answers not marked")],
+)
+def test_render_report__answers_are_to_rely_on_where_that_is_promised(error, title):
+    document = promised(metrics_document(), learned=9)
+    made = {"error": error, "asked": 0.01, "kept": False, "pictures": 60, "needed": 299, "sentence": "Never shown."}
+    document["thresholds"]["promise"] = made
+    document["thresholds"]["promise_by_class"][0]["error"] = None
+    text = Page(render(document)).text
+    assert title in text
+    assert ("Answers you can rely on" in text) == (error == 0.1)
+    assert text.count("none of its own") == 1  # of a class whose answers stand by the common promise
 
 
 @pytest.mark.parametrize("name", ["unsure_by_class", "promise_by_class"])

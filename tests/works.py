@@ -6,6 +6,7 @@ import signal
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 from tellapart.duplicates.find import lay
 from tellapart.errors import DataError
@@ -20,6 +21,7 @@ class Naming:
     marker: Path | None = None  # a file that is made first: then only the first worker dies
     wrong: str = ""  # the path of a picture of which an error of ours is raised
     seconds: float = 0.0  # of each part
+    stage: ClassVar[str] = "Looking at pictures"
 
     def open(self):
         return self.name

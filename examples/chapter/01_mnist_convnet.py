@@ -16,6 +16,7 @@ from pathlib import Path
 from common import (
     accuracy,
     ask,
+    command_of,
     counted,
     facts,
     figures_of,
@@ -53,6 +54,7 @@ def fit(options: argparse.Namespace) -> Path:
         plan=plan,
         seed=options.seed,
         force=options.anew,
+        command=command_of(1, options),
         progress=listener(),
     )[0]
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from common import (
     accuracy,
     ask,
+    command_of,
     counted,
     facts,
     figures_of,
@@ -50,7 +51,16 @@ def fit(options: argparse.Namespace) -> Path:
     plan = shortened(CHAPTER if options.as_chapter else PLANS[False, False], options)
     size = SHORT_SIDE if options.short else None
     out = run_folder(options, 5, data)
-    return train(data, out=out, recipe="scratch", plan=plan, size=size, force=options.anew, progress=listener())[0]
+    return train(
+        data,
+        out=out,
+        recipe="scratch",
+        plan=plan,
+        size=size,
+        force=options.anew,
+        command=command_of(5, options),
+        progress=listener(),
+    )[0]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -15,17 +15,15 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from PIL import Image
 
 from common import ask, facts, find_data, folder, parser, run_example
-from mosaic import caption_language, titled
+from mosaic import caption_language
 from tellapart.commands.augment import augment_grid
 from tellapart.data.augment import CHAPTER
-from tellapart.data.png import marked_png
+from tellapart.data.augment_spec import ranges_text
 from tellapart.data.preprocess import Preprocess
 from tellapart.data.scan import scan
 from tellapart.errors import UsageError
-from tellapart.files import write_bytes
 from tellapart.nets.architectures import build_net
 from tellapart.nets.epoch import Batch
 from tellapart.nets.images import LabelledSquares, read_squares
@@ -49,8 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not files:
         raise UsageError("the data has no picture files", where=data, hint="Give one with --image FILE.")
     image = options.image or files[0]
-    grid = augment_grid(image, folder(options, 8) / "variants.png", count=SHOWN, size=SIDE, augmentation=CHAPTER)
-    caption(grid, language=options.language)
+    grid = augment_grid(
+        image,
+        folder(options, 8) / "variants.png",
+        count=SHOWN,
+        size=SIDE,
+        augmentation=CHAPTER,
+        caption=caption(options.language),
+    )
     few = range(min(4, len(files)))
     squares, _ = read_squares(
         index, np.zeros(len(index.pictures), np.int64), rows=few, preprocess=Preprocess(size=SIDE), file=grid
@@ -75,12 +79,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ask(8, options)
 
 
-def caption(grid: Path, *, language: str) -> None:
-    """Write above the grid which of its pictures is the original."""
+def caption(language: str) -> list[str]:
+    """What stands above the grid: which of its pictures is the original, and how far the others may be changed."""
     lines = CAPTIONS[caption_language(language, "".join(CAPTIONS[language]))]
-    with Image.open(grid) as drawn:
-        pixels = np.asarray(drawn.convert("RGB"))
-    write_bytes(grid, marked_png(titled(pixels, *(line.format(shown=SHOWN) for line in lines))))
+    return [*(line.format(shown=SHOWN) for line in lines), ranges_text(CHAPTER)]
 
 
 def alike(first: Iterable[Batch], second: Iterable[Batch], squares: LabelledSquares) -> str:

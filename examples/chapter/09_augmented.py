@@ -19,6 +19,7 @@ from typing import Any, Final
 from common import (
     accuracy,
     ask,
+    command_of,
     facts,
     figures_of,
     find_data,
@@ -59,7 +60,14 @@ def fit(options: argparse.Namespace) -> Path:
     size = SHORT_SIDE if options.short else None
     out = run_folder(options, 9, data)
     return train(
-        data, out=out, recipe="scratch-augmented", plan=plan, size=size, force=options.anew, progress=listener()
+        data,
+        out=out,
+        recipe="scratch-augmented",
+        plan=plan,
+        size=size,
+        force=options.anew,
+        command=command_of(9, options),
+        progress=listener(),
     )[0]
 
 

@@ -12,10 +12,23 @@ saw on the disk, and looks at no picture again.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from common import accuracy, ask, base_size, facts, figures_of, find_data, parser, run_example, run_folder, run_of
+from common import (
+    accuracy,
+    ask,
+    base_size,
+    command_of,
+    facts,
+    figures_of,
+    find_data,
+    parser,
+    run_example,
+    run_folder,
+    run_of,
+)
 from dense_head import train_as_chapter
 from tellapart.commands.train import train
 from tellapart.progress import listener
@@ -33,6 +46,7 @@ def fit(options: argparse.Namespace, *, again: bool = False) -> Path:
         weights=options.weights,
         size=base_size(options),
         force=again or options.anew,
+        command=command_of(11, options),
         progress=listener(),
     )[0]
 
@@ -40,6 +54,7 @@ def fit(options: argparse.Namespace, *, again: bool = False) -> Path:
 def tell(options: argparse.Namespace) -> None:
     """Print the chapter's facts beside those of the run."""
     run = run_of(11, options, fit=fit)
+    print("Once more: what the base saw of each picture is now read from the disk.", file=sys.stderr)
     figures, again = figures_of(run), figures_of(fit(options, again=True))
     counts, timing = figures["counts"], figures["timing"]
     facts(

@@ -20,6 +20,7 @@ from common import (
     accuracy,
     ask,
     base_size,
+    command_of,
     facts,
     figures_of,
     find_data,
@@ -50,6 +51,7 @@ def fit(options: argparse.Namespace) -> Path:
         weights=options.weights,
         size=base_size(options),
         force=options.anew,
+        command=command_of(12, options),
         progress=listener(),
     )[0]
 

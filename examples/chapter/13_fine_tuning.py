@@ -18,6 +18,7 @@ from common import (
     accuracy,
     ask,
     base_size,
+    command_of,
     facts,
     figures_of,
     find_data,
@@ -47,6 +48,7 @@ def fit(options: argparse.Namespace) -> Path:
         size=base_size(options),
         plan=plan,
         force=options.anew,
+        command=command_of(13, options),
         progress=listener(),
     )[0]
 

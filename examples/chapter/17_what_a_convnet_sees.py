@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from common import ask, base_size, facts, find_data, folder, parser, run_example, run_of
-from mosaic import caption_language, kernel_mosaic, map_mosaic, mosaic, titled
+from mosaic import caption_language, kernel_mosaic, map_mosaic, mosaic
 from stage_maps import StageReader
 from tellapart.backbones.catalogue import find_base
 from tellapart.bundle.bundle import read_bundle
@@ -25,6 +25,7 @@ from tellapart.commands.explain import explain
 from tellapart.data.png import write_png
 from tellapart.data.scan import scan
 from tellapart.errors import UsageError
+from tellapart.explain.lettering import titled
 from tellapart.progress import listener
 from tellapart.types import Pixels
 

@@ -13,6 +13,7 @@ import importlib.util
 import json
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -31,6 +32,8 @@ from tellapart.types import SplitName
 
 HERE: Final = Path(__file__).resolve().parent
 Fit = Callable[[argparse.Namespace], Path]
+RESULTS: Final = Path("runs/chapter")
+SHIPPED: Final = "lite0"  # the base that rows start from unless another is named
 SETS: Final = HERE.parents[2] / "shared" / "data"
 CHAPTER_SIDE: Final = 150  # pixels
 SHORT_SIDE: Final = 64
@@ -39,6 +42,11 @@ DRAWS: Final = "04"  # where row 4 puts its sets, each under a name that says ho
 DRAWN_SHORT: Final = "few"  # where the sets of --short are
 MARK: Final = 8  # letters of what tells sets of one name apart
 PAGES: Final = {"en": "chapter.md", "zh": "chapter.zh-CN.md"}
+FIGURES_SHORT: Final = {
+    "en": "These figures are of few pictures and, of nets, of one epoch: the questions mean the row without --short.",
+    "zh": "以上数字只来自少量图片，网络只训练了一轮：思考题针对的是不带 --short 的运行。",
+}
+WITHOUT_PICTURES: Final = (2, 3, 10)  # rows that --short makes no other
 QUESTIONS: Final = re.compile(r"^\*\*(?:Questions|思考)\*\*$", re.MULTILINE)
 FEW: Final[Mapping[SplitName, int]] = {"train": 8, "valid": 4, "test": 4}  # pictures a class for --short
 
@@ -47,13 +55,13 @@ def parser(text: str | None, *, net: bool = False, base: bool = False) -> argpar
     """The options that every row has, and those of rows that train a net or start from a base."""
     made = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--data", type=Path, metavar="FOLDER", help="your pictures; else a set in ../shared/data")
-    made.add_argument("--out", type=Path, default=Path("runs/chapter"), metavar="FOLDER", help="where results go")
+    made.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER", help="where results go")
     made.add_argument("--short", action="store_true", help="few pictures and an epoch: does it run at all?")
     made.add_argument(
         "--anew", action="store_true", help="train anew where there is a run already; the old one is kept"
     )
     made.add_argument("--language", choices=list(PAGES), default="en", help="of the questions at the end")
-    made.set_defaults(as_chapter=False, backbone="lite0", weights=None, seed=0, size=None, without=None)
+    made.set_defaults(as_chapter=False, backbone=SHIPPED, weights=None, seed=0, size=None, without=None)
     if net:
         made.add_argument("--as-chapter", action="store_true", help="the chapter's own settings")
     if base:
@@ -84,6 +92,8 @@ def find_data(options: argparse.Namespace, name: str, *, few: bool = True) -> Pa
     if not (options.short and few):
         return data
     drawn: Path = options.out / DRAWN_SHORT / set_name(options, data)
+    if not drawn.exists():
+        print(f"For --short {sum(FEW.values())} pictures of each class are drawn into {drawn}.", file=sys.stderr)
     split(data, drawn, sizes=FEW)
     return drawn
 
@@ -112,13 +122,37 @@ def run_folder(options: argparse.Namespace, row: int, data: Path) -> Path:
     kinds = {
         "short": options.short,
         "as-chapter": options.as_chapter,
-        options.backbone: row in BASED and options.backbone != "lite0",
+        options.backbone: row in BASED and options.backbone != SHIPPED,
         f"without-{options.without}": options.without,
         f"{options.size}px": options.size,
         f"seed-{options.seed}": options.seed,
     }
     asked = (kind for kind, wanted in kinds.items() if wanted)
     return folder(options, row) / "-".join([set_name(options, data), *asked])
+
+
+def command_of(row: int, options: argparse.Namespace) -> str:
+    """The command that trains the run of a row anew, for its page: as typed where that row was, else as it would be."""
+    (path,) = HERE.glob(f"{row:02d}_*.py")
+    told: dict[str, object] = {
+        "data": options.data,
+        "out": None if options.out == RESULTS else options.out,
+        "short": options.short,
+        "as-chapter": options.as_chapter,
+        "backbone": options.backbone if row in BASED and options.backbone != SHIPPED else None,
+        "weights": options.weights if row in BASED else None,
+        "size": options.size,
+        "seed": options.seed or None,
+        "without": options.without,
+        "anew": True,
+    }
+    words = ["python", os.path.relpath(path)]
+    for name, value in told.items():
+        if value is True:
+            words.append(f"--{name}")
+        elif value not in (None, False):
+            words += [f"--{name}", str(value)]
+    return shlex.join(words)
 
 
 def base_size(options: argparse.Namespace) -> int | None:
@@ -168,6 +202,8 @@ def section(row: int, language: str) -> tuple[str, str]:
 def ask(row: int, options: argparse.Namespace) -> None:
     """Print the questions of a row and what to try, without the marks of the page."""
     _, questions = section(row, options.language)
+    if options.short and row not in WITHOUT_PICTURES:
+        print(FIGURES_SHORT[options.language])
     print("", questions.replace("**", ""), "", sep="\n")
 
 

@@ -11,17 +11,13 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
-from tellapart.explain.lettering import drawable, lettering
+from tellapart.explain.lettering import drawable
 from tellapart.report.fonts import font_for
 from tellapart.types import Pixels
 
 GAP: Final = 1  # pixels between two of them
 AROUND: Final = 48  # grey level of the gaps
-LETTERS, LINE, MARGIN = 13, 20, 8  # pixels: of a title's letters, its lines, and around it
-NARROWEST: Final = 420  # pixels of a picture with a title
-WHITE: Final = (235, 235, 235)
 
 
 def map_mosaic(maps: NDArray[np.floating[Any]], *, columns: int = 16, enlarge: int = 1) -> Pixels:
@@ -70,19 +66,6 @@ def mosaic(pictures: Pixels, *, columns: int, enlarge: int = 1) -> Pixels:
         down, across = row * (height + GAP), column * (width + GAP)
         canvas[down : down + height, across : across + width] = picture
     return canvas
-
-
-def titled(picture: Pixels, *lines: str) -> Pixels:
-    """A picture uint8 [H, W, 3] below lines of text, uint8 [H + h, max(W, NARROWEST), 3]; long lines are cut inside."""
-    height, width = picture.shape[:2]
-    above, across = len(lines) * LINE + MARGIN, max(width, NARROWEST)
-    canvas = Image.new("RGB", (across, above + height), (AROUND, AROUND, AROUND))
-    canvas.paste(Image.fromarray(picture), (0, above))
-    pen = ImageDraw.Draw(canvas)
-    for number, line in enumerate(lines):
-        words, font = lettering(line, size=LETTERS, width=across - 2 * MARGIN)
-        pen.text((MARGIN, MARGIN // 2 + number * LINE), words, fill=WHITE, font=font)
-    return np.asarray(canvas)
 
 
 @cache

@@ -169,7 +169,17 @@ def exact_at(
         return features
     again = replace(index, pictures=tuple(index.pictures[row] for row in rows), skipped=())
     engine = exact() if exact is not None else None
-    seen = look_at(again, base, progress, engine=engine, precision=EXACT, keep=keep, take=take, workers=workers)
+    seen = look_at(
+        again,
+        base,
+        progress,
+        engine=engine,
+        precision=EXACT,
+        keep=keep,
+        take=take,
+        workers=workers,
+        purpose="once more in float32, where answers were close",
+    )
     renewed = features.copy()
     readable = [entry.status != "skipped" for entry in seen.ledger]  # by place: a picture may be given twice
     renewed[rows[readable]] = seen.features

@@ -193,7 +193,15 @@ def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) ->
     folds = fold_count(index, request, kept=RECIPES[request.recipe].on_kept_features(request))
     keep = RECIPES[request.recipe].has_base
     leaves = keep and leaves_features(index, base, request, folds=folds)
-    embedded = look_at(index, base, progress, keep=keep, take=NOTHING if leaves else None, workers=request.workers)
+    embedded = look_at(
+        index,
+        base,
+        progress,
+        keep=keep,
+        take=NOTHING if leaves else None,
+        workers=request.workers,
+        purpose="" if keep else "to find copies",
+    )
     left = LeftFeatures.of(embedded, base, request.workers, progress) if leaves else None
     watch.parts |= {"decode_s": round(embedded.decode_s, 3), "embed_s": round(embedded.embed_s, 3)}
     check_skips(index, embedded.ledger, force=request.force)
@@ -274,7 +282,10 @@ def calibrate_and_score(
     narrowed = None if dataset.left is None else Narrowed.of(classifier, dataset.left)
     if narrowed is not None:
         classifier, see, exact = narrowed.classifier, narrowed.see, partial(exact, take=narrowed.take)
-    clean, valid = dataset.clean_valid, see(rows=rows_of(dataset.valid))
+    clean, valid = (
+        dataset.clean_valid,
+        see(rows=rows_of(dataset.valid), purpose="of valid, to set thresholds"),
+    )
     say_left_out(len(valid) - len(clean), progress=progress)
     classifier, weights = without_prior(classifier, dataset, valid, clean, request)
     # Once to tell close calls, and again, since temperature and thresholds belong to the precision that answers.
@@ -288,7 +299,7 @@ def calibrate_and_score(
     seen = valid[apart - dataset.valid.start]
     last = classifier.base.last
     trained_on = TrainingFeatures(
-        last=see(rows=typical.tolist())[:, last.start : last.stop],
+        last=see(rows=typical.tolist(), purpose="of train, for what is unlike them")[:, last.start : last.stop],
         labels=dataset.labels[typical],
         groups=dataset.groups[typical],
         held_out=classifier.weights is None,
@@ -305,7 +316,7 @@ def calibrate_and_score(
     classifier = replace(classifier, abstention=abstention)
     found: dict[SplitName, ScoredAnswers] = {"valid": scored_split(classifier, dataset, "valid", valid)}
     if tested := rows_of(dataset.rows["test"]):
-        test = exact(classifier, dataset, "test", see(rows=tested))
+        test = exact(classifier, dataset, "test", see(rows=tested, purpose="of test, for its figures"))
         found["test"] = scored_split(classifier, dataset, "test", test)
     return classifier if narrowed is None else narrowed.widened(classifier), found
 

@@ -170,20 +170,22 @@ def print_operating(figures: Mapping[str, Any]) -> None:
 
 def print_abstention(selective: Mapping[str, Any], thresholds: Mapping[str, Any], *, classes: Sequence[str]) -> None:
     """How many answers one can rely on, and what is promised of them; nothing for a model that never marks."""
+    from tellapart.heads.abstention import is_weak
     from tellapart.heads.class_promise import warnings
 
-    promise = thresholds["promise"]
+    promise, told = thresholds["promise"], warnings(thresholds, [one_line(name) for name in classes])
     if thresholds["unsure"] is not None and not selective["answered"]:
         line("sure enough to rely on: none of the answers; the model is unsure of every picture, and promises nothing")
-        promise = None
+        promise, told = None, []
     elif thresholds["unsure"] is not None:
         line(
-            f"sure enough to rely on: {share(selective['coverage'])} of the answers; "
+            f"{'not marked unsure' if is_weak(promise) else 'sure enough to rely on'}: "
+            f"{share(selective['coverage'])} of the answers; "
             f"{selective['wrong']} of those {selective['answered']} wrong: {share(selective['error'])}"
         )
     if promise is not None:
         line(promise["sentence"])
-    for sentence in warnings(thresholds, [one_line(name) for name in classes]):
+    for sentence in told:
         line(sentence)
     if thresholds["unlike"] is not None:
         line(f"unlike the training set: {share(selective['unlike'])} of the pictures")
@@ -351,7 +353,12 @@ def print_int8(figures: Mapping[str, Any]) -> None:
 
 def print_layers(net: str, layers: Sequence[Layer]) -> None:
     rows = [
-        [layer.name, " x ".join(map(str, layer.shape)), f"{layer.parameters:,}" if layer.parameters else "", layer.kind]
+        [
+            layer.name,
+            " x ".join(map(str, layer.shape)),
+            f"{layer.parameters:,}" if layer.parameters else "",
+            layer.kind if layer.activation is None else f"{layer.kind}, {layer.activation}",
+        ]
         for layer in layers
     ]
     print_table(["layer", "output", "parameters", "what it is"], rows)

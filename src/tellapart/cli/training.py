@@ -227,18 +227,25 @@ def summary(
         int | None,
         typer.Option(min=1, metavar="N", help="Classes; else 2, or 10 for digits. 1 is the chapter's, for a sigmoid."),
     ] = None,
+    as_json: Json = False,
 ) -> None:
-    """Show the layers of a net and their parameters.
+    """Show the layers of a net with their activations and parameters.
 
     \b
     tellapart summary lite0
     tellapart summary --layers 32,64,128,128 --dense 512
     tellapart summary --net nets.py:Small --size 64 --outputs 5
     """
+    from dataclasses import asdict
+
     from tellapart.commands.summary import net_named, summarise
 
     name = net_named(net, as_trained, layers=widths(layers), dense=dense, size=size)
-    print_layers(name, summarise(name, size=size, outputs=outputs))
+    found = summarise(name, size=size, outputs=outputs)
+    if as_json:
+        print_json({"schema": 1, "net": name, "layers": [asdict(layer) for layer in found]})
+    else:
+        print_layers(name, found)
 
 
 def augment(

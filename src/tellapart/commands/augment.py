@@ -6,6 +6,7 @@ Legend: R rows and C columns of the grid, S side of one square.
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -13,9 +14,11 @@ from typing import Final
 import numpy as np
 
 from tellapart.data.augment import CHAPTER, Augmentation, augment
+from tellapart.data.augment_spec import ranges_text
 from tellapart.data.png import marked_png
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import PictureError, UsageError
+from tellapart.explain.lettering import titled
 from tellapart.features.content import LARGEST_FILE
 from tellapart.files import read_bounded, write_bytes
 from tellapart.targets import check_file
@@ -25,6 +28,7 @@ GAP: Final = 2  # pixels
 WHITE: Final = 255
 ENDING: Final = ".png"
 MOST: Final = 1023
+LINE_LENGTH: Final = 60  # letters of the caption's ranges
 
 
 def augment_grid(
@@ -35,8 +39,9 @@ def augment_grid(
     size: int = 150,
     seed: int = 0,
     augmentation: Augmentation = CHAPTER,
+    caption: Sequence[str] = (),
 ) -> Path:
-    """Write a PNG of the original, top left, and count augmented versions of it; returns out.
+    """Write a PNG of the original, top left, and count augmented versions of it, below a caption; returns out.
 
     Args:
         image: the picture.
@@ -45,6 +50,7 @@ def augment_grid(
         size: the side in pixels of each.
         seed: of what is drawn.
         augmentation: how far the picture may be changed.
+        caption: lines of text; none for which picture is what, the seed, and the ranges.
 
     Raises:
         UsageError: count or size is out of range, or out is not called like a PNG file.
@@ -59,8 +65,16 @@ def augment_grid(
     check_file(out, sources=[image])
     original = square(image, size=size)
     versions = [augment(original, augmentation=augmentation, seed=seed, epoch=epoch, index=0) for epoch in range(count)]
-    write_bytes(out, marked_png(tile([original, *versions])), follow=True)
+    lines = caption or own_caption(image.name, count=count, seed=seed, augmentation=augmentation)
+    write_bytes(out, marked_png(titled(tile([original, *versions]), *lines)), follow=True)
     return out
+
+
+def own_caption(name: str, *, count: int, seed: int, augmentation: Augmentation) -> list[str]:
+    """Which picture is what, the seed, and the ranges as `--augment` takes them."""
+    versions = "1 augmented version" if count == 1 else f"{count} augmented versions"
+    ranges = f"Ranges: {ranges_text(augmentation)}"
+    return [f"Top left: {name} as it is", f"Then {versions} of it, seed {seed}", *textwrap.wrap(ranges, LINE_LENGTH)]
 
 
 def square(image: Path, *, size: int) -> Pixels:

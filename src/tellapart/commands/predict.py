@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import islice
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from tellapart.classifier import Classifier
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import GivenPictures, given_pictures
 from tellapart.errors import DataError
-from tellapart.features.embed import embed_pictures
+from tellapart.features.embed import LOOKING, embed_pictures
 from tellapart.features.look import check_precision, check_seen, say_too_bright, with_white
 from tellapart.features.together import pack_ledger, readable, unpack_ledger
 from tellapart.heads.abstention import Flags
@@ -92,7 +92,7 @@ class Asking:
             DataError: not one of the pictures can be read, and none came before.
         """
         unread, told = list[Answers](), bool(after)
-        self.progress.start("Looking at pictures", total=self.count, unit="pictures")
+        self.progress.start(LOOKING, total=self.count, unit="pictures")
         self.progress.advance(after)
         for part in self._parts(islice(self.given, after, None)):
             told = told or bool(part.pictures)
@@ -145,6 +145,7 @@ class Answering:
     engine: AnyEngine | None
     exact: Compiled | None
     precision: str = ""
+    stage: ClassVar[str] = LOOKING
 
     def open(self) -> Do[Answers]:
         """Compile the base, elsewhere."""

@@ -16,6 +16,7 @@ from tellapart.recipes.scratch import PLANS
 
 PHOTOS = PLANS[False, False].net
 SHOWN = {"Conv": "convolution", "Add": "residual sum", "GlobalAveragePool": "global average pooling"}
+ACTIVATIONS = {"Clip": "ReLU6", "Relu": "ReLU"}  # of the bases that ship, whose Clip is from 0 to 6
 
 
 def summarise(net: str, *, size: int | None = None, outputs: int | None = None) -> list[Layer]:
@@ -78,12 +79,14 @@ def summarise_graph(backbone: Backbone) -> list[Layer]:
         if node.op_type == "Cast" and node.input[0] in sizes
     }
     counted = {**sizes, **widened}
+    activations = {node.input[0]: ACTIVATIONS[node.op_type] for node in model.graph.node if node.op_type in ACTIVATIONS}
     return [
         Layer(
             name=node.name,
             kind=_kind(node),
             shape=shapes[node.output[0]],
             parameters=sum(counted.get(name, 0) for name in node.input) if node.op_type == "Conv" else 0,
+            activation=activations.get(node.output[0]),
         )
         for node in model.graph.node
         if node.op_type in SHOWN

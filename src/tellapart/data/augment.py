@@ -157,6 +157,11 @@ class AugmentedView:
         """What the view is called in the key of everything cached."""
         return f"{self.augmentation.key}-seed-{self.seed}-view-{self.number}"
 
+    @property
+    def shown(self) -> str:
+        """What the base is shown."""
+        return f"augmented pictures, view {self.number + 1} of each"
+
     def apply(self, pixels: Pixels, digest: bytes) -> Pixels:
         """This view of prepared pixels uint8 [S, S, 3] of the picture with that sha256."""
         index = int.from_bytes(digest[:8], "big")
@@ -175,6 +180,13 @@ class MovedView:
     def key(self) -> str:
         """What the view is called in the key of everything cached."""
         return f"moved-v{_ALGORITHM}-{self.rotation}-{self.flip}-{self.upside_down}"
+
+    @property
+    def shown(self) -> str:
+        """What the base is shown, and what it is asked by that."""
+        moved = [f"turned by {self.rotation:g} degrees"] if self.rotation else []
+        moved += ["mirrored"] * self.flip + ["upside down"] * self.upside_down
+        return f"pictures {' and '.join(moved)}, to see whether their class stays"
 
     def apply(self, pixels: Pixels, digest: bytes) -> Pixels:  # noqa: ARG002
         """This view of prepared pixels uint8 [S, S, 3]."""

@@ -68,3 +68,15 @@ def augmentation_spec(text: str) -> AugmentationSpec:
     spec = AugmentationSpec(start=start, ranges=ranges)
     spec.applied(None)
     return spec
+
+
+def ranges_text(augmentation: Augmentation) -> str:
+    """How far pictures may be changed, as a caller would write it behind "none": "rotation=40, shift=0.2, flip"."""
+    ranges = {name: getattr(augmentation, fields[0]) for name, fields in RANGES.items()}
+    if augmentation.width_shift == augmentation.height_shift:
+        ranges |= {"width_shift": 0, "height_shift": 0}
+    else:
+        ranges["shift"] = 0
+    written = [f"{name}={value:g}" for name, value in ranges.items() if value]
+    flips = [name for name, flip in FLIPS.items() if getattr(augmentation, flip)]
+    return ", ".join([*written, *flips]) or "none"

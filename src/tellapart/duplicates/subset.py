@@ -65,7 +65,7 @@ def looked_at(index: Index, chosen: Sequence[Choice], base: Backbone, *, progres
     split_of = {index.pictures[choice.row].path: choice.split for choice in chosen}
     rows = sorted(choice.row for choice in chosen)
     drawn = replace(index, pictures=tuple(index.pictures[row] for row in rows))
-    seen = look_at(drawn, base, progress)
+    seen = look_at(drawn, base, progress, purpose="to keep copies in one split")
     readable = {picture.path for picture in seen.index.pictures}
     pictures = index.pictures
     if len(readable) < len(rows):

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
-from PIL import ImageFont
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from tellapart.errors import one_line
+from tellapart.types import Pixels
 
 FONTS: Final = (
     *("DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf"),
@@ -20,7 +22,23 @@ FONTS: Final = (
     *("segoeui.ttf", "msyh.ttc", "simsun.ttc"),
     *("Arial Unicode.ttf", "PingFang.ttc", "Hiragino Sans GB.ttc"),
 )
+TITLE, LINE, MARGIN = 13, 20, 8  # pixels: of a title's letters, its lines, and around it
+NARROWEST: Final = 420  # pixels of a picture with a title
+DARK, LIGHT = (48, 48, 48), (235, 235, 235)
 NO_LETTER: Final = "\uffff"  # never a letter: every font draws for it what it draws for letters it lacks
+
+
+def titled(picture: Pixels, *lines: str) -> Pixels:
+    """A picture uint8 [H, W, 3] below lines of text, uint8 [H + h, max(W, NARROWEST), 3]; long lines are cut inside."""
+    height, width = picture.shape[:2]
+    above, across = len(lines) * LINE + MARGIN, max(width, NARROWEST)
+    canvas = Image.new("RGB", (across, above + height), DARK)
+    canvas.paste(Image.fromarray(picture), (0, above))
+    pen = ImageDraw.Draw(canvas)
+    for number, line in enumerate(lines):
+        words, font = lettering(line, size=TITLE, width=across - 2 * MARGIN)
+        pen.text((MARGIN, MARGIN // 2 + number * LINE), words, fill=LIGHT, font=font)
+    return np.asarray(canvas)
 
 
 def lettering(text: str, *, size: int, width: int) -> tuple[str, Any]:

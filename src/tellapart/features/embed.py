@@ -43,6 +43,10 @@ class View(Protocol):
     def key(self) -> str:
         """A short string that changes whenever the pixels would: part of the key of everything cached."""
 
+    @property
+    def shown(self) -> str:
+        """What the base is shown, for whoever reads what it looks at."""
+
     def apply(self, pixels: Pixels, digest: bytes) -> Pixels:
         """This view of prepared pixels uint8 [S, S, 3] of the picture with that sha256."""
 
@@ -52,6 +56,7 @@ class Plain:
     """The picture as it is."""
 
     key: str = "plain"
+    shown: str = "pictures"
 
     def apply(self, pixels: Pixels, digest: bytes) -> Pixels:  # noqa: ARG002
         """The pixels themselves."""
@@ -59,6 +64,7 @@ class Plain:
 
 
 PLAIN = Plain()
+LOOKING = f"Looking at {PLAIN.shown}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +124,7 @@ def embed_pictures(
     progress: Progress | None = None,
     engine: AnyEngine | None = None,
     precision: str = "",
+    stage: str = LOOKING,
 ) -> Embedded:
     """Features of every readable picture of the index, as the base sees that view of each.
 
@@ -132,6 +139,7 @@ def embed_pictures(
         progress: told of every picture.
         engine: the base compiled already; None compiles it when the first picture needs it.
         precision: what it is then compiled in; "" for the CPU's own.
+        stage: what the listener is told this is.
     """
     progress = progress or Silent()
     matrix = np.empty((len(index.pictures), backbone.width), np.float32) if into is None else into
@@ -151,8 +159,8 @@ def embed_pictures(
             precision=own.precision if own else precision or native_precision(),
             engine=own,
         )
-        stage = "Looking at pictures" if run.shows_pictures_as_they_are else "Looking at views of pictures"
-        progress.start(stage, total=len(rows), unit="pictures")
+        halves = f" with {single.name}" if backbone.halves else ""
+        progress.start(f"{stage}{halves}", total=len(rows), unit="pictures")
         try:
             run.take_all()
         finally:

@@ -39,6 +39,7 @@ class Looking:
         miniatures: whether they are wanted.
         precision: what is computed in where no engine is given; "" for this machine's own.
         is_away: whether this is done elsewhere; here the base is compiled when a picture needs it.
+        purpose: what for, as the end of a stage that is told: "to find copies"; "" where that is plain.
     """
 
     base: Backbone
@@ -50,6 +51,12 @@ class Looking:
     into: Features | None = None
     precision: str = ""
     is_away: bool = False
+    purpose: str = ""
+
+    @property
+    def stage(self) -> str:
+        """What it is and what for, for whoever listens."""
+        return f"Looking at {self.view.shown} {self.purpose}".rstrip()
 
     def open(self) -> Do[Embedded]:
         """Compile the base, elsewhere."""
@@ -70,6 +77,7 @@ class Looking:
                 precision=self.precision,
                 view=self.view,
                 into=self.into,
+                stage=self.stage,
             )
             if cache is not None and cache.trouble is not None:
                 what = f"The feature cache in {cache.path.parent} could not be used throughout ({cache.trouble})."
@@ -106,19 +114,29 @@ def look_at(
     keep: bool = True,
     take: Take | None = None,
     workers: Workers = HERE,
+    purpose: str = "",
 ) -> Embedded:
     """Features of every picture, by way of the user's cache where it can be used; arguments as for `embed_pictures`.
 
     Without `keep` the cache is left alone: what a net of one run sees, no other run asks for. Workers elsewhere use
     the cache of their own machine. With `take` only that is taken of the features, of TAKEN_AT_ONCE pictures at a time,
-    and the others can be asked for as `LeftFeatures`.
+    and the others can be asked for as `LeftFeatures`. `purpose` is for the listener, as `Looking` has it.
     """
     started, count = time.perf_counter(), len(index.pictures)
-    work = Looking(base=base, view=view, keep=keep, engine=engine, precision=precision, into=into, take=take)
+    work = Looking(
+        base=base,
+        view=view,
+        keep=keep,
+        engine=engine,
+        precision=precision,
+        into=into,
+        take=take,
+        purpose=purpose,
+    )
     size = workers.part_size(count) if take is None else min(workers.part_size(count), TAKEN_AT_ONCE)
     width, listening = base.width if take is None else take.width, progress
     if take is not None:  # several parts, and one stage
-        progress.start("Looking at pictures", total=count, unit="pictures")
+        progress.start(work.stage, total=count, unit="pictures")
         listening = PartOfStage(progress, steps=count)
     seen = workers.each(
         work, parts_of(index, size), total=count, progress=listening, remember=take is not None and keep

@@ -43,11 +43,20 @@ def views_within_bytes(prefix: Backbone, *, pictures: int, wanted: int, limit: i
     return max(1, min(wanted, limit // (pictures * prefix.width * np.dtype(np.float16).itemsize)))
 
 
-def keep_views(prefix: Backbone, show: Show, *, pictures: int, views: int, path: Path, progress: Progress) -> Views:
+def keep_views(
+    prefix: Backbone,
+    show: Show,
+    *,
+    pictures: int,
+    views: int,
+    path: Path,
+    progress: Progress,
+    stage: str = "Looking at views",
+) -> Views:
     """What the frozen part gives for every view of every picture, in a file that is mapped into memory.
 
     `show` makes all views of one picture, so that it is decoded once; it is called from several threads. A file that is
-    there is taken as it is, so its name must say what is in it.
+    there is taken as it is, so its name must say what is in it. The listener is told the stage.
 
     Raises:
         OutputError: the file cannot be written, or the disk has too little space for it.
@@ -57,7 +66,7 @@ def keep_views(prefix: Backbone, show: Show, *, pictures: int, views: int, path:
         return found
     partial_file = path.with_suffix(".part")
     kept = reserved_array(partial_file, shape=shape, dtype=np.float16)
-    progress.start("Looking at views", total=pictures * views, unit="views")
+    progress.start(stage, total=pictures * views, unit="views")
     _fill(prefix, show, kept, progress=progress)
     progress.finish()
     partial_file.replace(path)

@@ -101,7 +101,7 @@ class SelectiveGuarantee:
         pictures = counted(self.pictures, f"picture {where} is", f"pictures {where} are")
         if self.error is None:
             return f"{pictures} too few to promise anything about the answers (of a group one counts)."
-        promise = f"with 95 % confidence at most {100 * self.error:.3g} % of the answers you can rely on are wrong"
+        promise = f"with 95 % confidence at most {100 * self.error:.3g} % of the answers not marked unsure are wrong"
         if self.by_costs:
             return f"The costs set when a person is asked; {promise}."
         if self.kept:
@@ -114,6 +114,14 @@ class SelectiveGuarantee:
         if self.error > WORST:
             return f"{reason}, or anything worth relying on: all that can be said is that {promise}."
         return f"{reason}; the promise is that {promise}."
+
+
+def is_weak(promise: Mapping[str, Any] | None) -> bool:
+    """Whether a promise, as `SelectiveGuarantee.to_json` has it, is too little to rely on answers by.
+
+    None is that of an older run, which says nothing.
+    """
+    return promise is not None and (promise["error"] is None or promise["error"] >= TOO_LARGE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,7 @@ from tellapart.text import counted, percent
 from tellapart.types import Labels
 
 WORTHLESS = 0.5  # a promise that more than this share of the answers are right is the least that is worth anything
-NAMED = 3  # classes in a sentence; the page has a row for each
+NAMED = 3  # classes that are warned of by name; the page has a row for each
 
 
 def choose_thresholds(
@@ -108,28 +108,41 @@ def fair_error(max_error: float, class_count: int) -> float:
 
 
 def warnings(thresholds: Mapping[str, Any], classes: Sequence[str]) -> list[str]:
-    """What to say of classes that cannot be relied on, the rarest first: a sentence of each kind.
+    """What to say of classes that may be missed often, or that no answer names surely: a sentence of each.
 
     Args:
         thresholds: as `Abstention.to_json` writes them; of older models they say nothing of classes.
         classes: K names.
     """
-    rows = sorted(
-        zip(classes, thresholds.get("promise_by_class") or (), strict=False), key=lambda row: row[1]["learned"]
-    )
-    lost = [
-        f"{name}: {counted(row['learned'], 'picture')} to learn from, may miss up to {percent(row['missed'])}"
-        for name, row in rows
-        if row["missed"] > TOO_LARGE
-    ]
-    withheld = [name for name, row in rows if row["error"] is None]
-    return [
-        *([f"do not rely on it to find {_listed(lost, '; ')}"] if lost else []),
-        *([f"nothing can be promised of answers that name {_listed(withheld, ', ')}"] if withheld else []),
-    ]
+    rows = [row for row in promise_rows(thresholds, classes) if row["lost"]]
+    more = len(rows) - NAMED
+    others = [f"so it is of {counted(more, 'other class', 'other classes')}"] if more > 0 else []
+    return [*map(_warning, rows[:NAMED]), *others]
 
 
-def _listed(entries: Sequence[str], separator: str) -> str:
-    """The first of some entries, and how many more there are."""
-    more = len(entries) - NAMED
-    return separator.join(entries[:NAMED]) + (f"{separator}and {more:,} more" if more > 0 else "")
+def promise_rows(thresholds: Mapping[str, Any], classes: Sequence[str]) -> list[dict[str, Any]]:
+    """What is promised of each class, the rarest first; nothing for older runs, and where nothing is promised.
+
+    Returns:
+        {name, learned, threshold, error, answered, missed, shown, lost}: threshold is None where no answer that names
+        the class stands, and lost says whether that is so or more of its pictures than TOO_LARGE may be missed.
+    """
+    made, least = thresholds.get("promise_by_class") or [], thresholds.get("unsure_by_class") or []
+    rows = [
+        {
+            "name": name,
+            **row,
+            "threshold": own if own < NEVER else None,
+            "lost": row["missed"] > TOO_LARGE or own >= NEVER,
+        }
+        for name, row, own in zip(classes, made, least, strict=False)
+    ]
+    return sorted(rows, key=lambda row: row["learned"])
+
+
+def _warning(row: Mapping[str, Any]) -> str:
+    """A class that may be missed often, or that no answer names surely."""
+    pictures = f"{row['learned']:,} to learn from, {row['shown']:,} held out to show it"
+    missed = f"up to {percent(row['missed'])} of its pictures may be missed, with 95 % confidence"
+    said = f"{row['name']}: {missed} ({pictures})"
+    return said if row["threshold"] is not None else f"{said}; every answer that names it is marked unsure"

@@ -68,6 +68,11 @@ class Summing:
         )
         return Summed(sums=sums, ledger=seen.ledger, digests=seen.digests)
 
+    @property
+    def stage(self) -> str:
+        """That of looking."""
+        return self.looking.stage
+
     def away(self) -> Self:
         """The same in the precision of this machine."""
         return replace(self, looking=self.looking.away())

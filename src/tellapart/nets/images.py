@@ -63,11 +63,12 @@ def read_squares(
     preprocess: Preprocess,
     file: Path,
     progress: Progress | None = None,
+    stage: str = "Preparing pictures",
 ) -> tuple[LabelledSquares, tuple[LedgerEntry, ...]]:
     """Decode some rows of an index; the readable pictures in order, and a ledger entry for each that is not.
 
     `labels`, int64, has one for each picture of the index. More than IN_MEMORY bytes go to the file, which is written
-    over.
+    over. The listener is told the stage.
 
     Raises:
         OutputError: the file cannot be written, or the disk has too little space for it.
@@ -87,7 +88,7 @@ def read_squares(
             return error.what
         return ""
 
-    progress.start("Preparing pictures", total=len(rows), unit="pictures")
+    progress.start(stage, total=len(rows), unit="pictures")
     threads = thread_count()
     ahead = look_ahead(prepare, range(len(rows)), threads=threads, most=2 * threads * TOGETHER, handful=TOGETHER)
     with contextlib.closing(ahead):

@@ -32,6 +32,12 @@ def ran_away(history: Sequence[Mapping[str, Any]], *, score: float | None, count
     return score > BELOW * guessing_loss(counts) and max(losses) > FAR * math.log(len(counts))
 
 
+def diverged_note(rate: float) -> str:
+    """What is said of a training that ran away in numbers at that learning rate."""
+    loss = "the training loss was many times that of guessing, and no epoch was better than guessing on valid"
+    return f"The training diverged at the learning rate {rate:g}: {loss}. Give a lower learning rate."
+
+
 def guessing_loss(counts: Sequence[int]) -> float:
     """The log loss of answering every picture with the shares of K classes, of these numbers of pictures."""
     shares = [count / sum(counts) for count in counts if count]

@@ -7,7 +7,8 @@ that a net of a billion parameters is summarised as fast as a small one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from tellapart.backbones.catalogue import BACKBONES
@@ -22,18 +23,15 @@ if TYPE_CHECKING:
     import torch
 
 DIGITS, TWO = 10, 2  # outputs of nets for digits, and for two classes
-# Kinds by class name; what is None is part of the layer before it and gets no line, as in the chapter.
+# Kinds by class name; what is None gets no line.
 KINDS: Final[Mapping[str, str | None]] = {
     "Linear": "dense",
     "Flatten": "flatten",
     "AdaptiveAvgPool2d": "global average pooling",
     "NormalisedPixels": None,
-    "ReLU": None,
-    "ReLU6": None,
-    "SiLU": None,
-    "GELU": None,
     "Identity": None,
 }
+ACTIVATIONS: Final = ("torch.nn.modules.activation", "timm.layers.activations")  # modules of Python that have them
 _Built = tuple[Any, Callable[[Any], object], int]  # the module, what runs it on uint8 [1, S, S, 3], and S
 
 
@@ -46,6 +44,7 @@ class Layer:
     shape: tuple[int, ...]  # of its output for one picture: height, width and channels, or features alone
     parameters: int  # numbers in its weights
     trainable: int = 0  # weight tensors of it that train; 0 where it is frozen or has none
+    activation: str | None = None  # what its output goes through right away: "ReLU"; its row stands for both
 
 
 def summarise_net(name: str, *, size: int | None = None, outputs: int | None = None) -> list[Layer]:
@@ -94,37 +93,80 @@ def _of_timm(name: str, size: int | None) -> _Built:
 
 
 def trace_layers(module: torch.nn.Module, run: Callable[[], object]) -> list[Layer]:
-    """The layers that run calls in a module, in the order of the calls."""
-    layers: list[Layer] = []
-    handles = [
-        layer.register_forward_hook(_hook(name, layers))
+    """The layers that run calls in a module, in the order of the calls.
+
+    An activation is named in the row of the layer whose output it is given, as the chapter writes it; one behind a sum,
+    or behind anything else that is no layer, has a row of its own. One that is called as a function is not seen.
+    """
+    layers = {
+        name: layer
         for name, layer in module.named_modules()
         if name and (not list(layer.children()) or list(layer.parameters(recurse=False)))
-    ]
+    }
+    traced = _Traced(names=frozenset(layers))
+    handles = [layer.register_forward_pre_hook(partial(traced.given, name)) for name, layer in layers.items()]
+    handles += [layer.register_forward_hook(partial(traced.called, name)) for name, layer in layers.items()]
     try:
         run()
     finally:
         for handle in handles:
             handle.remove()
-    return layers
+    return traced.rows
 
 
-def _hook(name: str, layers: list[Layer]) -> Callable[..., None]:
-    def hook(layer: torch.nn.Module, _inputs: object, output: object) -> None:
-        kind = _kind(layer)
-        if kind is not None and hasattr(output, "shape"):
-            own = list(layer.parameters(recurse=False))
-            layers.append(
-                Layer(
-                    name=name,
-                    kind=kind,
-                    shape=_shape(layer, tuple(output.shape[1:])),
-                    parameters=sum(parameter.numel() for parameter in own),
-                    trainable=sum(parameter.requires_grad for parameter in own),
-                )
+@dataclass(slots=True, kw_only=True)
+class _Traced:
+    """The rows of the layers that were called so far."""
+
+    names: frozenset[str]  # of all layers
+    rows: list[Layer] = field(default_factory=list)
+    last: tuple[object, int] = (None, 0)  # the output of the last row, and how often it had been written to
+    follows: str = ""  # the layer that was given that output, as it was
+    inside: dict[str, str] = field(default_factory=dict)  # activations of layers that are being called, by their names
+
+    def given(self, name: str, _layer: object, inputs: tuple[object, ...]) -> None:
+        """A layer is about to be called. A sum may be in the place of an output: then that was written to."""
+        last, written = self.last
+        self.follows = name if inputs and inputs[0] is last and _written(last) == written else ""
+
+    def called(self, name: str, layer: Any, _inputs: object, output: Any) -> None:  # noqa: ANN401
+        """A layer was called."""
+        kind, own = _kind(layer), list(layer.parameters(recurse=False))
+        if kind is None or not hasattr(output, "shape"):
+            return
+        if _is_activation(layer) and not own and self._belongs(name, kind, output):
+            return
+        self.last = output, _written(output)
+        self.rows.append(
+            Layer(
+                name=name,
+                kind=kind,
+                shape=_shape(layer, tuple(output.shape[1:])),
+                parameters=sum(parameter.numel() for parameter in own),
+                trainable=sum(parameter.requires_grad for parameter in own),
+                activation=self.inside.pop(name, None),
             )
+        )
 
-    return hook
+    def _belongs(self, name: str, kind: str, output: object) -> bool:
+        """Whether an activation is named in the row of a layer: the last one, or the one that it is a part of."""
+        parent = name.rpartition(".")[0]
+        if self.rows and self.rows[-1].activation is None and name == self.follows:
+            self.rows[-1] = replace(self.rows[-1], activation=kind)
+            self.last = output, _written(output)
+            return True
+        if parent in self.names:
+            self.inside[parent] = kind
+        return parent in self.names
+
+
+def _written(tensor: Any) -> int:  # noqa: ANN401 - a tensor
+    """How often a tensor was written to in place."""
+    return int(tensor._version)  # noqa: SLF001 - torch has no other name for it
+
+
+def _is_activation(layer: object) -> bool:
+    return type(layer).__module__.startswith(ACTIVATIONS)
 
 
 def _shape(layer: torch.nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:

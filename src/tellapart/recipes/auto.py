@@ -130,7 +130,14 @@ def train_auto(dataset: Dataset, base: Backbone, request: Request) -> Classifier
 
     def answers(tried: Tried) -> ValidAnswers:
         rows, classifier = rows_of(dataset.valid), tried.classifier
-        seen = features_seen(tried.dataset, tried.base, classifier.base, rows=rows, progress=request.progress)
+        seen = features_seen(
+            tried.dataset,
+            tried.base,
+            classifier.base,
+            rows=rows,
+            progress=request.progress,
+            purpose="of valid, to compare recipes",
+        )
         return ValidAnswers.of(classifier.head.logits(seen), dataset.labels[dataset.valid])
 
     return choose_recipe(
@@ -155,7 +162,8 @@ def base_candidates(
         def train(best: Tried) -> Tried:
             other = (make(best) or base).with_white(base.preprocess.white)
             rows = range(pictures)
-            shown = replace(dataset, features=look_again(dataset, other, rows, request.progress, keep=True))
+            seen = look_again(dataset, other, rows, request.progress, keep=True, purpose=f"with {other.name}")
+            shown = replace(dataset, features=seen)
             tried.update((single.name, single.preprocess.size) for single in other.singles)
             return Tried(classifier=train_features(shown, other, request), dataset=shown, base=other)
 

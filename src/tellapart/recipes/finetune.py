@@ -9,7 +9,7 @@ epoch takes 0.30 of one that runs the frozen part too (`benchmarks/finetuning.py
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any, Final
@@ -29,7 +29,9 @@ from tellapart.heads.linear import LinearHead
 from tellapart.heads.search import HeadSearch
 from tellapart.nets.device import open_machine
 from tellapart.nets.images import prepare_square
+from tellapart.nets.outcome import diverged_note, ran_away
 from tellapart.nets.schedule import Training, check_kind, check_range
+from tellapart.progress import Progress
 from tellapart.recipes.cost import say_cost, say_training_cost, seconds_to_look, seconds_to_search
 from tellapart.recipes.features import chosen_on, head_search
 from tellapart.recipes.label_safety import looks_to_ask, suited_augmentation
@@ -139,9 +141,13 @@ def train_finetune(dataset: Dataset, base: Backbone, request: Request) -> Classi
         else None,
         on_epoch=request.on_epoch,
     )
-    if tuned.way == 0:
-        progress.note("Fine-tuning did not lower the log loss on valid: the base and the head stay as they were.")
-    chosen = {"start": found.selected, "left_out": left_out, **asdict(machine)}
+    counts = np.bincount(outputs.valid_labels, minlength=len(dataset.classes)).tolist()
+    chosen = {
+        "start": found.selected,
+        "left_out": left_out,
+        **asdict(machine),
+        **say_outcome(tuned, counts, plan, progress),
+    }
     selected = {**_selected(start, plan, tuned, views=outputs.train.shape[1]), **chosen}
     return better_of(start, tuned, classes=dataset.classes, selected=selected)
 
@@ -155,6 +161,20 @@ def say_finetune_cost(
     seconds += seconds_to_search(dataset, search, valid=chosen_on(dataset))
     what = f"{counted(count, 'training picture')}, a search of a head, {plan.views} views of each and {epochs} epochs"
     say_cost(request, seconds, what=what)
+
+
+def say_outcome(tuned: Tuned, counts: Sequence[int], plan: FineTuningPlan, progress: Progress) -> dict[str, Any]:
+    """Say whether fine-tuning helped, and whether it ran away instead; what a run keeps of the latter.
+
+    `counts` are the numbers of valid pictures of each class.
+    """
+    if tuned.way > 0:
+        return {}
+    progress.note("Fine-tuning did not lower the log loss on valid: the base and the head stay as they were.")
+    if not ran_away(tuned.fitted.history, score=tuned.fitted.score, counts=counts):
+        return {}
+    progress.note(diverged_note(plan.training.learning_rate))
+    return {"diverged": True}
 
 
 def starting_point(base: Backbone, plan: FineTuningPlan, *, head: LinearHead, seen: Features) -> Start:
@@ -219,12 +239,14 @@ def run_frozen_part(dataset: Dataset, start: Start, plan: FineTuningPlan, reques
         pictures=train.stop - train.start,
         views=count,
         path=request.work / f"train-{file}",
+        stage="Looking at views of train with the frozen part",
     )
     plain = keep(
         lambda row: shown.plain(valid.start + row),
         pictures=valid.stop - valid.start,
         views=1,
         path=request.work / f"valid-{file}",
+        stage="Looking at pictures of valid with the frozen part",
     )
     labels = dataset.labels
     return FrozenOutputs(train=many, labels=labels[train], valid=plain[:, 0], valid_labels=labels[valid])

@@ -107,7 +107,7 @@ class Narrowed:
         widths = {"scores": count, last.name: last.stop - last.start}
         return replace(self.whole, head=head, base=replace(self.whole.base, widths=widths, halves=(), plain=None))
 
-    def see(self, *, rows: Sequence[int]) -> Features:
+    def see(self, *, rows: Sequence[int], purpose: str = "") -> Features:  # noqa: ARG002 - nothing is told of it
         """What it reads of some rows, float32 [n, K + d]."""
         return self.left.take(rows, self.take)
 

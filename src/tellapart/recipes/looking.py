@@ -45,14 +45,17 @@ def look_again(
     into: Features | None = None,
     keep: bool = False,
     workers: Workers = HERE,
+    purpose: str = "",
 ) -> Features:
-    """Features float32 [n, D] of pictures that could be read before.
+    """Features float32 [n, D] of pictures that could be read before; arguments as for `look_at`.
 
     Raises:
         DataError: one of them cannot be read any more.
     """
     index = replace(dataset.index, pictures=tuple(dataset.index.pictures[row] for row in rows))
-    seen = look_at(index, base, progress, engine=engine, view=view, into=into, keep=keep, workers=workers)
+    seen = look_at(
+        index, base, progress, engine=engine, view=view, into=into, keep=keep, workers=workers, purpose=purpose
+    )
     check_read(seen.ledger)
     return seen.features
 
@@ -63,11 +66,12 @@ def moved_to(dataset: Dataset, base: Backbone, trained: Classifier, progress: Pr
     if trained.weights is not None or see_the_same(other, base):
         return dataset, base
     rows = range(len(dataset.index.pictures))
-    return replace(dataset, features=look_again(dataset, other, rows, progress, keep=True)), other
+    seen = look_again(dataset, other, rows, progress, keep=True, purpose=f"with {other.name}")
+    return replace(dataset, features=seen), other
 
 
 def features_seen(
-    dataset: Dataset, base: Backbone, trained: Backbone, *, rows: Sequence[int], progress: Progress
+    dataset: Dataset, base: Backbone, trained: Backbone, *, rows: Sequence[int], progress: Progress, purpose: str = ""
 ) -> Features:
     """What a trained base sees in some rows, float32 [n, D]: at hand if it is the base, otherwise it looks now."""
     if see_the_same(trained, base):
@@ -75,7 +79,7 @@ def features_seen(
     elif see_the_same(trained, base.means_only):
         kept = dataset.features[:, base.means]
     else:
-        return look_again(dataset, trained, rows, progress)
+        return look_again(dataset, trained, rows, progress, purpose=purpose)
     if isinstance(rows, range) and rows.step == 1:
         return kept[rows.start : rows.stop]
     seen: Features = kept[list(rows)]

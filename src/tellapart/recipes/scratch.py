@@ -38,7 +38,7 @@ from tellapart.nets.images import (
     steps_per_epoch,
     training_batches,
 )
-from tellapart.nets.outcome import ran_away
+from tellapart.nets.outcome import diverged_note, ran_away
 from tellapart.nets.own_file import module_of, net_name
 from tellapart.nets.own_module import net_from_module
 from tellapart.nets.schedule import Training, check_kind, check_range, class_weights
@@ -213,12 +213,6 @@ def train_scratch(dataset: Dataset, base: Backbone, request: Request, *, augment
         )
 
 
-def diverged_note(rate: float) -> str:
-    """What is said of a training that ran away in numbers at that learning rate."""
-    loss = "the training loss was many times that of guessing, and no epoch was better than guessing on valid"
-    return f"The training diverged at the learning rate {rate:g}: {loss}. Give a lower learning rate."
-
-
 @contextmanager
 def kept_for_later(request: Request) -> Iterator[None]:
     """Whatever fails once a net is trained: nothing of it is lost, and the message says so.
@@ -315,6 +309,7 @@ def _squares(dataset: Dataset, split: SplitName, preprocess: Preprocess, request
         preprocess=preprocess,
         file=request.work / f"{split}.npy",
         progress=request.progress,
+        stage=f"Preparing pictures of {split}",
     )
     for entry in skipped:
         request.progress.note(f"Left out of {split}: {entry.path} ({entry.reason})")

@@ -29,7 +29,7 @@ def training_course(history: Sequence[Mapping[str, Any]], selected: Mapping[str,
         `planned` for want of `patience`; whether the epoch was chosen by a `calibrated` loss; whether it has curves of
         train (`trained`) and `clean` ones, on at most `most` pictures; the `decay` of the averaged weights that valid
         and clean curves are of, None where none were averaged; what it was `hindered` by, as the end of a sentence;
-        and whether it `diverged`, at which `rate`.
+        whether it `diverged`, at which `rate`; and whether it was `in_vain`, so that what was before it was kept.
     """
     if not history or "epoch" not in history[0]:
         return None
@@ -48,6 +48,7 @@ def training_course(history: Sequence[Mapping[str, Any]], selected: Mapping[str,
         "most": CLEAN,
         "decay": training.get("average"),
         "diverged": selected.get("diverged", False),
+        "in_vain": selected.get("way") == 0,
         "rate": training.get("learning_rate"),
         "hindered": hindered({**training, **selected}),
     }

@@ -101,10 +101,10 @@ SETTINGS: Mapping[str, Words] = {
     "precision": Words("Precision", "精度"),
     "threads": Words("Threads", "线程数"),
     "class_weights": Words("Classes weighted in the loss", "损失按类别加权"),
-    "rotation": Words("rotation, degrees", "旋转（度）"),
+    "rotation": Words("rotation in degrees", "旋转（度）"),
     "width_shift": Words("shift to a side", "水平平移"),
     "height_shift": Words("shift up or down", "垂直平移"),
-    "shear": Words("shear, degrees", "剪切（度）"),
+    "shear": Words("shear in degrees", "剪切（度）"),
     "zoom": Words("zoom", "缩放"),
     "horizontal_flip": Words("mirrored", "水平翻转"),
     "vertical_flip": Words("upside down", "垂直翻转"),
@@ -116,13 +116,13 @@ SETTINGS: Mapping[str, Words] = {
     "learning_rate": Words("learning rate", "学习率"),
     "optimiser": Words("optimiser", "优化器"),
     "weight_decay": Words("weight decay", "权重衰减"),
-    "warm_up": Words("warm-up, epochs", "预热轮数"),
+    "warm_up": Words("warm-up in epochs", "预热轮数"),
     "constant": Words("constant rate", "学习率保持不变"),
     "label_smoothing": Words("label smoothing", "标签平滑"),
     "mix": Words("mixing", "混合"),
     "clip": Words("gradients clipped at", "梯度裁剪"),
     "average": Words("decay of the weight average", "权重平均的衰减"),
-    "patience": Words("patience, epochs", "提前停止的耐心轮数"),
+    "patience": Words("patience in epochs", "提前停止的耐心轮数"),
 }
 CHOICES: Mapping[str, Label] = {key: both(words) for key, words in SETTINGS.items()}
 # What is promised of the answers that are given: by whether it is what was asked for, and why not where it is not.
@@ -196,7 +196,7 @@ TIMES = {
     "embed_s": both(Words("Run the base", "运行基础网络")),
     "findings_s": both(Words("Look for flaws in the data", "检查数据缺陷")),
     "duplicates_s": both(Words("Look for duplicates", "查找重复图片")),
-    "head_s": both(Words("Search and train the head", "搜索并训练分类头")),
+    "head_s": both(Words("Train the head or the net", "训练分类头或网络")),
     "evaluate_s": both(Words("Evaluate", "评估")),
     "write_s": both(Words("Write the results", "写出结果")),
     "analyse_s": both(Words("Learning curve, suspects, heat maps", "学习曲线、可疑标签与热力图")),
@@ -280,8 +280,10 @@ def named(value: object) -> Words:
 
 
 def _named_items(values: list[Any] | tuple[Any, ...]) -> Words:
+    if not values:
+        return Words("none", "无")
     items = [named(value) for value in values]
-    if values and all(isinstance(value, Mapping) for value in values):  # sentences
+    if all(isinstance(value, Mapping) for value in values):  # sentences
         return Words(" ".join(item.en for item in items), "".join(item.zh for item in items))
     return Words(", ".join(item.en for item in items), "、".join(item.zh for item in items))
 
@@ -290,9 +292,9 @@ def _named_mapping(value: Mapping[Any, Any]) -> Words:
     """A text in both languages that came with the run, or settings inside a setting."""
     if set(value) == {"en", "zh"}:
         return Words(value_text(value["en"]), value_text(value["zh"]))
-    pairs = [(_setting(str(key)), named(item)) for key, item in value.items()]
-    english = ", ".join(f"{name.en} {item.en}" for name, item in pairs)
-    return Words(english, "、".join(f"{name.zh} {item.zh}" for name, item in pairs))
+    pairs = [(_setting(str(key)), named(item)) for key, item in value.items() if item is not None]
+    english = "; ".join(f"{name.en}: {item.en}" for name, item in pairs)
+    return Words(english, "；".join(f"{name.zh}：{item.zh}" for name, item in pairs))
 
 
 def _setting(key: str) -> Words:

@@ -70,10 +70,12 @@ PAGE: Final[Mapping[str, Words]] = {
         "各类别图片数相差悬殊，因此每个类别权重相同；95 % 置信区间为 {low} 到 {high}。",
     ),
     "lost": Words(
-        "Up to {missed} of the pictures of {name} may be missed: it learned from {learned}, and too few others have "
-        "shown that it finds them.",
-        "{name} 的图片中可能有多达 {missed} 被漏掉：用于学习的有 {learned} 张，能证明它找得出来的图片太少。",
+        "{name}: up to {missed} of its pictures may be missed, with 95 % confidence ({learned} to learn from, {shown} "
+        "held out to show it).",
+        "{name}：以 95 % 的置信度，其图片中可能有多达 {missed} 被漏掉（用于学习的 {learned} 张，未参与训练、可作证明的 "
+        "{shown} 张）。",
     ),
+    "lost_never": Words("Every answer that names it is marked unsure.", "判为该类的回答一律标为没有把握。"),
     "lost_more": Words("So it is of {more} other {more:class|classes}.", "另有 {more} 个类别也是如此。"),
     "costs": Words("What answers cost", "回答的代价"),
     "costs_note": Words(
@@ -122,6 +124,7 @@ PAGE: Final[Mapping[str, Words]] = {
     "promises_missed": Words("Its pictures: missed at most", "该类的图片：漏判至多"),
     "promises_never": Words("never", "从不"),
     "promises_none": Words("no promise", "无法承诺"),
+    "promises_common": Words("none of its own", "没有单独的承诺"),
     "baseline": Words(
         "Always answering {name} would be correct for {share}.", "一律回答 {name} 也能在 {share} 的图片上答对。"
     ),
@@ -135,6 +138,12 @@ PAGE: Final[Mapping[str, Words]] = {
         "of the test pictures get an answer you can rely on; for the rest the model says it is unsure. "
         "Misclassified among those answers: {error} ({wrong} of {answered}).",
         "的测试图片得到可采信的回答，其余表示没有把握。这些回答中误判 {error}（{answered} 个中 {wrong} 个）。",
+    ),
+    "sure": Words("Answers not marked unsure", "未标为没有把握的回答"),
+    "sure_note": Words(
+        "of the test pictures get an answer that is not marked unsure. "
+        "Misclassified among those answers: {error} ({wrong} of {answered}).",
+        "的测试图片得到未标为没有把握的回答。这些回答中误判 {error}（{answered} 个中 {wrong} 个）。",
     ),
     "reliable_none": Words(
         "of the test pictures get an answer you can rely on: the model is unsure of every one of them, so nothing can "

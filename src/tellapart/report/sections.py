@@ -14,7 +14,8 @@ from tellapart import text as words
 from tellapart.errors import one_line
 from tellapart.evaluation.metrics import leading_figure
 from tellapart.evaluation.run_metrics import RunMetrics
-from tellapart.heads.abstention import NEVER, TOO_LARGE
+from tellapart.heads.abstention import is_weak
+from tellapart.heads.class_promise import NAMED, promise_rows
 from tellapart.nets.outcome import shows_nothing_learned
 from tellapart.report import choose, finding_words, headings, labels, reason_words, wording
 from tellapart.report.charts import history_curves, learning_points
@@ -35,9 +36,7 @@ LEDGER_ROWS = 25
 SUSPECTS_LISTED = 60
 SCALES = (0.9, 0.8, 0.6, 0.4, 0.2)  # where the scale of an accuracy may start: a quarter of it is a round number
 SCALE_MARGIN = 0.03
-LOST_NAMED = 3  # classes that it cannot be relied on to find, by name in the first section
 CERTAIN = 0.9995  # a confidence above it reads as 100.0 %
-WEAK = 0.2  # a promise of so many wrong answers or more is none to rely on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +84,7 @@ def page_sections(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
         "suspects_csv": suspects_csv(evidence.suspects or (), metrics.classes),
         "findings": findings(metrics),
         "promise": promise(metrics.thresholds.get("promise")),
+        "weak": is_weak(metrics.thresholds.get("promise")),
         "promises": class_promises(metrics.thresholds, names),
         "prior": prior_note(metrics.selected),
         "recalls": recall_rows(metrics, names),
@@ -197,7 +197,7 @@ def promise(made: Mapping[str, Any] | None) -> Markup | None:
     code = "kept" if made["kept"] else short_of
     shares = {key: f"{100 * made[key]:.3g} %" for key in ("error", "asked")}
     said = both(labels.PROMISES[code], **shares, pictures=made["pictures"], needed=made["needed"])
-    return said if made["error"] < WEAK else Markup("{} {}").format(said, both(labels.PROMISES["weak"]))
+    return Markup("{} {}").format(said, both(labels.PROMISES["weak"])) if is_weak(made) else said
 
 
 def opening_figure(test: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,23 +209,10 @@ def opening_figure(test: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def class_promises(thresholds: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any] | None:
-    """A row of what is promised of each class, the rarest first; None for older runs, and where nothing is promised.
-
-    Returns:
-        `rows` [{name, learned, threshold, error, missed, lost}]: threshold is None where no answer that names it
-        stands, and lost says whether it cannot be relied on to find the class; `lost`, the names and pictures of some
-        of those; `more`, how many others there are.
-    """
-    made, least = thresholds.get("promise_by_class") or [], thresholds.get("unsure_by_class") or []
-    rows = [
-        {"name": name, **row, "threshold": own if own < NEVER else None, "lost": row["missed"] > TOO_LARGE}
-        for name, row, own in zip(names, made, least, strict=False)
-    ]
-    if not rows:
-        return None
-    rows.sort(key=lambda row: row["learned"])
+    """The `rows` of `promise_rows`; `lost`, the first of those that are; `more`, how many others. None without rows."""
+    rows = promise_rows(thresholds, names)
     lost = [row for row in rows if row["lost"]]
-    return {"rows": rows, "lost": lost[:LOST_NAMED], "more": max(len(lost) - LOST_NAMED, 0)}
+    return {"rows": rows, "lost": lost[:NAMED], "more": max(len(lost) - NAMED, 0)} if rows else None
 
 
 def all_certain(bins: Sequence[Mapping[str, Any]] | None) -> bool:

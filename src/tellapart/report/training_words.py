@@ -46,6 +46,11 @@ TRAINING_PAGE: Final[Mapping[str, Words]] = {
         "better than guessing on valid. A lower learning rate would help.",
         "学习率为 {rate} 时训练发散：训练损失是瞎猜的许多倍，没有一轮在验证集上比瞎猜好。应降低学习率。",
     ),
+    "in_vain": Words(
+        "Fine-tuning did not lower the loss on valid, neither all of it nor a part: the base and the head were kept as "
+        "they were before.",
+        "微调没有降低验证集上的损失，无论保留全部还是一部分：保留的是训练前的基础网络和分类头。",
+    ),
     "nothing_learned": Words(
         "Nothing shows that this net has learned anything. More pictures or epochs may help, or the recipe {recipe}, "
         "whose base has seen many pictures before.",

@@ -214,7 +214,7 @@ def gather_materials(
         return without_strength(metrics.selected)
     if isinstance(wanted, str):
         return wanted
-    embedded = look_at(wanted, base, progress, engine=engine)
+    embedded = look_at(wanted, base, progress, engine=engine, purpose="of train and valid, for the report")
     pictures = embedded.index.pictures
     if len(pictures) < len(wanted.pictures):
         return "some of its pictures can no longer be read"

@@ -27,6 +27,10 @@ Places = NDArray[np.int64]  # [n], of pictures among others
 class Work(Protocol[Made]):
     """What is done to every part of an index, wherever it is done."""
 
+    @property
+    def stage(self) -> str:
+        """What a listener is told this is."""
+
     def open(self) -> Do[Made]:
         """Make a worker ready, and give what it does to a part."""
 

@@ -109,7 +109,7 @@ class RayPool:
             UsageError: no worker is left.
         """
         noting = Once(progress)
-        progress.start("Looking at pictures", total=total, unit="pictures")
+        progress.start(work.stage, total=total, unit="pictures")
         try:
             for part, (packed, notes), node in self._in_order(work, parts):
                 if isinstance(packed, TellapartError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from threadpoolctl import threadpool_limits
 
@@ -59,6 +59,7 @@ class Doing:
     """A function of pieces as work: what it makes travels as it is."""
 
     do: Callable[[Any], Any]
+    stage: ClassVar[str] = ""  # whoever asks for it tells of it
 
     def open(self) -> Do[Any]:
         """It is ready."""
