@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 
 from embedding import synthetic
-from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine
 from tellapart.bundle.bundle import read_bundle
+from tellapart.bundle.known_base import on_known_base
 from tellapart.commands.train import train
 from tellapart.data.scan import scan
 from tellapart.data.split import assign_splits
@@ -46,7 +46,8 @@ def measured(work: Callable[[], Any]) -> tuple[dict[str, float], Any]:
 
 def curve_materials(data: Path, metrics: dict[str, Any], run: Path) -> Materials:
     """What `learning_curve` needs of a run: the rows of its splits and the strength and columns of its head."""
-    base = load_backbone("lite0")
+    known, _ = on_known_base(*read_bundle(run / "model.tellapart"))
+    base, head = known.base, known.head
     index = assign_splits(scan(data), seed=0)
     seen = look_at(index, base, Silent())
     splits = np.array([picture.split for picture in seen.index.pictures])
@@ -54,10 +55,7 @@ def curve_materials(data: Path, metrics: dict[str, Any], run: Path) -> Materials
     counts = [int((splits == name).sum()) for name in ("train", "valid")]
     places = {name: place for place, name in enumerate(index.classes)}
     labels = np.array([places[picture.label or ""] for picture in seen.index.pictures])[order]
-    depths = base.depths if metrics["selected"]["depths"] == "all" else base.depths[-1:]
-    columns = slice(depths[0].start, depths[-1].stop)
-    bundle, _ = read_bundle(run / "model.tellapart")
-    setting = chosen_setting(metrics["selected"], columns)
+    setting = chosen_setting(metrics["selected"], slice(head.start, head.stop))
     if setting is None:
         raise SystemExit("this run has a head in closed form")
     return Materials(
@@ -68,7 +66,7 @@ def curve_materials(data: Path, metrics: dict[str, Any], run: Path) -> Materials
         valid=slice(counts[0], sum(counts)),
         setting=setting,
         seed=0,
-        head=replace(bundle.classifier.head, start=columns.start, stop=columns.stop),
+        head=head,
     )
 
 

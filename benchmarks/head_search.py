@@ -30,8 +30,8 @@ import sklearn
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
-from sklearn.preprocessing import StandardScaler
 
+from tellapart.heads.dual_space import COMMON, OWN, column_standard
 from tellapart.heads.folds import MOST
 from tellapart.heads.search import HeadSearch, search_head
 from tellapart.types import Depth
@@ -116,8 +116,11 @@ def theirs(data: Data, *, strengths: list[float], fold: bool) -> dict[str, float
     """The best log loss of each choice of depths, by scikit-learn."""
     scores = {}
     for name, start in (("last", data.depths[-1].start), ("all", 0)):
-        scaler = StandardScaler().fit(data.features[data.train, start:])
-        train, valid = (scaler.transform(data.features[rows, start:]) for rows in (data.train, data.valid))
+        standard = column_standard(data.features[data.train, start:], COMMON if name == "last" else OWN)
+        train, valid = (
+            ((data.features[rows, start:] - standard.mean) * standard.inverse_deviation).astype(np.float32)
+            for rows in (data.train, data.valid)
+        )
         inverse = [1 / (strength * len(train)) for strength in strengths]
         judge = by_folds if fold else by_valid
         with warnings.catch_warnings():

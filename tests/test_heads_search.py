@@ -20,7 +20,7 @@ from tellapart.heads.search import search_head
 from tellapart.heads.setting import HeadSetting
 from tellapart.types import Depth
 
-TWINS = (Depth(name="early", start=0, stop=18), Depth(name="last", start=18, stop=36))
+TWINS = (Depth(name="early", start=0, stop=90), Depth(name="last", start=90, stop=108))
 NOISE, SIGNAL = Depth(name="early", start=0, stop=12), Depth(name="last", start=12, stop=30)
 
 
@@ -98,13 +98,17 @@ def test_search_head__of_few_pictures_does_not_make_dull_columns_as_loud_as_tell
     assert right[0] > right[1] + 0.1
 
 
-def test_search_head__that_is_right_about_everything_takes_the_last_depth():
+@pytest.mark.parametrize(("count", "by_valid", "taken"), [(30, False, "last"), (30, True, "last"), (102, False, "all")])
+def test_search_head__of_few_pictures_that_is_right_about_everything_takes_the_last_depth(count, by_valid, taken):
     """All depths are the surer of it, by less than pictures so few can tell."""
-    features, labels = pictures(30, spread=0.01)
-    found = searched(np.repeat(features[:, 12:], 2, axis=1), labels, train=slice(0, 30), depths=TWINS)
+    features, labels = pictures(count + 30, spread=0.01)
+    valid = slice(count, count + 30) if by_valid else None
+    six_times = np.tile(features[:, 12:], 6)
+    found = searched(six_times, labels, train=slice(0, count), valid=valid, depths=TWINS)
     losses = {name: [row["log_loss"] for row in found.history if row["depths"] == name] for name in ("last", "all")}
-    assert found.selected["depths"] == "last"
-    assert found.selected["score"] == min(losses["last"]) > min(losses["all"])
+    assert found.selected["depths"] == taken
+    assert found.selected["score"] == min(losses[taken])
+    assert min(losses["last"]) > min(losses["all"])
 
 
 def test_search_head__scales_columns_by_their_depths_and_tries_both_for_few_pictures():
@@ -245,6 +249,19 @@ def test_heads__import_without_sklearn_or_scipy():
     code = "import sys, tellapart.heads.search; print([n for n in ('scipy', 'sklearn') if n in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("scale", [OWN, COMMON])
+def test_held_out_logits__are_those_that_the_search_scored(scale):
+    features, labels = pictures(60)
+    features[:, 20:] *= 9
+    folds, space = stratified_folds(labels, seed=0), training_space(features[:, 12:], scale)
+    path = Path(space, labels, start=np.zeros((1, 3, space.matrix.shape[1] + 1)))
+    scored = FoldScorer(folds).score(path, path.fit(0.1)).logits
+    setting = HeadSetting(l2=0.1, scale=scale, columns=slice(12, 30))
+    np.testing.assert_allclose(
+        held_out_logits(features, labels, folds=folds, setting=setting), scored, atol=0.15
+    )  # 0.7 by the other scale
 
 
 def test_held_out_logits__a_weak_strength_is_not_begun_from_nothing():

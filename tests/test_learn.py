@@ -73,6 +73,9 @@ def test_learn__valid_that_train_has_shown_promises_nothing(data, leaking):
     )
     materials = materials_of(found.dataset, found.classifier, base=base, seed=0)
     assert (materials.valid.stop - materials.valid.start, len(materials.labels)) == (2, 26)
+    head = found.classifier.head
+    assert materials.setting.scale == found.classifier.selected["scale"]
+    assert materials.setting.columns == slice(head.start, head.stop)
     assert found.answered["valid"].figures["n"] == 16
 
 

@@ -134,7 +134,7 @@ def test_first_look__a_large_run_leaves_it_to_report(trained, tmp_path):
 
 
 def test_suspects__a_picture_under_the_wrong_class_is_named(tmp_path, tellapart):
-    counts = {"train": {"a": 30, "b": 30}, "valid": {"a": 6, "b": 6}, "test": {"a": 6, "b": 6}}
+    counts = {"train": {"a": 20, "b": 20}, "valid": {"a": 6, "b": 6}, "test": {"a": 6, "b": 6}}
     data = write_splits_and_classes(tmp_path / "data", counts)
     (data / "train" / "a" / "000.png").rename(data / "train" / "b" / "moved.png")
     assert tellapart("train", data, "-o", tmp_path / "run", "--size", 64).code == 0

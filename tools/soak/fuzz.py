@@ -49,7 +49,7 @@ WORDS = (0, 1, 2, 7, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x800
 def originals(*, only: str = "") -> dict[str, bytes]:
     """One sound file of each kind whose name starts so, and hostile ones but for the huge: name -> bytes.
 
-    No other one is made, as some take a second.
+    No other hostile one is made, as some take a second.
     """
     from format_kinds import kinds
     from hostile_pictures import further_formats, hostile

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.heads.cross_validation import ValidationScorer
-from tellapart.heads.dual_space import training_space
+from tellapart.heads.dual_space import OWN, training_space
 from tellapart.heads.linear import LinearHead
 from tellapart.heads.regularization_path import GAIN, WEAKEST, HeldOutScore, Path, StrengthSearch, regularization_path
 from tellapart.heads.ridge import moments_of, ridge_fit, scored_rows
@@ -60,6 +60,7 @@ class CandidateHead:
         return {
             "head": self.kind,
             "depths": self.depths,
+            "scale": OWN,
             "l2": self.l2,
             "log_loss": self.score.log_loss,
             "accuracy": self.score.accuracy,

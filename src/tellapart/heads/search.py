@@ -9,7 +9,7 @@ Legend: N pictures, D features, K classes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -80,7 +80,23 @@ class _Try(NamedTuple):
     scale: ColumnScale
 
 
-_Tried = tuple[_Try, PathPoint]
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a search has found: the best point of each choice, and of every point a row and its score."""
+
+    best: dict[_Try, PathPoint] = field(default_factory=dict)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    scores: list[HeldOutScore | None] = field(default_factory=list)
+
+    def add(self, tried: _Try, point: PathPoint) -> None:
+        self.rows.append(_row(tried, point))
+        self.scores.append(point.score)
+        self.best[tried] = min(self.best.get(tried, point), point, key=lambda one: one.loss)
+
+    def taken(self, *, margin: float) -> _Try:
+        """The first choice whose loss is within a margin of the least."""
+        least = min(point.loss for point in self.best.values())
+        return next(tried for tried, point in self.best.items() if point.loss - least <= margin)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +125,7 @@ def search_head(
     groups: NDArray[np.int64] | None = None,
     weights: NDArray[np.float64] | None = None,
     closed_form: bool = False,
+    own_scale: bool = False,
     seed: int,
     progress: Progress = Silent(),  # noqa: B008 - it has no state
 ) -> HeadSearch:
@@ -128,6 +145,7 @@ def search_head(
         groups: int64 [n], equal for training pictures that folds hold out together; None for none.
         weights: float64 [N], above 0, how much each picture counts in losses and scores; None for all alike.
         closed_form: whether a ridge head may be taken, see `heads.large`; never for pictures in several views.
+        own_scale: whether each column is divided by its own deviation whatever the depths.
         seed: of the folds.
         progress: told of each strength.
 
@@ -143,19 +161,18 @@ def search_head(
     if closed_form and copies == 1 and is_large(known):
         rows = TrainingRows(source, train, known, choices=choices, scorer=plan.valid_scorer, weights=weights)
         return _taken(search_large(rows, seed=seed, progress=progress), plan=plan, classes=classes)
-    tries = _tries(choices, pictures=len(plain))
-    points = list[_Tried]()
+    tries, found = _tries(choices, pictures=len(plain), own_scale=own_scale), _Found()
     progress.start("Searching a head", total=len(tries) * (WEAKEST + 1), unit="settings")
     with one_thread_if_small(len(known)):
         for each, columns in tries.items():
             space, scorer = training_space(source.at(train, columns), each.scale), plan.scorer and plan.scorer(columns)
             for point in regularization_path(space, known, scorer=scorer, weights=weights):
-                points.append((each, point))
+                found.add(each, point)
                 progress.advance()
-        taken, best = _best(points, margin=_margin(len(plain), judged=plan.judged))
-        head = _head(best, known, classes=classes, start=tries[taken].start)
+        taken = found.taken(margin=0.0 if own_scale else _margin(len(plain), judged=plan.judged))
+        head = _head(found.best[taken], known, classes=classes, start=tries[taken].start)
     progress.finish()
-    return _told(head, points, (taken, best), plan=plan, classes=classes)
+    return _told(head, found, taken, plan=plan, classes=classes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,10 +228,10 @@ def _by_folds(known: Labels, *, copies: int, groups: NDArray[np.int64] | None, s
     return _Plan(scorer=lambda _: FoldScorer(folds), chosen_by=chosen_by, always_trained=alone, judged=judged)
 
 
-def _tries(choices: Mapping[str, slice], *, pictures: int) -> dict[_Try, slice]:
+def _tries(choices: Mapping[str, slice], *, pictures: int, own_scale: bool) -> dict[_Try, slice]:
     """Each choice of depths on the scale that suits it, see `dual_space`; for few pictures all depths on both."""
-    tries = [_Try(depth, COMMON if depth == LAST else OWN) for depth in choices]
-    if ALL in choices and pictures <= FEW:
+    tries = [_Try(depth, COMMON if depth == LAST and not own_scale else OWN) for depth in choices]
+    if ALL in choices and pictures <= FEW and not own_scale:
         tries.append(_Try(ALL, COMMON))
     return {each: choices[each.depths] for each in tries}
 
@@ -265,28 +282,13 @@ def _margin(pictures: int, *, judged: int) -> float:
     return TOLD_APART / max(judged, 1) if pictures <= FEW else 0.0
 
 
-def _best(points: Sequence[_Tried], *, margin: float) -> _Tried:
-    """The point with the least loss; of choices within a margin, the one that was tried first."""
-    least = dict[_Try, PathPoint]()
-    for tried, point in points:
-        least[tried] = min(least.get(tried, point), point, key=lambda one: one.loss)
-    (taken, best), *others = least.items()
-    for tried, point in others:
-        if best.loss - point.loss > margin:
-            taken, best = tried, point
-    return taken, best
-
-
-def _told(head: LinearHead, points: Sequence[_Tried], chosen: _Tried, *, plan: _Plan, classes: _Classes) -> HeadSearch:
-    """The head of the point that was chosen, and what is told of all points."""
-    history = [_row(*each) for each in points]
-    taken, best = chosen
-    selected = _selected(taken, best, history, plan=plan)
+def _told(head: LinearHead, found: _Found, taken: _Try, *, plan: _Plan, classes: _Classes) -> HeadSearch:
+    """The head of the choice that was taken, and what is told of all that were tried."""
     return HeadSearch(
         head=head,
-        selected=selected | _effective([point.score for _, point in points], plan=plan),
-        history=tuple(history),
-        held_out=_held_out(best, classes=classes),
+        selected=_selected(taken, found.best[taken], found.rows, plan=plan) | _effective(found.scores, plan=plan),
+        history=tuple(found.rows),
+        held_out=_held_out(found.best[taken], classes=classes),
     )
 
 
@@ -304,6 +306,7 @@ def _taken(tried: Sequence[CandidateHead], *, plan: _Plan, classes: _Classes) ->
     selected = {
         "head": best.kind,
         "depths": best.depths,
+        "scale": OWN,
         "l2": best.l2,
         "criterion": "log loss",
         "score": best.score.log_loss,

@@ -32,8 +32,11 @@ class HeadSetting:
         return replace(self, columns=slice(None))
 
 
-def chosen_setting(selected: Mapping[str, Any], columns: slice) -> HeadSetting | None:
-    """The setting of a head on some columns, from what `metrics.json` calls `selected`; None where it has none."""
+def chosen_setting(selected: Mapping[str, Any], columns: slice = slice(None)) -> HeadSetting | None:
+    """The setting of a head on some columns, from what `metrics.json` calls `selected`; None where it has none.
+
+    Runs of before there was a scale have each column divided by its own deviation.
+    """
     l2 = selected.get("l2")
     if selected.get("head") == RIDGE or isinstance(l2, bool) or not isinstance(l2, int | float):
         return None

@@ -205,15 +205,14 @@ def gather_materials(
     folder: Path, metrics: RunMetrics, *, index: Index, bundle: Bundle, engine: AnyEngine, progress: Progress
 ) -> Materials | str:
     """Train and valid as the head saw them, out of the cache where they are kept; or why not, as a clause."""
-    classifier = bundle.classifier
-    wanted = split_index(folder, index)
-    known, engine = on_known_base(bundle, engine)
-    base, head = known.base, known.head
-    setting = chosen_setting(metrics.selected, slice(head.start, head.stop))
+    classifier, setting = bundle.classifier, chosen_setting(metrics.selected)
     if classifier.weights is not None or setting is None:
         return without_strength(metrics.selected)
+    wanted = split_index(folder, index)
     if isinstance(wanted, str):
         return wanted
+    known, engine = on_known_base(bundle, engine)
+    base, head = known.base, known.head
     embedded = look_at(wanted, base, progress, engine=engine, purpose="of train and valid, for the report")
     pictures = embedded.index.pictures
     if len(pictures) < len(wanted.pictures):
@@ -231,7 +230,7 @@ def gather_materials(
         folds=folds,
         depths=base.depths,
         head=None if trained_on_views(metrics.selected) else head,
-        setting=setting,
+        setting=replace(setting, columns=slice(head.start, head.stop)),
         seed=int(metrics.seed),
         prior_taken_out=taken_out(metrics.selected),
     )

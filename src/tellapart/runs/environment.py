@@ -32,13 +32,18 @@ def environment() -> dict[str, Any]:
     }
 
 
-@cache
 def installed_version(package: str) -> str | None:
-    """Read once: a package's description takes 7 ms, and there are fifteen of them."""
+    """The version of a package, None where it is not installed (yet: it may be so later in a notebook)."""
     try:
-        return metadata.version(package)
+        return _version_read(package)
     except metadata.PackageNotFoundError:
         return None
+
+
+@cache
+def _version_read(package: str) -> str:
+    """Read once: a package's description takes 7 ms, and there are fifteen of them."""
+    return metadata.version(package)
 
 
 def cpu_name() -> str:
