@@ -1,4 +1,8 @@
-"""What libraries read when they are loaded, for the processes of the tests: to be imported before numpy and torch."""
+"""What libraries read when they are loaded, for the processes of the tests: to be imported before numpy and torch.
+
+So products of BLAS with several threads are not seen by the suite, nor who forgets to hold them to one. The
+benchmarks and whoever calls pytest without -n run with them.
+"""
 
 import os
 
