@@ -25,8 +25,7 @@ OWN_SETTINGS: Final = ("MALLOC_", "GLIBC_TUNABLES")  # how a user speaks to glib
 def kept_memory() -> Iterator[None]:
     """While it lasts, freed memory is used again; then it is given back. Nothing where there is no glibc.
 
-    Whoever has told glibc in the environment what to do is left alone. How much is given back depends on where small
-    pieces lie: with OPENBLAS_NUM_THREADS=1 some processes kept all of it until their end (docs/log.md).
+    Whoever has told glibc in the environment what to do is left alone.
     """
     library = _glibc()
     if library is None or any(name.startswith(OWN_SETTINGS) for name in os.environ):
