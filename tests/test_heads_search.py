@@ -15,8 +15,8 @@ from tellapart.heads.calibration import probabilities
 from tellapart.heads.cross_validation import FoldScorer, held_out_logits
 from tellapart.heads.dual_space import COMMON, OWN, column_standard, training_space
 from tellapart.heads.folds import stratified_folds
-from tellapart.heads.regularization_path import POLISHED, Path, fit_head, strength_at
-from tellapart.heads.search import search_head
+from tellapart.heads.regularization_path import POLISHED, Fit, Path, PathPoint, fit_head, strength_at
+from tellapart.heads.search import _Found, _Try, search_head
 from tellapart.heads.setting import HeadSetting
 from tellapart.types import Depth
 
@@ -96,6 +96,19 @@ def test_search_head__of_few_pictures_does_not_make_dull_columns_as_loud_as_tell
     right = [np.mean(head.logits(features[10:]).argmax(axis=1) == labels[10:]) for head in (found.head, own)]
     assert found.selected["scale"] == COMMON
     assert right[0] > right[1] + 0.1
+
+
+@pytest.mark.parametrize(
+    ("losses", "margin", "taken"),
+    [((1.0, 0.9, 0.84), 0.15, 1), ((1.0, 0.9, 0.84), 0.2, 0), ((1.0, 0.9, 0.84), 0.0, 2), ((np.nan, np.nan), 0.0, 0)],
+)
+def test_found__takes_the_first_choice_that_is_near_the_best(losses, margin, taken):
+    found = _Found()
+    for number, loss in enumerate(losses):
+        fit = Fit(l2=0.1, parameters=np.zeros((1, 2, 3)), log_loss=loss, iterations=1)
+        point = PathPoint(space=training_space(np.eye(3, dtype=np.float32)), fit=fit, score=None, seconds=0.0)
+        found.add(_Try(str(number), OWN), point)
+    assert found.taken(margin=margin).depths == str(taken)
 
 
 @pytest.mark.parametrize(("count", "by_valid", "taken"), [(30, False, "last"), (30, True, "last"), (102, False, "all")])

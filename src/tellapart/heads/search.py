@@ -95,8 +95,9 @@ class _Found:
 
     def taken(self, *, margin: float) -> _Try:
         """The first choice whose loss is within a margin of the least."""
-        least = min(point.loss for point in self.best.values())
-        return next(tried for tried, point in self.best.items() if point.loss - least <= margin)
+        least = min(self.best.values(), key=lambda one: one.loss)
+        near = (tried for tried, one in self.best.items() if one is least or one.loss - least.loss <= margin)
+        return next(near)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
