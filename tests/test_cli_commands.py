@@ -16,7 +16,7 @@ from arro3.io import read_parquet
 from pictures import encode, write_classes
 from tellapart import __version__
 from tellapart.cli.main import app, asked_for
-from tellapart.cli.tables import print_abstention
+from tellapart.cli.run_figures import print_abstention
 
 
 def test_train__prints_the_result_and_reports_progress_as_plain_lines(trained):

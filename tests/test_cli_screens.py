@@ -12,7 +12,7 @@ import tellapart as package
 from metrics_documents import metrics_document, render
 from pictures import write_picture
 from tellapart.bundle.model_card import escaped_line
-from tellapart.cli.tables import print_figures, print_unlearned, print_whole_groups
+from tellapart.cli.run_figures import print_figures, print_unlearned, print_whole_groups
 from tellapart.text import inert
 
 CLI = Path(package.__file__).parent / "cli"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from metrics_documents import metrics_document
 from tellapart import files
-from tellapart.cli.tables import print_comparison
+from tellapart.cli.run_figures import print_comparison
 from tellapart.commands.compare import compare_runs
 from tellapart.commands.train import train
 from tellapart.errors import DataError, UsageError

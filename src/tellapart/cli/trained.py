@@ -25,17 +25,8 @@ from tellapart.cli.options import (
     reading,
 )
 from tellapart.cli.output import line, print_for_programs, send
-from tellapart.cli.tables import (
-    path_width,
-    print_abstention,
-    print_comparison,
-    print_explanations,
-    print_figures,
-    print_json,
-    print_sorted,
-    print_together,
-    table_text,
-)
+from tellapart.cli.run_figures import print_abstention, print_comparison, print_figures, print_together
+from tellapart.cli.tables import path_width, print_explanations, print_json, print_sorted, table_text
 from tellapart.errors import OutputError, UsageError
 from tellapart.progress import listener
 from tellapart.targets import check_file

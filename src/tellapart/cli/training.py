@@ -49,7 +49,8 @@ from tellapart.cli.options import (
     widths,
 )
 from tellapart.cli.output import line
-from tellapart.cli.tables import print_audit, print_json, print_layers, print_run, print_split
+from tellapart.cli.run_figures import print_run
+from tellapart.cli.tables import print_audit, print_json, print_layers, print_split
 from tellapart.progress import listener
 
 
