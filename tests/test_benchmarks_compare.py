@@ -55,7 +55,7 @@ def document(bench):
     document["cells"]["job/trashnet/timm-probe/0"] = job(cells, best, seconds=15)
     for draw in range(2):
         document["cells"][f"curve/trashnet/ours/5:{draw}"] = job(cells, best, seconds=1)
-        document["cells"][f"curve/trashnet/ours/1:{draw}"] = {"refused": "3 are needed"}
+        document["cells"][f"curve/trashnet/ours/1:{draw}"] = {"refused": "2 are needed"}
         document["cells"][f"curve/trashnet/timm-probe/5:{draw}"] = job(cells, worse, seconds=1)
         document["cells"][f"curve/trashnet/timm-probe/1:{draw}"] = job(cells, worse, seconds=1)
     document["cells"]["pair/mnist/0"] = {"first": "ours", "ours": 30, "peer": 60, "ratio": 0.5, "processor_ratio": 0.7}
@@ -122,7 +122,7 @@ def test_jobs__median_of_the_rounds_ratios_and_the_paired_test(bench, document):
 
 def test_curve__draws_of_one_picture_count_as_one_and_a_refusal_is_said(bench, document):
     points = bench("figures").curve(document, "trashnet")
-    assert points["ours"][1] == {"refused": "3 are needed"}
+    assert points["ours"][1] == {"refused": "2 are needed"}
     assert "paired" not in points["timm-probe"][1]
     paired = points["timm-probe"][5]["paired"]
     assert (paired["only_b"], paired["groups"]) == (28, 40)

@@ -114,3 +114,15 @@ def test_train__folds_take_the_shares_of_unequal_classes_out_of_the_model_that_l
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "as answered by heads that had not seen them" in page
     assert "Balanced accuracy, every picture tested" in page
+
+
+def test_train__two_pictures_a_class_are_each_tested_by_a_head_of_the_others(tmp_path):
+    data = write_classes(tmp_path / "data", {"cat": 2, "dog": 2, "owl": 2})
+    folder, metrics = train(data, out=tmp_path / "run", size=64)
+    assert metrics["test"]["n"] == 6
+    assert metrics["selected"]["chosen_by"]
+    answers = table(folder / "predictions.csv")
+    assert {row["path"] for row in answers} == {path.relative_to(data).as_posix() for path in data.glob("*/*.*")}
+    classifier = read_bundle(folder / "model.tellapart")[0].classifier
+    assert classifier.classes == ("cat", "dog", "owl")
+    assert (folder / "report.html").is_file()

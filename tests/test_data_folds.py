@@ -67,7 +67,7 @@ def test_assign_folds__no_fold_holds_a_class_alone():
 @pytest.mark.parametrize(
     ("rows", "count", "kind", "message"),
     [
-        (singles(a=2, b=9), 5, DataError, "the class 'a' has 2 pictures to draw from, and 3 are needed"),
+        (singles(a=1, b=9), 5, DataError, "the class 'a' has 1 picture to draw from, and 2 are needed"),
         (singles(a=3, b=3), 7, UsageError, "7 folds of 6 pictures or groups"),
     ],
 )

@@ -167,6 +167,10 @@ def test_measure_unknown_kinds__leaves_each_class_out_or_says_why_not():
         (measure_unknown_kinds(seen(last[:60], labels=labels[:60]), last[:0], labels[:0], class_count=4, seed=0), ""),
         (measure_unknown_kinds(replace(train, held_out=False), last, labels, class_count=4, seed=0), "net itself"),
         (measure_unknown_kinds(seen(last), last, labels * 0, class_count=2, seed=0), "three classes"),
+        (
+            measure_unknown_kinds(seen(last[:8], labels=labels[:8]), last[:0], labels[:0], class_count=4, seed=0),
+            "5 pictures of one",
+        ),
     ):
         assert reason in told["reason"]
         assert (told["marked"]["value"] is None) == bool(reason)

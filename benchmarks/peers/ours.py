@@ -5,7 +5,7 @@
 The cell of all pictures is `tellapart train FOLDER`, a process of its own, start included, with an empty cache unless
 TELLAPART_CACHE names a full one. Draws run `learn` in this process, with what the base saw kept from one to the next.
 They are given no test, so every picture that is drawn is learned from, and folds judge, as `tellapart train` does with
-a folder of so few. The test is then answered as `tellapart predict` does. Fewer than three a class are refused.
+a folder of so few. The test is then answered as `tellapart predict` does. One a class is refused.
 """
 
 from __future__ import annotations

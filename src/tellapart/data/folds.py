@@ -14,7 +14,7 @@ from tellapart.errors import DataError, UsageError
 from tellapart.text import counted
 from tellapart.types import Index
 
-NEEDED = 3  # units of a class: one is tested, one is chosen by, and one is left to learn from
+NEEDED = 2  # units of a class: one is tested, one is left to learn from
 MOVES = 100  # of a unit into another fold, before a class is said to be indivisible
 
 
@@ -25,11 +25,11 @@ def assign_folds(index: Index, *, count: int, seed: int) -> Index:
     classes, so that the folds are as even in every class as whole groups allow.
 
     Raises:
-        DataError: a class has fewer than three units, or one fold would hold all of it.
+        DataError: a class has one unit, or one fold would hold all of it.
         UsageError: there are fewer units than folds.
     """
     units = units_of(index.pictures)
-    check_enough(units, NEEDED, why="Folds test one, choose by one and learn from one")
+    check_enough(units, NEEDED, why="Folds test one and learn from another")
     if len(units) < count:
         what = f"{count} folds of {counted(len(units), 'picture or group', 'pictures or groups')}"
         raise UsageError(what, where="--folds", hint="Ask for fewer.")

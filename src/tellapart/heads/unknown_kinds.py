@@ -49,7 +49,7 @@ def measure_unknown_kinds(
     counts = np.bincount(np.concatenate([train.labels, labels]), minlength=class_count)
     left_out = np.flatnonzero(counts >= FEWEST_PICTURES)
     if np.count_nonzero(counts) < FEWEST_CLASSES or not len(left_out):
-        return {**nothing, "reason": "it takes three classes to leave one out"}
+        return {**nothing, "reason": f"it takes three classes, and {FEWEST_PICTURES} pictures of one to leave out"}
     chosen = np.sort(seeds.generator(seed, "left out").permutation(left_out)[:MOST_LEFT_OUT])
     rows = [
         {"class": int(label), "n": int(counts[label]), "marked": _marked(train, valid, labels, int(label), seed=seed)}

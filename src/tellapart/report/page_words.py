@@ -259,8 +259,9 @@ PAGE: Final[Mapping[str, Words]] = {
         "如果出现从未见过的一类图片，其中约 {marked} 会被标为与训练图片不相像；逐一去掉一个类别测得 {low} 至 {high}。",
     ),
     "unknown_kinds_reason": Words(
-        "How many pictures of a kind it has never seen would be marked cannot be measured: it takes three classes.",
-        "无法测量从未见过的一类图片会有多少被标出：至少需要三个类别。",
+        "How many pictures of a kind it has never seen would be marked cannot be measured: it takes three classes, and "
+        "five pictures of one to leave out.",
+        "无法测量从未见过的一类图片会有多少被标出：至少需要三个类别，且留出的类别至少有五张图片。",
     ),
     "test_note": Words(
         "Settings may have been chosen on the valid split, so trust the test split. Probabilities were "
