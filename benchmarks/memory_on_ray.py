@@ -28,7 +28,7 @@ COMMAND: Final = "from tellapart.cli.main import main; main()"
 
 
 def made(folder: Path, *, pictures: int, classes: int) -> Path:
-    """Write PNG files [96, 96, 3]: a colour and a grain of each class, and of one in a hundred an edited copy."""
+    """Write PNG files [96, 96, 3]: a colour and a grain of each class, edited copies in the first."""
     random = np.random.default_rng(0)
     colours = random.integers(40, 216, (classes, 3))
     before = np.zeros((96, 96, 3), np.uint8)
