@@ -1,11 +1,12 @@
 """Training steps where other programs run: threads that spin where they wait, threads that sleep, and a single one.
 
-    python benchmarks/busy.py [--net chapter-convnet] [--steps 12] [--rounds 3] [--load 0 2 4]
+    python benchmarks/busy.py [--net mnist-convnet] [--batch 16] [--seconds 20] [--rounds 3] [--load 0 4 8]
 
 For each number of competing processes, each of which computes all the time, a training of a net in a process of its
-own, in turn with threads that spin (OMP_WAIT_POLICY=ACTIVE), with threads as `tellapart` has them, and with one thread.
-A share is what a fair scheduler would leave it: of c cores, beside p other processes, min(t, c * t / (t + p)) for t
-threads. Prints JSON: pictures a second and seconds of processor time, each the median of the rounds.
+own, in turn with threads that spin (OMP_WAIT_POLICY=ACTIVE), with threads that sleep, with as many of those as steps
+are fastest with (as `tellapart` has it), and with one thread. A share is what a fair scheduler would leave it: of c
+cores, beside p other processes, min(t, c * t / (t + p)) for t threads. Prints JSON: steps a second, milliseconds of
+processor time a step and cores had, each the median of the rounds, and the threads at the end.
 """
 
 from __future__ import annotations
@@ -18,27 +19,39 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from tellapart.cores import VARIABLE, thread_count
-from tellapart.extras import WAITING
+from tellapart.extras import WAITING, load_torch
 from tellapart.nets.architectures import build_net
 from tellapart.nets.device import open_machine
-from training import PLAN, bare_rate, step_of
+from tellapart.nets.memory import kept_memory
+from tellapart.nets.threads import fitting_threads
+from training import PLAN, ready_batches, step_of
 
-WAYS = {"spinning": {WAITING: "ACTIVE"}, "as we have it": {}, "one thread": {VARIABLE: "1"}}
+OURS = "as we have it"
+WAYS = {"spinning": {WAITING: "ACTIVE"}, "sleeping": {}, OURS: {}, "one thread": {VARIABLE: "1"}}
 TIMEOUT = 600  # seconds
 
 
-def train(net_name: str, steps: int) -> None:
-    """Train for so many steps and print the rate and the processor time."""
-    net = build_net(net_name, classes=2, dropout=PLAN.dropout, seed=0)
-    pictures = steps * PLAN.training.batch
-    step = step_of(net, open_machine(), pictures=pictures)
-    bare_rate(step, net, pictures=2 * PLAN.training.batch)
-    used = time.process_time()
-    rate = bare_rate(step, net, pictures=pictures)
-    print(json.dumps({"pictures_per_s": rate, "cpu_s": time.process_time() - used, "threads": thread_count()}))
+def train(net_name: str, *, batch: int, seconds: float, chosen: bool) -> None:
+    """Train for so long and print the rate, the processor time and the threads that steps have in the end."""
+    net, machine = build_net(net_name, classes=2, dropout=PLAN.dropout, seed=0), open_machine()
+    bare, count = step_of(net, machine, pictures=batch), 0
+    (given,) = ready_batches(net, pictures=batch, batch=batch)
+    with kept_memory(), fitting_threads(machine) if chosen else nullcontext(lambda step: step) as timed:
+        step = timed(bare)
+        for _ in range(2):
+            bare(given)
+        print("ready", flush=True)
+        sys.stdin.readline()  # until the others compute
+        started, used = time.perf_counter(), time.process_time()
+        while (passed := time.perf_counter() - started) < seconds:
+            step(given)
+            count += 1
+        used, threads = time.process_time() - used, load_torch().get_num_threads()
+    rates = {"steps_per_s": count / passed, "cpu_ms": 1000 * used / count, "cores_had": used / passed}
+    print(json.dumps({**rates, "threads": threads}))
 
 
 @contextmanager
@@ -54,41 +67,50 @@ def load(processes: int) -> Iterator[None]:
             process.wait()
 
 
-def measure(way: str, net: str, steps: int) -> dict[str, float]:
-    """What one training in a process of its own came to."""
+def measure(way: str, words: list[str], *, competing: int) -> dict[str, float]:
+    """What one training in a process of its own came to; what competes begins when it is ready to."""
     environment = {name: value for name, value in os.environ.items() if name not in (WAITING, VARIABLE)}
-    words = [sys.executable, __file__, "--train", "--net", net, "--steps", str(steps)]
-    ran = subprocess.run(
-        words, env=environment | WAYS[way], capture_output=True, text=True, check=True, timeout=TIMEOUT
-    )
-    found: dict[str, float] = json.loads(ran.stdout)
+    command = [sys.executable, __file__, "--train", *words, *(["--chosen"] if way == OURS else [])]
+    with subprocess.Popen(
+        command, env=environment | WAYS[way], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        if process.stdout is None or process.stdout.readline() != "ready\n":
+            raise RuntimeError(f"the training did not begin: {command}")
+        with load(competing):
+            told, _ = process.communicate("\n", timeout=TIMEOUT)
+    found: dict[str, float] = json.loads(told)
     return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--net", default="chapter-convnet")
-    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--net", default="mnist-convnet")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--load", type=int, nargs="*", default=[0, 2, 4])
+    parser.add_argument("--load", type=int, nargs="*", default=[0, 4, 8])
+    parser.add_argument("--ways", nargs="*", choices=WAYS, default=list(WAYS))
     parser.add_argument("--train", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--chosen", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.train:
-        train(arguments.net, arguments.steps)
+        train(arguments.net, batch=arguments.batch, seconds=arguments.seconds, chosen=arguments.chosen)
         return
+    given = {name: str(getattr(arguments, name)) for name in ("net", "batch", "seconds")}
+    words = [word for name, value in given.items() for word in (f"--{name}", value)]
     rows = []
     for processes in arguments.load:
-        found: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
-        with load(processes):
-            for _ in range(arguments.rounds):
-                for way, kept in found.items():
-                    kept.append(measure(way, arguments.net, arguments.steps))
+        found: dict[str, list[dict[str, float]]] = {way: [] for way in arguments.ways}
+        for _ in range(arguments.rounds):
+            for way, kept in found.items():
+                kept.append(measure(way, words, competing=processes))
         for way, kept in found.items():
             medians = {
-                name: round(statistics.median(each[name] for each in kept), 2) for name in ("pictures_per_s", "cpu_s")
+                name: round(statistics.median(each[name] for each in kept), 2)
+                for name in ("steps_per_s", "cpu_ms", "cores_had")
             }
-            rows.append({"competing": processes, "way": way, "threads": kept[0]["threads"], **medians})
-    json.dump({"benchmark": "busy", "net": arguments.net, "cores": thread_count(), "rows": rows}, sys.stdout, indent=2)
+            rows.append({"competing": processes, "way": way, **medians, "threads": [each["threads"] for each in kept]})
+    json.dump({"benchmark": "busy", **given, "cores": thread_count(), "rows": rows}, sys.stdout, indent=2)
     print()
 
 

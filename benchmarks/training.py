@@ -48,12 +48,11 @@ def step_of(net: Net, machine: Machine, *, pictures: int) -> Step:
     return training_step(learner, training=PLAN.training, machine=machine, steps_per_epoch=steps)
 
 
-def ready_batches(net: Net, *, pictures: int) -> Iterator[Batch]:
+def ready_batches(net: Net, *, pictures: int, batch: int = PLAN.training.batch) -> Iterator[Batch]:
     """As many pictures in as many batches as training has, all of them one and the same array."""
-    size = PLAN.training.batch
-    inputs = np.random.default_rng(0).integers(0, 256, (size, net.size, net.size, 3), np.uint8)
-    batch = Batch(inputs=inputs, labels=np.arange(size) % 2)
-    return (batch for _ in range(steps_per_epoch(pictures, batch=size)))
+    inputs = np.random.default_rng(0).integers(0, 256, (batch, net.size, net.size, 3), np.uint8)
+    ready = Batch(inputs=inputs, labels=np.arange(batch) % 2)
+    return (ready for _ in range(steps_per_epoch(pictures, batch=batch)))
 
 
 def bare_rate(step: Step, net: Net, *, pictures: int) -> float:

@@ -27,10 +27,11 @@ from tellapart.nets.checkpoint import (
     write_checkpoint,
 )
 from tellapart.nets.device import Machine, seeded
-from tellapart.nets.epoch import Batch, run_epoch
+from tellapart.nets.epoch import Batch, Step, run_epoch
 from tellapart.nets.memory import kept_memory
 from tellapart.nets.schedule import Training, build_optimiser, learning_rate, out_of_patience
 from tellapart.nets.steps import Learner, copy_for_average, judging_step, training_step
+from tellapart.nets.threads import fitting_threads
 from tellapart.progress import Progress, Silent
 from tellapart.text import percent
 from tellapart.types import Labels
@@ -77,6 +78,7 @@ def fit_net(
     seed: int,
     checkpoint: Path,
     scale: Callable[[str], float] = lambda _name: 1.0,
+    start_score: float | None = None,
     progress: Progress | None = None,
     on_epoch: OnEpoch = lambda _history: None,
 ) -> Fitted:
@@ -94,6 +96,8 @@ def fit_net(
         seed: of dropout, in each epoch anew.
         checkpoint: the file.
         scale: factor on the learning rate of a parameter, by its name.
+        start_score: the log loss on valid of what training starts from, where that is good for something: it is said
+            of every epoch whether the start is still better.
         progress: told of every step, and of every epoch in a line.
         on_epoch: called after every epoch with all rows so far, also those from a checkpoint.
 
@@ -105,23 +109,20 @@ def fit_net(
     fingerprint = _fingerprint(module, pictures, training, machine, seed=seed)
     learner = _learner(module, training, machine, scale=scale)
     course = _resume(learner, checkpoint, fingerprint=fingerprint, steps=pictures.steps)
-    if course.history:
-        progress.note(f"Going on after epoch {len(course.history)} of {training.epochs}.")
-    elif checkpoint.exists():
-        progress.note("What was trained here before had another net, data or settings: training begins anew.")
+    _say_resumed(course, training, checkpoint, progress)
     # Only what is left is counted, so that the time left is that of the steps this run takes.
     progress.start("Training", total=training.epochs * pictures.steps - learner.step, unit="steps")
-    while len(course.history) < training.epochs and not out_of_patience(course.scores, training.patience):
-        with seeded(seed, "epoch", len(course.history)):
-            row, score = _epoch(learner, pictures, training, machine, len(course.history), progress)
-        if not (_is_finite(row, score) and _holds_numbers(learner)):
-            _say_diverged(course, training, progress)
-            break
-        course = course.after(row, score, learner)
-        progress.note(_line(course, training))
-        document = {"fingerprint": fingerprint, "step": learner.step, "history": course.history}
-        write_checkpoint(checkpoint, {**learner_tensors(learner), **course.best}, {**document, "scores": course.scores})
-        on_epoch(course.history)
+    with fitting_threads(machine) as timed:
+        while len(course.history) < training.epochs and not out_of_patience(course.scores, training.patience):
+            with seeded(seed, "epoch", len(course.history)):
+                row, score = _epoch(learner, pictures, training, machine, len(course.history), progress, timed=timed)
+            if not (_is_finite(row, score) and _holds_numbers(learner)):
+                _say_diverged(course, training, progress)
+                break
+            course = course.after(row, score, learner)
+            progress.note(_line(course, training, start_score=start_score))
+            _keep(course, learner, checkpoint, fingerprint=fingerprint)
+            on_epoch(course.history)
     progress.finish()
     _say_stopped(course, training, progress)
     fill_module(module, course.best, prefix=BEST)
@@ -186,15 +187,36 @@ def _resume(learner: Learner, path: Path, *, fingerprint: str, steps: int) -> _C
     return _Course(history=tuple(document["history"]), scores=tuple(document["scores"]), best=best)
 
 
+def _say_resumed(course: _Course, training: Training, checkpoint: Path, progress: Progress) -> None:
+    """Note that training goes on, or that what was there is of another one."""
+    if course.history:
+        progress.note(f"Going on after epoch {len(course.history)} of {training.epochs}.")
+    elif checkpoint.exists():
+        progress.note("What was trained here before had another net, data or settings: training begins anew.")
+
+
+def _keep(course: _Course, learner: Learner, path: Path, *, fingerprint: str) -> None:
+    """Write how far a training has come."""
+    document = {"fingerprint": fingerprint, "step": learner.step, "history": course.history, "scores": course.scores}
+    write_checkpoint(path, {**learner_tensors(learner), **course.best}, document)
+
+
 def _epoch(
-    learner: Learner, pictures: TrainingData, training: Training, machine: Machine, epoch: int, progress: Progress
+    learner: Learner,
+    pictures: TrainingData,
+    training: Training,
+    machine: Machine,
+    epoch: int,
+    progress: Progress,
+    *,
+    timed: Callable[[Step], Step],
 ) -> tuple[HistoryRow, float | None]:
     """Train for an epoch and judge: its row of the history, and its score."""
     rate = learning_rate(training, step=learner.step, steps_per_epoch=pictures.steps)
     step = training_step(
         learner, training=training, machine=machine, steps_per_epoch=pictures.steps, weights=pictures.weights
     )
-    trained = run_epoch(step, pictures.train(epoch), on_batch=progress.advance)
+    trained = run_epoch(timed(step), pictures.train(epoch), on_batch=progress.advance)
     batches = pictures.valid() if np.isfinite(trained["loss"]) else ()
     judged, score = validate(learner.judged, batches, machine=machine)
     clean = run_epoch(judging_step(learner.judged, machine=machine), pictures.clean())
@@ -213,13 +235,15 @@ def _epoch(
     return row, score
 
 
-def _line(course: _Course, training: Training) -> str:
-    """The last epoch as a student reads it, and which one is best so far."""
+def _line(course: _Course, training: Training, *, start_score: float | None) -> str:
+    """The last epoch as a student reads it, and which one is best so far, or that what it started from still is."""
     row = course.history[-1]
     said = f"Epoch {row['epoch']} of {training.epochs}: {_result('train', row)}"
     if not course.scores:
         return f"{said}."
     best = f"best is epoch {course.best_epoch + 1}" if course.best_epoch + 1 < row["epoch"] else "the best so far"
+    if start_score is not None and start_score <= min(course.scores):
+        best = f"the start is still better, {start_score:.3f}"
     return f"{said}; {_result('valid', row)}, calibrated {course.scores[-1]:.3f}: {best}."
 
 
