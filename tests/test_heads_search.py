@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,6 +10,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from process_settings import BLAS_THREADS
+from tellapart.cores import VARIABLE as OPENMP_THREADS
+from tellapart.cores import thread_count
 from tellapart.errors import DataError
 from tellapart.heads import cross_validation
 from tellapart.heads.calibration import probabilities
@@ -262,6 +266,46 @@ def test_heads__import_without_sklearn_or_scipy():
     code = "import sys, tellapart.heads.search; print([n for n in ('scipy', 'sklearn') if n in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+SEARCHED_BY_THREADS = """
+import json
+import numpy as np
+from threadpoolctl import threadpool_info
+from tellapart.heads import products
+from tellapart.heads.search import search_head
+from tellapart.types import Depth
+
+products.SMALL_ROWS = 0  # as of many rows, of which products have all threads
+random = np.random.default_rng(0)
+labels = np.arange(900) % 3
+features = (random.standard_normal((900, 256)) + 0.1 * random.standard_normal((3, 256))[labels]).astype(np.float32)
+depths = (Depth(name="early", start=0, stop=128), Depth(name="last", start=128, stop=256))
+train, valid = slice(0, 600), slice(600, 900)
+found = search_head(features, labels, class_count=3, depths=depths, train=train, valid=valid, seed=0)
+with products.one_thread_if_small(600):
+    threads = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+logits = found.head.logits(features[valid]).tolist()
+print(json.dumps({"threads": max(threads), "selected": found.selected, "logits": logits}))
+"""
+
+
+@pytest.mark.skipif(thread_count() < 2, reason="needs two cores")
+def test_search_head__two_threads_of_blas_choose_as_one_does():
+    """The processes of the tests have one, see process_settings."""
+    found = []
+    for threads in (1, 2):
+        environment = {**os.environ, BLAS_THREADS: str(threads)}
+        environment.pop(OPENMP_THREADS, None)
+        ran = subprocess.run(
+            [sys.executable, "-c", SEARCHED_BY_THREADS], env=environment, capture_output=True, text=True, check=True
+        )
+        found.append(json.loads(ran.stdout))
+    one, two = found
+    assert (one["threads"], two["threads"]) == (1, 2)
+    assert one["selected"].pop("score") == pytest.approx(two["selected"].pop("score"), abs=1e-4)
+    assert one["selected"] == two["selected"]
+    np.testing.assert_allclose(one["logits"], two["logits"], atol=0.01)
 
 
 @pytest.mark.parametrize("scale", [OWN, COMMON])
