@@ -125,7 +125,7 @@ def test_forget_earlier__a_graph_of_another_rule_goes_and_no_other(backbone, fre
 
 
 def test_check_base__one_that_an_earlier_rule_kept_needs_timm_again(backbone, monkeypatch):
-    def missing():
+    def missing(_note):
         raise MissingExtraError("torch")
 
     monkeypatch.setattr(timm_nets, "load_timm", missing)

@@ -13,6 +13,8 @@ from metrics_documents import metrics_document, render
 from pictures import write_picture
 from tellapart.bundle.model_card import escaped_line
 from tellapart.cli.run_figures import print_figures, print_unlearned, print_whole_groups
+from tellapart.cli.tables import print_layers, print_table
+from tellapart.nets.summary import Layer
 from tellapart.text import inert
 
 CLI = Path(package.__file__).parent / "cli"
@@ -29,6 +31,32 @@ def evil(tmp_path_factory):
             write_picture(root / label / f"{number}{EVIL}\n{label}.png", seed=number, kind=kind)
     (root / "=cmd()" / f"bad{EVIL}.png").write_bytes(b"no picture")
     return root
+
+
+def test_print_table__words_stand_to_the_left_and_numbers_to_the_right(capsys):
+    layers = [
+        Layer(name="0", kind="convolution 3x3", shape=(148, 148, 32), parameters=896, activation="ReLU"),
+        Layer(name="long.name", kind="dense", shape=(2,), parameters=1026),
+        Layer(name="p", kind="pooling", shape=(74, 74, 32), parameters=0),
+    ]
+    print_layers("net", layers)
+    assert capsys.readouterr().out.splitlines()[:-1] == [
+        "  layer      output          parameters  what it is",
+        "  0          148 x 148 x 32         896  convolution 3x3, ReLU",
+        "  long.name  2                    1,026  dense",
+        "  p          74 x 74 x 32                pooling",
+    ]
+
+
+def test_print_table__intervals_units_and_what_is_not_known_are_numbers(capsys):
+    rows = [["\u732b", "98.2 % (97.0 to 99.1)", "+0.0123", "3 s", "taken"], ["b", "-", "", "1,203 s", "\u732b"]]
+    print_table(["", "accuracy", "gain", "took", ""], [*rows, ["c", "< 0.1 % (0.0 to 4.5)", "-0.1", "\N{EN DASH}", ""]])
+    assert capsys.readouterr().out.splitlines() == [
+        "                   accuracy     gain     took",
+        "  \u732b  98.2 % (97.0 to 99.1)  +0.0123      3 s  taken",
+        "  b                       -           1,203 s  \u732b",
+        "  c    < 0.1 % (0.0 to 4.5)     -0.1        \N{EN DASH}",
+    ]
 
 
 def test_cli__prints_by_one_door():

@@ -162,6 +162,13 @@ def test_ask__every_row_has_two_questions_and_something_to_try(language, in_fold
         assert f"ask({row}, options)" in path.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("page", ["chapter.md", "chapter.zh-CN.md"])
+def test_pages__no_line_ends_between_a_number_and_its_unit(page):
+    """They are printed line by line as they stand there."""
+    text = (EXAMPLES[0].parents[2] / "docs" / page).read_text(encoding="utf-8")
+    assert re.findall(r".*\d\n(?:%|px|ms|s|MB|pictures|epochs|features|parameters)(?!\w).*", text) == []
+
+
 def test_run_of__trains_anew_only_the_row_that_is_asked(workshop, in_folder):
     common = importlib.import_module("common")
     options = common.parser("", net=True).parse_args([*workshop.arguments(5), "--anew"])

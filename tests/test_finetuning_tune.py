@@ -157,6 +157,25 @@ def test_finetune__without_valid_there_is_no_score(start, seen, machine, tmp_pat
     assert (tuned.fitted.score, tuned.score, tuned.way) == (None, None, 1.0)
 
 
+def test_finetune__tells_of_every_epoch_that_the_start_is_better_where_it_is(
+    start, seen, machine, tmp_path, monkeypatch
+):
+    class Notes(Silent):
+        notes = ()
+
+        def note(self, message):
+            self.notes = (*self.notes, message)
+
+    monkeypatch.setattr("tellapart.finetuning.tune.validate", lambda *_, **__: ({}, 0.0))
+    progress = Notes()
+    settings = {"training": TRAINING, "head_rate": 0.1, "machine": machine, "seed": 0, "progress": progress}
+    tuned = finetune(start, seen, **settings, checkpoint=tmp_path / "checkpoint.safetensors")
+    assert tuned.start_score == 0.0 < tuned.fitted.score
+    told = [note for note in progress.notes if note.startswith("Epoch ")]
+    assert len(told) == TRAINING.epochs
+    assert all(note.endswith(": the start is still better, 0.000.") for note in told), told
+
+
 LOSSES = {  # of how far the weights have moved
     "worse all the way": (lambda moved: moved, 0.0),
     "better all the way": (lambda moved: -moved, 1.0),

@@ -20,6 +20,26 @@ def test_load__missing_names_the_install_line(load, monkeypatch):
     assert caught.value.exit_code == 5
 
 
+def test_load_timm__says_that_it_takes_a_while_where_it_is_not_loaded_yet():
+    pytest.importorskip("timm", reason="needs the extra: pip install 'tellapart[torch]'")
+    code = (
+        "from tellapart.commands.summary import summarise\n"
+        "from tellapart.progress import Lines\n"
+        "for name in ('lite0', 'mnist-convnet', 'resnet18', 'resnet34'): summarise(name, progress=Lines())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines() == ["Loading timm and PyTorch, which takes some seconds."]
+
+
+def test_load_timm__says_nothing_where_it_is_missed(monkeypatch):
+    notes = []
+    monkeypatch.delitem(sys.modules, "timm", raising=False)
+    monkeypatch.setattr(extras, "find_spec", lambda _name: None)
+    monkeypatch.setattr(extras, "load_extra", lambda *_: None)
+    extras.load_timm(notes.append)
+    assert notes == []
+
+
 def test_import__no_module_of_the_extra_imports_torch():
     names = [module.name for module in pkgutil.walk_packages(tellapart.__path__, "tellapart.")]
     names.remove("tellapart.__main__")

@@ -278,6 +278,22 @@ def test_fit_net__a_line_an_epoch_has_what_it_came_to_and_the_best(tmp_path, mon
     assert "valid" not in unjudged.notes[0]
 
 
+def test_fit_net__says_while_no_epoch_is_better_than_what_it_starts_from(tmp_path, monkeypatch):
+    scores = iter((0.5, 0.45, 0.3, 0.35))
+    monkeypatch.setattr(module, "calibrated_losses", lambda *_: np.array([next(scores)]))
+    notes = Notes()
+    fit_net(
+        dropping(), pictures(), training=SETTINGS, machine=CPU, seed=0, checkpoint=tmp_path / "c", start_score=0.4,
+        progress=notes,
+    )  # fmt: skip
+    assert [note.partition(" calibrated ")[2] for note in notes.notes] == [
+        "0.500: the start is still better, 0.400.",
+        "0.450: the start is still better, 0.400.",
+        "0.300: the best so far.",
+        "0.350: best is epoch 3.",
+    ]
+
+
 def test_fit_net__clean_pictures_are_judged_as_valid_is(tmp_path):
     given = pictures()
     judged = replace(given, clean=given.valid)

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import sys
 import types
 
@@ -117,6 +118,23 @@ def test_listener__what_a_cell_starts_in_a_terminal_gets_lines(monkeypatch):
     assert isinstance(listener(), Bars)
     monkeypatch.setenv("JPY_PARENT_PID", "1")
     assert isinstance(listener(), Lines)
+
+
+def test_bars__no_line_of_a_note_ends_between_a_number_and_its_unit(monkeypatch):
+    note = "Epoch 1 of 30: train loss 0.693, accuracy 51.3 %; valid loss 0.690, accuracy 56.0 %, in 12 s"
+    for columns in range(20, 60):
+        stream = io.StringIO()
+        monkeypatch.setattr("sys.stderr", stream)
+        monkeypatch.setenv("COLUMNS", str(columns))
+        bars = Bars()
+        bars.start("Training", total=1, unit="steps")
+        stream.seek(0)
+        stream.truncate()
+        bars.note(note)
+        written = stream.getvalue()
+        bars.finish()
+        assert " ".join(written.split()) == note
+        assert not re.search(r"\d\s*\n\s*(%|s\b)", written), written
 
 
 def test_listener__in_a_notebook_one_line_changes(notebook, capsys):

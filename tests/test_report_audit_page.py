@@ -6,6 +6,7 @@ import html
 import re
 
 from tellapart.audit.finding import Item, found, not_applicable, passed
+from tellapart.report import inlined
 from tellapart.report.audit_page import (
     IN_SIGHT,
     ITEMS_OF_A_NOTE,
@@ -47,6 +48,14 @@ def test_render_audit__has_all_three_outcomes():
     page = render_audit(document(*findings), thumbnails={})
     for text in ("Some are.", "None is.", "No files.", "checked and not found", "could not be checked"):
         assert text in page
+
+
+def test_render_audit__no_line_can_end_between_a_number_and_its_unit():
+    item = Item(paths=("1.png",), text="95 % darker, 20 px wide")
+    page = render_audit(document(found("dark", "warning", "12 % are.", advice="Look.", items=[item])), thumbnails={})
+    assert "12\N{NO-BREAK SPACE}% are." in page
+    assert inlined.unbroken_texts("<code>1 %</code> 1 %") == "<code>1 %</code> 1\N{NO-BREAK SPACE}%"
+    assert "95\N{NO-BREAK SPACE}% darker, 20\N{NO-BREAK SPACE}px wide" in page
 
 
 def test_render_audit__shows_hostile_names_instead_of_obeying_them():

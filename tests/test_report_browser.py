@@ -17,7 +17,7 @@ from tellapart.evaluation.intervals import UNKNOWN, wilson
 from tellapart.report.audit_page import write_audit_page
 from tellapart.report.evidence import Answer, Evidence, Shot, SuspectCard
 from tellapart.report.shots import heat_png
-from tellapart.text import counted, percent
+from tellapart.text import counted, percent, unbroken
 
 CHROMIUM = os.environ.get("TELLAPART_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright, see the extra dev")
@@ -178,9 +178,11 @@ def test_page__the_slider_opens_on_the_threshold_of_the_model(browser, document,
     assert page.locator("#dial-answered").inner_text() == headline.locator(".large").inner_text()
     assert page.locator("#dial-answered-note").inner_text() == f"{answered} of 200 pictures"
     seen, high = percent(wrong / answered), percent(wilson(wrong, answered).high)
-    assert page.locator("#dial-wrong").inner_text() == f"up to {high}"
-    assert page.locator("#dial-wrong-note").inner_text().startswith(f"seen here: {seen} ({wrong} of {answered} ")
-    assert f"Misclassified among those answers: {seen} " in headline.inner_text()
+    assert page.locator("#dial-wrong").inner_text() == unbroken(f"up to {high}")
+    assert (
+        page.locator("#dial-wrong-note").inner_text().startswith(unbroken(f"seen here: {seen} ({wrong} of {answered} "))
+    )
+    assert unbroken(f"Misclassified among those answers: {seen} ") in headline.inner_text()
     page.close()
 
 
@@ -195,8 +197,8 @@ def test_page__the_slider_moves_coverage_and_error(opened, document):
         answered[place] = page.locator("#dial-answered").inner_text()
         wrong[place] = page.locator("#dial-wrong").inner_text()
         assert page.locator("#dial-answered-note").inner_text() == f"{curve['answered'][place]} of 200 pictures"
-    assert answered[-1] == "100.0 %"
-    assert wrong[-1] == f"up to {percent(curve['high'][-1])}"
+    assert answered[-1] == unbroken("100.0 %")
+    assert wrong[-1] == unbroken(f"up to {percent(curve['high'][-1])}")
     assert answered[0] != answered[-1]
     page.keyboard.press("ArrowLeft")
     assert page.locator("#dial-answered").inner_text() != answered[-1]

@@ -64,6 +64,13 @@ def test_write_report__says_what_matters(tmp_path):
         assert expected in page.text
 
 
+def test_write_report__no_line_can_end_between_a_number_and_its_unit():
+    written = Page(render(metrics_document()))
+    assert any("95\N{NO-BREAK SPACE}%" in text for text in written.texts)
+    parted = [text for text in written.texts if re.search(r"\d (%|px|ms|s|kB|MB|GB)(?!\w)", text)]
+    assert parted == []
+
+
 def test_write_report__replaces_the_page_and_leaves_nothing_else(tmp_path):
     path = tmp_path / "report.html"
     path.write_text("old", encoding="utf-8")

@@ -1,5 +1,7 @@
 """How counts and shares read."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +25,17 @@ from tellapart import text as words
 )
 def test_percent__only_all_is_all_and_only_none_is_none(share, text):
     assert words.percent(share) == text
+
+
+def test_wrapped__no_line_ends_between_a_number_and_its_unit():
+    text = "accuracy 98.2 % of 12 pictures at 150 px in 3.5 s, 4 MB and 5 settings"
+    for width in range(9, len(text) + 1):
+        lines = words.wrapped(text, width)
+        assert " ".join(lines) == text
+        assert max(map(len, lines)) <= max(width, len("pictures"))
+        assert not any(re.match(r"(%|px|s|MB)\b|%", line) for line in lines), (width, lines)
+    assert words.unbroken("view 3 s.png, 12 school") == "view 3 s.png, 12 school"
+    assert words.wrapped("a-name-that-is-longer and more", 10) == ["a-name-that-is-longer", "and more"]
 
 
 @given(st.floats(0, 1), st.floats(0, 1))

@@ -14,13 +14,14 @@ from common import ask, facts, parser, run_example, total
 from tellapart.commands.summary import summarise
 from tellapart.extras import load_timm
 from tellapart.nets.summary import Layer
+from tellapart.progress import listener
 
 SIDE = 150
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parser(__doc__, base=True).parse_args(arguments)
-    chapter, ours = summarise("vgg16", size=SIDE), summarise(options.backbone)
+    chapter, ours = summarise("vgg16", size=SIDE, progress=listener()), summarise(options.backbone)
     given = f"({SIDE}, {SIDE}, 3)"
     facts(
         [

@@ -58,10 +58,10 @@ def fit(options: argparse.Namespace) -> Path:
 
 def chapter_net(*, frozen: bool) -> list[Layer]:
     """VGG16 without its top, flatten, dense 256, dense 1, layer by layer; nothing is computed."""
-    torch = load_torch()
+    timm, torch = load_timm(listener().note), load_torch()
     nn = torch.nn
     with torch.device("meta"):
-        base = load_timm().create_model("vgg16", pretrained=False).features
+        base = timm.create_model("vgg16", pretrained=False).features
         base.requires_grad_(requires_grad=not frozen)
         images = torch.zeros((1, 3, SIDE, SIDE))
         width = base(images).numel()

@@ -104,7 +104,8 @@ def empty(maps: Mapping[str, np.ndarray]) -> str:
 
 def draw_filters(options: argparse.Namespace) -> list[tuple[str, str, str]]:
     """The kernels of the first convolution of a base, and what filters of four stages answer to."""
-    reader = StageReader(find_base(options.backbone, size=base_size(options), weights=options.weights))
+    size, weights = base_size(options), options.weights
+    reader = StageReader(find_base(options.backbone, size=size, weights=weights, progress=listener()))
     stages = [name for name in reader.names if name.startswith("conv")]
     kernels = reader.kernels(stages[0])
     high, wide = kernels.shape[2:]

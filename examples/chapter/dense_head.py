@@ -63,9 +63,8 @@ def train_as_chapter(options: argparse.Namespace, row: int, *, augmented: bool) 
     """Train the chapter's head as rows 11 and 12 have it, and print its facts; the history goes into the results."""
     started, data = time.perf_counter(), find_data(options, "cats_vs_dogs_small")
     out = (trained := run_folder(options, row, data)).with_name(f"{trained.name}-dense-{DENSE}")
-    base = find_base(
-        options.backbone, size=options.size or (SHORT_SIDE if options.short else SIDE), weights=options.weights
-    )
+    side = options.size or (SHORT_SIDE if options.short else SIDE)
+    base = find_base(options.backbone, size=side, weights=options.weights, progress=listener())
     squares, classes = split_squares(data, base, out)
     reader = StageReader(base)
     shape = last_maps(reader, squares["train"].pixels[:1]).shape[1:]

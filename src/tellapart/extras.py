@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any, Final
 
 from tellapart.errors import MissingExtraError
@@ -24,8 +26,10 @@ def load_torch() -> Any:  # noqa: ANN401 - a module
     return load_extra("torch", "PyTorch")
 
 
-def load_timm() -> Any:  # noqa: ANN401 - a module
-    """The module timm."""
+def load_timm(note: Callable[[str], None] = lambda _: None) -> Any:  # noqa: ANN401 - a module
+    """The module timm; where it is yet to be loaded, a note says that this takes a while."""
+    if "timm" not in sys.modules and find_spec("timm") is not None:
+        note("Loading timm and PyTorch, which takes some seconds.")
     return load_extra("timm", "timm")
 
 

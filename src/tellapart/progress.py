@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol, TextIO, cast
 
 from tellapart.errors import one_line
-from tellapart.text import counted
+from tellapart.text import counted, wrapped
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichBars
@@ -216,7 +216,8 @@ class Bars:
 
     def note(self, message: str) -> None:
         if self._bars is not None:
-            self._bars.console.print(one_line(message), markup=False, highlight=False)
+            console = self._bars.console
+            console.print("\n".join(wrapped(one_line(message), console.width)), markup=False, highlight=False)
         else:
             say(message)
 

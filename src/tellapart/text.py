@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
+import textwrap
 from typing import Final
 
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\N{FULLWIDTH EQUALS SIGN}")
 DASH: Final = "\N{EN DASH}"
+HELD_SPACE: Final = "\N{NO-BREAK SPACE}"
+# What a file is called is no figure: "view 3 s.png".
+BEFORE_UNIT: Final = re.compile(r"(?<=\d) (?=(?:%|px|ms|s|kB|MB|GB)(?!\w|\.\w))")
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
@@ -21,6 +26,17 @@ def shortened(text: str, most: int = 80) -> str:
         return text
     end = most // 2
     return f"{text[: most - end - 1]}…{text[len(text) - end :]}"
+
+
+def unbroken(text: str) -> str:
+    """A text in which no line ends between a number and its unit: the space there is one at which none is broken."""
+    return BEFORE_UNIT.sub(HELD_SPACE, text)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Lines of at most so many letters, which end at spaces, and never between a number and its unit."""
+    lines = textwrap.wrap(unbroken(text), width, break_long_words=False, break_on_hyphens=False)
+    return [line.replace(HELD_SPACE, " ") for line in lines]
 
 
 def inert(cell: str) -> str:

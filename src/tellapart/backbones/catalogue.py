@@ -10,7 +10,7 @@ from tellapart.backbones.backbone import JOINT, MOST_HALVES, Backbone, join_base
 from tellapart.backbones.poolings import with_poolings
 from tellapart.data.preprocess import LARGEST, SMALLEST, Preprocess
 from tellapart.errors import UsageError
-from tellapart.progress import Progress
+from tellapart.progress import Progress, Silent
 
 LITE0_WIDTHS = {"stage3": 240, "stage4": 480, "stage5": 672, "stage7": 320, "last": 1280}
 LITE0_SIZE = 224
@@ -98,8 +98,12 @@ def find_base(
     return load_backbone(name, size=size)
 
 
-def check_base(name: str, *, size: int | None = None, weights: Path | None = None) -> None:
-    """Stop where there is no base of that name, size or use for its weights; nothing is loaded or downloaded.
+def check_base(
+    name: str, *, size: int | None = None, weights: Path | None = None, progress: Progress | None = None
+) -> None:
+    """Stop where there is no base of that name, size or use for its weights; none is loaded or downloaded.
+
+    `progress` is told where timm is to be loaded, which takes a while.
 
     Raises:
         UsageError, DataError, MissingExtraError: as `find_base`, as far as the names tell.
@@ -107,14 +111,14 @@ def check_base(name: str, *, size: int | None = None, weights: Path | None = Non
     if JOINT in name:
         _one_base(name, weights)
         for half in halves_of(name):
-            check_base(half, size=size)
+            check_base(half, size=size, progress=progress)
         return
     if name in BACKBONES:
         _no_weights(name, weights)
     else:
         from tellapart.backbones.timm import check_timm_base
 
-        check_timm_base(name, weights=weights)
+        check_timm_base(name, weights=weights, progress=progress or Silent())
     _check_size(name, size)
 
 

@@ -97,7 +97,7 @@ def load_timm_backbone(
     return _made(name, size=size, weights=weights, source=source, progress=progress or Silent())
 
 
-def check_timm_base(name: str, *, weights: Path | None) -> None:
+def check_timm_base(name: str, *, weights: Path | None, progress: Progress) -> None:
     """Stop where timm has no base of that name, or there is no file of weights; what RULE has kept needs no timm.
 
     Raises:
@@ -107,7 +107,7 @@ def check_timm_base(name: str, *, weights: Path | None) -> None:
         with _opened(weights):
             pass
     if not any((found.get("rule"), found.get("name")) == (RULE, name) for _, found in _descriptions()):
-        check_name(name)
+        check_name(name, progress)
 
 
 def _digest(path: Path) -> str:
@@ -191,7 +191,7 @@ def _check(backbone: Backbone) -> None:
 
 def _made(name: str, *, size: int | None, weights: Path | None, source: str, progress: Progress) -> Backbone:
     """Make the base with timm, check it against torch, and keep it."""
-    timm = load_timm()
+    timm = load_timm(progress.note)
     net = _net(name, weights=weights, size=size, progress=progress)
     side = size or own_side(net)
     with _told_as_unfit(name, side):

@@ -21,6 +21,7 @@ from tellapart.backbones.timm_wide import stages_of, what_is_read
 from tellapart.data.preprocess import LARGEST, SMALLEST, Preprocess
 from tellapart.errors import UsageError
 from tellapart.extras import load_timm, load_torch
+from tellapart.progress import Progress, Silent
 
 if TYPE_CHECKING:
     import torch
@@ -54,14 +55,14 @@ def create_net(name: str, *, pretrained: bool = False) -> Any:  # noqa: ANN401 -
         raise UsageError("the weights cannot be downloaded", where=name, hint=hint) from error
 
 
-def check_name(name: str) -> None:
-    """Stop where timm has no net of that name.
+def check_name(name: str, progress: Progress | None = None) -> None:
+    """Stop where timm has no net of that name; the listener is told where timm is to be loaded.
 
     Raises:
         UsageError: it has none.
         MissingExtraError: timm is not installed.
     """
-    if not load_timm().is_model(name):
+    if not load_timm((progress or Silent()).note).is_model(name):
         hint = "Choose lite0, lite2 or a name that timm.list_models() gives."
         raise UsageError("no such base", where=name, hint=hint)
 

@@ -160,7 +160,7 @@ Costs = Annotated[
 ]
 MinRecall = Annotated[
     list[str] | None,
-    typer.Option(metavar="CLASS=SHARE", help="The recall to reach of a class, with 95 % confidence; may be repeated."),
+    typer.Option(metavar="CLASS=SHARE", help="With 95 % confidence, the recall to reach of a class; may be repeated."),
 ]
 KeepSums = Annotated[
     bool,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from tellapart.nets.summary import Layer
     from tellapart.types import SplitName
 
+# "1,764", "98.2 % (97.0 to 99.1)", "+0.0123", "12 s", and a dash for what is not known
+NUMBER = re.compile(r"[-+<>]? ?\d[\d.,]*( %| s)?( \(.*\))?|[-\N{EN DASH}]")
 MOST_EXAMPLES = 2  # of each finding; the page and the JSON file have more
 
 
@@ -59,15 +62,24 @@ def share(interval: Mapping[str, float | None]) -> str:
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns as wide as they need to be, numbers to the right."""
+    """Columns as wide as they need to be: words to the left, numbers to the right."""
     from rich.cells import cell_len
 
     clean = [[one_line(cell) for cell in row] for row in [header, *rows]]
-    widths = [max(cell_len(row[column]) for row in clean) for column in range(len(header))]
-    for row in clean:
-        padding = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
-        first = row[0] + padding[0]
-        line("  ".join([f"  {first}", *(space + cell for space, cell in zip(padding[1:], row[1:], strict=True))]))
+    columns = []
+    for place, cells in enumerate(zip(*clean, strict=True)):
+        width, numbers = max(map(cell_len, cells)), place > 0 and holds_numbers(cells[1:])
+        padding = [" " * (width - cell_len(cell)) for cell in cells]
+        columns.append(
+            [(space + cell) if numbers else (cell + space) for cell, space in zip(cells, padding, strict=True)]
+        )
+    for row in zip(*columns, strict=True):
+        line(f"  {'  '.join(row)}".rstrip())
+
+
+def holds_numbers(cells: Sequence[str]) -> bool:
+    """Whether a column holds numbers wherever it holds anything, with their units and intervals."""
+    return all(NUMBER.fullmatch(cell) for cell in cells if cell)
 
 
 def path_width(paths: Iterable[str]) -> int:

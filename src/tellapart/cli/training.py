@@ -242,7 +242,7 @@ def summary(
     from tellapart.commands.summary import net_named, summarise
 
     name = net_named(net, as_trained, layers=widths(layers), dense=dense, size=size)
-    found = summarise(name, size=size, outputs=outputs)
+    found = summarise(name, size=size, outputs=outputs, progress=listener())
     if as_json:
         print_json({"schema": 1, "net": name, "layers": [asdict(layer) for layer in found]})
     else:

@@ -63,7 +63,7 @@ def audit(
     """
     started = time.perf_counter()
     progress = progress or Silent()
-    check_base(backbone)
+    check_base(backbone, progress=progress)
     index = scan(data, reading=reading, progress=progress)
     folder = out or Path("audits") / index.name
     check_outside(folder, data)

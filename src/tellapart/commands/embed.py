@@ -135,7 +135,7 @@ def embed_data(
     write = writer_of(out)
     check_file(out, sources=[data])
     progress = progress or Silent()
-    check_base(backbone, size=size, weights=weights)
+    check_base(backbone, size=size, weights=weights, progress=progress)
     index = index_of_data(data, reading, progress)
     base = find_base(backbone, size=size, weights=weights, progress=progress)
     means = SomeColumns(start=base.means.start, stop=base.means.stop)

@@ -11,6 +11,7 @@ from tellapart.errors import UsageError
 from tellapart.nets.architectures import at_size, net_size
 from tellapart.nets.own_file import names_file, own_net
 from tellapart.nets.summary import TWO, Layer, summarise_net, summarise_own
+from tellapart.progress import Progress
 from tellapart.recipes.changes import Changes
 from tellapart.recipes.scratch import PLANS
 
@@ -19,7 +20,9 @@ SHOWN = {"Conv": "convolution", "Add": "residual sum", "GlobalAveragePool": "glo
 ACTIVATIONS = {"Clip": "ReLU6", "Relu": "ReLU"}  # of the bases that ship, whose Clip is from 0 to 6
 
 
-def summarise(net: str, *, size: int | None = None, outputs: int | None = None) -> list[Layer]:
+def summarise(
+    net: str, *, size: int | None = None, outputs: int | None = None, progress: Progress | None = None
+) -> list[Layer]:
     """The layers of a net by name, for an input square of side size (None: the net's own).
 
     Args:
@@ -27,6 +30,7 @@ def summarise(net: str, *, size: int | None = None, outputs: int | None = None) 
             convnets, any base of timm, or a net of the user's own as FILE.py:NAME.
         size: the side of the input square in pixels.
         outputs: of the last layer of a net that is trained from scratch; None for 2, for digits 10.
+        progress: told where timm is to be loaded, which takes a while.
 
     Raises:
         UsageError: no net has that name, or the size is out of range; of a net of the user's own as `own_net`.
@@ -42,7 +46,7 @@ def summarise(net: str, *, size: int | None = None, outputs: int | None = None) 
             for half in find_base(net, size=size).halves
             for layer in summarise_graph(half)
         ]
-    return summarise_net(net, size=size, outputs=outputs)
+    return summarise_net(net, size=size, outputs=outputs, progress=progress)
 
 
 def net_named(*names: str | None, layers: tuple[int, ...] | None, dense: int | None, size: int | None = None) -> str:

@@ -146,6 +146,8 @@ def look_at(
     finally:
         if take is not None:
             progress.finish()
+    if not embedded.fresh and len(embedded.features):
+        progress.note("None had to be looked at again: what the base saw of them was kept from before.")
     skipped = [entry for entry in embedded.ledger if entry.status == "skipped"]
     if skipped:
         first = skipped[0]

@@ -111,6 +111,7 @@ def finetune(
     begun = parameters_of(machine.place(module))
     if on_start is not None:
         on_start(module, pictures)
+    _, start_score = validate(module, pictures.valid(), machine=machine)
     fitted = fit_net(
         module,
         pictures,
@@ -119,6 +120,7 @@ def finetune(
         seed=seed,
         checkpoint=checkpoint,
         scale=lambda name: head_rate if name.startswith(HEAD) else 1.0,
+        start_score=start_score,
         progress=progress,
         on_epoch=on_epoch,
     )

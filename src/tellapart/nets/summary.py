@@ -18,6 +18,7 @@ from tellapart.extras import load_timm, load_torch
 from tellapart.nets.architectures import NETS, build_net, is_net
 from tellapart.nets.own_file import OwnNet, module_of, net_name
 from tellapart.nets.own_module import net_from_module
+from tellapart.progress import Progress, Silent
 
 if TYPE_CHECKING:
     import torch
@@ -47,16 +48,19 @@ class Layer:
     activation: str | None = None  # what its output goes through right away: "ReLU"; its row stands for both
 
 
-def summarise_net(name: str, *, size: int | None = None, outputs: int | None = None) -> list[Layer]:
+def summarise_net(
+    name: str, *, size: int | None = None, outputs: int | None = None, progress: Progress | None = None
+) -> list[Layer]:
     """The layers of one of NETS, or of any base of timm without its classifier, for pictures of side size (None: own).
 
     `outputs` are those of the last layer of one of NETS; None for as many as there are digits, or of two classes.
+    `progress` is told where timm is to be loaded.
 
     Raises:
         UsageError: no net has that name, or it cannot take that size; as when it is trained.
         MissingExtraError: PyTorch or timm is not installed.
     """
-    if not is_net(name) and not load_timm().is_model(name):
+    if not is_net(name) and not load_timm((progress or Silent()).note).is_model(name):
         hint = f"Choose one of {', '.join(sorted({*NETS, *BACKBONES}))}, or any base of timm."
         raise UsageError("no such net", where=name, hint=hint)
     torch = load_torch()

@@ -114,7 +114,7 @@ def check_wanted(request: Request, backbone: str, *, weights: Path | None) -> No
         if recipe.one_base and JOINT in backbone:
             hint = "Name one base, or choose frozen or features."
             raise UsageError("this recipe trains one base, and several are joined", where=backbone, hint=hint)
-        check_base(backbone, size=size, weights=weights)
+        check_base(backbone, size=size, weights=weights, progress=request.progress)
         return
     if weights is not None:
         raise UsageError("this recipe starts from nothing", where=request.recipe, hint="Leave --weights out.")

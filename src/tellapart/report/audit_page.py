@@ -12,7 +12,7 @@ from typing import Any
 from tellapart import files
 from tellapart.report import finding_words, wording
 from tellapart.report.audit_words import AUDIT
-from tellapart.report.inlined import read, script_hash, template_environment
+from tellapart.report.inlined import read, script_hash, template_environment, unbroken_texts
 from tellapart.report.language import speaker
 from tellapart.report.script_words import SWITCHES, script_texts
 
@@ -67,7 +67,7 @@ def render_audit(document: Mapping[str, Any], *, thumbnails: Mapping[str, str]) 
         outcome: [finding for finding in document["findings"] if finding["outcome"] == outcome]
         for outcome in ("found", "passed", "not applicable")
     }
-    return jinja.get_template(TEMPLATES[0]).render(
+    page = jinja.get_template(TEMPLATES[0]).render(
         audit=document,
         by_outcome=by_outcome,
         thumbnails=thumbnails,
@@ -76,3 +76,4 @@ def render_audit(document: Mapping[str, Any], *, thumbnails: Mapping[str, str]) 
         script=script,
         script_hash=script_hash(script),
     )
+    return unbroken_texts(page)

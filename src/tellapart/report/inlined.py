@@ -11,7 +11,11 @@ from importlib import resources
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
+from tellapart.text import unbroken
+
 VENDOR = "vendor"
+AS_IT_IS = "|".join(rf"<{tag}\b.*?</{tag}>" for tag in ("script", "style", "pre", "code"))  # read or copied by programs
+BETWEEN_TEXTS = re.compile(rf"({AS_IT_IS}|<[^>]*>)", re.DOTALL)
 
 
 def read(*names: str) -> str:
@@ -41,6 +45,13 @@ def template_environment(sources: Mapping[str, str]) -> Environment:
     return Environment(
         loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+
+
+def unbroken_texts(page: str) -> str:
+    """A page in whose texts no line ends between a number and its unit; all that programs read stays as it is."""
+    parts = BETWEEN_TEXTS.split(page)
+    parts[::2] = map(unbroken, parts[::2])
+    return "".join(parts)
 
 
 def embedded_json(document: object) -> str:

@@ -158,9 +158,10 @@
     const sure = percent(threshold[at]);
     find("#threshold-value").textContent = sure;
     find("#threshold").setAttribute("aria-valuetext", sure);
+    const whole = (text) => text.replaceAll(/(?<=\d) (?=%)/g, "\u00a0"); // no line ends before the sign
     const show = (dial, text, note) => {
-      find(`#dial-${dial}`).textContent = text;
-      find(`#dial-${dial}-note`).textContent = note;
+      find(`#dial-${dial}`).textContent = whole(text);
+      find(`#dial-${dial}-note`).textContent = whole(note);
     };
     show("answered", percent(count / n), say("of", { n: count, total: n }));
     // What it may well be leads, not what these few pictures happened to show.

@@ -26,6 +26,7 @@ from tellapart.report.inlined import (
     read,
     script_hash,
     template_environment,
+    unbroken_texts,
 )
 from tellapart.report.language import speaker
 from tellapart.report.page_words import PAGE
@@ -49,7 +50,7 @@ def render_report(metrics: RunMetrics, evidence: Evidence = NOTHING) -> str:
     """The page as text; arguments as for `write_report`."""
     library = inlined_library()
     script = script_texts({**SWITCHES, **CHARTS}) + read("switches.js") + read("percent.js") + read("page.js")
-    return (
+    page = (
         _environment()
         .get_template(FRAME)
         .render(
@@ -61,6 +62,7 @@ def render_report(metrics: RunMetrics, evidence: Evidence = NOTHING) -> str:
             **page_sections(metrics, evidence),
         )
     )
+    return unbroken_texts(page)
 
 
 @cache
