@@ -69,3 +69,13 @@ def test_a_graph_changed_by_one_byte_is_another(compilations: list[str]) -> None
     assert len(compilations) == 1
     openvino_run(graph + b"\x3a\x00")  # an empty graph behind the first: the field is read as more of the same
     assert len(compilations) == 2
+
+
+def test_read_net__works_out_what_depends_on_no_input() -> None:
+    base, core = lite0(size=SMALL), load_openvino().Core()
+    kinds = [node.get_type_name() for node in compiling.read_net(core, base.graph).get_ops()]
+    as_written = [node.get_type_name() for node in core.read_model(base.graph).get_ops()]
+    assert "Broadcast" in as_written
+    assert "Broadcast" not in kinds
+    assert kinds.count("Convolution") == as_written.count("Convolution")
+    assert len(kinds) < len(as_written) / 2

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tellapart.backbones.backbone import Backbone, Squares
-from tellapart.backbones.compiling import compile_net
+from tellapart.backbones.compiling import compile_net, read_net
 from tellapart.backbones.devices import CPU, chosen_devices, precision_of, takes_precision
 from tellapart.backbones.openvino_runtime import load_openvino
 from tellapart.cores import thread_count
@@ -168,7 +168,7 @@ def compiled(backbone: Backbone, *, most: int | None = None, precision: str) -> 
 
 def _looking(core: Any, backbone: Backbone, *, pictures: int) -> Any:  # noqa: ANN401 - OpenVINO's
     """The model of a base for requests of so many pictures."""
-    model = between(core.read_model(backbone.graph), entry=backbone.entry, outputs=backbone.outputs)
+    model = between(read_net(core, backbone.graph), entry=backbone.entry, outputs=backbone.outputs)
     side = backbone.preprocess.size
     model.reshape([pictures, side, side, 3])
     return model

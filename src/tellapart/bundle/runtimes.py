@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.backbones.compiling import compile_net
+from tellapart.backbones.compiling import compile_net, read_net
 from tellapart.backbones.devices import CPU
 from tellapart.backbones.engine import EXACT
 from tellapart.backbones.openvino_runtime import load_openvino
@@ -30,7 +30,7 @@ Run = Callable[[Pixels], Mapping[str, NDArray[Any]]]
 def openvino_run(graph: bytes) -> Run:
     """The ONNX file in OpenVINO."""
     core, net = load_openvino().Core(), (hashlib.sha256(graph).digest(),)
-    return _run(compile_net(core, net, lambda core: core.read_model(graph), device=CPU, settings=_settings()))
+    return _run(compile_net(core, net, lambda core: read_net(core, graph), device=CPU, settings=_settings()))
 
 
 def model_run(model: Any) -> Run:  # noqa: ANN401 - OpenVINO's

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone, Squares, joined_name
-from tellapart.backbones.compiling import compile_net
+from tellapart.backbones.compiling import compile_net, read_net
 from tellapart.backbones.devices import chosen_devices
 from tellapart.backbones.engine import between, named_tensors, settings_for
 from tellapart.backbones.openvino_runtime import load_openvino
@@ -83,7 +83,7 @@ def _compile(backbone: Backbone, *, precision: str) -> Any:  # noqa: ANN401
 def _with_maps(core: Any, *, backbone: Backbone) -> Any:  # noqa: ANN401
     """The model of a base for one picture, with the maps of its depths beside its features."""
     side = backbone.preprocess.size
-    model = core.read_model(backbone.graph)
+    model = read_net(core, backbone.graph)
     tensors = named_tensors(model)
     # Once each: the engine does not survive a tensor that is asked for twice.
     maps = {before_pooling(depth): _maps_of(tensors, depth, width=width) for depth, width in backbone.widths.items()}

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.compiling import fold_constants
 from tellapart.backbones.engine import named_tensors
-from tellapart.backbones.openvino_runtime import load_nncf, load_passes
+from tellapart.backbones.openvino_runtime import load_nncf
 from tellapart.types import Pixels
 
 CONVOLUTIONS: Final = ("Convolution", "GroupConvolution")
@@ -87,11 +88,7 @@ def with_constants_folded(model: Any) -> Any:  # noqa: ANN401 - OpenVINO's
     As read from ONNX, the bias of a convolution is reshaped by the graph; NNCF would not know it for one, and would
     correct none of them.
     """
-    passes, copy = load_passes(), model.clone()
-    manager = passes.Manager()
-    manager.register_pass(passes.ConstantFolding())
-    manager.run_passes(copy)
-    return copy
+    return fold_constants(model.clone())
 
 
 def kept_in_float(model: Any, base: Backbone, *, ends: bool) -> list[str]:  # noqa: ANN401
