@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import WebPImagePlugin
 
 from tellapart.data.png import png_bytes
 from tellapart.data.thumbnail import small_picture
@@ -21,6 +22,7 @@ from tellapart.types import Index, Picture
 
 LONGEST = 192  # pixels of the longer side: sharp in a card on a screen with two pixels a point at half its width
 QUALITY = 62
+WEBP = WebPImagePlugin.WebPImageFile.format  # of the plugin itself: a name alone has Pillow load all that it knows
 # Bytes of the page for all pictures. With the charting library and some thousand rows it stays under 5 MB.
 ROOM = 3_600_000
 OPAQUE = 0.72  # of the strongest evidence: less than on a sheet of its own, for here the picture is small
@@ -53,7 +55,7 @@ def take_shot(index: Index, picture: Picture, *, heat: NDArray[np.int8] | None =
     except PictureError:
         return None
     file = io.BytesIO()
-    small.save(file, "WEBP", quality=QUALITY, method=2)
+    small.save(file, WEBP, quality=QUALITY, method=2)
     heat_map = None if heat is None else heat_png(heat)
     return Shot(content=file.getvalue(), kind="image/webp", width=small.width, height=small.height, heat=heat_map)
 
