@@ -269,7 +269,7 @@ class _Run:
     def take(self, ready: Ready) -> None:
         """Put one prepared picture where it belongs: into the matrix, the next request, or the list of failures."""
         self.decode_s += ready.seconds
-        self.seen[ready.row] = replace(ready, pixels=None, kept=None, miniature=None, key=b"")
+        self.seen[ready.row] = Ready(row=ready.row, digest=ready.digest, notes=ready.notes, failure=ready.failure)
         if ready.miniature is not None:
             self.miniatures[ready.row] = ready.miniature.pixels
             self.pixel_digests[ready.row] = ready.miniature.digest

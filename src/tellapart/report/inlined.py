@@ -41,9 +41,17 @@ def script_hash(script: str) -> str:
 
 
 def template_environment(sources: Mapping[str, str]) -> Environment:
-    """Jinja with these templates, escaping everything it is not told to be markup."""
+    """Jinja with these templates, escaping everything it is not told to be markup.
+
+    They are filled in once: what Jinja could work out before would take it longer than it saves.
+    """
     return Environment(
-        loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=DictLoader(sources),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        optimized=False,
     )
 
 
