@@ -257,10 +257,6 @@ def test_main__predict_does_not_load_the_report(trained):
     assert not [name for name in loaded if name.startswith("tellapart.report")]
 
 
-def test_main__texts_and_paths_are_read_without_pydantic(trained):
-    assert "pydantic" not in loaded_by("predict", trained.model, trained.data / "cat" / "000.png", "--format", "csv")
-
-
 def test_main__no_command_imports_torch(tmp_path, trained, fresh_cache):
     (tmp_path / "trap" / "torch").mkdir(parents=True)
     (tmp_path / "trap" / "torch" / "__init__.py").write_text(TRAP)

@@ -18,7 +18,6 @@ from tellapart.cli import embedding, leaving, trained, training
 from tellapart.cli.errors import own_fault, system_fault, usage_fault
 from tellapart.cli.options import Json
 from tellapart.cli.output import BufferedOutput, complain, line, occupy_closed_descriptors
-from tellapart.cli.plain_command import PlainCommand, PlainGroup
 from tellapart.cli.tables import print_cache, print_json, print_version
 from tellapart.errors import DataError, TellapartError
 from tellapart.progress import Unminded
@@ -29,7 +28,6 @@ DEEPEST = 4_000  # calls inside each other: os.walk and shutil.rmtree go into fo
 SELDOM = 10_000  # containers more than before, between two searches of Python for cycles that nobody refers to
 app = typer.Typer(
     name="tellapart",
-    cls=PlainGroup,
     help="Tell your pictures apart: a folder of labelled pictures in, a tested classifier out.",
     epilog="Start with `tellapart demo`, then `tellapart train FOLDER` on a folder of class folders of your own.",
     add_completion=False,
@@ -54,7 +52,7 @@ for command in (
         training.demo,
     ),
 ):
-    app.command(cls=PlainCommand)(command)
+    app.command()(command)
 
 
 def print_own_version(asked: bool) -> None:
