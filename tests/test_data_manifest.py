@@ -211,6 +211,8 @@ def test_read_manifest__a_name_whose_accent_is_stored_otherwise(folder):
             "https://example.com/1.png",
             "It is a web address in .*list.csv; only s3:// and gs:// are fetched: download them",
         ),
+        ("ftpx://host/1.png", "It is an address in .*list.csv; only s3:// and gs:// are fetched"),
+        ("file:///elsewhere/9.png", "paths are relative to the folder of the manifest"),
         ("C:\\pictures\\9.png", "names a drive of Windows"),
         ("/elsewhere/9.png", "paths are relative to the folder of the manifest"),
     ],

@@ -1,5 +1,6 @@
 """Progress reaches whoever reads it, and stops nothing where nobody does."""
 
+import contextlib
 import io
 import os
 import re
@@ -25,6 +26,29 @@ def test_lines__say_when_a_stage_starts_and_ends(capsys):
     assert lines[0] == "Looking at pictures: 3 pictures"
     assert lines[1] == "a note"
     assert lines[2].startswith("Looking at pictures: 3 pictures in ")
+
+
+def test_lines__steps_that_belong_to_no_stage_are_no_steps():
+    said = []
+    lines = Lines(said.append, between=0.0)
+    lines.advance()
+    lines.start("Comparing pictures", total=2, unit="pairs")
+    lines.advance(0)  # no rate yet
+    lines.finish()
+    lines.advance(2)
+    assert [line.split(" in ")[0] for line in said] == [
+        "Comparing pictures: 2 pairs",
+        "Comparing pictures: 0 pairs (no more were needed)",
+    ]
+
+
+def test_lines__a_stage_that_an_error_ends_is_broken_off():
+    said = []
+    lines = Lines(said.append)
+    lines.start("Looking at pictures", total=2, unit="pictures")
+    with contextlib.suppress(OSError), contextlib.closing(types.SimpleNamespace(close=lines.finish)):
+        raise OSError
+    assert said[-1].startswith("Looking at pictures: 0 pictures (broken off) in ")
 
 
 def test_once__passes_on_everything_but_a_note_that_was_passed_on(capsys):

@@ -242,7 +242,7 @@ class Lines:
         with self._lock:
             self._done += steps
             now = time.monotonic()
-            if now - self._said < self._between:
+            if not self._stage or not self._done or now - self._said < self._between:
                 return
             self._said = now
             rate = self._done / max(now - self._started, 1e-9)
@@ -253,10 +253,12 @@ class Lines:
     def finish(self) -> None:
         seconds = time.monotonic() - self._started
         rate = f", {self._done / seconds:,.0f} {self._unit}/s" if seconds > 1 and self._done > 10 * seconds else ""
-        fewer = " (no more were needed)" if self._done < self._total else ""
+        ended = "broken off" if sys.exception() else "no more were needed"
+        fewer = f" ({ended})" if self._done < self._total else ""
         self._show(
             f"{self._stage}: {counted(self._done, self._unit.removesuffix('s'))}{fewer} in {seconds:.1f} s{rate}"
         )
+        self._stage = ""
 
     def note(self, message: str) -> None:
         say(message)

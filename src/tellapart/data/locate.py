@@ -177,8 +177,10 @@ def _regular(file: str) -> Identity | None:
 
 def why_missing(given: str, *, listed_in: Path) -> str:
     """What to do about a picture that is not where a file says it is."""
-    if _WEB.match(given.strip()):
-        return f"It is a web address in {listed_in}; only {SCHEMES} are fetched: download them and name those files."
+    address = given.strip()
+    if _SCHEME.match(address) and not address.lower().startswith("file:"):
+        kind = "a web address" if _WEB.match(address) else "an address"
+        return f"It is {kind} in {listed_in}; only {SCHEMES} are fetched: download them and name those files."
     if _DRIVE.match(given.strip()):
         return f"{listed_in} names a drive of Windows; write paths relative to its folder, or copy the pictures there."
     return f"It is listed in {listed_in}; paths are relative to the folder of the manifest."

@@ -16,8 +16,10 @@ from typing import Any, Final
 from tellapart.cores import thread_count
 from tellapart.errors import UsageError
 from tellapart.extras import load_extra
+from tellapart.progress import Progress
 
 HINT: Final = "Install it with: pip install 'tellapart[ray]'"
+NOT_BEGUN: Final = "The machine may be too busy for it: try again, or use --on local."
 CONNECT_SECONDS: Final = 5.0
 STORE_BYTES: Final = 200_000_000  # of the memory in which a cluster of our own keeps what travels
 LOOPBACK: Final = "127.0.0.1"
@@ -33,8 +35,10 @@ HURRY: Final = {"RAY_NUM_REDIS_GET_RETRIES": "2"}  # tries to find a cluster; on
 
 
 @contextlib.contextmanager
-def ray_cluster(address: str) -> Iterator[Any]:
+def ray_cluster(address: str, progress: Progress) -> Iterator[Any]:
     """The module ray, a part of the cluster at an address, or of one of our own where that is "".
+
+    The listener is told where one of our own is begun, which takes some seconds, and minutes on a busy machine.
 
     Raises:
         UsageError: no cluster answers.
@@ -42,12 +46,15 @@ def ray_cluster(address: str) -> Iterator[Any]:
     """
     ray, before = load_ray(SETTINGS | (HURRY if address else own_token())), signal.getsignal(signal.SIGTERM)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(ended_as_by_a_key(before))
+        folder = "" if address else stack.enter_context(short_folder())
+        stack.callback(ray.shutdown)  # of what has begun, also where that was not all
         if address:
             connect_to_cluster(ray, address)
         else:
-            begin(ray, stack.enter_context(short_folder()))
-        stack.callback(ray.shutdown)
-        stack.enter_context(ended_as_by_a_key(before))
+            progress.note("Beginning a cluster of Ray on this machine.")
+            begin(ray, folder)
+        stack.enter_context(ended_as_by_a_key(before))  # again, as Ray has put its own in the place
         yield ray
 
 
@@ -109,7 +116,7 @@ def begin(ray: Any, folder: str) -> None:  # noqa: ANN401 - a module
             **quiet(),
         )
     except Exception as error:
-        raise UsageError(f"Ray cannot begin ({first_line(error)})", hint="Use --on local.") from error
+        raise UsageError(f"Ray cannot begin ({first_line(error)})", hint=NOT_BEGUN) from error
 
 
 def connect_to_cluster(ray: Any, address: str) -> None:  # noqa: ANN401 - a module

@@ -41,7 +41,7 @@ def ray_pool(address: str, progress: Progress) -> Iterator[RayPool]:
         UsageError: no cluster answers, or none of its nodes is free.
         MissingExtraError: Ray is not installed here, or tellapart is not installed there.
     """
-    with ray_cluster(address) as ray:
+    with ray_cluster(address, progress) as ray:
         pool = RayPool(ray, progress)
         try:
             yield pool
