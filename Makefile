@@ -47,9 +47,9 @@ bench: $(VENV)/.dev
 ## peers: an environment for each program that benchmarks/peers compares with (about 14 GB on x86_64)
 peers: $(PEERS:%=%/.ready)
 
-## compare: what has not been measured yet of the comparison, then benchmarks/RESULTS.md; SHORT=1 for a quarter of an hour
+## compare: what has not been measured yet of the comparison, then benchmarks/RESULTS.md; SHORT=1 for less, DATA=FOLDER for the sets, RECORD=FILE.json for one of your own
 compare: $(VENV)/.dev peers
-	$(COMPARE) $(if $(SHORT),--short)
+	$(COMPARE) $(if $(SHORT),--short) $(if $(DATA),--data $(DATA)) $(if $(RECORD),--results $(RECORD))
 
 ## bench-guard: a short comparison anew, held against the ratios on record; fails where ours has lost more than 15 %
 bench-guard: $(VENV)/.dev peers

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -143,6 +144,16 @@ def test_lines__the_page_has_what_was_run_and_nothing_else(bench, document):
     assert "no difference, p = 1" in text
     assert "| tellapart | refuses | 95.0 (95.0 to 95.0, 2) | 95.0 |" in text
     assert "neu_surface" not in text
+
+
+def test_write_page__a_record_of_ones_own_has_its_page_beside_it(bench, document, tmp_path):
+    page = bench("page").write_page(document, tmp_path / "mine.json")
+    text = page.read_text(encoding="utf-8")
+    assert page == tmp_path / "mine.md"
+    assert "[mine.json](mine.json)" in text
+    shown = re.findall(r"!\[\w+\]\((.*?)\)", text)
+    assert shown
+    assert all((tmp_path / plot).is_file() for plot in shown)
 
 
 def test_guard__fails_past_fifteen_per_cent(bench, document, tmp_path, monkeypatch, capsys):

@@ -137,11 +137,14 @@ def sizes(document: Mapping[str, Any]) -> Rows:
 
 
 def gains(document: Mapping[str, Any], sets: Sequence[str]) -> dict[str, float]:
-    """What the guard holds: by how much ours is better, above 1 where it is; the medians of the rounds' ratios."""
+    """What the guard holds: by how much ours is better, above 1 where it is; the medians of the rounds' ratios.
+
+    Another recipe of ours is no peer.
+    """
     found: dict[str, float] = {}
     for name in sets:
         for peer, row in jobs(document, name).items():
-            if row.get("gain"):
+            if row.get("gain") and not peer.startswith(f"{OURS}-"):
                 found[f"job/{name}/{peer}"] = row["gain"]["median"]
     for name, row in pairs(document).items():
         if row["ratio"]:

@@ -3,9 +3,10 @@
     make bench-guard
     python benchmarks/compare/guard.py NEW [--record FILE] [--most 15]
 
-Both are results of the comparison. Only what both have is compared, and only ratios: seconds belong to a machine, and
-gains of ours over a peer's neighbouring run travel. What ours has gained past that is said as well, so that it is put
-on record.
+Both are results of the comparison. Only what both have is compared, and only ratios: seconds belong to a machine, while
+a gain over a peer's neighbouring run travels between machines of one kind. Ratios of processors with other instructions
+differ by more than what is looked for, and so may a single round on a busy machine: begin a record of your own there,
+and measure again what was lost. What ours has gained is said as well, so that it is put on record.
 """
 
 from __future__ import annotations
@@ -54,11 +55,14 @@ def main() -> None:
     for file in (arguments.record, arguments.new):
         if not file.exists():
             raise SystemExit(f"{file} is not there; `make compare` makes it")
-    found = changes(*(gains(Ledger(file).document, SETS) for file in (arguments.record, arguments.new)))
+    recorded, new = (gains(Ledger(file).document, SETS) for file in (arguments.record, arguments.new))
+    found = changes(recorded, new)
     if not found:
         raise SystemExit("no ratio is in both: nothing can be said")
     for change in found:
         print(said(change, most=arguments.most))
+    if unknown := sorted(set(new) - set(recorded)):
+        print(f"measured, and not on record: {', '.join(unknown)}")
     sys.exit(1 if found[0].per_cent < -arguments.most else 0)
 
 

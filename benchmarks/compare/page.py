@@ -21,7 +21,7 @@ RESULTS: Final = ROOT / "benchmarks" / "results" / "compare.json"
 PAGE: Final = ROOT / "benchmarks" / "RESULTS.md"
 HEAD: Final = """# Side by side
 
-Made by `make compare` from [results/compare.json](results/compare.json); do not edit. What has not been run is not
+Made by `make compare` from [{name}]({name}); do not edit. What has not been run is not
 here. Everyone gets the same pictures of the same splits, and, where the weights are called lite0, the very same ones.
 Seconds run from the first look at the files to the last answer about the test, imports not counted; ours are of the
 whole command, its start, report and model file included. Ratios are the peer's seconds through ours, of neighbouring
@@ -46,8 +46,11 @@ def main() -> None:
     write(made)
 
 
-def write_page(document: Mapping[str, Any]) -> None:
-    write(made_files(document))
+def write_page(document: Mapping[str, Any], results: Path = RESULTS) -> Path:
+    """The page of a document that is kept in a file, and where it is: of the record this one, of others beside them."""
+    page = PAGE if results == RESULTS else results.with_suffix(".md")
+    write(made_files(document, page=page, results=results))
+    return page
 
 
 def write(made: Mapping[Path, str]) -> None:
@@ -56,10 +59,12 @@ def write(made: Mapping[Path, str]) -> None:
         file.write_text(content, encoding="utf-8")
 
 
-def made_files(document: Mapping[str, Any]) -> dict[Path, str]:
-    """Each file of the page and what is to stand in it."""
-    plots = {PAGE.parent / "results" / name: content for name, content in drawn(document)}
-    return {PAGE: "\n".join(lines(document, [file.name for file in plots])) + "\n", **plots}
+def made_files(document: Mapping[str, Any], *, page: Path = PAGE, results: Path = RESULTS) -> dict[Path, str]:
+    """Each file of the page and what is to stand in it; plots are beside the results."""
+    plots = {results.parent / name: content for name, content in drawn(document)}
+    places = [file.relative_to(page.parent).as_posix() for file in plots]
+    named = results.relative_to(page.parent).as_posix()
+    return {page: "\n".join(lines(document, places, results=named)) + "\n", **plots}
 
 
 def drawn(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -99,9 +104,9 @@ def title(peer: str) -> str:
     return ALL[peer].title.replace("`", "") if peer in ALL else peer
 
 
-def lines(document: Mapping[str, Any], plots: list[str]) -> Iterator[str]:
-    """The page, line by line."""
-    yield from HEAD.split("\n")
+def lines(document: Mapping[str, Any], plots: list[str], *, results: str = "results/compare.json") -> Iterator[str]:
+    """The page, line by line; plots and results are where they are from it."""
+    yield from HEAD.format(name=results).split("\n")
     yield ""
     machine = document["machine"]
     extra = ", ".join(machine["instructions"]) or "none of AVX2, AVX-512, bf16"
@@ -112,7 +117,7 @@ def lines(document: Mapping[str, Any], plots: list[str]) -> Iterator[str]:
         if rows:
             yield from ("", f"## {name}, all of it", "")
             yield from job_table(rows)
-            yield from (f"\n![seconds](results/{plot})" for plot in plots if plot == f"seconds-{name}.svg")
+            yield from (f"\n![seconds]({plot})" for plot in plots if plot.endswith(f"seconds-{name}.svg"))
     if any(figures.curve(document, name) for name in SETS):
         yield from ("", "## Accuracy against pictures per class", "")
         yield "In per cent: the mean of the draws (least to most, how many); in brackets ours in the paired test"
@@ -121,7 +126,7 @@ def lines(document: Mapping[str, Any], plots: list[str]) -> Iterator[str]:
         if points := figures.curve(document, name):
             yield from ("", f"### {name}", "")
             yield from curve_table(points)
-            yield from (f"\n![accuracy](results/{plot})" for plot in plots if plot == f"curve-{name}.svg")
+            yield from (f"\n![accuracy]({plot})" for plot in plots if plot.endswith(f"curve-{name}.svg"))
     yield from small_tables(document)
     yield from (
         "",
@@ -141,7 +146,8 @@ def lines(document: Mapping[str, Any], plots: list[str]) -> Iterator[str]:
 
 
 def job_table(rows: figures.Rows) -> Iterator[str]:
-    yield "| | seconds (least to most, n) | processor s | ratio | of these | accuracy (95 %) | against ours | MB |"
+    head = "seconds (least to most, n) | processor s | ratio | of processor s | accuracy (95 %) | against ours | MB"
+    yield f"| | {head} |"
     yield "|---|---|---|---|---|---|---|---|"
     for peer in (name for name in ALL if name in rows):
         row = rows[peer]

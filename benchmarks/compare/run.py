@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--pairs", nargs="+", choices=tuple(PAIRS), default=tuple(PAIRS), help="these alone")
     parser.add_argument("--rounds", type=int, help="instead of the form's")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="the folder of the sets")
-    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="a record of your own; its page lies beside it")
     parser.add_argument("--note", action="append", default=[], help="a line for the page, as: a busy machine")
     arguments = parser.parse_args()
     arguments.data = arguments.data.absolute()
@@ -47,8 +47,7 @@ def main() -> None:
     form = FORMS["short" if arguments.short else "full"]
     for part in arguments.parts:
         PARTS[part](ledger, form, arguments)
-    if arguments.results == RESULTS:
-        write_page(ledger.document)
+    print(write_page(ledger.document, arguments.results.resolve()), file=sys.stderr)
 
 
 def run_jobs(ledger: Ledger, form: Form, arguments: argparse.Namespace) -> None:
