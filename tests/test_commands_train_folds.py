@@ -8,10 +8,11 @@ import pytest
 
 from conftest import Trained, invoke
 from pictures import write_classes
-from tellapart import ImageClassifier
+from tellapart import ImageClassifier, learn
 from tellapart.bundle.bundle import read_bundle
 from tellapart.commands.compare import compare_runs
 from tellapart.commands.train import train
+from tellapart.errors import DataError
 from tellapart.runs.read import read_metrics, read_splits
 
 
@@ -126,3 +127,11 @@ def test_train__two_pictures_a_class_are_each_tested_by_a_head_of_the_others(tmp
     classifier = read_bundle(folder / "model.tellapart")[0].classifier
     assert classifier.classes == ("cat", "dog", "owl")
     assert (folder / "report.html").is_file()
+
+
+@pytest.mark.parametrize("folds", [None, 0])
+def test_train__a_class_of_one_picture_is_told_before_any_is_looked_at(tmp_path, monkeypatch, folds):
+    monkeypatch.setattr(learn, "look_at", lambda *_, **__: pytest.fail("a picture was looked at"))
+    data = write_classes(tmp_path / "data", {"cat": 1, "dog": 9})
+    with pytest.raises(DataError, match="the class 'cat' has 1 picture to draw from"):
+        train(data, out=tmp_path / "run", size=64, folds=folds)

@@ -19,8 +19,9 @@ from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import EXACT, native_precision
 from tellapart.bundle.parity import compared_rows
 from tellapart.classifier import Classifier
+from tellapart.data.folds import check_foldable
 from tellapart.data.ledger import check_skips
-from tellapart.data.split import one_part_as_test
+from tellapart.data.split import check_drawable, one_part_as_test
 from tellapart.errors import UsageError
 from tellapart.features.embed import Embedded
 from tellapart.features.left import LeftFeatures
@@ -191,6 +192,8 @@ def prepare(index: Index, base: Backbone, request: Request, watch: Stopwatch) ->
     if line:
         progress.note(line)
     folds = fold_count(index, request, kept=RECIPES[request.recipe].on_kept_features(request))
+    check_parts = check_foldable if folds else partial(check_drawable, shares=request.shares)
+    check_parts(index)
     keep = RECIPES[request.recipe].has_base
     leaves = keep and leaves_features(index, base, request, folds=folds)
     embedded = look_at(

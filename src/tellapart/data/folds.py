@@ -15,7 +15,17 @@ from tellapart.text import counted
 from tellapart.types import Index
 
 NEEDED = 2  # units of a class: one is tested, one is left to learn from
+WHY = "Folds test one and learn from another"
 MOVES = 100  # of a unit into another fold, before a class is said to be indivisible
+
+
+def check_foldable(index: Index) -> None:
+    """Stop where folds cannot be made of pictures: what `assign_folds` would find, before anything is looked at.
+
+    Raises:
+        DataError: a class has one unit.
+    """
+    check_enough(units_of(index.pictures), NEEDED, why=WHY)
 
 
 def assign_folds(index: Index, *, count: int, seed: int) -> Index:
@@ -29,7 +39,7 @@ def assign_folds(index: Index, *, count: int, seed: int) -> Index:
         UsageError: there are fewer units than folds.
     """
     units = units_of(index.pictures)
-    check_enough(units, NEEDED, why="Folds test one and learn from another")
+    check_enough(units, NEEDED, why=WHY)
     if len(units) < count:
         what = f"{count} folds of {counted(len(units), 'picture or group', 'pictures or groups')}"
         raise UsageError(what, where="--folds", hint="Ask for fewer.")

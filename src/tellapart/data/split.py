@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from tellapart.data.draw import draw_splits, targets
+from tellapart.data.draw import check_enough, draw_splits, targets, units_of
 from tellapart.data.order import split_rank
 from tellapart.errors import DataError
 from tellapart.files import write_csv
@@ -42,6 +42,19 @@ def assign_splits(index: Index, *, seed: int, shares: Mapping[SplitName, int] = 
     for place, split in zip(pool, drawn, strict=True):
         splits[place] = split
     return _in_order(index, splits)
+
+
+def check_drawable(index: Index, *, shares: Mapping[SplitName, int] = SHARES) -> None:
+    """Stop where splits cannot be drawn of pictures: what `assign_splits` would find, before anything is looked at.
+
+    Raises:
+        DataError: the data's own splits are incomplete, or a class is too small to be in each.
+    """
+    given = {picture.split for picture in index.pictures if picture.split is not None}
+    _check_given(index, given)
+    if (drawn := shares_to_draw(given, shares)) is not None:
+        pool = [picture for picture in index.pictures if picture.split in (None, "train")]
+        check_enough(units_of(pool), len(drawn))
 
 
 def one_part_as_test(index: Index, *, shares: Mapping[SplitName, int] = SHARES) -> tuple[Index, str]:
