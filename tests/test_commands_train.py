@@ -292,7 +292,7 @@ def test_train__a_base_that_is_none_is_told_before_pictures_are_looked_for(tmp_p
 
 def test_train__too_few_pictures_for_three_splits(tmp_path):
     with pytest.raises(DataError, match="'b' has 2 pictures"):
-        train(write_classes(tmp_path / "data", {"a": 6, "b": 2}), out=tmp_path / "run", size=64)
+        train(write_classes(tmp_path / "data", {"a": 6, "b": 2}), out=tmp_path / "run", size=64, folds=0)
     assert not (tmp_path / "run" / "metrics.json").exists()
 
 
@@ -323,7 +323,7 @@ def test_train__copies_across_given_splits_are_said_and_not_moved(tmp_path):
 
 def test_train__with_force_the_finished_run_stays_until_there_is_a_new_one(tmp_path):
     good = write_classes(tmp_path / "good", {"ape": 8, "bee": 8}, width=24, height=24)
-    bad = write_classes(tmp_path / "bad", {"ape": 2, "bee": 8}, width=24, height=24)
+    bad = write_classes(tmp_path / "bad", {"ape": 1, "bee": 8}, width=24, height=24)
     train(good, out=tmp_path / "run", size=64)
     before = (tmp_path / "run" / "metrics.json").read_bytes()
     with pytest.raises(DataError):

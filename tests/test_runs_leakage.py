@@ -100,7 +100,7 @@ def test_train__leaks_of_given_splits_are_told_with_the_score_without_them(given
     assert metrics["together"]["parted"] is True
     page = (tmp_path / "run" / "report.html").read_text()
     assert "in train or valid, so this figure flatters" in page
-    assert f"{100 * clean['accuracy']['value']:.1f} %" in page
+    assert f"{100 * clean['accuracy']['value']:.1f}\N{NO-BREAK SPACE}%" in page
     for denied in ("none was on both sides", "it had never seen", "took no part in training"):
         assert denied not in page + outcome.out
     assert "2 pictures have a near-duplicate, or one of the same group, in another split (2 of test)" in outcome.err
