@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import types
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from pictures import write_classes
 from tellapart.errors import MissingExtraError, UsageError
 from tellapart.progress import Silent
+from tellapart.workers import cluster
 from tellapart.workers.cluster import load_ray
 from tellapart.workers.where import hired
 
@@ -113,6 +115,19 @@ def test_embed__that_is_ended_stops_as_by_a_key(tmp_path, when):
     assert running.returncode == 130
     assert rest.splitlines()[-1] == "tellapart: stopped; the same command goes on from what is already kept"
     assert "***" not in rest
+
+
+@pytest.mark.parametrize("theirs", [True, False])
+def test_ray_cluster__ends_what_it_has_begun_and_nothing_of_the_callers(monkeypatch, theirs):
+    def init(**_):
+        raise RuntimeError("called twice")
+
+    ended = []
+    ray = types.SimpleNamespace(init=init, is_initialized=lambda: theirs, shutdown=lambda: ended.append(1))
+    monkeypatch.setattr(cluster, "load_ray", lambda _: ray)
+    with pytest.raises(UsageError, match="called twice"), cluster.ray_cluster("", Silent()):
+        pass
+    assert len(ended) == (not theirs)
 
 
 def test_load_ray__says_how_to_install_it(monkeypatch):

@@ -181,6 +181,6 @@ def why_missing(given: str, *, listed_in: Path) -> str:
     if _SCHEME.match(address) and not address.lower().startswith("file:"):
         kind = "a web address" if _WEB.match(address) else "an address"
         return f"It is {kind} in {listed_in}; only {SCHEMES} are fetched: download them and name those files."
-    if _DRIVE.match(given.strip()):
+    if _DRIVE.match(address):
         return f"{listed_in} names a drive of Windows; write paths relative to its folder, or copy the pictures there."
     return f"It is listed in {listed_in}; paths are relative to the folder of the manifest."

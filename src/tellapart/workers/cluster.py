@@ -48,7 +48,8 @@ def ray_cluster(address: str, progress: Progress) -> Iterator[Any]:
     with contextlib.ExitStack() as stack:
         stack.enter_context(ended_as_by_a_key(before))
         folder = "" if address else stack.enter_context(short_folder())
-        stack.callback(ray.shutdown)  # of what has begun, also where that was not all
+        if not ray.is_initialized():  # else it is the caller's, and what follows says that there is one
+            stack.callback(ray.shutdown)  # of what has begun, also where that was not all
         if address:
             connect_to_cluster(ray, address)
         else:
