@@ -130,6 +130,15 @@ def test_ray_cluster__ends_what_it_has_begun_and_nothing_of_the_callers(monkeypa
     assert len(ended) == (not theirs)
 
 
+def test_ray_cluster__takes_an_exit_of_ray_while_it_begins_as_a_key(monkeypatch):
+    ended = []
+    ray = types.SimpleNamespace(init=lambda **_: sys.exit(15), is_initialized=bool, shutdown=lambda: ended.append(1))
+    monkeypatch.setattr(cluster, "load_ray", lambda _: ray)
+    with pytest.raises(KeyboardInterrupt), cluster.ray_cluster("", Silent()):
+        pass
+    assert ended == [1]
+
+
 def test_load_ray__says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'tellapart\[ray\]'"):

@@ -50,12 +50,13 @@ def ray_cluster(address: str, progress: Progress) -> Iterator[Any]:
         folder = "" if address else stack.enter_context(short_folder())
         if not ray.is_initialized():  # else it is the caller's, and what follows says that there is one
             stack.callback(ray.shutdown)  # of what has begun, also where that was not all
-        if address:
-            connect_to_cluster(ray, address)
-        else:
-            progress.note("Beginning a cluster of Ray on this machine.")
-            begin(ray, folder)
-        stack.enter_context(ended_as_by_a_key(before))  # again, as Ray has put its own in the place
+        with exits_as_by_a_key():
+            if address:
+                connect_to_cluster(ray, address)
+            else:
+                progress.note("Beginning a cluster of Ray on this machine.")
+                begin(ray, folder)
+            stack.enter_context(ended_as_by_a_key(before))  # again, as Ray has put its own in the place
         yield ray
 
 
@@ -73,6 +74,19 @@ def ended_as_by_a_key(before: Any) -> Iterator[None]:  # noqa: ANN401 - as signa
         yield
     finally:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def exits_as_by_a_key() -> Iterator[None]:
+    """Take the exit that Ray asks for where SIGTERM comes while it begins as Ctrl-C.
+
+    In the last second of beginning Ray hears the signal below Python: the work stops and says so then too, but Ray
+    shows a stack and ends the process by a signal of its own.
+    """
+    try:
+        yield
+    except SystemExit as error:
+        raise KeyboardInterrupt from error
 
 
 def own_token() -> dict[str, str]:
