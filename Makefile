@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# A module is compiled when it is first imported and is kept then, also where the environment asks for nothing of it.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The peers that the benchmarks compare with, each in an environment of its own.
 KERAS := .venv-keras
@@ -77,7 +79,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(INSTALL) -e '.[dev,torch,figures]'
+	$(INSTALL) --no-compile -e '.[dev,torch,figures]'
 	@touch $@ $(VENV)/.core
 
 $(KERAS)/.ready: benchmarks/peers/keras.txt

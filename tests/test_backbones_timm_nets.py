@@ -137,7 +137,7 @@ def photos(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("name", "size", "method"),
-    [("test_vit", 48, "occlusion"), ("test_convnext", 64, "exact"), ("test_efficientnet", 64, "exact")],
+    [("test_vit", 48, "occlusion"), ("test_convnext", 32, "exact"), ("test_efficientnet", 64, "exact")],
 )
 def test_a_base_of_timm__from_training_to_export(name, size, method, photos, tmp_path, tellapart, monkeypatch):
     """It has several depths, poolings where it has places, and needs no torch once it is trained."""

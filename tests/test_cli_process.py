@@ -67,7 +67,7 @@ main()
 def test_train__an_interrupt_leaves_no_half_file_and_the_next_run_reuses_the_cache(tmp_path, tellapart_process):
     data = write_classes(tmp_path / "data", {"a": 120, "b": 120})
     environment = {FOLDER_VARIABLE: str(tmp_path / "cache")}
-    arguments = ("train", data, "-o", tmp_path / "run", "--json")
+    arguments = ("train", data, "-o", tmp_path / "run", "--size", 64, "--json")
     command = [sys.executable, "-c", INTERRUPTED, *map(str, arguments)]
     done = subprocess.run(
         command, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=60
@@ -85,7 +85,7 @@ def test_train__an_interrupt_leaves_no_half_file_and_the_next_run_reuses_the_cac
 
 
 def test_train__killed_it_leaves_nothing_that_looks_finished_and_goes_on(tmp_path, tellapart_process):
-    data = write_classes(tmp_path / "data", {"a": 60, "b": 60})
+    data = write_classes(tmp_path / "data", {"a": 30, "b": 30})
     arguments = ("train", data, "-o", tmp_path / "run", "--size", 64)
     process = tellapart_process(*arguments)
     wait_for_line(process.stderr, "Looking at pictures")

@@ -43,6 +43,12 @@ def test_docs_site__every_page_in_both_languages(site, docs_site):
     assert "zh/index.html" in (site / "index.html").read_text(encoding="utf-8")
 
 
+def test_docs_site__no_line_ends_between_a_number_and_its_unit(site):
+    front = (site / "en" / "index.html").read_text(encoding="utf-8")
+    assert "99.0\N{NO-BREAK SPACE}%" in front
+    assert "99.0 %" not in re.sub(r"<(pre|code)\b.*?</\1>", "", front, flags=re.DOTALL)
+
+
 def test_docs_site__no_document_is_left_out(docs_site):
     english = {
         f"docs/{file.name}" for file in (ROOT / "docs").glob("*.md") if not file.name.endswith(docs_site.CHINESE)

@@ -197,7 +197,7 @@ def test_keep_part_of_the_way__ends_where_valid_is_best(kind, machine, monkeypat
 
     monkeypatch.setattr("tellapart.finetuning.tune.validate", judged)
     pictures = TrainingData(train=lambda _epoch: [], steps=0, valid=list, fingerprint="")
-    way, scores = keep_part_of_the_way(module, begun, pictures, machine=machine)
+    way, scores = keep_part_of_the_way(module, begun, pictures, start_score=loss(0.0), machine=machine)
     assert way == expected
     assert scores == pytest.approx({way: loss(way) for way in WAYS}, abs=1e-5)
     torch.testing.assert_close(module.weight - begun["weight"], torch.full((2, 1), expected))

@@ -30,6 +30,7 @@ from sphinx.util.docutils import docutils_namespace, patch_docutils
 import tellapart
 from tellapart import errors
 from tellapart.cli.main import app
+from tellapart.report.inlined import unbroken_texts
 
 ROOT = Path(__file__).resolve().parents[1]
 CHINESE: Final = ".zh-CN.md"
@@ -116,6 +117,8 @@ def main() -> int:
             write_pages(source, language)
             if not build(source, made / language, language):
                 return 1
+        for page in made.rglob("*.html"):
+            page.write_text(unbroken_texts(page.read_text(encoding="utf-8")), encoding="utf-8")
         (made / "index.html").write_text(FRONT, encoding="utf-8")
         shutil.rmtree(output, ignore_errors=True)
         shutil.copytree(made, output)

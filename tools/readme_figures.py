@@ -1,4 +1,4 @@
-"""Puts the figures that the README quotes into it, in both languages, from benchmarks/results/train.json.
+"""Puts the figures that the README quotes into it, in both languages, from the record of benchmarks/RESULTS.md.
 
     python tools/readme_figures.py [--check]
 
@@ -15,10 +15,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from tellapart.evaluation.intervals import wilson
-
 ROOT: Final = Path(__file__).parents[1]
-RESULTS: Final = ROOT / "benchmarks" / "results" / "train.json"
+sys.path.insert(0, str(ROOT / "benchmarks" / "compare"))  # whose page says the same of the same record
+
+from figures import jobs  # noqa: E402
+from ledger import cells_of  # noqa: E402
+from plan import OURS  # noqa: E402
+
+RESULTS: Final = ROOT / "benchmarks" / "results" / "compare.json"
+SET: Final = "cats_vs_dogs_small"
 BEGIN, END = "<!-- figures: tools/readme_figures.py -->", "<!-- end of figures -->"
 SENTENCES: Final[Mapping[str, str]] = {
     "README.md": (
@@ -63,10 +68,15 @@ def filled(text: str, name: str, results: Mapping[str, Any]) -> str:
 
 
 def sentence(name: str, results: Mapping[str, Any]) -> str:
-    found = wilson(results["right"], results["test"])
-    shares = {"accuracy": found.value, "low": found.low, "high": found.high}
-    per_cent = {key: f"{100 * (share or 0):.1f} %" for key, share in shares.items()}
-    return SENTENCES[name].format(**{key: results[key] for key in ("train", "test", "seconds")}, **per_cent)
+    row = jobs(results, SET)[OURS]
+    first = next(figures for (found, peer, _), figures in cells_of(results, "job") if (found, peer) == (SET, OURS))
+    shares = {"accuracy": "value", "low": "low", "high": "high"}
+    return SENTENCES[name].format(
+        train=first["train"],
+        test=first["test"],
+        seconds=f"{row['seconds']['median']:.3g}",
+        **{word: f"{100 * row['accuracy'][key]:.1f} %" for word, key in shares.items()},
+    )
 
 
 if __name__ == "__main__":

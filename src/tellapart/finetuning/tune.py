@@ -124,7 +124,7 @@ def finetune(
         progress=progress,
         on_epoch=on_epoch,
     )
-    way, scores = keep_part_of_the_way(module, begun, pictures, machine=machine)
+    way, scores = keep_part_of_the_way(module, begun, pictures, start_score=start_score, machine=machine)
     weights = trained_weights(module, stages)
     return Tuned(
         backbone=replace(start.backbone, graph=with_weights(start.backbone.graph, weights)),
@@ -134,20 +134,26 @@ def finetune(
         fitted=fitted,
         way=way,
         score=scores.get(way),
-        start_score=scores.get(0.0),
+        start_score=start_score,
     )
 
 
 def keep_part_of_the_way(
-    module: torch.nn.Module, begun: Mapping[str, torch.Tensor], pictures: TrainingData, *, machine: Machine
+    module: torch.nn.Module,
+    begun: Mapping[str, torch.Tensor],
+    pictures: TrainingData,
+    *,
+    start_score: float | None,
+    machine: Machine,
 ) -> tuple[float, dict[float, float]]:
     """Leave a module at the best of WAYS from where its parameters began to where they are, by valid.
 
     How much of the way was kept, and the log loss on valid at each of WAYS; the whole way, and none, without valid.
+    `start_score` is the loss where the parameters began, None without valid.
     """
     ended = parameters_of(module)
-    scores: dict[float, float] = {}
-    for way in WAYS:
+    scores = {} if start_score is None else {WAYS[0]: start_score}
+    for way in WAYS[1:]:
         _move(module, begun, ended, way=way)
         _, score = validate(module, pictures.valid(), machine=machine)
         if score is None:
