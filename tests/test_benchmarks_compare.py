@@ -154,6 +154,16 @@ def test_write_page__a_record_of_ones_own_has_its_page_beside_it(bench, document
     shown = re.findall(r"!\[\w+\]\((.*?)\)", text)
     assert shown
     assert all((tmp_path / plot).is_file() for plot in shown)
+    assert all(plot.startswith("mine-") for plot in shown)  # another record beside it has its own
+    assert bench("page").write_page(document, tmp_path / "mine.json") == page
+
+
+def test_page_of__takes_no_place_of_something_else(bench, tmp_path):
+    (tmp_path / "README.md").write_text("# Mine\n")
+    with pytest.raises(SystemExit, match=r"README\.md is no page of a comparison"):
+        bench("page").page_of(tmp_path / "README.json")
+    with pytest.raises(SystemExit, match=r"a record is named FILE\.json"):
+        bench("page").page_of(tmp_path / "mine.md")
 
 
 def test_guard__fails_past_fifteen_per_cent(bench, document, tmp_path, monkeypatch, capsys):

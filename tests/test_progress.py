@@ -161,6 +161,15 @@ def test_bars__no_line_of_a_note_ends_between_a_number_and_its_unit(monkeypatch)
         assert not re.search(r"\d\s*\n\s*(%|s\b)", written), written
 
 
+def test_bars__a_terminal_without_columns_drops_notes_without_harm(monkeypatch):
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    monkeypatch.setenv("COLUMNS", "0")
+    bars = Bars()
+    bars.start("Training", total=1, unit="steps")
+    bars.note("Epoch 1 of 30: 51.3 %")
+    bars.finish()
+
+
 def test_listener__in_a_notebook_one_line_changes(notebook, capsys):
     lines, places = notebook
     progress = listener()

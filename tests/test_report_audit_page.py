@@ -55,6 +55,8 @@ def test_render_audit__no_line_can_end_between_a_number_and_its_unit():
     page = render_audit(document(found("dark", "warning", "12 % are.", advice="Look.", items=[item])), thumbnails={})
     assert "12\N{NO-BREAK SPACE}% are." in page
     assert inlined.unbroken_texts("<code>1 %</code> 1 %") == "<code>1 %</code> 1\N{NO-BREAK SPACE}%"
+    named = '<p class="path"><bdi>frame 3 s/a.png</bdi></p>'
+    assert inlined.unbroken_texts(named) == named
     assert "95\N{NO-BREAK SPACE}% darker, 20\N{NO-BREAK SPACE}px wide" in page
 
 

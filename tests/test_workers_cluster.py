@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -117,17 +118,32 @@ def test_embed__that_is_ended_stops_as_by_a_key(tmp_path, when):
     assert "***" not in rest
 
 
-@pytest.mark.parametrize("theirs", [True, False])
-def test_ray_cluster__ends_what_it_has_begun_and_nothing_of_the_callers(monkeypatch, theirs):
+@pytest.mark.parametrize(("theirs", "why"), [(True, "a part of a cluster of Ray already"), (False, "no room")])
+def test_ray_cluster__ends_what_it_has_begun_and_nothing_of_the_callers(monkeypatch, theirs, why):
     def init(**_):
-        raise RuntimeError("called twice")
+        raise RuntimeError("no room")
 
     ended = []
     ray = types.SimpleNamespace(init=init, is_initialized=lambda: theirs, shutdown=lambda: ended.append(1))
     monkeypatch.setattr(cluster, "load_ray", lambda _: ray)
-    with pytest.raises(UsageError, match="called twice"), cluster.ray_cluster("", Silent()):
+    with pytest.raises(UsageError, match=why), cluster.ray_cluster("", Silent()):
         pass
     assert len(ended) == (not theirs)
+
+
+def test_ray_cluster__hears_sigterm_until_the_cluster_has_ended(monkeypatch):
+    before, heard = signal.getsignal(signal.SIGTERM), []
+
+    def init(**_):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Ray puts its own there
+
+    ended = lambda: heard.append(signal.getsignal(signal.SIGTERM))  # noqa: E731
+    ray = types.SimpleNamespace(init=init, is_initialized=bool, shutdown=ended)
+    monkeypatch.setattr(cluster, "load_ray", lambda _: ray)
+    with cluster.ray_cluster("", Silent()):
+        heard.append(signal.getsignal(signal.SIGTERM))
+    assert heard == [signal.default_int_handler] * 2
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_ray_cluster__takes_an_exit_of_ray_while_it_begins_as_a_key(monkeypatch):

@@ -19,9 +19,10 @@ from plots import bar_plot, line_plot
 
 RESULTS: Final = ROOT / "benchmarks" / "results" / "compare.json"
 PAGE: Final = ROOT / "benchmarks" / "RESULTS.md"
-HEAD: Final = """# Side by side
+TITLE: Final = "# Side by side"
+HEAD: Final = f"""{TITLE}
 
-Made by `make compare` from [{name}]({name}); do not edit. What has not been run is not
+Made by `make compare` from [{{name}}]({{name}}); do not edit. What has not been run is not
 here. Everyone gets the same pictures of the same splits, and, where the weights are called lite0, the very same ones.
 Seconds run from the first look at the files to the last answer about the test, imports not counted; ours are of the
 whole command, its start, report and model file included. Ratios are the peer's seconds through ours, of neighbouring
@@ -47,9 +48,25 @@ def main() -> None:
 
 
 def write_page(document: Mapping[str, Any], results: Path = RESULTS) -> Path:
-    """The page of a document that is kept in a file, and where it is: of the record this one, of others beside them."""
-    page = PAGE if results == RESULTS else results.with_suffix(".md")
+    """The page of a document that is kept in a file, and where it is."""
+    page = page_of(results)
     write(made_files(document, page=page, results=results))
+    return page
+
+
+def page_of(results: Path) -> Path:
+    """Where the page of a record is: of the record this one, of one's own beside it.
+
+    Raises:
+        SystemExit: its name does not end in .json, or its page would take the place of something else.
+    """
+    if results.resolve() == RESULTS.resolve():
+        return PAGE
+    page = results.with_suffix(".md")
+    if results.suffix != ".json":
+        raise SystemExit(f"{results}: a record is named FILE.json, and its page FILE.md is beside it")
+    if page.exists() and not page.read_text(encoding="utf-8").startswith(TITLE):
+        raise SystemExit(f"{page} is no page of a comparison, and would be overwritten: give the record another name")
     return page
 
 
@@ -60,8 +77,9 @@ def write(made: Mapping[Path, str]) -> None:
 
 
 def made_files(document: Mapping[str, Any], *, page: Path = PAGE, results: Path = RESULTS) -> dict[Path, str]:
-    """Each file of the page and what is to stand in it; plots are beside the results."""
-    plots = {results.parent / name: content for name, content in drawn(document)}
+    """Each file of the page and what is to stand in it; plots are beside the results, and named after one's own."""
+    own = "" if page == PAGE else f"{results.stem}-"
+    plots = {results.parent / f"{own}{name}": content for name, content in drawn(document)}
     places = [file.relative_to(page.parent).as_posix() for file in plots]
     named = results.relative_to(page.parent).as_posix()
     return {page: "\n".join(lines(document, places, results=named)) + "\n", **plots}

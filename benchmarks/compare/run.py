@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ledger import Ledger
-from page import write_page
+from page import page_of, write_page
 from plan import ALL, FORMS, PAIRS, PEERS_FOLDER, ROOT, SETS, Form, Pair, Peer
 
 RESULTS: Final = ROOT / "benchmarks" / "results" / "compare.json"
@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--note", action="append", default=[], help="a line for the page, as: a busy machine")
     arguments = parser.parse_args()
     arguments.data = arguments.data.absolute()
+    page_of(arguments.results)  # before anything is measured
     ledger = Ledger(arguments.results)
     for line in arguments.note:
         ledger.note(line)

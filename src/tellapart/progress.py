@@ -217,7 +217,7 @@ class Bars:
     def note(self, message: str) -> None:
         if self._bars is not None:
             console = self._bars.console
-            console.print("\n".join(wrapped(one_line(message), console.width)), markup=False, highlight=False)
+            console.print("\n".join(wrapped(one_line(message), max(console.width, 1))), markup=False, highlight=False)
         else:
             say(message)
 

@@ -120,8 +120,8 @@ def fit_net(
                 _say_diverged(course, training, progress)
                 break
             course = course.after(row, score, learner)
-            progress.note(_line(course, training, start_score=start_score))
             _keep(course, learner, checkpoint, fingerprint=fingerprint)
+            progress.note(_line(course, training, start_score=start_score))
             on_epoch(course.history)
     progress.finish()
     _say_stopped(course, training, progress)

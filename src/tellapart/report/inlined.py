@@ -14,7 +14,11 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from tellapart.text import unbroken
 
 VENDOR = "vendor"
-AS_IT_IS = "|".join(rf"<{tag}\b.*?</{tag}>" for tag in ("script", "style", "pre", "code"))  # read or copied by programs
+# In bdi stand names and paths, which are copied, unless it says that it holds a sentence, or has a figure and no more.
+NAMED = r'<bdi\b(?! class="sentence")(?!>[\d.,]+ [^\s<]+</bdi>).*?</bdi>'
+AS_IT_IS = "|".join(
+    (*(rf"<{tag}\b.*?</{tag}>" for tag in ("script", "style", "pre", "code")), NAMED)  # read or copied by programs
+)
 BETWEEN_TEXTS = re.compile(rf"({AS_IT_IS}|<[^>]*>)", re.DOTALL)
 
 

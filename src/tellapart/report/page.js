@@ -158,7 +158,7 @@
     const sure = percent(threshold[at]);
     find("#threshold-value").textContent = sure;
     find("#threshold").setAttribute("aria-valuetext", sure);
-    const whole = (text) => text.replaceAll(/(?<=\d) (?=%)/g, "\u00a0"); // no line ends before the sign
+    const whole = (text) => text.replaceAll(/(\d) %/g, "$1\u00a0%"); // no line ends before the sign
     const show = (dial, text, note) => {
       find(`#dial-${dial}`).textContent = whole(text);
       find(`#dial-${dial}-note`).textContent = whole(note);

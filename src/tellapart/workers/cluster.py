@@ -41,44 +41,49 @@ def ray_cluster(address: str, progress: Progress) -> Iterator[Any]:
     The listener is told where one of our own is begun, which takes some seconds, and minutes on a busy machine.
 
     Raises:
-        UsageError: no cluster answers.
+        UsageError: no cluster answers, or this program is a part of one already.
         MissingExtraError: Ray is not installed.
     """
-    ray, before = load_ray(SETTINGS | (HURRY if address else own_token())), signal.getsignal(signal.SIGTERM)
+    ray = load_ray(SETTINGS | (HURRY if address else own_token()))
+    if ray.is_initialized():
+        raise UsageError(
+            "this program is a part of a cluster of Ray already",
+            hint="End that with ray.shutdown() first, or use --on local.",
+        )
     with contextlib.ExitStack() as stack:
-        stack.enter_context(ended_as_by_a_key(before))
+        stack.enter_context(ended_as_by_a_key())
         folder = "" if address else stack.enter_context(short_folder())
-        if not ray.is_initialized():  # else it is the caller's, and what follows says that there is one
-            stack.callback(ray.shutdown)  # of what has begun, also where that was not all
+        stack.callback(ray.shutdown)  # of what has begun, also where that was not all
         with exits_as_by_a_key():
             if address:
                 connect_to_cluster(ray, address)
             else:
                 progress.note("Beginning a cluster of Ray on this machine.")
                 begin(ray, folder)
-            stack.enter_context(ended_as_by_a_key(before))  # again, as Ray has put its own in the place
         yield ray
 
 
 @contextlib.contextmanager
-def ended_as_by_a_key(before: Any) -> Iterator[None]:  # noqa: ANN401 - as signal.getsignal gives it
-    """Let whoever ends this process (SIGTERM) stop the work as Ctrl-C does, where Ray shows its stack and exits.
-
-    `before` is what was to be done then, and is so again after the work.
-    """
-    if threading.current_thread() is not threading.main_thread():  # which alone may say so
-        yield
-        return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+def ended_as_by_a_key() -> Iterator[None]:
+    """Let whoever ends this process (SIGTERM) stop the work as Ctrl-C does, where Ray shows its stack and exits."""
+    before = signal.getsignal(signal.SIGTERM)
+    hear_sigterm()
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+def hear_sigterm() -> None:
+    """Take SIGTERM as Ctrl-C from here on, in the main thread, which alone may say so."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @contextlib.contextmanager
 def exits_as_by_a_key() -> Iterator[None]:
-    """Take the exit that Ray asks for where SIGTERM comes while it begins as Ctrl-C.
+    """Take the exit that Ray asks for where SIGTERM comes while it begins as Ctrl-C, and hear SIGTERM again after it.
 
     In the last second of beginning Ray hears the signal below Python: the work stops and says so then too, but Ray
     shows a stack and ends the process by a signal of its own.
@@ -87,6 +92,8 @@ def exits_as_by_a_key() -> Iterator[None]:
         yield
     except SystemExit as error:
         raise KeyboardInterrupt from error
+    finally:
+        hear_sigterm()
 
 
 def own_token() -> dict[str, str]:
