@@ -4,6 +4,7 @@ import importlib
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -202,7 +203,7 @@ def test_run_curves__goes_on_where_it_was(bench, document, tmp_path, monkeypatch
     monkeypatch.setattr(run, "lines_of", lines_of)
     monkeypatch.setattr(run, "there", lambda peer: peer.name != "pixels")
     arguments = run.argparse.Namespace(sets=("trashnet",), peers=("ours", "timm-probe", "pixels"), data=tmp_path)
-    form = run.FORMS["short"]
+    form = replace(run.FORMS["short"], counts=(5, 25))
     run.run_curves(ledger.Ledger(file), form, arguments)
     assert asked == [("ours", "trashnet", ["25:0"]), ("timm-probe", "trashnet", ["25:0"])]
     run.run_curves(ledger.Ledger(file), form, arguments)

@@ -54,7 +54,7 @@ def main() -> None:
 def run_jobs(ledger: Ledger, form: Form, arguments: argparse.Namespace) -> None:
     for round_number in range(arguments.rounds or form.rounds):
         for name in arguments.sets:
-            able = [peer for peer in form.jobs[name] if peer in arguments.peers and there(ALL[peer])]
+            able = [peer for peer in form.jobs.get(name, ()) if peer in arguments.peers and there(ALL[peer])]
             first = round_number % max(1, len(able))
             for peer in (*able[first:], *able[:first]):
                 key = f"job/{name}/{peer}/{round_number}"
