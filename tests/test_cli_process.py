@@ -67,7 +67,7 @@ main()
 def test_train__an_interrupt_leaves_no_half_file_and_the_next_run_reuses_the_cache(tmp_path, tellapart_process):
     data = write_classes(tmp_path / "data", {"a": 120, "b": 120})
     environment = {FOLDER_VARIABLE: str(tmp_path / "cache")}
-    arguments = ("train", data, "-o", tmp_path / "run", "--size", 64, "--json")
+    arguments = ("train", data, "-o", tmp_path / "run", "--json")
     command = [sys.executable, "-c", INTERRUPTED, *map(str, arguments)]
     done = subprocess.run(
         command, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=60
