@@ -333,6 +333,15 @@ def test_each__goes_on_without_a_lost_machine(cluster):
     assert found == all_of(60)
 
 
+def test_hired__says_whom_it_waits_for(cluster, monkeypatch):
+    monkeypatch.setattr(ray_pool, "SOON_SECONDS", 0.0)
+    heard = Heard()
+    with hired(f"ray:{cluster.address}", heard) as workers:
+        workers.ready()
+    waits = "Waiting for workers, up to 90 s: each takes all cores of its machine that are free."
+    assert [note for note in heard.notes if note.startswith("Waiting")] == [waits]
+
+
 def test_hired__stops_at_another_version(cluster, monkeypatch):
     monkeypatch.setattr(ray_pool, "own_version", lambda: "0.0.1")
     with (

@@ -30,6 +30,7 @@ LARGEST_PART, SMALLEST_PART, PARTS_A_WORKER = 256, 16, 8  # pictures, pictures, 
 AHEAD: Final = 4  # parts for each worker between the first that is still missing and the last that was handed out
 TRIES: Final = 3  # of a part, before its pictures are blamed for the death of workers
 READY_SECONDS: Final = 90.0
+SOON_SECONDS: Final = 10.0  # until it is said that somebody is waited for
 THIS_MACHINE: Final = "this machine"
 
 
@@ -68,13 +69,23 @@ class RayPool:
         self._coming: dict[Any, Hand] = {}  # hired, and asked whether they are there
         for node in self._nodes().values():
             self._hire(node)
-        for answer in self._ray.wait(list(self._coming), num_returns=len(self._coming), timeout=READY_SECONDS)[0]:
+        for answer in self._arrived():
             self._welcome(answer)
         if not self._hands:
             hint = "Wait until one is, or use --on local."
             raise UsageError("no machine of the cluster is free", where=f"{READY_SECONDS:.0f} s", hint=hint)
         if self._coming:
             progress.note(f"{counted(len(self._coming), 'machine')} of the cluster did not answer; it goes on without.")
+
+    def _arrived(self) -> list[Any]:
+        """Answers of those that are there, which are waited for."""
+        asked = list(self._coming)
+        there, missing = self._ray.wait(asked, num_returns=len(asked), timeout=SOON_SECONDS)
+        if missing:
+            most = f"up to {READY_SECONDS:.0f} s"
+            self._progress.note(f"Waiting for workers, {most}: each takes all cores of its machine that are free.")
+            there, _ = self._ray.wait(asked, num_returns=len(asked), timeout=READY_SECONDS - SOON_SECONDS)
+        return list(there)
 
     def ready(self) -> None:
         """They are: the first came before there was a pool."""
