@@ -227,6 +227,11 @@ def test_plan__nets_of_pairs_are_nets(bench):
     assert set(named) <= set(NETS)
 
 
+def test_plain__three_digits_and_no_powers_of_ten(bench):
+    told = [bench("plots").plain(value) for value in (0.98765, 51.6, 887.4, 999.9, 2733.58)]
+    assert told == ["0.988", "51.6", "887", "1,000", "2,734"]
+
+
 def test_line_plot__the_same_figures_give_the_same_bytes(bench):
     plots = bench("plots")
     series = {"a & b": [("5", 0.91), ("all", 0.99)], "c": [("5", 0.62)]}

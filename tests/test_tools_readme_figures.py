@@ -21,7 +21,7 @@ def tool():
     specification.loader.exec_module(module)
     yield module
     sys.path[:] = found
-    for name in {"figures", "ledger", "plan"} - kept:
+    for name in {"figures", "ledger", "plan", "plots"} - kept:
         del sys.modules[name]
 
 

@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT / "benchmarks" / "compare"))  # whose page says the 
 from figures import jobs  # noqa: E402
 from ledger import cells_of  # noqa: E402
 from plan import OURS  # noqa: E402
+from plots import plain  # noqa: E402
 
 RESULTS: Final = ROOT / "benchmarks" / "results" / "compare.json"
 SET: Final = "cats_vs_dogs_small"
@@ -74,7 +75,7 @@ def sentence(name: str, results: Mapping[str, Any]) -> str:
     return SENTENCES[name].format(
         train=first["train"],
         test=first["test"],
-        seconds=f"{row['seconds']['median']:.3g}",
+        seconds=plain(row["seconds"]["median"]),
         **{word: f"{100 * row['accuracy'][key]:.1f} %" for word, key in shares.items()},
     )
 

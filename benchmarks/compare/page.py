@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import figures
 from plan import ALL, OURS, PAIRS, ROOT, SETS
-from plots import bar_plot, line_plot
+from plots import bar_plot, line_plot, plain
 
 RESULTS: Final = ROOT / "benchmarks" / "results" / "compare.json"
 PAGE: Final = ROOT / "benchmarks" / "RESULTS.md"
@@ -251,8 +251,8 @@ def ranged(found: Mapping[str, float] | None) -> str:
     """Median, and behind it the least and the most where there were several."""
     if not found:
         return ""
-    shown = f"{found['median']:.3g}"
-    return shown if found["n"] == 1 else f"{shown} ({found['least']:.3g} to {found['most']:.3g}, {found['n']})"
+    shown = plain(found["median"])
+    return shown if found["n"] == 1 else f"{shown} ({plain(found['least'])} to {plain(found['most'])}, {found['n']})"
 
 
 def per_cent(share: float | None) -> str:

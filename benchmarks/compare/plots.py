@@ -14,6 +14,11 @@ COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8c6d00", "#56b4e
 FONT: Final = 'font-family="sans-serif" font-size="13"'
 
 
+def plain(value: float) -> str:
+    """Three digits that count, or all before the point of a larger number, in groups."""
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
+
+
 def line_plot(title: str, series: Mapping[str, Sequence[tuple[str, float]]], ticks: Sequence[str]) -> str:
     """Accuracy in per cent above the ticks, a line a peer, its name at the right end of it.
 
@@ -61,7 +66,7 @@ def bar_plot(title: str, bars: Mapping[str, float], unit: str, *, ours: str) -> 
         parts.append(text(left - 8, top + 14, name, anchor="end"))
         colour = COLOURS[0] if name == ours else INK
         parts.append(f'<rect x="{left}" y="{top}" width="{width:.1f}" height="19" fill="{colour}"/>')
-        parts.append(text(left + width + 6, top + 14, f"{value:.3g} {unit}"))
+        parts.append(text(left + width + 6, top + 14, f"{plain(value)} {unit}"))
     return picture(parts, height)
 
 
