@@ -38,7 +38,7 @@ def test_lines__steps_that_belong_to_no_stage_are_no_steps():
     lines.advance(2)
     assert [line.split(" in ")[0] for line in said] == [
         "Comparing pictures: 2 pairs",
-        "Comparing pictures: 0 pairs (no more were needed)",
+        "Comparing pictures: 0 pairs (ended early)",
     ]
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tellapart.errors import OutputError
-from tellapart.progress import Silent
+from tellapart.progress import Silent, in_stage
 from tellapart.runs.folder import (
     DEMO_DATA,
     LOG,
@@ -114,14 +114,25 @@ def test_logged__passes_on_and_keeps_what_was_said():
 
     log = Logged(Hearing())
     log.start("Looking", total=3, unit="pictures")
+    log.advance(2)
+    log.advance()
+    log.finish()
+    log.start("Training", total=5, unit="epochs")
+    log.advance(4)
     log.finish()
     log.note("something")
     log.record("only kept")
+    with pytest.raises(ValueError, match="no"), in_stage(log, "Looking", total=3, unit="pictures"):
+        raise ValueError("no")
     assert heard == ["something"]
     assert log.text().startswith(LOG_START)
     assert [line.split("s  ", 1)[1] for line in log.text().splitlines()[1:]] == [
         "Looking: 3 pictures",
         "done",
+        "Training: 5 epochs",
+        "ended early: 1 left",
         "something",
         "only kept",
+        "Looking: 3 pictures",
+        "broken off: 3 left",
     ]

@@ -114,7 +114,9 @@ def test_embed__that_is_ended_stops_as_by_a_key(tmp_path, when):
         running.terminate()
         rest = running.stderr.read()
     assert running.returncode == 130
-    assert rest.splitlines()[-1] == "tellapart: stopped; the same command goes on from what is already kept"
+    assert (
+        rest.splitlines()[-1] == "tellapart: stopped; whatever is kept by now is used when the same command runs again"
+    )
     assert "***" not in rest
 
 

@@ -222,6 +222,21 @@ class Bars:
             say(message)
 
 
+def why_fewer() -> str:
+    """Why a stage that ends here has done less than it was to do."""
+    return "broken off" if sys.exception() else "ended early"
+
+
+@contextlib.contextmanager
+def in_stage(progress: Progress, stage: str, *, total: int, unit: str) -> Iterator[None]:
+    """Tell a listener that a stage starts, and that it ends, whatever ends it."""
+    progress.start(stage, total=total, unit=unit)
+    try:
+        yield
+    finally:
+        progress.finish()
+
+
 class Lines:
     """A line now and then, for logs."""
 
@@ -253,8 +268,7 @@ class Lines:
     def finish(self) -> None:
         seconds = time.monotonic() - self._started
         rate = f", {self._done / seconds:,.0f} {self._unit}/s" if seconds > 1 and self._done > 10 * seconds else ""
-        ended = "broken off" if sys.exception() else "no more were needed"
-        fewer = f" ({ended})" if self._done < self._total else ""
+        fewer = f" ({why_fewer()})" if self._done < self._total else ""
         self._show(
             f"{self._stage}: {counted(self._done, self._unit.removesuffix('s'))}{fewer} in {seconds:.1f} s{rate}"
         )

@@ -20,7 +20,10 @@ from tellapart.errors import DataError, TellapartError
 from tellapart.extras import load_extra
 
 HINT: Final = "Install it with: pip install 'tellapart[stores]'"
-AGAIN: Final = "Check the network, the endpoint and the credentials; the same command goes on where this one stopped."
+AGAIN: Final = (
+    "Check the network, the endpoint and the credentials, with --on ray those of each machine; the same command goes "
+    "on where this one stopped."
+)
 SECONDS: Final = 60.0  # for an object, with what is tried again on the way
 CONNECT_SECONDS, READ_SECONDS, TRIES = 5, 20, 2
 ADDRESS: Final = re.compile(r"(?i)(s3|gs)://([^/@\s]+)/(.+)", re.DOTALL)

@@ -24,7 +24,7 @@ from tellapart.data.rgb import LUMA
 from tellapart.errors import PictureError
 from tellapart.features.content import picture_content
 from tellapart.features.kept import Kept, result_key
-from tellapart.progress import Progress, Silent
+from tellapart.progress import Progress, Silent, in_stage
 from tellapart.types import Index, Picture, Pixels
 
 SIDE = 224  # pixels; what is blurred for a base that looks at 224
@@ -63,17 +63,16 @@ Look = tuple[Properties | None, PixelFigures | None]
 def look_shortly(index: Index, *, progress: Progress | None = None) -> list[Look]:
     """Read every picture of the index, and measure it."""
     progress = progress or Silent()
-    progress.start("Measuring pictures", total=len(index.pictures), unit="pictures")
-    seen: list[Look] = []
-    threads = thread_count()
-    ahead = look_ahead(
-        partial(_look, index), index.pictures, threads=threads, most=2 * threads * HANDFUL, handful=HANDFUL
-    )
-    with contextlib.closing(ahead):
-        for one in ahead:
-            seen.append(one)
-            progress.advance()
-    progress.finish()
+    with in_stage(progress, "Measuring pictures", total=len(index.pictures), unit="pictures"):
+        seen: list[Look] = []
+        threads = thread_count()
+        ahead = look_ahead(
+            partial(_look, index), index.pictures, threads=threads, most=2 * threads * HANDFUL, handful=HANDFUL
+        )
+        with contextlib.closing(ahead):
+            for one in ahead:
+                seen.append(one)
+                progress.advance()
     return seen
 
 

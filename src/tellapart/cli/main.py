@@ -174,5 +174,5 @@ def run(answer: BufferedOutput) -> int:
     except Exception as error:  # noqa: BLE001
         code = usage_fault(error) or own_fault(error)
     if code == INTERRUPTED:  # here, because typer turns some interrupts into this code by itself
-        print("tellapart: stopped; the same command goes on from what is already kept", file=sys.stderr)
+        print("tellapart: stopped; whatever is kept by now is used when the same command runs again", file=sys.stderr)
     return int(code)

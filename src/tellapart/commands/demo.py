@@ -13,7 +13,7 @@ import numpy as np
 
 from tellapart.commands.train import train
 from tellapart.data.png import write_png
-from tellapart.progress import Progress, Silent
+from tellapart.progress import Progress, Silent, in_stage
 from tellapart.runs import folder as run_folder
 from tellapart.runs.lock import only_run
 
@@ -27,13 +27,12 @@ def write_digits(folder: Path, *, progress: Progress | None = None) -> Path:
     progress = progress or Silent()
     digits = load_digits()
     levels = np.round(digits.images * (255 / FULL_INK)).astype(np.uint8)
-    progress.start("Writing digits", total=len(levels), unit="pictures")
-    for number, (pixels, label) in enumerate(zip(levels, digits.target, strict=True)):
-        path = folder / str(label) / f"{number:04d}.png"
-        if not path.exists():
-            write_png(path, pixels)
-        progress.advance()
-    progress.finish()
+    with in_stage(progress, "Writing digits", total=len(levels), unit="pictures"):
+        for number, (pixels, label) in enumerate(zip(levels, digits.target, strict=True)):
+            path = folder / str(label) / f"{number:04d}.png"
+            if not path.exists():
+                write_png(path, pixels)
+            progress.advance()
     return folder
 
 

@@ -26,7 +26,7 @@ from tellapart.features.look import check_precision, check_seen, say_too_bright,
 from tellapart.features.together import pack_ledger, readable, unpack_ledger
 from tellapart.heads.abstention import Flags
 from tellapart.heads.products import one_thread
-from tellapart.progress import PartOfStage, Progress, Silent
+from tellapart.progress import PartOfStage, Progress, Silent, in_stage
 from tellapart.types import Index, LedgerEntry, Picture
 from tellapart.workers.pool import HERE, Do, Packed, Workers
 
@@ -91,17 +91,18 @@ class Asking:
         Raises:
             DataError: not one of the pictures can be read, and none came before.
         """
+        if after < self.count:
+            self.workers.ready()  # before the first second that the rate is told of
         unread, told = list[Answers](), bool(after)
-        self.progress.start(LOOKING, total=self.count, unit="pictures")
-        self.progress.advance(after)
-        for part in self._parts(islice(self.given, after, None)):
-            told = told or bool(part.pictures)
-            if told:
-                for ready in (*unread, part):
-                    self._tell_unread(ready)
-                    yield ready
-            unread = [] if told else [*unread, part]
-        self.progress.finish()
+        with in_stage(self.progress, LOOKING, total=self.count, unit="pictures"):
+            self.progress.advance(after)
+            for part in self._parts(islice(self.given, after, None)):
+                told = told or bool(part.pictures)
+                if told:
+                    for ready in (*unread, part):
+                        self._tell_unread(ready)
+                        yield ready
+                unread = [] if told else [*unread, part]
         if unread:
             raise none_readable(unread[0].ledger[0])
 

@@ -21,7 +21,7 @@ from tellapart.commands.answer_table import answer_rows, columns, text_rows
 from tellapart.commands.folder_names import Taken, class_folders, safe_name
 from tellapart.commands.split import copy_file, equal_files, make_link
 from tellapart.errors import OutputError
-from tellapart.progress import Progress, Silent
+from tellapart.progress import Progress, Silent, in_stage
 from tellapart.runs.folder import LOCK
 from tellapart.runs.lock import alone_in
 from tellapart.stores import Origin
@@ -123,11 +123,11 @@ def sort_into(
         remove_half_files(folder)
         files.write_text(folder / MARK, MARK_START + MARK_REST)
         files.write_csv(folder / TABLE, [*columns(answers), "file"], plan.rows)
-        progress.start("Linking pictures" if link else "Copying pictures", total=len(plan.missing), unit="pictures")
-        for placement in plan.missing:
-            place_picture(placement, folder, link=link)
-            progress.advance()
-        progress.finish()
+        stage = "Linking pictures" if link else "Copying pictures"
+        with in_stage(progress, stage, total=len(plan.missing), unit="pictures"):
+            for placement in plan.missing:
+                place_picture(placement, folder, link=link)
+                progress.advance()
     return dict(sorted(plan.counts.items()))
 
 

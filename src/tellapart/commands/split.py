@@ -32,7 +32,7 @@ from tellapart.data.scan import scan
 from tellapart.duplicates.subset import Choice, choose_apart
 from tellapart.errors import DataError, OutputError, PictureError, UsageError
 from tellapart.features.content import LARGEST_FILE, picture_content
-from tellapart.progress import Progress, Silent
+from tellapart.progress import Progress, Silent, in_stage
 from tellapart.stores import Origin, StoredObject
 from tellapart.targets import check_folder_name
 from tellapart.text import counted
@@ -102,13 +102,12 @@ def split(
     placements = list(place(index, out, chosen))
     check_place(out, {placement.target for placement in placements})
     remove_half_splits(out)
-    progress.start("Linking pictures" if link else "Copying pictures", total=len(placements), unit="pictures")
-    counts: dict[str, dict[SplitName, int]] = {name: dict.fromkeys(SPLITS, 0) for name in index.classes}
-    for placement in placements:
-        place_in_split(placement, index, link=link)
-        counts[placement.picture.label or ""][placement.split] += 1
-        progress.advance()
-    progress.finish()
+    with in_stage(progress, "Linking pictures" if link else "Copying pictures", total=len(placements), unit="pictures"):
+        counts: dict[str, dict[SplitName, int]] = {name: dict.fromkeys(SPLITS, 0) for name in index.classes}
+        for placement in placements:
+            place_in_split(placement, index, link=link)
+            counts[placement.picture.label or ""][placement.split] += 1
+            progress.advance()
     return counts
 
 

@@ -16,7 +16,7 @@ from tellapart.data.formats import OPEN_ENDED_STARTS, PNG_START
 from tellapart.data.prefetch import READERS, look_ahead, threads_to_read
 from tellapart.errors import PictureError
 from tellapart.files import read_bounded, read_start
-from tellapart.progress import Progress
+from tellapart.progress import Progress, in_stage
 from tellapart.stores import StoredObject
 from tellapart.text import counted
 from tellapart.types import Picture
@@ -41,13 +41,12 @@ def white_of(pictures: Iterable[Picture], *, threads: int, progress: Progress) -
     deep = [picture for picture in looked if picture is not None]
     if not deep:
         return None
-    progress.start("Looking for the range of 16-bit pictures", total=len(deep), unit="pictures")
-    highest, count = 0, 0
-    for value in look_ahead(_brightest, deep, threads=threads_to_read(deep, threads), most=AHEAD):
-        progress.advance()
-        if value is not None:
-            highest, count = max(highest, value), count + 1
-    progress.finish()
+    with in_stage(progress, "Looking for the range of 16-bit pictures", total=len(deep), unit="pictures"):
+        highest, count = 0, 0
+        for value in look_ahead(_brightest, deep, threads=threads_to_read(deep, threads), most=AHEAD):
+            progress.advance()
+            if value is not None:
+                highest, count = max(highest, value), count + 1
     if not count:
         return None
     white = min(max((1 << highest.bit_length()) - 1, 255), DEEPEST)

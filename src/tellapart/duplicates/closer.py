@@ -9,6 +9,7 @@ Legend: P pairs, n pictures in them, s = SIDE.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -29,7 +30,7 @@ from tellapart.duplicates.register import joined, refined
 from tellapart.duplicates.shown import PairsShown, in_slices
 from tellapart.errors import PictureError
 from tellapart.features.content import picture_content
-from tellapart.progress import Progress
+from tellapart.progress import Progress, in_stage
 from tellapart.text import counted
 from tellapart.types import Index, Pixels
 from tellapart.workers.pool import HERE, Places, Workers, blocks, part_at, portable
@@ -96,15 +97,12 @@ def look_closer(
             yield Unclear(index=among, pairs=both.reshape(-1, 2), start=start[part], least=least[part])
 
     found = list[Closer]()
-    if len(pairs):
-        progress.start("Looking closer at pairs", total=len(pairs), unit="pairs")
-    for part, some in zip(
-        parts, workers.map(seen_closer, unclear(), told=Unclear.told, away=Unclear.away), strict=True
-    ):
-        found.append(replace(some, places=part[some.places], unread=part[some.unread]))
-        progress.advance(len(part))
-    if len(pairs):
-        progress.finish()
+    told = in_stage(progress, "Looking closer at pairs", total=len(pairs), unit="pairs")
+    with told if len(pairs) else contextlib.nullcontext():
+        closer = workers.map(seen_closer, unclear(), told=Unclear.told, away=Unclear.away)
+        for part, some in zip(parts, closer, strict=True):
+            found.append(replace(some, places=part[some.places], unread=part[some.unread]))
+            progress.advance(len(part))
     places, unread = (np.concatenate([getattr(some, name) for some in found]) for name in ("places", "unread"))
     likenesses = [some.likeness for some in found]
     if workers.elsewhere and len(unread):

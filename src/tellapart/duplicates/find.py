@@ -37,7 +37,7 @@ from tellapart.duplicates.shown import PairsShown
 from tellapart.duplicates.suspects import suspect_pairs
 from tellapart.features.embed import Embedded
 from tellapart.features.left import LeftFeatures
-from tellapart.progress import Progress, Silent
+from tellapart.progress import Progress, Silent, in_stage
 from tellapart.text import counted
 from tellapart.types import Depth, Index, Picture
 from tellapart.workers.pool import HERE, Workers, blocks
@@ -171,17 +171,16 @@ def _edits(
         return Unlaid(rows=pairs, shown=shown, start=each.start[some], allowed=allowed, coarse=each.coarse)
 
     laid, before = list[Laid](), np.empty((0, 2), np.int64)
-    progress.start("Comparing pictures", total=sum(len(each.alike) for each in tried), unit="pairs")
-    for each in tried:
-        steps = blocks(np.arange(len(each.pairs)), STEP)
-        # What lies over each other as it is needs no turn.
-        new = (step if each.coarse else step[~_within(rows[each.pairs[step]], before)] for step in steps)
-        found = workers.map(lay, map(partial(unlaid, each), new), told=Unlaid.told)
-        for step, some in zip(steps, found, strict=True):
-            laid.append(some)
-            progress.advance(len(step))
-        before = np.concatenate([some.pairs[some.certain] for some in laid])
-    progress.finish()
+    with in_stage(progress, "Comparing pictures", total=sum(len(each.alike) for each in tried), unit="pairs"):
+        for each in tried:
+            steps = blocks(np.arange(len(each.pairs)), STEP)
+            # What lies over each other as it is needs no turn.
+            new = (step if each.coarse else step[~_within(rows[each.pairs[step]], before)] for step in steps)
+            found = workers.map(lay, map(partial(unlaid, each), new), told=Unlaid.told)
+            for step, some in zip(steps, found, strict=True):
+                laid.append(some)
+                progress.advance(len(step))
+            before = np.concatenate([some.pairs[some.certain] for some in laid])
     return _told(embedded.index, joined(laid), progress=progress, workers=workers)
 
 

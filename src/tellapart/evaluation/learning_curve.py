@@ -31,7 +31,7 @@ from tellapart.heads.prior import without_shares
 from tellapart.heads.products import one_thread_if_small
 from tellapart.heads.regularization_path import fit_head
 from tellapart.heads.setting import HeadSetting
-from tellapart.progress import Progress, Silent
+from tellapart.progress import Progress, Silent, in_stage
 from tellapart.types import Depth, Features, Labels
 
 DRAWS = 4  # of each size; all pictures can be drawn in one way only
@@ -214,8 +214,8 @@ def _score_heads(materials: Materials, *, sizes: Sequence[int], draws: int, prog
     train, valid, total = materials.train, materials.valid, _size(materials.train)
     random = [seeds.generator(materials.seed, "learning curve", draw) for draw in range(draws)]
     orders = [nested_order(labels[train], each) for each in random]
-    progress.start("Drawing a learning curve", total=sum(1 if size == total else draws for size in sizes), unit="heads")
-    with one_thread_if_small(max(sizes, default=0)):
+    heads, largest = sum(1 if size == total else draws for size in sizes), max(sizes, default=0)
+    with in_stage(progress, "Drawing a learning curve", total=heads, unit="heads"), one_thread_if_small(largest):
         for size in sizes:
             for order in orders[:1] if size == total else orders:
                 if size == total and materials.head is not None:
@@ -228,7 +228,6 @@ def _score_heads(materials: Materials, *, sizes: Sequence[int], draws: int, prog
                     logits = fitted.logits(columns[valid])
                 yield _scored(size, logits, labels[valid])
                 progress.advance()
-    progress.finish()
 
 
 def _score_folds(
@@ -240,22 +239,21 @@ def _score_folds(
     numbers, held = np.unique(folds, return_counts=True)
     sizes = curve_sizes(labels[folds != numbers[held.argmax()]], class_count=classes, largest=LARGEST)
     times = {size: 1 if size == sizes[-1] else draws for size in sizes}
-    progress.start("Drawing a learning curve", total=len(numbers) * sum(times.values()), unit="heads")
-    settings = [(size, draw) for size in sizes for draw in range(times[size])]
-    with one_thread_if_small(max(sizes, default=0)):
-        for size, draw in settings:
-            logits = np.empty((len(labels), classes))
-            for number in numbers.tolist():
-                rest, inside = np.flatnonzero(folds != number), np.flatnonzero(folds == number)
-                order = nested_order(labels[rest], seeds.generator(materials.seed, "learning curve", draw, number))
-                rows = rest[np.sort(order[:size])]
-                head = fit_head(columns[rows], labels[rows], class_count=classes, setting=setting)
-                drawn = np.bincount(labels[rows], minlength=classes)
-                head = without_shares(head, drawn, fraction=materials.prior_taken_out)
-                logits[inside] = head.logits(columns[inside])
-                progress.advance()
-            yield _scored(size, logits, labels)
-    progress.finish()
+    with in_stage(progress, "Drawing a learning curve", total=len(numbers) * sum(times.values()), unit="heads"):
+        settings = [(size, draw) for size in sizes for draw in range(times[size])]
+        with one_thread_if_small(max(sizes, default=0)):
+            for size, draw in settings:
+                logits = np.empty((len(labels), classes))
+                for number in numbers.tolist():
+                    rest, inside = np.flatnonzero(folds != number), np.flatnonzero(folds == number)
+                    order = nested_order(labels[rest], seeds.generator(materials.seed, "learning curve", draw, number))
+                    rows = rest[np.sort(order[:size])]
+                    head = fit_head(columns[rows], labels[rows], class_count=classes, setting=setting)
+                    drawn = np.bincount(labels[rows], minlength=classes)
+                    head = without_shares(head, drawn, fraction=materials.prior_taken_out)
+                    logits[inside] = head.logits(columns[inside])
+                    progress.advance()
+                yield _scored(size, logits, labels)
 
 
 def _scored(size: int, logits: NDArray[np.float64], labels: Labels) -> CurveHead:

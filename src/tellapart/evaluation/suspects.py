@@ -27,7 +27,7 @@ from tellapart.heads.cross_validation import held_out_logits
 from tellapart.heads.folds import Folds, stratified_folds
 from tellapart.heads.search import search_head
 from tellapart.heads.setting import HeadSetting
-from tellapart.progress import Progress, Silent
+from tellapart.progress import Progress, Silent, in_stage
 from tellapart.types import Depth, Features, Labels, Probabilities
 
 SEARCHED = 2500  # pictures that depths and strength are chosen on: a sample is as good, and its copy stays small
@@ -79,10 +79,9 @@ def out_of_fold_probabilities(
     if len(present) < 2 or not folds.count:
         return result
     setting = _choose(features, known, depths=depths, folds=folds, groups=groups, seed=seed, progress=progress)
-    progress.start("Asking heads about pictures they have not seen", total=1, unit="rounds")
-    logits = held_out_logits(features, known, folds=folds, setting=setting)
-    progress.advance()
-    progress.finish()
+    with in_stage(progress, "Asking heads about pictures they have not seen", total=1, unit="rounds"):
+        logits = held_out_logits(features, known, folds=folds, setting=setting)
+        progress.advance()
     judged = folds.fold >= 0
     temperature = noisy_temperature(logits[judged], known[judged])
     result[judged] = 0.0

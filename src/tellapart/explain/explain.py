@@ -21,7 +21,7 @@ from tellapart.explain.graph_cam import GraphCam
 from tellapart.explain.heat_map import GRAD_CAM, Explanation, HeatMap
 from tellapart.explain.occlusion import occlusion_heat_map
 from tellapart.features.content import picture_content
-from tellapart.progress import Progress, Silent
+from tellapart.progress import Progress, Silent, in_stage
 from tellapart.types import Index, Picture, Pixels
 
 LONGEST = 512  # pixels of the longer side of a picture as it is shown
@@ -59,13 +59,10 @@ def explain_pictures(
     progress = progress or Silent()
     explainer = Explainer(classifier, engine=engine, stage=stage)
     wanted = [targets] * len(index.pictures) if targets is None or isinstance(targets, int) else list(targets)
-    progress.start("Explaining pictures", total=len(index.pictures), unit="pictures")
-    try:
+    with in_stage(progress, "Explaining pictures", total=len(index.pictures), unit="pictures"):
         for picture, target in zip(index.pictures, wanted, strict=True):
             yield explainer.explain(index, picture, target=target, longest=longest)
             progress.advance()
-    finally:
-        progress.finish()
 
 
 class Explainer:

@@ -26,7 +26,7 @@ from tellapart.export.agreement import Said, said_by_graph
 from tellapart.export.onnx_file import AGAIN
 from tellapart.export.verify import concatenated, shown_and_expected
 from tellapart.heads.abstention import Flags
-from tellapart.progress import Progress
+from tellapart.progress import Progress, in_stage
 from tellapart.shape import ANYTHING, NUMBER, misfit
 from tellapart.types import Labels, Pixels
 
@@ -79,8 +79,7 @@ def side_by_side(
     """Two models on the same pictures, by turns, so that whatever else the machine does slows down both alike."""
     parts: tuple[list[Said], list[Said]] = ([], [])
     seconds: tuple[list[float], list[float]] = ([], [])
-    progress.start("Asking float32 and int8", total=len(asked.truth), unit="pictures")
-    try:
+    with in_stage(progress, "Asking float32 and int8", total=len(asked.truth), unit="pictures"):
         for row in range(len(asked.truth)):
             pixels = asked.shown(row)
             for which in (0, 1) if row % 2 else (1, 0):
@@ -89,8 +88,6 @@ def side_by_side(
                 seconds[which].append(time.perf_counter() - begun)
                 parts[which].append(said)
             progress.advance()
-    finally:
-        progress.finish()
     before, after = (
         Answered(said=concatenated(own), milliseconds=1e3 * median(times))
         for own, times in zip(parts, seconds, strict=True)

@@ -25,7 +25,7 @@ from tellapart.export.agreement import Agreement, Said, agreement_of, said_by_gr
 from tellapart.export.doors import DOORS
 from tellapart.features.embed import Embedded
 from tellapart.heads.abstention import Flags
-from tellapart.progress import Progress
+from tellapart.progress import Progress, in_stage
 from tellapart.types import Features, Pixels
 
 CARDS, PICTURES = "test cards", "pictures"
@@ -105,20 +105,18 @@ def rows_on_pictures(
     white = classifier.base.preprocess.white
     for door, run in runs.items():
         parts, kept = list[Said](), list[int]()
-        progress.start(f"Asking {door}", total=len(readable.pictures), unit="pictures")
         try:
-            for row in range(len(readable.pictures)):
-                pixels = whole_picture(readable, row, white=white)
-                if pixels is not None:
-                    parts.append(said_by_graph(run, [pixels], classifier))
-                    kept.append(row)
-                progress.advance()
+            with in_stage(progress, f"Asking {door}", total=len(readable.pictures), unit="pictures"):
+                for row in range(len(readable.pictures)):
+                    pixels = whole_picture(readable, row, white=white)
+                    if pixels is not None:
+                        parts.append(said_by_graph(run, [pixels], classifier))
+                        kept.append(row)
+                    progress.advance()
         except CANNOT as error:
             yield Agreement(door=door, on=PICTURES, pictures=len(kept), reason=f"it cannot answer ({error})")
         else:
             yield agreement_of(door, PICTURES, classifier, concatenated(parts), at(expected, np.array(kept, np.int64)))
-        finally:
-            progress.finish()
 
 
 def concatenated(parts: Sequence[Said]) -> Said:

@@ -27,7 +27,7 @@ from tellapart.data.thumbnail import SIDE, Miniature
 from tellapart.errors import PictureError, UsageError
 from tellapart.features.cache import Entry, FeatureCache, entry_key
 from tellapart.features.content import LastFile, content_digest, handfuls
-from tellapart.progress import Progress, Silent
+from tellapart.progress import Progress, Silent, in_stage
 from tellapart.types import Features, Index, LedgerEntry, Pixels
 
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -160,12 +160,11 @@ def embed_pictures(
             engine=own,
         )
         halves = f" with {single.name}" if backbone.halves else ""
-        progress.start(f"{stage}{halves}", total=len(rows), unit="pictures")
-        try:
-            run.take_all()
-        finally:
-            run.keep()
-            progress.finish()
+        with in_stage(progress, f"{stage}{halves}", total=len(rows), unit="pictures"):
+            try:
+                run.take_all()
+            finally:
+                run.keep()
         seen = run.result(seconds=time.perf_counter() - started)
         found = seen if found is None else _beside(found, seen)
     if found is None:

@@ -24,7 +24,7 @@ from tellapart.cores import thread_count
 from tellapart.data.prefetch import look_ahead
 from tellapart.finetuning.split_point import Cut
 from tellapart.nets.mapped_file import kept_array, reserved_array
-from tellapart.progress import Progress
+from tellapart.progress import Progress, in_stage
 from tellapart.types import Features, Pixels
 
 LIMIT = 4_000_000_000  # bytes on disk
@@ -66,9 +66,8 @@ def keep_views(
         return found
     partial_file = path.with_suffix(".part")
     kept = reserved_array(partial_file, shape=shape, dtype=np.float16)
-    progress.start(stage, total=pictures * views, unit="views")
-    _fill(prefix, show, kept, progress=progress)
-    progress.finish()
+    with in_stage(progress, stage, total=pictures * views, unit="views"):
+        _fill(prefix, show, kept, progress=progress)
     partial_file.replace(path)
     return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
 

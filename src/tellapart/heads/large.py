@@ -27,7 +27,7 @@ from tellapart.heads.ridge import moments_of, ridge_fit, scored_rows
 from tellapart.heads.rows import FeatureRows
 from tellapart.heads.setting import LOGISTIC, RIDGE
 from tellapart.heads.sums import Sums
-from tellapart.progress import Progress
+from tellapart.progress import Progress, in_stage
 from tellapart.seeds import generator
 from tellapart.types import Labels
 
@@ -110,23 +110,19 @@ def search_large(rows: TrainingRows, *, seed: int, progress: Progress) -> list[C
     refined = rows.scorer is not None and len(rows.labels) * rows.class_count <= REFINED_AT_MOST
     columns = slice(min(each.start for each in rows.choices.values()), max(each.stop for each in rows.choices.values()))
     sums = rows.rows.sums(rows.train, rows.labels, columns=columns, weights=rows.weights, progress=progress)
-    progress.start("Searching a head in closed form", total=len(rows.choices) * (WEAKEST + 1), unit="settings")
-    try:
+    with in_stage(
+        progress, "Searching a head in closed form", total=len(rows.choices) * (WEAKEST + 1), unit="settings"
+    ):
         for candidate in _ridge_heads(rows, sums, columns=columns):
             tried.append(candidate)
             progress.advance()
-    finally:
-        progress.finish()
     tried.sort(key=lambda candidate: list(rows.choices).index(candidate.depths))
     best = min(tried, key=lambda candidate: candidate.loss)
     if refined and best.loss > GAIN:  # else there is nothing left to gain
-        progress.start("Fitting it as a logistic regression", total=len(STRENGTHS), unit="fits")
-        try:
+        with in_stage(progress, "Fitting it as a logistic regression", total=len(STRENGTHS), unit="fits"):
             for candidate in _logistic_heads(rows, best.depths, seed=seed):
                 tried.append(candidate)
                 progress.advance()
-        finally:
-            progress.finish()
     return tried
 
 

@@ -31,7 +31,7 @@ from tellapart.heads.prior import are_unequal, choose_fraction, prior_shift, wei
 from tellapart.heads.products import SMALL_ROWS, one_thread_if_small
 from tellapart.heads.regularization_path import POLISHED, fit_head
 from tellapart.heads.search import HeadSearch, search_head
-from tellapart.progress import Progress, Silent
+from tellapart.progress import Progress, Silent, in_stage
 from tellapart.types import Depth, Features, Labels, Probabilities, last_of
 
 # Training pictures times classes up to which settings are chosen by folds inside a fold; beyond, by one part in five.
@@ -87,15 +87,14 @@ def nested_heads(
     rests = [np.flatnonzero(folds != number) for number in range(int(folds.max()) + 1)]
     search = partial(search_inside, features, labels, groups=groups, plan=plan, most=INNER_FOLDS_AT_MOST)
     make = partial(_fold_head, features, labels, groups=groups, plan=plan)
-    progress.start("Testing by folds", total=len(rests), unit="folds")
-    searched = []
-    workers = WORKERS if len(labels) < SMALL_ROWS else 1
-    with one_thread_if_small(len(labels)), ThreadPoolExecutor(workers) as pool:
-        for found in pool.map(search, rests):  # what takes the time
-            searched.append(found)
-            progress.advance()
-        made = list(pool.map(make, rests, searched))
-    progress.finish()
+    with in_stage(progress, "Testing by folds", total=len(rests), unit="folds"):
+        searched = []
+        workers = WORKERS if len(labels) < SMALL_ROWS else 1
+        with one_thread_if_small(len(labels)), ThreadPoolExecutor(workers) as pool:
+            for found in pool.map(search, rests):  # what takes the time
+                searched.append(found)
+                progress.advance()
+            made = list(pool.map(make, rests, searched))
     return made
 
 

@@ -22,7 +22,7 @@ from tellapart.heads.linear import LinearHead
 from tellapart.heads.objective import softmax_loss
 from tellapart.heads.summing import sum_up
 from tellapart.heads.sums import Sums, sums_of
-from tellapart.progress import PartOfStage, Progress
+from tellapart.progress import PartOfStage, Progress, in_stage
 from tellapart.types import Features, Index, Labels
 
 ADDING = "Adding up what the base saw"
@@ -95,8 +95,7 @@ class RowsLeft:
         if weights is None:  # all count alike, whatever that is
             pictures = tuple(each if each.weight == 1 else replace(each, weight=1.0) for each in pictures)
         index = replace(index, pictures=pictures, classes=tuple(names[label] for label in range(len(names))))
-        progress.start(ADDING, total=len(numbers), unit="pictures")
-        try:
+        with in_stage(progress, ADDING, total=len(numbers), unit="pictures"):
             summed = sum_up(
                 index,
                 self.left.base,
@@ -104,8 +103,6 @@ class RowsLeft:
                 progress=PartOfStage(progress, steps=len(numbers)),
                 workers=self.left.workers,
             )
-        finally:
-            progress.finish()
         self.left.check_same(numbers, summed.ledger, summed.digests)
         return summed.sums
 

@@ -35,7 +35,7 @@ from tellapart.heads.regularization_path import (
 )
 from tellapart.heads.rows import FeatureRows, RowsHere
 from tellapart.heads.setting import HeadSetting, chosen_setting
-from tellapart.progress import Progress, Silent
+from tellapart.progress import Progress, Silent, in_stage
 from tellapart.types import DEVIATION, MAXIMUM, MEAN, Depth, Features, Labels, columns_of, last_of
 
 LEFT_OUT = "leave-one-out"
@@ -163,16 +163,16 @@ def search_head(
         rows = TrainingRows(source, train, known, choices=choices, scorer=plan.valid_scorer, weights=weights)
         return _taken(search_large(rows, seed=seed, progress=progress), plan=plan, classes=classes)
     tries, found = _tries(choices, pictures=len(plain), own_scale=own_scale), _Found()
-    progress.start("Searching a head", total=len(tries) * (WEAKEST + 1), unit="settings")
-    with one_thread_if_small(len(known)):
+    total = len(tries) * (WEAKEST + 1)
+    with in_stage(progress, "Searching a head", total=total, unit="settings"), one_thread_if_small(len(known)):
         for each, columns in tries.items():
-            space, scorer = training_space(source.at(train, columns), each.scale), plan.scorer and plan.scorer(columns)
+            space = training_space(source.at(train, columns), each.scale)
+            scorer = plan.scorer and plan.scorer(columns)
             for point in regularization_path(space, known, scorer=scorer, weights=weights):
                 found.add(each, point)
                 progress.advance()
         taken = found.taken(margin=0.0 if own_scale else _margin(len(plain), judged=plan.judged))
         head = _head(found.best[taken], known, classes=classes, start=tries[taken].start)
-    progress.finish()
     return _told(head, found, taken, plan=plan, classes=classes)
 
 

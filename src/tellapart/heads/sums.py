@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tellapart.errors import DataError, UsageError
 from tellapart.heads.linear import row_blocks
 from tellapart.heads.products import add_outer_product
-from tellapart.progress import Progress, Silent
+from tellapart.progress import Progress, Silent, in_stage
 from tellapart.types import Features, Labels
 
 STORED = np.dtype("<f8")
@@ -107,8 +107,7 @@ def sums_of(
     width = features.shape[1]
     counts, totals = np.zeros(class_count), np.zeros((class_count, width))
     products: Matrix = np.zeros((width, width), order="F")
-    progress.start("Adding up what the base saw", total=len(labels), unit="pictures")
-    try:
+    with in_stage(progress, "Adding up what the base saw", total=len(labels), unit="pictures"):
         for rows in row_blocks(len(labels), size=ROWS_ADDED):
             block = features[rows].astype(np.float64, order="C")
             weight = np.ones(len(block)) if weights is None else weights[rows]
@@ -118,8 +117,6 @@ def sums_of(
                 block *= np.sqrt(weight)[:, None]
             products = add_outer_product(block, products)
             progress.advance(len(block))
-    finally:
-        progress.finish()
     if not np.isfinite(products.diagonal()).all():
         raise DataError("a feature is not finite", hint="Clear the feature cache and run it again.")
     return Sums(rows=len(labels), counts=counts, totals=totals, products=products)

@@ -32,7 +32,7 @@ from tellapart.nets.memory import kept_memory
 from tellapart.nets.schedule import Training, build_optimiser, learning_rate, out_of_patience
 from tellapart.nets.steps import Learner, copy_for_average, judging_step, training_step
 from tellapart.nets.threads import fitting_threads
-from tellapart.progress import Progress, Silent
+from tellapart.progress import Progress, Silent, in_stage
 from tellapart.text import percent
 from tellapart.types import Labels
 
@@ -111,8 +111,8 @@ def fit_net(
     course = _resume(learner, checkpoint, fingerprint=fingerprint, steps=pictures.steps)
     _say_resumed(course, training, checkpoint, progress)
     # Only what is left is counted, so that the time left is that of the steps this run takes.
-    progress.start("Training", total=training.epochs * pictures.steps - learner.step, unit="steps")
-    with fitting_threads(machine) as timed:
+    left = training.epochs * pictures.steps - learner.step
+    with in_stage(progress, "Training", total=left, unit="steps"), fitting_threads(machine) as timed:
         while len(course.history) < training.epochs and not out_of_patience(course.scores, training.patience):
             with seeded(seed, "epoch", len(course.history)):
                 row, score = _epoch(learner, pictures, training, machine, len(course.history), progress, timed=timed)
@@ -123,7 +123,6 @@ def fit_net(
             _keep(course, learner, checkpoint, fingerprint=fingerprint)
             progress.note(_line(course, training, start_score=start_score))
             on_epoch(course.history)
-    progress.finish()
     _say_stopped(course, training, progress)
     fill_module(module, course.best, prefix=BEST)
     best = course.best_epoch

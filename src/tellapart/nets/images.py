@@ -25,7 +25,7 @@ from tellapart.features.embed import compact_rows
 from tellapart.heads.linear import row_blocks
 from tellapart.nets.epoch import Batch
 from tellapart.nets.mapped_file import reserved_array
-from tellapart.progress import Progress, Silent
+from tellapart.progress import Progress, Silent, in_stage
 from tellapart.seeds import generator
 from tellapart.types import Index, Labels, LedgerEntry, Pixels
 
@@ -88,17 +88,16 @@ def read_squares(
             return error.what
         return ""
 
-    progress.start(stage, total=len(rows), unit="pictures")
-    threads = thread_count()
-    ahead = look_ahead(prepare, range(len(rows)), threads=threads, most=2 * threads * TOGETHER, handful=TOGETHER)
-    with contextlib.closing(ahead):
-        for place, failure in enumerate(ahead):
-            if failure:
-                readable[place] = False
-                path = index.pictures[rows[place]].path
-                skipped.append(LedgerEntry(path=path, status="skipped", reason=failure))
-            progress.advance()
-    progress.finish()
+    with in_stage(progress, stage, total=len(rows), unit="pictures"):
+        threads = thread_count()
+        ahead = look_ahead(prepare, range(len(rows)), threads=threads, most=2 * threads * TOGETHER, handful=TOGETHER)
+        with contextlib.closing(ahead):
+            for place, failure in enumerate(ahead):
+                if failure:
+                    readable[place] = False
+                    path = index.pictures[rows[place]].path
+                    skipped.append(LedgerEntry(path=path, status="skipped", reason=failure))
+                progress.advance()
     chosen = labels[np.asarray(rows, np.int64)]
     kept = compact_rows(pixels, np.flatnonzero(readable).tolist())
     return LabelledSquares(pixels=kept, labels=chosen[readable]), tuple(skipped)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tellapart.progress import Progress, Silent
+from tellapart.progress import Progress, Silent, in_stage
 from tellapart.report.inlined import data_address
 from tellapart.report.shots import take_shot
 from tellapart.types import Index
@@ -15,12 +15,11 @@ def thumbnails(index: Index, paths: Iterable[str], *, progress: Progress | None 
     progress = progress or Silent()
     wanted = set(paths)
     chosen = [picture for picture in index.pictures if picture.path in wanted]
-    progress.start("Drawing small pictures", total=len(chosen), unit="pictures")
-    drawn = {}
-    for picture in chosen:
-        shot = take_shot(index, picture)
-        if shot is not None:
-            drawn[picture.path] = data_address(shot.content, shot.kind)
-        progress.advance()
-    progress.finish()
+    with in_stage(progress, "Drawing small pictures", total=len(chosen), unit="pictures"):
+        drawn = {}
+        for picture in chosen:
+            shot = take_shot(index, picture)
+            if shot is not None:
+                drawn[picture.path] = data_address(shot.content, shot.kind)
+            progress.advance()
     return drawn

@@ -6,13 +6,14 @@ import contextlib
 import os
 import shutil
 import stat
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tellapart import files
 from tellapart.errors import OutputError, TellapartError, one_line
-from tellapart.progress import Progress
+from tellapart.progress import Progress, why_fewer
 from tellapart.text import counted
 
 MODEL, METRICS, PREDICTIONS, SPLIT = "model.tellapart", "metrics.json", "predictions.csv", "split.csv"
@@ -152,16 +153,20 @@ class Logged:
         self._listener = listener
         self._started = time.perf_counter()
         self._lines: list[str] = []
+        self._lock, self._left = threading.Lock(), 0
 
     def start(self, stage: str, *, total: int, unit: str) -> None:
         self.record(f"{stage}: {counted(total, unit.removesuffix('s'))}")
+        self._left = total
         self._listener.start(stage, total=total, unit=unit)
 
     def advance(self, steps: int = 1) -> None:
+        with self._lock:
+            self._left -= steps
         self._listener.advance(steps)
 
     def finish(self) -> None:
-        self.record("done")
+        self.record("done" if self._left <= 0 else f"{why_fewer()}: {self._left} left")
         self._listener.finish()
 
     def note(self, message: str) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 
 from tellapart.errors import DataError, MissingExtraError, OutputError, TellapartError, UsageError
 from tellapart.extras import load_extra
-from tellapart.progress import Once, Progress
+from tellapart.progress import Once, Progress, in_stage
 from tellapart.text import counted
 from tellapart.types import Index, Picture
 from tellapart.workers.cluster import ray_cluster
@@ -120,8 +120,7 @@ class RayPool:
             UsageError: no worker is left.
         """
         noting = Once(progress)
-        progress.start(work.stage, total=total, unit="pictures")
-        try:
+        with in_stage(progress, work.stage, total=total, unit="pictures"):
             for part, (packed, notes), node in self._in_order(work, parts):
                 if isinstance(packed, TellapartError):
                     raise packed
@@ -131,8 +130,6 @@ class RayPool:
                     self._seen_on.update((picture.path, node) for picture in part.pictures)
                 progress.advance(len(part.pictures))
                 yield work.unpack(part, packed)
-        finally:
-            progress.finish()
 
     def map(
         self,
