@@ -4,7 +4,6 @@ import importlib
 import json
 import re
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -202,12 +201,16 @@ def test_run_curves__goes_on_where_it_was(bench, document, tmp_path, monkeypatch
 
     monkeypatch.setattr(run, "lines_of", lines_of)
     monkeypatch.setattr(run, "there", lambda peer: peer.name != "pixels")
-    arguments = run.argparse.Namespace(sets=("trashnet",), peers=("ours", "timm-probe", "pixels"), data=tmp_path)
-    form = replace(run.FORMS["short"], counts=(5, 25))
+    peers = ("ours", "timm-probe", "pixels")
+    arguments = run.argparse.Namespace(sets=("trashnet",), peers=peers, data=tmp_path, counts=(5, 25))
+    form = run.FORMS["short"]
     run.run_curves(ledger.Ledger(file), form, arguments)
     assert asked == [("ours", "trashnet", ["25:0"]), ("timm-probe", "trashnet", ["25:0"])]
     run.run_curves(ledger.Ledger(file), form, arguments)
     assert len(asked) == 2
+    arguments.counts = None
+    run.run_curves(ledger.Ledger(file), form, arguments)
+    assert [cells for _, _, cells in asked[2:]] == [["10:0"], ["10:0"]]  # those of the form
 
 
 def test_plan__every_peer_of_a_form_and_its_script_are_there(bench):

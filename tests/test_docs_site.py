@@ -50,6 +50,14 @@ def test_docs_site__no_line_ends_between_a_number_and_its_unit(site):
     assert not re.search(r"\d %", texts)
 
 
+def test_docs_site__a_link_called_like_its_file_has_the_title_of_the_page(site):
+    for language, ending in (("en", ".md"), ("zh", ".zh-CN.md")):
+        page = (site / language / "python.html").read_text(encoding="utf-8")
+        title = (ROOT / "docs" / f"report{ending}").read_text(encoding="utf-8").split("\n")[0].removeprefix("# ")
+        assert re.search(rf'href="report.html"><span class="[^"]*">{title}</span></a>', page)
+        assert f">report{ending}<" not in page
+
+
 def test_docs_site__no_document_is_left_out(docs_site):
     english = {
         f"docs/{file.name}" for file in (ROOT / "docs").glob("*.md") if not file.name.endswith(docs_site.CHINESE)
@@ -78,7 +86,7 @@ def test_docs_site__programs_come_along(site):
 def test_build__broken_link_fails(docs_site, tmp_path, link, capsys):
     source = tmp_path / "en"
     source.mkdir()
-    docs_site.write_switch(source)
+    docs_site.write_looks(source)
     (source / "index.md").write_text(f"# Page\n\n[a link]({link})\n", encoding="utf-8")
     assert not docs_site.build(source, tmp_path / "out", "en")
     assert link.split("#")[-1] in capsys.readouterr().err

@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CHINESE: Final = ".zh-CN.md"
 LANGUAGES: Final = {"en": "en", "zh": "zh_CN"}  # our folder: what Sphinx calls it
 FILES: Final = "_files"  # where what is no page lies among the sources; the site offers it as a download
-LINK: Final = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
+LINK: Final = re.compile(r"(\[[^\]]*)?\]\(([^)#\s]+)(#[^)\s]*)?\)")
 LANGUAGE_LINE: Final = re.compile(
     r"^(?:中文说明：|中文：|English: )\[.*\n", re.MULTILINE
 )  # the site has a switch of its own
@@ -92,6 +92,10 @@ var(--sidebar-item-spacing-horizontal); font-size: var(--sidebar-item-font-size)
 <a lang="zh" hreflang="zh" href="{{ up }}zh/{{ pagename }}.html">中文</a>
 </nav>
 """
+STYLE: Final = """\
+.content { width: min(52em, 100%); }
+body { --code-font-size: 0.78rem; }
+"""
 FRONT: Final = """\
 <!doctype html>
 <html lang="en">
@@ -138,13 +142,14 @@ def write_pages(source: Path, language: str) -> None:
         front.writelines(contents(language))
     (source / f"{EVERY_OPTION}.md").write_text("\n".join(every_option()), encoding="utf-8")
     (source / f"{PYTHON}.md").write_text("\n".join(python_reference()), encoding="utf-8")
-    write_switch(source)
+    write_looks(source)
 
 
-def write_switch(source: Path) -> None:
-    """The links from each page to itself in both languages, where the generator looks for its templates."""
-    (source / "_templates" / "sidebar").mkdir(parents=True)
-    (source / "_templates" / "sidebar" / "languages.html").write_text(SWITCH, encoding="utf-8")
+def write_looks(source: Path) -> None:
+    """The links from each page to itself in both languages, and how wide lines may be, where the generator looks."""
+    for name, content in (("_templates/sidebar/languages.html", SWITCH), ("_static/site.css", STYLE)):
+        (source / name).parent.mkdir(parents=True)
+        (source / name).write_text(content, encoding="utf-8")
 
 
 def own_form(page: str, language: str) -> Path:
@@ -161,12 +166,13 @@ def place(page: str) -> str:
 def with_links(text: str, page: str, language: str, source: Path) -> str:
     """The text with its links to files of the project led to their places in the site; such files come along.
 
-    An English page among the Chinese ones leads to the Chinese page as a whole: its headings have other names.
+    An English page among the Chinese ones leads to the Chinese page as a whole: its headings have other names. A link
+    that is called like its file gets the title of the page, which MyST puts in where there is none.
     """
     chinese = own_form(page, language).name.endswith(CHINESE)
 
     def led(link: re.Match[str]) -> str:
-        target, anchor = link.group(1), link.group(2) or ""
+        name, target, anchor = link.group(1) or "", link.group(2), link.group(3) or ""
         if "://" in target:
             return link.group()
         file = os.path.normpath((ROOT / page).parent / target)
@@ -174,11 +180,12 @@ def with_links(text: str, page: str, language: str, source: Path) -> str:
         if inside == "README.md" or inside in PAGES:
             if not chinese and own_form(inside, language).name.endswith(CHINESE):
                 anchor = ""
-            return f"]({place(inside)}.md{anchor})"
+            called = "[" if name.strip("[`") == Path(target).name else name
+            return f"{called}]({place(inside)}.md{anchor})"
         copy = source / FILES / Path(file).relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, copy)
-        return f"]({copy.relative_to(source).as_posix()})"
+        return f"{name}]({copy.relative_to(source).as_posix()})"
 
     return LINK.sub(led, text)
 
@@ -242,6 +249,8 @@ def build(source: Path, output: Path, language: str) -> bool:
         "html_copy_source": False,
         "html_show_sphinx": False,
         "templates_path": ["_templates"],
+        "html_static_path": ["_static"],
+        "html_css_files": ["site.css"],
         "html_sidebars": {
             "**": [
                 f"sidebar/{part}.html"

@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS, help="these alone")
     parser.add_argument("--pairs", nargs="+", choices=tuple(PAIRS), default=tuple(PAIRS), help="these alone")
     parser.add_argument("--rounds", type=int, help="instead of the form's")
+    parser.add_argument("--counts", nargs="+", type=int, help="pictures per class, instead of the form's")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="the folder of the sets")
     parser.add_argument("--results", type=Path, default=RESULTS, help="a record of your own; its page lies beside it")
     parser.add_argument("--note", action="append", default=[], help="a line for the page, as: a busy machine")
@@ -68,7 +69,7 @@ def run_curves(ledger: Ledger, form: Form, arguments: argparse.Namespace) -> Non
         for peer, draws in form.curves.items():
             if peer not in arguments.peers or not there(ALL[peer]):
                 continue
-            wanted = [f"{count}:{draw}" for draw in range(draws) for count in form.counts]
+            wanted = [f"{count}:{draw}" for draw in range(draws) for count in arguments.counts or form.counts]
             keys = {cell: f"curve/{name}/{peer}/{cell}" for cell in wanted}
             new = {cell: key for cell, key in keys.items() if key not in ledger}
             if new:
