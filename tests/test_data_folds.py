@@ -68,6 +68,12 @@ def test_assign_folds__no_fold_holds_a_class_alone():
     ("rows", "count", "kind", "message"),
     [
         (singles(a=1, b=9), 5, DataError, "the class 'a' has 1 picture to draw from, and 2 are needed"),
+        (
+            singles(a=1, b=1, c=9, d=9),
+            5,
+            DataError,
+            r"too few pictures to draw from in 2 classes, 'a' \(1\), 'b' \(1\), and 2 are .* \(--min-pictures 2\)",
+        ),
         (singles(a=3, b=3), 7, UsageError, "7 folds of 6 pictures or groups"),
     ],
 )

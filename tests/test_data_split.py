@@ -95,7 +95,11 @@ def test_assign_splits__complete_splits_are_left_as_they_are():
     ("rows", "message"),
     [
         (plain({"a": 2, "b": 9}), "the class 'a' has 2 pictures to draw from, and 3 are needed"),
-        ([(f"{n}", "ab"[n % 2], None, f"g{n % 4}") for n in range(20)], "the class 'a' has 2 groups .* 3 are needed"),
+        (
+            [(f"{n}", "ab"[n % 2], None, f"g{n % 4}") for n in range(20)],
+            r"2 classes, 'a' \(2\), 'b' \(2\), and 3 are needed",
+        ),
+        (plain({"a": 2, "b": 9, "c": 9}), r"leave such classes out \(--min-pictures 3\)"),
         ([*plain({"a": 1, "b": 9}, split="train"), ("t", "a", "test", None)], "'a' has 1 picture .* 2 are needed"),
         (
             [*plain({"a": 5, "b": 5}, split="train"), ("lone", "a", None, None)],

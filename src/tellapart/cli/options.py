@@ -64,6 +64,10 @@ Boxes = Annotated[
         help="What the numbers of boxes are: corners, sizes (x, y, width, height) or centres; none for whole pictures.",
     ),
 ]
+MinPictures = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Leave out classes with fewer pictures to learn from; the ledger has them."),
+]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model.tellapart file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 On = Annotated[
@@ -183,6 +187,7 @@ def reading(
     encoding: str | None = None,
     boxes: str | None = None,
     confidence: float | None = None,
+    min_pictures: int | None = None,
 ) -> Reading:
     """What the options say of the data.
 
@@ -198,6 +203,7 @@ def reading(
         encoding=encoding,
         boxes=cast("Any", boxes),
         confidence=confidence,
+        min_pictures=min_pictures,
     )
 
 

@@ -10,7 +10,9 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tellapart.data.rare import OPTION, classes_named
 from tellapart.errors import DataError
+from tellapart.text import counted
 from tellapart.types import Picture, SplitName
 
 NEAR = 0.01  # of its target; a split that is off by no more is left as the hashes fill it
@@ -74,14 +76,22 @@ def check_enough(units: Sequence[Unit], needed: int, *, why: str = "Every split 
         DataError: there is one.
     """
     have = Counter(label for unit in units for label in unit.counts)
-    grouped = {label for unit in units for label in unit.counts if len(unit.places) > 1}
-    for label in sorted(have):
-        if have[label] < needed:
-            noun = ("group" if label in grouped else "picture") + ("s" if have[label] != 1 else "")
-            what = f"the class {label!r} has {have[label]} {noun} to draw from, and {needed} are needed"
-            smaller = "declare smaller groups, " if label in grouped else ""
-            hint = f"{why}: {smaller}add some, or give the splits yourself."
-            raise DataError(what, hint=hint)
+    few = {label: count for label, count in have.items() if count < needed}
+    if not few:
+        return
+    grouped = any(len(unit.places) > 1 for unit in units if not few.keys().isdisjoint(unit.counts))
+    noun = "group" if grouped else "picture"
+    first = min(few)
+    what = f"the class {first!r} has {counted(few[first], noun)} to draw from"
+    if len(few) > 1:
+        what = f"too few {noun}s to draw from in {classes_named(few)}"
+    smaller = "declare smaller groups, " if grouped else ""
+    pictures = sum((Counter(unit.counts) for unit in units), Counter[str]())
+    least = 1 + max(pictures[label] for label in few)
+    can = sum(count >= least for count in pictures.values()) > 1
+    leave = f"leave such classes out ({OPTION} {least}), " if can else ""
+    hint = f"{why}: {smaller}add some, {leave}or give the splits yourself."
+    raise DataError(f"{what}, and {needed} are needed", hint=hint)
 
 
 def _families(units: Sequence[Unit]) -> list[list[Unit]]:

@@ -25,6 +25,7 @@ class Reading:
         boxes: what the four numbers of a box are: "corners" (left, top, right, bottom), "sizes" (left, top, width,
             height) or "centres"; or "none" to take pictures as wholes.
         confidence: of MegaDetector's boxes, those below it are left out.
+        min_pictures: classes with fewer pictures to learn from are left out.
         unlabelled: whether pictures need no label, as for prediction.
         scoring: whether a model is to be scored by it: then there may be one class alone, and classes without pictures.
         grouped: whether groups are told from the paths, so that folders inside classes may be those.
@@ -36,6 +37,7 @@ class Reading:
     encoding: str | None = None
     boxes: BoxesAre | Literal["none"] | None = None
     confidence: float | None = None
+    min_pictures: int | None = None
     unlabelled: bool = False
     scoring: bool = False
     grouped: bool = False
@@ -44,7 +46,7 @@ class Reading:
         """Refuse what makes no sense.
 
         Raises:
-            UsageError: classes or boxes are none of their words, or there is no such encoding or confidence.
+            UsageError: classes or boxes are none of their words, or there is no such encoding, confidence or number.
         """
         if self.classes is not None and self.classes not in get_args(ClassesAt):
             raise UsageError("no such place for classes", where=self.classes, hint="Write --classes top or bottom.")
@@ -52,6 +54,9 @@ class Reading:
             raise UsageError("no such boxes", where=self.boxes, hint="Write --boxes corners, sizes, centres or none.")
         if self.confidence is not None and not 0 <= self.confidence <= 1:
             raise UsageError("no such confidence", where=str(self.confidence), hint="Give a number from 0 to 1.")
+        if self.min_pictures is not None and not _is_count(self.min_pictures):
+            hint = "Give a whole number from 1 on."
+            raise UsageError("no such number of pictures", where=str(self.min_pictures), hint=hint)
         if self.encoding is not None and not _is_encoding(self.encoding):
             hint = "For example --encoding cp1252 (Windows), gbk (Chinese), shift_jis (Japanese) or utf-16."
             raise UsageError("no such encoding", where=self.encoding, hint=hint)
@@ -99,6 +104,10 @@ class Reading:
 
 
 AS_IT_IS = Reading()
+
+
+def _is_count(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and number >= 1
 
 
 def _is_encoding(name: str) -> bool:

@@ -18,6 +18,7 @@ from tellapart.data.imagefolder import read_imagefolder
 from tellapart.data.inputs import advice_for, not_there, of_another_kind
 from tellapart.data.manifest import is_manifest, read_manifest, unlabelled_index
 from tellapart.data.names import is_utf8, names_alike, written
+from tellapart.data.rare import without_rare
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.walk import Walk
 from tellapart.errors import DataError
@@ -37,9 +38,12 @@ def scan(data: Path, *, reading: Reading = AS_IT_IS, progress: Progress | None =
 
     Raises:
         UsageError: what is said of it cannot be said of such data.
-        DataError: there is no such data, or it cannot be told which picture belongs to which class.
+        DataError: there is no such data, it cannot be told which picture belongs to which class, or too few classes
+            have as many pictures as are asked for.
     """
     index = _scan(data, reading)
+    if reading.min_pictures is not None:
+        index = without_rare(index, reading.min_pictures, fewest_classes=1 if reading.scoring else 2)
     index = replace(index, notes=(*index.notes, *names_alike(index.classes)))
     if progress is not None:
         for note in index.notes:
