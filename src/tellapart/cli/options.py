@@ -66,7 +66,9 @@ Boxes = Annotated[
 ]
 MinPictures = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Leave out classes with fewer pictures to learn from; the ledger has them."),
+    typer.Option(
+        "--min-pictures", metavar="N", help="Leave out classes with fewer pictures to learn from; the ledger has them."
+    ),
 ]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model.tellapart file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
@@ -187,7 +189,7 @@ def reading(
     encoding: str | None = None,
     boxes: str | None = None,
     confidence: float | None = None,
-    min_pictures: int | None = None,
+    least: int | None = None,
 ) -> Reading:
     """What the options say of the data.
 
@@ -203,7 +205,7 @@ def reading(
         encoding=encoding,
         boxes=cast("Any", boxes),
         confidence=confidence,
-        min_pictures=min_pictures,
+        min_pictures=least,
     )
 
 

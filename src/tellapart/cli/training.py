@@ -78,7 +78,7 @@ def train(
     label_column: LabelColumn = None,
     encoding: Encoding = None,
     boxes: Boxes = None,
-    min_pictures: MinPictures = None,
+    least: MinPictures = None,
     group_by: GroupBy = None,
     folds: Folds = None,
     drop_leaks: DropLeaks = False,
@@ -105,12 +105,7 @@ def train(
     tellapart train scans.csv --group-by 'patient-[0-9]+'
     """
     read_as = reading(
-        classes=classes,
-        path_column=path_column,
-        label_column=label_column,
-        encoding=encoding,
-        boxes=boxes,
-        min_pictures=min_pictures,
+        classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes, least=least
     )
     about: dict[str, Any] = {"recipe": recipe, "backbone": backbone, "weights": weights, "size": size, "seed": seed}
     about |= {"folds": folds, "budget": budget, "max_error": max_error, "drop_leaks": drop_leaks, "force": force}
@@ -145,7 +140,7 @@ def audit(
     label_column: LabelColumn = None,
     encoding: Encoding = None,
     boxes: Boxes = None,
-    min_pictures: MinPictures = None,
+    least: MinPictures = None,
     on: On = "local",
     as_json: Json = False,
 ) -> None:
@@ -163,12 +158,7 @@ def audit(
     from tellapart.workers.where import hired
 
     read_as = reading(
-        classes=classes,
-        path_column=path_column,
-        label_column=label_column,
-        encoding=encoding,
-        boxes=boxes,
-        min_pictures=min_pictures,
+        classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes, least=least
     )
     about: dict[str, Any] = {"backbone": backbone, "seed": seed, "reading": read_as, "command": spoken()}
     with hired(on, progress := listener()) as workers:
@@ -192,7 +182,7 @@ def split(
     label_column: LabelColumn = None,
     encoding: Encoding = None,
     boxes: Boxes = None,
-    min_pictures: MinPictures = None,
+    least: MinPictures = None,
     group_by: GroupBy = None,
     equal_only: Annotated[
         bool, typer.Option("--equal-only", help="Keep only equal files together; faster, no picture is looked at.")
@@ -224,7 +214,7 @@ def split(
             label_column=label_column,
             encoding=encoding,
             boxes=boxes,
-            min_pictures=min_pictures,
+            least=least,
         ),
         progress=listener(),
     )
