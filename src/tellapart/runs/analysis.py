@@ -9,7 +9,7 @@ Legend: N pictures, D features, K classes, h w of a heat map.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -208,7 +208,7 @@ def gather_materials(
     classifier, setting = bundle.classifier, chosen_setting(metrics.selected)
     if classifier.weights is not None or setting is None:
         return without_strength(metrics.selected)
-    wanted = split_index(folder, index)
+    wanted = split_index(folder, index, leaks=metrics.leaks)
     if isinstance(wanted, str):
         return wanted
     known, engine = on_known_base(bundle, engine)
@@ -236,11 +236,15 @@ def gather_materials(
     )
 
 
-def split_index(folder: Path, index: Index) -> Index | str:
-    """The pictures of train and valid in the order of split.csv, with split and group; or why not, as a clause."""
+def split_index(folder: Path, index: Index, *, leaks: Sequence[Mapping[str, Any]]) -> Index | str:
+    """The pictures of train and valid in the order of split.csv, with split and group; or why not, as a clause.
+
+    Those of valid that are among the leaks of metrics.json are left out: what train has shown judges nothing.
+    """
+    leaked = {leak.get("path") for leak in leaks if leak.get("split") == "valid"}
     places = {picture.path: picture for picture in index.pictures}
     rows = read_splits(folder)
-    wanted = [(row, split) for split in JUDGED for row in rows if row.split == split]
+    wanted = [(row, split) for split in JUDGED for row in rows if row.split == split and row.path not in leaked]
     missing = sum(row.path not in places for row, _ in wanted)
     if missing or not wanted:
         return f"{missing:,} of the {counted(len(wanted), 'picture')} of train and valid cannot be found any more"
