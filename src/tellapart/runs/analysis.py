@@ -129,6 +129,7 @@ def materials_of(dataset: Dataset, classifier: Classifier, *, base: Backbone, se
         labels=labels,
         paths=[picture.path for picture in dataset.index.pictures[dataset.train]],
         groups=dataset.groups[dataset.train],
+        judged_groups=dataset.groups[dataset.train if dataset.folds is not None else dataset.clean_valid],
         classes=dataset.classes,
         train=dataset.train,
         valid=valid if dataset.folds is None else dataset.train,
@@ -218,15 +219,17 @@ def gather_materials(
     if len(pictures) < len(wanted.pictures):
         return "some of its pictures can no longer be read"
     count = sum(picture.split == "train" for picture in pictures)
-    folds = fold_numbers(embedded.index)
+    folds, groups = fold_numbers(embedded.index), group_numbers(pictures)
+    valid = slice(count, len(pictures)) if folds is None else slice(0, count)
     return Materials(
         features=embedded.features,
         labels=label_numbers(pictures, classifier.classes),
         paths=[picture.path for picture in pictures[:count]],
-        groups=group_numbers(pictures[:count]),
+        groups=groups[:count],
+        judged_groups=groups[valid],
         classes=classifier.classes,
         train=slice(0, count),
-        valid=slice(count, len(pictures)) if folds is None else slice(0, count),
+        valid=valid,
         folds=folds,
         depths=base.depths,
         head=None if trained_on_views(metrics.selected) else head,
