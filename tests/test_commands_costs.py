@@ -85,6 +85,14 @@ def test_train__every_other_door_answers_alike(costly, tellapart):
     assert scored["recalls"][0]["class"] == "cow"
 
 
+def test_evaluate__a_recall_that_was_asked_for_has_the_interval_of_its_class(costly, tellapart):
+    data, run, _ = costly
+    outcome = tellapart("evaluate", run / "model.tellapart", data, "--group-by", r"(\d)\.png$", "--json")
+    scored = json.loads(outcome.out)
+    assert scored["together"]["weight"] < 1
+    assert scored["recalls"][0]["recall"] == scored["per_class"][2]["recall"]
+
+
 def test_fit__takes_costs_and_recalls_and_keeps_them(costly, tmp_path):
     data, _, _ = costly
     paths = sorted(data.rglob("*.png"))

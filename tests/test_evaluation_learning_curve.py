@@ -111,6 +111,53 @@ def test_nested_order__every_beginning_has_the_classes_in_their_proportions():
     assert not np.array_equal(order, nested_order(labels, np.random.default_rng(1)))
 
 
+def test_nested_order__groups_follow_whole_and_pictures_alone_as_without_groups():
+    labels, groups = np.arange(120) % 3, np.arange(120) // 12
+    order = nested_order(labels, np.random.default_rng(0), groups)
+    assert sorted(order) == list(range(120))
+    for label in range(3):
+        mine = groups[order[labels[order] == label]]
+        assert (np.diff(mine) != 0).sum() == 9
+    assert len(np.unique(groups[order[:60]])) == 5
+    alone = nested_order(labels, np.random.default_rng(0), np.arange(120))
+    np.testing.assert_array_equal(alone, nested_order(labels, np.random.default_rng(0)))
+
+
+def test_learning_curve__of_groups_forecasts_what_other_groups_will_teach():
+    """Twice the pictures are those of other groups: half of each group's pictures teach nearly as much as all."""
+    random, each, setting = np.random.default_rng(0), 10, HeadSetting(l2=0.1)
+    held, forecast, gained = 0, [], []
+    for _ in range(8):
+        centres = random.normal(0, 0.22, (3, 60))
+
+        def of_groups(count, centres=centres):
+            labels = np.arange(count) % 3
+            middles = centres[labels] + random.normal(size=(count, 60))
+            features = np.repeat(middles, each, axis=0) + random.normal(0, 0.3, (count * each, 60))
+            return features.astype(np.float32), np.repeat(labels, each), np.repeat(np.arange(count), each)
+
+        features, labels, groups = of_groups(60)
+        valid, judged, judged_groups = of_groups(30)
+        new, true, _ = of_groups(400)
+        found = curve(
+            np.concatenate([features, valid]),
+            np.concatenate([labels, judged]),
+            train=600,
+            setting=setting,
+            groups=groups,
+            judged_groups=judged_groups,
+        )
+        more, their, _ = of_groups(120)
+        heads = [fit_head(*rows, class_count=3, setting=setting) for rows in ((features, labels), (more, their))]
+        now, doubled = (float((head.logits(new).argmax(axis=1) != true).mean()) for head in heads)
+        said = found["power_law"]["doubled"]
+        held += said["error"]["low"] <= doubled <= said["error"]["high"]
+        forecast.append(said["gain"]["value"])
+        gained.append(now - doubled)
+    assert held == 8
+    assert np.mean(forecast) > np.mean(gained) / 2
+
+
 def test_curve_sizes__keep_every_class_and_stay_within_the_bound():
     labels = np.array([0] * 90 + [1] * 10)
     assert curve_sizes(labels, class_count=2, largest=15_000) == [12, 25, 50, 100]
@@ -185,6 +232,17 @@ def test_fit_power_law__the_interval_holds_the_errors_of_twice_the_pictures(tria
         assert error["high"] - error["low"] > gain["high"] - gain["low"]
         held += error["low"] <= 3 * 4000**-0.5 <= error["high"]
     assert held >= 186
+
+
+def test_fit_power_law__pictures_that_count_less_widen_every_interval():
+    errors = [(250, 0.16), (500, 0.12), (1000, 0.09)]
+    alone, grouped = (fit_power_law(errors, trials=1000, now=1000, weight=weight) for weight in (1.0, 0.25))
+    for one, other in (
+        (alone["exponent"], grouped["exponent"]),
+        (alone["doubled"]["error"], grouped["doubled"]["error"]),
+    ):
+        assert other["low"] < one["low"] < one["value"] == pytest.approx(other["value"])
+        assert one["high"] < other["high"]
 
 
 @pytest.mark.parametrize(("errors", "trials"), [([], 10), ([(10, 0.5)], 10), ([(10, 0.5), (10, 0.4)], 10)])

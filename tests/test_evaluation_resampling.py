@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tellapart.evaluation.grouped import picture_weight
 from tellapart.evaluation.intervals import wilson
 from tellapart.evaluation.reliability import calibration_error, in_bins
 from tellapart.evaluation.resampling import (
@@ -75,6 +76,19 @@ def test_calibration_noise__is_what_chance_gives():
     noise = calibration_noise(np.full(400, 0.5))
     assert noise["mean"] == pytest.approx((2 * np.pi * 400) ** -0.5, rel=0.1)
     assert noise["high"] == pytest.approx(1.96 * 0.5 / 20, rel=0.1)
+
+
+@pytest.mark.parametrize("each", [1, 3, 10])
+def test_calibration_noise__answers_of_groups_are_seldom_called_badly_calibrated(each):
+    random, runs, count, above = np.random.default_rng(each), 100, 300, 0
+    groups = np.arange(count) // each
+    for _ in range(runs):
+        confidence = np.round(0.5 + 0.5 * random.beta(6, 1.2, size=len(groups))[groups], 6)
+        alike = random.random(count) < (0.7 if each > 1 else 0)  # right or not by the luck of the group
+        correct = np.where(alike, random.random(count)[groups], random.random(count)) < confidence
+        noise = calibration_noise(confidence, weight=picture_weight(correct, groups))
+        above += calibration_error(confidence, correct=correct) > noise["high"]
+    assert above / runs <= 0.05 + 3 * (0.05 * 0.95 / runs) ** 0.5
 
 
 def test_balanced_interval__of_one_class_is_wilsons():

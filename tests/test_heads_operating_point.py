@@ -9,6 +9,7 @@ from tellapart.heads.abstention import NEVER, highest_error
 from tellapart.heads.operating_point import (
     answered_class,
     choose_weight,
+    choose_weights,
     cost_thresholds,
     equal_costs,
     promises_by_costs,
@@ -72,6 +73,41 @@ def test_choose_weight__too_few_pictures_show_what_they_can():
     assert promise.shown == pytest.approx(1 - highest_error(0, 20))
     nothing = choose_weight(np.array([]), place=1, asked=0.99)
     assert (nothing.weight, nothing.shown, nothing.kept) == (1.0, 0.0, False)
+
+
+def noisy(random, count, *, share):
+    """Probabilities of three classes, of which the last has what the two shares leave, and labels."""
+    shares = np.array([share, share, 1 - 2 * share])
+    labels = random.choice(3, p=shares, size=count)
+    logits = random.normal(size=(count, 3))
+    logits[np.arange(count), labels] += 1.6
+    raised = np.exp(1.6 * logits) * shares
+    return raised / raised.sum(axis=1, keepdims=True), labels
+
+
+@pytest.mark.parametrize("asked", [{0: 0.7, 1: 0.7}, {1: 0.7, 0: 0.7}, {0: 0.9, 1: 0.9}, {0: 0.9, 1: 0.9, 2: 0.9}])
+def test_choose_weights__each_recall_is_what_all_weights_together_show(asked):
+    probabilities, labels = noisy(np.random.default_rng(0), 1500, share=0.3)
+    promises = choose_weights(probabilities, labels, equal_costs(3), asked=asked)
+    weights = {each.place: each.weight for each in promises}
+    predicted = answered_class(probabilities, weighted(equal_costs(3), weights))
+    for each in promises:
+        missed = int((predicted[labels == each.place] != each.place).sum())
+        assert each.shown == pytest.approx(1 - highest_error(missed, each.pictures), abs=1e-9)
+    # 0.9 of two classes is more than these pictures allow.
+    assert all(each.kept for each in promises) == (set(asked.values()) == {0.7})
+
+
+def test_choose_weights__two_recalls_are_missed_in_at_most_one_of_twenty_each():
+    random, runs, broken, kept = np.random.default_rng(1), 300, np.zeros(2), np.zeros(2)
+    new, true = noisy(random, 50_000, share=0.15)
+    for _ in range(runs):
+        promises = choose_weights(*noisy(random, 400, share=0.15), equal_costs(3), asked={0: 0.8, 1: 0.6})
+        predicted = answered_class(new, weighted(equal_costs(3), {each.place: each.weight for each in promises}))
+        broken += [(predicted[true == each.place] == each.place).mean() < each.shown for each in promises]
+        kept += [each.kept for each in promises]
+    assert (kept > 0.8 * runs).all()
+    assert (broken / runs <= 0.05 + 3 * (0.05 * 0.95 / runs) ** 0.5).all()
 
 
 def test_cost_thresholds__are_exact_for_two_classes():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pictures import write_splits_and_classes
+from tellapart.commands.train import train
 from tellapart.data.scan import scan
 from tellapart.explain.heat_map import HeatMap
 from tellapart.progress import Silent
@@ -49,6 +50,20 @@ def test_analyse__is_what_train_found(run, photos):
     assert after["learning_curve"] == before["learning_curve"]
     assert after["suspects"] == before["suspects"]
     assert [heat["path"] for heat in after["heat_maps"]] == [heat["path"] for heat in before["heat_maps"]]
+
+
+def test_analyse__is_what_train_found_where_train_leaks_into_valid(tmp_path):
+    counts = {"train": {"ape": 12, "bee": 12}, "valid": {"ape": 6, "bee": 6}, "test": {"ape": 4, "bee": 4}}
+    data = write_splits_and_classes(tmp_path / "data", counts)
+    for name in ("000.png", "001.png"):
+        shutil.copy(data / "train" / "ape" / name, data / "valid" / "ape" / f"leak-{name}")
+    folder, metrics = train(data, out=tmp_path / "run", size=64)
+    before = json.loads((folder / "analysis.json").read_text())["learning_curve"]
+    leaked = [leak["path"] for leak in metrics["leaks"] if leak["split"] == "valid"]
+    assert {"valid/ape/leak-000.png", "valid/ape/leak-001.png"} <= set(leaked)
+    assert before["valid_n"] == metrics["counts"]["valid"] - len(leaked)
+    (folder / "analysis.json").unlink()
+    assert look(folder, data)["learning_curve"] == before
 
 
 def test_analyse__is_kept(run, photos, monkeypatch):

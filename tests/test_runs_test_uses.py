@@ -49,6 +49,27 @@ def test_count_test_uses__the_best_of_many_is_flattered_by_so_much(tmp_path):
     assert found[-1] == pytest.approx(draws.mean(), abs=0.004)
 
 
+def test_count_test_uses__where_pictures_of_groups_err_together_luck_flatters_more(tmp_path):
+    for seed in range(10):
+        found = count_test_uses(TEST, model(seed), 0.9, weight=0.2, folder=tmp_path)["flattery"]
+    draws = np.random.default_rng(0).binomial(20, 0.9, (20_000, 10)).max(axis=1) / 20 - 0.9
+    assert found == pytest.approx(draws.mean(), abs=0.02)
+
+
+def test_train__a_test_in_groups_flatters_by_what_its_pictures_count_as(tmp_path, monkeypatch):
+    seen = {}
+
+    def count(_digests, _classifier, _accuracy, *, weight):
+        seen["weight"] = weight
+        return {"runs": 1, "flattery": None}
+
+    monkeypatch.setattr("tellapart.commands.train.count_test_uses", count)
+    counts = {"train": {"ape": 8, "bee": 8}, "valid": {"ape": 4, "bee": 4}, "test": {"ape": 20, "bee": 20}}
+    data = write_splits_and_classes(tmp_path / "data", counts)
+    train(data, out=tmp_path / "run", size=64, group_by=r"(\w+/\w+/\d\d)")
+    assert seen["weight"] < 0.5
+
+
 def test_count_test_uses__digests_are_all_that_is_kept_and_nobody_else_reads_them(tmp_path):
     count_test_uses(TEST, model(0), 0.9, folder=tmp_path)
     (file,) = (tmp_path / "tests").iterdir()

@@ -66,8 +66,13 @@ def evaluate_model(
     groups = groups_with_copies(embedded, last=classifier.base.last, progress=progress)
     weight = picture_weight(predicted == labels, groups)
     statuses = [entry.status for entry in [*index.skipped, *embedded.ledger]]
-    asked: dict[str, Any] = {"classes": classifier.classes, "predicted": predicted}
-    figures = evaluate(answers.probabilities, labels, **asked, flags=answers.flags, weight=weight)
+    about: dict[str, Any] = {
+        "classes": classifier.classes,
+        "predicted": predicted,
+        "flags": answers.flags,
+        "weight": weight,
+    }
+    figures = evaluate(answers.probabilities, labels, **about)
     return {
         "schema": 1,
         "model": str(model),
@@ -79,7 +84,7 @@ def evaluate_model(
         "together": grouping_figures(groups, weight=weight),
         "thresholds": classifier.abstention.to_json(),
         **figures,
-        **operating_figures(answers.probabilities, labels, **asked, flags=answers.flags, point=classifier.operating),
+        **operating_figures(answers.probabilities, labels, **about, point=classifier.operating),
     }
 
 

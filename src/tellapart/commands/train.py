@@ -177,7 +177,9 @@ def test_uses(learned: Learned) -> dict[str, Any]:
     """How many models have been scored on this test."""
     tested = learned.dataset.index.pictures[learned.dataset.tested]
     digests = [learned.about.digests[picture.path] for picture in tested]
-    return count_test_uses(digests, learned.classifier, learned.answered["test"].figures["accuracy"]["value"])
+    answered = learned.answered["test"]
+    accuracy = answered.figures["accuracy"]["value"]
+    return count_test_uses(digests, learned.classifier, accuracy, weight=answered.weight)
 
 
 def metrics_of(index: Index, learned: Learned, request: Request, *, about: Mapping[str, Any]) -> RunMetrics:

@@ -3,7 +3,8 @@
 Heads of the strength and depths that were chosen are trained on ever smaller draws of the training pictures, half as
 many each time, and judged on valid. The strength stays as it is: on 62 to 1000 of the 2000 pictures of cats and dogs
 and 55 to 882 of the 1764 of trashnet, one grown by as much as the draw shrank gave the same accuracy to 0.3 points.
-The test split is never looked at.
+The test split is never looked at. Groups are drawn whole: half of the pictures of every patient teach nearly as much as
+all of them, and would tell nothing of what other patients would teach.
 
 Its end is a power law: the share of errors of most learners falls about as a * n ** -b (Hestness et al., 2017,
 arXiv:1712.00409). Only the last three doublings count, because curves bend. The forecast is for twice the pictures; the
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from tellapart import seeds
 from tellapart.evaluation.advice import Suspicion, advise
+from tellapart.evaluation.grouped import picture_weight
 from tellapart.evaluation.intervals import wilson
 from tellapart.evaluation.metrics import LARGEST_LOG_LOSS
 from tellapart.heads.linear import LinearHead
@@ -69,6 +71,7 @@ class Materials:
     depths: Sequence[Depth] = ()  # the columns of each depth
     paths: Sequence[str] = ()  # of the training pictures
     groups: NDArray[np.int64] | None = None  # int64, one number for training pictures that belong together
+    judged_groups: NDArray[np.int64] | None = None  # int64 [M], the same for those that the curve is judged on
     # int64 [N], the fold from 0 up that judges each picture, where folds test and train and valid are all rows
     folds: NDArray[np.int64] | None = None
     prior_taken_out: float = 0.0  # how much of the classes' log shares the head was given without
@@ -96,7 +99,10 @@ def learning_curve(
         scored = list(_score_heads(materials, sizes=sizes, draws=draws, progress=progress))
     points = [_point(rows, valid_labels, classes=classes) for rows in _by_size(scored)]
     law = fit_power_law(
-        [(row.size, float(np.mean(~row.correct))) for row in scored], trials=len(valid_labels), now=_size(train)
+        [(row.size, float(np.mean(~row.correct))) for row in scored],
+        trials=len(valid_labels),
+        now=_size(train),
+        weight=_judged_weight(scored, materials.judged_groups),
     )
     errors = _errors_by_class(scored, valid_labels, class_count=len(classes))
     counts = np.bincount(train_labels, minlength=len(classes))
@@ -136,9 +142,17 @@ def curve_sizes(labels: Labels, *, class_count: int, largest: int | None) -> lis
     return [*fitted[::-1], *whole]
 
 
-def nested_order(labels: Labels, random: np.random.Generator) -> NDArray[np.int64]:
-    """A random order of rows whose every beginning has the classes in their proportions, the rarest included."""
+def nested_order(
+    labels: Labels, random: np.random.Generator, groups: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
+    """A random order of rows whose every beginning has the classes in their proportions, the rarest included.
+
+    In each class, rows of a group, equal numbers of int64 [N], follow one another.
+    """
     shuffled = random.permutation(len(labels))
+    if groups is not None:
+        _, first, group = np.unique(groups[shuffled], return_index=True, return_inverse=True)
+        shuffled = shuffled[np.argsort(first[group], kind="stable")]
     place = np.empty(len(labels))
     for label in np.unique(labels):
         rows = shuffled[labels[shuffled] == label]
@@ -146,12 +160,15 @@ def nested_order(labels: Labels, random: np.random.Generator) -> NDArray[np.int6
     return np.lexsort((shuffled, place))
 
 
-def fit_power_law(errors: Sequence[tuple[int, float]], *, trials: int, now: int) -> dict[str, Any] | None:
+def fit_power_law(
+    errors: Sequence[tuple[int, float]], *, trials: int, now: int, weight: float = 1.0
+) -> dict[str, Any] | None:
     """The law at the end of a curve, ready for JSON; None with fewer than two sizes.
 
     Errors are (n, share of errors on M = `trials` pictures of valid) of every head, `now` the training pictures there
-    are. Each share is weighted by the number of errors it counts, whose logarithm has about the inverse of that for its
-    variance. Heads that are judged on the same pictures err alike, so the true interval is narrower: this is cautious.
+    are; each picture of valid counts as `weight`. Each share is weighted by the number of errors it counts, whose
+    logarithm has about the inverse of that for its variance. Heads that are judged on the same pictures err alike, so
+    the true interval is narrower: this is cautious.
 
     Returns:
         `exponent` {value, low, high}: b; `error_now`: the share of errors by the law at `now`; `doubled`:
@@ -168,7 +185,7 @@ def fit_power_law(errors: Sequence[tuple[int, float]], *, trials: int, now: int)
     shares = np.array([(share * trials + SMOOTHING) / (trials + 1) for _, share in rows])
     # Draws of one size share the pictures of valid, so together they count like one.
     repeats = np.array([sum(size == other for other, _ in rows) for size, _ in rows])
-    weights = shares * trials / repeats
+    weights = weight * shares * trials / repeats
     x = np.log([size / now for size, _ in rows])
     y = np.log(shares)
     middle = np.average(x, weights=weights)
@@ -186,20 +203,22 @@ def fit_power_law(errors: Sequence[tuple[int, float]], *, trials: int, now: int)
         "error_now": error_now,
         "doubled": {
             "n": 2 * now,
-            "error": _errors_left(left["value"], error_now, by_slope=reach * (np.log(2) - middle), trials=trials),
+            "error": _errors_left(
+                left["value"], error_now, by_slope=reach * (np.log(2) - middle), trials=trials, weight=weight
+            ),
             "gain": gain,
         },
     }
 
 
-def _errors_left(value: float, error_now: float, *, by_slope: float, trials: int) -> dict[str, float]:
+def _errors_left(value: float, error_now: float, *, by_slope: float, trials: int, weight: float) -> dict[str, float]:
     """The share of errors at twice the pictures, with the uncertainty of the slope and of the level.
 
-    `by_slope` is what the slope leaves open there, as a logarithm. The level is a share of M = `trials` pictures, with
-    Wilson's interval. Distances are joined as those of independent factors, on the scale of logarithms (MOVER: Zou and
-    Donner, 2008, doi:10.1002/sim.3095).
+    `by_slope` is what the slope leaves open there, as a logarithm. The level is a share of M = `trials` pictures, each
+    of which counts as `weight`, with Wilson's interval. Distances are joined as those of independent factors, on the
+    scale of logarithms (MOVER: Zou and Donner, 2008, doi:10.1002/sim.3095).
     """
-    level = wilson(round(error_now * trials), trials)
+    level = wilson(round(error_now * trials), trials, weight=weight)
     below, above = (
         float(np.log(max(end or 0.0, SMALLEST) / max(error_now, SMALLEST))) for end in (level.low, level.high)
     )
@@ -213,7 +232,7 @@ def _score_heads(materials: Materials, *, sizes: Sequence[int], draws: int, prog
     columns = materials.features[:, materials.setting.columns]
     train, valid, total = materials.train, materials.valid, _size(materials.train)
     random = [seeds.generator(materials.seed, "learning curve", draw) for draw in range(draws)]
-    orders = [nested_order(labels[train], each) for each in random]
+    orders = [nested_order(labels[train], each, materials.groups) for each in random]
     heads, largest = sum(1 if size == total else draws for size in sizes), max(sizes, default=0)
     with in_stage(progress, "Drawing a learning curve", total=heads, unit="heads"), one_thread_if_small(largest):
         for size in sizes:
@@ -246,7 +265,9 @@ def _score_folds(
                 logits = np.empty((len(labels), classes))
                 for number in numbers.tolist():
                     rest, inside = np.flatnonzero(folds != number), np.flatnonzero(folds == number)
-                    order = nested_order(labels[rest], seeds.generator(materials.seed, "learning curve", draw, number))
+                    random = seeds.generator(materials.seed, "learning curve", draw, number)
+                    together = None if materials.groups is None else materials.groups[rest]
+                    order = nested_order(labels[rest], random, together)
                     rows = rest[np.sort(order[:size])]
                     head = fit_head(columns[rows], labels[rows], class_count=classes, setting=setting)
                     drawn = np.bincount(labels[rows], minlength=classes)
@@ -296,6 +317,11 @@ def _errors_by_class(scored: Sequence[CurveHead], labels: Labels, *, class_count
         return [0] * class_count
     counts: list[int] = np.bincount(labels[~scored[-1].correct], minlength=class_count).tolist()
     return counts
+
+
+def _judged_weight(scored: Sequence[CurveHead], groups: NDArray[np.int64] | None) -> float:
+    """What each picture counts as that the heads were judged on, by how the head of all training pictures errs."""
+    return 1.0 if groups is None or not scored else picture_weight(scored[-1].correct, groups)
 
 
 def _size(rows: slice) -> int:

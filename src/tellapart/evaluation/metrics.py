@@ -83,7 +83,7 @@ def evaluate(
         "per_class": _per_class(confusion, classes, weight=weight),
         "confusion": confusion.tolist(),
         "intervals": figure_intervals(**samples, recalls=recalls, largest_log_loss=LARGEST_LOG_LOSS, weight=weight),
-        "ece_noise": calibration_noise(confidence),
+        "ece_noise": calibration_noise(confidence, weight=weight),
         "reliability": reliability(confidence, correct=correct, weight=weight),
         "risk_coverage": risk_coverage(confidence, correct=correct, weight=weight),
         **({} if flags is None else {"selective": selective_figures(flags, correct=correct, weight=weight)}),

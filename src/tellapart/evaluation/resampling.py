@@ -83,10 +83,11 @@ def balanced_interval(hits: Sequence[int], support: Sequence[int], *, weight: fl
     return {"low": low, "high": high, "method": "MOVER from Wilson's interval of each recall"}
 
 
-def calibration_noise(confidence: NDArray[np.float64]) -> dict[str, Any]:
+def calibration_noise(confidence: NDArray[np.float64], *, weight: float = 1.0) -> dict[str, Any]:
     """The calibration error that chance alone gives: each answer is right with just its confidence float64 [N].
 
-    `mean` and `high`, the 95 % quantile; a measured error below `high` is no sign of bad calibration.
+    `mean` and `high`, the 95 % quantile; a measured error below `high` is no sign of bad calibration. As a share of
+    fewer pictures does, it grows with the root of what each picture counts less than one, `weight`.
     """
     random = seeds.generator(SEED, "calibration noise")
     ones = in_bins(np.ones(len(confidence)), confidence)
@@ -95,7 +96,7 @@ def calibration_noise(confidence: NDArray[np.float64]) -> dict[str, Any]:
         np.abs((random.random((rows, len(confidence))) < confidence) @ ones - expected).sum(axis=1)
         for rows in sample_blocks(len(confidence))
     ]
-    found = np.concatenate(errors) / len(confidence)
+    found = np.minimum(np.concatenate(errors) / (len(confidence) * math.sqrt(weight)), 1.0)
     method = f"{len(found)} simulations of a perfectly calibrated classifier"
     return {"mean": float(found.mean()), "high": float(np.quantile(found, 0.95)), "method": method}
 

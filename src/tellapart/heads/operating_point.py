@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from tellapart.types import Labels, Probabilities
 
 Matrix = NDArray[np.float64]  # float64 [K, K], what it costs to answer a class (column) where another is shown (row)
 HEAVIEST = 1e6  # weight of a class: beyond it nearly everything is answered with it
+ROUNDS = 20  # in which weights of several classes are chosen beside each other
 SAFELY = 1 + 1e-9  # a weight at which a picture is just answered with the class must do so in float32 too
 
 
@@ -119,6 +121,48 @@ def weights_to_answer(probabilities: Probabilities, costs: Matrix, *, place: int
     return found
 
 
+def choose_weights(
+    probabilities: Probabilities, labels: Labels, costs: Matrix, *, asked: Mapping[int, float]
+) -> tuple[RecallPromise, ...]:
+    """A weight for each class whose recall is asked for, and what the pictures show of it beside all other weights.
+
+    Each is chosen by `choose_weight`, one after the other. A later weight draws pictures away from the classes before,
+    so all are chosen again beside those of the others, until each shows what is asked, or as much as it ever did.
+    Recalls that are at odds only drive each other up: after ROUNDS the weights of the first round are kept. Either way
+    it is told what each class shows by the weights that are kept.
+
+    Args:
+        probabilities: float64 [N, K] of valid pictures, one of each group.
+        labels: int64 [N].
+        costs: what answers are chosen by without these weights.
+        asked: recalls in (0, 1), by the place of the class.
+    """
+    needed = partial(_needed_beside, probabilities, labels, costs)
+    weights: dict[int, float] = {}
+    most: dict[int, float] = {}  # of what is asked of a class, that it showed when its weight was chosen
+    first: tuple[RecallPromise, ...] = ()
+    for _ in range(ROUNDS):
+        for place, recall in asked.items():
+            chosen = choose_weight(needed(weights, place), place=place, asked=recall)
+            weights[place], most[place] = chosen.weight, max(min(chosen.shown, recall), most.get(place, 0.0))
+        told = tuple(
+            recall_promise(needed(weights, place), weight=weights[place], place=place, asked=recall)
+            for place, recall in asked.items()
+        )
+        if all(each.shown >= most[each.place] for each in told):
+            return told
+        first = first or told
+    return first
+
+
+def _needed_beside(
+    probabilities: Probabilities, labels: Labels, costs: Matrix, weights: Mapping[int, float], place: int
+) -> NDArray[np.float64]:
+    """The least weights float64 [n] that the pictures of a class need, where all other classes have those given."""
+    others = {other: weight for other, weight in weights.items() if other != place}
+    return weights_to_answer(probabilities[labels == place], weighted(costs, others), place=place)
+
+
 def choose_weight(needed: NDArray[np.float64], *, place: int, asked: float) -> RecallPromise:
     """The least weight from 1 up at which valid shows the recall that was asked for, with 95 % confidence.
 
@@ -132,23 +176,36 @@ def choose_weight(needed: NDArray[np.float64], *, place: int, asked: float) -> R
         place: of the class.
         asked: the recall, in (0, 1).
     """
-    from scipy.special import bdtr
-
-    count = len(needed)
-    able = count >= fewest_pictures(1 - asked)
-    target = 1 - asked if able else reachable_error(count, 1 - asked)
+    allowed = _most_missed(len(needed), asked)
     weight = 1.0
-    if target < 1:
-        tails = bdtr(np.arange(count + 1), count, target)  # chances to miss so few although too many are missed
-        allowed = int((tails <= RISK).sum()) - 1
+    if allowed is not None:
         ranked = np.sort(needed)[::-1]
         weight = min(max(float(ranked[allowed]) * SAFELY, 1.0), HEAVIEST)
-    missed = int((needed > weight).sum())
-    shown = 1 - highest_error(missed, count)
+    return recall_promise(needed, weight=weight, place=place, asked=asked)
+
+
+def recall_promise(needed: NDArray[np.float64], *, weight: float, place: int, asked: float) -> RecallPromise:
+    """What valid shows of a class at a weight; arguments as for `choose_weight`."""
+    count, missed = len(needed), int((needed > weight).sum())
+    shown, allowed = 1 - highest_error(missed, count), _most_missed(count, asked)
     # At the allowed number the exact interval ends at what was asked; rounding must not make it less.
-    if able and target < 1 and missed <= allowed:
+    if count >= fewest_pictures(1 - asked) and allowed is not None and missed <= allowed:
         shown = max(shown, asked)
     return RecallPromise(place=place, asked=asked, shown=shown, pictures=count, weight=weight)
+
+
+def _most_missed(count: int, asked: float) -> int | None:
+    """How many of the pictures of a class may be missed where they are to show a recall, or the most that they can.
+
+    None where they can show nothing.
+    """
+    from scipy.special import bdtr
+
+    target = 1 - asked if count >= fewest_pictures(1 - asked) else reachable_error(count, 1 - asked)
+    if target >= 1:
+        return None
+    tails = bdtr(np.arange(count + 1), count, target)  # chances to miss so few although too many are missed
+    return int((tails <= RISK).sum()) - 1
 
 
 def cost_thresholds(

@@ -11,10 +11,9 @@ from tellapart.errors import UsageError
 from tellapart.heads.operating_point import (
     OperatingPoint,
     RecallPromise,
-    choose_weight,
+    choose_weights,
     equal_costs,
     weighted,
-    weights_to_answer,
 )
 from tellapart.progress import Progress
 from tellapart.recipes.request import Request
@@ -51,14 +50,10 @@ def operating_point(
     if asked is None and not request.min_recall:
         return None
     costs = equal_costs(len(classes)) if asked is None else asked
-    promises: list[RecallPromise] = []
-    for name, recall in request.min_recall.items():
-        place = classes.index(name)
-        weights = {promise.place: promise.weight for promise in promises}
-        needed = weights_to_answer(probabilities[labels == place], weighted(costs, weights), place=place)
-        promises.append(choose_weight(needed, place=place, asked=float(recall)))
+    recalls = {classes.index(name): float(recall) for name, recall in request.min_recall.items()}
+    promises = choose_weights(probabilities, labels, costs, asked=recalls)
     weights = {promise.place: promise.weight for promise in promises}
-    return OperatingPoint(costs=weighted(costs, weights), asked=asked, person=person, recalls=tuple(promises))
+    return OperatingPoint(costs=weighted(costs, weights), asked=asked, person=person, recalls=promises)
 
 
 def recall_sentence(name: str, promise: RecallPromise) -> str:

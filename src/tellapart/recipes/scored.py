@@ -69,6 +69,12 @@ def score_answers(
         weight=weight,
     )
     figures |= operating_figures(
-        probabilities, labels, predicted=predicted, flags=flags, point=classifier.operating, classes=dataset.classes
+        probabilities,
+        labels,
+        predicted=predicted,
+        flags=flags,
+        point=classifier.operating,
+        classes=dataset.classes,
+        weight=weight,
     )
     return ScoredAnswers(probabilities=probabilities, predicted=predicted, flags=flags, figures=figures, weight=weight)

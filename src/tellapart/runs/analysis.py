@@ -9,7 +9,7 @@ Legend: N pictures, D features, K classes, h w of a heat map.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -129,6 +129,7 @@ def materials_of(dataset: Dataset, classifier: Classifier, *, base: Backbone, se
         labels=labels,
         paths=[picture.path for picture in dataset.index.pictures[dataset.train]],
         groups=dataset.groups[dataset.train],
+        judged_groups=dataset.groups[dataset.train if dataset.folds is not None else dataset.clean_valid],
         classes=dataset.classes,
         train=dataset.train,
         valid=valid if dataset.folds is None else dataset.train,
@@ -208,7 +209,7 @@ def gather_materials(
     classifier, setting = bundle.classifier, chosen_setting(metrics.selected)
     if classifier.weights is not None or setting is None:
         return without_strength(metrics.selected)
-    wanted = split_index(folder, index)
+    wanted = split_index(folder, index, leaks=metrics.leaks)
     if isinstance(wanted, str):
         return wanted
     known, engine = on_known_base(bundle, engine)
@@ -218,15 +219,17 @@ def gather_materials(
     if len(pictures) < len(wanted.pictures):
         return "some of its pictures can no longer be read"
     count = sum(picture.split == "train" for picture in pictures)
-    folds = fold_numbers(embedded.index)
+    folds, groups = fold_numbers(embedded.index), group_numbers(pictures)
+    valid = slice(count, len(pictures)) if folds is None else slice(0, count)
     return Materials(
         features=embedded.features,
         labels=label_numbers(pictures, classifier.classes),
         paths=[picture.path for picture in pictures[:count]],
-        groups=group_numbers(pictures[:count]),
+        groups=groups[:count],
+        judged_groups=groups[valid],
         classes=classifier.classes,
         train=slice(0, count),
-        valid=slice(count, len(pictures)) if folds is None else slice(0, count),
+        valid=valid,
         folds=folds,
         depths=base.depths,
         head=None if trained_on_views(metrics.selected) else head,
@@ -236,11 +239,15 @@ def gather_materials(
     )
 
 
-def split_index(folder: Path, index: Index) -> Index | str:
-    """The pictures of train and valid in the order of split.csv, with split and group; or why not, as a clause."""
+def split_index(folder: Path, index: Index, *, leaks: Sequence[Mapping[str, Any]]) -> Index | str:
+    """The pictures of train and valid in the order of split.csv, with split and group; or why not, as a clause.
+
+    Those of valid that are among the leaks of metrics.json are left out: what train has shown judges nothing.
+    """
+    leaked = {leak.get("path") for leak in leaks if leak.get("split") == "valid"}
     places = {picture.path: picture for picture in index.pictures}
     rows = read_splits(folder)
-    wanted = [(row, split) for split in JUDGED for row in rows if row.split == split]
+    wanted = [(row, split) for split in JUDGED for row in rows if row.split == split and row.path not in leaked]
     missing = sum(row.path not in places for row, _ in wanted)
     if missing or not wanted:
         return f"{missing:,} of the {counted(len(wanted), 'picture')} of train and valid cannot be found any more"

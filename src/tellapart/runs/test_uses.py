@@ -23,7 +23,12 @@ FEWEST = 3  # models from which on it matters
 
 
 def count_test_uses(
-    digests: Iterable[bytes], classifier: Classifier, accuracy: float, *, folder: Path | None = None
+    digests: Iterable[bytes],
+    classifier: Classifier,
+    accuracy: float,
+    *,
+    weight: float = 1.0,
+    folder: Path | None = None,
 ) -> dict[str, Any]:
     """Count a model that was scored on a test; `runs`, the models so far, and `flattery`, ready for JSON.
 
@@ -37,6 +42,7 @@ def count_test_uses(
         digests: sha256 of the content of each test picture.
         classifier: what was scored.
         accuracy: on that test.
+        weight: what each of its pictures counts as in the interval of that, in (0, 1].
         folder: where the counts are; None for the cache folder.
     """
     contents = sorted(digests)
@@ -54,6 +60,6 @@ def count_test_uses(
     except (OSError, ValueError, OutputError):
         return {"runs": None, "flattery": None}
     runs = len(known | {model})
-    error = math.sqrt(accuracy * (1 - accuracy) / len(contents)) if contents else 0.0
+    error = math.sqrt(accuracy * (1 - accuracy) / (weight * len(contents))) if contents else 0.0
     largest = NormalDist().inv_cdf((runs - 0.375) / (runs + 0.25))
     return {"runs": runs, "flattery": round(error * largest, 6) if runs >= FEWEST else None}
