@@ -15,9 +15,9 @@ from tellapart.duplicates.find import find_duplicates
 from tellapart.duplicates.groups import DuplicateGroup
 from tellapart.errors import DataError, PictureError
 from tellapart.features.content import content_digest, picture_content
-from tellapart.features.look import look_at
+from tellapart.features.look import look_at, with_white
 from tellapart.files import size_of
-from tellapart.progress import Progress
+from tellapart.progress import Progress, Silent
 from tellapart.seeds import generator
 from tellapart.text import counted
 from tellapart.types import SPLITS, Index, Picture, SplitName
@@ -65,6 +65,7 @@ def looked_at(index: Index, chosen: Sequence[Choice], base: Backbone, *, progres
     split_of = {index.pictures[choice.row].path: choice.split for choice in chosen}
     rows = sorted(choice.row for choice in chosen)
     drawn = replace(index, pictures=tuple(index.pictures[row] for row in rows))
+    base = with_white(base, drawn.pictures, Silent())  # as a training on them takes it
     seen = look_at(drawn, base, progress, purpose="to keep copies in one split")
     readable = {picture.path for picture in seen.index.pictures}
     pictures = index.pictures
