@@ -222,6 +222,15 @@ def test_read_manifest__the_reason_why_a_picture_is_missing(folder, path, messag
         scan(write(folder, f"path,label\n{path},a\n2.png,b\n"))
 
 
+@pytest.mark.parametrize("path", ["A/Two.png", "a\\TWO.JPG", "two.PNG", "two.jpeg"])
+def test_read_manifest__a_picture_that_is_called_nearly_so_is_named(tmp_path, path):
+    write_picture(tmp_path / "a" / "two.png")
+    with pytest.raises(
+        DataError, match=r"There is a/two\.png: the table has to name it as it is, capitals and ending too"
+    ):
+        scan(write(tmp_path, f"path,label\n{path},a\n{path},b\n"))
+
+
 PATH_NAMES = [
     "path",
     "File",
