@@ -10,7 +10,9 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tellapart.data.groups import ALIKE
 from tellapart.errors import DataError
+from tellapart.text import counted
 from tellapart.types import Picture, SplitName
 
 NEAR = 0.01  # of its target; a split that is off by no more is left as the hashes fill it
@@ -75,13 +77,22 @@ def check_enough(units: Sequence[Unit], needed: int, *, why: str = "Every split 
     """
     have = Counter(label for unit in units for label in unit.counts)
     grouped = {label for unit in units for label in unit.counts if len(unit.places) > 1}
-    for label in sorted(have):
-        if have[label] < needed:
-            noun = ("group" if label in grouped else "picture") + ("s" if have[label] != 1 else "")
-            what = f"the class {label!r} has {have[label]} {noun} to draw from, and {needed} are needed"
-            smaller = "declare smaller groups, " if label in grouped else ""
-            hint = f"{why}: {smaller}add some, or give the splits yourself."
-            raise DataError(what, hint=hint)
+    few = sorted(label for label in have if have[label] < needed)
+    if few:
+        label, others = few[0], len(few) - 1
+        noun = ("group" if label in grouped else "picture") + ("s" if have[label] != 1 else "")
+        what = f"the class {label!r} has {have[label]} {noun} to draw from, and {needed} are needed"
+        hint = f"{why}: {_remedy(units, label) if label in grouped else 'add some'}, or give the splits yourself."
+        more = f" So it is of {counted(others, 'other class', 'other classes')}." if others else ""
+        raise DataError(what, hint=f"{hint}{more}")
+
+
+def _remedy(units: Sequence[Unit], label: str) -> str:
+    """What to do about a class of too few units, some of them groups: nobody declared those of copies."""
+    groups = [unit for unit in units if label in unit.counts and len(unit.places) > 1]
+    if all(unit.name.startswith(f"group\x1f{ALIKE}") for unit in groups):
+        return "those that show the same count as one, add others"
+    return "declare smaller groups, add some"
 
 
 def _families(units: Sequence[Unit]) -> list[list[Unit]]:
