@@ -31,6 +31,7 @@ from tellapart.data.groups import declare_groups
 from tellapart.data.png import png_bytes
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
+from tellapart.data.walk import SYSTEM_FOLDERS
 from tellapart.duplicates.subset import Choice, choose_apart
 from tellapart.errors import DataError, OutputError, PictureError, UsageError
 from tellapart.features.content import LARGEST_FILE, picture_content
@@ -41,6 +42,7 @@ from tellapart.text import counted
 from tellapart.types import SPLITS, Index, Picture, SplitName
 
 BASE = "lite0"  # looks at what is drawn
+LONGEST_FOLDER = 255  # bytes of a name
 WHOLE = 100_000  # a side that nothing is reduced for
 
 
@@ -140,12 +142,20 @@ def check_linkable(index: Index, data: Path) -> None:
 def check_names(index: Index) -> None:
     """Stop at classes of a manifest that are no name of one folder: they would be written elsewhere, even outside OUT.
 
+    So are those whose folders nothing would read again, such as hidden ones.
+
     Raises:
         DataError: there is one.
     """
     for name in index.classes:
-        if name in (".", "..") or any(character in name for character in "/\\\0"):
+        if (
+            name in (".", "..")
+            or any(character in name for character in "/\\\0")
+            or len(name.encode()) > LONGEST_FOLDER
+        ):
             raise DataError("the class cannot be the name of a folder", where=name, hint="Give it another name.")
+        if name.startswith(".") or name in SYSTEM_FOLDERS:
+            raise DataError("a folder called like the class is never read", where=name, hint="Give it another name.")
 
 
 def check_place(out: Path, targets: set[Path]) -> None:
