@@ -127,6 +127,13 @@ def test_read_manifest__parquet_without_a_column(folder):
         scan(manifest)
 
 
+def test_read_manifest__parquet_that_holds_the_pictures_themselves(folder):
+    text, content = arro3_core.DataType.string(), arro3_core.DataType.binary()
+    manifest = write_parquet(folder, image=([b"\xff\xd8\xff", b"\xff\xd8"], content), label=(["a", "b"], text))
+    with pytest.raises(DataError, match="the column 'image' holds bytes, as of pictures themselves, and no paths"):
+        scan(manifest)
+
+
 @pytest.mark.parametrize("damage", [lambda whole: whole[:-9], lambda whole: whole[:20], lambda whole: b"PAR1 no PAR1"])
 def test_read_manifest__parquet_that_is_not_whole(folder, damage):
     text = arro3_core.DataType.string()
