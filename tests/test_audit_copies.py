@@ -47,6 +47,11 @@ def test_copy_findings__a_picture_under_two_labels_is_listed_under_conflicts_onl
         assert [findings[f"{which}-duplicates"].outcome for which in ("exact", "near")] == ["passed", "passed"]
 
 
+def test_conflict_finding__of_near_copies_the_classes_may_be_what_differs():
+    advice = [conflict_finding(groups((0, 2), kind=kind), PICTURES).advice or "" for kind in ("bytes", "near")]
+    assert ["keep all" in each for each in advice] == [False, True]
+
+
 def test_leak_finding__counts_the_pictures_outside_train():
     finding = leak_finding(groups((0, 1), (2, 3)), PICTURES)
     assert (finding.outcome, finding.severity, finding.count) == ("found", "error", 1)

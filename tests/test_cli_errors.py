@@ -134,7 +134,9 @@ def test_train__names_with_control_characters_stay_on_one_line(complain, tmp_pat
 
 
 def test_evaluate__a_class_the_model_does_not_know(complain, trained, data):
-    assert "does not know the class 'a'" in complain(WRONG_DATA, "evaluate", trained.model, data)
+    line = complain(WRONG_DATA, "evaluate", trained.model, data)
+    assert "does not know the class 'a' and 1 more" in line
+    assert "Call it as the model does, or take its pictures out; the model knows: cat, dog, owl." in line
 
 
 def test_predict__no_such_picture(complain, trained, tmp_path):

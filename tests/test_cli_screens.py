@@ -11,7 +11,7 @@ import pytest
 import tellapart as package
 from metrics_documents import metrics_document, render
 from pictures import write_picture
-from tellapart.bundle.model_card import escaped_line
+from tellapart.bundle.model_card import escaped_line, headline
 from tellapart.cli.run_figures import print_figures, print_unlearned, print_whole_groups
 from tellapart.cli.tables import print_layers, print_table
 from tellapart.nets.summary import Layer
@@ -147,6 +147,21 @@ def test_figures__guessing_has_its_balanced_accuracy_where_classes_are_unequal(c
     assert re.search(r"^always answering \w+ would .* %, a balanced accuracy of 16.7 %$", shown(capsys), re.MULTILINE)
     print_figures(metrics_document(("a", "b"), skill=3, test=4)["test"], title="test")
     assert re.search(r"^always answering \w+ would be right for [\d.]+ %$", shown(capsys), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("p_value", "told"),
+    [(2e-11, "is right less often than always answering a (p = 2e-11)"), (0.06, "cannot be told from always")],
+)
+def test_figures__what_guessing_beats_is_not_said_to_be_no_different_from_it(p_value, told, capsys):
+    document = metrics_document(("a", "b"), skill=3, test=4)
+    figures = document["test"]
+    figures["baseline"] |= {"class": "a", "beaten": False, "p_value": p_value}
+    print_figures(figures, title="test")
+    assert f"this result {told}" in shown(capsys)
+    page = render(document)
+    assert ("is correct less often than always answering <bdi>a</bdi>" in page) is (p_value < 0.05)
+    assert ("less often than that" in headline(figures, of="test")[-1]) is (p_value < 0.05)
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def test_split__another_file_in_the_place_of_an_idx_picture(idx, tmp_path):
     assert (tmp_path / "out/train/0/000000.png").read_bytes() == b"mine"
 
 
-@pytest.mark.parametrize("label", ["../../outside", "/outside", "a/b", "..", ".", "a\\b"])
+@pytest.mark.parametrize("label", ["../../outside", "/outside", "a/b", "..", ".", "a\\b", "é" * 130])
 def test_split__a_class_that_is_no_name_of_a_folder(tmp_path, label):
     rows = ["path,label"]
     for number in range(6):
@@ -167,6 +167,17 @@ def test_split__a_class_that_is_no_name_of_a_folder(tmp_path, label):
     with pytest.raises(DataError, match="cannot be the name of a folder"):
         split(tmp_path / "data" / "list.csv", tmp_path / "deep" / "out", sizes={"train": 1, "valid": 1, "test": 1})
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["data"]
+
+
+@pytest.mark.parametrize("label", [".hidden", "__MACOSX"])
+def test_split__a_class_whose_folder_nothing_would_read(tmp_path, label):
+    for number in range(4):
+        write_picture(tmp_path / f"{number}.png", seed=number)
+    rows = [f"{number}.png,{label if number % 2 else 'good'}" for number in range(4)]
+    (tmp_path / "list.csv").write_text("\n".join(["path,label", *rows]))
+    with pytest.raises(DataError, match="a folder called like the class is never read"):
+        split(tmp_path / "list.csv", tmp_path / "out", sizes={"train": 1, "valid": 0, "test": 1})
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("sizes", [(0, 0, 0), (-1, 1, 1), (1, 1, -5)])

@@ -7,8 +7,10 @@ from PIL import Image
 from pictures import make_pixels, write_classes
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.bundle.bundle import read_bundle
+from tellapart.commands.audit import audit
 from tellapart.commands.evaluate import evaluate_model
 from tellapart.commands.predict import predict
+from tellapart.commands.split import split
 from tellapart.commands.train import train
 from tellapart.data.depth import white_of
 from tellapart.data.preprocess import Preprocess
@@ -142,3 +144,26 @@ def test_with_white__what_a_model_knows_stays(tmp_path):
     )
     plain = index_of_paths([write_classes(tmp_path / "plain", {"a": 2})])
     assert with_white(base, plain.pictures, Silent()) is base
+
+
+def test_audit__pictures_of_nine_bits_have_as_much_on_them_as_those_of_eight(tmp_path):
+    for kind, name in enumerate(("cat", "dog")):
+        for number in range(6):
+            write_deep(tmp_path / "deep" / name / f"{number}.png", grey(number, kind=kind) * 511 // 255)
+    _, document = audit(tmp_path / "deep", out=tmp_path / "audit")
+    outcomes = {finding["code"]: finding["outcome"] for finding in document["findings"]}
+    assert [outcomes[code] for code in ("near-empty", "dark", "blurred")] == ["passed"] * 3
+
+
+def test_split__cuts_boxes_out_of_ten_bits_as_a_training_sees_them(tmp_path):
+    deep, plain = both(tmp_path, count=3)
+    made = []
+    for folder in (deep, plain):
+        rows = [f"{name}/{number}.png,{name},8,8,40,40" for name in ("cat", "dog") for number in range(3)]
+        (folder / "boxes.csv").write_text("\n".join(["path,label,x,y,width,height", *rows]))
+        split(folder / "boxes.csv", folder / "out", sizes={"train": 2, "valid": 0, "test": 1})
+        made.append({path.relative_to(folder): path for path in sorted((folder / "out").rglob("*.png"))})
+        split(folder / "boxes.csv", folder / "out", sizes={"train": 2, "valid": 0, "test": 1})  # finds its own there
+    assert list(made[0]) == list(made[1])
+    for one, other in zip(*(found.values() for found in made), strict=True):
+        np.testing.assert_allclose(np.asarray(Image.open(one)), np.asarray(Image.open(other)), atol=1)

@@ -82,6 +82,17 @@ def test_assign_folds__too_few(rows, count, kind, message):
         assign_folds(index_of(rows), count=count, seed=0)
 
 
+def test_assign_folds__too_few_says_of_how_many_classes_and_what_groups_nobody_declared_are():
+    with pytest.raises(DataError, match=r"pictures to draw from in 3 classes, 'a' \(1\), 'b' \(1\), 'd' \(1\), and 2"):
+        assign_folds(index_of(singles(a=1, b=1, c=9, d=1)), count=2, seed=0)
+    copies = [(f"a/{n}", "a", "like a/0") for n in range(9)]
+    with pytest.raises(DataError, match=r"'a' has 1 group .* those that show the same count as one, add others, "):
+        assign_folds(index_of([*copies, *singles(b=9)]), count=2, seed=0)
+    declared = [(path, label, "site") for path, label, _ in copies]
+    with pytest.raises(DataError, match=r"'a' has 1 group .* declare smaller groups, add some, or"):
+        assign_folds(index_of([*declared, *singles(b=9)]), count=2, seed=0)
+
+
 class Notes(Silent):
     """Keeps what is noted."""
 

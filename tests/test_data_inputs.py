@@ -70,6 +70,12 @@ def test_scan__a_home_in_quotes(tmp_path, monkeypatch):
             r"an archive, not pictures: .*pets\.zip. Unpack it first.*: unzip .*pets\.zip -d pets",
         ),
         ("pets.tar.gz", b"\x1f\x8b\x08", r"an archive.*tar -xf .*pets\.tar\.gz"),
+        (
+            "labels.csv.gz",
+            b"\x1f\x8b\x08",
+            r"Unpack it first.*: gunzip -k \S*labels\.csv\.gz, and name what comes out of it",
+        ),
+        ("labels.csv.xz", b"\xfd7zXZ\0", r"unxz -k \S*labels\.csv\.xz"),
         ("download", None, "an archive"),
         ("clip 1.MP4", VIDEO, "a video, not pictures.*ffmpeg -i '.*clip 1.MP4' -vf fps=1 'clip 1'-%05d.png"),
         ("clip", VIDEO, "a video"),

@@ -389,6 +389,18 @@ def test_scan__names_that_differ_only_in_capitals_or_dashes_are_told_and_stay_tw
     assert "differ" not in read(grow(tmp_path / "f", "{-1,1,a b,ab c}/1.png"))[2]
 
 
+def test_scan__names_that_differ_in_what_nobody_sees_are_told(tmp_path):
+    assert r"'cat' and 'cat\u200b'" in read(grow(tmp_path, "{cat,cat\u200b,dog}/1.png"))[2]
+
+
+@pytest.mark.parametrize("above", ["", "train/"])
+def test_scan__a_folder_called_like_another_class_inside_a_class_is_told(tmp_path, above):
+    grow(tmp_path, f"{above}{{cat,dog}}/1.png", f"{above}cat/dog/2.png", f"{above}cat/old/cat/3.png")
+    found, _, said = read(tmp_path)
+    assert found[f"{above}cat/dog/2.png"][1] == "cat"
+    assert f"The pictures in {above}cat/dog/ count as 'cat', though it is called like another class." in said
+
+
 def test_scan__one_folder_between_splits_and_classes_says_what_to_add(tmp_path):
     grow(tmp_path, "{train,test}/pets/{cat,dog}/1.png")
     with pytest.raises(DataError, match=r"only one class, 'pets'.* add --classes bottom"):

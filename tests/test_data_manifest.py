@@ -127,6 +127,13 @@ def test_read_manifest__parquet_without_a_column(folder):
         scan(manifest)
 
 
+def test_read_manifest__parquet_that_holds_the_pictures_themselves(folder):
+    text, content = arro3_core.DataType.string(), arro3_core.DataType.binary()
+    manifest = write_parquet(folder, image=([b"\xff\xd8\xff", b"\xff\xd8"], content), label=(["a", "b"], text))
+    with pytest.raises(DataError, match="the column 'image' holds bytes, as of pictures themselves, and no paths"):
+        scan(manifest)
+
+
 @pytest.mark.parametrize("damage", [lambda whole: whole[:-9], lambda whole: whole[:20], lambda whole: b"PAR1 no PAR1"])
 def test_read_manifest__parquet_that_is_not_whole(folder, damage):
     text = arro3_core.DataType.string()
@@ -220,6 +227,15 @@ def test_read_manifest__a_name_whose_accent_is_stored_otherwise(folder):
 def test_read_manifest__the_reason_why_a_picture_is_missing(folder, path, message):
     with pytest.raises(DataError, match=message):
         scan(write(folder, f"path,label\n{path},a\n2.png,b\n"))
+
+
+@pytest.mark.parametrize("path", ["A/Two.png", "a\\TWO.JPG", "two.PNG", "two.jpeg"])
+def test_read_manifest__a_picture_that_is_called_nearly_so_is_named(tmp_path, path):
+    write_picture(tmp_path / "a" / "two.png")
+    with pytest.raises(
+        DataError, match=r"There is a/two\.png: the table has to name it as it is, capitals and ending too"
+    ):
+        scan(write(tmp_path, f"path,label\n{path},a\n{path},b\n"))
 
 
 PATH_NAMES = [

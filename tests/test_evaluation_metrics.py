@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics as reference
 
 from tellapart.evaluation.intervals import wilson
-from tellapart.evaluation.metrics import confusion_counts, evaluate
+from tellapart.evaluation.metrics import confusion_counts, evaluate, is_worse
 
 NAMES = ("ant", "bee", "cow", "doe")
 
@@ -79,6 +79,17 @@ def test_evaluate__of_unequal_classes_the_balanced_accuracy_says_whether_it_is_b
     rows[:broken] = rows[100 - found :] = [0.1, 0.9]
     baseline = evaluate(rows, labels, classes=("a", "b"))["baseline"]
     assert (baseline["balanced_accuracy"], baseline["beaten"]) == (0.5, beaten)
+
+
+@pytest.mark.parametrize(("broken", "worse"), [(40, True), (2, False)])
+def test_is_worse__right_less_often_than_the_commonest_class_beyond_chance(broken, worse):
+    labels = np.array([0] * 90 + [1] * 10)
+    rows = np.full((100, 2), [0.9, 0.1])
+    rows[:broken] = [0.1, 0.9]
+    baseline = evaluate(rows, labels, classes=("a", "b"))["baseline"]
+    assert not baseline["beaten"]
+    assert is_worse(baseline) is worse
+    assert not is_worse({**baseline, "beaten": True})
 
 
 def test_evaluate__bare_numbers_have_their_intervals_beside_them():

@@ -19,6 +19,7 @@ from tellapart.audit.look import kept_properties, look_shortly
 from tellapart.audit.metadata import find_metadata
 from tellapart.audit.pixels import find_in_miniatures, find_in_pixels
 from tellapart.audit.reading import find_converted, find_unreadable
+from tellapart.backbones.backbone import Backbone
 from tellapart.data.groups import connected_sets, label_numbers
 from tellapart.duplicates.groups import DuplicateGroup
 from tellapart.evaluation.suspects import out_of_fold_probabilities
@@ -34,17 +35,18 @@ def audit_pictures(
     *,
     skipped: Sequence[LedgerEntry],
     groups: Sequence[DuplicateGroup],
-    depths: Sequence[Depth],
+    base: Backbone,
     seed: int,
     progress: Progress,
 ) -> tuple[Finding, ...]:
     """All findings about what a base saw, what was found first and the worst first.
 
-    `skipped` are files that were passed over before anything was opened, `groups` the rows that show the same.
+    `skipped` are files that were passed over before anything was opened, `groups` the rows that show the same, and
+    what is white in 16 bit is what the base took for it.
     """
     index = embedded.index
     labels = label_numbers(index.pictures, index.classes)
-    seen = look_shortly(index, progress=progress)
+    seen = look_shortly(index, white=base.preprocess.white, progress=progress)
     return by_severity(
         [
             find_unreadable(skipped, looked_at=embedded.ledger),
@@ -54,7 +56,7 @@ def audit_pictures(
             find_imbalance(index),
             find_metadata([properties for properties, _ in seen], labels, classes=index.classes, seed=seed),
             *find_in_pixels(index.pictures, [measures for _, measures in seen]),
-            find_wrong_labels(embedded, labels, groups=groups, depths=depths, seed=seed, progress=progress),
+            find_wrong_labels(embedded, labels, groups=groups, depths=base.depths, seed=seed, progress=progress),
         ]
     )
 

@@ -78,7 +78,9 @@ def conflict_finding(groups: Groups, pictures: PictureGroup) -> Finding:
         "error" if surely else "warning",
         f"{counted(len(conflicts), 'group')} of the same picture under more than one class.",
         facts={"groups": len(conflicts)},
-        advice="Find out which label is right, and remove the other file.",
+        advice="Find out which label is right, and remove the other file."
+        if surely
+        else "Look at them: remove what has a wrong label; where classes differ in no more, such as colour, keep all.",
         items=[_item(group, pictures) for group in conflicts],
     )
 

@@ -60,14 +60,14 @@ class PixelFigures:
 Look = tuple[Properties | None, PixelFigures | None]
 
 
-def look_shortly(index: Index, *, progress: Progress | None = None) -> list[Look]:
-    """Read every picture of the index, and measure it."""
+def look_shortly(index: Index, *, white: int | None = None, progress: Progress | None = None) -> list[Look]:
+    """Read every picture of the index, and measure it; `white` is that of pictures of 16 bit, as in `decode`."""
     progress = progress or Silent()
     with in_stage(progress, "Measuring pictures", total=len(index.pictures), unit="pictures"):
         seen: list[Look] = []
         threads = thread_count()
         ahead = look_ahead(
-            partial(_look, index), index.pictures, threads=threads, most=2 * threads * HANDFUL, handful=HANDFUL
+            partial(_look, index, white), index.pictures, threads=threads, most=2 * threads * HANDFUL, handful=HANDFUL
         )
         with contextlib.closing(ahead):
             for one in ahead:
@@ -138,12 +138,12 @@ def measure_small(pixels: NDArray[np.uint8]) -> list[PixelFigures]:
     return measures
 
 
-def _look(index: Index, picture: Picture) -> Look:
+def _look(index: Index, white: int | None, picture: Picture) -> Look:
     try:
         content = picture_content(index, picture)
         if isinstance(content, np.ndarray):
             return None, measure(squash(content, size=SIDE))
-        pixels = squash(decode(content, at_least=SIDE).pixels, size=SIDE)
+        pixels = squash(decode(content, at_least=SIDE, white=white).pixels, size=SIDE)
         return _properties(content), measure(pixels)
     except PictureError:
         return None, None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tellapart.errors import one_line
-from tellapart.evaluation.metrics import leading_figure
+from tellapart.evaluation.metrics import is_worse, leading_figure
 from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.heads.class_promise import warnings
 from tellapart.text import counted
@@ -75,7 +75,8 @@ def headline(test: Mapping[str, Any], *, of: str) -> list[str]:
         f"Balanced accuracy {test['balanced_accuracy']:.4f}, {balanced['low']:.4f} to {balanced['high']:.4f}.",
     ]
     guess = f"Always answering {escaped_line(baseline['class'])} scores {baseline['accuracy']['value']:.4f}"
-    verdict = "." if baseline["beaten"] else "; this result cannot be told from that."
+    told = "is right less often than that." if is_worse(baseline) else "cannot be told from that."
+    verdict = "." if baseline["beaten"] else f"; this result {told}"
     if leading_figure(test) == "accuracy":
         return [*lines, guess + verdict]
     return [*lines[::-1], f"{guess}, a balanced accuracy of {baseline['balanced_accuracy']:.4f}{verdict}"]

@@ -97,7 +97,7 @@ def print_leaks(test: Mapping[str, Any]) -> None:
 
 def print_figures(figures: Mapping[str, Any], *, title: str) -> None:
     """Accuracy with its interval, then the classes."""
-    from tellapart.evaluation.metrics import leading_figure
+    from tellapart.evaluation.metrics import is_worse, leading_figure
 
     accuracy = f"accuracy {share(figures['accuracy'])}"
     interval = figures["intervals"]["balanced_accuracy"]
@@ -113,7 +113,8 @@ def print_figures(figures: Mapping[str, Any], *, title: str) -> None:
     guess = f"always answering {baseline['class']} would be right for {percent(baseline['accuracy']['value'])}"
     line(guess if equal else f"{guess}, a balanced accuracy of {percent(baseline['balanced_accuracy'])}")
     if not baseline["beaten"]:
-        line(f"this result cannot be told from always answering {baseline['class']} (p = {baseline['p_value']:.2f})")
+        verdict = "is right less often than" if is_worse(baseline) else "cannot be told from"
+        line(f"this result {verdict} always answering {baseline['class']} (p = {baseline['p_value']:.2g})")
     print_operating(figures)
     rows = [
         [row["class"], str(row["n"]), share(row["recall"]), share(row["precision"])]

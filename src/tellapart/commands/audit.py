@@ -69,12 +69,11 @@ def audit(
     check_outside(folder, data)
     check_folder(folder)
     base = find_base(backbone)
-    embedded = look_at(index, with_white(base, index.pictures, progress), progress, workers=workers)
+    base = with_white(base, index.pictures, progress)
+    embedded = look_at(index, base, progress, workers=workers)
     check_any_readable(embedded.ledger)
     groups = kept_duplicates(embedded, last=base.last, progress=progress, workers=workers)
-    findings = audit_pictures(
-        embedded, skipped=index.skipped, groups=groups, depths=base.depths, seed=seed, progress=progress
-    )
+    findings = audit_pictures(embedded, skipped=index.skipped, groups=groups, base=base, seed=seed, progress=progress)
     ledger = [*index.skipped, *embedded.ledger]
     fates: Counter[str] = Counter(entry.status for entry in ledger)
     document = {

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tellapart.answers import answer
 from tellapart.bundle.bundle import read_bundle
 from tellapart.bundle.known_base import on_known_base
+from tellapart.data.columns import some_names
 from tellapart.data.groups import declare_groups, group_numbers, label_numbers
 from tellapart.data.ledger import check_skips
 from tellapart.data.reading import AS_IT_IS, Reading
@@ -96,8 +97,9 @@ def check_classes_known(index: Index, classes: Sequence[str], *, where: Path) ->
     """
     unknown = sorted({picture.label or "" for picture in index.pictures} - set(classes))
     if unknown:
-        hint = f"The model knows: {', '.join(classes)}."
-        raise DataError(f"the model does not know the class {unknown[0]!r}", where=where, hint=hint)
+        more = f" and {len(unknown) - 1:,} more" if len(unknown) > 1 else ""
+        hint = f"Call it as the model does, or take its pictures out; the model knows: {some_names(classes)}."
+        raise DataError(f"the model does not know the class {unknown[0]!r}{more}", where=where, hint=hint)
 
 
 def groups_with_copies(embedded: Embedded, *, last: Depth, progress: Progress) -> NDArray[np.int64]:

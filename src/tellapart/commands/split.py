@@ -23,12 +23,15 @@ import numpy as np
 from tellapart import files
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.commands.folder_names import Taken
+from tellapart.cores import thread_count
 from tellapart.data.boxes import fragment
 from tellapart.data.decode import decode, upright
+from tellapart.data.depth import white_of
 from tellapart.data.groups import declare_groups
 from tellapart.data.png import png_bytes
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.scan import scan
+from tellapart.data.walk import SYSTEM_FOLDERS
 from tellapart.duplicates.subset import Choice, choose_apart
 from tellapart.errors import DataError, OutputError, PictureError, UsageError
 from tellapart.features.content import LARGEST_FILE, picture_content
@@ -39,6 +42,7 @@ from tellapart.text import counted
 from tellapart.types import SPLITS, Index, Picture, SplitName
 
 BASE = "lite0"  # looks at what is drawn
+LONGEST_FOLDER = 255  # bytes of a name
 WHOLE = 100_000  # a side that nothing is reduced for
 
 
@@ -102,10 +106,11 @@ def split(
     placements = list(place(index, out, chosen))
     check_place(out, {placement.target for placement in placements})
     remove_half_splits(out)
+    white = white_of_boxes(placements, progress)
     with in_stage(progress, "Linking pictures" if link else "Copying pictures", total=len(placements), unit="pictures"):
         counts: dict[str, dict[SplitName, int]] = {name: dict.fromkeys(SPLITS, 0) for name in index.classes}
         for placement in placements:
-            place_in_split(placement, index, link=link)
+            place_in_split(placement, index, link=link, white=white)
             counts[placement.picture.label or ""][placement.split] += 1
             progress.advance()
     return counts
@@ -137,12 +142,20 @@ def check_linkable(index: Index, data: Path) -> None:
 def check_names(index: Index) -> None:
     """Stop at classes of a manifest that are no name of one folder: they would be written elsewhere, even outside OUT.
 
+    So are those whose folders nothing would read again, such as hidden ones.
+
     Raises:
         DataError: there is one.
     """
     for name in index.classes:
-        if name in (".", "..") or any(character in name for character in "/\\\0"):
+        if (
+            name in (".", "..")
+            or any(character in name for character in "/\\\0")
+            or len(name.encode()) > LONGEST_FOLDER
+        ):
             raise DataError("the class cannot be the name of a folder", where=name, hint="Give it another name.")
+        if name.startswith(".") or name in SYSTEM_FOLDERS:
+            raise DataError("a folder called like the class is never read", where=name, hint="Give it another name.")
 
 
 def check_place(out: Path, targets: set[Path]) -> None:
@@ -203,8 +216,14 @@ def target_names(pictures: list[Picture]) -> list[str]:
     return names
 
 
-def place_in_split(placement: PlacedPicture, index: Index, *, link: bool) -> None:
-    """Make one file, unless it is there already and is the same.
+def white_of_boxes(placements: Sequence[PlacedPicture], progress: Progress) -> int | None:
+    """What is white in the pictures that boxes are cut out of, since those become PNGs of 8 bit; see `white_of`."""
+    boxed = {placement.picture.file: placement.picture for placement in placements if placement.picture.box}
+    return white_of(boxed.values(), threads=thread_count(), progress=progress)
+
+
+def place_in_split(placement: PlacedPicture, index: Index, *, link: bool, white: int | None = None) -> None:
+    """Make one file, unless it is there already and is the same; `white` is for `made_png`.
 
     Raises:
         DataError: the picture's file cannot be read.
@@ -212,12 +231,12 @@ def place_in_split(placement: PlacedPicture, index: Index, *, link: bool) -> Non
     """
     picture, target = placement.picture, placement.target
     if os.path.lexists(target):
-        if target.exists() and is_same(picture, target, index):
+        if target.exists() and is_same(picture, target, index, white=white):
             return
         hint = "Choose an empty folder; nothing was replaced."
         raise OutputError("another file is already there", where=target, hint=hint)
     if picture.row is not None or picture.box is not None:
-        files.write_bytes(target, made_png(picture, index))
+        files.write_bytes(target, made_png(picture, index, white=white))
     elif link:
         make_link(picture.file, target)
     else:
@@ -241,11 +260,11 @@ def copy_file(source: Origin, target: Path) -> None:
         shutil.copyfileobj(opened, copy)
 
 
-def is_same(picture: Picture, target: Path, index: Index) -> bool:
+def is_same(picture: Picture, target: Path, index: Index, *, white: int | None) -> bool:
     """Whether a file that is there already is the one that `place_in_split` would make."""
     if picture.row is None and picture.box is None:
         return equal_files(picture.file, target)
-    expected = made_png(picture, index)
+    expected = made_png(picture, index, white=white)
     try:
         return expected == files.read_bounded(target, limit=len(expected))
     except (OSError, ValueError):
@@ -275,8 +294,8 @@ def object_bytes(source: StoredObject) -> bytes:
     return files.read_bounded(source, limit=LARGEST_FILE)
 
 
-def made_png(picture: Picture, index: Index) -> bytes:
-    """The PNG of a row of an IDX file, or of a box as it is shown.
+def made_png(picture: Picture, index: Index, *, white: int | None = None) -> bytes:
+    """The PNG of a row of an IDX file, or of a box as it is shown; `white` is that of 16 bit, as in `decode`.
 
     Raises:
         DataError: the picture cannot be read.
@@ -287,7 +306,7 @@ def made_png(picture: Picture, index: Index) -> bytes:
         content = picture_content(index, picture)
         if isinstance(content, np.ndarray):
             return png_bytes(content)
-        decoded = decode(content, at_least=WHOLE)
+        decoded = decode(content, at_least=WHOLE, white=white)
     except PictureError as error:
         raise DataError(f"cannot read a picture ({error.what})", where=picture.path) from error
     return png_bytes(upright(decoded.pixels, decoded.orientation))

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tellapart.data.groups import ALIKE
 from tellapart.data.rare import OPTION, classes_named
 from tellapart.errors import DataError
 from tellapart.text import counted
@@ -79,19 +80,27 @@ def check_enough(units: Sequence[Unit], needed: int, *, why: str = "Every split 
     few = {label: count for label, count in have.items() if count < needed}
     if not few:
         return
-    grouped = any(len(unit.places) > 1 for unit in units if not few.keys().isdisjoint(unit.counts))
-    noun = "group" if grouped else "picture"
+    groups = [unit for unit in units if len(unit.places) > 1 and not few.keys().isdisjoint(unit.counts)]
+    noun = "group" if groups else "picture"
     first = min(few)
     what = f"the class {first!r} has {counted(few[first], noun)} to draw from"
     if len(few) > 1:
         what = f"too few {noun}s to draw from in {classes_named(few)}"
-    smaller = "declare smaller groups, " if grouped else ""
     pictures = sum((Counter(unit.counts) for unit in units), Counter[str]())
     least = 1 + max(pictures[label] for label in few)
     can = sum(count >= least for count in pictures.values()) > 1
     leave = f"leave such classes out ({OPTION} {least}), " if can else ""
-    hint = f"{why}: {smaller}add some, {leave}or give the splits yourself."
+    hint = f"{why}: {_remedy(groups)}, {leave}or give the splits yourself."
     raise DataError(f"{what}, and {needed} are needed", hint=hint)
+
+
+def _remedy(groups: Sequence[Unit]) -> str:
+    """What to do about classes of too few units, with these groups among them: nobody declared those of copies."""
+    if not groups:
+        return "add some"
+    if all(unit.name.startswith(f"group\x1f{ALIKE}") for unit in groups):
+        return "those that show the same count as one, add others"
+    return "declare smaller groups, add some"
 
 
 def _families(units: Sequence[Unit]) -> list[list[Unit]]:

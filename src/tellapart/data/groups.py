@@ -17,6 +17,7 @@ from tellapart.text import counted
 from tellapart.types import Index, Labels, Picture
 
 PARENT: Final = "parent"
+ALIKE: Final = "like "  # before a path, the name of a group of copies that nobody declared
 _SECONDS: Final = 4  # of CPU time for a pattern, and one more for each _A_SECOND paths
 _A_SECOND: Final = 50_000
 _MEMORY: Final = 500_000_000  # bytes

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 HelperRequest = dict[str, Any]
+KIND = 40  # characters of what a kind of column is called
 
 
 def main() -> None:
@@ -71,15 +72,16 @@ def captured(pattern: re.Pattern[str], text: str) -> str | None:
 
 
 def send_parquet(request: HelperRequest) -> None:
-    """First the names of the columns and the number of rows; then, of what is asked for, the rows of each batch."""
+    """First the names and kinds of columns and the number of rows; then, of what is asked for, each batch of rows."""
     from arro3.io import read_parquet as opened
 
     with open(request["file"], "rb") as file:  # noqa: PTH123
         batches = opened(file, batch_size=request["batch"])
-        names = batches.schema.names
+        names, kinds = batches.schema.names, [str(field.type)[:KIND] for field in batches.schema]
         if len(names) > request["most_columns"]:
             raise ValueError(f"{len(names):,} columns, more than {request['most_columns']:,}")
-        send({"columns": names, "rows": sum(batch.num_rows for batch in batches) if request["count"] else 0})
+        rows = sum(batch.num_rows for batch in batches) if request["count"] else 0
+        send({"columns": names, "kinds": kinds, "rows": rows})
         file.seek(0)
         batches = opened(file, batch_size=request["batch"])
         asked, longest = next(requests()), request["longest"]

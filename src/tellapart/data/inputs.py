@@ -30,6 +30,7 @@ _STARTS: Final[Mapping[bytes, str]] = {
     **dict.fromkeys((b"\x1aE\xdf\xa3", b"\0\0\x01\xba", b"\0\0\x01\xb3", b"FLV\x01"), _VIDEO),
     b"%PDF-": _PAGES,
 }
+_UNPACKS_ONE: Final[Mapping[str, str]] = {".gz": "gunzip -k", ".bz2": "bunzip2 -k", ".xz": "unxz -k", ".zst": "unzstd"}
 
 
 NOT_FETCHED: Final = "Nothing is fetched: download it, unpack it if need be, and name the file or folder."
@@ -100,6 +101,8 @@ def _advice(kind: str, name: str) -> str:
     file, folder = shlex.quote(name), shlex.quote(stem)
     if kind == _ARCHIVE:
         ending = os.path.splitext(name)[1].lower()  # noqa: PTH122
+        if ending in _UNPACKS_ONE and not stem.lower().endswith(".tar"):
+            return f"Unpack it first, for example: {_UNPACKS_ONE[ending]} {file}, and name what comes out of it."
         others = {".zip": f"unzip {file} -d {folder}", ".7z": f"7z x {file}", ".rar": f"unrar x {file}"}
         unpack = others.get(ending, f"tar -xf {file}")
         return f"Unpack it first, for example: {unpack}, and name the folder."

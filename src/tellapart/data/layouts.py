@@ -13,6 +13,7 @@ from tellapart.data.split_words import is_container, split_of, splits_of
 from tellapart.data.tree import Folder
 from tellapart.data.two_readings import (
     both_possible,
+    called_like_another,
     check_labelled_splits,
     check_shared,
     check_split,
@@ -186,7 +187,7 @@ def _inside_splits(
     check_labelled_splits(base, homes)
     if not said:
         filled = [each.folder for each in folders if each.folder.holds]
-        notes = [*notes, *check_shared(base, filled, grouped=grouped)]
+        notes = [*notes, *(check_shared(base, filled, grouped=grouped) or called_like_another(filled))]
     odd = sorted({each.label for each in folders if split_of(each.folder.name)})
     notes = [*notes, *([f"Inside the splits {some(odd)} is a class like its neighbours."] if odd else [])]
     return _plan(SPLIT_FOLDERS, folders, between=chain, notes=notes, passed=passed)
@@ -209,6 +210,7 @@ def _classes_on_top(base: Folder, *, between: Sequence[Folder], notes: Sequence[
     found = {split for each in parts.values() for _, split in each}
     if found <= {None}:
         more = check_shared(base, base.filled, grouped=grouped) or both_possible(base.filled)
+        more = more or called_like_another(base.filled)
         return _plan(FOLDERS, _as_classes(base.folders), between=between, notes=[*notes, *more])
     if None in found:
         raise half_splits(base, parts)

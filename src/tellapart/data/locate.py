@@ -115,6 +115,17 @@ class Locator:
                 return found
         return []
 
+    def almost(self, given: str) -> str | None:
+        """A picture below the folder whose path ends like this one but for capitals and what follows the last dot."""
+        for path in _ways(given, foreign=self.foreign):
+            if path.startswith(("/", "~")):
+                continue
+            every = sorted({found for paths in self._pictures().values() for found in paths})
+            tail = f"/{_loosely(path)}"
+            if (alike := next((found for found in every if f"/{_loosely(found)}".endswith(tail)), None)) is not None:
+                return alike
+        return None
+
     def _pictures(self) -> dict[str, list[str]]:
         """Every picture below the folder by its name, and by its name without the ending."""
         if self._below is None:
@@ -126,6 +137,10 @@ class Locator:
                 if has_picture_ending(name) and stem != name:
                     self._below[stem].append(found)
         return self._below
+
+
+def _loosely(path: str) -> str:
+    return os.path.splitext(path)[0].casefold()  # noqa: PTH122
 
 
 def _walked(folder: Path) -> Iterator[str]:

@@ -244,7 +244,10 @@ def _places(table: Table, manifest: Path, *, root: Path) -> list[Placed]:
         least = "at least " if len(missing) == MOST_MISSING else ""
         gone = f"{least}{len(missing):,} of {counted(len(table.rows), 'file')} {'is' if len(missing) == 1 else 'are'}"
         what = f"{gone} missing, the first in row {missing[0].number:,}"
-        raise DataError(what, where=missing[0].path, hint=why_missing(missing[0].path, listed_in=manifest))
+        hint = why_missing(missing[0].path, listed_in=manifest)
+        if (almost := locator.almost(missing[0].path)) is not None:
+            hint = f"There is {written(almost)}: the table has to name it as it is, capitals and ending too."
+        raise DataError(what, where=missing[0].path, hint=hint)
     return places
 
 

@@ -46,10 +46,14 @@ def class_name(name: str, *, where: str | os.PathLike[str]) -> str:
 
 
 def names_alike(classes: Iterable[str]) -> list[str]:
-    """A line where classes have names that differ only in capitals, blanks and dashes; they may be one, or letters."""
+    """A line where classes have names that differ only in capitals, blanks and dashes; they may be one, or letters.
+
+    Characters that nobody sees, such as the blank of no width that copying from a web page brings, count as blanks.
+    """
     by_form: dict[str, list[str]] = {}
     for name in classes:
-        form = unicodedata.normalize("NFKC", name).casefold()
+        seen = "".join(letter for letter in name if unicodedata.category(letter) != "Cf")
+        form = unicodedata.normalize("NFKC", seen).casefold()
         by_form.setdefault(re.sub(r"[\s_]+|(?<=\w)-+", "", form), []).append(name)
     alike = [names for names in by_form.values() if len(names) > 1]
     if not alike:

@@ -13,6 +13,7 @@ from tellapart.data.reading import Reading
 from tellapart.data.tables import Columns, Table, table_of_values, unreadable
 from tellapart.errors import DataError
 from tellapart.files import open_regular
+from tellapart.text import shortened
 
 ENDINGS: Final = (".parquet", ".pq")
 _MARK: Final = b"PAR1"
@@ -43,10 +44,24 @@ def read_parquet(path: Path, *, reading: Reading) -> Table:
             if head["rows"] * ROW > room:
                 raise _too_much(head["rows"], path)
             columns = Columns.of(head["columns"], reading=reading, where=path)
+            _check_text(head["columns"][columns.ours.path], head["kinds"][columns.ours.path], path)
             records = _records(reader, columns, path, room=room)
             return table_of_values(records, columns, path)
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
+
+
+def _check_text(name: str, kind: str, path: Path) -> None:
+    """Stop where what names the picture is no text, as where pictures are inside the file.
+
+    Raises:
+        DataError: it is none.
+    """
+    if any(word in kind.lower() for word in ("binary", "struct")):
+        what = f"the column {shortened(name)!r} holds bytes, as of pictures themselves, and no paths"
+        raise DataError(
+            what, where=path, hint="Save the pictures as files, and write their paths into a column of text."
+        )
 
 
 def _whole_size(file: BinaryIO) -> int:

@@ -133,6 +133,25 @@ def both_possible(classes: Sequence[Folder]) -> list[str]:
     return [f"{said}{folder_names(inside)} instead."]
 
 
+def called_like_another(classes: Sequence[Folder]) -> list[str]:
+    """A line where a folder inside a class is called like another class, as one that was dropped into it by mistake."""
+    names = {folder.name for folder in classes}
+    inside = [
+        (inner, folder)
+        for folder in classes
+        for inner in folder.all_below()
+        if inner.direct and inner.name in names - {folder.name}
+    ]
+    if not inside:
+        return []
+    inner, folder = inside[0]
+    more = f", and so do {len(inside) - 1:,} more" if len(inside) > 1 else ""
+    line = (
+        f"The pictures in {written(inner.path)} count as {_quoted(folder.name)}, though it is called like another class"
+    )
+    return [f"{line}{more}."]
+
+
 def _quoted(name: str) -> str:
     return f"'{written(name)}'"
 

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tellapart.backbones.backbone import Backbone
-from tellapart.data.groups import merge_groups
+from tellapart.data.groups import ALIKE, merge_groups
 from tellapart.duplicates.find import find_duplicates
 from tellapart.duplicates.groups import DuplicateGroup
 from tellapart.errors import DataError, PictureError
 from tellapart.features.content import content_digest, picture_content
-from tellapart.features.look import look_at
+from tellapart.features.look import look_at, with_white
 from tellapart.files import size_of
-from tellapart.progress import Progress
+from tellapart.progress import Progress, Silent
 from tellapart.seeds import generator
 from tellapart.text import counted
 from tellapart.types import SPLITS, Index, Picture, SplitName
@@ -65,6 +65,7 @@ def looked_at(index: Index, chosen: Sequence[Choice], base: Backbone, *, progres
     split_of = {index.pictures[choice.row].path: choice.split for choice in chosen}
     rows = sorted(choice.row for choice in chosen)
     drawn = replace(index, pictures=tuple(index.pictures[row] for row in rows))
+    base = with_white(base, drawn.pictures, Silent())  # as a training on them takes it
     seen = look_at(drawn, base, progress, purpose="to keep copies in one split")
     readable = {picture.path for picture in seen.index.pictures}
     pictures = index.pictures
@@ -80,7 +81,7 @@ def with_copies_grouped(
     pictures: Sequence[Picture], rows: Sequence[int], groups: Iterable[DuplicateGroup]
 ) -> tuple[Picture, ...]:
     """The pictures with groups of places in rows joined."""
-    links = {f"like {pictures[rows[group.rows[0]]].path}": [rows[row] for row in group.rows] for group in groups}
+    links = {f"{ALIKE}{pictures[rows[group.rows[0]]].path}": [rows[row] for row in group.rows] for group in groups}
     return merge_groups(pictures, links, declared=False)
 
 
@@ -144,7 +145,7 @@ def with_copies_joined(index: Index) -> Index:
                 same[content_digest(picture_content(index, index.pictures[row]))].append(row)
             except PictureError:
                 continue  # whoever reads it next says so
-    links = {f"like {index.pictures[rows[0]].path}": rows for rows in same.values() if len(rows) > 1}
+    links = {f"{ALIKE}{index.pictures[rows[0]].path}": rows for rows in same.values() if len(rows) > 1}
     return replace(index, pictures=merge_groups(index.pictures, links, declared=False)) if links else index
 
 

@@ -139,6 +139,11 @@ def always_the_commonest(
     }
 
 
+def is_worse(baseline: Mapping[str, Any]) -> bool:
+    """Whether always answering one class is right more often, beyond chance; as `always_the_commonest` found it."""
+    return not baseline["beaten"] and bool(baseline["p_value"] < SIGNIFICANT)
+
+
 def confusion_counts(labels: Labels, predicted: NDArray[np.int64], *, class_count: int) -> NDArray[np.int64]:
     """Counts int64 [K, K] of labels and predictions int64 [N]: a row a true class, a column a predicted one."""
     pairs = np.bincount(labels * class_count + predicted, minlength=class_count**2)

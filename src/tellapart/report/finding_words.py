@@ -143,8 +143,9 @@ _USUAL: Final = "这样的图片很多，可能这些图片本来如此。"
 ADVICE: Final[Mapping[tuple[str, str], str]] = {
     ("unreadable", "warning"): "请从来源重新获取，或将其删除。",
     ("converted", "note"): "如果转换保留了类别之间的差别，则无需处理。",
-    **dict.fromkeys(
-        (("conflicting-labels", "error"), ("conflicting-labels", "warning")), "请确认哪个标签正确，并删除另一个文件。"
+    ("conflicting-labels", "error"): "请确认哪个标签正确，并删除另一个文件。",
+    ("conflicting-labels", "warning"): (
+        "请查看：若某个标签有误，请删除该文件；若各类别本来只有这样的差别（例如只有颜色不同），请全部保留。"
     ),
     ("cross-split-leaks", "error"): "请把每组图片放入同一子集。",
     ("exact-duplicates", "note"): "每组保留一张，以免重复计数。",

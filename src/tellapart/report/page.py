@@ -14,6 +14,7 @@ from jinja2 import Environment
 
 from tellapart import files
 from tellapart import text as words
+from tellapart.evaluation.metrics import is_worse
 from tellapart.evaluation.run_metrics import RunMetrics
 from tellapart.report import labels, wording
 from tellapart.report.charts import chart_data
@@ -70,7 +71,7 @@ def _environment() -> Environment:
     """Jinja with our templates and filters; compiling them takes longer than filling them in."""
     jinja = template_environment({name: read(FOLDER, name) for name in TEMPLATES})
     jinja.globals.update(speaker(PAGE))
-    jinja.tests.update(upright=stands_upright)
+    jinja.tests.update(upright=stands_upright, worse=is_worse)
     jinja.filters.update(
         percent=words.percent,
         span=wording.span,

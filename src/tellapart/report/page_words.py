@@ -132,6 +132,9 @@ PAGE: Final[Mapping[str, Words]] = {
     "guessing": Words(
         "This result cannot be told from always answering {name}.", "这一结果与一律回答 {name} 没有可以分辨的差别。"
     ),
+    "worse": Words(
+        "This result is correct less often than always answering {name}.", "这一结果答对的图片比一律回答 {name} 还少。"
+    ),
     "none_wrong": Words("None of them was misclassified.", "没有一张误判。"),
     "reliable": Words("Answers you can rely on", "可采信的回答"),
     "reliable_note": Words(

@@ -11,7 +11,7 @@ import numpy as np
 
 from tellapart.data.draw import units_of
 from tellapart.data.folds import NEEDED, assign_folds
-from tellapart.data.groups import merge_groups
+from tellapart.data.groups import ALIKE, merge_groups
 from tellapart.data.split import SHARES, assign_splits, how_far_off
 from tellapart.duplicates.groups import KINDS, DuplicateGroup, among
 from tellapart.duplicates.kept import kept_duplicates
@@ -184,7 +184,7 @@ def draw_together(
 def united(known: FoundDuplicates, groups: Sequence[DuplicateGroup]) -> Index:
     """The index with duplicates and declared groups joined where they overlap."""
     pictures = known.index.pictures
-    links = {f"like {pictures[group.rows[0]].path}": group.rows for group in groups}
+    links = {f"{ALIKE}{pictures[group.rows[0]].path}": group.rows for group in groups}
     return replace(known.index, pictures=merge_groups(pictures, links, declared=False))
 
 
