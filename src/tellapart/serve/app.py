@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, cast
@@ -17,7 +16,7 @@ from tellapart.serve import inference_protocol
 from tellapart.serve.batcher import Batcher, Work
 from tellapart.serve.bodies import pictures_in_body, read_body
 from tellapart.serve.description import description, page
-from tellapart.serve.gate import App, Gate, Log, log_line, refusal_response
+from tellapart.serve.gate import App, Gate, Log, log_line, refusal_response, whence
 from tellapart.serve.limits import Limits
 from tellapart.serve.measures import ServerMetrics
 from tellapart.serve.refusal import RefusalError
@@ -154,8 +153,7 @@ class Service:
 
     def log_fault(self, error: BaseException, *, request: str) -> None:
         """A fault of ours in the log, with where it came from."""
-        where = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)][-5:]
-        self._log(log_line("fault", request=request, kind=type(error).__name__, where=where))
+        self._log(log_line("fault", request=request, **whence(error)))
 
     def _check_name(self, request: Any) -> None:  # noqa: ANN401 - starlette's
         if request.path_params["name"] != self.served.name:
