@@ -204,8 +204,22 @@ def check_axe(page):
 def test_exported_page__on_a_phone_in_chinese(browser, exported):
     with opened(browser, exported.as_uri(), width=390, locale="zh-CN", permissions=["camera"]) as page:
         assert verdict(page) == "same"
+        page.evaluate("() => { document.querySelector('#classes bdi').textContent = 'a-long-name'.repeat(12); }")
+        page.evaluate(
+            """() => {
+                const devices = navigator.mediaDevices, open = devices.getUserMedia.bind(devices);
+                window.streams = [];
+                devices.getUserMedia = async (asked) => {
+                    const one = await open(asked);
+                    streams.push(one);
+                    return one;
+                };
+            }"""
+        )
         page.click("#camera")
         page.locator("#viewfinder video").wait_for()
+        page.click("#camera")
+        page.wait_for_timeout(500)
         page.locator("#viewfinder video").evaluate(
             "video => new Promise(seen => video.requestVideoFrameCallback(seen))"
         )
@@ -214,6 +228,7 @@ def test_exported_page__on_a_phone_in_chinese(browser, exported):
         assert "照片 1" in page.locator(".answer .path").inner_text()
         page.click("#stop")
         assert not page.locator("#viewfinder").is_visible()
+        assert page.evaluate("streams.map(one => one.active)") == [False, False]
         drop(page, {f"{'a-long-name' * 12}.txt": b"no picture"})
         page.locator(".answer.failed").wait_for()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

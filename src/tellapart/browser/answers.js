@@ -222,17 +222,22 @@
       return;
     }
     try {
-      find("#viewfinder video").srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+      const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+      endCamera(); // where it was open already
+      find("#viewfinder video").srcObject = stream;
       find("#viewfinder").hidden = false;
       find("#shoot").focus();
     } catch (error) {
       tell("no_camera", { reason: String(error.message || error.name) });
     }
   };
-  const closeCamera = () => {
+  const endCamera = () => {
     const video = find("#viewfinder video");
     video.srcObject?.getTracks().forEach((track) => track.stop());
     video.srcObject = null;
+  };
+  const closeCamera = () => {
+    endCamera();
     find("#viewfinder").hidden = true;
     find("#camera").focus();
   };
