@@ -23,6 +23,7 @@ from tellapart.bundle.bundle import read_bundle
 from tellapart.data.scan import index_of_paths
 from tellapart.explain.explain import explain_pictures
 from tellapart.explain.overlay import overlay
+from tellapart.heads.abstention import Abstention, SelectiveGuarantee
 
 ORIENTATION = 0x0112
 NAMES = ("</script><b>", "{{ 7 * 7 }}", "\u202egnp.雪豹")
@@ -204,8 +205,22 @@ def check_axe(page):
 def test_exported_page__on_a_phone_in_chinese(browser, exported):
     with opened(browser, exported.as_uri(), width=390, locale="zh-CN", permissions=["camera"]) as page:
         assert verdict(page) == "same"
+        page.evaluate("() => { document.querySelector('#classes bdi').textContent = 'a-long-name'.repeat(12); }")
+        page.evaluate(
+            """() => {
+                const devices = navigator.mediaDevices, open = devices.getUserMedia.bind(devices);
+                window.streams = [];
+                devices.getUserMedia = async (asked) => {
+                    const one = await open(asked);
+                    streams.push(one);
+                    return one;
+                };
+            }"""
+        )
         page.click("#camera")
         page.locator("#viewfinder video").wait_for()
+        page.click("#camera")
+        page.wait_for_timeout(500)
         page.locator("#viewfinder video").evaluate(
             "video => new Promise(seen => video.requestVideoFrameCallback(seen))"
         )
@@ -214,6 +229,7 @@ def test_exported_page__on_a_phone_in_chinese(browser, exported):
         assert "照片 1" in page.locator(".answer .path").inner_text()
         page.click("#stop")
         assert not page.locator("#viewfinder").is_visible()
+        assert page.evaluate("streams.map(one => one.active)") == [False, False]
         drop(page, {f"{'a-long-name' * 12}.txt": b"no picture"})
         page.locator(".answer.failed").wait_for()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -223,6 +239,30 @@ def test_exported_page__on_a_phone_in_chinese(browser, exported):
         page.click("#language")
         assert "cannot be read as a picture" in page.inner_text("main")
         assert "图片" not in page.inner_text("main")
+
+
+FEW = SelectiveGuarantee(threshold=0.0, asked=0.01, error=0.232, pictures=18, needed=299)
+
+
+@pytest.mark.parametrize(
+    ("abstention", "said"),
+    [
+        (Abstention(), "The model promises nothing of its answers."),
+        (Abstention(unsure=0.0, guarantee=FEW), "of such answers up to 23.2 % may be wrong"),
+        (Abstention(unsure=0.0, guarantee=replace(FEW, error=0.01)), "The model is sure enough."),
+    ],
+    ids=["none", "weak", "kept"],
+)
+def test_exported_page__says_no_more_than_is_promised(browser, tellapart, tmp_path, abstention, said):
+    classifier = replace(small_classifier(3), abstention=abstention)
+    model, page = write_model(tmp_path / "birds.tellapart", classifier), tmp_path / "birds.html"
+    assert tellapart("export", model, "-o", page, "--web-runtime", runtime_folder()).code == 0
+    with opened(browser, page.as_uri()) as shown:
+        assert verdict(shown) == "same"
+        drop(shown, {"odd.png": pictures()["odd.png"]})
+        shown.locator(".answer .bars").wait_for()
+        standing = shown.locator(".answer .said > .called + p").inner_text()
+    assert said in standing.replace("\u00a0", " ").replace("\u2068", "").replace("\u2069", "")
 
 
 def test_exported_page__a_model_that_was_changed_shows_red(browser, exported, tmp_path):

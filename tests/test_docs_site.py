@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from browsers import chromium
+
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "tools" / "docs_site.py"
 
@@ -24,6 +26,12 @@ def site(tmp_path_factory):
     )
     assert done.returncode == 0, done.stderr
     return output
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +64,18 @@ def test_docs_site__a_link_called_like_its_file_has_the_title_of_the_page(site):
         title = (ROOT / "docs" / f"report{ending}").read_text(encoding="utf-8").split("\n")[0].removeprefix("# ")
         assert re.search(rf'href="report.html"><span class="[^"]*">{title}</span></a>', page)
         assert f">report{ending}<" not in page
+
+
+@pytest.mark.parametrize(
+    ("language", "query", "found"),
+    [("zh", "训练", "选择训练方案"), ("zh", "KServe", "使用"), ("en", "KServe", "Using the model")],
+)
+def test_docs_site__is_searched(site, browser, language, query, found):
+    page = browser.new_page()
+    page.goto(f"{(site / language / 'search.html').as_uri()}?q={query}")
+    page.locator("#search-results li").first.wait_for(timeout=20_000)
+    assert found in page.locator("#search-results ul").inner_text()
+    page.close()
 
 
 def test_docs_site__no_document_is_left_out(docs_site):

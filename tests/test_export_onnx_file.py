@@ -58,6 +58,8 @@ def test_onnx_export__a_model_without_thresholds_has_no_marks(tmp_path):
     bundle, _ = read_bundle(write_model(tmp_path / "model.tellapart", small_classifier(marks=False)), precision="f32")
     model = onnx.load_from_string(onnx_export(bundle))
     assert [output.name for output in model.graph.output] == ["probabilities", "logits", "features", "label"]
+    read = {name for node in model.graph.node for name in node.input}
+    assert {tensor.name for tensor in model.graph.initializer} <= read  # else a runtime warns of what is not
 
 
 def test_onnx_export__says_what_a_reader_needs_and_is_the_same_bytes_each_time(exported):

@@ -271,6 +271,24 @@ def test_page__every_column_of_a_phone_is_reached_and_the_way_is_shown(browser, 
     page.close()
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_page__a_name_without_a_space_stays_in_its_cell(browser, tmp_path, width):
+    document = metrics_document(("x" * 60, "dogs"), test=100)
+    answers = tuple(made_up_answers(document))
+    shots = {answer.path: small_shot(row, warm=False) for row, answer in enumerate(answers[:99])}
+    write_report(tmp_path / "report.html", document, Evidence(answers=answers, shots=shots))
+    page = browser.new_page(viewport={"width": width, "height": 800}, locale="en-GB")
+    page.goto((tmp_path / "report.html").as_uri())
+    look = """row => {
+        const [name, cell] = [row.querySelector("bdi"), row.querySelector("th")];
+        return name.getBoundingClientRect().right <= cell.getBoundingClientRect().right + 1;
+    }"""
+    row = page.locator(".classes tbody tr").first
+    assert row.locator("img").count() == 1
+    assert row.evaluate(look)
+    page.close()
+
+
 def test_page__names_above_the_matrix_stand_as_their_script_does(browser, opened, many_classes):
     look = """span => {
         const { writingMode, textOrientation, transform } = getComputedStyle(span);

@@ -16,6 +16,7 @@ from PIL import Image
 from exported import NAMES, small_classifier, write_model
 from pictures import encode, make_pixels
 from tellapart.errors import ModelFileError
+from tellapart.serve import inference_protocol
 from tellapart.serve.app import Service, endpoints, make_app
 from tellapart.serve.description import ADDRESSES, description, page
 from tellapart.serve.limits import Limits
@@ -191,6 +192,39 @@ def test_infer__says_what_predict_says(during, served):
     assert ready.status == 200
 
 
+def test_infer__the_version_that_the_metadata_names_is_the_model(during):
+    async def scenario(app, service, lines):
+        model = "/v2/models/birds"
+        metadata = await ask(app, "GET", model)
+        (version,) = metadata.json["versions"]
+        asked = [("GET", ""), ("GET", "/ready"), ("POST", "/infer")]
+        replies = [
+            [await ask(app, method, f"{address}{rest}", tensor()) for method, rest in asked]
+            for address in (model, f"{model}/versions/{version}", f"{model}/versions/2")
+        ]
+        return [[reply.status for reply in three] for three in replies], [three[2].json for three in replies]
+
+    statuses, (plain, by_version, _) = during(scenario)
+    assert statuses == [[200] * 3, [200] * 3, [404] * 3]
+    assert by_version == plain
+
+
+def test_infer__a_mark_that_the_model_has_no_threshold_for_is_left_out(tmp_path):
+    """As in the graph of its file: false would say that the answer can be relied on."""
+    markless = open_served(write_model(tmp_path / "model.tellapart", small_classifier(3, marks=False)))
+    answers = markless.answer([("0", make_pixels(1, width=8, height=6))])
+    found = inference_protocol.inferred(markless, answers, identity="")
+    assert [output["name"] for output in found["outputs"]] == ["probabilities", "label", "class"]
+    described = inference_protocol.metadata(markless)["outputs"]
+    assert [output["name"] for output in described] == ["probabilities", "label", "class"]
+
+
+def test_infer__an_id_of_null_is_none(during):
+    body = json.dumps(json.loads(tensor()) | {"id": None}).encode()
+    reply = during(lambda app, service, lines: ask(app, "POST", "/v2/models/birds/infer", body))
+    assert (reply.status, reply.json["id"]) == (200, "")
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -332,6 +366,7 @@ def test_wrong_method__says_where_people_and_programs_look(during):
     reply = during(lambda app, service, lines: ask(app, "GET", "/predict"))
     assert (reply.status, reply.json["code"]) == (405, "wrong_method")
     assert "/docs" in reply.json["detail"]
+    assert reply.headers["allow"] == "POST"
 
 
 def test_body__that_comes_too_slowly(during):

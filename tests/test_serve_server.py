@@ -3,8 +3,10 @@
 import contextlib
 import http.client
 import json
+import logging
 import os
 import signal
+import socket
 import sys
 import threading
 
@@ -49,6 +51,9 @@ def test_serve__starts_reloads_and_ends(tellapart_process, tmp_path):
         process.send_signal(signal.SIGHUP)
         heard("reload taken")
         assert asked() != first
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as odd:
+            odd.sendall(b"no request\r\n\r\n")
+        assert heard("warning")["said"] == "Invalid HTTP request received."
         process.send_signal(signal.SIGTERM)
         heard("stopped")
         assert process.wait(60) == 0
@@ -84,8 +89,6 @@ def test_serve__a_signal_before_there_is_a_server_is_heeded(monkeypatch, tmp_pat
 
 
 def test_serve__an_address_that_is_taken(tellapart, tmp_path):
-    import socket
-
     model = write_model(tmp_path / "model.tellapart", small_classifier(3))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -109,3 +112,15 @@ def test_read_key__what_is_none_is_refused(tellapart, tmp_path, content):
     outcome = tellapart("serve", tmp_path / "model.tellapart", "--key-file", tmp_path / "key.txt")
     assert outcome.code == 2
     assert "key" in outcome.complaint
+
+
+def test_warnings_in_log__an_error_says_where_it_came_from_and_not_what_it_was_about(monkeypatch):
+    lines, warns = [], logging.getLogger("uvicorn.error")
+    monkeypatch.setattr(server, "log", lines.append)
+    with server.warnings_in_log():
+        warns.error("It\nfailed\n", exc_info=ValueError("holiday.jpg"))
+        warns.info("nothing")
+    warns.info("nor this")
+    (line,) = map(json.loads, lines)
+    assert (line["event"], line["said"], line["kind"]) == ("error", "It\\nfailed", "ValueError")
+    assert "holiday" not in lines[0]

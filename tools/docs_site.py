@@ -25,6 +25,8 @@ import click
 import typer.main
 from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
+from sphinx.search import languages as searched_by
+from sphinx.search.en import SearchEnglish
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 import tellapart
@@ -235,6 +237,32 @@ def directive(kind: str, name: str, *options: str) -> Iterator[str]:
     yield "\n".join(("```{eval-rst}", f".. {kind}:: {name}", *(f"   {option}" for option in options), "```", ""))
 
 
+class PairsOfCharacters(SearchEnglish):
+    """How the Chinese pages are searched: by every two neighbouring characters, and by English words.
+
+    The generator's own way needs a package that splits words, without which it keeps no Chinese at all, and asks in
+    the page for a stemmer that is not there.
+    """
+
+    lang = "zh"
+    js_splitter_code = """
+function splitQuery(query) {
+  const pairs = (run) => (run.length < 2 ? [run] : [...run].slice(1).map((_, place) => run.slice(place, place + 2)));
+  const runs = query.match(/[a-z0-9_]+|[\\u4e00-\\u9fff]+/gi) || [];
+  return runs.flatMap((run) => (run < "\\u4e00" ? [run] : pairs(run)));
+}
+"""
+
+    def split(self, text: str) -> list[str]:
+        """The words of a text, as `splitQuery` has those of a question."""
+        runs = re.findall(r"[a-zA-Z0-9_]+|[\u4e00-\u9fff]+", text)
+        return [part for run in runs for part in ([run] if run < "\u4e00" or len(run) < 2 else pairs_of(run))]
+
+
+def pairs_of(run: str) -> list[str]:
+    return [run[place : place + 2] for place in range(len(run) - 1)]
+
+
 def build(source: Path, output: Path, language: str) -> bool:
     """Whether the generator made that language's pages without a single warning; it says on stderr what it warns of."""
     settings = {
@@ -261,6 +289,7 @@ def build(source: Path, output: Path, language: str) -> bool:
         "autodoc_typehints": "none",
         "autodoc_default_options": {"member-order": "bysource"},
     }
+    searched_by["zh"] = PairsOfCharacters
     try:
         with patch_docutils(), docutils_namespace():  # what one build registers is gone before the next
             sphinx = Sphinx(

@@ -103,9 +103,16 @@
   const remarks = ({ label: answered, unsure, unlike }, likeliest) => [
     unlike && made("p", "flag", ...both("unlike")),
     unsure && made("p", "flag", ...both("unsure")),
-    unsure === false && !unlike && made("p", "fine", ...both("sure")),
+    !unsure && !unlike && standing(unsure),
     answered !== likeliest && made("p", "aside", ...both("by_costs")),
   ].filter(Boolean);
+
+  // What is promised of an answer without a mark; of a model that promises little or nothing it says no more than that.
+  const standing = (unsure) => {
+    const { weak, error } = told.promise;
+    if (unsure === null || (weak && error === null)) return made("p", "aside", ...both("no_promise"));
+    return weak ? made("p", "aside", ...both("weak", { error: whole(error) })) : made("p", "fine", ...both("sure"));
+  };
 
   const bars = (item, order, shown) => {
     const { probabilities, label: answered } = shown.answer;
@@ -222,17 +229,22 @@
       return;
     }
     try {
-      find("#viewfinder video").srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+      const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+      endCamera(); // where it was open already
+      find("#viewfinder video").srcObject = stream;
       find("#viewfinder").hidden = false;
       find("#shoot").focus();
     } catch (error) {
       tell("no_camera", { reason: String(error.message || error.name) });
     }
   };
-  const closeCamera = () => {
+  const endCamera = () => {
     const video = find("#viewfinder video");
     video.srcObject?.getTracks().forEach((track) => track.stop());
     video.srcObject = null;
+  };
+  const closeCamera = () => {
+    endCamera();
     find("#viewfinder").hidden = true;
     find("#camera").focus();
   };

@@ -19,6 +19,7 @@ from tellapart.explain.exact import AGREEMENT
 from tellapart.explain.overlay import STRONGEST
 from tellapart.export.agreement import CLOSE, FEATURES_APART, LIKENESS_APART, PROBABILITY_APART, Said, worse_by
 from tellapart.export.verify import cards_of
+from tellapart.heads.abstention import is_weak
 from tellapart.heads.calibration import answer_probability
 
 DIGITS: Final = 6  # of probabilities
@@ -41,6 +42,8 @@ def model_content(bundle: Bundle, *, name: str, heat: bool) -> dict[str, Any]:
     classifier = bundle.classifier
     last = classifier.base.last
     pictures, expected = cards_of(bundle)
+    guarantee = classifier.abstention.guarantee
+    promise = None if guarantee is None else guarantee.to_json()
     return {
         "name": name,
         "classes": list(classifier.classes),
@@ -48,6 +51,7 @@ def model_content(bundle: Bundle, *, name: str, heat: bool) -> dict[str, Any]:
         "heat": heat,
         "bias": [float(value) for value in classifier.head.bias],
         "last": [last.start, last.stop],
+        "promise": {"weak": is_weak(promise), "error": None if promise is None else promise["error"]},
         "tolerance": {"features": FEATURES_APART, "probability": PROBABILITY_APART},
         "cards": [
             {"png": base64.b64encode(picture).decode("ascii"), **must_be_said(classifier, expected, row)}

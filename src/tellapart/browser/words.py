@@ -75,6 +75,14 @@ SPOKEN: Final[Mapping[str, Words]] = {
     "more_classes": Words("{n} more {n:class|classes}, less likely", "另有 {n} 个可能性更低的类别"),
     "remove": Words("Remove {name}", "移除 {name}"),
     "sure": Words("The model is sure enough.", "模型有足够的把握。"),
+    "weak": Words(
+        "Not marked unsure; yet of such answers up to {error} may be wrong. A person should look.",
+        "没有标为“没有把握”，但这类回答中错误可能多达 {error}，请由人来判断。",
+    ),
+    "no_promise": Words(
+        "The model promises nothing of its answers. A person should look.",
+        "模型不对它的回答作任何承诺，请由人来判断。",
+    ),
     "unsure": Words(
         "Unsure: the model does not promise that this is right. A person should look.",
         "没有把握：模型不保证这个回答正确，请由人来判断。",

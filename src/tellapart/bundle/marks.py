@@ -37,19 +37,20 @@ def add_marks(graph: GraphPart, classifier: Classifier, *, labelled: bool) -> tu
         labelled: whether there is a label already.
     """
     added: list[str] = []
-    graph.constant("marks_second", np.array([1], np.int64))
-    graph.constant("marks_nothing", np.array(0, np.float32))
+    abstention, classes = classifier.abstention, len(classifier.classes)
+    least, known = abstention.thresholds(np.arange(classes)), abstention.out_of_distribution
+    familiar = None if known is None else known.threshold
+    if least is not None or familiar is not None:  # a constant that nothing reads is warned of whenever it is loaded
+        graph.constant("marks_second", np.array([1], np.int64))
+        graph.constant("marks_nothing", np.array(0, np.float32))
     if not labelled:
         add_label(graph, classifier.costs)
         added.append(LABEL)
-    abstention, classes = classifier.abstention, len(classifier.classes)
-    least = abstention.thresholds(np.arange(classes))
     if least is not None:
         add_unsure(graph, least)
         added.append(UNSURE)
-    known = abstention.out_of_distribution
-    if known is not None and known.threshold is not None:
-        add_unlike(graph, known, threshold=known.threshold, last=classifier.base.last)
+    if known is not None and familiar is not None:
+        add_unlike(graph, known, threshold=familiar, last=classifier.base.last)
         added.append(UNLIKE)
     return tuple(added)
 

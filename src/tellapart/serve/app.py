@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, cast
@@ -16,8 +15,8 @@ from tellapart.explain.heat_map import Explanation
 from tellapart.serve import inference_protocol
 from tellapart.serve.batcher import Batcher, Work
 from tellapart.serve.bodies import pictures_in_body, read_body
-from tellapart.serve.description import description, page
-from tellapart.serve.gate import App, Gate, Log, log_line, refusal_response
+from tellapart.serve.description import MODELS, description, page
+from tellapart.serve.gate import App, Gate, Log, log_line, refusal_response, whence
 from tellapart.serve.limits import Limits
 from tellapart.serve.measures import ServerMetrics
 from tellapart.serve.refusal import RefusalError
@@ -154,8 +153,7 @@ class Service:
 
     def log_fault(self, error: BaseException, *, request: str) -> None:
         """A fault of ours in the log, with where it came from."""
-        where = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)][-5:]
-        self._log(log_line("fault", request=request, kind=type(error).__name__, where=where))
+        self._log(log_line("fault", request=request, **whence(error)))
 
     def _check_name(self, request: Any) -> None:  # noqa: ANN401 - starlette's
         if request.path_params["name"] != self.served.name:
@@ -250,6 +248,11 @@ def endpoints(service: Service) -> list[tuple[str, str, Endpoint]]:
     async def docs(_: Any) -> Any:  # noqa: ANN401 - starlette's
         return HTMLResponse(page(), headers=SAFE_HEADERS)
 
+    of_model = [
+        ("GET", "", service.model_metadata),
+        ("GET", "/ready", service.model_ready),
+        ("POST", "/infer", service.infer),
+    ]
     return [
         ("GET", "/", people),
         ("GET", "/cards", cards),
@@ -264,9 +267,7 @@ def endpoints(service: Service) -> list[tuple[str, str, Endpoint]]:
         ("GET", "/v2", server),
         ("GET", "/v2/health/live", live),
         ("GET", "/v2/health/ready", service.is_ready),
-        ("GET", "/v2/models/{name}", service.model_metadata),
-        ("GET", "/v2/models/{name}/ready", service.model_ready),
-        ("POST", "/v2/models/{name}/infer", service.infer),
+        *((method, f"{model}{rest}", endpoint) for model in MODELS for method, rest, endpoint in of_model),
     ]
 
 
@@ -280,9 +281,11 @@ def handlers(service: Service) -> dict[Any, Callable[[Any, Exception], Awaitable
     async def missing(request: Any, _: Exception) -> Any:  # noqa: ANN401 - starlette's
         return refusal_response(RefusalError("not_found"), request=request.state.request)
 
-    async def wrong_method(request: Any, _: Exception) -> Any:  # noqa: ANN401 - starlette's
+    async def wrong_method(request: Any, error: Exception) -> Any:  # noqa: ANN401 - starlette's
         detail = ELSEWHERE if request.method == "GET" else ""
-        return refusal_response(RefusalError("wrong_method", detail=detail), request=request.state.request)
+        response = refusal_response(RefusalError("wrong_method", detail=detail), request=request.state.request)
+        response.headers.update(getattr(error, "headers", None) or {})  # Allow, which RFC 9110, 15.5.6, asks for
+        return response
 
     async def fault(request: Any, error: Exception) -> Any:  # noqa: ANN401 - starlette's
         service.log_fault(error, request=request.state.request)

@@ -16,7 +16,7 @@ TENSORS: Final = {
     "application/json": {"schema": {"type": "object", "required": ["inputs"]}},
     "application/octet-stream": {"schema": BYTES},  # the same with pixels as bytes behind it
 }
-ADDRESSES: Final[dict[tuple[str, str], Words]] = {
+PLAIN: Final[dict[tuple[str, str], Words]] = {
     ("get", "/"): Words(en="A page that answers about pictures, for people.", zh="供人使用的页面，对图片作出回答。"),
     ("get", "/cards"): Words(
         en="What that page is told: classes, and test cards with what must be answered.",
@@ -40,14 +40,25 @@ ADDRESSES: Final[dict[tuple[str, str], Words]] = {
     ("get", "/v2"): Words(en="Open Inference Protocol: the server.", zh="开放推理协议：服务器。"),
     ("get", "/v2/health/live"): Words(en="The same: whether it runs.", zh="同上：是否在运行。"),
     ("get", "/v2/health/ready"): Words(en="The same: whether it answers.", zh="同上：是否可以回答。"),
-    ("get", "/v2/models/{name}"): Words(en="The same: the model's tensors.", zh="同上：模型的张量。"),
-    ("get", "/v2/models/{name}/ready"): Words(en="The same: whether the model answers.", zh="同上：模型是否可以回答。"),
-    ("post", "/v2/models/{name}/infer"): Words(
+}
+# What the protocol calls a model: by its name alone, or with the version that its metadata names.
+MODELS: Final = ("/v2/models/{name}", "/v2/models/{name}/versions/1")
+OF_MODEL: Final[dict[tuple[str, str], Words]] = {
+    ("get", ""): Words(en="The same: the model's tensors.", zh="同上：模型的张量。"),
+    ("get", "/ready"): Words(en="The same: whether the model answers.", zh="同上：模型是否可以回答。"),
+    ("post", "/infer"): Words(
         en="The same: pixels uint8 [N, H, W, 3] in, as JSON or as bytes behind it; answers out, as JSON.",
         zh="同上：输入像素 uint8 [N, H, W, 3]，用 JSON 或放在其后的字节；输出 JSON 格式的回答。",
     ),
 }
-BODIES: Final[dict[str, Any]] = {"/predict": PICTURE, "/explain": PICTURE, "/v2/models/{name}/infer": TENSORS}
+ADDRESSES: Final = PLAIN | {
+    (method, f"{model}{rest}"): words for model in MODELS for (method, rest), words in OF_MODEL.items()
+}
+BODIES: Final[dict[str, Any]] = {
+    "/predict": PICTURE,
+    "/explain": PICTURE,
+    **{f"{model}/infer": TENSORS for model in MODELS},
+}
 STYLE: Final = "body{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}td{padding:.3rem 1rem .3rem 0;vertical-align:top}code{white-space:nowrap}@media(max-width:40rem){td{display:block;padding:0}td+td{padding-bottom:1rem}code{white-space:normal;overflow-wrap:anywhere}}"  # fmt: skip  # noqa: E501
 
 

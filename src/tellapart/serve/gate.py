@@ -10,6 +10,7 @@ import hmac
 import json
 import re
 import time
+import traceback
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
@@ -97,3 +98,9 @@ def log_line(event: str, **more: Any) -> str:  # noqa: ANN401 - whatever JSON ho
     """One line of the log."""
     told = {name: round(value, 6) if isinstance(value, float) else value for name, value in more.items()}
     return json.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **told})
+
+
+def whence(error: BaseException) -> dict[str, Any]:
+    """What kind of error it is and where it came from, for the log; never what it says, which may name a picture."""
+    where = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)][-5:]
+    return {"kind": type(error).__name__, "where": where}

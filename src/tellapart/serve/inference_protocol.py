@@ -21,6 +21,7 @@ from tellapart.serve.served import Served
 
 PLATFORM: Final = "tellapart_openvino"
 INPUT: Final = "images"
+MARKS: Final = ("unsure", "unlike")
 HEADER_LENGTH: Final = "Inference-Header-Content-Length"
 
 
@@ -28,7 +29,8 @@ def metadata(served: Served) -> dict[str, Any]:
     """What GET /v2/models/NAME says."""
     classes = len(served.classifier.classes)
     outputs = [("probabilities", "FP32", [-1, classes]), ("label", "INT64", [-1]), ("class", "BYTES", [-1])]
-    marks = [("unsure", "BOOL", [-1]), ("unlike", "BOOL", [-1])]
+    thresholds = served.classifier.abstention.to_json()
+    marks = [(mark, "BOOL", [-1]) for mark in MARKS if thresholds[mark] is not None]
     return {
         "name": served.name,
         "versions": ["1"],
@@ -55,7 +57,7 @@ def pictures_in_tensor(
         (tensor,) = document["inputs"]
         name, kind, shape = (tensor[key] for key in ("name", "datatype", "shape"))
         data = tensor["data"] if stated is None else _raw(tensor, body[length:])
-        identity = document.get("id", "")
+        identity = "" if document.get("id") is None else document["id"]
         identity.encode()  # half a letter could not be said again
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RefusalError("malformed", detail="expected one input with name, datatype, shape and data") from error
@@ -120,10 +122,14 @@ def _kinds(data: object) -> set[type]:
 
 
 def inferred(served: Served, answers: Sequence[Mapping[str, Any]], *, identity: str) -> dict[str, Any]:
-    """The response to an inference request, from an object for each picture."""
+    """The response to an inference request, from an object for each picture.
+
+    A mark that the model has no threshold for is left out, as in the graph of its file: false would say that an answer
+    can be relied on.
+    """
     named = [answer["predicted"] for answer in answers]
     labels = [served.classifier.classes.index(name) for name in named]
-    outputs: Mapping[str, tuple[str, list[int], list[Any]]] = {
+    outputs: dict[str, tuple[str, list[int], list[Any]]] = {
         "probabilities": (
             "FP32",
             [len(answers), len(served.classifier.classes)],
@@ -131,9 +137,11 @@ def inferred(served: Served, answers: Sequence[Mapping[str, Any]], *, identity: 
         ),
         "label": ("INT64", [len(answers)], labels),
         "class": ("BYTES", [len(answers)], named),
-        "unsure": ("BOOL", [len(answers)], [bool(answer["unsure"]) for answer in answers]),
-        "unlike": ("BOOL", [len(answers)], [bool(answer["unlike"]) for answer in answers]),
     }
+    for mark in MARKS:
+        said = [answer[mark] for answer in answers]
+        if None not in said:
+            outputs[mark] = ("BOOL", [len(answers)], said)
     made = [{**_described(name, kind, shape), "data": data} for name, (kind, shape, data) in outputs.items()]
     return {"model_name": served.name, "model_version": "1", "id": identity, "outputs": made}
 

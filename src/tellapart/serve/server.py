@@ -6,19 +6,20 @@ TERM and INT end it when what has been asked is answered; HUP lets it read its m
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 import socket
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from tellapart.errors import OutputError
+from tellapart.errors import OutputError, one_line
 from tellapart.extras import load_extra
 from tellapart.heads.products import one_thread
 from tellapart.serve.app import Service, make_app
-from tellapart.serve.gate import log_line
+from tellapart.serve.gate import log_line, whence
 from tellapart.serve.limits import Limits
 from tellapart.serve.measures import HINT, ServerMetrics
 from tellapart.serve.patience import impatient
@@ -53,7 +54,7 @@ def serve(model: Path, *, host: str, port: int, key: str | None, origins: Sequen
     measures, heard = ServerMetrics(), list[int]()
     remember(RELOAD, heard)
     served = open_served(model)
-    with listen(host, port) as listening, one_thread():
+    with listen(host, port) as listening, one_thread(), warnings_in_log():
         asyncio.run(_serve(served, measures, listening, heard, key=key, origins=origins, limits=limits))
 
 
@@ -75,7 +76,7 @@ async def _serve(
 ) -> None:
     import uvicorn
 
-    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # else a line, no JSON, for every odd byte
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # else a line for every odd byte
     service = Service(served, limits=limits, measures=measures, log=log)
     app: Any = make_app(service, key=key, origins=origins, log=log)
     config = uvicorn.Config(
@@ -133,6 +134,27 @@ def listen(host: str, port: int) -> socket.socket:
         what = f"cannot listen at this address ({(error.strerror or str(error)).lower()})"
         raise OutputError(what, where=f"{host}:{port}", hint="Choose another with --host and --port.") from error
     return listening
+
+
+class Warnings(logging.Handler):
+    """What libraries warn of, as lines of the log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one, with where an error came from."""
+        error = record.exc_info[1] if record.exc_info else None
+        come = {} if error is None else whence(error)
+        log(log_line(record.levelname.lower(), of=record.name, said=one_line(record.getMessage().strip()), **come))
+
+
+@contextlib.contextmanager
+def warnings_in_log() -> Iterator[None]:
+    """While this lasts; else Python prints what nobody handles as plain text, with tracebacks."""
+    handler = Warnings(logging.WARNING)
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
 
 
 def log(line: str) -> None:
