@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from datasets import made_up_dataset
 from tellapart.commands.train import train
 from tellapart.errors import DataError, UsageError
 from tellapart.progress import Silent
+from tellapart.runs.leakage import score_without
 from test_duplicates_register import EDITS, scene
 
 LEAKED = ("ape/12.jpg", "bee/13.jpg")
@@ -104,6 +106,15 @@ def test_train__leaks_of_given_splits_are_told_with_the_score_without_them(given
     for denied in ("none was on both sides", "it had never seen", "took no part in training"):
         assert denied not in page + outcome.out
     assert "2 pictures have a near-duplicate, or one of the same group, in another split (2 of test)" in outcome.err
+
+
+def test_score_without__the_baseline_is_of_the_class_that_is_commonest_in_train():
+    features, labels = np.zeros((7, 1), np.float32), [0, 1, 1, 1, 1, 0, 0]
+    dataset = made_up_dataset(features, labels, classes=("ape", "bee"), sizes=(3, 0, 4))
+    answers = np.array([[0.9, 0.1]] * 4)
+    found = score_without(dataset, answers, answers.argmax(axis=1), [{"path": "3.png", "split": "test"}])
+    assert found["without_leaks"]["n"] == 3
+    assert found["without_leaks"]["baseline"]["class"] == "bee"
 
 
 def test_train__drop_leaks_leaves_them_out_of_test(given, tmp_path):

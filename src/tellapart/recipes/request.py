@@ -112,6 +112,11 @@ class Dataset:
         return self.rows["test"] if self.folds is None else self.train
 
     @property
+    def commonest(self) -> int:
+        """The class that train has most pictures of, the first on a tie."""
+        return int(np.bincount(self.labels[self.train]).argmax())
+
+    @property
     def clean_valid(self) -> NDArray[np.int64]:
         """Those rows of valid that show nothing that train has shown, int64 [n]."""
         rows = np.arange(self.valid.start, self.valid.stop)

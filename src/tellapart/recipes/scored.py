@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from tellapart.classifier import Classifier
 from tellapart.evaluation.costs import operating_figures
 from tellapart.evaluation.grouped import picture_weight
@@ -64,7 +62,7 @@ def score_answers(
         labels,
         classes=dataset.classes,
         flags=flags,
-        commonest=int(np.bincount(dataset.labels[dataset.train]).argmax()),
+        commonest=dataset.commonest,
         predicted=predicted,
         weight=weight,
     )

@@ -234,7 +234,13 @@ def score_without(
     kept = np.array([picture.path not in leaked for picture in dataset.index.pictures[rows]])
     if not kept.any():
         return {"without_leaks": None}
-    labels, classes = dataset.labels[rows][kept], dataset.index.classes
-    weight = picture_weight(predicted[kept] == labels, dataset.groups[rows][kept])
-    figures = evaluate(probabilities[kept], labels, classes=classes, predicted=predicted[kept], weight=weight)
+    labels = dataset.labels[rows][kept]
+    figures = evaluate(
+        probabilities[kept],
+        labels,
+        classes=dataset.classes,
+        commonest=dataset.commonest,
+        predicted=predicted[kept],
+        weight=picture_weight(predicted[kept] == labels, dataset.groups[rows][kept]),
+    )
     return {"without_leaks": figures}
