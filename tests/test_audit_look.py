@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pictures import encode, make_pixels, orientation_exif, write_picture
 from tellapart.audit import look
@@ -33,6 +34,28 @@ def test_look_shortly__reads_properties_and_pixels(tmp_path):
     assert properties[2] is None
     assert measures[2] is None
     assert file_properties(index) == properties
+
+
+def test_file_properties__grey_files_of_any_depth_and_colour(tmp_path):
+    picture = Image.fromarray(make_pixels(1))
+    kinds = {
+        "1": "1.png",
+        "L": "2.jpg",
+        "LA": "3.png",
+        "I;16": "4.tif",
+        "F": "5.tif",
+        "RGB": "6.png",
+        "P": "7.png",
+        "CMYK": "8.jpg",
+        "LAB": "9.tif",
+    }
+    for mode, name in kinds.items():
+        made = (
+            Image.new("I;16", (9, 9)) if mode == "I;16" else picture.convert("L").convert(mode) if mode == "F" else None
+        )
+        (made or picture.convert(mode)).save(tmp_path / name)
+    index = index_of_paths([tmp_path / name for name in kinds.values()])
+    assert [one is not None and one.grey for one in file_properties(index)] == [True] * 5 + [False] * 4
 
 
 def test_file_properties__of_a_file_that_is_gone_are_unknown(tmp_path):

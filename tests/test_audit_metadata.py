@@ -35,6 +35,7 @@ LABELS = np.arange(200) % 2
         ({"height": 300 + 90 * LABELS + np.arange(200) % 80}, "height"),
         ({"form": np.where(LABELS, "PNG", "JPEG").tolist()}, "format"),
         ({"exif": LABELS.astype(bool)}, "EXIF"),
+        ({"grey": LABELS.astype(bool)}, "greyscale"),
     ],
 )
 def test_find_metadata__names_the_culprit(columns, culprit):

@@ -46,6 +46,19 @@ def test_tell_findings__is_quiet_where_nothing_matters(tmp_path):
     assert {finding.severity for finding in findings if finding.outcome == "found"} <= {"note"}
 
 
+def test_tell_findings__says_what_transparency_on_white_leaves_nothing_of(tmp_path):
+    data = write_classes(tmp_path / "data", {"cat": 25, "dog": 25})
+    for name, colour in (("icon", "white"), ("logo", "black")):
+        drawn = Image.new("RGBA", (48, 40), (255, 255, 255, 0))
+        drawn.paste(colour, (10, 10, 30, 30))
+        drawn.save(data / "cat" / f"{name}.png")
+    notes = " ".join(told(data)[1])
+    assert (
+        "1 transparent picture has nothing left to see when laid on white, as all are (the first: cat/icon.png)"
+        in notes
+    )
+
+
 def test_train__keeps_them_with_its_figures(trained):
     codes = {finding["code"]: finding["outcome"] for finding in trained.metrics["findings"]}
     assert (codes["tiny-classes"], codes["unreadable"], codes["conflicting-labels"]) == ("found", "found", "passed")

@@ -28,6 +28,20 @@ def test_read_costs__rows_and_columns_in_any_order(written):
     assert (matrix.tolist(), person) == ([[0, 1], [2, 0]], None)
 
 
+def test_read_costs__as_a_spreadsheet_with_decimal_commas_saves_them(written):
+    matrix, person = read_costs(written("\ufefftrue;cat;dog;person\ncat;0;1,5;0,2\ndog;2;;0,2\n")).of(["cat", "dog"])
+    assert (matrix.tolist(), person.tolist()) == ([[0, 1.5], [2, 0]], [0.2, 0.2])
+    for text in ("true;cat\ncat;1.000,5\n", "true;cat\ncat;1,000,5\n", 'true\tcat\ncat\t"1,5"\n'):
+        with pytest.raises(DataError, match="no number from 0 up"):
+            read_costs(written(text))
+
+
+def test_read_costs__that_are_not_utf_8(tmp_path):
+    (tmp_path / "costs.csv").write_text("true;Käfer\nKäfer;0\n", encoding="cp1252")
+    with pytest.raises(DataError, match=r"the costs are not UTF-8.*save them as CSV UTF-8"):
+        read_costs(tmp_path / "costs.csv")
+
+
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [

@@ -389,6 +389,15 @@ def test_scan__names_that_differ_only_in_capitals_or_dashes_are_told_and_stay_tw
     assert "differ" not in read(grow(tmp_path / "f", "{-1,1,a b,ab c}/1.png"))[2]
 
 
+def test_scan__bottom_is_offered_for_the_classes_that_it_gives(tmp_path):
+    grow(tmp_path / "a", "{2024,2025}/{north,south}/{cat,dog}/1.png")
+    with pytest.raises(DataError, match="--classes top for 2024 and 2025, or --classes bottom for cat and dog;"):
+        scan(tmp_path / "a")
+    assert {label for _, label in read(tmp_path / "a", classes="bottom")[0].values()} == {"cat", "dog"}
+    grow(tmp_path / "b", "bird/{owl,crow}/{day,night}/1.png", "mammal/{cat,dog}/{dusk,dawn}/1.png")
+    assert "--classes bottom takes dawn, day, dusk and 1 more instead" in read(tmp_path / "b")[2]
+
+
 def test_scan__names_that_differ_in_what_nobody_sees_are_told(tmp_path):
     assert r"'cat' and 'cat\u200b'" in read(grow(tmp_path, "{cat,cat\u200b,dog}/1.png"))[2]
 

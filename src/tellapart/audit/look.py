@@ -42,6 +42,7 @@ class Properties:
     size: int  # of the file, in bytes
     form: str  # JPEG, PNG, …
     exif: bool  # whether the file has EXIF data
+    grey: bool = False  # whether it has no channels of colour; of a palette that is not told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,8 @@ class PixelFigures:
     # of the Laplacian over that of the grey levels
     detail: float
 
+
+GREY_MODES = ("1", "L", "LA", "La", "I", "F")  # as Pillow calls them, before the bits in I;16
 
 # Of a picture that cannot be read there is neither, of a row of an IDX file there are no properties.
 Look = tuple[Properties | None, PixelFigures | None]
@@ -106,7 +109,7 @@ def unpack_properties(packed: bytes, *, count: int) -> tuple[Properties | None, 
     return tuple(read_properties(*row) for row in rows)
 
 
-def read_properties(width: int, height: int, size: int, form: str, exif: bool) -> Properties:
+def read_properties(width: int, height: int, size: int, form: str, exif: bool, grey: bool) -> Properties:
     """Those of one picture.
 
     Raises:
@@ -114,7 +117,7 @@ def read_properties(width: int, height: int, size: int, form: str, exif: bool) -
     """
     if min(width, height, size) < 0 or not isinstance(form, str):
         raise ValueError("properties of no picture")
-    return Properties(width=int(width), height=int(height), size=int(size), form=form, exif=bool(exif))
+    return Properties(width=int(width), height=int(height), size=int(size), form=form, exif=bool(exif), grey=bool(grey))
 
 
 def measure(pixels: Pixels) -> PixelFigures:
@@ -167,6 +170,7 @@ def _properties(content: bytes | Boxed) -> Properties | None:
                 size=len(content),
                 form=image.format or "",
                 exif="exif" in image.info,
+                grey=image.mode.partition(";")[0] in GREY_MODES,
             )
     except Exception:  # noqa: BLE001 - a decoder fed with garbage raises nearly anything; the ledger says what is wrong
         return None

@@ -1,11 +1,11 @@
 """The finding about file properties that give the class away: a classifier that sees no picture at all.
 
 Where cats come from one camera and dogs from another, a head may learn the camera. So each property of the files alone
-(width, height, proportions, bytes, bytes a pixel, format, presence of EXIF) predicts the class of held-out pictures:
-its values are cut into bins of equal count, and a bin stands for the class that is over-represented most in it. All
-properties together vote with their log likelihood ratios (naive Bayes). The score is the balanced accuracy, chance is
-1 / K, and the test is a permutation of the labels against the predictions, Bonferroni-corrected for the number of
-properties.
+(width, height, proportions, bytes, bytes a pixel, format, EXIF or none, grey or colour) predicts the class of held-out
+pictures: its values are cut into bins of equal count, and a bin stands for the class that is over-represented most in
+it. All properties together vote with their log likelihood ratios (naive Bayes). The score is the balanced accuracy,
+chance is 1 / K, and the test is a permutation of the labels against the predictions, Bonferroni-corrected for the
+number of properties.
 
 Legend: N pictures, K classes, B bins.
 """
@@ -45,6 +45,7 @@ PROPERTIES: Final[Mapping[str, Callable[[Properties], float | str]]] = {
     "bytes a pixel": lambda one: one.size / max(one.width * one.height, 1),
     "format": lambda one: one.form,
     "EXIF": lambda one: float(one.exif),
+    "greyscale": lambda one: float(one.grey),
 }
 
 
@@ -106,7 +107,7 @@ def _judged(probes: Sequence[_Probe], *, examples: str) -> Finding:
         * (first.name in FOLLOWS_CONTENT),
         facts={**_facts(first), "medians": examples, "follows_content": first.name in FOLLOWS_CONTENT},
         advice="A classifier may learn this instead of what the pictures show. Collect each class in the same way, or "
-        "save all pictures in one size and format.",
+        "save all pictures in one size and format, and in grey where some are.",
         items=[_item(probe) for probe in culprits],
     )
 

@@ -8,6 +8,8 @@ from typing import Any
 from tellapart.audit.audit import cheap_findings
 from tellapart.audit.copies import conflict_finding
 from tellapart.audit.finding import Finding, by_severity
+from tellapart.audit.pixels import nothing_on_them
+from tellapart.data.rgb import ON_WHITE
 from tellapart.duplicates.groups import DuplicateGroup, connect, equal_pairs
 from tellapart.duplicates.leaks import find_conflicts
 from tellapart.errors import DataError
@@ -23,10 +25,26 @@ SAID_BEFORE = "unreadable"  # where the pictures are looked at
 def tell_findings(embedded: Embedded, *, seed: int, progress: Progress) -> tuple[Finding, ...]:
     """The findings that cost next to nothing; those that matter are noted in a line each."""
     findings = cheap_findings(embedded, seed=seed)
+    say_vanished(embedded, progress=progress)
     for finding in findings:
         if finding.outcome == "found" and finding.severity in SAID and finding.code != SAID_BEFORE:
             progress.note(f"{finding.title}: {finding.message}")
     return findings
+
+
+def say_vanished(embedded: Embedded, *, progress: Progress) -> None:
+    """Say where a transparent picture has nothing on it once it is laid on white, as a white drawing has."""
+    laid = {entry.path for entry in embedded.ledger if ON_WHITE in entry.reason}
+    pictures = embedded.index.pictures
+    if not laid or len(embedded.miniatures) != len(pictures):
+        return
+    blank = nothing_on_them(embedded.miniatures)
+    gone = [picture.path for picture, empty in zip(pictures, blank, strict=True) if empty and picture.path in laid]
+    if gone:
+        progress.note(
+            f"{counted(len(gone), 'transparent picture has', 'transparent pictures have')} nothing left to see when "
+            f"laid on white, as all are (the first: {gone[0]}): if it is drawn in white, save it on another ground."
+        )
 
 
 def with_conflicts(

@@ -11,6 +11,7 @@ from typing import Any
 from tellapart import files
 from tellapart.audit.audit import audit_pictures
 from tellapart.audit.finding import Finding
+from tellapart.audit.training import say_vanished
 from tellapart.backbones.catalogue import check_base, find_base
 from tellapart.data.ledger import write_ledger
 from tellapart.data.reading import AS_IT_IS, Reading
@@ -72,6 +73,7 @@ def audit(
     base = with_white(base, index.pictures, progress)
     embedded = look_at(index, base, progress, workers=workers)
     check_any_readable(embedded.ledger)
+    say_vanished(embedded, progress=progress)
     groups = kept_duplicates(embedded, last=base.last, progress=progress, workers=workers)
     findings = audit_pictures(embedded, skipped=index.skipped, groups=groups, base=base, seed=seed, progress=progress)
     ledger = [*index.skipped, *embedded.ledger]

@@ -69,16 +69,21 @@ class CostTable:
 def read_costs(path: Path) -> CostTable:
     """The costs that a CSV file holds, in UTF-8; the separator is the comma, semicolon or tab that its header uses.
 
+    With semicolons a comma in a number is a decimal one.
+
     Raises:
         DataError: it cannot be read, or a cell is no cost.
     """
     try:
         text = files.read_bounded(path, limit=LARGEST_FILE).decode("utf-8-sig")
+    except UnicodeError as error:
+        raise DataError("the costs are not UTF-8", where=path, hint="In Excel, save them as CSV UTF-8.") from error
     except (OSError, ValueError) as error:
         reason = str(getattr(error, "strerror", None) or error).lower()
         raise DataError(f"the costs cannot be read ({reason})", where=path, hint=FORM) from error
     first = text.split("\n", 1)[0]
-    reader = csv.reader(io.StringIO(text), delimiter=max(SEPARATORS, key=first.count))
+    separator = max(SEPARATORS, key=first.count)
+    reader = csv.reader(io.StringIO(text), delimiter=separator)
     try:
         records = [record for record in reader if any(map(str.strip, record))]
     except csv.Error as error:
@@ -95,7 +100,8 @@ def read_costs(path: Path) -> CostTable:
             what = f"the costs of {shown} have {len(record) - 1} cells, the header has {len(header)}"
             raise DataError(what, where=path, hint=FORM)
         rows[shown] = {
-            name: _cost(cell, shown, name, where=str(path)) for name, cell in zip(header, record[1:], strict=True)
+            name: _cost(_with_point(cell, separator), shown, name, where=str(path))
+            for name, cell in zip(header, record[1:], strict=True)
         }
     return CostTable(where=str(path), rows=rows)
 
@@ -127,6 +133,11 @@ def costs_from(given: object) -> CostTable | None:
 
 def _name(cell: str) -> str:
     return unicodedata.normalize("NFC", cell.strip())
+
+
+def _with_point(cell: str, separator: str) -> str:
+    """A number with a decimal point: where semicolons part cells, Excel writes a comma."""
+    return cell.replace(",", ".") if separator == ";" and cell.count(",") == 1 and "." not in cell else cell
 
 
 def _cost(cell: object, shown: str, answered: str, *, where: str) -> float:

@@ -19,6 +19,7 @@ from tellapart.data.tiff import bits_of, is_inverted, is_unsigned, stated_larges
 from tellapart.errors import PictureError
 
 BEYOND_WHITE: Final = "brighter than the white"  # how the note begins, see beyond_white
+ON_WHITE: Final = "transparency laid on white"  # the note on pictures that had some
 LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)  # grey of red, green and blue: ITU-R BT.601
 REDUCE_ABOVE: Final = 16_000_000  # pixels; above, a picture is box-reduced before it is copied about
 _STRIP: Final = 4_000_000  # pixels that are converted at a time on the way
@@ -205,4 +206,4 @@ def _on_white(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     if layered.getchannel("A").getextrema() == (255, 255):
         return layered.convert("RGB"), ()  # opaque all over: nothing was converted
     white = Image.new("RGBA", layered.size, "white")
-    return Image.alpha_composite(white, layered).convert("RGB"), ("transparency laid on white",)
+    return Image.alpha_composite(white, layered).convert("RGB"), (ON_WHITE,)

@@ -117,7 +117,7 @@ def check_shared(base: Folder, classes: Sequence[Folder], *, grouped: bool) -> l
         return [f"The classes are {top}, of which {bottom} are parts, since groups are declared."]
     what = f"two readings: the classes are {top}, or the classes are the folders inside them, {bottom}"
     hint = (
-        f"Add --classes top for {top}, or --classes bottom for {bottom}; "
+        f"Add --classes top for {top}, or --classes bottom for {folder_names(_bottom(classes))}; "
         "if one of these are splits, rename those to train, valid and test; "
         "if neither are classes, list the pictures in a table with the columns path and label."
     )
@@ -128,9 +128,13 @@ def both_possible(classes: Sequence[Folder]) -> list[str]:
     """A line where every class holds nothing but folders, so that those could be meant."""
     if not classes or any(folder.direct or len(folder.filled) < 2 for folder in classes):
         return []
-    inside = [inner for folder in classes for inner in folder.filled]
     said = f"The classes are {folder_names(classes)}, each with the folders inside it; --classes bottom takes "
-    return [f"{said}{folder_names(inside)} instead."]
+    return [f"{said}{folder_names(_bottom(classes))} instead."]
+
+
+def _bottom(classes: Iterable[Folder]) -> list[Folder]:
+    """The folders that pictures lie in, which may be further down than those inside the classes."""
+    return [inner for folder in classes for inner in (folder, *folder.all_below()) if inner.direct]
 
 
 def called_like_another(classes: Sequence[Folder]) -> list[str]:

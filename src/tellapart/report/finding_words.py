@@ -26,6 +26,7 @@ PROPERTIES: Final = {
     "bytes a pixel": "每像素字节数",
     "format": "格式",
     "EXIF": "是否有 EXIF",
+    "greyscale": "是否为灰度图",
 }
 LOOKS: Final = {
     "near-empty": "几乎空白",
@@ -156,7 +157,7 @@ ADVICE: Final[Mapping[tuple[str, str], str]] = {
     ),
     **dict.fromkeys(
         (("metadata", "error"), ("metadata", "warning"), ("metadata", "note")),
-        "分类器可能学到这些属性，而不是图片内容。请以相同方式收集各类别，或把所有图片存为同一尺寸和格式。",
+        "分类器可能学到这些属性，而不是图片内容。请以相同方式收集各类别，或把所有图片存为同一尺寸和格式；若部分是灰度图，则都存为灰度图。",
     ),
     **dict.fromkeys((("suspects", "warning"), ("suspects", "note")), "请逐一查看：移动、删除或保持不变。"),
     **{(code, "warning"): _REMOVE for code in LOOKS},
