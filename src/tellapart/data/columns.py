@@ -44,6 +44,7 @@ class Places:
         split: that of the split.
         group: that of the group.
         sure: whether the split's column can mean nothing else.
+        no_label: what is wrong where one is needed and none is called so, unless other columns tell the class.
     """
 
     path: int
@@ -51,6 +52,7 @@ class Places:
     split: int | None
     group: int | None
     sure: bool
+    no_label: MissingColumnError | None = None
 
 
 def find_columns(header: Sequence[str], *, reading: Reading, where: Path) -> Places:
@@ -58,13 +60,14 @@ def find_columns(header: Sequence[str], *, reading: Reading, where: Path) -> Pla
 
     Raises:
         UsageError: a column that the user names is not there.
-        DataError: there is none for the path or the label, or several.
+        DataError: there is none for the path, or several for it or the label.
     """
     names = [_plain(name) for name in header]
     path = _chosen(header, reading.path_column, "--path-column", where)
     label = _chosen(header, reading.label_column, "--label-column", where)
     path = find_path(header, where=where) if path is None else path
     label = _only(header, names, _LABELS, ("label", "--label-column"), where) if label is None else label
+    no_label: MissingColumnError | None = None
     if path is None or (label is None and not reading.unlabelled):
         missing = "path" if path is None else "label"
         found = some_names(header)
@@ -72,13 +75,15 @@ def find_columns(header: Sequence[str], *, reading: Reading, where: Path) -> Pla
             what = "the first line names a picture, so there is no line with the names of the columns"
             raise MissingColumnError(what, where=where, hint="Write one before it, for example: path,label")
         hint = f"Name the columns path, label and, if you like, split and group, or say which it is: --{missing}-column"
-        raise MissingColumnError(f"no column {missing!r}", where=where, hint=f"{hint} NAME; found: {found}.")
+        no_label = MissingColumnError(f"no column {missing!r}", where=where, hint=f"{hint} NAME; found: {found}.")
+        if path is None:
+            raise no_label
     if path == label:
         raise UsageError("one column for both the path and the label", where=header[path], hint="Name two.")
     split = _only(header, names, _SPLITS, ("split", None), where)
     group = _only(header, names, _GROUPS, ("group", None), where)
     sure = split is not None and names[split] == "split"
-    return Places(path=path, label=label, split=split, group=group, sure=sure)
+    return Places(path=path, label=label, split=split, group=group, sure=sure, no_label=no_label)
 
 
 def find_path(header: Sequence[str], *, where: Path) -> int | None:

@@ -68,13 +68,14 @@ def _metadata(folder: Path) -> Path | None:
 def _listed(metadata: Path, reading: Reading) -> Listed | None:
     """What metadata lists; None where it has no labels, or where folders may be the classes and it cannot be used."""
     try:
-        return read_listed(metadata, reading=reading)
+        listed = read_listed(metadata, reading=reading)
     except MissingColumnError:
         return None
     except DataError:
         if _classes_beside(metadata):
             return None
         raise
+    return None if listed.one_hot and _classes_beside(metadata) else listed
 
 
 def _classes_beside(metadata: Path) -> list[str]:

@@ -53,6 +53,7 @@ class Listed:
     skipped: tuple[LedgerEntry, ...]
     notes: tuple[str, ...]
     columns: tuple[str, ...] = ()
+    one_hot: bool = False  # whether no column is called like a label, and a column stands for each class
 
 
 def read_manifest(path: Path, *, reading: Reading = AS_IT_IS) -> Index:
@@ -147,6 +148,7 @@ def read_listed(path: Path, *, reading: Reading) -> Listed:
         ],
         root=root,
         layout=table.layout,
+        one_hot=table.one_hot,
         skipped=tuple(_unlabelled(table, path)),
         notes=tuple(notes),
         columns=table.columns,

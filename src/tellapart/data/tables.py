@@ -13,11 +13,12 @@ from typing import Any, Final, TextIO
 
 from tellapart.data.box_columns import BoxColumns, Numbers, boxes_of, find_boxes, numbers_of
 from tellapart.data.boxes import check_numbers
-from tellapart.data.columns import Places, find_columns
+from tellapart.data.columns import MissingColumnError, Places, find_columns
 from tellapart.data.encodings import encoding_of, first_line_not_in, not_in
 from tellapart.data.labels import label_of
 from tellapart.data.limits import BYTES_A_ROW, LARGEST_TABLE, LONGEST_ROW, MOST_COLUMNS, MOST_ROWS
 from tellapart.data.names import written
+from tellapart.data.one_hot import one_hot_labels, one_hot_note
 from tellapart.data.reading import Reading
 from tellapart.data.shapes import regions_of
 from tellapart.errors import DataError
@@ -72,6 +73,7 @@ class Table:
         foreign: whether a tool wrote it, so that paths may be those of another machine.
         anywhere: whether such a path may lead out of the folder all the same, where it is a whole one.
         columns: the names of the other columns, one for each value that rows have under given.
+        one_hot: whether no column is called like a label, and a column stands for each class.
     """
 
     rows: Sequence[TableRow]
@@ -82,6 +84,7 @@ class Table:
     foreign: bool = False
     anywhere: bool = False
     columns: tuple[str, ...] = ()
+    one_hot: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +208,7 @@ def table_of_values(records: Iterable[tuple[int, Mapping[int, Any]]], columns: C
     """The table of numbered records, each a value for the place of a column; a place without one is empty.
 
     Raises:
-        DataError: a picture has several labels, or a box that cannot be one.
+        DataError: a picture has several labels or none, or a box that cannot be one.
     """
     ours, boxes = columns.ours, columns.boxes
     seen: dict[str, str] = {}  # most values of other columns come again and again
@@ -231,7 +234,32 @@ def table_of_values(records: Iterable[tuple[int, Mapping[int, Any]]], columns: C
         sources = [f"row {row.number:,}" for row in rows]
         found_boxes, notes = boxes_of(numbers, boxes, sources=sources, where=path)
         rows = [row if box is None else replace(row, box=box) for row, box in zip(rows, found_boxes, strict=True)]
-    return Table(rows=rows, sure=ours.sure, notes=tuple(notes), columns=tuple(columns.others))
+    table = Table(rows=rows, sure=ours.sure, notes=tuple(notes), columns=tuple(columns.others))
+    return table if ours.no_label is None else labelled_by_columns(table, error=ours.no_label)
+
+
+def labelled_by_columns(table: Table, *, error: MissingColumnError) -> Table:
+    """The table with the classes that it has a column for each of, and without these columns.
+
+    Raises:
+        MissingColumnError: the one given, where columns do not tell classes.
+    """
+    told = one_hot_labels([row.given for row in table.rows], table.columns)
+    if told is None:
+        raise error
+    labels, flags = told
+    rest = [place for place in range(len(table.columns)) if place not in set(flags)]
+    rows = [
+        replace(row, label=unicodedata.normalize("NFC", label), given=tuple(row.given[place] for place in rest))
+        for row, label in zip(table.rows, labels, strict=True)
+    ]
+    return replace(
+        table,
+        rows=rows,
+        notes=(*table.notes, one_hot_note([table.columns[place] for place in flags])),
+        columns=tuple(table.columns[place] for place in rest),
+        one_hot=True,
+    )
 
 
 def _rows_of(number: int, fields: dict[str, Any], path: Path, *, whole: bool, given: tuple[str, ...]) -> list[TableRow]:
