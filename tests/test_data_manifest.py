@@ -91,6 +91,7 @@ def test_read_manifest__same_file_twice_is_kept_once(folder):
         ("path,label,split\n1.png,a,trian\n", "unknown split 'trian' in row 2: .*Write one of train, valid"),
         ("path,label\n1.png,a\n2.png, \n", "no label in row 3"),
         ("path,label\n1.png,a\n2.png\n", "no label in row 3"),
+        ("path,label\n1.png,a\n2.png,#N/A\n", "#N/A, what a spreadsheet writes .* as the label in row 3"),
         ("path,label\n,a\n1.png,b\n", "no path in row 2"),
         ("path,label\n1.png,a\n2.png,a\n", "only one class, 'a'"),
         ("path,label\n1.png,a\n1.png,b\n", "listed with two labels, 'a' and 'b': 1.png"),

@@ -36,6 +36,7 @@ _READERS: Final[Mapping[str, Callable[..., Table]]] = {
     ".xml": read_cvat,
 }
 _ASIDE: Final = frozenset(("annotations", "annotation", "ann", "labels", "meta", "metadata"))  # beside the pictures
+SHEET_ERRORS: Final = frozenset(("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"))
 
 
 def is_manifest(data: Path) -> bool:
@@ -166,6 +167,9 @@ def _check_row(row: TableRow, manifest: Path, *, labelled: bool) -> None:
         raise _bad_row("an address with a user in it", row, manifest, "Leave out what stands before the @.")
     if labelled and not row.label:
         raise _bad_row("no label", row, manifest, "Write the class, or take the row out.")
+    if labelled and row.label in SHEET_ERRORS:
+        what = f"{row.label}, what a spreadsheet writes where a formula fails, as the label"
+        raise _bad_row(what, row, manifest, "Write the class, or take the row out.")
     if not all(map(is_utf8, (row.path, row.label, row.group))):
         raise _bad_row("half a letter, which no file can hold,", row, manifest, "Write the row again, or take it out.")
 
