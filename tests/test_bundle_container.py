@@ -255,7 +255,12 @@ def test_read_container__what_is_no_regular_file_or_is_empty_inside(tmp_path, ki
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("m.onnx", "model.tellapart that it was made from"), ("m.tellapart", "Train")]
+    ("name", "hint"),
+    [
+        ("m.onnx", "model.tellapart that it was made from"),
+        ("m.html", "model.tellapart that it was made from"),
+        ("m.tellapart", "Train"),
+    ],
 )
 def test_read_container__an_export_is_called_one(tmp_path, name, hint):
     (tmp_path / name).write_bytes(b"no zip file")

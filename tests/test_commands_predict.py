@@ -2,16 +2,19 @@
 
 import csv
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from pictures import write_classes, write_splits_and_classes
+from exported import small_classifier, write_model
+from pictures import encode, make_pixels, write_classes, write_splits_and_classes
 from tellapart.commands.evaluate import evaluate_model
 from tellapart.commands.predict import predict
 from tellapart.commands.summary import summarise
 from tellapart.commands.train import train
 from tellapart.errors import DataError, ModelFileError
+from tellapart.heads.abstention import Abstention, SelectiveGuarantee
 from tellapart.progress import Silent
 from tellapart.runs.page import rewrite_report
 
@@ -27,6 +30,17 @@ class Notes(Silent):
 
     def said(self, words):
         return [note for note in self.notes if words in note]
+
+
+@pytest.mark.parametrize(("error", "told"), [(None, 1), (0.232, 1), (0.05, 0)])
+def test_predict__a_model_that_promises_too_little_to_rely_on_says_so(tmp_path, error, told):
+    """Its answers without a mark would read as those to rely on."""
+    least = None if error is None else 0.0
+    promise = SelectiveGuarantee(threshold=least, asked=0.01, error=error, pictures=18, needed=299)
+    classifier = replace(small_classifier(3), abstention=Abstention(unsure=least, guarantee=promise))
+    (tmp_path / "a.png").write_bytes(encode(make_pixels(1), "PNG"))
+    predict(write_model(tmp_path / "model.tellapart", classifier), [tmp_path / "a.png"], progress=(notes := Notes()))
+    assert len(notes.said("18 pictures in valid are too few to promise")) == told
 
 
 def split_rows(run):

@@ -365,6 +365,19 @@ def test_render_report__answers_are_to_rely_on_where_that_is_promised(error, tit
     assert text.count("none of its own") == 1  # of a class whose answers stand by the common promise
 
 
+@pytest.mark.parametrize("error", [None, 0.05])
+@pytest.mark.parametrize("by_folds", [True, False])
+def test_render_report__speaks_of_a_threshold_of_the_model_only_where_there_is_one(by_folds, error):
+    document = promised(metrics_document(), learned=9)
+    promise = {"error": error, "asked": 0.01, "kept": False, "pictures": 60, "needed": 299, "sentence": "Never shown."}
+    document["thresholds"] |= {"unsure": None if error is None else 0.9, "promise": promise}
+    if by_folds:
+        document["folds"] = {"count": 5, "intervals": {"design_effect": 2.0, "luck": 0.0, "weight": 0.5}}
+    text = Page(render(document)).text
+    assert "A threshold that is picked here carries no guarantee" in text
+    assert ("The model's own was chosen" in text) == (error is not None)
+
+
 @pytest.mark.parametrize("name", ["unsure_by_class", "promise_by_class"])
 def test_render_report__promises_of_other_classes_are_damage(name):
     document = promised(metrics_document(), learned=9)

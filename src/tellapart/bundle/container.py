@@ -78,7 +78,7 @@ def read_container(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
         raise ModelFileError(f"cannot read the model file ({reason})", where=path, hint=RETRAIN) from error
     # NotImplementedError is what zipfile raises for a compression or a version of the format that it does not know.
     except (zipfile.BadZipFile, struct.error, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
-        hint = EXPORTED if path.suffix.lower() in (".onnx", ".xml", ".bin") else RETRAIN
+        hint = EXPORTED if path.suffix.lower() in (".onnx", ".xml", ".bin", ".html") else RETRAIN
         raise ModelFileError("not a model file, or cut short", where=path, hint=hint) from error
     except MemoryError as error:
         raise ModelFileError("there is too little memory for the model file", where=path, hint=RETRAIN) from error

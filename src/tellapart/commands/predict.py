@@ -24,7 +24,7 @@ from tellapart.errors import DataError
 from tellapart.features.embed import LOOKING, embed_pictures
 from tellapart.features.look import check_precision, check_seen, say_too_bright, with_white
 from tellapart.features.together import pack_ledger, readable, unpack_ledger
-from tellapart.heads.abstention import Flags
+from tellapart.heads.abstention import Flags, is_weak
 from tellapart.heads.products import one_thread
 from tellapart.progress import PartOfStage, Progress, Silent, in_stage
 from tellapart.types import Index, LedgerEntry, Picture
@@ -226,6 +226,9 @@ def open_asking(
     few = count <= FEW
     bundle, engine = read_bundle(model, precision=EXACT if few else None, most=FEW_AT_ONCE if few else None)
     base = with_white(bundle.classifier.base, given, progress)
+    promise = bundle.classifier.abstention.guarantee
+    if promise is not None and is_weak(promise.to_json()):
+        progress.note(promise.in_words())  # else an answer without a mark reads as one to rely on
     return Asking(
         classifier=replace(bundle.classifier, base=base),
         engine=engine,

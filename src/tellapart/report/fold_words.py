@@ -27,11 +27,8 @@ FOLD_PAGE: Final[Mapping[str, Words]] = {
     "folds.uses": Words(
         "These pictures have scored {runs} different models here.", "在本机上，已有 {runs} 个不同的模型用这些图片评分。"
     ),
-    "folds.picked_here": Words(
-        "A threshold that is picked here carries no guarantee: it is picked by what these very pictures show, and on "
-        "new ones it is often worse. The model's own was chosen so that its promise holds.",
-        "在此处挑选的阈值不带任何保证：它正是根据这些图片挑出来的，用在新图片上往往更差。"
-        "模型自己的阈值在选定时已保证其承诺成立。",
+    "folds.own_threshold": Words(
+        "The model's own was chosen so that its promise holds.", "模型自己的阈值在选定时已保证其承诺成立。"
     ),
     "folds.parity": Words(
         "The model file itself was asked about {pictures} {pictures:picture|pictures} and compared with the head in "

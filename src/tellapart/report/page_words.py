@@ -217,12 +217,11 @@ PAGE: Final[Mapping[str, Words]] = {
     "trust": Words("How far to trust an answer", "一个回答有多可信"),
     "threshold": Words("Answer only when at least this confident", "只有至少这么确信时才回答"),
     "picked_here": Words(
-        (
-            "A threshold that is picked here carries no guarantee: it is picked by what these very pictures show, and "
-            "on new ones it is often worse. The model's own was chosen on other pictures."
-        ),
-        "在此处挑选的阈值不带任何保证：它正是根据这些图片挑出来的，用在新图片上往往更差。模型自己的阈值是用另外的图片选定的。",
+        "A threshold that is picked here carries no guarantee: it is picked by what these very pictures show, and on "
+        "new ones it is often worse.",
+        "在此处挑选的阈值不带任何保证：它正是根据这些图片挑出来的，用在新图片上往往更差。",
     ),
+    "own_threshold": Words("The model's own was chosen on other pictures.", "模型自己的阈值是用另外的图片选定的。"),
     "answered": Words("answered", "得到回答"),
     "wrong_answers": Words("misclassified among them", "其中误判"),
     "left_to_you": Words("left to you", "留给您判断"),
