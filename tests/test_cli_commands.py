@@ -89,6 +89,12 @@ def test_predict__jsonl_is_an_object_a_picture(trained, mixed_paths, tellapart):
     assert documents[0]["probability"] == documents[0]["probabilities"][documents[0]["predicted"]]
 
 
+def test_predict__a_workbook_is_no_format_and_what_excel_opens_is_said(trained, mixed_paths, tellapart, tmp_path):
+    told = tellapart("predict", trained.model, *mixed_paths, "-o", tmp_path / "a.xlsx")
+    assert told.code == 2
+    assert "Excel opens a .csv right that is made with --format excel" in told.err
+
+
 @pytest.mark.parametrize("form", ["table", "csv", "jsonl"])
 def test_predict__to_a_file_is_what_would_be_printed(trained, mixed_paths, tellapart, tmp_path, form):
     printed = tellapart("predict", trained.model, *mixed_paths, "--format", form)

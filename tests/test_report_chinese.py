@@ -110,6 +110,7 @@ def test_english_left__finds_a_word():
         "the run does not say where its data was; --data names it",
         "there is far more than its data where it says that was (/数据); --data names the place",
         "the data is no longer where it was (no such file: /数据); --data names another place",
+        "the data is not where --data says (no such file: /数据)",
         "none of them is where it was; --data names another place",
         "they lie outside /数据; --data with that place has them read where links lead",
     ],

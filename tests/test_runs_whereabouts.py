@@ -187,6 +187,12 @@ def test_rewrite_report__places_that_are_none(run, place):
     assert said.isprintable()
 
 
+def test_rewrite_report__a_place_that_the_user_names_is_not_said_to_be_where_it_was(run, tmp_path):
+    count, said = shown(run, data=tmp_path / "nowhere")
+    assert count == 0
+    assert f"the data is not where --data says (no such file or folder: {tmp_path / 'nowhere'})." in said
+
+
 def test_rewrite_report__does_not_walk_what_is_larger_than_the_data(run, tmp_path, monkeypatch):
     monkeypatch.setattr("tellapart.runs.whereabouts.SPARE", 0)
     large = tmp_path / "large"

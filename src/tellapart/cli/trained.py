@@ -147,6 +147,8 @@ def form_of_name(out: Path, form: str | None) -> str:
     if suffix not in SUFFIXES:
         what = f"no format is known for a file that ends in {suffix}" if suffix else "this name says no format"
         other = "" if suffix else f", or choose a format: --format {', '.join(FORMATS)}"
+        if suffix in (".xlsx", ".xls"):
+            other = "; Excel opens a .csv right that is made with --format excel"
         raise UsageError(what, where=out, hint=f"End it in {endings}{other}.")
     if form is not None and form not in SUFFIXES[suffix]:
         ending = next(ending for ending, forms in SUFFIXES.items() if form in forms)

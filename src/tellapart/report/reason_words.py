@@ -142,6 +142,7 @@ CLAUSES: Final = tuple(
         (r"the run does not say where its data was", "这次运行没有记录数据的位置"),
         (r"there is far more than its data where it says that was \((.*)\)", "记录的位置（{0}）里远不止它的数据"),
         (r"the data is no longer where it was \(.*?: (.*)\)", "数据已不在原处（{0}）"),
+        (r"the data is not where --data says \(.*?: (.*)\)", "数据不在 --data 所指之处（{0}）"),
         (r"none of them is where it was", "图片都已不在原处"),
         (r"they lie outside (.*)", "图片位于 {0} 之外"),
         (r"--data with that place has them read where links lead", "用 --data 指定该位置，就会按链接读取"),

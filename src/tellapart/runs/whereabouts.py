@@ -46,7 +46,9 @@ def find_pictures(run: Path, metrics: RunMetrics, *, named: Path | None, progres
         reason = (
             error.what if isinstance(error, TellapartError) else getattr(error, "strerror", None) or "no such place"
         )
-        return f"the data is no longer where it was ({reason}: {one_line(place)}); --data names another place"
+        there = f"({reason}: {one_line(place)})"
+        was = f"no longer where it was {there}; --data names another place"
+        return f"the data is {was if named is None else f'not where --data says {there}'}"
     if named is not None:
         return index
     progress.note(f"Pictures are read below {root}, where the run says that its data was; --data names another place.")
