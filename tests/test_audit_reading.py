@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from pictures import write_classes
 from tellapart.audit.reading import find_converted, find_unreadable
+from tellapart.data.reading import Reading
+from tellapart.data.scan import scan
 from tellapart.types import LedgerEntry
 
 
@@ -23,6 +26,16 @@ def test_find_unreadable__passes_where_all_can_be_read_and_counts_what_is_no_pic
     finding = find_unreadable(entries("skipped"), looked_at=entries("used", "converted"))
     assert (finding.outcome, finding.count) == ("passed", 0)
     assert "1 file that is no picture was passed over" in finding.message
+
+
+def test_find_unreadable__pictures_of_classes_that_were_left_out_are_pictures(tmp_path):
+    folder = write_classes(tmp_path / "data", {"ape": 2, "bee": 2, "cat": 1})
+    (folder / "ape" / "notes.txt").write_text("no picture")
+    index = scan(folder, reading=Reading(min_pictures=2))
+    finding = find_unreadable(index.skipped, looked_at=entries("used"))
+    assert "Besides, 1 file that is no picture was passed over." in finding.message
+    assert finding.message.endswith(" 1 picture of a class with few was left out, as was asked for.")
+    assert (finding.facts["passed_over"], finding.facts["of_rare"]) == (1, 1)
 
 
 def test_find_converted__names_what_was_done():

@@ -183,7 +183,7 @@ def test_evaluate_model__fewer_classes_than_the_model_knows_shift_nobody(trained
 
 def test_evaluate_model__a_class_the_model_does_not_know(trained, tmp_path):
     data = write_classes(tmp_path / "data", {"cat": 2, "zebra": 2})
-    with pytest.raises(DataError, match=r"'zebra'.*The model knows: cat, dog, owl"):
+    with pytest.raises(DataError, match=r"'zebra'.*the model knows: cat, dog, owl"):
         evaluate_model(trained.model, data)
 
 

@@ -155,6 +155,8 @@ def test_scan__parts_of_a_class_belong_to_it(tmp_path):
     found, _, notes = read(grow(tmp_path / "kinds", "bird/{owl,eagle}/1.png", "mammal/{cat,dog}/1.png"))
     assert {label for _, label in found.values()} == {"bird", "mammal"}
     assert "--classes bottom takes cat, dog, eagle and 1 more instead" in notes
+    mixed = grow(tmp_path / "mixed", "bird/{owl,crow}/1.png", "bird/owl/day/2.png", "mammal/{cat,dog}/1.png")
+    assert "bottom" not in read(mixed)[2]  # pictures lie beside a folder with pictures: it would stop
 
 
 @pytest.mark.parametrize(

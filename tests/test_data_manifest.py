@@ -230,13 +230,19 @@ def test_read_manifest__the_reason_why_a_picture_is_missing(folder, path, messag
         scan(write(folder, f"path,label\n{path},a\n2.png,b\n"))
 
 
-@pytest.mark.parametrize("path", ["A/Two.png", "a\\TWO.JPG", "two.PNG", "two.jpeg"])
+@pytest.mark.parametrize("path", ["A/Two.png", "./A/two.png", "a\\TWO.JPG", "two.PNG", "two.jpeg"])
 def test_read_manifest__a_picture_that_is_called_nearly_so_is_named(tmp_path, path):
     write_picture(tmp_path / "a" / "two.png")
     with pytest.raises(
         DataError, match=r"There is a/two\.png: the table has to name it as it is, capitals and ending too"
     ):
         scan(write(tmp_path, f"path,label\n{path},a\n{path},b\n"))
+
+
+def test_read_manifest__what_follows_a_dot_in_a_name_is_no_ending(tmp_path):
+    write_picture(tmp_path / "a" / "scan.png")
+    with pytest.raises(DataError, match="paths are relative to the folder"):
+        scan(write(tmp_path, "path,label\nscan.001,a\nscan.002,b\n"))
 
 
 PATH_NAMES = [

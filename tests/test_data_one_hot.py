@@ -48,6 +48,12 @@ def test_scan__objects_of_json_with_truth_values(folder):
     assert [picture.label for picture in scan(file).pictures] == ["cat", "cat", "dog", "dog"]
 
 
+def test_scan__hundreds_of_columns_of_classes(folder):
+    names = [f"c{place:03}" for place in range(300)]
+    rows = [f"{n}.png," + ",".join(str(int(place == 100 * (n % 2))) for place in range(300)) for n in range(4)]
+    assert scan(table(folder, *rows, header=f"image,{','.join(names)}")).classes == ("c000", "c100")
+
+
 @pytest.mark.parametrize(
     ("header", "rows"),
     [

@@ -36,6 +36,19 @@ def test_without_rare__pictures_of_the_test_are_not_to_learn_from(tmp_path):
     assert len(index.skipped) == 5
 
 
+def test_without_rare__where_splits_are_drawn_anew_every_picture_counts(tmp_path, tellapart):
+    for split in ("train", "test"):
+        write_classes(tmp_path / "data" / split, {"ape": 3, "bee": 3, "cat": 1})
+    options = ("--train", "3", "--valid", "0", "--test", "2", "--equal-only", "--min-pictures", "5")
+    assert tellapart("split", tmp_path / "data", tmp_path / "out", *options).code == 0
+    assert sorted(entry.name for entry in (tmp_path / "out" / "train").iterdir()) == ["ape", "bee"]
+
+
+def test_without_rare__of_what_only_tests_every_picture_counts(tmp_path):
+    index = scan(write_classes(tmp_path / "data" / "test", {"ape": 3, "bee": 1}), reading=Reading(scoring=True))
+    assert without_rare(index, 2, fewest_classes=1).classes == ("ape",)
+
+
 def test_without_rare__two_classes_must_be_left(tmp_path):
     index = scan(write_classes(tmp_path / "data", {"ape": 3, "bee": 1, "cat": 1}))
     with pytest.raises(DataError, match="1 of 3 classes have 2 pictures or more to learn from: --min-pictures"):

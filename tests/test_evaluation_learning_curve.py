@@ -123,6 +123,13 @@ def test_nested_order__groups_follow_whole_and_pictures_alone_as_without_groups(
     np.testing.assert_array_equal(alone, nested_order(labels, np.random.default_rng(0)))
 
 
+def test_nested_order__a_large_group_comes_no_earlier_than_small_ones():
+    groups = np.concatenate([np.zeros(200, np.int64), 1 + np.arange(100) // 2])
+    labels = np.zeros(300, np.int64)
+    first = [groups[nested_order(labels, np.random.default_rng(seed), groups)[0]] == 0 for seed in range(200)]
+    assert np.mean(first) < 0.1  # one of 51 groups
+
+
 def test_learning_curve__of_groups_forecasts_what_other_groups_will_teach():
     """Twice the pictures are those of other groups: half of each group's pictures teach nearly as much as all."""
     random, each, setting = np.random.default_rng(0), 10, HeadSetting(l2=0.1)

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+import warnings
 
 import pytest
 
@@ -115,12 +116,17 @@ def test_read_key__what_is_none_is_refused(tellapart, tmp_path, content):
 
 
 def test_warnings_in_log__an_error_says_where_it_came_from_and_not_what_it_was_about(monkeypatch):
-    lines, warns = [], logging.getLogger("uvicorn.error")
+    lines, warns, before = [], logging.getLogger("uvicorn.error"), warnings.showwarning
     monkeypatch.setattr(server, "log", lines.append)
     with server.warnings_in_log():
         warns.error("It\nfailed\n", exc_info=ValueError("holiday.jpg"))
         warns.info("nothing")
+        server.Warnings().emit(logging.LogRecord("x", logging.WARNING, "x.py", 1, "%d", ("half",), None))  # wrong words
+        warnings.showwarning("old", UserWarning, "library.py", 7, line="")
     warns.info("nor this")
-    (line,) = map(json.loads, lines)
+    line, wrong, old = map(json.loads, lines)
+    assert (wrong["event"], wrong["said"]) == ("warning", "%d")
+    assert (old["of"], old["said"]) == ("py.warnings", "library.py:7: UserWarning: old")
+    assert warnings.showwarning is before
     assert (line["event"], line["said"], line["kind"]) == ("error", "It\\nfailed", "ValueError")
     assert "holiday" not in lines[0]

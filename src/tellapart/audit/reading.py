@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tellapart.audit.finding import Finding, Item, found, passed
+from tellapart.data.rare import REASON
 from tellapart.text import counted
 from tellapart.types import LedgerEntry
 
@@ -13,9 +14,14 @@ from tellapart.types import LedgerEntry
 def find_unreadable(entries: Sequence[LedgerEntry], *, looked_at: Sequence[LedgerEntry]) -> Finding:
     """Files that were skipped, of the pictures of the index; the entries are of what was passed over before."""
     skipped = [entry for entry in looked_at if entry.status == "skipped"]
-    strangers = counted(len(entries), "file that is no picture was", "files that are no pictures were")
-    others = f" Besides, {strangers} passed over." if entries else ""
-    facts = {"unreadable": len(skipped), "pictures": len(looked_at), "passed_over": len(entries)}
+    rare = sum(entry.reason.startswith(REASON) for entry in entries)
+    passed_over = len(entries) - rare
+    strangers = counted(passed_over, "file that is no picture was", "files that are no pictures were")
+    others = f" Besides, {strangers} passed over." if passed_over else ""
+    if rare:
+        of_rare = counted(rare, "picture of a class with few was", "pictures of classes with few were")
+        others += f" {of_rare} left out, as was asked for."
+    facts = {"unreadable": len(skipped), "pictures": len(looked_at), "passed_over": passed_over, "of_rare": rare}
     if not skipped:
         message = f"All of {counted(len(looked_at), 'picture')} can be read.{others}"
         return passed("unreadable", "warning", message, facts=facts)

@@ -19,6 +19,7 @@ from tellapart.cli.options import (
     GroupBy,
     Json,
     LabelColumn,
+    MinPictures,
     Model,
     On,
     PathColumn,
@@ -213,6 +214,7 @@ def evaluate(
     label_column: LabelColumn = None,
     encoding: Encoding = None,
     boxes: Boxes = None,
+    least: MinPictures = None,
     group_by: GroupBy = None,
     as_json: Json = False,
 ) -> None:
@@ -226,7 +228,7 @@ def evaluate(
     from tellapart.commands.evaluate import evaluate_model
 
     read_as = reading(
-        classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes
+        classes=classes, path_column=path_column, label_column=label_column, encoding=encoding, boxes=boxes, least=least
     )
     figures = evaluate_model(model, data, reading=read_as, group_by=group_by, progress=listener())
     if as_json:

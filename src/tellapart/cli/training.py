@@ -109,12 +109,11 @@ def train(
     )
     about: dict[str, Any] = {"recipe": recipe, "backbone": backbone, "weights": weights, "size": size, "seed": seed}
     about |= {"folds": folds, "budget": budget, "max_error": max_error, "drop_leaks": drop_leaks, "force": force}
-    about |= {"keep_sums": keep_sums}
     training: dict[str, Any] = {"epochs": epochs, "batch": batch, "rate": rate, "optimiser": optimiser}
     training |= {"patience": patience, "dropout": dropout, "augment": augment, "net": net}
     about |= changed(**training, layers=layers, dense=dense)
     about |= operating(costs, min_recall)
-    about |= {"group_by": group_by, "reading": read_as, "command": spoken()}
+    about |= {"keep_sums": keep_sums, "group_by": group_by, "reading": read_as, "command": spoken()}
     train_and_print(data, out, about, on=on, as_json=as_json)
 
 

@@ -90,7 +90,7 @@ def split(
             "the sizes of the splits are no counts of pictures", hint="For example: --train 100 --valid 50 --test 50."
         )
     progress = progress or Silent()
-    index = scan(data, reading=replace(reading, grouped=group_by is not None), progress=progress)
+    index = scan(data, reading=replace(reading, grouped=group_by is not None, redrawn=True), progress=progress)
     index = index if group_by is None else declare_groups(index, group_by, progress=progress)
     if link:
         check_linkable(index, data)

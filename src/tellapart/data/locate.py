@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import stat
 import unicodedata
@@ -120,6 +121,7 @@ class Locator:
         for path in _ways(given, foreign=self.foreign):
             if path.startswith(("/", "~")):
                 continue
+            path = posixpath.normpath(path)  # noqa: PLW2901
             every = sorted({found for paths in self._pictures().values() for found in paths})
             tail = f"/{_loosely(path)}"
             if (alike := next((found for found in every if f"/{_loosely(found)}".endswith(tail)), None)) is not None:
@@ -140,7 +142,8 @@ class Locator:
 
 
 def _loosely(path: str) -> str:
-    return os.path.splitext(path)[0].casefold()  # noqa: PTH122
+    """Without the ending of a picture, and in small letters."""
+    return (os.path.splitext(path)[0] if has_picture_ending(path) else path).casefold()  # noqa: PTH122
 
 
 def _walked(folder: Path) -> Iterator[str]:

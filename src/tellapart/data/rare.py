@@ -12,18 +12,20 @@ from tellapart.text import counted
 from tellapart.types import Index, LedgerEntry, Picture
 
 OPTION: Final = "--min-pictures"
+REASON: Final = "its class "  # how the reason begins for which a picture of such a class is left out
 MOST_NAMED: Final = 5  # classes; the ledger has them all
 
 
-def without_rare(index: Index, least: int, *, fewest_classes: int = 2) -> Index:
+def without_rare(index: Index, least: int, *, fewest_classes: int = 2, redrawn: bool = False) -> Index:
     """The index without classes that have fewer than `least` pictures to learn from, and a note that names them.
 
-    Pictures to learn from are those of train, or without a split. Those left out are in the index's ledger entries.
+    Pictures to learn from are those of train, or without a split; all, where splits are to be drawn anew. Those left
+    out are in the index's ledger entries.
 
     Raises:
         DataError: fewer classes than `fewest_classes` are left.
     """
-    counts = to_learn_from(index.pictures)
+    counts = to_learn_from(index.pictures, redrawn=redrawn)
     rare = {name: counts[name] for name in index.classes if counts[name] < least}
     if not rare:
         return index
@@ -34,7 +36,7 @@ def without_rare(index: Index, least: int, *, fewest_classes: int = 2) -> Index:
     kept = tuple(picture for picture in index.pictures if picture.label not in rare)
     out = [picture for picture in index.pictures if picture.label in rare]
     reasons = {
-        name: f"its class {name!r} has {counted(count, 'picture')} to learn from, fewer than {least:,}"
+        name: f"{REASON}{name!r} has {counted(count, 'picture')} to learn from, fewer than {least:,}"
         for name, count in rare.items()
     }
     skipped = (LedgerEntry(path=picture.path, status="skipped", reason=reasons[picture.label or ""]) for picture in out)
@@ -51,9 +53,13 @@ def without_rare(index: Index, least: int, *, fewest_classes: int = 2) -> Index:
     )
 
 
-def to_learn_from(pictures: Sequence[Picture]) -> Counter[str]:
-    """How many pictures of each class are in train, or without a split."""
-    return Counter(picture.label or "" for picture in pictures if picture.split in (None, "train"))
+def to_learn_from(pictures: Sequence[Picture], *, redrawn: bool = False) -> Counter[str]:
+    """How many pictures of each class are in train, or without a split.
+
+    Of all, where splits are to be drawn anew, or there is nothing but what tests.
+    """
+    own = [picture.label or "" for picture in pictures if picture.split in (None, "train")]
+    return Counter([picture.label or "" for picture in pictures] if redrawn or not own else own)
 
 
 def classes_named(counts: Mapping[str, int]) -> str:

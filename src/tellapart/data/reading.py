@@ -28,6 +28,7 @@ class Reading:
         min_pictures: classes with fewer pictures to learn from are left out.
         unlabelled: whether pictures need no label, as for prediction.
         scoring: whether a model is to be scored by it: then there may be one class alone, and classes without pictures.
+        redrawn: whether new splits are drawn of all pictures, so that those of the data count for nothing.
         grouped: whether groups are told from the paths, so that folders inside classes may be those.
     """
 
@@ -40,6 +41,7 @@ class Reading:
     min_pictures: int | None = None
     unlabelled: bool = False
     scoring: bool = False
+    redrawn: bool = False
     grouped: bool = False
 
     def __post_init__(self) -> None:

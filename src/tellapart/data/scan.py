@@ -43,7 +43,8 @@ def scan(data: Path, *, reading: Reading = AS_IT_IS, progress: Progress | None =
     """
     index = _scan(data, reading)
     if reading.min_pictures is not None:
-        index = without_rare(index, reading.min_pictures, fewest_classes=1 if reading.scoring else 2)
+        fewest = 1 if reading.scoring else 2
+        index = without_rare(index, reading.min_pictures, fewest_classes=fewest, redrawn=reading.redrawn)
     index = replace(index, notes=(*index.notes, *names_alike(index.classes)))
     if progress is not None:
         for note in index.notes:

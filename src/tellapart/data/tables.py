@@ -28,6 +28,7 @@ from tellapart.types import Box
 
 TEXT_ENDINGS: Final = (".csv", ".tsv", ".tab", ".txt")
 MOST_OTHERS: Final = 64  # columns, others than ours, which are passed through
+MOST_CLASSES: Final = 1_000  # columns that may stand for a class each
 LARGEST_SIDE: Final = 1_000_000_000  # pixels of what may be said of a picture
 LONGEST_VALUE: Final = 1000  # characters of one of them
 _OBJECTS: Final = ("category", "categories", "label", "labels")  # what the classes of boxes are called
@@ -112,8 +113,9 @@ class Columns:
         )
         used = {ours.path, ours.label, ours.split, ours.group, *(boxes.places if boxes else ())}
         others: dict[str, int] = {}
+        most = MOST_OTHERS if ours.no_label is None else MOST_CLASSES  # each may stand for a class
         for place, name in enumerate(header):
-            if place not in used and name.strip() and len(others) < MOST_OTHERS:
+            if place not in used and name.strip() and len(others) < most:
                 others.setdefault(written(name.strip()), place)
         return cls(ours=ours, boxes=boxes, others=others, whole=boxes is not None or reading.boxes == "none")
 
@@ -248,7 +250,7 @@ def labelled_by_columns(table: Table, *, error: MissingColumnError) -> Table:
     if told is None:
         raise error
     labels, flags = told
-    rest = [place for place in range(len(table.columns)) if place not in set(flags)]
+    rest = [place for place in range(len(table.columns)) if place not in set(flags)][:MOST_OTHERS]
     rows = [
         replace(row, label=unicodedata.normalize("NFC", label), given=tuple(row.given[place] for place in rest))
         for row, label in zip(table.rows, labels, strict=True)

@@ -116,8 +116,9 @@ def check_shared(base: Folder, classes: Sequence[Folder], *, grouped: bool) -> l
     if grouped:
         return [f"The classes are {top}, of which {bottom} are parts, since groups are declared."]
     what = f"two readings: the classes are {top}, or the classes are the folders inside them, {bottom}"
+    deeper = folder_names(_bottom(classes))
     hint = (
-        f"Add --classes top for {top}, or --classes bottom for {folder_names(_bottom(classes))}; "
+        f"Add --classes top for {top}{f', or --classes bottom for {deeper}' if deeper else ''}; "
         "if one of these are splits, rename those to train, valid and test; "
         "if neither are classes, list the pictures in a table with the columns path and label."
     )
@@ -128,13 +129,18 @@ def both_possible(classes: Sequence[Folder]) -> list[str]:
     """A line where every class holds nothing but folders, so that those could be meant."""
     if not classes or any(folder.direct or len(folder.filled) < 2 for folder in classes):
         return []
-    said = f"The classes are {folder_names(classes)}, each with the folders inside it; --classes bottom takes "
-    return [f"{said}{folder_names(_bottom(classes))} instead."]
+    deeper = folder_names(_bottom(classes))
+    instead = f"; --classes bottom takes {deeper} instead" if deeper else ""
+    return [f"The classes are {folder_names(classes)}, each with the folders inside it{instead}."]
 
 
 def _bottom(classes: Iterable[Folder]) -> list[Folder]:
-    """The folders that pictures lie in, which may be further down than those inside the classes."""
-    return [inner for folder in classes for inner in (folder, *folder.all_below()) if inner.direct]
+    """What --classes bottom would take: the folders that pictures lie in, which may be further down than those inside.
+
+    None where pictures lie beside folders with pictures: there the classes are not at the bottom.
+    """
+    below = [inner for folder in classes for inner in (folder, *folder.all_below()) if inner.direct]
+    return [] if any(folder.filled for folder in below) else below
 
 
 def called_like_another(classes: Sequence[Folder]) -> list[str]:

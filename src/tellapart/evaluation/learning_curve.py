@@ -147,12 +147,15 @@ def nested_order(
 ) -> NDArray[np.int64]:
     """A random order of rows whose every beginning has the classes in their proportions, the rarest included.
 
-    In each class, rows of a group, equal numbers of int64 [N], follow one another.
+    In each class, rows of a group, equal numbers of int64 [N], follow one another, and groups of any size are as likely
+    to come early.
     """
     shuffled = random.permutation(len(labels))
     if groups is not None:
-        _, first, group = np.unique(groups[shuffled], return_index=True, return_inverse=True)
-        shuffled = shuffled[np.argsort(first[group], kind="stable")]
+        numbers, group = np.unique(groups, return_inverse=True)
+        if len(numbers) < len(groups):  # by their first pictures large ones would come early
+            turn = random.permutation(len(numbers))
+            shuffled = shuffled[np.argsort(turn[group[shuffled]], kind="stable")]
     place = np.empty(len(labels))
     for label in np.unique(labels):
         rows = shuffled[labels[shuffled] == label]

@@ -38,7 +38,9 @@ LOOKS: Final = {
 
 def _passed_over(facts: Facts) -> str:
     count = facts["passed_over"]
-    return f"另外略过 {count:,} 个不是图片的文件。" if count else ""
+    others = f"另外略过 {count:,} 个不是图片的文件。" if count else ""
+    rare = facts.get("of_rare", 0)  # documents of earlier versions have none
+    return others + (f"按要求排除了图片很少的类别中的 {rare:,} 张图片。" if rare else "")
 
 
 def _tiny(facts: Facts) -> str:

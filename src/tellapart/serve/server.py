@@ -143,7 +143,11 @@ class Warnings(logging.Handler):
         """Write one, with where an error came from."""
         error = record.exc_info[1] if record.exc_info else None
         come = {} if error is None else whence(error)
-        log(log_line(record.levelname.lower(), of=record.name, said=one_line(record.getMessage().strip()), **come))
+        try:
+            said = record.getMessage()
+        except Exception:  # noqa: BLE001  whoever warns may have got its own words wrong, and is not to end by it
+            said = str(record.msg)
+        log(log_line(record.levelname.lower(), of=record.name, said=one_line(said.strip()), **come))
 
 
 @contextlib.contextmanager
@@ -151,9 +155,11 @@ def warnings_in_log() -> Iterator[None]:
     """While this lasts; else Python prints what nobody handles as plain text, with tracebacks."""
     handler = Warnings(logging.WARNING)
     logging.getLogger().addHandler(handler)
+    logging.captureWarnings(True)
     try:
         yield
     finally:
+        logging.captureWarnings(False)
         logging.getLogger().removeHandler(handler)
 
 
