@@ -179,6 +179,18 @@ def test_guard__fails_past_fifteen_per_cent(bench, document, tmp_path, monkeypat
         assert (ended.value.code, word in capsys.readouterr().out) == (code, True), ratio
 
 
+def test_guard__says_where_the_record_is_of_another_kind_of_processor(bench, document, tmp_path, monkeypatch, capsys):
+    guard, ledger = bench("guard"), bench("ledger")
+    record, new = tmp_path / "record.json", tmp_path / "new.json"
+    for file, instructions in ((record, ["avx2", "amx_bf16"]), (new, ["avx2"])):
+        file.write_text(ledger.written({**document, "machine": {**document["machine"], "instructions": instructions}}))
+    for held, told in ((record, True), (new, False)):
+        monkeypatch.setattr(sys, "argv", ["guard.py", str(new), "--record", str(held)])
+        with pytest.raises(SystemExit):
+            guard.main()
+        assert ("with other instructions (avx2, amx_bf16; here avx2)" in capsys.readouterr().out) == told
+
+
 def test_guard__nothing_in_common_is_no_pass(bench, document, tmp_path, monkeypatch):
     guard, ledger = bench("guard"), bench("ledger")
     record, new = tmp_path / "record.json", tmp_path / "new.json"

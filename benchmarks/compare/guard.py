@@ -55,10 +55,17 @@ def main() -> None:
     for file in (arguments.record, arguments.new):
         if not file.exists():
             raise SystemExit(f"{file} is not there; `make compare` makes it")
-    recorded, new = (gains(Ledger(file).document, SETS) for file in (arguments.record, arguments.new))
+    documents = [Ledger(file).document for file in (arguments.record, arguments.new)]
+    recorded, new = (gains(document, SETS) for document in documents)
     found = changes(recorded, new)
     if not found:
         raise SystemExit("no ratio is in both: nothing can be said")
+    told = [", ".join(document["machine"]["instructions"]) or "none named" for document in documents]
+    if told[0] != told[1]:
+        print(
+            f"The record is of a processor with other instructions ({told[0]}; here {told[1]}): its ratios do not hold"
+        )
+        print("here. Begin a record of this machine: make compare SHORT=1 RECORD=build/mine.json")
     for change in found:
         print(said(change, most=arguments.most))
     if unknown := sorted(set(new) - set(recorded)):
