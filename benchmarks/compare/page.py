@@ -129,7 +129,7 @@ def lines(document: Mapping[str, Any], plots: list[str], *, results: str = "resu
     machine = document["machine"]
     extra = ", ".join(machine["instructions"]) or "none of AVX2, AVX-512, bf16"
     yield f"Machine: {machine['processor']}, {machine['cores']} cores ({extra}), {machine['system']}."
-    yield from document["notes"]
+    yield from ("", *(f"- {note}" for note in document["notes"]))
     for name in SETS:
         rows = figures.jobs(document, name)
         if rows:

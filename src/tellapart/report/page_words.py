@@ -76,7 +76,7 @@ PAGE: Final[Mapping[str, Words]] = {
         "{shown} 张）。",
     ),
     "lost_never": Words("Every answer that names it is marked unsure.", "判为该类的回答一律标为没有把握。"),
-    "lost_more": Words("So it is of {more} other {more:class|classes}.", "另有 {more} 个类别也是如此。"),
+    "lost_more": Words("The same is true of {more} other {more:class|classes}.", "另有 {more} 个类别也是如此。"),
     "costs": Words("What answers cost", "回答的代价"),
     "costs_note": Words(
         "The class of least expected cost is answered. On the test pictures a picture costs {mean}, between {low} and "
