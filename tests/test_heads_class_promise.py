@@ -81,7 +81,7 @@ def test_warnings__three_by_name_and_how_many_others():
     *named, others = warnings(document, "abcdef")
     said = "up to 50.0 % of its pictures may be missed, with 95 % confidence (8 to learn from, 4 held out to show it)"
     assert named == [f"{name}: {said}" for name in "abc"]
-    assert others == "so it is of 2 other classes"
+    assert others == "the same is true of 2 other classes"
 
 
 def test_choose_thresholds__equal_classes_keep_the_common_threshold():

@@ -116,7 +116,7 @@ def warnings(thresholds: Mapping[str, Any], classes: Sequence[str]) -> list[str]
     """
     rows = [row for row in promise_rows(thresholds, classes) if row["lost"]]
     more = len(rows) - NAMED
-    others = [f"so it is of {counted(more, 'other class', 'other classes')}"] if more > 0 else []
+    others = [f"the same is true of {counted(more, 'other class', 'other classes')}"] if more > 0 else []
     return [*map(_warning, rows[:NAMED]), *others]
 
 
