@@ -19,13 +19,13 @@ IS: Final = re.compile(r"(?i)^is[\s_-]*")
 
 
 def one_hot_labels(values: Sequence[Sequence[str]], names: Sequence[str]) -> tuple[list[str], list[int]] | None:
-    """The label of each row, and the places of the columns that say so; None where columns do not tell classes.
+    """The label of each of N rows, and the places of the columns that say so; None where columns do not tell classes.
 
     Columns that are called like splits tell those.
 
     Args:
-        values: of every row, what its columns say.
-        names: of these columns.
+        values: texts [N][C], what each of C columns says in every row.
+        names: C names of these columns.
     """
     told = [place for place, name in enumerate(names) if split_of(IS.sub("", name)) is None]
     flags = [place for place in told if all(row[place].strip().lower() in FLAGS for row in values)]

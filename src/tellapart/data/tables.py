@@ -250,7 +250,8 @@ def labelled_by_columns(table: Table, *, error: MissingColumnError) -> Table:
     if told is None:
         raise error
     labels, flags = told
-    rest = [place for place in range(len(table.columns)) if place not in set(flags)][:MOST_OTHERS]
+    classes = set(flags)
+    rest = [place for place in range(len(table.columns)) if place not in classes][:MOST_OTHERS]
     rows = [
         replace(row, label=unicodedata.normalize("NFC", label), given=tuple(row.given[place] for place in rest))
         for row, label in zip(table.rows, labels, strict=True)
