@@ -139,6 +139,8 @@ def test_gains__better_is_above_one(bench, document):
 def test_lines__the_page_has_what_was_run_and_nothing_else(bench, document):
     text = "\n".join(bench("page").lines(document, []))
     assert "| 0.5 | 0.7 | at most 0.8 |" in text
+    document["cells"]["pair/mnist/0"]["ratio"] = 0.9
+    assert "| at most 0.8, missed |" in "\n".join(bench("page").lines(document, []))
     assert "| fastai, `fine_tune(1)` | 60 (50 to 80, 3) | 120 (100 to 160, 3) | 5.00 | 5.00 | 60.0" in text
     assert "ours better, p = 0.00012" in text
     assert "no difference, p = 1" in text
