@@ -70,6 +70,24 @@ def test_scan__columns_that_do_not_tell_classes(folder, header, rows):
         scan(table(folder, *rows, header=header))
 
 
+@pytest.mark.parametrize(
+    ("rows", "flaw"),
+    [
+        (["0.png,1,0,0,40", "1.png,1,1,0,50"], "of MEL, NV, UNK, row 3 has it in 2 (MEL, NV)."),
+        (["0.png,0,0,0,40", "1.png,0,1,0,50"], "of MEL, NV, UNK, row 2 has it in none."),
+    ],
+)
+def test_scan__says_which_row_has_no_one_class(folder, rows, flaw):
+    with pytest.raises(DataError) as told:
+        scan(table(folder, *rows))
+    assert str(told.value).endswith(f"age. A column for each class has a 1 in one of them; {flaw}")
+
+
+def test_scan__says_nothing_of_classes_where_no_columns_are_flags(folder):
+    with pytest.raises(DataError, match=r"found: image, a, b\.$"):
+        scan(table(folder, "0.png,0.9,0.1", header="image,a,b"))
+
+
 def test_scan__a_column_that_is_named_or_called_like_a_label_counts(folder):
     rows = ["0.png,1,0,a", "1.png,0,1,b"]
     assert scan(table(folder, *rows, header="image,x,y,label")).classes == ("a", "b")

@@ -18,7 +18,7 @@ from tellapart.data.encodings import encoding_of, first_line_not_in, not_in
 from tellapart.data.labels import label_of
 from tellapart.data.limits import BYTES_A_ROW, LARGEST_TABLE, LONGEST_ROW, MOST_COLUMNS, MOST_ROWS
 from tellapart.data.names import written
-from tellapart.data.one_hot import one_hot_labels, one_hot_note
+from tellapart.data.one_hot import one_hot_flaw, one_hot_labels, one_hot_note
 from tellapart.data.reading import Reading
 from tellapart.data.shapes import regions_of
 from tellapart.errors import DataError
@@ -244,11 +244,13 @@ def labelled_by_columns(table: Table, *, error: MissingColumnError) -> Table:
     """The table with the classes that it has a column for each of, and without these columns.
 
     Raises:
-        MissingColumnError: the one given, where columns do not tell classes.
+        MissingColumnError: the one given, where columns do not tell classes; it says why if they nearly do.
     """
-    told = one_hot_labels([row.given for row in table.rows], table.columns)
+    values = [row.given for row in table.rows]
+    told = one_hot_labels(values, table.columns)
     if told is None:
-        raise error
+        flaw = one_hot_flaw(values, table.columns, [row.number for row in table.rows])
+        raise MissingColumnError(error.what, where=error.where, hint=f"{error.hint} {flaw}".strip())
     labels, flags = told
     classes = set(flags)
     rest = [place for place in range(len(table.columns)) if place not in classes][:MOST_OTHERS]
