@@ -33,7 +33,6 @@ from tellapart.finetuning.frozen_part import keep_views, prefix_backbone
 from tellapart.finetuning.onnx_in_torch import trainable_stages
 from tellapart.finetuning.split_point import find_cut
 from tellapart.finetuning.tune import FrozenOutputs, Start, build_module, valid_batches, view_batches
-from tellapart.heads.dual_space import column_standard
 from tellapart.heads.search import search_head
 from tellapart.nets.device import Machine, open_machine
 from tellapart.nets.epoch import Batch, run_epoch
@@ -65,8 +64,7 @@ def start_of(train: LabelledSquares, *, size: int, share: float) -> Start:
     found = search_head(
         features, train.labels, class_count=classes, depths=backbone.depths, train=rows, valid=None, seed=0
     )
-    cut = find_cut(backbone, share=share)
-    return Start(backbone=backbone, cut=cut, head=found.head, standard=column_standard(features))
+    return Start.of(backbone, find_cut(backbone, share=share), head=found.head, seen=features)
 
 
 def tail(start: Start) -> torch.nn.Module:

@@ -236,6 +236,29 @@ def test_find_cut__the_largest_part_within_the_share(lite0):
     assert find_cut(lite0, share=0.6).share > cut.share
 
 
+def test_trainable_stages__maxima_and_deviations_of_trained_depths(squares):
+    wide = load_backbone("lite0", size=SIDE)
+    (cut,) = [cut for cut in cuts(wide) if cut.tensor == "block4_add"]
+    assert cut.trained[:2] == ("stage4_maximum", "stage5_maximum")
+    assert cut.trained[-2:] == ("stage4_deviation", "stage5_deviation")
+    for given, expected in zip(*by_both(wide, cut, squares), strict=True):
+        np.testing.assert_allclose(given, expected, rtol=1e-3, atol=2e-3)
+
+
+def test_trainable_stages__a_map_of_one_place_has_a_slope_that_is_a_number(squares):
+    wide = load_backbone("lite0", size=SIDE)
+    stages = trainable_stages(wide.graph, entry="block4_add", outputs=["pooled_stage5_deviation"])
+    weights = {name: torch.from_numpy(value).requires_grad_() for name, value in stages.weights.items()}
+    (deviations,) = stages.run(torch.ones(1, 40, 2, 2), weights | tensors(stages.constants))
+    deviations.sum().backward()
+    assert all(weight.grad is None or weight.grad.isfinite().all() for weight in weights.values())
+
+
+def test_find_cut__is_the_same_whatever_earlier_depths_are_pooled_by(lite0):
+    cut, wide = find_cut(lite0, share=0.37), find_cut(load_backbone("lite0", size=SIDE), share=0.37)
+    assert (wide.tensor, wide.share) == (cut.tensor, cut.share)
+
+
 def test_find_cut__nothing_fits(lite0):
     with pytest.raises(UsageError, match="cannot be cut in two"):
         find_cut(lite0, share=0.0)

@@ -23,7 +23,6 @@ from tellapart.finetuning.tune import (  # noqa: E402
     raw_head,
     view_batches,
 )
-from tellapart.heads.dual_space import column_standard  # noqa: E402
 from tellapart.heads.linear import LinearHead  # noqa: E402
 from tellapart.nets.device import open_machine  # noqa: E402
 from tellapart.nets.fit import TrainingData  # noqa: E402
@@ -36,7 +35,7 @@ TRAINING = Training(epochs=3, batch=8, learning_rate=1e-3, average=0.5, clip=1.0
 
 @pytest.fixture(scope="module")
 def backbone():
-    return load_backbone("lite0", size=SIDE).means_only
+    return load_backbone("lite0", size=SIDE)
 
 
 @pytest.fixture(scope="module")
@@ -56,15 +55,23 @@ def labels():
     return np.arange(PICTURES) % CLASSES
 
 
-@pytest.fixture(scope="module", params=["all", "last"])
+READ = {
+    "all": ("stage3", "last"),
+    "last": ("last", "last"),
+    "maxima": ("stage3_maximum", "last"),
+    "deviations": ("stage3", "stage5_deviation"),
+}
+
+
+@pytest.fixture(scope="module", params=list(READ))
 def start(request, backbone, squares):
-    """A head that reads all depths, or only the last, with weights that mean nothing."""
+    """A head that reads all depths, by one pooling or two, or only the last, with weights that mean nothing."""
     features = Engine(backbone, precision="f32").run(squares)
-    first = 0 if request.param == "all" else backbone.depths[-1].start
-    weight = np.random.default_rng(1).normal(0, 0.02, (backbone.width - first, CLASSES)).astype(np.float32)
-    head = LinearHead(weight=weight, bias=np.arange(CLASSES, dtype=np.float32), start=first, stop=backbone.width)
-    cut = find_cut(backbone, share=0.2)
-    return Start(backbone=backbone, cut=cut, head=head, standard=column_standard(features))
+    places = {depth.name: depth for depth in backbone.depths}
+    first, stop = places[READ[request.param][0]].start, places[READ[request.param][1]].stop
+    weight = np.random.default_rng(1).normal(0, 0.02, (stop - first, CLASSES)).astype(np.float32)
+    head = LinearHead(weight=weight, bias=np.arange(CLASSES, dtype=np.float32), start=first, stop=stop)
+    return Start.of(backbone, find_cut(backbone, share=0.2), head=head, seen=features)
 
 
 @pytest.fixture(scope="module")
@@ -99,10 +106,10 @@ def test_build_module__starts_with_the_answers_of_the_head(start, seen, squares)
 def test_raw_head__undoes_the_standardisation(start):
     outputs = [f"pooled_{depth}" for depth in start.cut.trained]
     stages = trainable_stages(start.backbone.graph, entry=start.cut.tensor, outputs=outputs)
-    head = raw_head(build_module(start, stages), start.standard)
+    head = raw_head(build_module(start, stages), start)
     features = np.random.default_rng(2).normal(size=(4, start.backbone.width)).astype(np.float32)
-    varies = start.standard.inverse_deviation > 0
-    features[:, ~varies] = start.standard.mean[~varies]
+    dull = np.flatnonzero(start.standard.inverse_deviation == 0)
+    features[:, start.columns.start + dull] = start.standard.mean[dull]
     np.testing.assert_allclose(head.logits(features), start.head.logits(features), rtol=1e-3, atol=1e-3)
 
 
@@ -111,7 +118,7 @@ def test_finetune__learns_and_is_served_as_onnx(start, seen, squares, machine, t
     assert tuned.score <= tuned.fitted.score
     assert tuned.score < tuned.start_score
     assert tuned.backbone.graph != start.backbone.graph
-    assert len(tuned.backbone.graph) == len(start.backbone.graph)
+    assert len(tuned.backbone.plain.graph) == len(start.backbone.plain.graph)
     with torch.inference_mode():
         by_torch = tuned.module.eval()(torch.from_numpy(seen.train[:, 0])).numpy()
     by_engine = tuned.head.logits(Engine(tuned.backbone, precision="f32").run(squares))
@@ -121,7 +128,7 @@ def test_finetune__learns_and_is_served_as_onnx(start, seen, squares, machine, t
 def test_finetune__the_frozen_part_does_not_move(start, seen, squares, machine, tmp_path):
     tuned = tune(start, seen, machine, tmp_path)
     before, after = (Engine(base, precision="f32").run(squares) for base in (start.backbone, tuned.backbone))
-    for depth in start.backbone.depths:
+    for depth in start.depths:
         same = np.array_equal(before[:, depth.start : depth.stop], after[:, depth.start : depth.stop])
         assert same == (depth.name in start.cut.frozen)
 

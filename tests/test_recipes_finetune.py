@@ -46,7 +46,7 @@ class Case:
 
     def __init__(self, folder):
         root = write_splits_and_classes(folder / "data", COUNTS, width=SIDE, height=SIDE)
-        self.backbone = load_backbone("lite0", size=SIDE).means_only
+        self.backbone = load_backbone("lite0", size=SIDE)
         embedded = embed_pictures(scan(root), self.backbone)
         self.dataset = with_features(embedded.index, embedded.features)
         self.index, self.test = self.dataset.index, self.dataset.rows["test"]
@@ -83,7 +83,7 @@ def test_train_finetune__what_it_selected(trained, case):
     assert selected["epoch"] in selected["out_of"]["epoch"]
     assert selected["score"] <= selected["start_score"]
     assert trained.base.widths == case.backbone.widths
-    assert (trained.head.start, trained.head.stop) == (0, case.backbone.width)
+    assert (trained.head.start, trained.head.stop) == (case.backbone.means.start, case.backbone.means.stop)
     assert len(trained.weights) > 1000
 
 

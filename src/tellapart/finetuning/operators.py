@@ -6,7 +6,7 @@ Legend: N pictures, C channels, h w sides of a map.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tellapart.extras import load_torch
 
@@ -184,6 +184,7 @@ def _pad(
     return functional.pad(values, around, value=0.0 if level is None else float(level))
 
 
+SMALLEST: Final = 1e-12  # of what a root is taken of: at 0 it has no slope, and a channel that is even has no deviation
 OPERATORS: Mapping[str, Callable[..., Any]] = {
     "Add": lambda _, left, right: left + right,
     "AveragePool": _average_pool,
@@ -219,7 +220,7 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
     "Slice": _slice,
     "Softmax": lambda attributes, maps: maps.softmax(attributes.get("axis", -1)),
     "Split": _split,
-    "Sqrt": lambda _, values: values.sqrt(),
+    "Sqrt": lambda _, values: values.clamp_min(SMALLEST).sqrt(),
     "Squeeze": _squeeze,
     "Sub": lambda _, left, right: left - right,
     "Tanh": lambda _, maps: maps.tanh(),

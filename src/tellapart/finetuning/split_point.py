@@ -59,8 +59,8 @@ def cuts(backbone: Backbone) -> tuple[Cut, ...]:
     model = onnx.load_from_string(backbone.graph)
     net = _Net.of(model, side=backbone.preprocess.size)
     needed = {depth: net.behind(output) for depth, output in zip(backbone.widths, backbone.outputs, strict=True)}
-    *_, everything = needed.values()
-    found = (net.cut(tensor, backbone, needed) for tensor in net.sources if tensor in everything)
+    behind_last = needed[backbone.last.name]
+    found = (net.cut(tensor, backbone, needed) for tensor in net.sources if tensor in behind_last)
     return tuple(cut for cut in found if cut is not None)
 
 

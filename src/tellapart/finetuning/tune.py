@@ -6,8 +6,8 @@ different rates (Howard and Ruder 2018): the head is at its optimum already and 
 line from the start to what training came to, as far along it as valid says (WiSE-FT; Wortsman et al. 2022): a whole way
 that is too far is not the same as no way at all.
 
-Legend: N training pictures, M valid pictures, V views, P features of the frozen depths, D features of all depths,
-K classes, C channels and h w sides of the map at the cut.
+Legend: N training pictures, M valid pictures, V views, P features of the frozen depths that are read, D features of
+all that are read, K classes, C channels and h w sides of the map at the cut.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from tellapart.extras import load_torch
 from tellapart.finetuning.frozen_part import Views
 from tellapart.finetuning.onnx_in_torch import Stages, trainable_stages, with_weights
 from tellapart.finetuning.split_point import Cut
-from tellapart.heads.dual_space import Standard
+from tellapart.heads.dual_space import Standard, column_standard
 from tellapart.heads.linear import LinearHead, row_blocks
 from tellapart.nets.device import Machine
 from tellapart.nets.epoch import Batch
@@ -35,7 +35,7 @@ from tellapart.nets.images import clean_sample, steps_per_epoch
 from tellapart.nets.schedule import Training, class_weights
 from tellapart.progress import Progress
 from tellapart.seeds import generator
-from tellapart.types import Labels
+from tellapart.types import Depth, Features, Labels
 
 if TYPE_CHECKING:
     import torch
@@ -60,10 +60,35 @@ class Start:
     """Where training starts."""
 
     backbone: Backbone  # the frozen base
-    cut: Cut  # where it is cut
+    cut: Cut  # where it is cut, with those depths alone that are read
     head: LinearHead  # a head on the frozen base's features
-    standard: Standard  # mean and inverse deviation [D] of those features over the training pictures
+    depths: tuple[Depth, ...]  # those that the head may read, side by side in a row of the base
+    standard: Standard  # mean and inverse deviation [D] of their features over the training pictures
     dropout: float = 0.0  # the share of the features that is hidden from the head in each step of training
+
+    @classmethod
+    def of(cls, backbone: Backbone, cut: Cut, *, head: LinearHead, seen: Features, dropout: float = 0.0) -> Self:
+        """From a head on what the base sees in the training pictures, float32 [N, width].
+
+        Depths are read by their means, and by what else the head reads them by: maxima, or deviations.
+        """
+        first, last = min(head.start, backbone.means.start), max(head.stop, backbone.means.stop)
+        depths = tuple(depth for depth in backbone.depths if first <= depth.start and depth.stop <= last)
+        names = {depth.name for depth in depths}
+        frozen, trained = (tuple(name for name in each if name in names) for each in (cut.frozen, cut.trained))
+        return cls(
+            backbone=backbone,
+            cut=replace(cut, frozen=frozen, trained=trained),
+            head=head,
+            depths=depths,
+            standard=column_standard(seen[:, first:last]),
+            dropout=dropout,
+        )
+
+    @property
+    def columns(self) -> slice:
+        """The columns of a row of the base that are read."""
+        return slice(self.depths[0].start, self.depths[-1].stop)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,15 +152,21 @@ def finetune(
     way, scores = keep_part_of_the_way(module, begun, pictures, start_score=start_score, machine=machine)
     weights = trained_weights(module, stages)
     return Tuned(
-        backbone=replace(start.backbone, graph=with_weights(start.backbone.graph, weights)),
+        backbone=tuned_base(start.backbone, weights),
         weights=weights,
-        head=raw_head(module, start.standard),
+        head=raw_head(module, start),
         module=module,
         fitted=fitted,
         way=way,
         score=scores.get(way),
         start_score=start_score,
     )
+
+
+def tuned_base(base: Backbone, weights: Mapping[str, NDArray[np.float32]]) -> Backbone:
+    """The base with other weights, by name."""
+    plain = None if base.plain is None else tuned_base(base.plain, weights)
+    return replace(base, graph=with_weights(base.graph, weights), plain=plain)
 
 
 def keep_part_of_the_way(
@@ -178,7 +209,7 @@ def _move(
 
 
 def build_module(start: Start, stages: Stages) -> torch.nn.Module:
-    """From rows [B, P + h * w * C] of the frozen part to logits [B, K]: the stages, all depths joined, and the head.
+    """From rows [B, P + h * w * C] of the frozen part to logits [B, K]: the stages, the depths joined, and the head.
 
     What is trained is not a weight but how far it has moved, in units of the size of its channel: weight = start + size
     * move, with every move 0 at first. A learning rate is then a relative one (in lite0, with its normalisation folded
@@ -186,8 +217,9 @@ def build_module(start: Start, stages: Stages) -> torch.nn.Module:
     instead of to nothing (L2-SP; Li, Grandvalet and Davoine 2018).
     """
     torch = load_torch()
-    shape = start.cut.shape
-    frozen = sum(start.backbone.widths[depth] for depth in start.cut.frozen)
+    shape, names = start.cut.shape, [depth.name for depth in start.depths]
+    widths = [start.backbone.widths[name] for name in start.cut.frozen]
+    frozen = sum(widths)
 
     class Tail(torch.nn.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
@@ -212,12 +244,13 @@ def build_module(start: Start, stages: Stages) -> torch.nn.Module:
             return fixed | dict(zip(stages.weights, self.weights(), strict=True))
 
         def forward(self, rows: Any) -> Any:  # noqa: ANN401 - tensors
-            early = rows[:, :frozen].float()
+            early = rows[:, :frozen].float().split(widths, dim=1)
             maps = rows[:, frozen:].float().reshape(-1, *shape[1:], shape[0])
             maps = maps.permute(0, 3, 1, 2) if len(shape) == 3 else maps.reshape(-1, *shape)
             late = [depth.float() for depth in stages.run(maps, self.constants())]
+            known = dict(zip((*start.cut.frozen, *start.cut.trained), (*early, *late), strict=True))
             with torch.autocast(rows.device.type, enabled=False):
-                features = (torch.cat([early, *late], dim=1) - self.mean) * self.scale
+                features = (torch.cat([known[name] for name in names], dim=1) - self.mean) * self.scale
                 return self.head(torch.nn.functional.dropout(features, start.dropout, self.training))
 
     return Tail()
@@ -240,10 +273,10 @@ def trained_weights(module: torch.nn.Module, stages: Stages) -> dict[str, NDArra
 
 
 def standardised_head(start: Start) -> Any:  # noqa: ANN401 - a torch.nn.Linear
-    """The head for standardised features of all depths: 0 for the depths it does not read."""
-    torch = load_torch()
-    weight = np.zeros((start.backbone.width, start.head.bias.size))
-    weight[start.head.start : start.head.stop] = start.head.weight
+    """The head for standardised features of the depths that are read: 0 for those that it did not read before."""
+    torch, first = load_torch(), start.columns.start
+    weight = np.zeros((start.columns.stop - first, start.head.bias.size))
+    weight[start.head.start - first : start.head.stop - first] = start.head.weight
     deviation = 1 / np.where(start.standard.inverse_deviation > 0, start.standard.inverse_deviation, 1.0)
     layer = torch.nn.Linear(*weight.shape)
     with torch.no_grad():
@@ -252,13 +285,16 @@ def standardised_head(start: Start) -> Any:  # noqa: ANN401 - a torch.nn.Linear
     return layer
 
 
-def raw_head(module: torch.nn.Module, standard: Standard) -> LinearHead:
+def raw_head(module: torch.nn.Module, start: Start) -> LinearHead:
     """The module's head for features as they are."""
     head: Any = module.head
-    weight = head.weight.detach().cpu().double().numpy().T * standard.inverse_deviation[:, None]
-    bias = head.bias.detach().cpu().double().numpy() - standard.mean @ weight
+    weight = head.weight.detach().cpu().double().numpy().T * start.standard.inverse_deviation[:, None]
+    bias = head.bias.detach().cpu().double().numpy() - start.standard.mean @ weight
     return LinearHead(
-        weight=np.ascontiguousarray(weight, np.float32), bias=bias.astype(np.float32), start=0, stop=len(weight)
+        weight=np.ascontiguousarray(weight, np.float32),
+        bias=bias.astype(np.float32),
+        start=start.columns.start,
+        stop=start.columns.stop,
     )
 
 

@@ -24,7 +24,6 @@ from tellapart.extras import load_safetensors, load_torch
 from tellapart.finetuning.frozen_part import keep_views, prefix_backbone, views_within_bytes
 from tellapart.finetuning.split_point import find_cut
 from tellapart.finetuning.tune import WAYS, FrozenOutputs, Start, Tuned, finetune
-from tellapart.heads.dual_space import column_standard
 from tellapart.heads.linear import LinearHead
 from tellapart.heads.search import HeadSearch
 from tellapart.nets.device import open_machine
@@ -35,7 +34,7 @@ from tellapart.progress import Progress
 from tellapart.recipes.cost import say_cost, say_training_cost, seconds_to_look, seconds_to_search
 from tellapart.recipes.features import chosen_on, head_search
 from tellapart.recipes.label_safety import looks_to_ask, suited_augmentation
-from tellapart.recipes.looking import of_means, view_embedder
+from tellapart.recipes.looking import view_embedder
 from tellapart.recipes.request import Dataset, Request
 from tellapart.text import counted
 from tellapart.types import Features, Index, Pixels
@@ -60,7 +59,7 @@ class FineTuningPlan:
         dropout: the share of the features that is hidden from the head in each step.
     """
 
-    share: float = 0.37
+    share: float = 0.32
     views: int = 16
     augmentation: Augmentation = AUGMENTATION
     training: Training = field(
@@ -103,7 +102,6 @@ def train_finetune(dataset: Dataset, base: Backbone, request: Request) -> Classi
         OutputError: the work folder cannot be written to.
         DataError: as search_head, or a picture can no longer be read.
     """
-    dataset, base = of_means(dataset, base)
     progress, plan = request.progress, request.changes.applied(request.plan or FineTuningPlan())
     machine = request.machine or open_machine()
     search = head_search(dataset, base, request)
@@ -179,8 +177,7 @@ def say_outcome(tuned: Tuned, counts: Sequence[int], plan: FineTuningPlan, progr
 
 def starting_point(base: Backbone, plan: FineTuningPlan, *, head: LinearHead, seen: Features) -> Start:
     """The base cut where the plan says, with a head on what it sees in the training pictures, float32 [n, D]."""
-    cut = find_cut(base, share=plan.share)
-    return Start(backbone=base, cut=cut, head=head, standard=column_standard(seen), dropout=plan.dropout)
+    return Start.of(base, find_cut(base, share=plan.share), head=head, seen=seen, dropout=plan.dropout)
 
 
 def better_of(start: Start, tuned: Tuned, *, classes: tuple[str, ...], selected: Mapping[str, Any]) -> Classifier:

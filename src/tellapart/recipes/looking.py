@@ -74,21 +74,12 @@ def features_seen(
     dataset: Dataset, base: Backbone, trained: Backbone, *, rows: Sequence[int], progress: Progress, purpose: str = ""
 ) -> Features:
     """What a trained base sees in some rows, float32 [n, D]: at hand if it is the base, otherwise it looks now."""
-    if see_the_same(trained, base):
-        kept = dataset.features
-    elif see_the_same(trained, base.means_only):
-        kept = dataset.features[:, base.means]
-    else:
+    if not see_the_same(trained, base):
         return look_again(dataset, trained, rows, progress, purpose=purpose)
     if isinstance(rows, range) and rows.step == 1:
-        return kept[rows.start : rows.stop]
-    seen: Features = kept[list(rows)]
+        return dataset.features[rows.start : rows.stop]
+    seen: Features = dataset.features[list(rows)]
     return seen
-
-
-def of_means(dataset: Dataset, base: Backbone) -> tuple[Dataset, Backbone]:
-    """The same without what is pooled by anything else than its mean; the features are a view."""
-    return replace(dataset, features=dataset.features[:, base.means]), base.means_only
 
 
 def rows_of(rows: slice) -> range:
