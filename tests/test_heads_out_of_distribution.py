@@ -227,7 +227,6 @@ def test_learn_abstention__both_thresholds_and_what_they_say():
         valid=features[200:],
         labels=labels,
         promises=Promises(overall=promise, classes=()),
-        last=Depth(name="last", start=0, stop=40),
         class_count=2,
         seed=0,
     )

@@ -291,28 +291,27 @@ def calibrate_and_score(
     )
     say_left_out(len(valid) - len(clean), progress=progress)
     classifier, weights = without_prior(classifier, dataset, valid, clean, request)
-    # Once to tell close calls, and again, since temperature and thresholds belong to the precision that answers.
     apart = thinned(one_of_each_group(clean, dataset.groups, seed=request.seed), dataset.weights, seed=request.seed)
     settle = partial(settled, dataset=dataset, clean=clean, apart=apart, weights=weights, request=request)
-    classifier = settle(classifier, valid)
+    classifier, before = settle(classifier, valid), valid
     valid = exact(classifier, dataset, "valid", valid)
-    classifier = settle(classifier, valid)
+    if valid is not before:  # temperature and thresholds belong to the precision that answers close calls
+        classifier = settle(classifier, valid)
     say_recalls(classifier.operating, dataset.classes, progress)
     typical = train.start + sampled_rows(len(rows_of(train)), class_count=len(dataset.classes), seed=request.seed)
-    seen = valid[apart - dataset.valid.start]
-    last = classifier.base.last
+    last, setting = classifier.base.last, apart - dataset.valid.start
+    lasts = slice(last.start, last.stop)
     trained_on = TrainingFeatures(
-        last=see(rows=typical.tolist(), purpose="of train, for what is unlike them")[:, last.start : last.stop],
+        last=see(rows=typical.tolist(), columns=lasts, purpose="of train, for what is unlike them"),
         labels=dataset.labels[typical],
         groups=dataset.groups[typical],
         held_out=classifier.weights is None,
     )
     abstention = learn_abstention(
         train=trained_on,
-        valid=seen,
+        valid=valid[setting, lasts],
         labels=dataset.labels[apart],
-        promises=promised(classifier, dataset, classifier.probabilities(seen), rows=apart, request=request),
-        last=last,
+        promises=promised(classifier, dataset, classifier.probabilities(valid)[setting], rows=apart, request=request),
         class_count=len(dataset.classes),
         seed=request.seed,
     )

@@ -3,7 +3,7 @@
 The threshold of unsure is chosen so that few of the answers to rely on are wrong (selective classification), and what
 it guarantees is said with it.
 
-Legend: N pictures, D features of all depths, K classes.
+Legend: N pictures, D features of all depths, d of the last one, K classes.
 """
 
 from __future__ import annotations
@@ -206,7 +206,6 @@ def learn_abstention(
     valid: Features,
     labels: Labels,
     promises: Promises,
-    last: Depth,
     class_count: int,
     seed: int,
 ) -> Abstention:
@@ -214,16 +213,14 @@ def learn_abstention(
 
     Args:
         train: pictures that were trained on, such as `sampled_rows` names.
-        valid: float32 [N, D] of the pictures of valid.
+        valid: float32 [N, d] of the pictures of valid, at the last depth.
         labels: int64 [N] of valid.
         promises: what was promised of valid, and the thresholds that keep it.
-        last: the columns of the last depth.
         class_count: K.
         seed: of what is drawn.
     """
-    seen = valid[:, last.start : last.stop]
-    known = learn_out_of_distribution(train, seen, class_count=class_count, seed=seed)
-    kinds = kept_unknown_kinds(train, seen, labels, class_count=class_count, seed=seed)
+    known = learn_out_of_distribution(train, valid, class_count=class_count, seed=seed)
+    kinds = kept_unknown_kinds(train, valid, labels, class_count=class_count, seed=seed)
     return abstaining(promises, known, unknown_kinds=kinds)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tellapart.classifier import Classifier
 from tellapart.heads.abstention import Promises
-from tellapart.heads.calibration import answer_probability, fit_temperature
+from tellapart.heads.calibration import answer_probability, fit_temperature, probabilities
 from tellapart.heads.class_promise import choose_thresholds
 from tellapart.heads.effective_settings import chosen_among
 from tellapart.heads.operating_point import cost_thresholds, promises_by_costs
@@ -38,36 +38,36 @@ def settled(
 
     The temperature is fitted on the rows `clean`, the operating point chosen on the rows `apart`, one of each group.
     """
-    classifier = calibrated(classifier, dataset, valid, clean, weights=weights)
-    probabilities = classifier.probabilities(valid[apart - dataset.valid.start])
-    point = operating_point(probabilities, dataset.labels[apart], classes=dataset.classes, request=request)
-    return replace(classifier, operating=point)
+    logits = classifier.head.logits(valid)
+    temperature = suited_temperature(logits, dataset, clean, weights=weights)
+    answered = probabilities(logits[apart - dataset.valid.start], temperature=temperature)
+    point = operating_point(answered, dataset.labels[apart], classes=dataset.classes, request=request)
+    return replace(classifier, temperature=temperature, operating=point)
 
 
-def calibrated(
-    classifier: Classifier,
+def suited_temperature(
+    logits: NDArray[np.float64],
     dataset: Dataset,
-    valid: Features,
     clean: NDArray[np.int64],
     *,
     weights: NDArray[np.float64] | None,
-) -> Classifier:
-    """The classifier with the temperature that suits it on rows of valid, whose features are float32 [n, D].
+) -> float:
+    """The temperature that suits logits float64 [n, K] of valid, by those of its pictures that are in the rows `clean`.
 
     Weights float64 [K] say what a picture of each class counts, beside its own weight; None where all count alike.
     """
-    logits, labels = classifier.head.logits(valid[clean - dataset.valid.start]), dataset.labels[clean]
+    labels = dataset.labels[clean]
     counting = None if dataset.weights is None else dataset.weights[clean]
     if weights is not None:
         counting = weights[labels] if counting is None else counting * weights[labels]
-    return replace(classifier, temperature=fit_temperature(logits, labels, weights=counting))
+    return fit_temperature(logits[clean - dataset.valid.start], labels, weights=counting)
 
 
 def promised(
-    classifier: Classifier, dataset: Dataset, probabilities: Probabilities, *, rows: NDArray[np.int64], request: Request
+    classifier: Classifier, dataset: Dataset, answers: Probabilities, *, rows: NDArray[np.int64], request: Request
 ) -> Promises:
     """What can be promised of answers float64 [n, K] like those about rows of valid, one of each group."""
-    predicted, point = classifier.predicted(probabilities), classifier.operating
+    predicted, point = classifier.predicted(answers), classifier.operating
     about: dict[str, Any] = {
         "predicted": predicted,
         "labels": dataset.labels[rows],
@@ -75,10 +75,10 @@ def promised(
         "max_error": request.max_error,
         "among": chosen_among(classifier.selected),
     }
-    confidence = answer_probability(probabilities, predicted)
+    confidence = answer_probability(answers, predicted)
     if point is None or point.asked is None or point.person is None:
         return choose_thresholds(confidence, **about)
-    thresholds = cost_thresholds(probabilities, predicted, costs=point.asked, person=point.person)
+    thresholds = cost_thresholds(answers, predicted, costs=point.asked, person=point.person)
     return promises_by_costs(confidence, thresholds=thresholds, **about)
 
 

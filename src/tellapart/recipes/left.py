@@ -23,6 +23,7 @@ from tellapart.features.look import usable_cache
 from tellapart.heads.large import REFINED_AT_MOST, is_large, is_many
 from tellapart.heads.linear import LinearHead
 from tellapart.progress import Silent
+from tellapart.recipes.looking import EVERY
 from tellapart.recipes.request import Dataset, Request
 from tellapart.types import Features, Index
 
@@ -107,9 +108,15 @@ class Narrowed:
         widths = {"scores": count, last.name: last.stop - last.start}
         return replace(self.whole, head=head, base=replace(self.whole.base, widths=widths, halves=(), plain=None))
 
-    def see(self, *, rows: Sequence[int], purpose: str = "") -> Features:  # noqa: ARG002 - nothing is told of it
-        """What it reads of some rows, float32 [n, K + d]."""
-        return self.left.take(rows, self.take)
+    def see(
+        self,
+        *,
+        rows: Sequence[int],
+        columns: slice = EVERY,
+        purpose: str = "",  # noqa: ARG002 - nothing is told of it
+    ) -> Features:
+        """What it reads of some rows, float32 [n, K + d], or some columns of it."""
+        return self.left.take(rows, self.take)[:, columns]
 
     def widened(self, settled: Classifier) -> Classifier:
         """What was settled of the one that reads products, as one that reads features: only its bias may have moved."""

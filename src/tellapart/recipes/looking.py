@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import AnyEngine, compiled, native_precision
@@ -19,6 +20,7 @@ from tellapart.recipes.request import Dataset
 from tellapart.types import Features
 from tellapart.workers.pool import HERE, Workers
 
+EVERY: Final = slice(None)
 ViewEmbedder = Callable[[View, Sequence[int], Features], None]  # fills float32 [n, D] with a view of n rows
 
 
@@ -71,14 +73,24 @@ def moved_to(dataset: Dataset, base: Backbone, trained: Classifier, progress: Pr
 
 
 def features_seen(
-    dataset: Dataset, base: Backbone, trained: Backbone, *, rows: Sequence[int], progress: Progress, purpose: str = ""
+    dataset: Dataset,
+    base: Backbone,
+    trained: Backbone,
+    *,
+    rows: Sequence[int],
+    columns: slice = EVERY,
+    progress: Progress,
+    purpose: str = "",
 ) -> Features:
-    """What a trained base sees in some rows, float32 [n, D]: at hand if it is the base, otherwise it looks now."""
+    """What a trained base sees in some rows, float32 [n, D] or some columns of it: at hand if it is the base.
+
+    Otherwise it looks now.
+    """
     if not see_the_same(trained, base):
-        return look_again(dataset, trained, rows, progress, purpose=purpose)
+        return look_again(dataset, trained, rows, progress, purpose=purpose)[:, columns]
     if isinstance(rows, range) and rows.step == 1:
-        return dataset.features[rows.start : rows.stop]
-    seen: Features = dataset.features[list(rows)]
+        return dataset.features[rows.start : rows.stop, columns]
+    seen: Features = dataset.features[list(rows), columns]
     return seen
 
 
