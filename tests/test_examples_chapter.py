@@ -330,9 +330,7 @@ def test_examples__as_a_process_with_and_without_pictures(workshop, tmp_path):
     (drawn,) = (tmp_path / "runs/chapter/04").glob("cats-*-4-2-2")
     assert len(list((drawn / "train/dogs").iterdir())) == 4
     assert failed.returncode == 2
-    assert failed.stderr.splitlines() == [
-        "no pictures for this row: nowhere. Give yours with --data FOLDER; the chapter's are cats_vs_dogs_small."
-    ]
+    assert failed.stderr.splitlines() == ["no such folder: nowhere. Check --data."]
 
 
 def test_examples__each_stands_in_the_document_under_its_row():

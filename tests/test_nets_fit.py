@@ -87,10 +87,12 @@ def test_fit_net__history_has_a_row_an_epoch(tmp_path):
     _, fitted = fit(tmp_path / "c", on_epoch=lambda history: lengths.append(len(history)))
     assert lengths == [1, 2, 3, 4]
     assert list(fitted.history[0]) == [
-        "epoch", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "learning_rate", "seconds",
-        "pictures_per_s",
+        "epoch", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "valid_calibrated_loss",
+        "learning_rate", "seconds", "pictures_per_s",
     ]  # fmt: skip
     assert [row["epoch"] for row in fitted.history] == [1, 2, 3, 4]
+    assert fitted.history[fitted.epoch - 1]["valid_calibrated_loss"] == fitted.score
+    assert min(row["valid_calibrated_loss"] for row in fitted.history) == fitted.score
     json.dumps(fitted.history, allow_nan=False)
 
 

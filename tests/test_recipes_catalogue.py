@@ -58,7 +58,7 @@ def test_recipes__the_contract_names_them_all():
 
 # ---- nets trained with torch ----
 
-NAMES = ("data", "ape", "bee", "photo-convnet", "block10_add", "adamw", "cpu", r"stage3、stage4、stage5")
+NAMES = ("data", "ape", "bee", "photo-convnet", "block11_project", "adamw", "cpu", r"stage3、stage4、stage5")
 SMALL = Training(epochs=4, batch=8, learning_rate=3e-3, average=0.5)
 
 
@@ -134,6 +134,8 @@ def test_train__a_plan_of_another_recipe_is_refused(recipe, data, tmp_path):
 def test_train__weights_are_of_a_base(data, tmp_path, brief):
     with pytest.raises(UsageError, match="--weights"):
         train(data, out=tmp_path / "run", recipe="scratch", weights=tmp_path / "weights.safetensors")
+    with pytest.raises(UsageError, match=r"starts from nothing: scratch\. Leave --backbone out"):
+        train(data, out=tmp_path / "run", recipe="scratch", backbone="lite2")
     with pytest.raises(UsageError, match="has its weights"):
         train(data, out=tmp_path / "run", weights=tmp_path / "weights.safetensors")
 

@@ -24,6 +24,7 @@ from tellapart.recipes import frozen
 from tellapart.recipes.frozen import MOST_ROWS, FrozenPlan, train_frozen, training_views, views_within_rows, with_views
 from tellapart.recipes.label_safety import ChangedLabel, asked_rows, suited_augmentation, told_upside_down, worst_change
 from tellapart.recipes.request import Request
+from tellapart.report.charts import history_curves
 
 WIDTH = 24
 BASE = Backbone(
@@ -113,6 +114,9 @@ def test_train_frozen__views_are_used_where_they_help():
     assert trained.selected["augmented_views"] == 8
     assert trained.selected["scores"]["8"] < trained.selected["scores"]["0"]
     assert {row["augmented_views"] for row in trained.history} == {0, 8}
+    curves = history_curves(trained.history, selected=trained.selected)
+    assert "augmented_views" not in curves["losses"]
+    assert trained.history[curves["chosen"]]["log_loss"] == trained.selected["score"]
 
 
 def test_train_frozen__views_that_harm_are_not_used():

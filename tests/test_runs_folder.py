@@ -1,10 +1,13 @@
 """The run folder is claimed without harm to anything that is not ours, and complete only with its metrics."""
 
+import contextlib
+
 import pytest
 
 from tellapart.errors import OutputError
 from tellapart.progress import Silent, in_stage
 from tellapart.runs.folder import (
+    BEGUN_AGAIN,
     DEMO_DATA,
     LOG,
     LOG_START,
@@ -103,6 +106,20 @@ def test_claim_run__a_file_in_place_of_the_folder_or_of_its_parent(tmp_path, for
         with pytest.raises(OutputError, match="file"):
             claim_run(place, force=force)
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_logged__what_a_stopped_run_said_stays_above_what_is_said_now(tmp_path):
+    for said in ("first", "second"):
+        with contextlib.suppress(KeyboardInterrupt), (log := Logged(Silent())).kept_in(tmp_path / LOG):
+            log.record(said)
+            raise KeyboardInterrupt
+    written = (tmp_path / LOG).read_text()
+    assert written.startswith(LOG_START)
+    assert [line.rpartition("s  ")[2] for line in written.splitlines()[1:]] == ["first", BEGUN_AGAIN, "second"]
+    (tmp_path / METRICS).write_text("{}")  # that one ended
+    with (log := Logged(Silent())).kept_in(tmp_path / LOG):
+        log.record("another")
+    assert [line.rpartition("s  ")[2] for line in (tmp_path / LOG).read_text().splitlines()[1:]] == ["another"]
 
 
 def test_logged__passes_on_and_keeps_what_was_said():

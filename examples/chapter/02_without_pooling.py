@@ -15,7 +15,7 @@ from common import ask, facts, parser, run_example, shapes, total
 from tellapart.extras import load_torch
 from tellapart.nets.summary import trace_layers
 
-DENSE = 512
+DENSE = CHAPTER_DENSE = 512
 SIDE = 28  # pixels
 WIDTHS = (32, 64, 64)
 
@@ -28,12 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     layers = trace_layers(module, lambda: module(torch.zeros((1, 1, SIDE, SIDE))))
     height, width, channels = layers[-1].shape
     numbers = height * width * channels
+    said = "15.8 million" if DENSE == CHAPTER_DENSE else f"15.8 million to one of {CHAPTER_DENSE}"
     facts(
         [
             ("shapes", "26x26x32 24x24x64 22x22x64", shapes(layers)),
             ("parameters", "55,744", total(layers)),
             ("numbers of a picture at the end", "about 31,000", f"{numbers:,}"),
-            (f"weights to a dense layer of {DENSE}", "15.8 million", f"{numbers * DENSE:,}"),
+            (f"weights to a dense layer of {DENSE}", said, f"{numbers * DENSE:,}"),
             ("pixels that a last place has seen", "7x7", "{0}x{0}".format(1 + 2 * len(layers))),
         ]
     )

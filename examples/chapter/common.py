@@ -23,10 +23,12 @@ from typing import Any, Final
 from tellapart.backbones.backbone import JOINT
 from tellapart.backbones.catalogue import BACKBONES
 from tellapart.backbones.timm_nets import takes_side
+from tellapart.cli.main import INTERRUPTED
 from tellapart.cli.tables import print_table, share
 from tellapart.commands.split import split
 from tellapart.errors import TellapartError, UsageError
 from tellapart.nets.summary import Layer
+from tellapart.progress import to_nowhere
 from tellapart.recipes.scratch import ScratchPlan
 from tellapart.types import SplitName
 
@@ -48,6 +50,7 @@ FIGURES_SHORT: Final = {
 }
 WITHOUT_PICTURES: Final = (2, 3, 10)  # rows that --short makes no other
 QUESTIONS: Final = re.compile(r"^\*\*(?:Questions|思考)\*\*$", re.MULTILINE)
+ASKED: Final = set[Path]()  # run folders that this process asked for, so that a notebook shows those alone
 FEW: Final[Mapping[SplitName, int]] = {"train": 8, "valid": 4, "test": 4}  # pictures a class for --short
 
 
@@ -71,12 +74,18 @@ def parser(text: str | None, *, net: bool = False, base: bool = False) -> argpar
 
 
 def run_example(main: Callable[[], None]) -> None:
-    """Run an example; an error of ours is one line and its exit code."""
+    """Run an example; an error of ours is one line and its exit code, and so is Ctrl-C."""
     try:
         main()
+        sys.stdout.flush()
     except TellapartError as error:
         print(error, file=sys.stderr)
         raise SystemExit(error.exit_code) from error
+    except KeyboardInterrupt:
+        print("stopped; what is kept by now is used when the same command is given again", file=sys.stderr)
+        raise SystemExit(INTERRUPTED) from None
+    except BrokenPipeError:  # whoever read has gone, as head does
+        to_nowhere(sys.stdout)
 
 
 def find_data(options: argparse.Namespace, name: str, *, few: bool = True) -> Path:
@@ -86,6 +95,8 @@ def find_data(options: argparse.Namespace, name: str, *, few: bool = True) -> Pa
         UsageError: there are none.
     """
     data: Path = options.data or SETS / name
+    if options.data and not data.exists():
+        raise UsageError("no such folder", where=data, hint="Check --data.")
     if not data.exists():
         hint = f"Give yours with --data FOLDER; the chapter's are {name}."
         raise UsageError("no pictures for this row", where=data, hint=hint)
@@ -128,7 +139,9 @@ def run_folder(options: argparse.Namespace, row: int, data: Path) -> Path:
         f"seed-{options.seed}": options.seed,
     }
     asked = (kind for kind, wanted in kinds.items() if wanted)
-    return folder(options, row) / "-".join([set_name(options, data), *asked])
+    place = folder(options, row) / "-".join([set_name(options, data), *asked])
+    ASKED.add(place)
+    return place
 
 
 def command_of(row: int, options: argparse.Namespace) -> str:

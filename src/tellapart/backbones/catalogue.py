@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Final
 
 from tellapart.backbones.backbone import JOINT, MOST_HALVES, Backbone, join_bases
 from tellapart.backbones.poolings import with_poolings
@@ -12,6 +13,7 @@ from tellapart.data.preprocess import LARGEST, SMALLEST, Preprocess
 from tellapart.errors import UsageError
 from tellapart.progress import Progress, Silent
 
+DEFAULT: Final = "lite0"  # the base where none is named
 LITE0_WIDTHS = {"stage3": 240, "stage4": 480, "stage5": 672, "stage7": 320, "last": 1280}
 LITE0_SIZE = 224
 LITE2_WIDTHS = {"stage3": 288, "stage4": 528, "stage5": 720, "stage7": 352, "last": 1280}

@@ -79,13 +79,13 @@ def caption(heat: HeatMap, *, by_costs: bool = False) -> tuple[str, ...]:
     `by_costs` says that another class than that of the highest score is answered, because it costs less.
     """
     low, high = float(heat.evidence.min()), float(heat.evidence.max())
-    unit = "" if heat.method == GRAD_CAM else " points"
+    unit, full = "" if heat.method == GRAD_CAM else " points", f"{evidence_limit(heat):.3g}"
     winner = "least expected cost wins" if by_costs else "the highest score wins"
     return (
         f"Orange parts speak for {heat.class_name}, blue parts against it, grey parts for neither.",
         f"Heat map: {METHODS[heat.method]}.",
         MEANING[heat.method],
-        f"Parts have {low:+.3g} to {high:+.3g}{unit}; the strongest gets the full colour, however weak it is.",
+        f"Parts have {low:+.3g} to {high:+.3g}{unit}; colours are full from {full} on, however weak that is.",
         f"The score (logit) of {heat.class_name} for this picture is {heat.logit:+.3g}; {winner}.",
     )
 

@@ -38,7 +38,7 @@ COURSE: Final = {
             "epoch": COUNT,
             **dict.fromkeys(("train_loss", "train_accuracy", "learning_rate", "seconds", "pictures_per_s"), NUMBER),
             **dict.fromkeys(("clean_train_loss?", "clean_train_accuracy?"), NUMBER),
-            **dict.fromkeys(("valid_loss", "valid_accuracy"), NUMBER_OR_NULL),
+            **dict.fromkeys(("valid_loss", "valid_accuracy", "valid_calibrated_loss?"), NUMBER_OR_NULL),
         }
     ],
 }

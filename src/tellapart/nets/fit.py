@@ -64,7 +64,7 @@ class Fitted:
     epoch: int  # the epoch whose weights were kept, counted from 1
     score: float | None  # its log loss on valid after calibration; None where there was nothing to judge by
     # a row an epoch: epoch, train_loss, train_accuracy, with clean pictures clean_train_loss and clean_train_accuracy,
-    # valid_loss, valid_accuracy, learning_rate, seconds, pictures_per_s; JSON-ready
+    # valid_loss, valid_accuracy, valid_calibrated_loss, learning_rate, seconds, pictures_per_s; JSON-ready
     history: tuple[HistoryRow, ...]
 
 
@@ -227,6 +227,7 @@ def _epoch(
         **known,
         "valid_loss": None if score is None else judged["loss"],
         "valid_accuracy": None if score is None else judged["accuracy"],
+        "valid_calibrated_loss": score,
         "learning_rate": rate,
         "seconds": round(trained["seconds"] + judged["seconds"] + clean["seconds"], 3),
         "pictures_per_s": round(trained["pictures_per_s"], 1),

@@ -37,6 +37,9 @@ def net_from_module(module: torch.nn.Module, *, name: str, size: int, classes: i
     if not linear or isinstance(body, torch.nn.Linear):
         _refuse("the net does not end in a linear layer", name, "Give it a last torch.nn.Linear.")
     _check_outputs(logits, name=name, classes=classes)
+    if not torch.allclose(_logits(body, pixels(images), name=name, size=size), logits):
+        hint = "Draw random numbers where self.training is true alone."
+        _refuse("the net gives another answer each time it is asked", name, hint)
     head: Any = body.get_submodule(linear[-1])
     body.set_submodule(linear[-1], torch.nn.Identity())
     trunk = torch.nn.Sequential(OrderedDict({"pixels": pixels, "body": body}))

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from tellapart.backbones.backbone import JOINT, Backbone
-from tellapart.backbones.catalogue import check_base, find_base
+from tellapart.backbones.catalogue import DEFAULT, check_base, find_base
 from tellapart.backbones.pixels import SIDE, small_pixels
 from tellapart.classifier import Classifier
 from tellapart.data.preprocess import Preprocess
@@ -116,8 +116,9 @@ def check_wanted(request: Request, backbone: str, *, weights: Path | None) -> No
             raise UsageError("this recipe trains one base, and several are joined", where=backbone, hint=hint)
         check_base(backbone, size=size, weights=weights, progress=request.progress)
         return
-    if weights is not None:
-        raise UsageError("this recipe starts from nothing", where=request.recipe, hint="Leave --weights out.")
+    for option, given in (("--weights", weights is not None), ("--backbone", backbone != DEFAULT)):
+        if given:
+            raise UsageError("this recipe starts from nothing", where=request.recipe, hint=f"Leave {option} out.")
     try:
         Preprocess(size=SIDE if size is None else size)
     except ValueError as error:

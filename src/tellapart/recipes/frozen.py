@@ -99,11 +99,13 @@ def train_frozen(dataset: Dataset, base: Backbone, request: Request) -> Classifi
             weights=shown.weights,
         )
     count = min(found, key=lambda number: (held_out_loss(found[number]), -number))
+    chosen = found[count].selected
     return replace(
         searched(found[count], dataset, base),
         selected={
-            **found[count].selected,
+            **chosen,
             "augmented_views": count,
+            "out_of": {"augmented_views": list(found), **chosen["out_of"]},
             "augmentation": asdict(augmentation),
             "left_out": left_out,
             "scores": {str(number): search.selected["score"] for number, search in found.items()},

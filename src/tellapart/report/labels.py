@@ -193,7 +193,7 @@ FINDINGS = {
 TIMES = {
     "scan_s": both(Words("Find the pictures", "查找图片")),
     "decode_s": both(Words("Read and decode", "读取与解码")),
-    "embed_s": both(Words("Run the base", "运行基础网络")),
+    "embed_s": both(Words("Look at the pictures", "查看图片")),
     "findings_s": both(Words("Look for flaws in the data", "检查数据缺陷")),
     "duplicates_s": both(Words("Look for duplicates", "查找重复图片")),
     "head_s": both(Words("Train the head or the net", "训练分类头或网络")),

@@ -261,9 +261,8 @@ PAGE: Final[Mapping[str, Words]] = {
         "如果出现从未见过的一类图片，其中约 {marked} 会被标为与训练图片不相像；逐一去掉一个类别测得 {low} 至 {high}。",
     ),
     "unknown_kinds_reason": Words(
-        "How many pictures of a kind it has never seen would be marked cannot be measured: it takes three classes, and "
-        "five pictures of one to leave out.",
-        "无法测量从未见过的一类图片会有多少被标出：至少需要三个类别，且留出的类别至少有五张图片。",
+        "How many pictures of a kind it has never seen would be marked cannot be measured: {why}.",
+        "无法测量从未见过的一类图片会有多少被标出：{why}。",
     ),
     "test_note": Words(
         "Settings may have been chosen on the valid split, so trust the test split. Probabilities were "
@@ -282,6 +281,10 @@ PAGE: Final[Mapping[str, Words]] = {
     "analysis_later": Words(
         "The learning curve, suspect labels and heat maps take longer; the command tellapart report makes them.",
         "学习曲线、可疑标签和热力图耗时较长，可用命令 tellapart report 生成。",
+    ),
+    "heat_maps_later": Words(
+        "Heat maps of more pictures take longer; the command tellapart report makes them.",
+        "更多图片的热力图耗时较长，可用命令 tellapart report 生成。",
     ),
     "history": Words("What was tried", "尝试过的设置"),
     "settings_note": Words(

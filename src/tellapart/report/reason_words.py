@@ -127,6 +127,14 @@ CLAUSES: Final = tuple(
         (r"save it with 8 or 16 bit", "请以 8 或 16 位保存"),
         # what a page lacks
         (
+            r"it takes three classes, and (\d+) pictures of one to leave out",
+            "至少需要三个类别，且留出的类别至少有 {0} 张图片",
+        ),
+        (
+            r"the net itself has learned from every class",
+            "网络本身已经从每个类别学习过",
+        ),
+        (
             r"the net itself was trained, and would have to be trained again for every point",
             "训练的是网络本身，每个点都得重新训练",
         ),

@@ -56,6 +56,7 @@ CHARTS: Final[Mapping[str, Words]] = {
     "series.train_log_loss": Words("training log loss", "训练对数损失"),
     "series.train_loss": Words("training loss", "训练损失"),
     "series.valid_loss": Words("valid loss", "验证损失"),
+    "series.valid_calibrated_loss": Words("valid loss, calibrated", "验证损失（校准后）"),
     "series.clean_train_loss": Words("training loss, clean", "训练损失（无干扰）"),
     "series.clean_train_accuracy": Words("training accuracy, clean", "训练准确率（无干扰）"),
     "kept": Words("kept: epoch {epoch}", "保留：第 {epoch} 轮"),

@@ -24,6 +24,8 @@ DEMO_DATA = "digits"
 WORK = "work"  # what a recipe keeps while it trains, so that a killed run goes on
 LOCK = f"{files.STAGED_PREFIX}lock"
 LOG_START = "tellapart run log\n"
+LONGEST_LOG = 4_000_000  # bytes that are kept of what was before
+BEGUN_AGAIN = "-- stopped there, and begun again --"
 
 
 def model_name(model: Path) -> str:
@@ -152,7 +154,7 @@ class Logged:
         """Listen for another listener."""
         self._listener = listener
         self._started = time.perf_counter()
-        self._lines: list[str] = []
+        self._lines, self._earlier = list[str](), ""
         self._lock, self._left = threading.Lock(), 0
 
     def start(self, stage: str, *, total: int, unit: str) -> None:
@@ -179,7 +181,11 @@ class Logged:
 
     @contextlib.contextmanager
     def kept_in(self, path: Path) -> Iterator[None]:
-        """Write everything that was recorded to a file when this ends, with the error where it ends by one of ours."""
+        """Write everything that was recorded to a file when this ends, with the error where it ends by one of ours.
+
+        What stands there of a run that was stopped before it was finished stays above it.
+        """
+        self._earlier = lines_of_stopped_run(path)
         try:
             yield
         except TellapartError as error:
@@ -189,4 +195,16 @@ class Logged:
             files.write_text(path, self.text())
 
     def text(self) -> str:
-        return LOG_START + "".join(f"{line}\n" for line in self._lines)
+        return LOG_START + self._earlier + "".join(f"{line}\n" for line in self._lines)
+
+
+def lines_of_stopped_run(log: Path) -> str:
+    """What a log says of a run that was stopped, and that it is begun again; "" where there was none, or it ended."""
+    try:
+        said = files.read_start(log, most=LONGEST_LOG).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    lines = said.removeprefix(LOG_START).splitlines()
+    if (log.parent / METRICS).exists() or not lines:
+        return ""
+    return "".join(f"{one_line(line)}\n" for line in [*lines, BEGUN_AGAIN])
