@@ -9,7 +9,7 @@ import types
 
 import pytest
 
-from tellapart.progress import Bars, Lines, Once, PartOfStage, Silent, Unminded, in_notebook, listener, say
+from tellapart.progress import Bars, Lines, Once, PartOfStage, Silent, Unminded, in_notebook, in_stage, listener, say
 
 
 def report_work(progress):
@@ -49,6 +49,19 @@ def test_lines__a_stage_that_an_error_ends_is_broken_off():
     with contextlib.suppress(OSError), contextlib.closing(types.SimpleNamespace(close=lines.finish)):
         raise OSError
     assert said[-1].startswith("Looking at pictures: 0 pictures (broken off) in ")
+
+
+def test_lines__a_stage_whose_listener_had_enough_ended_early():
+    def explained(lines):
+        with in_stage(lines, "Explaining pictures", total=2, unit="pictures"):
+            yield 1
+            yield 2
+
+    said = []
+    listened = explained(Lines(said.append))
+    next(listened)
+    listened.close()
+    assert said[-1].startswith("Explaining pictures: 0 pictures (ended early) in ")
 
 
 def test_once__passes_on_everything_but_a_note_that_was_passed_on(capsys):

@@ -224,7 +224,9 @@ class Bars:
 
 def why_fewer() -> str:
     """Why a stage that ends here has done less than it was to do."""
-    return "broken off" if sys.exception() else "ended early"
+    error = sys.exception()
+    # A generator that nobody asks for more is ended so by Python: whoever listened had enough.
+    return "ended early" if error is None or isinstance(error, GeneratorExit) else "broken off"
 
 
 @contextlib.contextmanager

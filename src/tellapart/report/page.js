@@ -191,7 +191,7 @@
       const rings = history.chosen === null ? [] : series.map(({ data: drawn }) => ({
         label: say("chosen"), data: drawn.map((value, row) => (row === history.chosen ? value : null)), showLine: false, pointStyle: "circle",
         pointRadius: 9, pointHitRadius: 0, borderColor: colour("mark"), backgroundColor: "transparent", borderWidth: 2.5, order: 0 }));
-      // A line through all curves at the epoch that was kept, named at its top.
+      // A line through all curves at the epoch that was kept, named above them.
       const kept = { id: "kept", afterDatasetsDraw: ({ ctx, chartArea: { top, bottom, left, right }, scales }) => {
         if (history.chosen === null || !history.in_order) return;
         const x = scales.x.getPixelForValue(history.chosen), beyond = x > (left + right) / 2;
@@ -203,15 +203,15 @@
         ctx.lineTo(x, bottom);
         ctx.stroke();
         ctx.textAlign = beyond ? "right" : "left";
-        ctx.textBaseline = "top";
-        ctx.fillText(say("kept", { epoch: history.labels[history.chosen].split(",")[0] }), x + (beyond ? -4 : 4), top + 2);
+        ctx.textBaseline = "bottom";
+        ctx.fillText(say("kept", { epoch: history.labels[history.chosen].split(",")[0] }), x + (beyond ? 4 : -4), top - 4);
         ctx.restore();
       } };
       draw(kind, {
         type: "line",
         plugins: [kept],
         data: { labels: history.labels, datasets: [...series, ...rings] },
-        options: { scales: {
+        options: { layout: { padding: { top: history.in_order ? 20 : 0 } }, scales: {
           x: axis(say(!history.in_order ? "setting" : history.step), { ticks: { color: colour("soft"), maxRotation: 0, autoSkipPadding: 12, callback: (value) => history.labels[value].split(",")[0] } }),
           y: axis(say(kind), { type }),
         }, plugins: { legend: legend(true, (item) => item.datasetIndex <= series.length), tooltip: { filter: (item) => item.datasetIndex < series.length } } },

@@ -17,6 +17,10 @@ TRAINING_PAGE: Final[Mapping[str, Words]] = {
         "It has the least loss on valid after calibration; the curve shows that loss as it was before.",
         "它在验证集上校准后的损失最小；曲线画的是校准之前的损失。",
     ),
+    "kept_by_curve": Words(
+        "It has the least loss on valid after calibration, which has a curve of its own.",
+        "它在验证集上校准后的损失最小，这一损失另有一条曲线。",
+    ),
     "stopped_note": Words(
         "{planned} were planned; training ended when {patience} in a row had brought nothing better.",
         "原计划 {planned} 轮；连续 {patience} 轮没有变好，训练就结束了。",
