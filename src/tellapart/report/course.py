@@ -27,9 +27,10 @@ def training_course(history: Sequence[Mapping[str, Any]], selected: Mapping[str,
     Returns:
         `epochs` that were trained, the `epoch` that was kept or None, whether training `stopped` before those
         `planned` for want of `patience`; whether the epoch was chosen by a `calibrated` loss, and whether that has its
-        `own_curve`; whether it has curves of train (`trained`) and `clean` ones, on at most `most` pictures; the `decay` of the averaged weights that valid
-        and clean curves are of, None where none were averaged; what it was `hindered` by, as the end of a sentence;
-        whether it `diverged`, at which `rate`; and whether it was `in_vain`, so that what was before it was kept.
+        `own_curve`; whether it has curves of train (`trained`) and `clean` ones, on at most `most` pictures; the
+        `decay` of the averaged weights that valid and clean curves are of, None where none were averaged; what it was
+        `hindered` by, as the end of a sentence; whether it `diverged`, at which `rate`; and whether it was `in_vain`,
+        so that what was before it was kept.
     """
     if not history or "epoch" not in history[0]:
         return None
