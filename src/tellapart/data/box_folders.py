@@ -1,0 +1,61 @@
+"""A folder whose pictures have their labelled boxes in files beside them, a file for each picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from tellapart.data.manifest import index_of_table, listed_of, without_labels_of
+from tellapart.data.names import written
+from tellapart.data.reading import Reading
+from tellapart.data.tables import Table
+from tellapart.data.yolo_folders import find_yolo
+from tellapart.errors import DataError
+from tellapart.types import Index
+
+_FINDERS: Final[Mapping[str, Callable[..., tuple[Table, Path] | None]]] = {"YOLO": find_yolo}
+
+
+def read_box_folder(root: Path, *, reading: Reading) -> Index | None:
+    """The index of a folder of pictures with files of boxes; None where it is none, or where classes are said.
+
+    Raises:
+        UsageError: an option is given that says nothing of such a folder.
+        DataError: it can be read in two ways, or a label or a picture in it cannot be used.
+    """
+    found = _found(root, reading=reading)
+    if found is None:
+        return None
+    return index_of_table(
+        listed_of(found[0], found[1], reading=reading), name=_name(root), where=found[1], scoring=reading.scoring
+    )
+
+
+def unlabelled_box_folder(root: Path, *, reading: Reading) -> Index | None:
+    """The same without labels, for prediction: whoever names such a folder means its boxes.
+
+    Raises:
+        UsageError, DataError: as `read_box_folder`.
+    """
+    reading = replace(reading, unlabelled=True)
+    found = _found(root, reading=reading) if root.is_dir() else None
+    return None if found is None else without_labels_of(listed_of(*found, reading=reading), name=_name(root))
+
+
+def _found(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
+    """The table of a folder, and what messages call its source."""
+    if reading.classes is not None:
+        return None
+    tables = {name: find(root, reading=reading) for name, find in _FINDERS.items()}
+    found = {name: table for name, table in tables.items() if table is not None}
+    if len(found) > 1:
+        first, second, *_ = found
+        what = f"two readings: the boxes are those of {first}, or those of {second}"
+        raise DataError(what, where=root, hint="Move the files of one of the two out of the data.")
+    return next(iter(found.values()), None)
+
+
+def _name(root: Path) -> str:
+    return written(root.resolve().name) or "data"
