@@ -10,12 +10,14 @@ from typing import Final
 from tellapart.data.manifest import index_of_table, listed_of, without_labels_of
 from tellapart.data.names import written
 from tellapart.data.reading import Reading
+from tellapart.data.set_folders import TwoReadingsError
 from tellapart.data.tables import Table
+from tellapart.data.voc_folders import find_voc
 from tellapart.data.yolo_folders import find_yolo
 from tellapart.errors import DataError
 from tellapart.types import Index
 
-_FINDERS: Final[Mapping[str, Callable[..., tuple[Table, Path] | None]]] = {"YOLO": find_yolo}
+_FINDERS: Final[Mapping[str, Callable[..., tuple[Table, Path] | None]]] = {"YOLO": find_yolo, "Pascal VOC": find_voc}
 
 
 def read_box_folder(root: Path, *, reading: Reading) -> Index | None:
@@ -28,9 +30,9 @@ def read_box_folder(root: Path, *, reading: Reading) -> Index | None:
     found = _found(root, reading=reading)
     if found is None:
         return None
-    return index_of_table(
-        listed_of(found[0], found[1], reading=reading), name=_name(root), where=found[1], scoring=reading.scoring
-    )
+    table, where = found
+    listed = listed_of(table, where, reading=reading)
+    return index_of_table(listed, name=_name(table.root or root), where=where, scoring=reading.scoring)
 
 
 def unlabelled_box_folder(root: Path, *, reading: Reading) -> Index | None:
@@ -41,14 +43,22 @@ def unlabelled_box_folder(root: Path, *, reading: Reading) -> Index | None:
     """
     reading = replace(reading, unlabelled=True)
     found = _found(root, reading=reading) if root.is_dir() else None
-    return None if found is None else without_labels_of(listed_of(*found, reading=reading), name=_name(root))
+    if found is None:
+        return None
+    table, where = found
+    return without_labels_of(listed_of(table, where, reading=reading), name=_name(table.root or root))
 
 
 def _found(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
     """The table of a folder, and what messages call its source."""
     if reading.classes is not None:
         return None
-    tables = {name: find(root, reading=reading) for name, find in _FINDERS.items()}
+    try:
+        tables = {name: find(root, reading=reading) for name, find in _FINDERS.items()}
+    except TwoReadingsError:
+        if reading.unlabelled:  # whichever it is, the pictures are there
+            return None
+        raise
     found = {name: table for name, table in tables.items() if table is not None}
     if len(found) > 1:
         first, second, *_ = found

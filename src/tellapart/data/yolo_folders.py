@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 from tellapart import files
-from tellapart.data.limits import LARGEST_YAML, MOST_LABEL_FILES
+from tellapart.data.limits import LARGEST_YAML
 from tellapart.data.names import written
 from tellapart.data.reading import Reading
-from tellapart.data.split_words import is_container, split_of
+from tellapart.data.set_folders import (
+    SetPictures,
+    TwoReadingsError,
+    check_not_classes,
+    files_below,
+    folders_in,
+    holds_pictures,
+    may_be_classes,
+)
+from tellapart.data.split_words import split_of
 from tellapart.data.tables import Table
 from tellapart.data.text_files import read_text
 from tellapart.data.two_readings import some
-from tellapart.data.walk import Walk, is_folder, list_folder
+from tellapart.data.walk import list_folder
 from tellapart.data.yolo import YAML_ENDINGS, YoloSet, rows_of_yolo, without_labels, yolo_set
 from tellapart.data.yolo_labels import YoloNames
 from tellapart.data.yolo_places import YoloPictures, label_place
@@ -32,27 +41,13 @@ _LINE: Final = re.compile(rb"\s*[0-9]+(?:\.0*)?(?:[ \t]+[-+0-9.eE]+){4,}[ \t]*(?
 _STARTS: Final = 4_096  # bytes of a file that is told by its first line
 
 
-class _TwoReadingsError(DataError):
-    """The folders may be the classes as well."""
-
-
 def find_yolo(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
     """The boxes of a folder that is a set of YOLO, and what messages call it; None where it is none.
 
-    Where no label is asked for, what may be such a set or classes is none.
-
     Raises:
-        UsageError, DataError: as `read_yolo`; or the folders may be classes as well.
+        TwoReadingsError: the folders may be classes as well.
+        UsageError, DataError: as `read_yolo`.
     """
-    try:
-        return _found(root, reading=reading)
-    except _TwoReadingsError:
-        if reading.unlabelled:
-            return None
-        raise
-
-
-def _found(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
     described, homes = _data_yaml(root), _homes(root)
     if described is None and not homes:
         return None
@@ -62,19 +57,22 @@ def _found(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
         if described and _class_folders(root, homes):
             return None  # and a file that is about something else
         raise
-    if not any(os.path.isfile(root / label_place(path)) for path, _ in found.pictures.placed):  # noqa: PTH113
-        paths = [path for path, _ in found.pictures.placed]
-        if described is None or reading.unlabelled or _class_folders(root, homes) or _may_be_classes(paths):
+    paths = [path for path, _ in found.pictures.placed]
+    if not any(os.path.isfile(root / label_place(path)) for path in paths):  # noqa: PTH113
+        if described is None or reading.unlabelled or _class_folders(root, homes) or may_be_classes(paths):
             return None
         raise without_labels(found)
-    _check_readings(found, described)
+    says, first = "labels", "put a data.yaml beside images, and name that"
+    if described is not None:
+        says, first = described.name, f"name the file itself, {described}"
+    check_not_classes(paths, root=root, says=says, first=first)
     table = rows_of_yolo(found, reading=reading)
     return None if table is None else (table, found.where)
 
 
 def _class_folders(root: Path, homes: Sequence[str]) -> bool:
     """Whether it may hold folders of classes."""
-    return not homes and sum(_holds_pictures(root / name) for name in _folders(root)) > 1
+    return not homes and sum(holds_pictures(root / name) for name in folders_in(root)) > 1
 
 
 def _data_yaml(root: Path) -> Path | None:
@@ -101,17 +99,13 @@ def _describes(file: str) -> bool:
 
 def _homes(root: Path) -> list[str]:
     """The folders that hold images and labels: the root itself, "", or split folders in it with a slash behind."""
-    names = _folders(root)
+    names = folders_in(root)
     if "labels" in names:
         return [""] if "images" in names else []
     splits = [name for name in names if split_of(name)]
-    inner = {name: _folders(root / name) for name in splits}
+    inner = {name: folders_in(root / name) for name in splits}
     homes = [f"{name}/" for name in splits if "images" in inner[name]]
     return homes if any("labels" in inner[name.rstrip("/")] for name in homes) else []
-
-
-def _folders(folder: Path) -> list[str]:
-    return [each.name for each in list_folder(folder) if not each.name.startswith(".") and is_folder(each)]
 
 
 def _beside(root: Path, homes: Sequence[str], *, reading: Reading) -> YoloSet:
@@ -120,49 +114,23 @@ def _beside(root: Path, homes: Sequence[str], *, reading: Reading) -> YoloSet:
     Raises:
         DataError: pictures lie where labels should, labels have no picture, or no file names the classes.
     """
-    walk = Walk()
-    walk.stay_below(root)
-    placed = [(path, "") for home in homes for path in _pictures(root, f"{home}images", walk)]
-    labels = [path for home in homes for path in _label_files(root, f"{home}labels")]
-    if not {label_place(path) for path, _ in placed} & set(labels):
-        return YoloSet(
-            root=root, where=root, names=YoloNames(by_number={}, source=""), pictures=YoloPictures(placed=())
-        )
+    pictures = SetPictures.below(root, [f"{home}images" for home in homes], labels=".txt")
+    labels = [path for home in homes for path in files_below(root, f"{home}labels", ending=".txt")]
+    wanted = {label_place(path) for path in pictures.paths}
+    if not wanted & set(labels):
+        none = YoloNames(by_number={}, source="")
+        return YoloSet(root=root, where=root, names=none, pictures=YoloPictures(placed=()))
     notes = _check_beside(root, homes)
-    _check_pictures(root, labels, {label_place(path) for path, _ in placed})
+    _check_pictures(root, labels, wanted)
     names, source = _names(root, homes, reading=reading)
     return YoloSet(
         root=root,
         where=root if root.name else root.resolve(),
         names=YoloNames(by_number=names, source=source),
-        pictures=YoloPictures(placed=placed, notes=tuple(notes), skipped=tuple(walk.skipped)),
+        pictures=YoloPictures(
+            placed=[(path, "") for path in pictures.paths], notes=tuple(notes), skipped=pictures.skipped
+        ),
     )
-
-
-def _pictures(root: Path, folder: str, walk: Walk) -> Iterator[str]:
-    for found in walk.pictures(root / folder, prefix=f"{folder}/"):
-        yield found.path
-
-
-def _label_files(root: Path, folder: str) -> Iterator[str]:
-    """The text files at and below a folder.
-
-    Raises:
-        DataError: there are more than any set has.
-    """
-    if not (root / folder).is_dir():
-        return
-    count = 0
-    for inside, folders, names in os.walk(root / folder):  # links to folders are not followed, so that it ends
-        folders.sort()
-        below = os.path.relpath(inside, root).replace(os.sep, "/")
-        for name in sorted(names):
-            count += 1
-            if count > MOST_LABEL_FILES:
-                what = f"more than {MOST_LABEL_FILES:,} files of labels"
-                raise DataError(what, where=root / folder, hint="Split the set, or list its boxes in a table.")
-            if name.endswith(".txt"):
-                yield f"{below}/{name}"
 
 
 def _check_beside(root: Path, homes: Sequence[str]) -> list[str]:
@@ -171,20 +139,16 @@ def _check_beside(root: Path, homes: Sequence[str]) -> list[str]:
     Raises:
         DataError: they may be the classes.
     """
-    others = [name for name in _folders(root) if name not in ("images", "labels") and f"{name}/" not in homes]
-    others = [name for name in others if _holds_pictures(root / name)]
-    if homes == [""] and _holds_pictures(root / "labels"):
+    others = [name for name in folders_in(root) if name not in ("images", "labels") and f"{name}/" not in homes]
+    others = [name for name in others if holds_pictures(root / name)]
+    if homes == [""] and holds_pictures(root / "labels"):
         others = ["labels", *others]
     if len(others) > 1 or "labels" in others:
         what = f"two readings: the boxes are in labels, or the classes are the folders {some(['images', *others])}"
         second = "add --classes top" if "labels" in others else "take labels out of it"
         hint = f"For the first take the other pictures out of the data; for the second {second}."
-        raise _TwoReadingsError(what, where=root, hint=hint)
+        raise TwoReadingsError(what, where=root, hint=hint)
     return [f"{written(others[0])}: neither images nor labels, so passed over."] if others else []
-
-
-def _holds_pictures(folder: Path) -> bool:
-    return next(Walk().pictures(folder, prefix=""), None) is not None
 
 
 def _check_pictures(root: Path, labels: Iterable[str], wanted: set[str]) -> None:
@@ -227,26 +191,3 @@ def _names(root: Path, homes: Sequence[str], *, reading: Reading) -> tuple[dict[
             "no names of classes", where=root / place, hint="Write one in each line, the first for the class 0."
         )
     return names, place
-
-
-def _may_be_classes(paths: Iterable[str]) -> list[str]:
-    """The names of the folders that pictures lie in, where these may be classes: no splits, and at least two."""
-    names = {path.split("/")[-2] for path in paths if "/" in path}
-    classes = sorted(name for name in names if split_of(name) is None and not is_container(name))
-    return classes if len(classes) > 1 else []
-
-
-def _check_readings(found: YoloSet, described: Path | None) -> None:
-    """Stop where the folders that pictures lie in may be the classes.
-
-    Raises:
-        DataError: they may.
-    """
-    classes = _may_be_classes(path for path, _ in found.pictures.placed)
-    if classes:
-        source = described.name if described else "labels"
-        what = f"two readings: the boxes are labelled as {source} says, or the classes are the folders {some(classes)}"
-        first = f"name the file itself, {described}" if described else "put a data.yaml beside images, and name that"
-        raise _TwoReadingsError(
-            what, where=found.root, hint=f"For the first {first}; for the second add --classes bottom."
-        )
