@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from tellapart.data.labelme import find_labelme
 from tellapart.data.manifest import index_of_table, listed_of, without_labels_of
 from tellapart.data.names import written
 from tellapart.data.reading import Reading
@@ -17,7 +18,11 @@ from tellapart.data.yolo_folders import find_yolo
 from tellapart.errors import DataError
 from tellapart.types import Index
 
-_FINDERS: Final[Mapping[str, Callable[..., tuple[Table, Path] | None]]] = {"YOLO": find_yolo, "Pascal VOC": find_voc}
+_FINDERS: Final[Mapping[str, Callable[..., tuple[Table, Path] | None]]] = {
+    "YOLO": find_yolo,
+    "Pascal VOC": find_voc,
+    "labelme": find_labelme,
+}
 
 
 def read_box_folder(root: Path, *, reading: Reading) -> Index | None:

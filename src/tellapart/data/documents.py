@@ -11,6 +11,7 @@ from tellapart import files
 from tellapart.data.coco import rows_of_coco
 from tellapart.data.columns import some_names
 from tellapart.data.label_studio import rows_of_tasks
+from tellapart.data.labelme import is_labelme
 from tellapart.data.limits import LARGEST_DOCUMENT
 from tellapart.data.megadetector import is_megadetector, rows_of_megadetector
 from tellapart.data.reading import Reading
@@ -41,6 +42,9 @@ def read_json(path: Path, *, reading: Reading) -> Table:
         return rows_of_coco({"annotations": [], "categories": [], **document}, path, reading=reading)
     if isinstance(document, Mapping) and is_megadetector(document):
         return rows_of_megadetector(document, path, reading=reading)
+    if is_labelme(document):
+        hint = f"labelme has a file for each picture: name the folder, {path.parent}"
+        raise DataError("labels of one picture, as labelme has", where=path, hint=hint)
     found = some_names(document, most=5) if isinstance(document, Mapping) else type(document).__name__
     what = f"no kind of annotations that is known here (it holds {found or 'nothing'})"
     raise DataError(what, where=path, hint=_KNOWN)

@@ -23,8 +23,12 @@ from tellapart.errors import DataError, UsageError
 from tellapart.text import counted, shortened
 from tellapart.types import Box, LedgerEntry
 
-_OF_PICTURE: Final = {("filename",): "filename", ("size", "width"): "width", ("size", "height"): "height"}
-_OF_THING: Final = {
+_OF_PICTURE: Final[Mapping[tuple[str, ...], str]] = {
+    ("filename",): "filename",
+    ("size", "width"): "width",
+    ("size", "height"): "height",
+}
+_OF_THING: Final[Mapping[tuple[str, ...], str]] = {
     ("object", "name"): "name",
     ("object", "difficult"): "difficult",
     ("object", "truncated"): "truncated",
