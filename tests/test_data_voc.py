@@ -105,6 +105,7 @@ def test_challenge__its_lists_are_the_splits(challenge):
     assert "1 name in them has no file of labels, the first 000009." in index.notes
     assert [entry.path for entry in index.skipped] == ["JPEGImages/000005.jpg"]
     assert len(index_of_paths([challenge]).pictures) == 5
+    assert len(scan(challenge, reading=Reading(redrawn=True)).pictures) == 5
     write(challenge, {"ImageSets/Main/train.txt": "000001 1\n"})
     with pytest.raises(DataError, match=r"line 1 is no name of a picture \('000001 1'\): .*train.txt"):
         scan(challenge)

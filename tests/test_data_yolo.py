@@ -99,6 +99,30 @@ def test_predict__a_folder_or_its_yaml_has_boxes_and_pictures_without(ultralytic
     assert len(index_of_paths([ultralytics]).pictures) == 5
 
 
+def test_predict_and_evaluate__what_is_left_of_a_set(tmp_path):
+    files = {"data.yaml": f"train: ../train/images\nval: ../valid/images\ntest: ../test/images\n{NAMES}"}
+    files |= {"test/images/1.png": None, "test/labels/1.txt": "0 0.5 0.5 0.2 0.4", "test/labels/2.txt": "0 0.5 0.5 1 1"}
+    write(tmp_path, files)
+    for named in (tmp_path, tmp_path / "test"):
+        assert [picture.path.split("#")[1] for picture in index_of_paths([named]).pictures] == [BOX[1:]]
+    assert [picture.split for picture in scan(tmp_path, reading=Reading(scoring=True)).pictures] == ["test"]
+    with pytest.raises(DataError, match=r"train names ../train/images, which is not there"):
+        scan(tmp_path)
+
+
+def test_limits__of_files_and_of_their_number(ultralytics, monkeypatch):
+    monkeypatch.setattr("tellapart.data.yolo.LARGEST_LABELS", 10)
+    with pytest.raises(DataError, match=r"cannot read the manifest \(larger than 10 bytes\): .*labels/train/1.txt"):
+        scan(ultralytics)
+    monkeypatch.setattr("tellapart.data.yolo_places.MOST_LABEL_FILES", 2)
+    with pytest.raises(DataError, match=r"more than 2 pictures in train"):
+        scan(ultralytics)
+    (ultralytics / "data.yaml").unlink()
+    monkeypatch.setattr("tellapart.data.set_folders.MOST_LABEL_FILES", 3)
+    with pytest.raises(DataError, match=r"more than 3 files of labels: .*labels"):
+        scan(ultralytics)
+
+
 def test_boxes_none__whole_pictures_of_one_label(ultralytics):
     assert found(scan(ultralytics, reading=Reading(boxes="none")))["images/train/1.png"] == "dog"
     (ultralytics / "labels/train/1.txt").write_text("0 0.5 0.5 0.2 0.4\n1 0.2 0.2 0.1 0.1\n")
@@ -284,6 +308,13 @@ def test_refused__options_and_sets_without_labels(ultralytics):
             scan(ultralytics / named)
 
 
+def test_refused__one_file_or_the_labels_alone(ultralytics):
+    with pytest.raises(DataError, match=r"labels of one picture, as YOLO has: .*or the folder of images and labels"):
+        scan(ultralytics / "labels/train/1.txt")
+    with pytest.raises(DataError, match=r"no class folders.* 1.txt is about one picture: name the folder that holds"):
+        scan(ultralytics / "labels/train")
+
+
 def test_names__alike_are_one_class(ultralytics):
     write(ultralytics, {"data.yaml": "train: images/train\nnames: [cat, dog, cat]\n"})
     assert any(note.startswith("data.yaml calls the classes 0, 2 alike, 'cat'") for note in scan(ultralytics).notes)
@@ -305,6 +336,8 @@ def test_class_folders__with_stray_files_are_read_as_before(tmp_path):
     assert scan(tmp_path).layout == "folders"
     write(tmp_path / "s", {f"{split}/{label}/1.png": None for split in ("train", "val") for label in ("cat", "dog")})
     write(tmp_path / "s", {"data.yaml": "train: train\nval: val\nnames: [cat, dog]\n"})
+    assert scan(tmp_path / "s").layout == "split folders"
+    write(tmp_path / "s", {"other.yaml": "train: train\nval: val\nnames: [cat, dog]\n"})
     assert scan(tmp_path / "s").layout == "split folders"
 
 

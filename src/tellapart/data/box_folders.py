@@ -7,14 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from tellapart.data.labelme import find_labelme
+from tellapart.data.labelme import find_labelme, is_labelme_file
 from tellapart.data.manifest import index_of_table, listed_of, without_labels_of
 from tellapart.data.names import written
 from tellapart.data.reading import Reading
 from tellapart.data.set_folders import TwoReadingsError
 from tellapart.data.tables import Table
-from tellapart.data.voc_folders import find_voc
+from tellapart.data.voc_folders import find_voc, is_voc
 from tellapart.data.yolo_folders import find_yolo
+from tellapart.data.yolo_labels import is_yolo_labels
 from tellapart.errors import DataError
 from tellapart.types import Index
 
@@ -23,6 +24,19 @@ _FINDERS: Final[Mapping[str, Callable[..., tuple[Table, Path] | None]]] = {
     "Pascal VOC": find_voc,
     "labelme": find_labelme,
 }
+
+
+_OF_ONE: Final[Mapping[str, Callable[[Path], bool]]] = {
+    ".txt": is_yolo_labels,
+    ".xml": is_voc,
+    ".json": is_labelme_file,
+}
+
+
+def is_of_one_picture(file: Path) -> bool:
+    """Whether a file has the labels of one picture, and not those of a set."""
+    kind = _OF_ONE.get(file.suffix.lower())
+    return kind is not None and kind(file)
 
 
 def read_box_folder(root: Path, *, reading: Reading) -> Index | None:

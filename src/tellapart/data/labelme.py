@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from tellapart import files
 from tellapart.data.answers import Annotation, Part, table_of
 from tellapart.data.formats import has_picture_ending
-from tellapart.data.limits import LARGEST_LABELS
+from tellapart.data.limits import LARGEST_WITH_PICTURE
 from tellapart.data.reading import Reading
 from tellapart.data.set_folders import SetPictures, check_not_classes, files_below, folders_in, holds_pictures
 from tellapart.data.split_words import split_of
@@ -97,12 +97,13 @@ def _beside(folder: Path) -> bool:
     names = [entry.name for entry in list_folder(folder)]
     stems = {posixpath.splitext(name)[0] for name in names if has_picture_ending(name)}
     likely = [name for name in names if name.lower().endswith(".json") and name[:-5] in stems]
-    return any(_is_of_labelme(folder / name) for name in likely[:_LOOKED_AT])
+    return any(is_labelme_file(folder / name) for name in likely[:_LOOKED_AT])
 
 
-def _is_of_labelme(file: Path) -> bool:
+def is_labelme_file(file: Path) -> bool:
+    """Whether a JSON file is of labelme."""
     try:
-        return is_labelme(files.parse_json(files.read_bounded(file, limit=LARGEST_LABELS)))
+        return is_labelme(files.parse_json(files.read_bounded(file, limit=LARGEST_WITH_PICTURE)))
     except (OSError, ValueError):
         return False
 
@@ -114,7 +115,7 @@ def _read(root: Path, path: str) -> _File | None:
         DataError: a shape in it is none.
     """
     try:
-        document = files.parse_json(files.read_bounded(root / path, limit=LARGEST_LABELS))
+        document = files.parse_json(files.read_bounded(root / path, limit=LARGEST_WITH_PICTURE))
     except (OSError, ValueError) as error:
         raise unreadable(root / path, error) from error
     if not is_labelme(document):

@@ -23,6 +23,7 @@ from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.split_words import split_of
 from tellapart.data.tables import TEXT_ENDINGS, Table, TableRow, read_delimited
 from tellapart.data.yolo import YAML_ENDINGS, read_yolo
+from tellapart.data.yolo_labels import is_yolo_labels
 from tellapart.errors import DataError, UsageError
 from tellapart.stores import holds_secret
 from tellapart.text import counted, shortened
@@ -131,6 +132,9 @@ def read_listed(path: Path, *, reading: Reading) -> Listed:
     reading.only_for_tables()
     if reading.encoding is not None and path.suffix.lower() in (*PARQUET_ENDINGS, ".xml"):
         raise UsageError("--encoding is for text tables and JSON", where=reading.encoding, hint="Leave it out.")
+    if path.suffix.lower() == ".txt" and is_yolo_labels(path):
+        hint = "YOLO has a file for each picture: name the data.yaml, or the folder of images and labels."
+        raise DataError("labels of one picture, as YOLO has", where=path, hint=hint)
     try:
         table = _READERS[path.suffix.lower()](path, reading=reading)
     except RecursionError as error:

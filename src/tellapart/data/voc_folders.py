@@ -49,7 +49,7 @@ def find_voc(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
     ]
     apart = homes[0][0] != homes[0][1]
     named_so = any(posixpath.basename(pictures) == "JPEGImages" for _, pictures in homes)
-    if not labels or not (named_so or _is_voc(root / labels[0][0])):
+    if not labels or not (named_so or is_voc(root / labels[0][0])):
         return None
     pictures = SetPictures.below(root, [folder for _, folder in homes], labels=".xml")
     check_not_classes(
@@ -89,10 +89,11 @@ def _beside(folder: Path) -> bool:
     names = [entry.name for entry in list_folder(folder)]
     stems = {posixpath.splitext(name)[0] for name in names if has_picture_ending(name)}
     files_of = [name for name in names if name.lower().endswith(".xml")]
-    return any(name[:-4] in stems and _is_voc(folder / name) for name in files_of[:16])
+    return any(name[:-4] in stems and is_voc(folder / name) for name in files_of[:16])
 
 
-def _is_voc(file: Path) -> bool:
+def is_voc(file: Path) -> bool:
+    """Whether an XML file is of Pascal VOC."""
     try:
         return _ROOT.search(files.read_start(file, most=_STARTS)) is not None
     except OSError:
@@ -106,7 +107,7 @@ def _with_lists(found: VocSet, reading: Reading) -> VocSet:
         DataError: a list is none, or a name is in two.
     """
     lists = {key: place for key in _SPLITS if (place := found.root / _LISTS / f"{key}.txt").is_file()}
-    if not lists or reading.unlabelled:
+    if not lists or reading.unlabelled or reading.redrawn:
         return found
     splits: dict[str, str] = {}
     for key, place in lists.items():

@@ -27,7 +27,7 @@ from tellapart.data.text_files import read_text
 from tellapart.data.two_readings import some
 from tellapart.data.walk import list_folder
 from tellapart.data.yolo import YAML_ENDINGS, YoloSet, rows_of_yolo, without_labels, yolo_set
-from tellapart.data.yolo_labels import YoloNames
+from tellapart.data.yolo_labels import YoloNames, is_yolo_labels
 from tellapart.data.yolo_places import YoloPictures, label_place
 from tellapart.errors import DataError
 from tellapart.text import counted, shortened
@@ -37,8 +37,7 @@ _DESCRIBES: Final = (
     re.compile(rb"(?m)^[\"']?(?:train|val|test)[\"']?[ \t]*:"),
 )
 _CLASSES: Final = "classes.txt"
-_LINE: Final = re.compile(rb"\s*[0-9]+(?:\.0*)?(?:[ \t]+[-+0-9.eE]+){4,}[ \t]*(?:\r?\n|$)")
-_STARTS: Final = 4_096  # bytes of a file that is told by its first line
+_MOST_UNNAMED: Final = 10_000  # classes without names, whose boxes are to be answered about
 
 
 def find_yolo(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
@@ -48,13 +47,14 @@ def find_yolo(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
         TwoReadingsError: the folders may be classes as well.
         UsageError, DataError: as `read_yolo`.
     """
-    described, homes = _data_yaml(root), _homes(root)
-    if described is None and not homes:
-        return None
+    homes = _homes(root)
     try:
+        described = _data_yaml(root)
+        if described is None and not homes:
+            return None
         found = yolo_set(described, reading=reading) if described else _beside(root, homes, reading=reading)
     except DataError:
-        if described and _class_folders(root, homes):
+        if _class_folders(root, homes):
             return None  # and a file that is about something else
         raise
     paths = [path for path, _ in found.pictures.placed]
@@ -121,7 +121,8 @@ def _beside(root: Path, homes: Sequence[str], *, reading: Reading) -> YoloSet:
         none = YoloNames(by_number={}, source="")
         return YoloSet(root=root, where=root, names=none, pictures=YoloPictures(placed=()))
     notes = _check_beside(root, homes)
-    _check_pictures(root, labels, wanted)
+    if not reading.unlabelled:
+        _check_pictures(root, labels, wanted)
     names, source = _names(root, homes, reading=reading)
     return YoloSet(
         root=root,
@@ -157,28 +158,23 @@ def _check_pictures(root: Path, labels: Iterable[str], wanted: set[str]) -> None
     Raises:
         DataError: there are such.
     """
-    lost = [path for path in labels if path not in wanted and _has_labels(root / path)]
+    lost = [path for path in labels if path not in wanted and is_yolo_labels(root / path)]
     if lost:
         what = f"{counted(len(lost), 'file of labels has', 'files of labels have')} no picture, the first {lost[0]}"
         hint = f"Put its picture into the same place below images, or take {shortened(lost[0])} away."
         raise DataError(what, where=root, hint=hint)
 
 
-def _has_labels(file: Path) -> bool:
-    try:
-        return _LINE.match(files.read_start(file, most=_STARTS)) is not None
-    except OSError:
-        return False
-
-
 def _names(root: Path, homes: Sequence[str], *, reading: Reading) -> tuple[dict[int, str], str]:
-    """The names of classes in a classes.txt, a line each, and which file it is.
+    """The names of classes in a classes.txt, a line each, and which file it is; numbers where no label is asked for.
 
     Raises:
         DataError: there is none, or it is empty.
     """
     places = [_CLASSES, *(f"{home}{place}" for home in homes for place in (f"labels/{_CLASSES}", _CLASSES))]
     place = next((place for place in places if os.path.isfile(root / place)), None)  # noqa: PTH113
+    if place is None and reading.unlabelled:
+        return {number: str(number) for number in range(_MOST_UNNAMED)}, "no file"
     if place is None:
         hint = f"Put {_CLASSES} there with a name in each line, the first for the class 0; or a data.yaml."
         raise DataError(

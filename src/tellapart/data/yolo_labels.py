@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tellapart import files
 from tellapart.data.answers import Part
 from tellapart.data.box_columns import Numbers, left_top_size
 from tellapart.data.reading import BoxesAre
@@ -21,6 +22,8 @@ from tellapart.types import Box
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _WHOLE: Final = re.compile(r"[0-9]{1,9}(?:\.0{1,9})?")
 LARGEST_SHARE: Final = 1.01  # as far as a box may stick out of its picture, see `data/boxes.py`
+_LINE: Final = re.compile(rb"\s*[0-9]+(?:\.0*)?(?:[ \t]+[-+0-9.eE]+){4,}[ \t]*(?:\r?\n|$)")
+_STARTS: Final = 4_096  # bytes of a file that is told by its first line
 _FORMS: Final = "A line is: class x_center y_center width height, or class x y x y x y … of the corners."
 
 
@@ -37,6 +40,14 @@ class YoloNames:
     by_number: Mapping[int, str]
     source: str
     keypoints: bool = False
+
+
+def is_yolo_labels(file: Path) -> bool:
+    """Whether a text file begins with a line of labels."""
+    try:
+        return _LINE.match(files.read_start(file, most=_STARTS)) is not None
+    except OSError:
+        return False
 
 
 def yolo_parts(text: str, names: YoloNames, *, path: str, where: Path, boxes: BoxesAre | None = None) -> list[Part]:

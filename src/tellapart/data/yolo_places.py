@@ -72,7 +72,7 @@ def yolo_pictures(
     for key, entries in splits.items():
         inner = [(entry, places.find(entry)) for entry in entries]
         gone = [entry for entry, place in inner if place is None]
-        if gone and key == "train":
+        if gone and key == "train" and not (reading.scoring or reading.unlabelled):
             raise _gone(key, gone[0], root, where)
         notes += [f"{key} of {where.name} names {shortened(entry)}, which is not there." for entry in gone]
         notes += [
@@ -173,19 +173,21 @@ class _Places:
 
     @classmethod
     def of(cls, root: Path, splits: Mapping[str, Sequence[str]], *, base: str, where: Path) -> _Places:
-        """The way in which the first place is there.
+        """The way in which the first place that is found is there.
 
         Raises:
             DataError: there is no way.
         """
-        key, first = next(((key, entries[0]) for key, entries in splits.items() if entries), ("train", ""))
+        named = [(key, entry) for key, entries in splits.items() for entry in entries]
         folders = _parts(base)
-        for start in range(len(folders) + 1):
-            for dropped in range(len(_parts(first)) if _WHOLE_PATH.match(first) else 1):
-                places = cls(root=root, base="/".join(folders[start:]), dropped=dropped)
-                if places.find(first) is not None:
-                    return places
-        raise _gone(key, first, root, where)
+        for _, entry in named:
+            for start in range(len(folders) + 1):
+                for dropped in range(len(_parts(entry)) if _WHOLE_PATH.match(entry) else 1):
+                    places = cls(root=root, base="/".join(folders[start:]), dropped=dropped)
+                    if places.find(entry) is not None:
+                        return places
+        key, entry = named[0] if named else ("train", "nothing")
+        raise _gone(key, entry, root, where)
 
     def find(self, entry: str) -> str | None:
         """Where it is below the root; None where it is not there."""
