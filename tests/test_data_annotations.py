@@ -313,7 +313,10 @@ OUTSIDE = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><annotations>&x
     [
         (BOMB, "it has a document type"),
         (OUTSIDE, "it has a document type"),
-        ("<annotation><folder>x</folder></annotation>", "it starts with <annotation>: .* In CVAT, export the task as"),
+        (
+            "<annotation><folder>x</folder></annotation>",
+            "annotations of one picture, as Pascal VOC has: .*name the folder",
+        ),
         ("<annotations><track id='0' label='cat'></track></annotations>", "annotations of a video"),
         ("<annotations></annotations>", "no pictures are listed"),
         ("<annotations><image name='images/2.png'>", "cannot read the manifest"),

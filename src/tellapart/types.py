@@ -89,7 +89,7 @@ class Index:
         layout: how the data was read. Of folders: "folders", "split folders" (above the classes), "class folders with
             split folders inside" or "folders, classes at the bottom", each followed by ", in FOLDER" where all of it
             lies in one folder of the data; else "manifest" (a table), "COCO", "Label Studio",
-            "CVAT", "image folder" (with metadata of Hugging Face), "idx" or "paths".
+            "CVAT", "YOLO", "Pascal VOC", "labelme", "image folder" (with metadata of Hugging Face), "idx" or "paths".
         classes: every label, sorted by code point; () where nothing is labelled.
         pictures: in the order in which everything of ours lists them.
         arrays: the pixels uint8 [rows, H, W] of the IDX files among them, by file.

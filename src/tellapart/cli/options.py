@@ -42,7 +42,7 @@ Data = Annotated[
     Path,
     typer.Argument(
         metavar="DATA",
-        help="Class folders, also with train/valid/test folders; a table; COCO, Label Studio or CVAT files; IDX files.",
+        help="Class folders, also with train/valid/test folders; a table; files of a labelling tool; IDX files.",
     ),
 ]
 Classes = Annotated[

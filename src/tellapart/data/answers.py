@@ -42,6 +42,7 @@ class Annotation:
         labels: all that are given to the whole of it.
         parts: its labelled boxes.
         split: the split the file puts it in, "" for none.
+        source: what errors call it, where there is no file with numbered pictures.
     """
 
     number: int
@@ -49,6 +50,7 @@ class Annotation:
     labels: Sequence[str] = ()
     parts: Sequence[Part] = ()
     split: str = ""
+    source: str = ""
 
 
 def table_of(
@@ -116,7 +118,14 @@ def _label(label: str) -> str:
 
 def _row(answer: Annotation, label: str, *, box: Box | None = None, given: tuple[str, ...]) -> TableRow:
     return TableRow(
-        number=answer.number, path=answer.path, label=label, split=answer.split, group="", box=box, given=given
+        number=answer.number,
+        path=answer.path,
+        label=label,
+        split=answer.split,
+        group="",
+        box=box,
+        given=given,
+        source=answer.source,
     )
 
 

@@ -1,7 +1,6 @@
 """CVAT's XML of pictures: tags that label a whole picture, and shapes that label a part of it.
 
-Source: the page "XML annotation format" of CVAT's documentation, version 1.1. Read without document types and entities,
-which such a file has none of, and which could make a short file a long one or lead to other files.
+Source: the page "XML annotation format" of CVAT's documentation, version 1.1.
 """
 
 from __future__ import annotations
@@ -11,19 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from xml.parsers import expat
 
-from tellapart import files
 from tellapart.data.answers import Annotation, Part, table_of
 from tellapart.data.columns import some_names
 from tellapart.data.limits import LARGEST_DOCUMENT
 from tellapart.data.reading import Reading
-from tellapart.data.tables import Table, unreadable, whole_size
+from tellapart.data.tables import Table, whole_size
+from tellapart.data.xml_files import parse_xml
 from tellapart.errors import DataError, UsageError
 from tellapart.text import shortened
 from tellapart.types import Box
 
-_DEEPEST: Final = 64
 _SHAPES: Final = frozenset(("box", "polygon", "polyline", "points", "ellipse", "cuboid", "mask", "skeleton"))
 _HOW: Final = (
     "A picture without boxes has one label here: keep one tag, or say which attribute is the label with --label-column."
@@ -66,9 +63,9 @@ class _Reader:
     text: list[str] = field(default_factory=list)
 
     def start(self, name: str, given: Mapping[str, str]) -> None:
-        self.open.append(name)
-        if len(self.open) > _DEEPEST:
-            raise ValueError("nested too deeply")
+        if len(self.open) == 1 and name == "annotation":
+            hint = f"Pascal VOC has a file for each picture: name the folder, {_folder_of(self.where)}"
+            raise DataError("annotations of one picture, as Pascal VOC has", where=self.where, hint=hint)
         if len(self.open) == 1 and name != "annotations":
             what = f"no annotations of CVAT, it starts with <{shortened(name)}>"
             raise DataError(what, where=self.where, hint=_EXPORT)
@@ -93,7 +90,6 @@ class _Reader:
             self.text.append(text)
 
     def end(self, name: str) -> None:
-        self.open.pop()
         if name == "attribute" and self.attribute is not None:
             image = self.images[-1]
             said = image.tags if "tag" in self.open else image.shapes
@@ -101,8 +97,10 @@ class _Reader:
                 said[-1].attributes.setdefault(self.attribute, "".join(self.text))
             self.attribute = None
 
-    def refuse(self, *_: object) -> None:
-        raise ValueError("it has a document type, which annotations have no need of")
+
+def _folder_of(file: Path) -> Path:
+    """The set of Pascal VOC that a file of it is in."""
+    return file.parent.parent if file.parent.name.lower() == "annotations" else file.parent
 
 
 def read_cvat(path: Path, *, reading: Reading) -> Table:
@@ -178,12 +176,5 @@ def _edges(shape: str, given: Mapping[str, str]) -> tuple[float, float, float, f
 
 def _images(path: Path) -> list[_Image]:
     reader = _Reader(where=path)
-    parser = expat.ParserCreate()
-    parser.StartElementHandler, parser.EndElementHandler = reader.start, reader.end
-    parser.CharacterDataHandler = reader.characters
-    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = reader.refuse
-    try:
-        parser.Parse(files.read_bounded(path, limit=LARGEST_DOCUMENT), True)
-    except (OSError, ValueError, LookupError, expat.ExpatError) as error:
-        raise unreadable(path, error) from error
+    parse_xml(path, reader, limit=LARGEST_DOCUMENT)
     return reader.images

@@ -10,12 +10,13 @@ from typing import Any, Final
 from tellapart import files
 from tellapart.data.coco import rows_of_coco
 from tellapart.data.columns import some_names
-from tellapart.data.encodings import encoding_of, not_in
 from tellapart.data.label_studio import rows_of_tasks
+from tellapart.data.labelme import is_labelme
 from tellapart.data.limits import LARGEST_DOCUMENT
 from tellapart.data.megadetector import is_megadetector, rows_of_megadetector
 from tellapart.data.reading import Reading
 from tellapart.data.tables import Table, rows_of_records, unreadable
+from tellapart.data.text_files import read_text
 from tellapart.errors import DataError
 
 JSON_ENDINGS: Final = (".json",)
@@ -32,7 +33,7 @@ def read_json(path: Path, *, reading: Reading) -> Table:
         UsageError: a field that the user names is not there.
         DataError: it cannot be read, or is none of these.
     """
-    document = _parsed(_text(path, reading), path)
+    document = _parsed(read_text(path, limit=LARGEST_DOCUMENT, reading=reading), path)
     if isinstance(document, Mapping) and _is_task(document):
         document = [document]
     if isinstance(document, list) and document and all(isinstance(each, Mapping) for each in document):
@@ -41,6 +42,9 @@ def read_json(path: Path, *, reading: Reading) -> Table:
         return rows_of_coco({"annotations": [], "categories": [], **document}, path, reading=reading)
     if isinstance(document, Mapping) and is_megadetector(document):
         return rows_of_megadetector(document, path, reading=reading)
+    if is_labelme(document):
+        hint = f"labelme has a file for each picture: name the folder, {path.parent}"
+        raise DataError("labels of one picture, as labelme has", where=path, hint=hint)
     found = some_names(document, most=5) if isinstance(document, Mapping) else type(document).__name__
     what = f"no kind of annotations that is known here (it holds {found or 'nothing'})"
     raise DataError(what, where=path, hint=_KNOWN)
@@ -65,7 +69,7 @@ def read_json_lines(path: Path, *, reading: Reading) -> Table:
         DataError: it cannot be read, or a line holds no object.
     """
     objects = []
-    for number, line in enumerate(_text(path, reading).split("\n"), start=1):
+    for number, line in enumerate(read_text(path, limit=LARGEST_DOCUMENT, reading=reading).split("\n"), start=1):
         if line.strip():
             found = _parsed(line, path, line=number)
             if not isinstance(found, Mapping):
@@ -84,20 +88,6 @@ def _of_objects(objects: _Objects, path: Path, reading: Reading) -> Table:
 def _is_task(each: Mapping[str, Any]) -> bool:
     answers = each.get("annotations", each.get("completions"))
     return isinstance(each.get("data"), Mapping) and isinstance(answers, list)
-
-
-def _text(path: Path, reading: Reading) -> str:
-    encoding = "utf-8"
-    try:
-        content = files.read_bounded(path, limit=LARGEST_DOCUMENT)
-        encoding = reading.encoding or encoding_of(content[:64], where=path)
-        return content.decode(encoding)
-    except UnicodeError as error:
-        start = getattr(error, "start", 0)
-        line = content.count(b"\n", 0, start) + 1 if encoding.startswith("utf-8") else None
-        raise not_in(encoding, where=path, line=line) from error
-    except (OSError, ValueError) as error:
-        raise unreadable(path, error) from error
 
 
 def _parsed(text: str, path: Path, *, line: int | None = None) -> object:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from tellapart.data.box_folders import is_of_one_picture
 from tellapart.data.inputs import advice_for
 from tellapart.data.layouts import ClassFolder, Plan, understand
 from tellapart.data.manifest import is_manifest
@@ -71,6 +72,8 @@ def _lists_in(tree: Folder) -> str:
     """What to do where a file in the folder may say which class each picture is; "" where there is none."""
     for entry in list_folder(tree.file):
         if not entry.name.startswith(".") and is_manifest(Path(entry.path)):
+            if is_of_one_picture(Path(entry.path)):
+                return f" {written(entry.name)} is about one picture: name the folder that holds the pictures too."
             path = written(f"{tree.file}/{entry.name}")
             return f" If {written(entry.name)} says which class each picture is, name that: {path}"
     return ""

@@ -9,6 +9,10 @@ from typing import Final
 
 LARGEST_TABLE: Final = 2_000_000_000  # bytes of a CSV or Parquet file
 LARGEST_DOCUMENT: Final = 512 << 20  # bytes of a JSON or XML file
+LARGEST_YAML: Final = 4 << 20  # bytes of a data.yaml, or of another file with the names of classes
+LARGEST_LABELS: Final = 8 << 20  # bytes of the file with the labels of one picture
+LARGEST_WITH_PICTURE: Final = 64 << 20  # bytes of such a file that may have its picture in it
+MOST_LABEL_FILES: Final = 1_000_000  # of one set: pictures that have a file of labels each
 LONGEST_ROW: Final = 1 << 20  # characters of a row of text, the header too
 LONGEST_CELL: Final = 1 << 17  # characters of a cell: what Python's csv module takes
 LONGEST_PATH: Final = 8_192  # characters; no system takes paths so long, but addresses of pictures may be longer

@@ -22,6 +22,8 @@ from tellapart.data.parquet import read_parquet
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.split_words import split_of
 from tellapart.data.tables import TEXT_ENDINGS, Table, TableRow, read_delimited
+from tellapart.data.yolo import YAML_ENDINGS, read_yolo
+from tellapart.data.yolo_labels import is_yolo_labels
 from tellapart.errors import DataError, UsageError
 from tellapart.stores import holds_secret
 from tellapart.text import counted, shortened
@@ -34,6 +36,7 @@ _READERS: Final[Mapping[str, Callable[..., Table]]] = {
     **dict.fromkeys(JSON_ENDINGS, read_json),
     **dict.fromkeys(LINES_ENDINGS, read_json_lines),
     ".xml": read_cvat,
+    **dict.fromkeys(YAML_ENDINGS, read_yolo),
 }
 _ASIDE: Final = frozenset(("annotations", "annotation", "ann", "labels", "meta", "metadata"))  # beside the pictures
 SHEET_ERRORS: Final = frozenset(("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"))
@@ -66,7 +69,12 @@ def read_manifest(path: Path, *, reading: Reading = AS_IT_IS) -> Index:
         UsageError: what is said of it is for folders, or names a column that is not there.
         DataError: it cannot be read, lacks a column, or has a row that makes no sense (with the number of the row).
     """
-    return index_of_table(read_listed(path, reading=reading), name=path.stem, where=path, scoring=reading.scoring)
+    return index_of_table(read_listed(path, reading=reading), name=_name(path), where=path, scoring=reading.scoring)
+
+
+def _name(path: Path) -> str:
+    """What the data is called: like its file, or where all such files have one name, like its folder."""
+    return path.resolve().parent.name or "data" if path.suffix.lower() in YAML_ENDINGS else path.stem
 
 
 def index_of_table(listed: Listed, *, name: str, where: Path, scoring: bool = False) -> Index:
@@ -99,9 +107,13 @@ def unlabelled_index(path: Path, *, reading: Reading) -> Index:
     Raises:
         UsageError, DataError: as `read_manifest`.
     """
-    listed = read_listed(path, reading=replace(reading, unlabelled=True))
+    return without_labels_of(read_listed(path, reading=replace(reading, unlabelled=True)), name=_name(path))
+
+
+def without_labels_of(listed: Listed, *, name: str) -> Index:
+    """The index of what is listed, without its labels and splits."""
     return Index(
-        name=path.stem,
+        name=name,
         root=listed.root,
         layout=listed.layout,
         classes=(),
@@ -120,18 +132,31 @@ def read_listed(path: Path, *, reading: Reading) -> Listed:
     reading.only_for_tables()
     if reading.encoding is not None and path.suffix.lower() in (*PARQUET_ENDINGS, ".xml"):
         raise UsageError("--encoding is for text tables and JSON", where=reading.encoding, hint="Leave it out.")
+    if path.suffix.lower() == ".txt" and is_yolo_labels(path):
+        hint = "YOLO has a file for each picture: name the data.yaml, or the folder of images and labels."
+        raise DataError("labels of one picture, as YOLO has", where=path, hint=hint)
     try:
         table = _READERS[path.suffix.lower()](path, reading=reading)
     except RecursionError as error:
         hint = "Lists of pictures are flat: check that it is the right file."
         raise DataError("nested too deeply to be a list of pictures", where=path, hint=hint) from error
+    return listed_of(table, path, reading=reading)
+
+
+def listed_of(table: Table, path: Path, *, reading: Reading) -> Listed:
+    """What a table lists, each picture where it is; the path is of the file, or of the folder, that it was made of.
+
+    Raises:
+        UsageError, DataError: as `read_manifest`.
+    """
     if not table.rows:
         raise DataError("the manifest has no rows", where=path, hint="Add a row with path and label for each picture.")
     if not any(row.box for row in table.rows) and reading.confidence is not None:
         raise UsageError(
             "--confidence is for MegaDetector's boxes", where=str(reading.confidence), hint="Leave it out."
         )
-    root = path.parent.parent if table.foreign and path.parent.name.lower() in _ASIDE else path.parent
+    beside = path.parent.parent if table.foreign and path.parent.name.lower() in _ASIDE else path.parent
+    root = table.root or beside
     splits: Sequence[SplitName | None] = _splits(table, path)
     for row in table.rows:
         _check_row(row, path, labelled=not reading.unlabelled)
@@ -150,7 +175,7 @@ def read_listed(path: Path, *, reading: Reading) -> Listed:
         root=root,
         layout=table.layout,
         one_hot=table.one_hot,
-        skipped=tuple(_unlabelled(table, path)),
+        skipped=(*_unlabelled(table, path), *table.skipped),
         notes=tuple(notes),
         columns=table.columns,
     )
@@ -224,7 +249,7 @@ def _splits_of_paths(places: Sequence[Placed]) -> list[SplitName]:
 
 
 def _bad_row(what: str, row: TableRow, manifest: Path, hint: str) -> DataError:
-    return DataError(f"{what} in row {row.number:,}", where=manifest, hint=hint)
+    return DataError(f"{what} in {row.called}", where=manifest, hint=hint)
 
 
 def _places(table: Table, manifest: Path, *, root: Path) -> list[Placed]:
@@ -249,7 +274,7 @@ def _places(table: Table, manifest: Path, *, root: Path) -> list[Placed]:
     if missing:
         least = "at least " if len(missing) == MOST_MISSING else ""
         gone = f"{least}{len(missing):,} of {counted(len(table.rows), 'file')} {'is' if len(missing) == 1 else 'are'}"
-        what = f"{gone} missing, the first in row {missing[0].number:,}"
+        what = f"{gone} missing, the first in {missing[0].called}"
         hint = why_missing(missing[0].path, listed_in=manifest)
         if (almost := locator.almost(missing[0].path)) is not None:
             hint = f"There is {written(almost)}: the table has to name it as it is, capitals and ending too."

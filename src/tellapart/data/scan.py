@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
+from tellapart.data.box_folders import read_box_folder, unlabelled_box_folder
 from tellapart.data.folders import scan_folders
 from tellapart.data.formats import has_picture_ending
 from tellapart.data.idx import holds_idx, is_idx, scan_idx
@@ -63,11 +64,15 @@ def _scan(data: Path, reading: Reading) -> Index:
     if not data.is_dir() and is_idx(data.name):
         raise DataError("one file of a set of IDX files", where=data, hint=f"Name the folder it is in: {data.parent}")
     if not data.is_dir():
-        what = "neither a folder nor a manifest (.csv, .parquet, .json, .xml)"
+        what = "neither a folder nor a manifest (.csv, .parquet, .json, .xml, .yaml)"
         raise of_another_kind(data) or DataError(what, where=data, hint=_file_hint(data))
     if holds_idx(data):
         return scan_idx(data, scoring=reading.scoring)
-    return read_imagefolder(data, reading=reading) or scan_folders(data, reading=reading)
+    return (
+        read_imagefolder(data, reading=reading)
+        or read_box_folder(data, reading=reading)
+        or scan_folders(data, reading=reading)
+    )
 
 
 def index_of_paths(paths: Sequence[str | Path], *, reading: Reading = AS_IT_IS) -> Index:
@@ -124,6 +129,8 @@ def given_pictures(paths: Sequence[str | Path], *, reading: Reading = AS_IT_IS) 
         raise DataError("no pictures were given", hint="Name at least one picture or folder.")
     if len(paths) == 1 and is_manifest(Path(paths[0])):
         return GivenPictures(index=unlabelled_index(Path(paths[0]), reading=reading), paths=())
+    if len(paths) == 1 and (boxed := unlabelled_box_folder(Path(paths[0]), reading=reading)) is not None:
+        return GivenPictures(index=boxed, paths=())
     reading.only_for_folders()
     if all(of_another_kind(path) for path in paths):
         raise cast("DataError", of_another_kind(paths[0]))
@@ -160,5 +167,5 @@ def pictures_below(path: str | Path, *, label: str | None, walk: Walk) -> Iterat
 def _file_hint(data: Path) -> str:
     if has_picture_ending(data.name):
         return "This is one picture; name the folder that holds the class folders."
-    tools = "a file of COCO, Label Studio or CVAT"
+    tools = "a file of COCO, Label Studio, CVAT or YOLO"
     return f"Name a folder of class folders, a table with the columns path and label, or {tools}."

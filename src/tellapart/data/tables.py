@@ -24,7 +24,7 @@ from tellapart.data.shapes import regions_of
 from tellapart.errors import DataError
 from tellapart.files import open_regular
 from tellapart.text import counted, shortened
-from tellapart.types import Box
+from tellapart.types import Box, LedgerEntry
 
 TEXT_ENDINGS: Final = (".csv", ".tsv", ".tab", ".txt")
 MOST_OTHERS: Final = 64  # columns, others than ours, which are passed through
@@ -49,6 +49,7 @@ class TableRow:
         box: the part of the picture that the row is about; None for all of it.
         given: what the table's other columns say, as they are written.
         left_out: why the picture is listed and not looked at, "" where it is looked at.
+        source: what errors call the row, where it has no number in the file that they name.
     """
 
     number: int
@@ -59,6 +60,12 @@ class TableRow:
     box: Box | None = None
     given: tuple[str, ...] = ()
     left_out: str = ""
+    source: str = ""
+
+    @property
+    def called(self) -> str:
+        """The row in a message."""
+        return self.source or f"row {self.number:,}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +82,8 @@ class Table:
         anywhere: whether such a path may lead out of the folder all the same, where it is a whole one.
         columns: the names of the other columns, one for each value that rows have under given.
         one_hot: whether no column is called like a label, and a column stands for each class.
+        root: what paths are relative to; None for the folder of the file.
+        skipped: files that were passed over, as ledger entries.
     """
 
     rows: Sequence[TableRow]
@@ -86,6 +95,8 @@ class Table:
     anywhere: bool = False
     columns: tuple[str, ...] = ()
     one_hot: bool = False
+    root: Path | None = None
+    skipped: tuple[LedgerEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

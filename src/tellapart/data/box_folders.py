@@ -1,0 +1,90 @@
+"""A folder whose pictures have their labelled boxes in files beside them, a file for each picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from tellapart.data.labelme import find_labelme, is_labelme_file
+from tellapart.data.manifest import index_of_table, listed_of, without_labels_of
+from tellapart.data.names import written
+from tellapart.data.reading import Reading
+from tellapart.data.set_folders import TwoReadingsError
+from tellapart.data.tables import Table
+from tellapart.data.voc_folders import find_voc, is_voc
+from tellapart.data.yolo_folders import find_yolo
+from tellapart.data.yolo_labels import is_yolo_labels
+from tellapart.errors import DataError
+from tellapart.types import Index
+
+_FINDERS: Final[Mapping[str, Callable[..., tuple[Table, Path] | None]]] = {
+    "YOLO": find_yolo,
+    "Pascal VOC": find_voc,
+    "labelme": find_labelme,
+}
+
+
+_OF_ONE: Final[Mapping[str, Callable[[Path], bool]]] = {
+    ".txt": is_yolo_labels,
+    ".xml": is_voc,
+    ".json": is_labelme_file,
+}
+
+
+def is_of_one_picture(file: Path) -> bool:
+    """Whether a file has the labels of one picture, and not those of a set."""
+    kind = _OF_ONE.get(file.suffix.lower())
+    return kind is not None and kind(file)
+
+
+def read_box_folder(root: Path, *, reading: Reading) -> Index | None:
+    """The index of a folder of pictures with files of boxes; None where it is none, or where classes are said.
+
+    Raises:
+        UsageError: an option is given that says nothing of such a folder.
+        DataError: it can be read in two ways, or a label or a picture in it cannot be used.
+    """
+    found = _found(root, reading=reading)
+    if found is None:
+        return None
+    table, where = found
+    listed = listed_of(table, where, reading=reading)
+    return index_of_table(listed, name=_name(table.root or root), where=where, scoring=reading.scoring)
+
+
+def unlabelled_box_folder(root: Path, *, reading: Reading) -> Index | None:
+    """The same without labels, for prediction: whoever names such a folder means its boxes.
+
+    Raises:
+        UsageError, DataError: as `read_box_folder`.
+    """
+    reading = replace(reading, unlabelled=True)
+    found = _found(root, reading=reading) if root.is_dir() else None
+    if found is None:
+        return None
+    table, where = found
+    return without_labels_of(listed_of(table, where, reading=reading), name=_name(table.root or root))
+
+
+def _found(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
+    """The table of a folder, and what messages call its source."""
+    if reading.classes is not None:
+        return None
+    try:
+        tables = {name: find(root, reading=reading) for name, find in _FINDERS.items()}
+    except TwoReadingsError:
+        if reading.unlabelled:  # whichever it is, the pictures are there
+            return None
+        raise
+    found = {name: table for name, table in tables.items() if table is not None}
+    if len(found) > 1:
+        first, second, *_ = found
+        what = f"two readings: the boxes are those of {first}, or those of {second}"
+        raise DataError(what, where=root, hint="Move the files of one of the two out of the data.")
+    return next(iter(found.values()), None)
+
+
+def _name(root: Path) -> str:
+    return written(root.resolve().name) or "data"

@@ -1,0 +1,211 @@
+"""Where the pictures of a set of YOLO are, and in which split: in folders, or in lists of pictures."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tellapart.data.limits import LARGEST_DOCUMENT, MOST_LABEL_FILES
+from tellapart.data.locate import Locator, why_missing
+from tellapart.data.reading import Reading
+from tellapart.data.text_files import read_text
+from tellapart.data.walk import Walk
+from tellapart.errors import DataError
+from tellapart.text import counted, shortened
+from tellapart.types import LedgerEntry
+
+_OWN: Final = (".txt", ".cache", ".yaml", ".yml", ".npy")  # what is no picture, and of no picture either
+SPLIT_KEYS: Final = {"train": "train", "val": "valid", "valid": "valid", "test": "test"}
+_WHOLE_PATH: Final = re.compile(r"[\\/~]|[A-Za-z]:[\\/]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YoloPictures:
+    """The pictures of a set.
+
+    Attributes:
+        placed: the path of each below the root, and its split, "" for none.
+        notes: what was not plain, a line each.
+        skipped: files passed over on the way.
+    """
+
+    placed: Sequence[tuple[str, str]]
+    notes: tuple[str, ...] = ()
+    skipped: tuple[LedgerEntry, ...] = ()
+
+
+def label_place(path: str) -> str:
+    """Where the labels of a picture lie: below "labels" instead of the last "images" in its path, else beside it."""
+    *folders, name = path.split("/")
+    for place in reversed(range(len(folders))):
+        if folders[place].lower() == "images":
+            folders[place] = "labels"
+            break
+    return "/".join([*folders, f"{os.path.splitext(name)[0]}.txt"])  # noqa: PTH122
+
+
+def yolo_pictures(
+    root: Path, splits: Mapping[str, Sequence[str]], *, base: str, where: Path, reading: Reading
+) -> YoloPictures:
+    """The pictures of folders and lists, each in the split that it is named under; all of them lie below a root.
+
+    Args:
+        root: the folder of the data.yaml.
+        splits: folders and lists, by the keys of the data.yaml.
+        base: what they are relative to, as the data.yaml has it.
+        where: the data.yaml.
+        reading: in which encoding lists are.
+
+    Raises:
+        DataError: a folder or a picture is not there, there are too many, or some are in two splits.
+    """
+    places = _Places.of(root, splits, base=base, where=where)
+    walk = Walk()
+    found: dict[str, dict[str, None]] = {}
+    notes: list[str] = []
+    for key, entries in splits.items():
+        inner = [(entry, places.find(entry)) for entry in entries]
+        gone = [entry for entry, place in inner if place is None]
+        if gone and key == "train" and not (reading.scoring or reading.unlabelled):
+            raise _gone(key, gone[0], root, where)
+        notes += [f"{key} of {where.name} names {shortened(entry)}, which is not there." for entry in gone]
+        notes += [
+            f"{key} of {where.name} names {shortened(entry)}, taken for {shortened(place)} here."
+            for entry, place in inner
+            if place is not None and _WHOLE_PATH.match(entry)
+        ]
+        walk.entered.clear()  # a folder may be named for two splits, which is told below
+        pictures = found.setdefault(SPLIT_KEYS[key], {})
+        for _, place in inner:
+            if place is not None:
+                pictures.update(dict.fromkeys(_pictures(root, place, walk, where=where, reading=reading)))
+        if len(pictures) > MOST_LABEL_FILES:
+            raise DataError(f"more than {MOST_LABEL_FILES:,} pictures in {key}", where=where, hint="Name fewer.")
+    if not any(found.values()):
+        raise DataError("no picture where it says", where=where, hint="Check the folders under train, val and test.")
+    placed, more = _once(found, where)
+    skipped = tuple(entry for entry in walk.skipped if not entry.path.lower().endswith(_OWN))
+    return YoloPictures(placed=placed, notes=(*notes, *more), skipped=skipped)
+
+
+def _once(found: Mapping[str, Mapping[str, None]], where: Path) -> tuple[list[tuple[str, str]], list[str]]:
+    """Each picture with its split; of splits that are the same pictures the first counts, and that is said.
+
+    Raises:
+        DataError: some are in two splits.
+    """
+    kept: dict[str, Mapping[str, None]] = {}
+    notes: list[str] = []
+    for split, pictures in found.items():
+        same = next((other for other in kept if pictures and kept[other].keys() == pictures.keys()), None)
+        if same is not None:
+            notes.append(
+                f"{same} and {split} of {where.name} are the same pictures, which tests nothing: taken as {same}."
+            )
+        elif pictures:
+            kept[split] = pictures
+    times = Counter(path for pictures in kept.values() for path in pictures)
+    if twice := [path for path, count in times.items() if count > 1]:
+        names = " and ".join([split for split in kept if twice[0] in kept[split]][:2])
+        what = f"{counted(len(twice), 'picture is', 'pictures are')} in {names}, the first {shortened(twice[0])}"
+        raise DataError(what, where=where, hint="Keep each picture in one split.")
+    return [(path, split) for split, pictures in kept.items() for path in pictures], notes
+
+
+def _pictures(root: Path, place: str, walk: Walk, *, where: Path, reading: Reading) -> Iterator[str]:
+    """The paths of the pictures below a folder, or in a list."""
+    if os.path.isfile(root / place):  # noqa: PTH113
+        if not place.lower().endswith(".txt"):
+            hint = "Name a folder of pictures, or a .txt file with a picture in each line."
+            raise DataError(f"{shortened(place)} is neither a folder nor a list", where=where, hint=hint)
+        yield from _listed(root, place, reading=reading)
+        return
+    walk.stay_below(root if place else root.resolve().parent)
+    for found in walk.pictures(root / place if place else root, prefix=f"{place}/" if place else ""):
+        yield found.path
+
+
+def _listed(root: Path, place: str, *, reading: Reading) -> Iterator[str]:
+    """The pictures that a list names, relative to its folder or to the root.
+
+    Raises:
+        DataError: some are not there.
+    """
+    lines = read_text(root / place, limit=LARGEST_DOCUMENT, reading=reading).splitlines()
+    locator, missing = Locator(folder=root, foreign=True), list[tuple[int, str]]()
+    folder = posixpath.dirname(place)
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        path = line.strip().replace("\\", "/")
+        ways = [posixpath.normpath(posixpath.join(folder, path)), posixpath.normpath(path.lstrip("/"))]
+        inside = next((way for way in ways if not _leads_out(way) and os.path.isfile(root / way)), None)  # noqa: PTH113
+        if inside is None:
+            found = locator.find(re.sub(r"^(?:\.{0,2}/)+", "", path))
+            inside = None if found is None else found.path
+        if inside is None:
+            missing.append((number, line.strip()))
+        else:
+            yield inside
+    if missing:
+        number, first = missing[0]
+        what = f"{counted(len(missing), 'picture')} of {place} not found, the first in line {number:,}"
+        raise DataError(what, where=first, hint=why_missing(first, listed_in=root / place))
+
+
+def _leads_out(path: str) -> bool:
+    return path.startswith(("/", "~")) or ".." in path.split("/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Places:
+    """How the places in a data.yaml are found below its folder, wherever that was when it was written."""
+
+    root: Path
+    base: str
+    dropped: int  # folders at the head of a path of another machine, up to the one that the root is here
+
+    @classmethod
+    def of(cls, root: Path, splits: Mapping[str, Sequence[str]], *, base: str, where: Path) -> _Places:
+        """The way in which the first place that is found is there.
+
+        Raises:
+            DataError: there is no way.
+        """
+        named = [(key, entry) for key, entries in splits.items() for entry in entries]
+        folders = _parts(base)
+        for _, entry in named:
+            for start in range(len(folders) + 1):
+                for dropped in range(len(_parts(entry)) if _WHOLE_PATH.match(entry) else 1):
+                    places = cls(root=root, base="/".join(folders[start:]), dropped=dropped)
+                    if places.find(entry) is not None:
+                        return places
+        key, entry = named[0] if named else ("train", "nothing")
+        raise _gone(key, entry, root, where)
+
+    def find(self, entry: str) -> str | None:
+        """Where it is below the root; None where it is not there."""
+        whole = _WHOLE_PATH.match(entry) is not None
+        for base in ("", self.base) if whole else (self.base,):
+            place = "/".join([*filter(None, [base]), *_parts(entry)[self.dropped if whole else 0 :]])
+            if os.path.exists(self.root / place):  # noqa: PTH110
+                return place
+        return None
+
+
+def _parts(path: str) -> list[str]:
+    """The folders of a path, without what leads out of where it starts: Roboflow's "../train/images" is below it."""
+    plain = re.sub(r"^[A-Za-z]:(?=[\\/])", "", path.strip())
+    return [part for part in re.split(r"[\\/]+", plain) if part not in ("", ".", "..", "~")]
+
+
+def _gone(key: str, entry: str, root: Path, where: Path) -> DataError:
+    what = f"{key} names {shortened(entry)}, which is not there"
+    hint = f"Its folders are looked for below {root.resolve().name}, the folder of {where.name}, and nowhere else."
+    return DataError(what, where=where, hint=hint)
