@@ -32,7 +32,7 @@ from tellapart.data.scan import scan
 from tellapart.finetuning.frozen_part import keep_views, prefix_backbone
 from tellapart.finetuning.onnx_in_torch import trainable_stages
 from tellapart.finetuning.split_point import find_cut
-from tellapart.finetuning.tune import FrozenOutputs, Start, build_module, plain_batches, view_batches
+from tellapart.finetuning.tune import FrozenOutputs, Start, build_module, judging_batches, view_batches
 from tellapart.heads.search import search_head
 from tellapart.nets.device import Machine, open_machine
 from tellapart.nets.epoch import Batch, run_epoch
@@ -168,7 +168,7 @@ def measure(folder: Path, *, epochs: int, views: int, work: Path) -> dict[str, A
             )
             row[f"{way}_s"] = round(run_epoch(step, batches)["seconds"], 2)
             part: Any = learner.module if way == "with" else learner.module.tail
-            shown = plain_batches(seen.valid, seen.valid_labels)
+            shown = judging_batches(seen.valid, seen.valid_labels)
             row[f"{way}_valid"] = round(run_epoch(judging_step(part, machine=machine), shown)["accuracy"], 4)
         row["ratio"] = round(row["with_s"] / row["without_s"], 3)
         rounds.append(row)

@@ -425,4 +425,4 @@ def test_train_evaluate_split_audit_predict__from_end_to_end(tmp_path, tellapart
     assert (rows[0]["picture"], float(rows[0]["width"])) == ("images/00.png", pytest.approx(0.8))
     assert tellapart("split", root, tmp_path / "small", "--train", 4, "--valid", 1, "--test", 1).code == 0
     assert len(list((tmp_path / "small").rglob("*.png"))) == 12
-    assert tellapart("audit", root, "-o", tmp_path / "checks", "--size", 64).code in (0, 2)
+    assert tellapart("audit", root, "-o", tmp_path / "checks").code == 0

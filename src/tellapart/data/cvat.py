@@ -110,8 +110,7 @@ def read_cvat(path: Path, *, reading: Reading) -> Table:
         UsageError: no tag or shape has the attribute that the user names.
         DataError: it cannot be read, is of another kind, or a whole picture has several labels.
     """
-    if reading.path_column is not None:
-        raise UsageError("--path-column says nothing of CVAT's XML", where=reading.path_column, hint="Leave it out.")
+    reading.check_unsaid("path_column", of="CVAT's XML")
     images, wanted = _images(path), reading.label_column
     if not images:
         raise DataError("no pictures are listed", where=path, hint=_EXPORT)

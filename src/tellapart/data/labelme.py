@@ -59,9 +59,7 @@ def find_labelme(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
     if not homes:
         return None
     where = root if root.name else root.resolve()
-    for option, value in (("--path-column", reading.path_column), ("--encoding", reading.encoding)):
-        if value is not None:
-            raise UsageError(f"{option} says nothing of labelme's files", where=value, hint="Leave it out.")
+    reading.check_unsaid("path_column", "encoding", of="labelme's files")
     pictures = SetPictures.below(root, homes, labels=".json")
     check_not_classes(
         pictures.paths, root=root, says="the JSON beside them", first="put all pictures and their files into one folder"

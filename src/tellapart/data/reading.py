@@ -95,6 +95,18 @@ class Reading:
             if value is not None:
                 raise UsageError(f"{option} is for tables and annotation files, this is a folder", where=str(value))
 
+    def check_unsaid(self, *names: Literal["path_column", "label_column", "encoding"], of: str) -> None:
+        """Stop at options that say nothing of some kind of data.
+
+        Raises:
+            UsageError: one of them was given.
+        """
+        for name in names:
+            value: str | None = getattr(self, name)
+            if value is not None:
+                option = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{option} says nothing of {of}", where=value, hint="Leave it out.")
+
     def only_for_tables(self) -> None:
         """Stop at options that say nothing about tables.
 

@@ -19,7 +19,7 @@ from tellapart.data.reading import Reading
 from tellapart.data.set_folders import SetPictures
 from tellapart.data.tables import Table, whole_size
 from tellapart.data.xml_files import parse_xml
-from tellapart.errors import DataError, UsageError
+from tellapart.errors import DataError
 from tellapart.text import counted, shortened
 from tellapart.types import Box, LedgerEntry
 
@@ -106,13 +106,7 @@ def rows_of_voc(found: VocSet, *, reading: Reading) -> Table:
         UsageError: an option that says nothing of Pascal VOC is given.
         DataError: a file is of another kind, its picture cannot be told, or a box in it cannot be one.
     """
-    for option, value in (
-        ("--path-column", reading.path_column),
-        ("--label-column", reading.label_column),
-        ("--encoding", reading.encoding),
-    ):
-        if value is not None:
-            raise UsageError(f"{option} says nothing of Pascal VOC", where=value, hint="Leave it out.")
+    reading.check_unsaid("path_column", "label_column", "encoding", of="Pascal VOC")
     answers = [
         replace(
             _answer(labels, stem, found=found, reading=reading, number=number),

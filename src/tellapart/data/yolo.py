@@ -20,7 +20,7 @@ from tellapart.data.tables import Table, unreadable
 from tellapart.data.text_files import read_text
 from tellapart.data.yolo_labels import YoloNames, yolo_parts
 from tellapart.data.yolo_places import SPLIT_KEYS, YoloPictures, label_place, yolo_pictures
-from tellapart.errors import DataError, UsageError
+from tellapart.errors import DataError
 from tellapart.text import counted, shortened
 
 YAML_ENDINGS: Final = (".yaml", ".yml")
@@ -121,9 +121,7 @@ def rows_of_yolo(found: YoloSet, *, reading: Reading) -> Table | None:
     Raises:
         UsageError, DataError: as `read_yolo`.
     """
-    for option, value in (("--path-column", reading.path_column), ("--label-column", reading.label_column)):
-        if value is not None:
-            raise UsageError(f"{option} says nothing of YOLO's labels", where=value, hint="Leave it out.")
+    reading.check_unsaid("path_column", "label_column", of="YOLO's labels")
     texts = [_labels(found.root / label_place(path)) for path, _ in found.pictures.placed]
     if all(text is None for text in texts):
         return None

@@ -307,8 +307,8 @@ def _pictures(start: Start, seen: FrozenOutputs, *, training: Training, seed: in
         train=lambda epoch: view_batches(seen, batch=training.batch, seed=seed, epoch=epoch),
         steps=steps_per_epoch(len(seen.labels), batch=training.batch),
         weights=class_weights(seen.labels, classes=start.head.bias.size),
-        valid=lambda: plain_batches(seen.valid, seen.valid_labels),
-        clean=lambda: plain_batches(seen.train[rows, 0], seen.labels[rows]),
+        valid=lambda: judging_batches(seen.valid, seen.valid_labels),
+        clean=lambda: judging_batches(seen.train[rows, 0], seen.labels[rows]),
         fingerprint=digest.hexdigest(),
     )
 
@@ -321,7 +321,7 @@ def view_batches(seen: FrozenOutputs, *, batch: int, seed: int, epoch: int) -> I
         yield Batch(inputs=seen.train[rows, (rows + epoch) % views], labels=seen.labels[rows])
 
 
-def plain_batches(rows: NDArray[np.float16], labels: Labels) -> Iterator[Batch]:
+def judging_batches(rows: NDArray[np.float16], labels: Labels) -> Iterator[Batch]:
     """Rows float16 [M, P + h * w * C] of pictures as they are, in order, some at a time: for what judges."""
     for part in row_blocks(len(rows), size=JUDGED_TOGETHER):
         yield Batch(inputs=np.array(rows[part]), labels=labels[part])
