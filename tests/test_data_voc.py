@@ -118,7 +118,7 @@ def test_challenge__pictures_without_things_are_left_out_and_counted(challenge):
     write(challenge, {"Annotations/000001.xml": annotation("000001.jpg"), "JPEGImages/7.jpg": None})
     index = scan(challenge)
     assert "2 pictures have no label in VOC2007 and are left out (the first: JPEGImages/000001.jpg)." in index.notes
-    assert sum(picture.box is None for picture in index_of_paths([challenge]).pictures) == 2
+    assert all(picture.box is None for picture in index_of_paths([challenge]).pictures)
 
 
 def test_boxes_none__whole_pictures_of_one_label(challenge):
@@ -225,13 +225,18 @@ def test_class_folders__with_stray_files_are_read_as_before(tmp_path):
     assert scan(tmp_path / "c").layout == "folders, in images"
 
 
-def test_two_readings__are_both_told(tmp_path):
+def test_class_folders__are_classes_whatever_annotations_lie_beside_them(tmp_path):
     for label in ("cat", "dog"):
         write(tmp_path, {f"images/{label}/1.png": None})
         write(tmp_path, {f"annotations/{label}/1.xml": annotation("1.png", thing(label))})
-    with pytest.raises(DataError, match=r"two readings: the boxes are labelled as annotations says, or .* cat and dog"):
-        scan(tmp_path)
-    assert len(index_of_paths([tmp_path]).pictures) == 2
+    assert scan(tmp_path).layout == "folders, in images"
+    inner = write(tmp_path / "parts", {f"{place}/1.png": None for place in ("car", "bus", "train")})
+    write(inner, {f"{place}/1.xml": annotation("1.png", thing(place)) for place in ("car", "bus", "train")})
+    assert scan(inner).classes == ("bus", "car", "train")
+    assert len(index_of_paths([tmp_path]).pictures) == 5
+
+
+def test_two_readings__of_two_tools_are_both_told(tmp_path):
     write(tmp_path / "both", {"images/1.png": None, "labels/1.txt": "0 .5 .5 .2 .2", "classes.txt": "cat"})
     write(tmp_path / "both", {"annotations/1.xml": annotation("1.png", thing("cat"))})
     with pytest.raises(DataError, match=r"two readings: the boxes are those of YOLO, or those of Pascal VOC"):
@@ -281,5 +286,4 @@ def test_train_and_predict__from_end_to_end(tmp_path, tellapart):
     model = tmp_path / "run/model.tellapart"
     assert tellapart("evaluate", model, root / "Annotations", "--json").code == 0
     rows = list(csv.DictReader(tellapart("predict", model, root, "--format", "csv").out.splitlines()))
-    assert len(rows) == 16
-    assert (rows[0]["picture"], rows[0]["width"]) == ("JPEGImages/00.png", "40")
+    assert [row["path"] for row in rows] == [str(root / f"JPEGImages/{number:02}.png") for number in range(16)]

@@ -85,16 +85,16 @@ def test_ultralytics__pictures_without_labels_are_left_out_and_counted(ultralyti
     ]
 
 
-def test_predict__a_folder_or_its_yaml_has_boxes_and_pictures_without(ultralytics):
+def test_predict__a_yaml_has_boxes_and_pictures_without_and_a_folder_its_pictures(ultralytics):
     (ultralytics / "labels/train/1.txt").unlink()
-    for named in (ultralytics, ultralytics / "data.yaml"):
-        index = index_of_paths([named])
-        paths = [picture.path for picture in index.pictures]
-        assert "images/train/1.png" in paths
-        assert f"images/val/4.png{BOX}" in paths
-        assert {picture.label for picture in index.pictures} == {None}
-    whole = index_of_paths([ultralytics], reading=Reading(boxes="none"))
+    index = index_of_paths([ultralytics / "data.yaml"])
+    paths = [picture.path for picture in index.pictures]
+    assert "images/train/1.png" in paths
+    assert f"images/val/4.png{BOX}" in paths
+    assert {picture.label for picture in index.pictures} == {None}
+    whole = index_of_paths([ultralytics / "data.yaml"], reading=Reading(boxes="none"))
     assert [picture.box for picture in whole.pictures] == [None] * 5
+    assert [picture.box for picture in index_of_paths([ultralytics]).pictures] == [None] * 5
     shutil.rmtree(ultralytics / "labels")
     assert len(index_of_paths([ultralytics]).pictures) == 5
 
@@ -103,8 +103,7 @@ def test_predict_and_evaluate__what_is_left_of_a_set(tmp_path):
     files = {"data.yaml": f"train: ../train/images\nval: ../valid/images\ntest: ../test/images\n{NAMES}"}
     files |= {"test/images/1.png": None, "test/labels/1.txt": "0 0.5 0.5 0.2 0.4", "test/labels/2.txt": "0 0.5 0.5 1 1"}
     write(tmp_path, files)
-    for named in (tmp_path, tmp_path / "test"):
-        assert [picture.path.split("#")[1] for picture in index_of_paths([named]).pictures] == [BOX[1:]]
+    assert [picture.path.split("#")[1] for picture in index_of_paths([tmp_path / "data.yaml"]).pictures] == [BOX[1:]]
     assert [picture.split for picture in scan(tmp_path, reading=Reading(scoring=True)).pictures] == ["test"]
     with pytest.raises(DataError, match=r"train names ../train/images, which is not there"):
         scan(tmp_path)
@@ -341,22 +340,24 @@ def test_class_folders__with_stray_files_are_read_as_before(tmp_path):
     assert scan(tmp_path / "s").layout == "split folders"
 
 
-def test_two_readings__are_both_told(tmp_path):
+def test_class_folders__are_classes_whatever_labels_lie_beside_them(tmp_path):
     write(tmp_path, {f"images/{place}/1.png": None for place in ("north", "south")})
     write(tmp_path, {f"labels/{place}/1.txt": "0 0.5 0.5 0.2 0.4" for place in ("north", "south")})
     write(tmp_path, {"classes.txt": "cat\ndog\n", "labels/south/1.txt": "1 0.5 0.5 0.2 0.4"})
-    with pytest.raises(
-        DataError, match=r"two readings: .* as labels says, or the classes are the folders north and sou"
-    ):
-        scan(tmp_path)
-    assert scan(tmp_path, reading=Reading(classes="bottom")).classes == ("north", "south")
-    write(tmp_path, {"data.yaml": f"train: images\n{NAMES}"})
-    with pytest.raises(DataError, match=r"as data.yaml says, or .*For the first name the file itself, .*data.yaml"):
-        scan(tmp_path)
+    assert scan(tmp_path).classes == ("north", "south")
+    write(tmp_path, {"data.yaml": f"train: images\n{NAMES}", "other.yaml": f"train: images\n{NAMES}"})
+    assert scan(tmp_path).classes == ("north", "south")
     assert scan(tmp_path / "data.yaml").classes == ("cat", "dog")
-    write(tmp_path, {"other.yaml": f"train: images\n{NAMES}"})
+    inner = write(tmp_path / "s", {f"train/{label}/1.png": None for label in ("cat", "dog")})
+    write(inner, {"config.yaml": "names: [cat, dog]\ntrain: &here elsewhere\n"})
+    assert scan(inner).classes == ("cat", "dog")
+    assert len(index_of_paths([inner]).pictures) == 2
+
+
+def test_two_files__may_say_what_is_labelled(ultralytics):
+    write(ultralytics, {"other.yaml": f"train: images\n{NAMES}"})
     with pytest.raises(DataError, match=r"two files may say what is labelled, data.yaml and other.yaml"):
-        scan(tmp_path)
+        scan(ultralytics)
 
 
 def test_two_readings__folders_of_pictures_beside_images_and_labels(tmp_path):
@@ -419,7 +420,7 @@ def test_train_evaluate_split_audit_predict__from_end_to_end(tmp_path, tellapart
     assert "16 boxes of data.yaml are a picture each" in outcome.err
     model = tmp_path / "run/model.tellapart"
     assert tellapart("evaluate", model, root / "data.yaml", "--json").json["data"]["layout"] == "YOLO"
-    outcome = tellapart("predict", model, root, "--format", "csv")
+    outcome = tellapart("predict", model, root / "data.yaml", "--format", "csv")
     rows = list(csv.DictReader(outcome.out.splitlines()))
     assert len(rows) == 16
     assert (rows[0]["picture"], float(rows[0]["width"])) == ("images/00.png", pytest.approx(0.8))

@@ -186,6 +186,7 @@ def layouts():
 def test_named__every_layout_has_a_name_in_chinese():
     found = set(layouts())
     assert {"folders", "folders, classes at the bottom", "image folder", "manifest", "idx"} <= found
-    assert found - set(labels.VALUES) == {"COCO", "CVAT", "Label Studio", "MegaDetector"}  # names of tools
+    tools = {"COCO", "CVAT", "Label Studio", "MegaDetector", "Pascal VOC", "YOLO", "labelme"}
+    assert found - set(labels.VALUES) == tools
     assert all(re.search("[一-鿿]", labels.VALUES[layout].zh) for layout in found & set(labels.VALUES) - {"idx"})
     assert labels.named("split folders, in archive").zh == "按子集分的文件夹，位于 archive"

@@ -71,7 +71,7 @@ def predict(
 ) -> None:
     """Say which class each picture belongs to.
 
-    A table, a file of COCO, Label Studio, CVAT or MegaDetector, or a folder of boxes, stands for what it lists.
+    A table, a file of COCO, Label Studio, CVAT, YOLO or MegaDetector stands for the pictures and boxes that it lists.
 
     With --into they are sorted: DIR/CLASS has those to rely on, DIR/unsure/CLASS and DIR/unlike/CLASS the others,
     DIR/empty those with nothing on them, DIR/predictions.csv every answer. DIR is new, or one sorted before, to which

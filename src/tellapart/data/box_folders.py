@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from tellapart.data.labelme import find_labelme, is_labelme_file
-from tellapart.data.manifest import index_of_table, listed_of, without_labels_of
+from tellapart.data.manifest import index_of_table, listed_of
 from tellapart.data.names import written
 from tellapart.data.reading import Reading
-from tellapart.data.set_folders import TwoReadingsError
 from tellapart.data.tables import Table
 from tellapart.data.voc_folders import find_voc, is_voc
 from tellapart.data.yolo_folders import find_yolo
@@ -54,30 +52,11 @@ def read_box_folder(root: Path, *, reading: Reading) -> Index | None:
     return index_of_table(listed, name=_name(table.root or root), where=where, scoring=reading.scoring)
 
 
-def unlabelled_box_folder(root: Path, *, reading: Reading) -> Index | None:
-    """The same without labels, for prediction: whoever names such a folder means its boxes.
-
-    Raises:
-        UsageError, DataError: as `read_box_folder`.
-    """
-    reading = replace(reading, unlabelled=True)
-    found = _found(root, reading=reading) if root.is_dir() else None
-    if found is None:
-        return None
-    table, where = found
-    return without_labels_of(listed_of(table, where, reading=reading), name=_name(table.root or root))
-
-
 def _found(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
     """The table of a folder, and what messages call its source."""
     if reading.classes is not None:
         return None
-    try:
-        tables = {name: find(root, reading=reading) for name, find in _FINDERS.items()}
-    except TwoReadingsError:
-        if reading.unlabelled:  # whichever it is, the pictures are there
-            return None
-        raise
+    tables = {name: find(root, reading=reading) for name, find in _FINDERS.items()}
     found = {name: table for name, table in tables.items() if table is not None}
     if len(found) > 1:
         first, second, *_ = found

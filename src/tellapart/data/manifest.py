@@ -107,13 +107,9 @@ def unlabelled_index(path: Path, *, reading: Reading) -> Index:
     Raises:
         UsageError, DataError: as `read_manifest`.
     """
-    return without_labels_of(read_listed(path, reading=replace(reading, unlabelled=True)), name=_name(path))
-
-
-def without_labels_of(listed: Listed, *, name: str) -> Index:
-    """The index of what is listed, without its labels and splits."""
+    listed = read_listed(path, reading=replace(reading, unlabelled=True))
     return Index(
-        name=name,
+        name=_name(path),
         root=listed.root,
         layout=listed.layout,
         classes=(),

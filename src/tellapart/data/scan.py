@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-from tellapart.data.box_folders import read_box_folder, unlabelled_box_folder
+from tellapart.data.box_folders import read_box_folder
 from tellapart.data.folders import scan_folders
 from tellapart.data.formats import has_picture_ending
 from tellapart.data.idx import holds_idx, is_idx, scan_idx
@@ -22,7 +22,7 @@ from tellapart.data.names import is_utf8, names_alike, written
 from tellapart.data.rare import without_rare
 from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.walk import Walk
-from tellapart.errors import DataError
+from tellapart.errors import DataError, UsageError
 from tellapart.progress import Progress
 from tellapart.types import Index, Picture
 
@@ -68,11 +68,21 @@ def _scan(data: Path, reading: Reading) -> Index:
         raise of_another_kind(data) or DataError(what, where=data, hint=_file_hint(data))
     if holds_idx(data):
         return scan_idx(data, scoring=reading.scoring)
-    return (
-        read_imagefolder(data, reading=reading)
-        or read_box_folder(data, reading=reading)
-        or scan_folders(data, reading=reading)
-    )
+    return read_imagefolder(data, reading=reading) or _scan_folder(data, reading)
+
+
+def _scan_folder(data: Path, reading: Reading) -> Index:
+    """The index of class folders; of what is none of those, but has files of boxes, that of the boxes.
+
+    So nothing that lies beside pictures in class folders makes them anything else.
+    """
+    try:
+        return scan_folders(data, reading=reading)
+    except (DataError, UsageError):
+        boxed = read_box_folder(data, reading=reading)
+        if boxed is None:
+            raise
+        return boxed
 
 
 def index_of_paths(paths: Sequence[str | Path], *, reading: Reading = AS_IT_IS) -> Index:
@@ -129,8 +139,6 @@ def given_pictures(paths: Sequence[str | Path], *, reading: Reading = AS_IT_IS) 
         raise DataError("no pictures were given", hint="Name at least one picture or folder.")
     if len(paths) == 1 and is_manifest(Path(paths[0])):
         return GivenPictures(index=unlabelled_index(Path(paths[0]), reading=reading), paths=())
-    if len(paths) == 1 and (boxed := unlabelled_box_folder(Path(paths[0]), reading=reading)) is not None:
-        return GivenPictures(index=boxed, paths=())
     reading.only_for_folders()
     if all(of_another_kind(path) for path in paths):
         raise cast("DataError", of_another_kind(paths[0]))

@@ -283,8 +283,8 @@ PAGE: Final[Mapping[str, Words]] = {
         "学习曲线、可疑标签和热力图耗时较长，可用命令 tellapart report 生成。",
     ),
     "heat_maps_later": Words(
-        "Heat maps of more pictures take longer; the command tellapart report makes them.",
-        "更多图片的热力图耗时较长，可用命令 tellapart report 生成。",
+        "Heat maps take longer; the command tellapart report makes them.",
+        "热力图耗时较长，可用命令 tellapart report 生成。",
     ),
     "history": Words("What was tried", "尝试过的设置"),
     "settings_note": Words(
