@@ -18,7 +18,14 @@ from tellapart.data.answers import Annotation, Part, table_of
 from tellapart.data.formats import has_picture_ending
 from tellapart.data.limits import LARGEST_WITH_PICTURE
 from tellapart.data.reading import Reading
-from tellapart.data.set_folders import SetPictures, check_not_classes, files_below, folders_in, holds_pictures
+from tellapart.data.set_folders import (
+    SetPictures,
+    check_not_classes,
+    check_total,
+    files_below,
+    folders_in,
+    holds_pictures,
+)
 from tellapart.data.split_words import split_of
 from tellapart.data.tables import Table, text_of, unreadable, whole_size
 from tellapart.data.walk import list_folder
@@ -64,12 +71,12 @@ def find_labelme(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
     check_not_classes(
         pictures.paths, root=root, says="the JSON beside them", first="put all pictures and their files into one folder"
     )
-    found = [
-        file
-        for home in homes
-        for path in files_below(root, home, ending=".json")
-        if (file := _read(root, path)) is not None
-    ]
+    found, said = list[_File](), 0
+    for path in (path for home in homes for path in files_below(root, home, ending=".json")):
+        if (file := _read(root, path)) is not None:
+            found.append(file)
+            said += len(file.shapes) + len(file.flags)
+            check_total(said, where=where)
     says = _says(found, reading, where)
     whole = says == "flags" or reading.boxes == "none"
     answers = [_answer(number, file, says, pictures, whole=whole, where=where) for number, file in enumerate(found, 1)]

@@ -15,6 +15,7 @@ LARGEST_WITH_PICTURE: Final = 64 << 20  # bytes of such a file that may have its
 MOST_LABEL_FILES: Final = 1_000_000  # of one set: pictures that have a file of labels each
 MOST_YAML_PLACES: Final = 1_000  # folders and lists of pictures in a data.yaml
 MOST_YAML_FOLDERS: Final = 64  # in a path of it, each of which may be where the set begins here
+MOST_BOXES: Final = 2_000_000  # of one set, in all its files of labels; each is a kilobyte of memory
 LONGEST_ROW: Final = 1 << 20  # characters of a row of text, the header too
 LONGEST_CELL: Final = 1 << 17  # characters of a cell: what Python's csv module takes
 LONGEST_PATH: Final = 8_192  # characters; no system takes paths so long, but addresses of pictures may be longer

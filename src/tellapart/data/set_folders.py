@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tellapart.data.limits import MOST_LABEL_FILES
+from tellapart.data.limits import MOST_BOXES, MOST_LABEL_FILES
 from tellapart.data.names import written
 from tellapart.data.split_words import is_container, split_of
 from tellapart.data.two_readings import some
@@ -53,6 +53,16 @@ def files_below(root: Path, folder: str, *, ending: str) -> Iterator[str]:
                 raise DataError(what, where=root / folder, hint="Split the set, or list its boxes in a table.")
             if name.lower().endswith(ending) and not name.startswith("."):
                 yield name if below == "." else f"{below}/{name}"
+
+
+def check_total(boxes: int, *, where: Path) -> None:
+    """Stop at more boxes than any set has, in all files of labels that were read so far.
+
+    Raises:
+        DataError: there are more.
+    """
+    if boxes > MOST_BOXES:
+        raise DataError(f"more than {MOST_BOXES:,} boxes", where=where, hint="Split the set, or take some of it out.")
 
 
 def may_be_classes(paths: Iterable[str]) -> list[str]:

@@ -16,7 +16,7 @@ from tellapart.data.box_columns import left_top_size, numbers_of
 from tellapart.data.limits import LARGEST_LABELS
 from tellapart.data.names import written
 from tellapart.data.reading import Reading
-from tellapart.data.set_folders import SetPictures
+from tellapart.data.set_folders import SetPictures, check_total
 from tellapart.data.tables import Table, whole_size
 from tellapart.data.xml_files import parse_xml
 from tellapart.errors import DataError
@@ -107,13 +107,12 @@ def rows_of_voc(found: VocSet, *, reading: Reading) -> Table:
         DataError: a file is of another kind, its picture cannot be told, or a box in it cannot be one.
     """
     reading.check_unsaid("path_column", "label_column", "encoding", of="Pascal VOC")
-    answers = [
-        replace(
-            _answer(labels, stem, found=found, reading=reading, number=number),
-            split=found.splits.get(posixpath.basename(stem), ""),
-        )
-        for number, (labels, stem) in enumerate(found.labels, start=1)
-    ]
+    answers, boxes = list[Annotation](), 0
+    for number, (labels, stem) in enumerate(found.labels, start=1):
+        answer = _answer(labels, stem, found=found, reading=reading, number=number)
+        answers.append(replace(answer, split=found.splits.get(posixpath.basename(stem), "")))
+        boxes += len(answer.parts) + len(answer.labels)
+        check_total(boxes, where=found.where)
     seen = {answer.path for answer in answers}
     for path in found.pictures.paths:
         if path not in seen:

@@ -16,6 +16,7 @@ from tellapart.data.answers import Annotation, table_of
 from tellapart.data.limits import LARGEST_LABELS, LARGEST_YAML
 from tellapart.data.plain_yaml import YamlValue, read_yaml
 from tellapart.data.reading import Reading
+from tellapart.data.set_folders import check_total
 from tellapart.data.tables import Table, unreadable
 from tellapart.data.text_files import read_text
 from tellapart.data.yolo_labels import YoloNames, yolo_parts
@@ -122,13 +123,15 @@ def rows_of_yolo(found: YoloSet, *, reading: Reading) -> Table | None:
         UsageError, DataError: as `read_yolo`.
     """
     reading.check_unsaid("path_column", "label_column", of="YOLO's labels")
-    texts = [_labels(found.root / label_place(path)) for path, _ in found.pictures.placed]
-    if all(text is None for text in texts):
+    answers, labelled, boxes = list[Annotation](), False, 0
+    for number, (path, split) in enumerate(found.pictures.placed, start=1):
+        text = _labels(found.root / label_place(path))
+        labelled = labelled or text is not None
+        answers.append(_answer(number, path, split, text or "", found=found, reading=reading))
+        boxes += len(answers[-1].parts) + len(answers[-1].labels)
+        check_total(boxes, where=found.where)
+    if not labelled:
         return None
-    answers = [
-        _answer(number, path, split, text or "", found=found, reading=reading)
-        for number, ((path, split), text) in enumerate(zip(found.pictures.placed, texts, strict=True), start=1)
-    ]
     sure = any(given for answer in answers for part in answer.parts for given in part.given)
     table = table_of(
         answers,

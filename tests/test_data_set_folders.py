@@ -1,0 +1,56 @@
+"""What sets of YOLO, Pascal VOC and labelme have in common: bounds on all they hold, and what is not read."""
+
+import json
+
+import pytest
+
+from tellapart.data.scan import scan
+from tellapart.errors import DataError
+
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+def write(root, files):
+    """Files by their paths: text, JSON, or what is no picture inside where there is none."""
+    for place, content in files.items():
+        (root / place).parent.mkdir(parents=True, exist_ok=True)
+        text = place if content is None else content if isinstance(content, str) else json.dumps(content)
+        (root / place).write_text(text, encoding="utf-8")
+    return root
+
+
+def voc(picture, *labels):
+    numbers = "".join(f"<{name}>{value}</{name}>" for name, value in zip(CORNERS, (4, 3, 24, 23), strict=True))
+    things = "".join(f"<object><name>{label}</name><bndbox>{numbers}</bndbox></object>" for label in labels)
+    return f"<annotation><filename>{picture}</filename>{things}</annotation>"
+
+
+def labelme(picture, *labels):
+    shapes = [{"label": label, "points": [[4, 3], [24, 23]], "shape_type": "rectangle"} for label in labels]
+    return {"flags": {}, "shapes": shapes, "imagePath": picture}
+
+
+def pair(kind, place, *labels):
+    """A picture and its file of labels by their paths below the root, as a kind of set has them."""
+    name = place.rpartition("/")[2]
+    if kind == "labelme":
+        return {f"{place}.png": None, f"{place}.json": labelme(f"{name}.png", *labels)}
+    return {f"{place}.png": None, f"{place}.xml": voc(f"{name}.png", *labels)}
+
+
+@pytest.fixture(params=["yolo", "voc", "labelme"])
+def three_boxes(tmp_path, request):
+    """A set of some kind with three boxes in two pictures."""
+    if request.param != "yolo":
+        return write(tmp_path, pair(request.param, "1", "cat", "cat") | pair(request.param, "2", "dog"))
+    box = "0.5 0.5 0.2 0.4\n"
+    files = {"labels/1.txt": f"0 {box}0 {box}", "labels/2.txt": f"1 {box}", "classes.txt": "cat\ndog\n"}
+    return write(tmp_path, files | {"images/1.png": None, "images/2.png": None})
+
+
+def test_check_total__boxes_of_all_files_are_bounded(three_boxes, monkeypatch):
+    assert any(note.startswith("3 boxes of ") for note in scan(three_boxes).notes)
+    monkeypatch.setattr("tellapart.data.set_folders.MOST_BOXES", 2)
+    with pytest.raises(DataError, match=r"more than 2 boxes: .*Split the set") as caught:
+        scan(three_boxes)
+    assert "\n" not in str(caught.value)
