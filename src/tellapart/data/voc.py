@@ -85,7 +85,7 @@ class VocSet:
         where: what messages call it.
         labels: each file, and where a picture of its name would be, without the ending.
         pictures: those of the set.
-        splits: of the files, by their names without the ending.
+        splits: of pictures, by where they are or would be, without the ending.
         lists: where these stand, "" where nothing says splits; what is in none of them is left out.
         notes: what was not plain, a line each.
     """
@@ -110,14 +110,13 @@ def rows_of_voc(found: VocSet, *, reading: Reading) -> Table:
     answers, boxes = list[Annotation](), 0
     for number, (labels, stem) in enumerate(found.labels, start=1):
         answer = _answer(labels, stem, found=found, reading=reading, number=number)
-        answers.append(replace(answer, split=found.splits.get(posixpath.basename(stem), "")))
+        answers.append(replace(answer, split=found.splits.get(stem) or _split(found, answer.path)))
         boxes += len(answer.parts) + len(answer.labels)
         check_total(boxes, where=found.where)
     seen = {answer.path for answer in answers}
     for path in found.pictures.paths:
         if path not in seen:
-            split = found.splits.get(posixpath.splitext(posixpath.basename(path))[0], "")
-            answers.append(Annotation(number=len(answers) + 1, path=path, split=split, source=path))
+            answers.append(Annotation(number=len(answers) + 1, path=path, split=_split(found, path), source=path))
     left_out = [answer.path for answer in answers if found.lists and not answer.split]
     answers = [answer for answer in answers if answer.split or not found.lists]
     columns = _COLUMNS if any(part.given for answer in answers for part in answer.parts) else ()
@@ -135,6 +134,10 @@ def rows_of_voc(found: VocSet, *, reading: Reading) -> Table:
         LedgerEntry(path=written(path), status="skipped", reason=f"in none of {found.lists}") for path in left_out
     ]
     return replace(table, root=found.root, skipped=(*found.pictures.skipped, *entries))
+
+
+def _split(found: VocSet, path: str) -> str:
+    return found.splits.get(posixpath.splitext(path)[0], "")
 
 
 def _left_out(paths: Sequence[str], lists: str) -> list[str]:
