@@ -54,3 +54,33 @@ def test_check_total__boxes_of_all_files_are_bounded(three_boxes, monkeypatch):
     with pytest.raises(DataError, match=r"more than 2 boxes: .*Split the set") as caught:
         scan(three_boxes)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["voc", "labelme"])
+def test_not_read__folders_with_pictures_without_labels_are_told(tmp_path, kind):
+    write(tmp_path, pair(kind, "train/1", "cat") | pair(kind, "train/2", "dog") | pair(kind, "val/1", "cat"))
+    write(tmp_path, {"test/1.png": None, "more/deep/1.png": None, "loose.png": None})
+    write(tmp_path, {"papers/readme.md": "x", ".kept/1.png": None, "readme.md": "x"})
+    index = scan(tmp_path)
+    assert len(index.pictures) == 3
+    assert [(entry.path, entry.reason) for entry in index.skipped] == [
+        ("loose.png", "outside the folders that are read"),
+        ("more/", "outside the folders that are read"),
+        ("test/", "outside the folders that are read"),
+    ]
+
+
+def test_not_read__beside_folders_of_annotations(tmp_path):
+    for home in ("train/", "val/"):
+        for name, label in (("1", "cat"), ("2", "dog")):
+            files = {f"{home}Annotations/{name}.xml": voc(f"{name}.png", label), f"{home}JPEGImages/{name}.png": None}
+            write(tmp_path, files)
+    write(tmp_path, {"train/more/1.png": None, "val/Annotations/3.png": None, "test/JPEGImages/1.png": None})
+    assert [entry.path for entry in scan(tmp_path).skipped] == ["test/", "train/more/", "val/Annotations/"]
+    assert [entry.path for entry in scan(tmp_path / "train").skipped] == ["more/"]
+
+
+def test_files_below__files_of_another_kind_do_not_count(tmp_path, monkeypatch):
+    write(tmp_path, pair("labelme", "1", "cat") | pair("labelme", "2", "dog"))
+    monkeypatch.setattr("tellapart.data.set_folders.MOST_LABEL_FILES", 2)
+    assert len(scan(tmp_path).pictures) == 2

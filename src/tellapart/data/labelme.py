@@ -25,6 +25,7 @@ from tellapart.data.set_folders import (
     files_below,
     folders_in,
     holds_pictures,
+    not_read,
 )
 from tellapart.data.split_words import split_of
 from tellapart.data.tables import Table, text_of, unreadable, whole_size
@@ -66,7 +67,7 @@ def find_labelme(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
     if not homes:
         return None
     where = root if root.name else root.resolve()
-    reading.check_unsaid("path_column", "encoding", of="labelme's files")
+    _check_unsaid(reading)
     pictures = SetPictures.below(root, homes, labels=".json")
     check_not_classes(
         pictures.paths, root=root, says="the JSON beside them", first="put all pictures and their files into one folder"
@@ -86,7 +87,19 @@ def find_labelme(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
             answers.append(Annotation(number=len(answers) + 1, path=path, source=path))
     shapes = says == "shapes" and any(answer.labels for answer in answers)
     table = table_of(answers, where, layout="labelme", how=_HOW, unlabelled=reading.unlabelled, shapes=shapes)
-    return replace(table, root=root, skipped=pictures.skipped), where
+    return replace(table, root=root, skipped=(*pictures.skipped, *not_read(root, homes))), where
+
+
+def _check_unsaid(reading: Reading) -> None:
+    """Stop at options that say nothing of labelme, whose shapes are points.
+
+    Raises:
+        UsageError: one of them was given.
+    """
+    reading.check_unsaid("path_column", "encoding", of="labelme's files")
+    if reading.boxes not in (None, "none"):
+        hint = "Leave it out, or write --boxes none."
+        raise UsageError("--boxes says nothing of labelme's files", where=reading.boxes, hint=hint)
 
 
 def _homes(root: Path) -> list[str]:
@@ -158,7 +171,7 @@ def _box(shape: Mapping[str, Any], *, size: tuple[int, int] | None, source: str,
         (across, down), edge = pairs
         reach = math.dist((across, down), edge)
         pairs = [(across - reach, down - reach), (across + reach, down + reach)]
-    if len(pairs) < 2:
+    if len(pairs) < 2 or shape.get("shape_type") == "line":
         return None
     left, top = (min(values) for values in zip(*pairs, strict=True))
     right, bottom = (max(values) for values in zip(*pairs, strict=True))

@@ -11,7 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from tellapart.data.formats import has_picture_ending
 from tellapart.data.limits import MOST_BOXES, MOST_LABEL_FILES
 from tellapart.data.names import written
 from tellapart.data.split_words import is_container, split_of
@@ -20,6 +22,8 @@ from tellapart.data.walk import Walk, is_folder, list_folder
 from tellapart.errors import DataError
 from tellapart.text import shortened
 from tellapart.types import LedgerEntry
+
+NOT_READ: Final = "outside the folders that are read"
 
 
 class TwoReadingsError(DataError):
@@ -36,6 +40,39 @@ def holds_pictures(folder: Path) -> bool:
     return next(Walk().pictures(folder, prefix=""), None) is not None
 
 
+def not_read(root: Path, homes: Sequence[str]) -> list[LedgerEntry]:
+    """The folders with pictures, and loose pictures, that are beside the folders of a set and in none of them.
+
+    Args:
+        root: the set.
+        homes: the folders of its pictures, below the root, "" for itself.
+    """
+    read = set(homes)
+    between = {"/".join(home.split("/")[:count]) for home in read if home for count in range(home.count("/") + 1)}
+    found = []
+    for folder in sorted(between - read):
+        for entry in list_folder(root / folder):
+            path = f"{folder}/{entry.name}".lstrip("/")
+            if entry.name.startswith(".") or path in read | between:
+                continue
+            if is_folder(entry):
+                path = f"{path}/" if _names_pictures(entry.path) else ""
+            elif not has_picture_ending(entry.name):
+                path = ""
+            if path:
+                found.append(LedgerEntry(path=written(path), status="skipped", reason=NOT_READ))
+    return found
+
+
+def _names_pictures(folder: str) -> bool:
+    """Whether a picture is at or below a folder, told by names alone: there may be many other files."""
+    for _, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        if any(has_picture_ending(name) and not name.startswith(".") for name in names):
+            return True
+    return False
+
+
 def files_below(root: Path, folder: str, *, ending: str) -> Iterator[str]:
     """The files with an ending at and below a folder of the root, by their paths below the root.
 
@@ -47,12 +84,13 @@ def files_below(root: Path, folder: str, *, ending: str) -> Iterator[str]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         below = os.path.relpath(inside, root).replace(os.sep, "/")
         for name in sorted(names):
+            if not name.lower().endswith(ending) or name.startswith("."):
+                continue
             count += 1
             if count > MOST_LABEL_FILES:
                 what = f"more than {MOST_LABEL_FILES:,} files of labels"
                 raise DataError(what, where=root / folder, hint="Split the set, or list its boxes in a table.")
-            if name.lower().endswith(ending) and not name.startswith("."):
-                yield name if below == "." else f"{below}/{name}"
+            yield name if below == "." else f"{below}/{name}"
 
 
 def check_total(boxes: int, *, where: Path) -> None:

@@ -16,7 +16,14 @@ from tellapart.data.formats import has_picture_ending
 from tellapart.data.limits import LARGEST_DOCUMENT
 from tellapart.data.names import written
 from tellapart.data.reading import Reading
-from tellapart.data.set_folders import SetPictures, check_not_classes, files_below, folders_in, holds_pictures
+from tellapart.data.set_folders import (
+    SetPictures,
+    check_not_classes,
+    files_below,
+    folders_in,
+    holds_pictures,
+    not_read,
+)
 from tellapart.data.split_words import split_of
 from tellapart.data.tables import Table
 from tellapart.data.text_files import read_text
@@ -62,7 +69,8 @@ def find_voc(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
     )
     where = root if root.name else root.resolve()
     found = VocSet(root=root, where=where, labels=labels, pictures=pictures, notes=tuple(notes))
-    return rows_of_voc(_with_lists(found, homes, reading) if apart else found, reading=reading), where
+    table = rows_of_voc(_with_lists(found, homes, reading) if apart else found, reading=reading)
+    return replace(table, skipped=(*table.skipped, *not_read(root, [folder for _, folder in homes]))), where
 
 
 def _homes(root: Path) -> tuple[list[_Home], list[str]]:
