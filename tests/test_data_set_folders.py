@@ -84,3 +84,13 @@ def test_files_below__files_of_another_kind_do_not_count(tmp_path, monkeypatch):
     write(tmp_path, pair("labelme", "1", "cat") | pair("labelme", "2", "dog"))
     monkeypatch.setattr("tellapart.data.set_folders.MOST_LABEL_FILES", 2)
     assert len(scan(tmp_path).pictures) == 2
+
+
+@pytest.mark.parametrize("kind", ["voc", "labelme"])
+def test_set_pictures__accents_that_are_stored_in_two_ways(tmp_path, kind):
+    composed, apart = "caf\N{LATIN SMALL LETTER E WITH ACUTE}", "cafe\N{COMBINING ACUTE ACCENT}"
+    write(tmp_path, pair(kind, composed, "cat") | pair(kind, "1", "dog"))
+    (tmp_path / f"{composed}.png").rename(tmp_path / f"{apart}.png")
+    index = scan(tmp_path)
+    assert len(index.pictures) == 2
+    assert index.skipped == ()

@@ -1,9 +1,11 @@
 """Where the pictures of a set of YOLO are: what a data.yaml may ask for, and names that are written otherwise."""
 
+import os
 import time
 
 import pytest
 
+from tellapart.data.locate import stays_inside
 from tellapart.data.scan import scan
 from tellapart.errors import DataError
 
@@ -58,3 +60,40 @@ def test_yolo_pictures__a_list_that_is_named_again_and_again_is_read_once(pets, 
     describe(pets, f"train: [{', '.join(['all.txt', './all.txt'] * 100)}]")
     assert len(scan(pets / "data.yaml").pictures) == 2
     assert len(read) == 1
+
+
+COMPOSED, APART = "caf\N{LATIN SMALL LETTER E WITH ACUTE}", "cafe\N{COMBINING ACUTE ACCENT}"
+
+
+@pytest.mark.parametrize("described", [True, False])
+@pytest.mark.parametrize(("picture", "labels"), [(COMPOSED, APART), (APART, COMPOSED)])
+def test_label_ways__accents_that_are_stored_in_two_ways(pets, picture, labels, described):
+    for home in ("", f"{COMPOSED}/"):
+        (pets / f"images/{home}").mkdir(exist_ok=True)
+        (pets / f"labels/{home}").mkdir(exist_ok=True)
+        (pets / f"images/{home}{picture}.png").write_bytes(home.encode())
+        (pets / f"labels/{home}{labels}.txt").write_text("0 0.5 0.5 0.2 0.4\n")
+    if not described:
+        (pets / "data.yaml").unlink()
+        (pets / "classes.txt").write_text("cat\ndog\n")
+    index = scan(pets / "data.yaml" if described else pets)
+    assert len(index.pictures) == 4
+    assert index.skipped == ()
+
+
+def test_yolo_pictures__a_stray_file_of_a_folder_for_two_splits_is_told_once(pets):
+    (pets / "images/readme.md").write_text("x")
+    describe(pets, "train: images", "val: images")
+    assert [entry.path for entry in scan(pets / "data.yaml").skipped] == ["images/readme.md"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there no folder has a colon in its name")
+def test_yolo_pictures__no_drive_of_windows_leads_out(pets, monkeypatch):
+    (pets / "images/C:x").mkdir()
+    (pets / "images/0.png").rename(pets / "images/C:x/0.png")
+    describe(pets, "train: images/C:x")
+    assert stays_inside("images/C:x/0.png")
+    monkeypatch.setattr("tellapart.data.locate.WITH_DRIVES", True)
+    assert not stays_inside("images/C:x/0.png")
+    with pytest.raises(DataError, match=r"train names images/C:x, which is not there"):
+        scan(pets / "data.yaml")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -134,8 +135,8 @@ class SetPictures:
     Attributes:
         paths: of all, below the root.
         skipped: files passed over on the way, without those of labels.
-        by_name: the paths of those with a name.
-        by_stem: the paths of those with a folder and name, without the ending.
+        by_name: the paths of those with a name, accents stored as in NFC.
+        by_stem: the paths of those with a folder and name, without the ending, likewise.
     """
 
     paths: Sequence[str]
@@ -157,8 +158,8 @@ class SetPictures:
             paths += [found.path for found in walk.pictures(root / folder, prefix=f"{folder}/" if folder else "")]
         by_name, by_stem = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
         for path in paths:
-            by_name[posixpath.basename(path)].append(path)
-            by_stem[posixpath.splitext(path)[0]].append(path)
+            by_name[posixpath.basename(_plain(path))].append(path)
+            by_stem[posixpath.splitext(_plain(path))[0]].append(path)
         skipped = tuple(entry for entry in walk.skipped if not entry.path.lower().endswith(labels))
         return cls(paths=paths, skipped=skipped, by_name=dict(by_name), by_stem=dict(by_stem))
 
@@ -176,10 +177,10 @@ class SetPictures:
         Raises:
             DataError: the two are two pictures, or nothing is named and none is called so.
         """
-        name = posixpath.basename(named.strip().replace("\\", "/"))
+        name, stem = posixpath.basename(_plain(named.strip().replace("\\", "/"))), _plain(stem)
         same = self.by_stem.get(stem, [])
         beside = [f"{posixpath.dirname(stem)}/{name}".lstrip("/")]
-        found = [path for path in self.by_name.get(name, []) if path in beside] or self.by_name.get(name, [])
+        found = [path for path in self.by_name.get(name, []) if _plain(path) in beside] or self.by_name.get(name, [])
         if not found and not posixpath.splitext(name)[1]:
             found = self.by_stem.get(f"{posixpath.dirname(stem)}/{name}".lstrip("/"), [])
         every = list(dict.fromkeys([*found, *same]))
@@ -190,3 +191,7 @@ class SetPictures:
             what = f"{labels} names no picture, and none is called like it"
             raise DataError(what, where=where, hint="Put its picture there, or take it away.")
         return found[0] if found else same[0] if same else shortened(named.strip(), 8_000)
+
+
+def _plain(path: str) -> str:
+    return path if path.isascii() else unicodedata.normalize("NFC", path)

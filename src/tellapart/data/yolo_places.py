@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from tellapart.data.limits import LARGEST_DOCUMENT, LONGEST_PATH, MOST_LABEL_FILES, MOST_YAML_FOLDERS, MOST_YAML_PLACES
-from tellapart.data.locate import Locator, why_missing
+from tellapart.data.locate import Locator, stays_inside, why_missing
 from tellapart.data.reading import Reading
 from tellapart.data.text_files import read_text
 from tellapart.data.walk import Walk
@@ -49,6 +50,16 @@ def label_place(path: str) -> str:
             folders[place] = "labels"
             break
     return "/".join([*folders, f"{os.path.splitext(name)[0]}.txt"])  # noqa: PTH122
+
+
+def label_ways(path: str) -> list[str]:
+    """Where the labels of a picture may lie: in their place, also where accents are stored in another way there."""
+    place = label_place(path)
+    if place.isascii():
+        return [place]
+    folder, slash, name = place.rpartition("/")
+    forms = [(unicodedata.normalize(form, place), unicodedata.normalize(form, name)) for form in ("NFC", "NFD")]
+    return list(dict.fromkeys([place, *(way for whole, alone in forms for way in (whole, f"{folder}{slash}{alone}"))]))
 
 
 def yolo_pictures(
@@ -92,8 +103,8 @@ def yolo_pictures(
     if not any(found.values()):
         raise DataError("no picture where it says", where=where, hint="Check the folders under train, val and test.")
     placed, more = _once(found, where)
-    skipped = tuple(entry for entry in walk.skipped if not entry.path.lower().endswith(_OWN))
-    return YoloPictures(placed=placed, notes=(*notes, *more), skipped=skipped)
+    skipped = dict.fromkeys(entry for entry in walk.skipped if not entry.path.lower().endswith(_OWN))
+    return YoloPictures(placed=placed, notes=(*notes, *more), skipped=tuple(skipped))
 
 
 def _check_places(splits: Mapping[str, Sequence[str]], base: str, where: Path) -> None:
@@ -163,7 +174,7 @@ def _listed(root: Path, place: str, *, reading: Reading) -> Iterator[str]:
             continue
         path = line.strip().replace("\\", "/")
         ways = [posixpath.normpath(posixpath.join(folder, path)), posixpath.normpath(path.lstrip("/"))]
-        inside = next((way for way in ways if not _leads_out(way) and os.path.isfile(root / way)), None)  # noqa: PTH113
+        inside = next((way for way in ways if stays_inside(way) and os.path.isfile(root / way)), None)  # noqa: PTH113
         if inside is None:
             found = locator.find(re.sub(r"^(?:\.{0,2}/)+", "", path))
             inside = None if found is None else found.path
@@ -175,10 +186,6 @@ def _listed(root: Path, place: str, *, reading: Reading) -> Iterator[str]:
         number, first = missing[0]
         what = f"{counted(len(missing), 'picture')} of {place} not found, the first in line {number:,}"
         raise DataError(what, where=first, hint=why_missing(first, listed_in=root / place))
-
-
-def _leads_out(path: str) -> bool:
-    return path.startswith(("/", "~")) or ".." in path.split("/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +222,7 @@ class _Places:
     def _at(self, parts: Sequence[str], *, whole: bool) -> str | None:
         for base in ("", self.base) if whole else (self.base,):
             place = "/".join([*filter(None, [base]), *parts[self.dropped if whole else 0 :]])
-            if os.path.exists(self.root / place):  # noqa: PTH110
+            if stays_inside(place) and os.path.exists(self.root / place):  # noqa: PTH110
                 return place
         return None
 
