@@ -74,6 +74,13 @@ def test_challenge__each_box_is_a_picture(challenge, named):
     assert index.notes == ("5 boxes of VOC2007 are a picture each (--boxes none takes whole pictures).",)
 
 
+def test_challenge__by_a_link_to_its_annotations(challenge, tmp_path):
+    for place in ("link", "more/Annotations"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).symlink_to(challenge / "Annotations")
+        assert (scan(tmp_path / place).name, len(scan(tmp_path / place).pictures)) == ("VOC2007", 5)
+
+
 def test_challenge__boxes_of_one_picture_stay_together_and_say_what_is_difficult(challenge):
     more = "<truncated>1</truncated><difficult>Unspecified</difficult>"
     things = [thing("cat"), thing("dog", (1, 1, 9, 9), more=more)]

@@ -97,3 +97,21 @@ def test_yolo_pictures__no_drive_of_windows_leads_out(pets, monkeypatch):
     assert not stays_inside("images/C:x/0.png")
     with pytest.raises(DataError, match=r"train names images/C:x, which is not there"):
         scan(pets / "data.yaml")
+
+
+@pytest.mark.parametrize("names", [("1", "2"), ("x1", "x2")])
+def test_scan__labels_of_yolo_beside_their_pictures_are_read_as_advised(tmp_path, names):
+    for number, name in enumerate(names):
+        (tmp_path / f"{name}.png").write_bytes(name.encode())
+        (tmp_path / f"{name}.txt").write_text(f"{number} 0.5 0.5 0.2 0.4\n")
+    (tmp_path / "classes.txt").write_text("cat\ndog\n")
+    with pytest.raises(
+        DataError, match=r"no class folders.* name .*/data.yaml, and write into it train: \. and names: \[cat"
+    ) as caught:
+        scan(tmp_path)
+    assert str(tmp_path / "data.yaml") in str(caught.value)
+    (tmp_path / "data.yaml").write_text("train: .\nnames: [cat, dog]\n")
+    for named in (tmp_path / "data.yaml", tmp_path):
+        index = scan(named)
+        assert [picture.label for picture in index.pictures] == ["cat", "dog"]
+        assert index.skipped == ()

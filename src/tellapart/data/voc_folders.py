@@ -50,7 +50,7 @@ def find_voc(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
         UsageError, DataError: as `rows_of_voc`.
     """
     if root.resolve().name.lower() == "annotations" and _apart(root.resolve().parent, ""):
-        root = root.parent if root.name not in ("", "..") else root.resolve().parent
+        root = root.resolve().parent  # a link's own parent may be anything
     homes, notes = _homes(root)
     if not homes:
         return None
