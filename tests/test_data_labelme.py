@@ -73,6 +73,7 @@ def test_shapes__each_is_a_picture(folder):
         ("mask", [[4, 3], [24, 23]], (4, 3, 20, 20)),
         ("point", [[4, 3]], None),
         ("line", [[4, 3], [4, 23]], None),
+        ("line", [[4, 3], [24, 23]], None),
     ],
 )
 def test_shapes__the_box_around_them(folder, kind, points, expected):
@@ -152,7 +153,12 @@ def test_refused__what_is_none(folder, content, message):
 
 
 def test_refused__options_and_one_file(folder):
-    for reading in (Reading(path_column="a"), Reading(encoding="cp1252")):
+    for reading in (
+        Reading(path_column="a"),
+        Reading(encoding="cp1252"),
+        Reading(boxes="centres"),
+        Reading(boxes="corners"),
+    ):
         with pytest.raises(UsageError, match="says nothing of labelme's files"):
             scan(folder, reading=reading)
     with pytest.raises(DataError, match=r"labels of one picture, as labelme has: .*name the folder, .*pets$"):

@@ -74,6 +74,13 @@ def test_challenge__each_box_is_a_picture(challenge, named):
     assert index.notes == ("5 boxes of VOC2007 are a picture each (--boxes none takes whole pictures).",)
 
 
+def test_challenge__by_a_link_to_its_annotations(challenge, tmp_path):
+    for place in ("link", "more/Annotations"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).symlink_to(challenge / "Annotations")
+        assert (scan(tmp_path / place).name, len(scan(tmp_path / place).pictures)) == ("VOC2007", 5)
+
+
 def test_challenge__boxes_of_one_picture_stay_together_and_say_what_is_difficult(challenge):
     more = "<truncated>1</truncated><difficult>Unspecified</difficult>"
     things = [thing("cat"), thing("dog", (1, 1, 9, 9), more=more)]
@@ -106,11 +113,49 @@ def test_challenge__its_lists_are_the_splits(challenge):
     assert [entry.path for entry in index.skipped] == ["JPEGImages/000005.jpg"]
     assert len(index_of_paths([challenge]).pictures) == 5
     assert len(scan(challenge, reading=Reading(redrawn=True)).pictures) == 5
-    write(challenge, {"ImageSets/Main/train.txt": "000001 1\n"})
-    with pytest.raises(DataError, match=r"line 1 is no name of a picture \('000001 1'\): .*train.txt"):
-        scan(challenge)
     write(challenge, {"ImageSets/Main/train.txt": "000001\n000003\n"})
     with pytest.raises(DataError, match=r"000003 is in train and in valid"):
+        scan(challenge)
+
+
+@pytest.mark.parametrize(
+    ("train", "valid"),
+    [
+        (("s/1", "s/2 b"), ("train/1", "café")),
+        (("s/1.png", "s/2 b.JPG"), ("JPEGImages/train/1.png", "café.png")),
+        (("s/1  1", "2 b -1"), ("train\\1 0", "/data/VOC2007/JPEGImages/café.png 1\r")),
+        (("s/1", "s/2 b"), ("train/1", "cafe\N{COMBINING ACUTE ACCENT}")),
+    ],
+)
+def test_lists__name_pictures_in_folders_with_endings_blanks_and_columns(tmp_path, train, valid):
+    for place, label in (("s/1", "cat"), ("s/2 b", "dog"), ("train/1", "cat"), ("café", "dog"), ("left", "dog")):
+        name = place.rpartition("/")[2]
+        files = {f"JPEGImages/{place}.png": None, f"Annotations/{place}.xml": annotation(f"{name}.png", thing(label))}
+        write(tmp_path, files)
+    lists = {"train": train, "val": valid}
+    write(tmp_path, {f"ImageSets/Main/{key}.txt": "\n".join(lines) for key, lines in lists.items()})
+    assert splits(scan(tmp_path)) == {
+        "JPEGImages/s/1.png": "train",
+        "JPEGImages/s/2 b.png": "train",
+        "JPEGImages/train/1.png": "valid",
+        "JPEGImages/café.png": "valid",
+    }
+
+
+def test_lists__that_name_no_picture_or_one_of_two_stop(challenge):
+    write(challenge, {"ImageSets/Main/train.txt": "000009\n", "ImageSets/Main/val.txt": "a b 1\n"})
+    message = r"no picture is called as in ImageSets/Main/train.txt, val.txt, the first 000009: .*below JPEGImages"
+    with pytest.raises(DataError, match=message) as caught:
+        scan(challenge)
+    assert "\n" not in str(caught.value)
+    write(challenge, {"ImageSets/Main/train.txt": "\n", "ImageSets/Main/val.txt": ""})
+    with pytest.raises(DataError, match=r"no name in ImageSets/Main/train.txt, val.txt"):
+        scan(challenge)
+    for folder in ("s", "train"):
+        files = {f"JPEGImages/{folder}/9.jpg": None, f"Annotations/{folder}/9.xml": annotation("9.jpg", thing("cat"))}
+        write(challenge, files)
+    write(challenge, {"ImageSets/Main/train.txt": "000001\n9\n"})
+    with pytest.raises(DataError, match=r"9 may be JPEGImages/s/9 or JPEGImages/train/9: .*train.txt"):
         scan(challenge)
 
 

@@ -49,6 +49,30 @@ def listed(name: str) -> Target:
     return target
 
 
+def boxes(name: str) -> Target:
+    """A file of boxes in a folder of its kind, which is read with all that is there."""
+
+    def target(folder: Path, content: bytes) -> None:
+        from tellapart.data.reading import Reading
+        from tellapart.data.scan import scan
+
+        files = {"1.png": b"1", "2.png": b"2"}
+        if name in ("data.yaml", "labels/1.txt"):
+            files = {f"images/{picture}": written for picture, written in files.items()}
+            files |= {
+                "labels/1.txt": b"0 .5 .5 .2 .4",
+                "labels/2.txt": b"1 .5 .5 .2 .4",
+                "all.txt": b"images/1.png\nimages/2.png\n",
+            }
+            files |= {"data.yaml": b"train: images\nnames: [a, b]\n"}
+        for place, written in {**files, name: content}.items():
+            (folder / place).parent.mkdir(exist_ok=True)
+            (folder / place).write_bytes(written)
+        scan(folder / "data.yaml" if "data.yaml" in files else folder, reading=Reading(scoring=True))
+
+    return target
+
+
 def of_run(name: str, read: str) -> Target:
     """A file of a run, read by a function of `runs/read.py`."""
 
@@ -170,6 +194,10 @@ TABLES: dict[str, Target] = {
 }
 TARGETS: dict[str, Target] = {
     **TABLES,
+    "yaml": boxes("data.yaml"),
+    "yolo": boxes("labels/1.txt"),
+    "voc": boxes("1.xml"),
+    "labelme": boxes("1.json"),
     "container": container,
     "graph": graph,
     "metrics": of_run("metrics.json", "read_metrics"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from tellapart.data.box_folders import is_of_one_picture
+from tellapart.data.formats import has_picture_ending
 from tellapart.data.inputs import advice_for
 from tellapart.data.layouts import ClassFolder, Plan, understand
 from tellapart.data.manifest import is_manifest
@@ -17,11 +19,13 @@ from tellapart.data.reading import AS_IT_IS, Reading
 from tellapart.data.tree import Folder, look_over
 from tellapart.data.two_readings import CLASSES_HINT
 from tellapart.data.walk import Found, Identity, Walk, is_folder, list_folder
+from tellapart.data.yolo_labels import is_yolo_labels
 from tellapart.errors import DataError
 from tellapart.text import counted
 from tellapart.types import Index, Picture
 
 STRAY: Final = "not in a class folder"
+_LOOKED_AT: Final = 16  # files by which a folder is known
 
 
 def scan_folders(root: Path, *, reading: Reading = AS_IT_IS) -> Index:
@@ -70,13 +74,24 @@ def _understood(tree: Folder, reading: Reading) -> Plan:
 
 def _lists_in(tree: Folder) -> str:
     """What to do where a file in the folder may say which class each picture is; "" where there is none."""
-    for entry in list_folder(tree.file):
-        if not entry.name.startswith(".") and is_manifest(Path(entry.path)):
+    entries = [entry for entry in list_folder(tree.file) if not entry.name.startswith(".")]
+    if _has_yolo_labels(entries):
+        path, names = written(f"{tree.file}/data.yaml"), "names: [cat, dog] with your names, the first for the class 0"
+        return f" For YOLO's labels beside the pictures name {path}, and write into it train: . and {names}."
+    for entry in entries:
+        if is_manifest(Path(entry.path)):
             if is_of_one_picture(Path(entry.path)):
                 return f" {written(entry.name)} is about one picture: name the folder that holds the pictures too."
             path = written(f"{tree.file}/{entry.name}")
             return f" If {written(entry.name)} says which class each picture is, name that: {path}"
     return ""
+
+
+def _has_yolo_labels(entries: Sequence[os.DirEntry[str]]) -> bool:
+    """Whether a file of YOLO's labels lies beside a picture that is called like it."""
+    pictures = {os.path.splitext(entry.name)[0] for entry in entries if has_picture_ending(entry.name)}  # noqa: PTH122
+    likely = [entry for entry in entries if entry.name.lower().endswith(".txt") and entry.name[:-4] in pictures]
+    return any(is_yolo_labels(Path(entry.path)) for entry in likely[:_LOOKED_AT])
 
 
 def _list_between(plan: Plan, walk: Walk) -> None:

@@ -18,7 +18,15 @@ from tellapart.data.answers import Annotation, Part, table_of
 from tellapart.data.formats import has_picture_ending
 from tellapart.data.limits import LARGEST_WITH_PICTURE
 from tellapart.data.reading import Reading
-from tellapart.data.set_folders import SetPictures, check_not_classes, files_below, folders_in, holds_pictures
+from tellapart.data.set_folders import (
+    SetPictures,
+    check_not_classes,
+    check_total,
+    files_below,
+    folders_in,
+    holds_pictures,
+    not_read,
+)
 from tellapart.data.split_words import split_of
 from tellapart.data.tables import Table, text_of, unreadable, whole_size
 from tellapart.data.walk import list_folder
@@ -59,17 +67,17 @@ def find_labelme(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
     if not homes:
         return None
     where = root if root.name else root.resolve()
-    reading.check_unsaid("path_column", "encoding", of="labelme's files")
+    _check_unsaid(reading)
     pictures = SetPictures.below(root, homes, labels=".json")
     check_not_classes(
         pictures.paths, root=root, says="the JSON beside them", first="put all pictures and their files into one folder"
     )
-    found = [
-        file
-        for home in homes
-        for path in files_below(root, home, ending=".json")
-        if (file := _read(root, path)) is not None
-    ]
+    found, said = list[_File](), 0
+    for path in (path for home in homes for path in files_below(root, home, ending=".json")):
+        if (file := _read(root, path)) is not None:
+            found.append(file)
+            said += len(file.shapes) + len(file.flags)
+            check_total(said, where=where)
     says = _says(found, reading, where)
     whole = says == "flags" or reading.boxes == "none"
     answers = [_answer(number, file, says, pictures, whole=whole, where=where) for number, file in enumerate(found, 1)]
@@ -79,7 +87,19 @@ def find_labelme(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
             answers.append(Annotation(number=len(answers) + 1, path=path, source=path))
     shapes = says == "shapes" and any(answer.labels for answer in answers)
     table = table_of(answers, where, layout="labelme", how=_HOW, unlabelled=reading.unlabelled, shapes=shapes)
-    return replace(table, root=root, skipped=pictures.skipped), where
+    return replace(table, root=root, skipped=(*pictures.skipped, *not_read(root, homes))), where
+
+
+def _check_unsaid(reading: Reading) -> None:
+    """Stop at options that say nothing of labelme, whose shapes are points.
+
+    Raises:
+        UsageError: one of them was given.
+    """
+    reading.check_unsaid("path_column", "encoding", of="labelme's files")
+    if reading.boxes not in (None, "none"):
+        hint = "Leave it out, or write --boxes none."
+        raise UsageError("--boxes says nothing of labelme's files", where=reading.boxes, hint=hint)
 
 
 def _homes(root: Path) -> list[str]:
@@ -151,7 +171,7 @@ def _box(shape: Mapping[str, Any], *, size: tuple[int, int] | None, source: str,
         (across, down), edge = pairs
         reach = math.dist((across, down), edge)
         pairs = [(across - reach, down - reach), (across + reach, down + reach)]
-    if len(pairs) < 2:
+    if len(pairs) < 2 or shape.get("shape_type") == "line":
         return None
     left, top = (min(values) for values in zip(*pairs, strict=True))
     right, bottom = (max(values) for values in zip(*pairs, strict=True))

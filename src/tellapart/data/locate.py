@@ -24,6 +24,7 @@ _WEB: Final = re.compile(r"(?i)(https?|ftp|s3|gs|azure-blob)://")
 _SCHEME: Final = re.compile(r"(?i)[a-z][a-z0-9+.\-]+://")
 _DRIVE: Final = re.compile(r"(?i)[a-z]:[\\/]")
 _TOOL: Final = re.compile(r"\s*/data/(upload|local-files)/")  # an address in Label Studio
+WITH_DRIVES: Final = os.name == "nt"  # where a part such as "D:" leads to another drive, wherever it stands
 OBJECT: Final = -2  # where a file has the number of its device
 SCHEMES: Final = " and ".join(f"{scheme}://" for scheme in SERVED)
 _UPLOAD: Final = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the name of a file uploaded to it
@@ -79,7 +80,7 @@ class Locator:
     def _file(self, given: str) -> Placed | None:
         foreign = self.foreign or bool(_TOOL.match(given))
         for path in _ways(given, foreign=foreign):
-            if foreign and not _stays_inside(path):
+            if foreign and not stays_inside(path):
                 continue
             file = os.path.join(self.folder, os.path.expanduser(path))  # noqa: PTH111, PTH118  (100,000 rows)
             if (identity := _regular(file)) is not None:
@@ -181,8 +182,11 @@ def _of_a_tool(path: str) -> Iterator[str]:
         yield folder + slash + _UPLOAD.sub("", name, count=1)
 
 
-def _stays_inside(path: str) -> bool:
-    return not os.path.isabs(path) and not path.startswith("~") and ".." not in re.split(r"[\\/]", path)  # noqa: PTH117
+def stays_inside(path: str) -> bool:
+    """Whether a path that someone else wrote leads to nothing outside of the folder that it is relative to."""
+    if os.path.isabs(path) or path.startswith(("/", "~")) or (WITH_DRIVES and ":" in path):  # noqa: PTH117
+        return False
+    return ".." not in re.split(r"[\\/]", path)
 
 
 def _regular(file: str) -> Identity | None:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 import posixpath
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from tellapart.data.limits import MOST_LABEL_FILES
+from tellapart.data.formats import has_picture_ending
+from tellapart.data.limits import MOST_BOXES, MOST_LABEL_FILES
 from tellapart.data.names import written
 from tellapart.data.split_words import is_container, split_of
 from tellapart.data.two_readings import some
@@ -20,6 +23,8 @@ from tellapart.data.walk import Walk, is_folder, list_folder
 from tellapart.errors import DataError
 from tellapart.text import shortened
 from tellapart.types import LedgerEntry
+
+NOT_READ: Final = "outside the folders that are read"
 
 
 class TwoReadingsError(DataError):
@@ -36,6 +41,39 @@ def holds_pictures(folder: Path) -> bool:
     return next(Walk().pictures(folder, prefix=""), None) is not None
 
 
+def not_read(root: Path, homes: Sequence[str]) -> list[LedgerEntry]:
+    """The folders with pictures, and loose pictures, that are beside the folders of a set and in none of them.
+
+    Args:
+        root: the set.
+        homes: the folders of its pictures, below the root, "" for itself.
+    """
+    read = set(homes)
+    between = {"/".join(home.split("/")[:count]) for home in read if home for count in range(home.count("/") + 1)}
+    found = []
+    for folder in sorted(between - read):
+        for entry in list_folder(root / folder):
+            path = f"{folder}/{entry.name}".lstrip("/")
+            if entry.name.startswith(".") or path in read | between:
+                continue
+            if is_folder(entry):
+                path = f"{path}/" if _names_pictures(entry.path) else ""
+            elif not has_picture_ending(entry.name):
+                path = ""
+            if path:
+                found.append(LedgerEntry(path=written(path), status="skipped", reason=NOT_READ))
+    return found
+
+
+def _names_pictures(folder: str) -> bool:
+    """Whether a picture is at or below a folder, told by names alone: there may be many other files."""
+    for _, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        if any(has_picture_ending(name) and not name.startswith(".") for name in names):
+            return True
+    return False
+
+
 def files_below(root: Path, folder: str, *, ending: str) -> Iterator[str]:
     """The files with an ending at and below a folder of the root, by their paths below the root.
 
@@ -47,12 +85,23 @@ def files_below(root: Path, folder: str, *, ending: str) -> Iterator[str]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         below = os.path.relpath(inside, root).replace(os.sep, "/")
         for name in sorted(names):
+            if not name.lower().endswith(ending) or name.startswith("."):
+                continue
             count += 1
             if count > MOST_LABEL_FILES:
                 what = f"more than {MOST_LABEL_FILES:,} files of labels"
                 raise DataError(what, where=root / folder, hint="Split the set, or list its boxes in a table.")
-            if name.lower().endswith(ending) and not name.startswith("."):
-                yield name if below == "." else f"{below}/{name}"
+            yield name if below == "." else f"{below}/{name}"
+
+
+def check_total(boxes: int, *, where: Path) -> None:
+    """Stop at more boxes than any set has, in all files of labels that were read so far.
+
+    Raises:
+        DataError: there are more.
+    """
+    if boxes > MOST_BOXES:
+        raise DataError(f"more than {MOST_BOXES:,} boxes", where=where, hint="Split the set, or take some of it out.")
 
 
 def may_be_classes(paths: Iterable[str]) -> list[str]:
@@ -86,8 +135,8 @@ class SetPictures:
     Attributes:
         paths: of all, below the root.
         skipped: files passed over on the way, without those of labels.
-        by_name: the paths of those with a name.
-        by_stem: the paths of those with a folder and name, without the ending.
+        by_name: the paths of those with a name, accents stored as in NFC.
+        by_stem: the paths of those with a folder and name, without the ending, likewise.
     """
 
     paths: Sequence[str]
@@ -109,8 +158,8 @@ class SetPictures:
             paths += [found.path for found in walk.pictures(root / folder, prefix=f"{folder}/" if folder else "")]
         by_name, by_stem = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
         for path in paths:
-            by_name[posixpath.basename(path)].append(path)
-            by_stem[posixpath.splitext(path)[0]].append(path)
+            by_name[posixpath.basename(_plain(path))].append(path)
+            by_stem[posixpath.splitext(_plain(path))[0]].append(path)
         skipped = tuple(entry for entry in walk.skipped if not entry.path.lower().endswith(labels))
         return cls(paths=paths, skipped=skipped, by_name=dict(by_name), by_stem=dict(by_stem))
 
@@ -128,10 +177,10 @@ class SetPictures:
         Raises:
             DataError: the two are two pictures, or nothing is named and none is called so.
         """
-        name = posixpath.basename(named.strip().replace("\\", "/"))
+        name, stem = posixpath.basename(_plain(named.strip().replace("\\", "/"))), _plain(stem)
         same = self.by_stem.get(stem, [])
         beside = [f"{posixpath.dirname(stem)}/{name}".lstrip("/")]
-        found = [path for path in self.by_name.get(name, []) if path in beside] or self.by_name.get(name, [])
+        found = [path for path in self.by_name.get(name, []) if _plain(path) in beside] or self.by_name.get(name, [])
         if not found and not posixpath.splitext(name)[1]:
             found = self.by_stem.get(f"{posixpath.dirname(stem)}/{name}".lstrip("/"), [])
         every = list(dict.fromkeys([*found, *same]))
@@ -142,3 +191,7 @@ class SetPictures:
             what = f"{labels} names no picture, and none is called like it"
             raise DataError(what, where=where, hint="Put its picture there, or take it away.")
         return found[0] if found else same[0] if same else shortened(named.strip(), 8_000)
+
+
+def _plain(path: str) -> str:
+    return path if path.isascii() else unicodedata.normalize("NFC", path)

@@ -16,7 +16,7 @@ from tellapart.data.box_columns import left_top_size, numbers_of
 from tellapart.data.limits import LARGEST_LABELS
 from tellapart.data.names import written
 from tellapart.data.reading import Reading
-from tellapart.data.set_folders import SetPictures
+from tellapart.data.set_folders import SetPictures, check_total
 from tellapart.data.tables import Table, whole_size
 from tellapart.data.xml_files import parse_xml
 from tellapart.errors import DataError
@@ -85,7 +85,7 @@ class VocSet:
         where: what messages call it.
         labels: each file, and where a picture of its name would be, without the ending.
         pictures: those of the set.
-        splits: of the files, by their names without the ending.
+        splits: of pictures, by where they are or would be, without the ending.
         lists: where these stand, "" where nothing says splits; what is in none of them is left out.
         notes: what was not plain, a line each.
     """
@@ -107,18 +107,16 @@ def rows_of_voc(found: VocSet, *, reading: Reading) -> Table:
         DataError: a file is of another kind, its picture cannot be told, or a box in it cannot be one.
     """
     reading.check_unsaid("path_column", "label_column", "encoding", of="Pascal VOC")
-    answers = [
-        replace(
-            _answer(labels, stem, found=found, reading=reading, number=number),
-            split=found.splits.get(posixpath.basename(stem), ""),
-        )
-        for number, (labels, stem) in enumerate(found.labels, start=1)
-    ]
+    answers, boxes = list[Annotation](), 0
+    for number, (labels, stem) in enumerate(found.labels, start=1):
+        answer = _answer(labels, stem, found=found, reading=reading, number=number)
+        answers.append(replace(answer, split=found.splits.get(stem) or _split(found, answer.path)))
+        boxes += len(answer.parts) + len(answer.labels)
+        check_total(boxes, where=found.where)
     seen = {answer.path for answer in answers}
     for path in found.pictures.paths:
         if path not in seen:
-            split = found.splits.get(posixpath.splitext(posixpath.basename(path))[0], "")
-            answers.append(Annotation(number=len(answers) + 1, path=path, split=split, source=path))
+            answers.append(Annotation(number=len(answers) + 1, path=path, split=_split(found, path), source=path))
     left_out = [answer.path for answer in answers if found.lists and not answer.split]
     answers = [answer for answer in answers if answer.split or not found.lists]
     columns = _COLUMNS if any(part.given for answer in answers for part in answer.parts) else ()
@@ -136,6 +134,10 @@ def rows_of_voc(found: VocSet, *, reading: Reading) -> Table:
         LedgerEntry(path=written(path), status="skipped", reason=f"in none of {found.lists}") for path in left_out
     ]
     return replace(table, root=found.root, skipped=(*found.pictures.skipped, *entries))
+
+
+def _split(found: VocSet, path: str) -> str:
+    return found.splits.get(posixpath.splitext(path)[0], "")
 
 
 def _left_out(paths: Sequence[str], lists: str) -> list[str]:

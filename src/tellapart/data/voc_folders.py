@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import posixpath
 import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -11,8 +14,16 @@ from typing import Final
 from tellapart import files
 from tellapart.data.formats import has_picture_ending
 from tellapart.data.limits import LARGEST_DOCUMENT
+from tellapart.data.names import written
 from tellapart.data.reading import Reading
-from tellapart.data.set_folders import SetPictures, check_not_classes, files_below, folders_in, holds_pictures
+from tellapart.data.set_folders import (
+    SetPictures,
+    check_not_classes,
+    files_below,
+    folders_in,
+    holds_pictures,
+    not_read,
+)
 from tellapart.data.split_words import split_of
 from tellapart.data.tables import Table
 from tellapart.data.text_files import read_text
@@ -27,6 +38,7 @@ _LISTS: Final = "ImageSets/Main"
 _SPLITS: Final = {"train": "train", "val": "valid", "valid": "valid", "test": "test"}
 _ROOT: Final = re.compile(rb"<annotation[\s>/]")
 _STARTS: Final = 4_096  # bytes in which a file shows what it is
+_Stems = tuple[Mapping[str, set[str]], Mapping[str, set[str]]]  # by paths, by names
 _Home = tuple[str, str]  # the folder of the files, and that of their pictures, "" for the root
 
 
@@ -38,7 +50,7 @@ def find_voc(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
         UsageError, DataError: as `rows_of_voc`.
     """
     if root.resolve().name.lower() == "annotations" and _apart(root.resolve().parent, ""):
-        root = root.parent if root.name not in ("", "..") else root.resolve().parent
+        root = root.resolve().parent  # a link's own parent may be anything
     homes, notes = _homes(root)
     if not homes:
         return None
@@ -57,7 +69,8 @@ def find_voc(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
     )
     where = root if root.name else root.resolve()
     found = VocSet(root=root, where=where, labels=labels, pictures=pictures, notes=tuple(notes))
-    return rows_of_voc(_with_lists(found, reading) if apart else found, reading=reading), where
+    table = rows_of_voc(_with_lists(found, homes, reading) if apart else found, reading=reading)
+    return replace(table, skipped=(*table.skipped, *not_read(root, [folder for _, folder in homes]))), where
 
 
 def _homes(root: Path) -> tuple[list[_Home], list[str]]:
@@ -100,31 +113,70 @@ def is_voc(file: Path) -> bool:
         return False
 
 
-def _with_lists(found: VocSet, reading: Reading) -> VocSet:
+def _with_lists(found: VocSet, homes: Sequence[_Home], reading: Reading) -> VocSet:
     """The set with the splits of its lists, where it has some; what they do not name is left out, and that is said.
 
     Raises:
-        DataError: a list is none, or a name is in two.
+        DataError: none of their names is a picture's, or one may be that of two, or is in two lists.
     """
     lists = {key: place for key in _SPLITS if (place := found.root / _LISTS / f"{key}.txt").is_file()}
     if not lists or reading.unlabelled or reading.redrawn:
         return found
-    splits: dict[str, str] = {}
+    labelled = {stem for _, stem in found.labels}
+    stems = _stems([*labelled, *(posixpath.splitext(path)[0] for path in found.pictures.paths)], homes)
+    splits, lacking = dict[str, str](), dict[str, None]()
     for key, place in lists.items():
-        for number, line in enumerate(read_text(place, limit=LARGEST_DOCUMENT, reading=reading).splitlines(), start=1):
-            words = line.split()
-            if not words:
-                continue
-            if len(words) > 1:
-                what = f"line {number:,} is no name of a picture ({shortened(line.strip())!r})"
-                raise DataError(what, where=place, hint="A list of Pascal VOC has one name in each line.")
-            name = words[0].removesuffix(".jpg")
-            if splits.setdefault(name, _SPLITS[key]) != _SPLITS[key]:
-                what = f"{shortened(name)} is in {splits[name]} and in {_SPLITS[key]}"
+        for line in _lines(place, reading):
+            stem = _named(line, stems, where=place)
+            if stem not in labelled:
+                lacking[line] = None
+            if stem is not None and splits.setdefault(stem, _SPLITS[key]) != _SPLITS[key]:
+                what = f"{shortened(line)} is in {splits[stem]} and in {_SPLITS[key]}"
                 raise DataError(what, where=place, hint="Keep each picture in one list.")
     source = f"{_LISTS}/{', '.join(f'{key}.txt' for key in lists)}"
+    if not splits:
+        what = f"no picture is called as in {source}, the first {shortened(next(iter(lacking), ''))}"
+        hint = f"Write the paths of pictures below {homes[0][1]} there, a line each, or take the lists out of the data."
+        raise DataError(what if lacking else f"no name in {source}", where=found.root, hint=hint)
     notes = [*found.notes, f"The splits are those of {source}."]
-    if lacking := sorted(set(splits) - {posixpath.basename(stem) for _, stem in found.labels}):
+    if lacking:
         count = counted(len(lacking), "name in them has", "names in them have")
-        notes.append(f"{count} no file of labels, the first {shortened(lacking[0])}.")
+        notes.append(f"{count} no file of labels, the first {shortened(min(lacking))}.")
     return replace(found, splits=splits, lists=source, notes=tuple(notes))
+
+
+def _lines(place: Path, reading: Reading) -> Iterator[str]:
+    return filter(None, map(str.strip, read_text(place, limit=LARGEST_DOCUMENT, reading=reading).splitlines()))
+
+
+def _stems(stems: Iterable[str], homes: Sequence[_Home]) -> _Stems:
+    """Pictures without their endings: by their paths, below the root or the folder of pictures, and by their names."""
+    by_path, by_name = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
+    for stem in stems:
+        plain = unicodedata.normalize("NFC", stem)
+        by_path[plain].add(stem)
+        by_name[posixpath.basename(plain)].add(stem)
+        for _, pictures in homes:
+            if stem.startswith(f"{pictures}/"):
+                by_path[unicodedata.normalize("NFC", stem[len(pictures) + 1 :])].add(stem)
+    return dict(by_path), dict(by_name)
+
+
+def _named(line: str, stems: _Stems, *, where: Path) -> str | None:
+    """The picture that a line of a list means: all of it, or what stands before a column of -1, 0 or 1.
+
+    Raises:
+        DataError: it may be one of two.
+    """
+    by_path, by_name = stems
+    plain = unicodedata.normalize("NFC", line.replace("\\", "/"))
+    *before, last = plain.rsplit(None, 1)
+    for path in (plain, *(before if last in ("-1", "0", "1") else ())):
+        paths = (path, posixpath.splitext(path)[0]) if has_picture_ending(path) else (path,)
+        ways = [by_path.get(form) for form in paths] + [by_name.get(posixpath.basename(form)) for form in paths]
+        for found in filter(None, ways):
+            if len(found) > 1:
+                what = f"{shortened(line)} may be {written(min(found))} or {written(max(found))}"
+                raise DataError(what, where=where, hint="Write the folder of the picture before its name.")
+            return next(iter(found))
+    return None

@@ -16,10 +16,11 @@ from tellapart.data.answers import Annotation, table_of
 from tellapart.data.limits import LARGEST_LABELS, LARGEST_YAML
 from tellapart.data.plain_yaml import YamlValue, read_yaml
 from tellapart.data.reading import Reading
+from tellapart.data.set_folders import check_total
 from tellapart.data.tables import Table, unreadable
 from tellapart.data.text_files import read_text
 from tellapart.data.yolo_labels import YoloNames, yolo_parts
-from tellapart.data.yolo_places import SPLIT_KEYS, YoloPictures, label_place, yolo_pictures
+from tellapart.data.yolo_places import SPLIT_KEYS, YoloPictures, label_place, label_ways, yolo_pictures
 from tellapart.errors import DataError
 from tellapart.text import counted, shortened
 
@@ -122,13 +123,15 @@ def rows_of_yolo(found: YoloSet, *, reading: Reading) -> Table | None:
         UsageError, DataError: as `read_yolo`.
     """
     reading.check_unsaid("path_column", "label_column", of="YOLO's labels")
-    texts = [_labels(found.root / label_place(path)) for path, _ in found.pictures.placed]
-    if all(text is None for text in texts):
+    answers, labelled, boxes = list[Annotation](), False, 0
+    for number, (path, split) in enumerate(found.pictures.placed, start=1):
+        place, text = _labels(found.root, path)
+        labelled = labelled or text is not None
+        answers.append(_answer(number, path, split, text or "", place=place, found=found, reading=reading))
+        boxes += len(answers[-1].parts) + len(answers[-1].labels)
+        check_total(boxes, where=found.where)
+    if not labelled:
         return None
-    answers = [
-        _answer(number, path, split, text or "", found=found, reading=reading)
-        for number, ((path, split), text) in enumerate(zip(found.pictures.placed, texts, strict=True), start=1)
-    ]
     sure = any(given for answer in answers for part in answer.parts for given in part.given)
     table = table_of(
         answers,
@@ -142,8 +145,9 @@ def rows_of_yolo(found: YoloSet, *, reading: Reading) -> Table | None:
     return replace(table, root=found.root, skipped=found.pictures.skipped)
 
 
-def _answer(number: int, path: str, split: str, text: str, *, found: YoloSet, reading: Reading) -> Annotation:
-    place = label_place(path)
+def _answer(
+    number: int, path: str, split: str, text: str, *, place: str, found: YoloSet, reading: Reading
+) -> Annotation:
     boxes = None if reading.boxes == "none" else reading.boxes
     parts = yolo_parts(text, found.names, path=place, where=found.where, boxes=boxes)
     whole = reading.boxes == "none"
@@ -157,18 +161,20 @@ def _answer(number: int, path: str, split: str, text: str, *, found: YoloSet, re
     )
 
 
-def _labels(file: Path) -> str | None:
-    """The text of a file of labels; None where there is none.
+def _labels(root: Path, path: str) -> tuple[str, str | None]:
+    """Where the labels of a picture are, and their text; None where there are none.
 
     Raises:
         DataError: it cannot be read, or is no text.
     """
-    try:
-        return files.read_bounded(file, limit=LARGEST_LABELS).decode("utf-8-sig")
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise unreadable(file, error) from error
+    for place in label_ways(path):
+        try:
+            return place, files.read_bounded(root / place, limit=LARGEST_LABELS).decode("utf-8-sig")
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            raise unreadable(root / place, error) from error
+    return label_place(path), None
 
 
 def _twice(names: YoloNames) -> list[str]:

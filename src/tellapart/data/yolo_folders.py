@@ -28,7 +28,7 @@ from tellapart.data.two_readings import some
 from tellapart.data.walk import list_folder
 from tellapart.data.yolo import YAML_ENDINGS, YoloSet, rows_of_yolo, without_labels, yolo_set
 from tellapart.data.yolo_labels import YoloNames, is_yolo_labels
-from tellapart.data.yolo_places import YoloPictures, label_place
+from tellapart.data.yolo_places import YoloPictures, label_ways
 from tellapart.errors import DataError
 from tellapart.text import counted, shortened
 
@@ -58,7 +58,7 @@ def find_yolo(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
             return None  # and a file that is about something else
         raise
     paths = [path for path, _ in found.pictures.placed]
-    if not any(os.path.isfile(root / label_place(path)) for path in paths):  # noqa: PTH113
+    if not any(os.path.isfile(root / way) for path in paths for way in label_ways(path)):  # noqa: PTH113
         if described is None or reading.unlabelled or _class_folders(root, homes) or may_be_classes(paths):
             return None
         raise without_labels(found)
@@ -116,7 +116,7 @@ def _beside(root: Path, homes: Sequence[str], *, reading: Reading) -> YoloSet:
     """
     pictures = SetPictures.below(root, [f"{home}images" for home in homes], labels=".txt")
     labels = [path for home in homes for path in files_below(root, f"{home}labels", ending=".txt")]
-    wanted = {label_place(path) for path in pictures.paths}
+    wanted = {way for path in pictures.paths for way in label_ways(path)}
     if not wanted & set(labels):
         none = YoloNames(by_number={}, source="")
         return YoloSet(root=root, where=root, names=none, pictures=YoloPictures(placed=()))

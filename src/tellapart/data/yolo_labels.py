@@ -19,7 +19,8 @@ from tellapart.errors import DataError
 from tellapart.text import shortened
 from tellapart.types import Box
 
-_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_LONGEST_NUMBER: Final = 64  # characters, where floats that are written to their last bit take 24
 _WHOLE: Final = re.compile(r"[0-9]{1,9}(?:\.0{1,9})?")
 LARGEST_SHARE: Final = 1.01  # as far as a box may stick out of its picture, see `data/boxes.py`
 _LINE: Final = re.compile(rb"\s*[0-9]+(?:\.0*)?(?:[ \t]+[-+0-9.eE]+){4,}[ \t]*(?:\r?\n|$)")
@@ -91,7 +92,7 @@ def _name(word: str, names: YoloNames, *, source: str, where: Path) -> str:
 
 def _shares(words: Sequence[str], *, source: str, where: Path) -> list[float]:
     for word in words:
-        if _NUMBER.fullmatch(word) is None:
+        if len(word) > _LONGEST_NUMBER or _NUMBER.fullmatch(word) is None:
             raise DataError(f"{source} has {shortened(word)!r}, which is no number", where=where, hint=_FORMS)
     return [float(word) for word in words]
 

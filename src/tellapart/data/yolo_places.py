@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tellapart.data.limits import LARGEST_DOCUMENT, MOST_LABEL_FILES
-from tellapart.data.locate import Locator, why_missing
+from tellapart.data.limits import LARGEST_DOCUMENT, LONGEST_PATH, MOST_LABEL_FILES, MOST_YAML_FOLDERS, MOST_YAML_PLACES
+from tellapart.data.locate import Locator, stays_inside, why_missing
 from tellapart.data.reading import Reading
 from tellapart.data.text_files import read_text
 from tellapart.data.walk import Walk
@@ -22,6 +23,7 @@ from tellapart.types import LedgerEntry
 
 _OWN: Final = (".txt", ".cache", ".yaml", ".yml", ".npy")  # what is no picture, and of no picture either
 SPLIT_KEYS: Final = {"train": "train", "val": "valid", "valid": "valid", "test": "test"}
+_TRIED: Final = 4  # places of a split, by which it is found where all are
 _WHOLE_PATH: Final = re.compile(r"[\\/~]|[A-Za-z]:[\\/]")
 
 
@@ -50,6 +52,16 @@ def label_place(path: str) -> str:
     return "/".join([*folders, f"{os.path.splitext(name)[0]}.txt"])  # noqa: PTH122
 
 
+def label_ways(path: str) -> list[str]:
+    """Where the labels of a picture may lie: in their place, also where accents are stored in another way there."""
+    place = label_place(path)
+    if place.isascii():
+        return [place]
+    folder, slash, name = place.rpartition("/")
+    forms = [(unicodedata.normalize(form, place), unicodedata.normalize(form, name)) for form in ("NFC", "NFD")]
+    return list(dict.fromkeys([place, *(way for whole, alone in forms for way in (whole, f"{folder}{slash}{alone}"))]))
+
+
 def yolo_pictures(
     root: Path, splits: Mapping[str, Sequence[str]], *, base: str, where: Path, reading: Reading
 ) -> YoloPictures:
@@ -65,6 +77,7 @@ def yolo_pictures(
     Raises:
         DataError: a folder or a picture is not there, there are too many, or some are in two splits.
     """
+    _check_places(splits, base, where)
     places = _Places.of(root, splits, base=base, where=where)
     walk = Walk()
     found: dict[str, dict[str, None]] = {}
@@ -82,7 +95,7 @@ def yolo_pictures(
         ]
         walk.entered.clear()  # a folder may be named for two splits, which is told below
         pictures = found.setdefault(SPLIT_KEYS[key], {})
-        for _, place in inner:
+        for place in dict.fromkeys(place for _, place in inner):
             if place is not None:
                 pictures.update(dict.fromkeys(_pictures(root, place, walk, where=where, reading=reading)))
         if len(pictures) > MOST_LABEL_FILES:
@@ -90,8 +103,24 @@ def yolo_pictures(
     if not any(found.values()):
         raise DataError("no picture where it says", where=where, hint="Check the folders under train, val and test.")
     placed, more = _once(found, where)
-    skipped = tuple(entry for entry in walk.skipped if not entry.path.lower().endswith(_OWN))
-    return YoloPictures(placed=placed, notes=(*notes, *more), skipped=skipped)
+    skipped = dict.fromkeys(entry for entry in walk.skipped if not entry.path.lower().endswith(_OWN))
+    return YoloPictures(placed=placed, notes=(*notes, *more), skipped=tuple(skipped))
+
+
+def _check_places(splits: Mapping[str, Sequence[str]], base: str, where: Path) -> None:
+    """Stop at more than any set names, which would take long to look for.
+
+    Raises:
+        DataError: there are too many places, or one is in too many folders.
+    """
+    named = [base, *(entry for entries in splits.values() for entry in entries)]
+    if len(named) - 1 > MOST_YAML_PLACES:
+        what = f"more than {MOST_YAML_PLACES:,} folders and lists of pictures"
+        raise DataError(what, where=where, hint="Name the folder that they are in, or one list of all pictures.")
+    deep = next((each for each in named if len(each) > LONGEST_PATH or len(_parts(each)) > MOST_YAML_FOLDERS), None)
+    if deep is not None:
+        what = f"a path of more than {MOST_YAML_FOLDERS} folders or {LONGEST_PATH:,} characters, {shortened(deep)}"
+        raise DataError(what, where=where, hint="Write paths relative to the folder that the file is in.")
 
 
 def _once(found: Mapping[str, Mapping[str, None]], where: Path) -> tuple[list[tuple[str, str]], list[str]]:
@@ -145,7 +174,7 @@ def _listed(root: Path, place: str, *, reading: Reading) -> Iterator[str]:
             continue
         path = line.strip().replace("\\", "/")
         ways = [posixpath.normpath(posixpath.join(folder, path)), posixpath.normpath(path.lstrip("/"))]
-        inside = next((way for way in ways if not _leads_out(way) and os.path.isfile(root / way)), None)  # noqa: PTH113
+        inside = next((way for way in ways if stays_inside(way) and os.path.isfile(root / way)), None)  # noqa: PTH113
         if inside is None:
             found = locator.find(re.sub(r"^(?:\.{0,2}/)+", "", path))
             inside = None if found is None else found.path
@@ -157,10 +186,6 @@ def _listed(root: Path, place: str, *, reading: Reading) -> Iterator[str]:
         number, first = missing[0]
         what = f"{counted(len(missing), 'picture')} of {place} not found, the first in line {number:,}"
         raise DataError(what, where=first, hint=why_missing(first, listed_in=root / place))
-
-
-def _leads_out(path: str) -> bool:
-    return path.startswith(("/", "~")) or ".." in path.split("/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,23 +203,26 @@ class _Places:
         Raises:
             DataError: there is no way.
         """
-        named = [(key, entry) for key, entries in splits.items() for entry in entries]
+        named = [(key, entry) for key, entries in splits.items() for entry in entries[:_TRIED]]
         folders = _parts(base)
         for _, entry in named:
+            whole, parts = _WHOLE_PATH.match(entry) is not None, _parts(entry)
             for start in range(len(folders) + 1):
-                for dropped in range(len(_parts(entry)) if _WHOLE_PATH.match(entry) else 1):
+                for dropped in range(len(parts) if whole else 1):
                     places = cls(root=root, base="/".join(folders[start:]), dropped=dropped)
-                    if places.find(entry) is not None:
+                    if places._at(parts, whole=whole) is not None:
                         return places
         key, entry = named[0] if named else ("train", "nothing")
         raise _gone(key, entry, root, where)
 
     def find(self, entry: str) -> str | None:
         """Where it is below the root; None where it is not there."""
-        whole = _WHOLE_PATH.match(entry) is not None
+        return self._at(_parts(entry), whole=_WHOLE_PATH.match(entry) is not None)
+
+    def _at(self, parts: Sequence[str], *, whole: bool) -> str | None:
         for base in ("", self.base) if whole else (self.base,):
-            place = "/".join([*filter(None, [base]), *_parts(entry)[self.dropped if whole else 0 :]])
-            if os.path.exists(self.root / place):  # noqa: PTH110
+            place = "/".join([*filter(None, [base]), *parts[self.dropped if whole else 0 :]])
+            if stays_inside(place) and os.path.exists(self.root / place):  # noqa: PTH110
                 return place
         return None
 

@@ -1,0 +1,96 @@
+"""What sets of YOLO, Pascal VOC and labelme have in common: bounds on all they hold, and what is not read."""
+
+import json
+
+import pytest
+
+from tellapart.data.scan import scan
+from tellapart.errors import DataError
+
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+def write(root, files):
+    """Files by their paths: text, JSON, or what is no picture inside where there is none."""
+    for place, content in files.items():
+        (root / place).parent.mkdir(parents=True, exist_ok=True)
+        text = place if content is None else content if isinstance(content, str) else json.dumps(content)
+        (root / place).write_text(text, encoding="utf-8")
+    return root
+
+
+def voc(picture, *labels):
+    numbers = "".join(f"<{name}>{value}</{name}>" for name, value in zip(CORNERS, (4, 3, 24, 23), strict=True))
+    things = "".join(f"<object><name>{label}</name><bndbox>{numbers}</bndbox></object>" for label in labels)
+    return f"<annotation><filename>{picture}</filename>{things}</annotation>"
+
+
+def labelme(picture, *labels):
+    shapes = [{"label": label, "points": [[4, 3], [24, 23]], "shape_type": "rectangle"} for label in labels]
+    return {"flags": {}, "shapes": shapes, "imagePath": picture}
+
+
+def pair(kind, place, *labels):
+    """A picture and its file of labels by their paths below the root, as a kind of set has them."""
+    name = place.rpartition("/")[2]
+    if kind == "labelme":
+        return {f"{place}.png": None, f"{place}.json": labelme(f"{name}.png", *labels)}
+    return {f"{place}.png": None, f"{place}.xml": voc(f"{name}.png", *labels)}
+
+
+@pytest.fixture(params=["yolo", "voc", "labelme"])
+def three_boxes(tmp_path, request):
+    """A set of some kind with three boxes in two pictures."""
+    if request.param != "yolo":
+        return write(tmp_path, pair(request.param, "1", "cat", "cat") | pair(request.param, "2", "dog"))
+    box = "0.5 0.5 0.2 0.4\n"
+    files = {"labels/1.txt": f"0 {box}0 {box}", "labels/2.txt": f"1 {box}", "classes.txt": "cat\ndog\n"}
+    return write(tmp_path, files | {"images/1.png": None, "images/2.png": None})
+
+
+def test_check_total__boxes_of_all_files_are_bounded(three_boxes, monkeypatch):
+    assert any(note.startswith("3 boxes of ") for note in scan(three_boxes).notes)
+    monkeypatch.setattr("tellapart.data.set_folders.MOST_BOXES", 2)
+    with pytest.raises(DataError, match=r"more than 2 boxes: .*Split the set") as caught:
+        scan(three_boxes)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["voc", "labelme"])
+def test_not_read__folders_with_pictures_without_labels_are_told(tmp_path, kind):
+    write(tmp_path, pair(kind, "train/1", "cat") | pair(kind, "train/2", "dog") | pair(kind, "val/1", "cat"))
+    write(tmp_path, {"test/1.png": None, "more/deep/1.png": None, "loose.png": None})
+    write(tmp_path, {"papers/readme.md": "x", ".kept/1.png": None, "readme.md": "x"})
+    index = scan(tmp_path)
+    assert len(index.pictures) == 3
+    assert [(entry.path, entry.reason) for entry in index.skipped] == [
+        ("loose.png", "outside the folders that are read"),
+        ("more/", "outside the folders that are read"),
+        ("test/", "outside the folders that are read"),
+    ]
+
+
+def test_not_read__beside_folders_of_annotations(tmp_path):
+    for home in ("train/", "val/"):
+        for name, label in (("1", "cat"), ("2", "dog")):
+            files = {f"{home}Annotations/{name}.xml": voc(f"{name}.png", label), f"{home}JPEGImages/{name}.png": None}
+            write(tmp_path, files)
+    write(tmp_path, {"train/more/1.png": None, "val/Annotations/3.png": None, "test/JPEGImages/1.png": None})
+    assert [entry.path for entry in scan(tmp_path).skipped] == ["test/", "train/more/", "val/Annotations/"]
+    assert [entry.path for entry in scan(tmp_path / "train").skipped] == ["more/"]
+
+
+def test_files_below__files_of_another_kind_do_not_count(tmp_path, monkeypatch):
+    write(tmp_path, pair("labelme", "1", "cat") | pair("labelme", "2", "dog"))
+    monkeypatch.setattr("tellapart.data.set_folders.MOST_LABEL_FILES", 2)
+    assert len(scan(tmp_path).pictures) == 2
+
+
+@pytest.mark.parametrize("kind", ["voc", "labelme"])
+def test_set_pictures__accents_that_are_stored_in_two_ways(tmp_path, kind):
+    composed, apart = "caf\N{LATIN SMALL LETTER E WITH ACUTE}", "cafe\N{COMBINING ACUTE ACCENT}"
+    write(tmp_path, pair(kind, composed, "cat") | pair(kind, "1", "dog"))
+    (tmp_path / f"{composed}.png").rename(tmp_path / f"{apart}.png")
+    index = scan(tmp_path)
+    assert len(index.pictures) == 2
+    assert index.skipped == ()
