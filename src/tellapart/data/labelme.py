@@ -59,9 +59,9 @@ def find_labelme(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
     """The boxes of a folder with a file of labelme beside each picture, and what messages call it; None for others.
 
     Raises:
-        TwoReadingsError: the folders may be classes as well.
         UsageError: an option that says nothing of labelme is given, or one that names what is not there.
-        DataError: a file cannot be read, its picture cannot be told, or shapes and flags may both be the labels.
+        DataError: a file cannot be read, its picture cannot be told, shapes and flags may both be the labels, or the
+            folders may be classes.
     """
     homes = _homes(root)
     if not homes:
@@ -86,7 +86,7 @@ def find_labelme(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
         if path not in seen:
             answers.append(Annotation(number=len(answers) + 1, path=path, source=path))
     shapes = says == "shapes" and any(answer.labels for answer in answers)
-    table = table_of(answers, where, layout="labelme", how=_HOW, unlabelled=reading.unlabelled, shapes=shapes)
+    table = table_of(answers, where, layout="labelme", how=_HOW, unlabelled=False, shapes=shapes)
     return replace(table, root=root, skipped=(*pictures.skipped, *not_read(root, homes))), where
 
 
@@ -193,7 +193,7 @@ def _says(found: Sequence[_File], reading: Reading, where: Path) -> LabelmeSays:
             hint = "--label-column takes shapes or flags here."
             raise UsageError(f"no labels {reading.label_column!r} in labelme's files", where=where, hint=hint)
         return "shapes" if reading.label_column == "shapes" else "flags"
-    if shapes and flags and not reading.unlabelled:
+    if shapes and flags:
         what = (
             "two readings: the labels are those of the shapes, each a picture of its own, or the flags of each picture"
         )

@@ -27,10 +27,6 @@ from tellapart.types import LedgerEntry
 NOT_READ: Final = "outside the folders that are read"
 
 
-class TwoReadingsError(DataError):
-    """The folders may be the classes as well."""
-
-
 def folders_in(folder: Path) -> list[str]:
     """The names of the folders in a folder, without hidden ones."""
     return [each.name for each in list_folder(folder) if not each.name.startswith(".") and is_folder(each)]
@@ -121,11 +117,11 @@ def check_not_classes(paths: Iterable[str], *, root: Path, says: str, first: str
         first: what to do where they are meant.
 
     Raises:
-        TwoReadingsError: they may.
+        DataError: they may.
     """
     if classes := may_be_classes(paths):
         what = f"two readings: the boxes are labelled as {says} says, or the classes are the folders {some(classes)}"
-        raise TwoReadingsError(what, where=root, hint=f"For the first {first}; for the second add --classes bottom.")
+        raise DataError(what, where=root, hint=f"For the first {first}; for the second add --classes bottom.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,7 +125,7 @@ def rows_of_voc(found: VocSet, *, reading: Reading) -> Table:
         found.where,
         layout="Pascal VOC",
         how=_HOW,
-        unlabelled=reading.unlabelled,
+        unlabelled=False,
         shapes=any(answer.labels for answer in answers),
         columns=columns,
         notes=[*found.notes, *_left_out(left_out, found.lists)],

@@ -46,8 +46,7 @@ def find_voc(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
     """The boxes of a folder that is a set of Pascal VOC, and what messages call it; None where it is none.
 
     Raises:
-        TwoReadingsError: the folders may be classes as well.
-        UsageError, DataError: as `rows_of_voc`.
+        UsageError, DataError: as `rows_of_voc`, or the folders may be classes as well.
     """
     if root.resolve().name.lower() == "annotations" and _apart(root.resolve().parent, ""):
         root = root.resolve().parent  # a link's own parent may be anything
@@ -120,7 +119,7 @@ def _with_lists(found: VocSet, homes: Sequence[_Home], reading: Reading) -> VocS
         DataError: none of their names is a picture's, or one may be that of two, or is in two lists.
     """
     lists = {key: place for key in _SPLITS if (place := found.root / _LISTS / f"{key}.txt").is_file()}
-    if not lists or reading.unlabelled or reading.redrawn:
+    if not lists or reading.redrawn:
         return found
     labelled = {stem for _, stem in found.labels}
     stems = _stems([*labelled, *(posixpath.splitext(path)[0] for path in found.pictures.paths)], homes)

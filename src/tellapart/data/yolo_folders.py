@@ -14,7 +14,6 @@ from tellapart.data.names import written
 from tellapart.data.reading import Reading
 from tellapart.data.set_folders import (
     SetPictures,
-    TwoReadingsError,
     check_not_classes,
     files_below,
     folders_in,
@@ -37,15 +36,13 @@ _DESCRIBES: Final = (
     re.compile(rb"(?m)^[\"']?(?:train|val|test)[\"']?[ \t]*:"),
 )
 _CLASSES: Final = "classes.txt"
-_MOST_UNNAMED: Final = 10_000  # classes without names, whose boxes are to be answered about
 
 
 def find_yolo(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
     """The boxes of a folder that is a set of YOLO, and what messages call it; None where it is none.
 
     Raises:
-        TwoReadingsError: the folders may be classes as well.
-        UsageError, DataError: as `read_yolo`.
+        UsageError, DataError: as `read_yolo`, or the folders may be classes as well.
     """
     homes = _homes(root)
     try:
@@ -59,7 +56,7 @@ def find_yolo(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
         raise
     paths = [path for path, _ in found.pictures.placed]
     if not any(os.path.isfile(root / way) for path in paths for way in label_ways(path)):  # noqa: PTH113
-        if described is None or reading.unlabelled or _class_folders(root, homes) or may_be_classes(paths):
+        if described is None or _class_folders(root, homes) or may_be_classes(paths):
             return None
         raise without_labels(found)
     says, first = "labels", "put a data.yaml beside images, and name that"
@@ -121,8 +118,7 @@ def _beside(root: Path, homes: Sequence[str], *, reading: Reading) -> YoloSet:
         none = YoloNames(by_number={}, source="")
         return YoloSet(root=root, where=root, names=none, pictures=YoloPictures(placed=()))
     notes = _check_beside(root, homes)
-    if not reading.unlabelled:
-        _check_pictures(root, labels, wanted)
+    _check_pictures(root, labels, wanted)
     names, source = _names(root, homes, reading=reading)
     return YoloSet(
         root=root,
@@ -148,7 +144,7 @@ def _check_beside(root: Path, homes: Sequence[str]) -> list[str]:
         what = f"two readings: the boxes are in labels, or the classes are the folders {some(['images', *others])}"
         second = "add --classes top" if "labels" in others else "take labels out of it"
         hint = f"For the first take the other pictures out of the data; for the second {second}."
-        raise TwoReadingsError(what, where=root, hint=hint)
+        raise DataError(what, where=root, hint=hint)
     return [f"{written(others[0])}: neither images nor labels, so passed over."] if others else []
 
 
@@ -166,15 +162,13 @@ def _check_pictures(root: Path, labels: Iterable[str], wanted: set[str]) -> None
 
 
 def _names(root: Path, homes: Sequence[str], *, reading: Reading) -> tuple[dict[int, str], str]:
-    """The names of classes in a classes.txt, a line each, and which file it is; numbers where no label is asked for.
+    """The names of classes in a classes.txt, a line each, and which file it is.
 
     Raises:
         DataError: there is none, or it is empty.
     """
     places = [_CLASSES, *(f"{home}{place}" for home in homes for place in (f"labels/{_CLASSES}", _CLASSES))]
     place = next((place for place in places if os.path.isfile(root / place)), None)  # noqa: PTH113
-    if place is None and reading.unlabelled:
-        return {number: str(number) for number in range(_MOST_UNNAMED)}, "no file"
     if place is None:
         hint = f"Put {_CLASSES} there with a name in each line, the first for the class 0; or a data.yaml."
         raise DataError(
