@@ -1,26 +1,17 @@
 """Folders of labelme, a JSON file beside each picture."""
 
 import csv
-import json
 import math
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from box_sets import found, write
 from pictures import write_picture
 from tellapart.data.reading import Reading
 from tellapart.data.scan import index_of_paths, scan
 from tellapart.errors import DataError, TellapartError, UsageError
-
-
-def write(root, files):
-    """Files by their paths: text, JSON, or what is no picture inside where there is none."""
-    for place, content in files.items():
-        (root / place).parent.mkdir(parents=True, exist_ok=True)
-        text = place if content is None else content if isinstance(content, str) else json.dumps(content)
-        (root / place).write_text(text, encoding="utf-8")
-    return root
 
 
 def shape(label, points=((4, 3), (24, 23)), kind="rectangle"):
@@ -37,10 +28,6 @@ def said(picture, *shapes, **flags):
         "imageHeight": 40,
         "imageWidth": 48,
     }
-
-
-def found(index):
-    return {picture.path: picture.label for picture in index.pictures}
 
 
 @pytest.fixture

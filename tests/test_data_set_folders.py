@@ -1,22 +1,12 @@
 """What sets of YOLO, Pascal VOC and labelme have in common: bounds on all they hold, and what is not read."""
 
-import json
-
 import pytest
 
+from box_sets import write
 from tellapart.data.scan import scan
 from tellapart.errors import DataError
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
-
-
-def write(root, files):
-    """Files by their paths: text, JSON, or what is no picture inside where there is none."""
-    for place, content in files.items():
-        (root / place).parent.mkdir(parents=True, exist_ok=True)
-        text = place if content is None else content if isinstance(content, str) else json.dumps(content)
-        (root / place).write_text(text, encoding="utf-8")
-    return root
 
 
 def voc(picture, *labels):

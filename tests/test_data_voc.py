@@ -6,21 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from box_sets import found, splits, write
 from pictures import write_picture
 from tellapart.data.reading import Reading
 from tellapart.data.scan import index_of_paths, scan
 from tellapart.errors import DataError, TellapartError, UsageError
-
-
-def write(root, files):
-    """Files by their paths: text, or what is no picture inside where there is none."""
-    for place, content in files.items():
-        (root / place).parent.mkdir(parents=True, exist_ok=True)
-        if content is None:
-            (root / place).write_bytes(place.encode())
-        else:
-            (root / place).write_text(content, encoding="utf-8")
-    return root
 
 
 def thing(label, corners=(4, 3, 24, 23), *, more="<truncated>0</truncated><difficult>0</difficult>"):
@@ -38,14 +28,6 @@ def annotation(filename, *things, size=SIZE):
         f"<annotation>\n\t<folder>VOC2007</folder>\n\t<filename>{filename}</filename>\n"
         f"\t<source><database>x</database></source>\n\t{size}\n\t{''.join(things)}\n</annotation>\n"
     )
-
-
-def found(index):
-    return {picture.path: picture.label for picture in index.pictures}
-
-
-def splits(index):
-    return {picture.path.split("#")[0]: picture.split for picture in index.pictures}
 
 
 @pytest.fixture

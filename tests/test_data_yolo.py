@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from box_sets import found, splits, write
 from pictures import write_picture
 from tellapart.data.reading import Reading
 from tellapart.data.scan import index_of_paths, scan
@@ -16,25 +17,6 @@ from tellapart.errors import DataError, TellapartError, UsageError
 
 NAMES = "names:\n  0: cat\n  1: dog\n"
 BOX = "#xywh=percent:40,30,20,40"
-
-
-def write(root, files):
-    """Files by their paths: text, or a picture where there is none."""
-    for place, content in files.items():
-        (root / place).parent.mkdir(parents=True, exist_ok=True)
-        if content is None:
-            (root / place).write_bytes(place.encode())
-        else:
-            (root / place).write_text(content, encoding="utf-8")
-    return root
-
-
-def found(index):
-    return {picture.path: picture.label for picture in index.pictures}
-
-
-def splits(index):
-    return {picture.path.split("#")[0]: picture.split for picture in index.pictures}
 
 
 @pytest.fixture
