@@ -12,6 +12,7 @@ from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine, compiled, native_precision
 from tellapart.bundle import self_check as self_check_module
 from tellapart.bundle.bundle import assemble, pack_bundle, read_bundle
+from tellapart.bundle.container import write_container
 from tellapart.bundle.drawn_cards import draw_cards, to_png
 from tellapart.bundle.self_check import TOLERANCE
 from tellapart.classifier import Classifier
@@ -64,6 +65,22 @@ def test_self_check__leaves_room_between_rounding_and_a_mistake(name, size):
         distance(Engine(bundle.classifier.base, precision=native_precision()), squares)
         < TOLERANCE[native_precision()] / 1.2
     )
+
+
+def test_self_check__a_last_depth_that_sees_nothing_in_so_small_a_square_is_no_damage(tmp_path):
+    backbone = load_backbone("lite2", size=32)
+    weight, bias = np.ones((backbone.width, 2), np.float32), np.zeros(2, np.float32)
+    head = LinearHead(weight=weight, bias=bias, start=0, stop=backbone.width)
+    packed = pack_bundle(Classifier(classes=("a", "b"), base=backbone, head=head), manifest={}, card="")
+    bundle = assemble(*packed, "x")
+    last = bundle.classifier.base.last_depths[0]
+    nothing = np.zeros((2, backbone.width), np.float16)
+    seen = np.zeros((2, backbone.width), np.float32)
+    assert self_check_module.feature_distance(bundle.classifier, seen, nothing) == 0
+    seen[0, last.stop - 1] = 0.5
+    assert self_check_module.feature_distance(bundle.classifier, seen, nothing) == 0.5
+    write_container(tmp_path / "model.tellapart", *packed)
+    assert read_bundle(tmp_path / "model.tellapart")[0].classifier.classes == ("a", "b")
 
 
 @pytest.mark.parametrize(

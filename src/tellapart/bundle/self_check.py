@@ -182,17 +182,18 @@ def answers_of(classifier: Classifier, features: NDArray[np.float16]) -> tuple[N
 def feature_distance(classifier: Classifier, given: Features, expected: NDArray[np.float16]) -> float:
     """The distance between features [N, D] in the last depth, relative to the size of the expected ones.
 
-    Of a joined base it is that of the half which is further off.
+    Of a joined base it is that of the half which is further off. Where nothing but zeros is expected, as of lite2 at
+    32 px, it is the distance itself.
 
     Raises:
-        ValueError: they are of different shapes, or nothing finite is expected.
+        ValueError: they are of different shapes, or something is expected that is no number.
     """
     distances = []
     for last in classifier.base.last_depths:
         reference = expected[:, last].astype(np.float64)
-        if given.shape != expected.shape or not reference.any() or not np.isfinite(reference).all():
+        if given.shape != expected.shape or not np.isfinite(reference).all():
             raise ValueError(f"features of shape {expected.shape}, not {given.shape}, or not finite")
-        distances.append(float(np.linalg.norm(given[:, last] - reference) / np.linalg.norm(reference)))
+        distances.append(float(np.linalg.norm(given[:, last] - reference) / (np.linalg.norm(reference) or 1.0)))
     return max(distances)
 
 
