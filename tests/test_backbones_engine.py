@@ -1,9 +1,11 @@
 """The engine gives every picture its own row, whatever else is in the request, and loses no error."""
 
 import gc
+import os
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -146,3 +148,11 @@ def test_between__an_unknown_tensor(backbone):
     model = load_openvino().Core().read_model(backbone.graph)
     with pytest.raises(KeyError):
         between(model, entry="nothing", outputs=backbone.outputs)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux tells which cores a thread may run on")
+def test_engine__its_threads_are_not_bound_to_cores_that_another_process_binds_its_own_to(engine, squares):
+    for _ in range(3):  # OpenVINO binds a thread when it computes
+        engine.run(squares)
+    threads = [int(task.name) for task in Path("/proc/self/task").iterdir()]
+    assert {frozenset(os.sched_getaffinity(thread)) for thread in threads} == {frozenset(os.sched_getaffinity(0))}
