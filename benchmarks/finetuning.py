@@ -29,7 +29,7 @@ from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine, native_precision
 from tellapart.data.augment import augment
 from tellapart.data.scan import scan
-from tellapart.finetuning.frozen_part import keep_views, prefix_backbone
+from tellapart.finetuning.frozen_part import frozen_bases, keep_views
 from tellapart.finetuning.onnx_in_torch import trainable_stages
 from tellapart.finetuning.split_point import find_cut
 from tellapart.finetuning.tune import FrozenOutputs, Start, build_module, judging_batches, view_batches
@@ -68,9 +68,7 @@ def start_of(train: LabelledSquares, *, size: int, share: float) -> Start:
 
 
 def tail(start: Start) -> torch.nn.Module:
-    outputs = [f"pooled_{depth}" for depth in start.cut.trained]
-    stages = trainable_stages(start.backbone.graph, entry=start.cut.tensor, outputs=outputs)
-    return build_module(start, stages)
+    return build_module(start, start.stages())
 
 
 class Whole(torch.nn.Module):
@@ -135,11 +133,11 @@ def measure(folder: Path, *, epochs: int, views: int, work: Path) -> dict[str, A
     size = load_backbone("lite0").preprocess.size
     train, valid = (read(folder, split, size=size) for split in ("train", "valid"))
     start = start_of(train, size=size, share=plan.share)
-    prefix = prefix_backbone(start.backbone, start.cut)
+    frozen = frozen_bases(start.backbone, start.cut)
     seconds = time.perf_counter()
     kept = keep_views(
-        prefix,
-        lambda row: np.stack(
+        frozen,
+        lambda _preprocess, row: np.stack(
             [
                 augment(train.pixels[row], augmentation=plan.augmentation, seed=0, epoch=view, index=row)
                 for view in range(views)
@@ -151,7 +149,7 @@ def measure(folder: Path, *, epochs: int, views: int, work: Path) -> dict[str, A
         progress=Silent(),
     )
     seconds = time.perf_counter() - seconds
-    judged = Engine(prefix, precision=native_precision()).run(valid.pixels).astype(np.float16)
+    judged = Engine(frozen[0], precision=native_precision()).run(valid.pixels).astype(np.float16)
     seen = FrozenOutputs(train=kept, labels=train.labels, valid=judged, valid_labels=valid.labels)
     training = replace(plan.training, epochs=epochs)
     steps = steps_per_epoch(len(train.labels), batch=training.batch)

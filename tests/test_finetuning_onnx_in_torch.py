@@ -14,7 +14,7 @@ from tellapart.backbones.export import export_graph  # noqa: E402
 from tellapart.backbones.timm import build_trunk  # noqa: E402
 from tellapart.data.preprocess import Preprocess  # noqa: E402
 from tellapart.errors import UsageError  # noqa: E402
-from tellapart.finetuning.frozen_part import prefix_backbone  # noqa: E402
+from tellapart.finetuning.frozen_part import frozen_bases  # noqa: E402
 from tellapart.finetuning.onnx_in_torch import trainable_stages, with_weights  # noqa: E402
 from tellapart.finetuning.split_point import cuts, find_cut  # noqa: E402
 
@@ -42,7 +42,8 @@ def run(stages, maps):
 
 def by_both(backbone, cut, squares):
     """The trained depths of squares by the engine, and by torch from what the frozen part gave."""
-    rows = Engine(prefix_backbone(backbone, cut), precision="f32").run(squares)
+    (prefix,) = frozen_bases(backbone, cut)
+    rows = Engine(prefix, precision="f32").run(squares)
     maps = torch.from_numpy(rows[:, -cut.values :])
     if len(cut.shape) == 3:
         maps = maps.reshape(-1, *cut.shape[1:], cut.shape[0]).permute(0, 3, 1, 2)

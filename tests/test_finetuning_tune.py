@@ -8,9 +8,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
 
 from tellapart.backbones.catalogue import load_backbone  # noqa: E402
-from tellapart.backbones.engine import Engine  # noqa: E402
-from tellapart.finetuning.frozen_part import prefix_backbone  # noqa: E402
-from tellapart.finetuning.onnx_in_torch import trainable_stages  # noqa: E402
+from tellapart.backbones.engine import Engine, compiled  # noqa: E402
+from tellapart.finetuning.frozen_part import frozen_bases  # noqa: E402
 from tellapart.finetuning.split_point import find_cut  # noqa: E402
 from tellapart.finetuning.tune import (  # noqa: E402
     WAYS,
@@ -34,11 +33,6 @@ TRAINING = Training(epochs=3, batch=8, learning_rate=1e-3, average=0.5, clip=1.0
 
 
 @pytest.fixture(scope="module")
-def backbone():
-    return load_backbone("lite0", size=SIDE)
-
-
-@pytest.fixture(scope="module")
 def machine():
     return open_machine(threads=1, precision="f32")
 
@@ -55,28 +49,43 @@ def labels():
     return np.arange(PICTURES) % CLASSES
 
 
-READ = {
-    "all": ("stage3", "last"),
-    "last": ("last", "last"),
-    "maxima": ("stage3_maximum", "last"),
-    "deviations": ("stage3", "stage5_deviation"),
+READ = {  # which base, and from which of its depths to which
+    "all": ("lite0", "stage3", "last"),
+    "last": ("lite0", "last", "last"),
+    "maxima": ("lite0", "stage3_maximum", "last"),
+    "deviations": ("lite0", "stage3", "stage5_deviation"),
+    "joined": ("lite2+lite0", "lite2.stage3", "lite0.last"),
+    "joined, with deviations": ("lite2+lite0", "lite2.stage3", "lite0.stage5_deviation"),
 }
 
 
+def answers_of(backbone, squares):
+    """Features float32 [N, D] of a base, joined or not, in float32."""
+    return compiled(backbone, precision="f32").look([(square,) * len(backbone.singles) for square in squares])
+
+
 @pytest.fixture(scope="module", params=list(READ))
-def start(request, backbone, squares):
+def start(request, squares):
     """A head that reads all depths, by one pooling or two, or only the last, with weights that mean nothing."""
-    features = Engine(backbone, precision="f32").run(squares)
+    name, *read = READ[request.param]
+    backbone = load_backbone(name, size=SIDE)
+    features = answers_of(backbone, squares)
     places = {depth.name: depth for depth in backbone.depths}
-    first, stop = places[READ[request.param][0]].start, places[READ[request.param][1]].stop
+    first, stop = places[read[0]].start, places[read[1]].stop
     weight = np.random.default_rng(1).normal(0, 0.02, (stop - first, CLASSES)).astype(np.float32)
     head = LinearHead(weight=weight, bias=np.arange(CLASSES, dtype=np.float32), start=first, stop=stop)
     return Start.of(backbone, find_cut(backbone, share=0.2), head=head, seen=features)
 
 
+def rows_of(start, squares):
+    """What the frozen part gives for squares, float16 [N, P + h * w * C]."""
+    looking = frozen_bases(start.backbone, start.cut)
+    return np.concatenate([Engine(base, precision="f32").run(squares) for base in looking], axis=1).astype(np.float16)
+
+
 @pytest.fixture(scope="module")
 def seen(start, squares, labels):
-    rows = Engine(prefix_backbone(start.backbone, start.cut), precision="f32").run(squares).astype(np.float16)
+    rows = rows_of(start, squares)
     views = np.stack([rows, rows], axis=1)
     return FrozenOutputs(train=views, labels=labels, valid=rows[:9], valid_labels=labels[:9])
 
@@ -95,17 +104,15 @@ def tune(start, seen, machine, folder, **settings):
 
 
 def test_build_module__starts_with_the_answers_of_the_head(start, seen, squares):
-    outputs = [f"pooled_{depth}" for depth in start.cut.trained]
-    stages = trainable_stages(start.backbone.graph, entry=start.cut.tensor, outputs=outputs)
+    stages = start.stages()
     with torch.inference_mode():
         given = build_module(start, stages)(torch.from_numpy(seen.train[:, 0])).numpy()
-    expected = start.head.logits(Engine(start.backbone, precision="f32").run(squares))
+    expected = start.head.logits(answers_of(start.backbone, squares))
     np.testing.assert_allclose(given, expected, atol=0.02 * np.abs(expected).max())
 
 
 def test_raw_head__undoes_the_standardisation(start):
-    outputs = [f"pooled_{depth}" for depth in start.cut.trained]
-    stages = trainable_stages(start.backbone.graph, entry=start.cut.tensor, outputs=outputs)
+    stages = start.stages()
     head = raw_head(build_module(start, stages), start)
     features = np.random.default_rng(2).normal(size=(4, start.backbone.width)).astype(np.float32)
     dull = np.flatnonzero(start.standard.inverse_deviation == 0)
@@ -117,17 +124,20 @@ def test_finetune__learns_and_is_served_as_onnx(start, seen, squares, machine, t
     tuned = tune(start, seen, machine, tmp_path)
     assert tuned.score <= tuned.fitted.score
     assert tuned.score < tuned.start_score
-    assert tuned.backbone.graph != start.backbone.graph
-    assert len(tuned.backbone.plain.graph) == len(start.backbone.plain.graph)
+    (*beside, trained), (*before, begun) = tuned.backbone.singles, start.backbone.singles
+    assert beside == before
+    assert trained.graph != begun.graph
+    assert len(trained.plain.graph) == len(begun.plain.graph)
+    assert tuned.backbone.plain.widths == start.backbone.plain.widths
     with torch.inference_mode():
         by_torch = tuned.module.eval()(torch.from_numpy(seen.train[:, 0])).numpy()
-    by_engine = tuned.head.logits(Engine(tuned.backbone, precision="f32").run(squares))
+    by_engine = tuned.head.logits(answers_of(tuned.backbone, squares))
     np.testing.assert_allclose(by_engine, by_torch, atol=0.02 * np.abs(by_torch).max())
 
 
 def test_finetune__the_frozen_part_does_not_move(start, seen, squares, machine, tmp_path):
     tuned = tune(start, seen, machine, tmp_path)
-    before, after = (Engine(base, precision="f32").run(squares) for base in (start.backbone, tuned.backbone))
+    before, after = (answers_of(base, squares) for base in (start.backbone, tuned.backbone))
     for depth in start.depths:
         same = np.array_equal(before[:, depth.start : depth.stop], after[:, depth.start : depth.stop])
         assert same == (depth.name in start.cut.frozen)
@@ -135,7 +145,7 @@ def test_finetune__the_frozen_part_does_not_move(start, seen, squares, machine, 
 
 def test_finetune__the_same_seed_gives_the_same_bits(start, seen, machine, tmp_path):
     first, second = (tune(start, seen, machine, tmp_path / name) for name in ("first", "second"))
-    assert first.backbone.graph == second.backbone.graph
+    assert first.backbone.digest == second.backbone.digest
     np.testing.assert_array_equal(first.head.weight, second.head.weight)
 
 
@@ -153,7 +163,7 @@ def test_finetune__goes_on_from_its_checkpoint(start, seen, machine, tmp_path):
     with pytest.raises(Killed):
         finetune(start, seen, **settings, checkpoint=checkpoint, on_epoch=kill)
     resumed = finetune(start, seen, **settings, checkpoint=checkpoint)
-    assert resumed.backbone.graph == whole.backbone.graph
+    assert resumed.backbone.digest == whole.backbone.digest
     assert len(resumed.fitted.history) == TRAINING.epochs
 
 

@@ -12,7 +12,7 @@ from pictures import write_splits_and_classes
 torch = pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
 
 from tellapart.backbones.catalogue import load_backbone  # noqa: E402
-from tellapart.backbones.engine import Engine  # noqa: E402
+from tellapart.backbones.engine import Engine, compiled  # noqa: E402
 from tellapart.bundle.bundle import pack_bundle, read_bundle  # noqa: E402
 from tellapart.bundle.container import write_container  # noqa: E402
 from tellapart.data.augment import MovedView  # noqa: E402
@@ -42,11 +42,11 @@ class Listening(Silent):
 
 
 class Case:
-    """A small data set with the features of lite0, rows in the order train, valid, test."""
+    """A small data set with the features of a base, rows in the order train, valid, test."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, base="lite0", side=SIDE):
         root = write_splits_and_classes(folder / "data", COUNTS, width=SIDE, height=SIDE)
-        self.backbone = load_backbone("lite0", size=SIDE)
+        self.backbone = load_backbone(base, size=side)
         embedded = embed_pictures(scan(root), self.backbone)
         self.dataset = with_features(embedded.index, embedded.features)
         self.index, self.test = self.dataset.index, self.dataset.rows["test"]
@@ -121,6 +121,24 @@ def test_train_finetune__the_model_file_works_without_torch(trained, case, tmp_p
     np.testing.assert_allclose(given, expected, rtol=1e-3, atol=1e-2)
 
 
+def test_train_finetune__of_joined_bases_the_last_is_trained_and_one_file_holds_both(tmp_path, monkeypatch):
+    case, losses = Case(tmp_path, base="lite2+lite0", side=64), iter(np.linspace(1, 0, 5))  # the farther the better
+    monkeypatch.setattr("tellapart.finetuning.tune.validate", lambda *_, **__: ({}, float(next(losses))))
+    net = case.fit(tmp_path / "work", plan=replace(PLAN, training=replace(PLAN.training, epochs=1)))
+    assert (net.selected["way"], net.selected["views"]) == (1.0, 1)
+    beside, trained = net.base.halves
+    assert beside.graph == case.backbone.halves[0].graph
+    assert trained.graph != case.backbone.halves[1].graph
+    assert {depth.split(".")[0] for depth in net.selected["frozen_depths"]} == {"lite0", "lite2"}
+    write_container(tmp_path / "model.tellapart", *pack_bundle(net, manifest={"recipe": "finetune"}, card=""))
+    bundle, engine = read_bundle(tmp_path / "model.tellapart", precision="f32")
+    squares = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8)
+    shown = [(square, square) for square in squares]
+    given = bundle.classifier.head.logits(engine.look(shown))
+    expected = net.head.logits(compiled(net.base, precision="f32").look(shown))
+    np.testing.assert_allclose(given, expected, rtol=1e-3, atol=1e-2)
+
+
 def test_train_finetune__views_are_kept_for_the_same_call(case, tmp_path, monkeypatch):
     case.fit(tmp_path)
 
@@ -130,7 +148,7 @@ def test_train_finetune__views_are_kept_for_the_same_call(case, tmp_path, monkey
     monkeypatch.setattr(finetune_recipe, "prepare_square", refuse)
     case.fit(tmp_path)
     with pytest.raises(AssertionError):
-        case.fit(tmp_path, plan=replace(PLAN, views=3))
+        case.fit(tmp_path, plan=replace(PLAN, views=1))
 
 
 def test_train_finetune__an_augmentation_that_undoes_a_label_is_left_out(case, tmp_path, monkeypatch):

@@ -85,6 +85,10 @@ class Backbone:
             rows[:, columns] = part
         return rows
 
+    def own_depths(self, single: Self) -> dict[str, str]:
+        """What each depth of one of its singles is called here, and there."""
+        return {joined_name(single, depth) if self.halves else depth: depth for depth in single.widths}
+
     @property
     def last(self) -> Depth:
         """The last layer; of a joined base that of its last half."""

@@ -1,6 +1,7 @@
 """Where a base can be cut in two: a frozen part and one that is trained.
 
 A cut is a map, or the tokens of a transformer, through which every path from the picture to what is trained passes.
+Of several bases that are joined the last is cut; the others stay frozen beside it.
 
 Legend: C channels, h w sides of a map, T tokens, S side of the input square.
 """
@@ -8,7 +9,7 @@ Legend: C channels, h w sides of a map, T tokens, S side of the input square.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,8 @@ class Cut:
 
     tensor: str  # its name
     shape: tuple[int, ...]  # (C, h, w) of maps, (T, C) of tokens
-    share: float  # the part of the base's multiplications that comes after it, 0 to 1
-    frozen: tuple[str, ...]  # the depths before it, from early to late
+    share: float  # the part of the multiplications of the base that is cut that comes after it, 0 to 1
+    frozen: tuple[str, ...]  # the depths before it, from early to late; those of other halves come first
     trained: tuple[str, ...]  # the depths after it
 
     @property
@@ -37,19 +38,27 @@ class Cut:
 def find_cut(backbone: Backbone, *, share: float) -> Cut:
     """The cut that leaves as much of the base as possible to train, but at most this share of its multiplications.
 
-    Where several do, the smallest map, because it is what is kept on disk.
+    Where several do, the smallest map, because it is what is kept on disk. Of a joined base the last half is cut, and
+    the depths have the names of the joined one.
 
     Raises:
         UsageError: the base has none.
     """
-    possible = [cut for cut in cuts(backbone) if 0 < cut.share <= share]
+    *beside, single = backbone.singles
+    possible = [cut for cut in cuts(single) if 0 < cut.share <= share]
     if not possible:
         raise UsageError(
             "this base cannot be cut in two for fine-tuning",
-            where=backbone.name,
+            where=single.name,
             hint="Use --recipe frozen or --recipe features with it.",
         )
-    return max(possible, key=lambda cut: (cut.share, -cut.values))
+    cut = max(possible, key=lambda cut: (cut.share, -cut.values))
+    frozen, trained = (
+        tuple(name for name, depth in backbone.own_depths(single).items() if depth in part)
+        for part in (cut.frozen, cut.trained)
+    )
+    others = [name for half in beside for name in backbone.own_depths(half)]
+    return replace(cut, frozen=(*others, *frozen), trained=trained)
 
 
 def cuts(backbone: Backbone) -> tuple[Cut, ...]:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.backbones.backbone import Backbone
+from tellapart.backbones.backbone import Backbone, join_bases
 from tellapart.extras import load_torch
 from tellapart.finetuning.frozen_part import Views
 from tellapart.finetuning.onnx_in_torch import Stages, trainable_stages, with_weights
@@ -90,6 +90,17 @@ class Start:
         """The columns of a row of the base that are read."""
         return slice(self.depths[0].start, self.depths[-1].stop)
 
+    def stages(self) -> Stages:
+        """What is trained of the base, or of its last half.
+
+        Raises:
+            UsageError: it has an operator that cannot be trained.
+        """
+        single = self.backbone.singles[-1]
+        own, outputs = self.backbone.own_depths(single), dict(zip(single.widths, single.outputs, strict=True))
+        trained = [outputs[own[name]] for name in self.cut.trained]
+        return trainable_stages(single.graph, entry=self.cut.tensor, outputs=trained)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuned:
@@ -127,10 +138,7 @@ def finetune(
         UsageError: the base has an operator that cannot be trained.
         OutputError: the checkpoint cannot be written.
     """
-    outputs = dict(zip(start.backbone.widths, start.backbone.outputs, strict=True))
-    stages = trainable_stages(
-        start.backbone.graph, entry=start.cut.tensor, outputs=[outputs[depth] for depth in start.cut.trained]
-    )
+    stages = start.stages()
     module = build_module(start, stages)
     pictures = _pictures(start, seen, training=training, seed=seed)
     begun = parameters_of(machine.place(module))
@@ -164,7 +172,9 @@ def finetune(
 
 
 def tuned_base(base: Backbone, weights: Mapping[str, NDArray[np.float32]]) -> Backbone:
-    """The base with other weights, by name."""
+    """The base, or of a joined one the last half, with other weights, by name."""
+    if base.halves:
+        return join_bases([*base.halves[:-1], tuned_base(base.halves[-1], weights)])
     plain = None if base.plain is None else tuned_base(base.plain, weights)
     return replace(base, graph=with_weights(base.graph, weights), plain=plain)
 

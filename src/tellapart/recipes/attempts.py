@@ -35,12 +35,6 @@ def no_budget(recipe: str) -> Sentence:
     return not_tried(recipe, "the budget is 0", "时间预算为 0")
 
 
-def joined_bases(recipe: str) -> Sentence:
-    return not_tried(
-        recipe, "it trains one base, and here several are joined", "它只训练一个基础网络，而这里连接了多个"
-    )
-
-
 def no_larger(recipe: str) -> Sentence:
     english = "the last step to larger ones did not help, or there is none"
     return not_tried(recipe, english, "上一次放大没有帮助，或已没有更大的尺寸")

@@ -1,9 +1,8 @@
 """Recipe `auto`: `features` first, then what costs more, cheapest first, for as long as the budget allows.
 
 After `features` on the base that was asked for, where that ships, come `features` on the other one, on both joined, and
-on the best of them at larger sizes; then `frozen` on the best, and `finetune` on the best that is not joined. Each says
-beforehand what it will take; what would go beyond the budget is not begun. What earlier ones took beyond what was said
-of them is counted in.
+on the best of them at larger sizes; then `frozen` and `finetune` on the best. Each says beforehand what it will take;
+what would go beyond the budget is not begun. What earlier ones took beyond what was said of them is counted in.
 
 Of what was trained, the classifier with the lower calibrated log loss on valid is taken, compared picture by picture.
 Whether that is more than chance is said beside it: McNemar's exact test (McNemar 1947) of the answers, and the 95 %
@@ -78,7 +77,6 @@ class CandidateRecipe:
         train: makes the classifier, from what is best so far.
         against: why it need not or cannot be tried after that.
         extra: whether it needs the modules NEEDED.
-        one_base: whether it goes on from the best that is not joined.
     """
 
     recipe: str
@@ -86,7 +84,6 @@ class CandidateRecipe:
     train: Callable[[Tried], Tried]
     against: Callable[[Tried], attempts.Sentence | None] = lambda _best: None
     extra: bool = True
-    one_base: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,23 +182,24 @@ def dearer_candidates(
 ) -> list[CandidateRecipe]:
     """Those that look at every picture many times."""
     pictures, frozen, tuning = dataset.train.stop - dataset.train.start, FrozenPlan(), FineTuningPlan()
-    looks = tuning.views + EPOCH_COST * tuning.training.epochs
 
-    def seconds_of(best: Tried) -> float:
-        return float(pictures * each * work(best.base) / work(base))
+    def seconds_of(looking: Backbone) -> float:
+        return float(pictures * each * work(looking) / work(base))
+
+    def seconds_to_tune(best: Tried) -> float:
+        epochs = EPOCH_COST * tuning.training.epochs
+        return seconds_of(best.base) * tuning.views_shown + seconds_of(best.base.singles[-1]) * epochs + head_s
 
     return [
         CandidateRecipe(
             recipe="frozen",
-            seconds=lambda best: seconds_of(best) * frozen.augmented_views + head_s * (2 + frozen.augmented_views),
+            seconds=lambda best: seconds_of(best.base) * frozen.augmented_views + head_s * (2 + frozen.augmented_views),
             train=lambda best: replace(best, classifier=train_frozen(best.dataset, best.base, request)),
         ),
         CandidateRecipe(
             recipe="finetune",
-            seconds=lambda best: seconds_of(best) * looks + head_s,
+            seconds=seconds_to_tune,
             train=lambda best: replace(best, classifier=train_finetune(best.dataset, best.base, request)),
-            against=lambda best: attempts.joined_bases("finetune") if best.base.halves else None,
-            one_base=True,
         ),
     ]
 
@@ -226,28 +224,12 @@ def missing_module() -> str | None:
 
 @dataclass(slots=True, kw_only=True)
 class _Standing:
-    """What is best so far, of all and of bases that are not joined; and how slow things turned out to be."""
+    """What is best so far, and how slow things turned out to be."""
 
     recipe: str
     best: Tried
     answers: ValidAnswers
-    single: Tried
-    single_loss: float
     pace: float = 1.0  # by how much what was tried took longer than it was thought to
-
-    def from_which(self, candidate: CandidateRecipe) -> Tried:
-        return self.single if candidate.one_base and not _is_one(self.best) else self.best
-
-    def take(self, tried: Tried, answers: ValidAnswers, *, recipe: str, better: bool) -> None:
-        loss = float(answers.losses.mean())
-        if better:
-            self.recipe, self.best, self.answers = recipe, tried, answers
-        if _is_one(tried) and (loss < self.single_loss or not _is_one(self.single)):
-            self.single, self.single_loss = tried, loss
-
-
-def _is_one(tried: Tried) -> bool:
-    return not tried.base.halves
 
 
 def choose_recipe(
@@ -271,23 +253,24 @@ def choose_recipe(
     """
     before = answers(first)
     loss = float(before.losses.mean())
-    standing = _Standing(recipe="features", best=first, answers=before, single=first, single_loss=loss)
+    standing = _Standing(recipe="features", best=first, answers=before)
     reasons, rows, compared = list[attempts.Sentence](), [attempt_row("features", loss=loss)], [before.losses]
     for candidate in candidates:
-        base, errors = standing.from_which(candidate), int((~standing.answers.correct).sum())
-        expected = candidate.seconds(base) * standing.pace
-        reason = reason_against(candidate, base, errors=errors, seconds=expected, left=deadline - clock())
+        best, errors = standing.best, int((~standing.answers.correct).sum())
+        expected = candidate.seconds(best) * standing.pace
+        reason = reason_against(candidate, best, errors=errors, seconds=expected, left=deadline - clock())
         if reason is None:
             note(f"{candidate.recipe} is tried: it will take about {in_words(expected)}.")
             begun = clock()
-            made = candidate.train(base)
+            made = candidate.train(best)
             after = answers(made)
             compared.append(after.losses)
             took, rival = clock() - begun, float(standing.answers.losses.mean())
             if took > NOTICED:
                 standing.pace *= max(1.0, took / max(expected, 1.0))
             better, reason = verdict(candidate.recipe, standing.recipe, after=after, before=standing.answers)
-            standing.take(made, after, recipe=candidate.recipe, better=better)
+            if better:
+                standing.recipe, standing.best, standing.answers = candidate.recipe, made, after
             loss = float(after.losses.mean())
             rows.append(attempt_row(candidate.recipe, loss=loss, gain=rival - loss, expected=expected, took=took))
         reasons.append(reason)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from tellapart.backbones.backbone import JOINT, Backbone
+from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.catalogue import DEFAULT, check_base, find_base
 from tellapart.backbones.pixels import SIDE, small_pixels
 from tellapart.classifier import Classifier
@@ -39,7 +39,6 @@ class Recipe:
         on_kept_features: whether all that a request trains is a head on features that are kept, so that folds can test.
         weighs: whether it has a use for weights of pictures.
         keeps_sums: whether what it trains may be a head on a frozen base, whose sums can be kept.
-        one_base: whether it trains layers of the base, which then cannot be several joined.
     """
 
     train: Callable[[Dataset, Backbone, Request], Classifier]
@@ -51,7 +50,6 @@ class Recipe:
     on_kept_features: Callable[[Request], bool] = lambda _request: False
     weighs: bool = False
     keeps_sums: bool = False
-    one_base: bool = False
 
 
 def find_recipe(name: str, *, plan: object = None) -> Recipe:
@@ -111,9 +109,6 @@ def check_wanted(request: Request, backbone: str, *, weights: Path | None) -> No
         if module is not None:
             hint = "Choose scratch for that."
             raise UsageError("this recipe trains no net of your own", where=request.recipe, hint=hint)
-        if recipe.one_base and JOINT in backbone:
-            hint = "Name one base, or choose frozen or features."
-            raise UsageError("this recipe trains one base, and several are joined", where=backbone, hint=hint)
         check_base(backbone, size=size, weights=weights, progress=request.progress)
         return
     for option, given in (("--weights", weights is not None), ("--backbone", backbone != DEFAULT)):
@@ -154,7 +149,7 @@ RECIPES: Mapping[str, Recipe] = {
     "auto": Recipe(train=train_auto, keeps=True, on_kept_features=tries_features_alone, keeps_sums=True),
     "features": Recipe(train=train_features, weighs=True, on_kept_features=lambda _request: True, keeps_sums=True),
     "frozen": Recipe(train=train_frozen, check=load_cv2, plan=FrozenPlan, weighs=True, keeps_sums=True),
-    "finetune": Recipe(train=train_finetune, check=needs_torch, keeps=True, plan=FineTuningPlan, one_base=True),
+    "finetune": Recipe(train=train_finetune, check=needs_torch, keeps=True, plan=FineTuningPlan),
     "scratch": SCRATCH,
     "scratch-augmented": replace(
         SCRATCH,

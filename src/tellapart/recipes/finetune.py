@@ -21,7 +21,7 @@ from tellapart.classifier import Classifier
 from tellapart.data.augment import Augmentation, augment
 from tellapart.data.preprocess import Preprocess
 from tellapart.extras import load_safetensors, load_torch
-from tellapart.finetuning.frozen_part import keep_views, prefix_backbone, views_within_bytes
+from tellapart.finetuning.frozen_part import frozen_bases, keep_views, views_within_bytes
 from tellapart.finetuning.split_point import find_cut
 from tellapart.finetuning.tune import WAYS, FrozenOutputs, Start, Tuned, finetune
 from tellapart.heads.linear import LinearHead
@@ -90,6 +90,11 @@ class FineTuningPlan:
         check_kind("training", self.training, Training)
         check_kind("augmentation", self.augmentation, Augmentation)
 
+    @property
+    def views_shown(self) -> int:
+        """How many views are of use: an epoch shows one of each picture."""
+        return min(self.views, self.training.epochs)
+
 
 def train_finetune(dataset: Dataset, base: Backbone, request: Request) -> Classifier:
     """Fine-tune a base and its head, starting from what `features` gives; the epoch is chosen on valid.
@@ -155,9 +160,11 @@ def say_finetune_cost(
 ) -> None:
     """Say how long it takes to search a head, to look at views of each picture, and to train on them."""
     count, epochs = dataset.train.stop - dataset.train.start, plan.training.epochs
-    seconds = seconds_to_look(dataset, base, looks=count * (plan.views + EPOCH_COST * epochs) + looks_to_ask(dataset))
+    seconds = seconds_to_look(dataset, base, looks=count * plan.views_shown + looks_to_ask(dataset))
+    seconds += seconds_to_look(dataset, base.singles[-1], looks=count * EPOCH_COST * epochs)
     seconds += seconds_to_search(dataset, search, valid=chosen_on(dataset))
-    what = f"{counted(count, 'training picture')}, a search of a head, {plan.views} views of each and {epochs} epochs"
+    views = counted(plan.views_shown, "view")
+    what = f"{counted(count, 'training picture')}, a search of a head, {views} of each and {epochs} epochs"
     say_cost(request, seconds, what=what)
 
 
@@ -199,23 +206,21 @@ class Shown:
 
     Attributes:
         index: the pictures.
-        preprocess: how they become squares of side S.
         augmentation: how far a view may be from the picture.
         seed: of the views.
     """
 
     index: Index
-    preprocess: Preprocess
     augmentation: Augmentation
     seed: int
 
-    def plain(self, row: int) -> Pixels:
-        """A picture as it is, uint8 [1, S, S, 3]."""
-        return prepare_square(self.index, row, self.preprocess)[np.newaxis]
+    def plain(self, preprocess: Preprocess, row: int) -> Pixels:
+        """A picture as it is, as a square of side S, uint8 [1, S, S, 3]."""
+        return prepare_square(self.index, row, preprocess)[np.newaxis]
 
-    def views(self, row: int, *, count: int) -> Pixels:
+    def views(self, preprocess: Preprocess, row: int, *, count: int) -> Pixels:
         """A picture in so many views, uint8 [count, S, S, 3], the first as it is; decoded once."""
-        (pixels,) = self.plain(row)
+        (pixels,) = self.plain(preprocess, row)
         change = partial(augment, pixels, augmentation=self.augmentation, seed=self.seed, index=row)
         return np.stack([pixels, *(change(epoch=view) for view in range(1, count))])
 
@@ -223,23 +228,24 @@ class Shown:
 def run_frozen_part(dataset: Dataset, start: Start, plan: FineTuningPlan, request: Request) -> FrozenOutputs:
     """What the frozen part gives for augmented views of train, and for valid as it is; kept in the work folder."""
     index, train, valid = dataset.index, dataset.train, dataset.valid
-    shown = Shown(index=index, preprocess=start.backbone.preprocess, augmentation=plan.augmentation, seed=request.seed)
-    prefix = prefix_backbone(start.backbone, start.cut)
-    count = views_within_bytes(prefix, pictures=train.stop - train.start, wanted=plan.views)
-    key = hashlib.sha256(f"{prefix.digest} {shown.augmentation.key} {shown.seed} {count} {train} {valid}".encode())
+    shown = Shown(index=index, augmentation=plan.augmentation, seed=request.seed)
+    frozen = frozen_bases(start.backbone, start.cut)
+    count = views_within_bytes(frozen, pictures=train.stop - train.start, wanted=plan.views_shown)
+    looks = " ".join(f"{base.digest} {base.preprocess.key} {list(base.widths)}" for base in frozen)
+    key = hashlib.sha256(f"{looks} {shown.augmentation.key} {shown.seed} {count} {train} {valid}".encode())
     for rows in (train, valid):
         key.update(dataset.features[rows, -1].tobytes())  # one number tells pictures apart
-    keep = partial(keep_views, prefix, progress=request.progress)
+    keep = partial(keep_views, frozen, progress=request.progress)
     file = f"{key.hexdigest()[:16]}.npy"
     many = keep(
-        lambda row: shown.views(train.start + row, count=count),
+        lambda preprocess, row: shown.views(preprocess, train.start + row, count=count),
         pictures=train.stop - train.start,
         views=count,
         path=request.work / f"train-{file}",
         stage="Looking at views of train with the frozen part",
     )
     plain = keep(
-        lambda row: shown.plain(valid.start + row),
+        lambda preprocess, row: shown.plain(preprocess, valid.start + row),
         pictures=valid.stop - valid.start,
         views=1,
         path=request.work / f"valid-{file}",
