@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from pictures import make_pixels
+from tellapart.backbones import compiling
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine, between, native_precision
 from tellapart.backbones.openvino_runtime import load_openvino
 from tellapart.bundle.bundle import read_bundle
+from tellapart.cores import VARIABLE
 
 SIDE = 64
 
@@ -151,7 +153,12 @@ def test_between__an_unknown_tensor(backbone):
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux tells which cores a thread may run on")
-def test_engine__its_threads_are_not_bound_to_cores_that_another_process_binds_its_own_to(engine, squares):
+def test_engine__one_thread_of_many_cores_is_not_bound_to_the_core_of_every_other_process(
+    backbone, squares, monkeypatch
+):
+    monkeypatch.setenv(VARIABLE, "1")
+    monkeypatch.setattr(compiling, "_kept", type(compiling._kept)())
+    engine = Engine(backbone, pictures=4, precision="f32")
     for _ in range(3):  # OpenVINO binds a thread when it computes
         engine.run(squares)
     threads = [int(task.name) for task in Path("/proc/self/task").iterdir()]

@@ -19,8 +19,12 @@ def thread_count() -> int:
 
     A quota of 2.5 cores gives 2: a third thread would be stopped for half of its time while the others wait for it.
     """
-    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-    return max(1, min([bound, *asked_for(os.environ.get(VARIABLE, "")), *quota(GROUPS)]))
+    return max(1, min([core_count(), *asked_for(os.environ.get(VARIABLE, "")), *quota(GROUPS)]))
+
+
+def core_count() -> int:
+    """The cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
 def asked_for(text: str) -> list[int]:

@@ -13,9 +13,11 @@ from typing import Any, Final
 
 from tellapart.backbones.devices import CPU
 from tellapart.backbones.openvino_runtime import load_passes
+from tellapart.cores import core_count, thread_count
 
-# OpenVINO would bind its threads to the first cores, and so would each other process beside it: two trainings of one
-# thread each then share one core while the other is idle (`benchmarks/looking_beside.py`).
+# OpenVINO binds its threads to the first cores there are. Where those are all, each has one; where they are fewer, so
+# would each other process bind its own: two trainings of one thread each would share one core while the other is idle
+# (`benchmarks/looking_beside.py`).
 FREE: Final[Mapping[str, str]] = {"ENABLE_CPU_PINNING": "NO"}
 KEPT: Final = 4  # nets: a base as it looks, as it is explained, and the graph of a model file, and one beside
 _kept: OrderedDict[tuple[object, ...], Any] = OrderedDict()
@@ -58,7 +60,7 @@ def compile_net(
         net: all that `build` depends on: digests of content, names, shapes.
         build: makes the model, given the core.
         device: of OpenVINO.
-        settings: what the device is told, beside that its threads may run on every core.
+        settings: what the device is told, beside whether its threads may run on every core.
 
     Raises:
         RuntimeError: OpenVINO's, where the device or the model cannot be compiled for; and whatever `build` raises.
@@ -68,7 +70,8 @@ def compile_net(
         if key in _kept:
             _kept.move_to_end(key)
             return _kept[key]
-    made = core.compile_model(build(core), device, {**settings, **(FREE if device == CPU else {})})
+    free = device == CPU and thread_count() < core_count()
+    made = core.compile_model(build(core), device, {**settings, **(FREE if free else {})})
     with _lock:
         _kept[key] = made
         while len(_kept) > KEPT:
