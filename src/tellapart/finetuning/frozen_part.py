@@ -73,7 +73,7 @@ def keep_views(
     kept = reserved_array(partial_file, shape=shape, dtype=np.float16)
     first = 0
     for base in frozen:
-        named = f" with {base.name}" if len(frozen) > 1 else ""
+        named = f" ({base.name})" if len(frozen) > 1 else ""
         with in_stage(progress, f"{stage}{named}", total=pictures * views, unit="views"):
             _fill(base, partial(show, base.preprocess), kept[..., first : first + base.width], progress=progress)
         first += base.width
