@@ -35,9 +35,15 @@ def test_kernel_mosaic__zero_is_grey_and_each_has_its_own_range():
     kernels = np.zeros((2, 3, 1, 1), np.float32)
     kernels[0, :, 0, 0] = [1.0, 0.0, -1.0]
     kernels[1, :, 0, 0] = [0.02, 0.01, 0.0]
-    canvas = kernel_mosaic(kernels, columns=2, enlarge=1)
+    canvas = kernel_mosaic(kernels, columns=2, side=1)
     assert canvas[0, 0].tolist() == [255, 128, 0]
     assert canvas[0, 1 + GAP].tolist() == [255, 191, 128]
+
+
+def test_kernel_mosaic__small_kernels_are_drawn_as_large_as_larger_ones():
+    assert kernel_mosaic(np.ones((1, 3, 3, 3)), side=90).shape == (90, 90, 3)
+    assert kernel_mosaic(np.ones((1, 3, 7, 7)), side=90).shape == (84, 84, 3)
+    assert kernel_mosaic(np.ones((1, 3, 16, 11)), side=10).shape == (16, 11, 3)
 
 
 def test_caption_language__english_with_one_note_where_no_font_has_the_letters(monkeypatch, capsys):

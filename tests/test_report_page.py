@@ -410,6 +410,23 @@ def test_render_report__says_that_groups_were_kept_whole_where_they_were(parted,
     assert "belong together" not in Page(render({**metrics_document(), "together": {}})).text
 
 
+@pytest.mark.parametrize(("off", "flatters"), [(-0.1, True), (0.0, False), (-0.0001, False), (0.05, False)])
+def test_render__a_figure_flatters_where_it_is_lower_without_leaks(off, flatters):
+    document = metrics_document()
+    accuracy = document["test"]["accuracy"]
+    accuracy["value"] = 0.9
+    clean = {"n": document["test"]["n"] - 2, "accuracy": {**accuracy, "value": 0.9 + off}}
+    document["test"]["without_leaks"] = clean
+    page = render(document)
+    found = re.search(
+        r"<p>(<b>)?<span[^>]*>2 of them have a near-duplicate, or one of the same group, in train or valid(.+?)Of the",
+        page,
+    )
+    assert found, page[:3000]
+    assert (found[1] == "<b>", "this figure flatters" in found[2]) == (flatters, flatters)
+    assert f"{100 * clean['accuracy']['value']:.1f}" in page
+
+
 def test_render_report__says_where_every_test_picture_has_its_like_in_training():
     document = metrics_document()
     document["test"]["without_leaks"] = None

@@ -35,17 +35,17 @@ def map_mosaic(maps: NDArray[np.floating[Any]], *, columns: int = 16, enlarge: i
     return mosaic(np.repeat(grey[..., np.newaxis], 3, axis=3), columns=columns, enlarge=enlarge)
 
 
-def kernel_mosaic(kernels: NDArray[np.floating[Any]], *, columns: int = 8, enlarge: int = 12) -> Pixels:
+def kernel_mosaic(kernels: NDArray[np.floating[Any]], *, columns: int = 8, side: int = 90) -> Pixels:
     """Kernels [F, 3, h, w] over three colours as colour pictures, each in its own range, 0 mid-grey.
 
     Args:
         kernels: F of them, the weights of a first convolution.
         columns: C.
-        enlarge: draw every weight as so many pixels a side.
+        side: of one of them in pixels, at most, where a weight is one or more.
     """
     largest = np.maximum(np.abs(kernels).max(axis=(1, 2, 3), keepdims=True), 1e-12)
     coloured = np.rint(127.5 + 127.5 * kernels / largest).astype(np.uint8)
-    return mosaic(coloured.transpose(0, 2, 3, 1), columns=columns, enlarge=enlarge)
+    return mosaic(coloured.transpose(0, 2, 3, 1), columns=columns, enlarge=max(1, side // max(kernels.shape[2:])))
 
 
 def mosaic(pictures: Pixels, *, columns: int, enlarge: int = 1) -> Pixels:

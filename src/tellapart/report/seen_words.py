@@ -45,6 +45,12 @@ SEEN_PAGE: Final[Mapping[str, Words]] = {
         "其中 {leaked} 张在训练集或验证集中有近似副本或同组图片，因此这个数字偏高。"
         "其余 {pictures} 张的准确率为 {share}（{low} 到 {high}）。",
     ),
+    "leaked.no_matter": Words(
+        "{leaked} of them {leaked:has|have} a near-duplicate, or one of the same group, in train or valid. Of the "
+        "{pictures} {pictures:other|others} {share} {pictures:is|are} correct ({low} to {high}).",
+        "其中 {leaked} 张在训练集或验证集中有近似副本或同组图片。"
+        "其余 {pictures} 张的准确率为 {share}（{low} 到 {high}）。",
+    ),
     "leaked.all": Words(
         "Each of them has a near-duplicate, or one of the same group, in train or valid: this figure says little.",
         "每一张在训练集或验证集中都有近似副本或同组图片：这个数字说明不了什么。",
