@@ -16,7 +16,7 @@ from tellapart.data.split import assign_splits
 from tellapart.features.look import look_at
 from tellapart.heads.linear import LinearHead
 from tellapart.progress import Silent
-from tellapart.recipes import auto
+from tellapart.recipes import auto, cost
 from tellapart.recipes.auto import (
     CandidateRecipe,
     Tried,
@@ -168,8 +168,8 @@ def test_seconds_each__kept_pictures_are_looked_at_again(tmp_path, monkeypatch):
     embedded = look_at(index, base, Silent())
     dataset = Dataset.of(index, embedded.features, valid_is_given=True)
     kept = []
-    embedder = auto.view_embedder
-    monkeypatch.setattr(auto, "view_embedder", lambda *given, keep: kept.append(keep) or embedder(*given, keep=keep))
+    embedder = cost.view_embedder
+    monkeypatch.setattr(cost, "view_embedder", lambda *given, keep: kept.append(keep) or embedder(*given, keep=keep))
     assert seconds_each(dataset, base, Request(recipe="auto", work=Path("unused"))) > 0
     assert kept == [False]
 

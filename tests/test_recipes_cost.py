@@ -65,8 +65,9 @@ def test_seconds_to_look__measures_a_few_pictures_of_many_and_none_of_few(monkey
     looked = []
     monkeypatch.setattr(cost, "view_embedder", lambda *_, **__: lambda _view, rows, _into: looked.append(len(rows)))
     clock(monkeypatch, 0.0, 6.4)
-    assert (cost.seconds_to_look(dataset(100), None, looks=200), looked) == (0, [])
-    assert cost.seconds_to_look(dataset(2000), None, looks=4000) == pytest.approx(400)
+    base = SimpleNamespace(width=4)
+    assert (cost.seconds_to_look(dataset(100), base, looks=200), looked) == (0, [])
+    assert cost.seconds_to_look(dataset(2000), base, looks=4000) == pytest.approx(400)
     assert looked == [cost.PROBED]
 
 

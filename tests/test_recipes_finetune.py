@@ -124,6 +124,7 @@ def test_train_finetune__the_model_file_works_without_torch(trained, case, tmp_p
 def test_train_finetune__of_joined_bases_the_last_is_trained_and_one_file_holds_both(tmp_path, monkeypatch):
     case, losses = Case(tmp_path, base="lite2+lite0", side=64), iter(np.linspace(1, 0, 5))  # the farther the better
     monkeypatch.setattr("tellapart.finetuning.tune.validate", lambda *_, **__: ({}, float(next(losses))))
+    monkeypatch.setattr("tellapart.recipes.cost.FEW_LOOKS", 0)  # what it will take is measured
     net = case.fit(tmp_path / "work", plan=replace(PLAN, training=replace(PLAN.training, epochs=1)))
     assert (net.selected["way"], net.selected["views"]) == (1.0, 1)
     beside, trained = net.base.halves

@@ -39,7 +39,7 @@ from tellapart.recipes.features import train_features
 from tellapart.recipes.finetune import EPOCH_COST, FineTuningPlan, train_finetune
 from tellapart.recipes.frozen import FrozenPlan, train_frozen
 from tellapart.recipes.larger import larger_bases
-from tellapart.recipes.looking import features_seen, look_again, rows_of, view_embedder
+from tellapart.recipes.looking import features_seen, look_again, rows_of
 from tellapart.recipes.request import Dataset, Request
 from tellapart.types import Labels
 
@@ -324,4 +324,4 @@ def verdict(recipe: str, rival: str, *, after: ValidAnswers, before: ValidAnswer
 
 def seconds_each(dataset: Dataset, base: Backbone, request: Request) -> float:
     """Seconds that the base takes for a training picture, from its file on, with nothing of it taken from the cache."""
-    return seconds_a_look(dataset, view_embedder(dataset, base, request.progress, keep=False))
+    return seconds_a_look(dataset, base, request.progress)

@@ -21,8 +21,8 @@ from tellapart.nets.epoch import Batch
 from tellapart.nets.fit import TrainingData
 from tellapart.nets.schedule import Training, build_optimiser
 from tellapart.nets.steps import Learner, training_step
-from tellapart.progress import Silent
-from tellapart.recipes.looking import ViewEmbedder, view_embedder
+from tellapart.progress import Progress, Silent
+from tellapart.recipes.looking import view_embedder
 from tellapart.recipes.request import Dataset, Request
 from tellapart.text import counted
 
@@ -37,11 +37,12 @@ FEW_VALUES: Final = 10_000  # rows times classes, of a search that takes no such
 ROWS_PROBED: Final = 200  # of features, for the search that tells how long another one takes
 
 
-def seconds_a_look(dataset: Dataset, embed_view: ViewEmbedder) -> float:
-    """Seconds that a base takes for a training picture, from its file on, by an embedder that keeps nothing."""
+def seconds_a_look(dataset: Dataset, base: Backbone, progress: Progress) -> float:
+    """Seconds that a base takes for a training picture, from its file on; compiling it is not counted."""
+    embed_view = view_embedder(dataset, base, progress, keep=False)
     first = dataset.train.start
     rows = range(first, min(dataset.train.stop, first + PROBED))
-    into = np.empty((len(rows), dataset.features.shape[1]), np.float32)
+    into = np.empty((len(rows), base.width), np.float32)
     started = time.perf_counter()
     embed_view(PLAIN, rows, into)
     return (time.perf_counter() - started) / max(1, len(rows))
@@ -51,7 +52,7 @@ def seconds_to_look(dataset: Dataset, base: Backbone, *, looks: float) -> float:
     """Seconds that so many looks of the base at a picture take; 0 for few, of which nothing is measured."""
     if looks < FEW_LOOKS:
         return 0.0
-    return looks * seconds_a_look(dataset, view_embedder(dataset, base, Silent(), keep=False))
+    return looks * seconds_a_look(dataset, base, Silent())
 
 
 def seconds_to_search(
