@@ -2,7 +2,8 @@
 
 import pytest
 
-from box_sets import write
+from box_sets import found, write
+from tellapart.data.reading import Reading
 from tellapart.data.scan import scan
 from tellapart.errors import DataError
 
@@ -44,6 +45,23 @@ def test_check_total__boxes_of_all_files_are_bounded(three_boxes, monkeypatch):
     with pytest.raises(DataError, match=r"more than 2 boxes: .*Split the set") as caught:
         scan(three_boxes)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["", "train/"])
+@pytest.mark.parametrize("kind", ["yolo", "voc", "labelme", "challenge"])
+def test_read_box_folder__what_is_trained_on_is_what_scores_a_model(tmp_path, kind, place):
+    for number, label in (("1", "cat"), ("2", "dog")):
+        if kind == "yolo":
+            files = {f"images/{place}{number}.png": None, "classes.txt": "cat\ndog\n"}
+            write(tmp_path, files | {f"labels/{place}{number}.txt": f"{int(number) - 1} 0.5 0.5 0.2 0.4"})
+        elif kind == "challenge":
+            files = {f"JPEGImages/{place}{number}.png": None, "SegmentationClass/1.png": None}
+            write(tmp_path, files | {f"Annotations/{place}{number}.xml": voc(f"{number}.png", label)})
+        else:
+            write(tmp_path, pair(kind, f"{place}{number}", label))
+    trained, scored = scan(tmp_path), scan(tmp_path, reading=Reading(scoring=True))
+    assert sorted(found(scored).values()) == ["cat", "dog"]
+    assert scored == trained
 
 
 @pytest.mark.parametrize("kind", ["voc", "labelme"])
