@@ -184,6 +184,17 @@ def test_places__however_they_were_written(ultralytics, base, train):
     assert set(splits(scan(ultralytics / "data.yaml")).values()) == {"train", "valid"}
 
 
+@pytest.mark.parametrize("train", ["/home/a/sets/pets/images/train", "C:\\sets\\pets\\images\\train"])
+def test_places__with_and_without_the_folder_of_another_machine(ultralytics, train):
+    base = train.replace("/images/train", "").replace("\\images\\train", "")
+    write(ultralytics, {"data.yaml": f"path: {base}\ntrain: {train}\nval: images/val\n{NAMES}"})
+    assert set(splits(scan(ultralytics)).values()) == {"train", "valid"}
+    write(ultralytics, {"data.yaml": f"path: {base}\ntrain: {train}\nval: /val\n{NAMES}"})
+    index = scan(ultralytics)
+    assert len(index.pictures) == 3
+    assert "val of data.yaml names /val, which is not there." in index.notes
+
+
 def test_places__none_leads_out_of_the_folder(ultralytics, tmp_path):
     write(tmp_path, {"other/images/1.png": None, "other/labels/1.txt": "0 0.5 0.5 0.2 0.4"})
     for place in ("../other/images", str(tmp_path / "other/images/1.png"), "images/../../other/images", "~/other"):

@@ -198,28 +198,36 @@ class _Places:
 
     @classmethod
     def of(cls, root: Path, splits: Mapping[str, Sequence[str]], *, base: str, where: Path) -> _Places:
-        """The way in which the first place that is found is there.
+        """The way in which most of the first places are there, of several the one that leaves out least.
 
         Raises:
             DataError: there is no way.
         """
         named = [(key, entry) for key, entries in splits.items() for entry in entries[:_TRIED]]
-        folders = _parts(base)
-        for _, entry in named:
-            whole, parts = _WHOLE_PATH.match(entry) is not None, _parts(entry)
-            for start in range(len(folders) + 1):
-                for dropped in range(len(parts) if whole else 1):
-                    places = cls(root=root, base="/".join(folders[start:]), dropped=dropped)
-                    if places._at(parts, whole=whole) is not None:
-                        return places
-        key, entry = named[0] if named else ("train", "nothing")
-        raise _gone(key, entry, root, where)
+        folders, ways = _parts(base), [(_parts(entry), _WHOLE_PATH.match(entry) is not None) for _, entry in named]
+        most = max((len(parts) for parts, whole in ways if whole), default=1)
+        best, found = None, 0
+        bases = ["/".join(folders[start:]) for start in range(len(folders) + 1)]
+        for inner in (inner for inner in bases if os.path.exists(root / inner)):  # noqa: PTH110
+            for dropped in range(most):
+                places = cls(root=root, base=inner, dropped=dropped)
+                count = sum(places._at(parts, whole=whole) is not None for parts, whole in ways)
+                if count > found:
+                    best, found = places, count
+                if count == len(ways):
+                    return places
+        if best is None:
+            key, entry = named[0] if named else ("train", "nothing")
+            raise _gone(key, entry, root, where)
+        return best
 
     def find(self, entry: str) -> str | None:
         """Where it is below the root; None where it is not there."""
         return self._at(_parts(entry), whole=_WHOLE_PATH.match(entry) is not None)
 
     def _at(self, parts: Sequence[str], *, whole: bool) -> str | None:
+        if whole and len(parts) <= self.dropped:
+            return None
         for base in ("", self.base) if whole else (self.base,):
             place = "/".join([*filter(None, [base]), *parts[self.dropped if whole else 0 :]])
             if stays_inside(place) and os.path.exists(self.root / place):  # noqa: PTH110
