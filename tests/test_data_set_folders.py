@@ -88,6 +88,19 @@ def test_not_read__beside_folders_of_annotations(tmp_path):
     assert [entry.path for entry in scan(tmp_path / "train").skipped] == ["more/"]
 
 
+def test_not_read__what_a_data_yaml_does_not_name(tmp_path):
+    for place in ("images/train/1", "images/train/2", "images/test/3", "images/train/4"):
+        write(tmp_path, {f"{place}.png": None, f"{place.replace('images', 'labels')}.txt": f"{place[-1]} .5 .5 .2 .4"})
+    write(tmp_path, {"data.yaml": "train: images/train\nnames: [a, b, c, d, e]\n", "masks/1.png": None, "1.png": None})
+    beside = [(name, "outside the folders that are read") for name in ("1.png", "masks/", "images/test/")]
+    assert [(entry.path, entry.reason) for entry in scan(tmp_path).skipped] == beside
+    assert scan(tmp_path / "data.yaml").skipped == ()
+    write(tmp_path, {"data.yaml": "train: train.txt\nnames: [a, b, c, d, e]\n"})
+    write(tmp_path, {"train.txt": "images/train/1.png\nimages/train/4.png\n", "images/train/more/5.png": None})
+    beside += [(f"images/train/{name}", "in no list of the set") for name in ("2.png", "more/")]
+    assert [(entry.path, entry.reason) for entry in scan(tmp_path).skipped] == beside
+
+
 def test_files_below__files_of_another_kind_do_not_count(tmp_path, monkeypatch):
     write(tmp_path, pair("labelme", "1", "cat") | pair("labelme", "2", "dog"))
     monkeypatch.setattr("tellapart.data.set_folders.MOST_LABEL_FILES", 2)

@@ -67,6 +67,16 @@ def test_ultralytics__pictures_without_labels_are_left_out_and_counted(ultralyti
     ]
 
 
+@pytest.mark.parametrize("named", ["", "data.yaml"])
+def test_ultralytics__labels_whose_picture_is_gone_are_said(ultralytics, named):
+    (ultralytics / "images/train/1.png").unlink()
+    write(ultralytics, {"labels/train/more.txt": "no labels", "labels/train/empty.txt": ""})
+    assert "1 file of labels has no picture, the first labels/train/1.txt." in scan(ultralytics / named).notes
+    write(ultralytics, {"data.yaml": f"train: a.txt\nval: images/val\n{NAMES}", "images/train/1.png": None})
+    write(ultralytics, {"a.txt": "images/train/2.png\nimages/train/3.png\n"})
+    assert not any("no picture" in note for note in scan(ultralytics / named).notes)
+
+
 def test_predict__a_yaml_has_boxes_and_pictures_without_and_a_folder_its_pictures(ultralytics):
     (ultralytics / "labels/train/1.txt").unlink()
     index = index_of_paths([ultralytics / "data.yaml"])

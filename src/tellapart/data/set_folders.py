@@ -25,6 +25,7 @@ from tellapart.text import shortened
 from tellapart.types import LedgerEntry
 
 NOT_READ: Final = "outside the folders that are read"
+NOT_LISTED: Final = "in no list of the set"
 
 
 def folders_in(folder: Path) -> list[str]:
@@ -37,27 +38,30 @@ def holds_pictures(folder: Path) -> bool:
     return next(Walk().pictures(folder, prefix=""), None) is not None
 
 
-def not_read(root: Path, homes: Sequence[str]) -> list[LedgerEntry]:
+def not_read(root: Path, homes: Iterable[str], *, paths: Iterable[str] | None = None) -> list[LedgerEntry]:
     """The folders with pictures, and loose pictures, that are beside the folders of a set and in none of them.
 
     Args:
         root: the set.
         homes: the folders of its pictures, below the root, "" for itself.
+        paths: what is known of in them, below the root, where lists may leave some out; None where it is everything.
     """
     read = set(homes)
     between = {"/".join(home.split("/")[:count]) for home in read if home for count in range(home.count("/") + 1)}
+    known = read | between | set(paths or ())
     found = []
-    for folder in sorted(between - read):
+    for folder in sorted(between - read if paths is None else between | read):
         for entry in list_folder(root / folder):
             path = f"{folder}/{entry.name}".lstrip("/")
-            if entry.name.startswith(".") or path in read | between:
+            if entry.name.startswith(".") or path in known:
                 continue
             if is_folder(entry):
                 path = f"{path}/" if _names_pictures(entry.path) else ""
             elif not has_picture_ending(entry.name):
                 path = ""
             if path:
-                found.append(LedgerEntry(path=written(path), status="skipped", reason=NOT_READ))
+                reason = NOT_LISTED if folder in read else NOT_READ
+                found.append(LedgerEntry(path=written(path), status="skipped", reason=reason))
     return found
 
 

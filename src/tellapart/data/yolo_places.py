@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tellapart.data.formats import has_picture_ending
 from tellapart.data.limits import LARGEST_DOCUMENT, LONGEST_PATH, MOST_LABEL_FILES, MOST_YAML_FOLDERS, MOST_YAML_PLACES
 from tellapart.data.locate import Locator, stays_inside, why_missing
 from tellapart.data.reading import Reading
 from tellapart.data.text_files import read_text
-from tellapart.data.walk import Walk
+from tellapart.data.walk import Walk, list_folder
+from tellapart.data.yolo_labels import is_yolo_labels
 from tellapart.errors import DataError
 from tellapart.text import counted, shortened
 from tellapart.types import LedgerEntry
@@ -60,6 +62,23 @@ def label_ways(path: str) -> list[str]:
     folder, slash, name = place.rpartition("/")
     forms = [(unicodedata.normalize(form, place), unicodedata.normalize(form, name)) for form in ("NFC", "NFD")]
     return list(dict.fromkeys([place, *(way for whole, alone in forms for way in (whole, f"{folder}{slash}{alone}"))]))
+
+
+def lost_labels(root: Path, paths: Sequence[str]) -> list[str]:
+    """The files of labels that lie among those of some pictures and have none, below the root."""
+    wanted = {way for path in paths for way in label_ways(path)}
+    homes: dict[str, set[str]] = {}
+    for path in paths:
+        homes.setdefault(posixpath.dirname(label_place(path)), set()).add(posixpath.dirname(path))
+    lost = []
+    for folder in (folder for folder in sorted(homes) if os.path.isdir(root / folder)):  # noqa: PTH112
+        names = [entry.name for entry in list_folder(root / folder) if entry.name.lower().endswith(".txt")]
+        others = [name for name in names if f"{folder}/{name}".lstrip("/") not in wanted]
+        beside = [entry.name for home in homes[folder] for entry in list_folder(root / home)] if others else []
+        stems = {os.path.splitext(name)[0] for name in beside if has_picture_ending(name)}  # noqa: PTH122
+        others = [name for name in others if name[:-4] not in stems and is_yolo_labels(root / folder / name)]
+        lost += [f"{folder}/{name}".lstrip("/") for name in others]
+    return lost
 
 
 def yolo_pictures(
