@@ -115,3 +115,31 @@ def test_set_pictures__accents_that_are_stored_in_two_ways(tmp_path, kind):
     index = scan(tmp_path)
     assert len(index.pictures) == 2
     assert index.skipped == ()
+
+
+def test_read_box_folder__a_set_within_a_folder_alone_is_named(tmp_path):
+    for kind, place in (("yolo", "pets/images"), ("voc", "pets/train"), ("labelme", "pets")):
+        root = tmp_path / kind
+        if kind == "yolo":
+            write(root, {f"pets/labels/{number}.txt": f"{number} .5 .5 .2 .4" for number in (0, 1)})
+            write(root, {"pets/images/0.png": None, "pets/images/1.png": None, "pets/classes.txt": "cat\ndog\n"})
+        else:
+            write(root, pair(kind, f"{place}/1", "cat") | pair(kind, f"{place}/2", "dog"))
+        (root / "__MACOSX").mkdir()
+        with pytest.raises(DataError, match=r"the boxes are those of the folder pets in it: .*Name that: .*/pets$"):
+            scan(root)
+        assert len(scan(root / "pets").pictures) == 2
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"labels/1.txt": "0 .5 .5 .2 .4", "images/other.png": None},
+        {"labels/train/1.txt": "0 .5 .5 .2 .4", "photos/1.png": None},
+        {"xml/1.xml": voc("1.png", "cat"), "pictures/1.png": None},
+        {"jsons/1.json": labelme("1.png", "cat"), "images/1.png": None},
+    ],
+)
+def test_scan__labels_that_lie_elsewhere_are_no_class_to_put_pictures_into(tmp_path, files):
+    with pytest.raises(DataError, match=r"no picture in the class .* It holds labels, .* each is called like its pict"):
+        scan(write(tmp_path, files))

@@ -115,3 +115,33 @@ def test_scan__labels_of_yolo_beside_their_pictures_are_read_as_advised(tmp_path
         index = scan(named)
         assert [picture.label for picture in index.pictures] == ["cat", "dog"]
         assert index.skipped == ()
+
+
+@pytest.mark.parametrize(
+    ("places", "said"),
+    [
+        (["train/1", "valid/2"], "train: train, val: valid"),
+        (["obj_train_data/1", "obj_train_data/2"], "train: obj_train_data"),
+    ],
+)
+def test_advice__for_labels_beside_pictures_in_folders_can_be_taken(tmp_path, places, said):
+    for number, place in enumerate(places):
+        file = tmp_path / place
+        file.parent.mkdir(exist_ok=True)
+        file.with_suffix(".png").write_bytes(b"picture %d" % number)
+        file.with_suffix(".txt").write_text(f"{number} 0.5 0.5 0.2 0.4\n")
+    (tmp_path / "README.dataset.txt").write_text("of whom it is\n")
+    with pytest.raises(DataError, match=rf"name .*/data.yaml, and write into it {said} and names: \[cat, dog\]"):
+        scan(tmp_path)
+    describe(tmp_path, *said.split(", "))
+    assert scan(tmp_path / "data.yaml").classes == ("cat", "dog")
+
+
+def test_advice__names_the_file_that_lies_among_the_pictures_of_train(tmp_path):
+    for split in ("test", "train"):
+        (tmp_path / split).mkdir()
+        (tmp_path / split / "1.png").write_bytes(b"picture")
+        (tmp_path / split / "_classes.csv").write_text("filename,cat,dog\n1.png,1,0\n")
+    (tmp_path / "README.dataset.txt").write_text("of whom it is\n")
+    with pytest.raises(DataError, match=r"If train/_classes.csv says which class .*, name that: .*/train/_classes.csv"):
+        scan(tmp_path)
