@@ -54,12 +54,25 @@ def test_yolo_pictures__a_place_that_is_nowhere_is_given_up_soon(pets):
 
 def test_yolo_pictures__a_list_that_is_named_again_and_again_is_read_once(pets, monkeypatch):
     read = []
-    listed = "tellapart.data.yolo_places.read_text"
+    listed = "tellapart.data.set_folders.read_text"
     monkeypatch.setattr(listed, lambda path, **_: read.append(path) or "images/0.png\nimages/1.png\n")
     (pets / "all.txt").write_text("images/0.png\n")
     describe(pets, f"train: [{', '.join(['all.txt', './all.txt'] * 100)}]")
     assert len(scan(pets / "data.yaml").pictures) == 2
     assert len(read) == 1
+
+
+def test_yolo_pictures__a_list_is_left_where_it_cannot_be_meant(pets, monkeypatch):
+    describe(pets, "train: all.txt")
+    (pets / "all.txt").write_text("".join(f"images/x{number}.png\n\n" for number in range(3_000)))
+    with pytest.raises(DataError, match=r"at least 1,000 pictures of all.txt not found, the first in line 1"):
+        scan(pets)
+    monkeypatch.setattr("tellapart.data.set_folders.MOST_LABEL_FILES", 2)
+    (pets / "all.txt").write_text("images/0.png\r\n\r\nimages/1.png\r\n\r\n")
+    assert len(scan(pets).pictures) == 2
+    (pets / "all.txt").write_text("images/0.png\nimages/1.png\n" * 2)
+    with pytest.raises(DataError, match=r"a list of more than 2 pictures: .*/all.txt. Split the set"):
+        scan(pets)
 
 
 COMPOSED, APART = "caf\N{LATIN SMALL LETTER E WITH ACUTE}", "cafe\N{COMBINING ACUTE ACCENT}"

@@ -11,13 +11,16 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Final
 
 from tellapart.data.formats import has_picture_ending
-from tellapart.data.limits import MOST_BOXES, MOST_LABEL_FILES
+from tellapart.data.limits import LARGEST_DOCUMENT, MOST_BOXES, MOST_LABEL_FILES
 from tellapart.data.names import written
+from tellapart.data.reading import Reading
 from tellapart.data.split_words import is_container, split_of
+from tellapart.data.text_files import read_text
 from tellapart.data.two_readings import some
 from tellapart.data.walk import Walk, is_folder, list_folder
 from tellapart.errors import DataError
@@ -92,6 +95,23 @@ def files_below(root: Path, folder: str, *, ending: str) -> Iterator[str]:
                 what = f"more than {MOST_LABEL_FILES:,} files of labels"
                 raise DataError(what, where=root / folder, hint="Split the set, or list its boxes in a table.")
             yield name if below == "." else f"{below}/{name}"
+
+
+def listed_lines(place: Path, *, reading: Reading) -> Iterator[tuple[int, str]]:
+    """The lines of a list of pictures that are not blank, without the blanks around them, by their numbers.
+
+    Raises:
+        DataError: it cannot be read, or there are more lines than any set has pictures.
+    """
+    count = 0
+    for number, line in enumerate(StringIO(read_text(place, limit=LARGEST_DOCUMENT, reading=reading), None), start=1):
+        if not line.strip():
+            continue
+        count += 1
+        if count > MOST_LABEL_FILES:
+            what = f"a list of more than {MOST_LABEL_FILES:,} pictures"
+            raise DataError(what, where=place, hint="Split the set, and list each picture once.")
+        yield number, line.strip()
 
 
 def check_total(boxes: int, *, where: Path) -> None:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from tellapart.data.formats import has_picture_ending
-from tellapart.data.limits import LARGEST_DOCUMENT, LONGEST_PATH, MOST_LABEL_FILES, MOST_YAML_FOLDERS, MOST_YAML_PLACES
+from tellapart.data.limits import LONGEST_PATH, MOST_LABEL_FILES, MOST_MISSING, MOST_YAML_FOLDERS, MOST_YAML_PLACES
 from tellapart.data.locate import Locator, stays_inside, why_missing
 from tellapart.data.reading import Reading
-from tellapart.data.text_files import read_text
+from tellapart.data.set_folders import listed_lines
 from tellapart.data.walk import Walk, list_folder
 from tellapart.data.yolo_labels import is_yolo_labels
 from tellapart.errors import DataError
@@ -185,25 +185,25 @@ def _listed(root: Path, place: str, *, reading: Reading) -> Iterator[str]:
     Raises:
         DataError: some are not there.
     """
-    lines = read_text(root / place, limit=LARGEST_DOCUMENT, reading=reading).splitlines()
     locator, missing = Locator(folder=root, foreign=True), list[tuple[int, str]]()
     folder = posixpath.dirname(place)
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        path = line.strip().replace("\\", "/")
+    for number, line in listed_lines(root / place, reading=reading):
+        path = line.replace("\\", "/")
         ways = [posixpath.normpath(posixpath.join(folder, path)), posixpath.normpath(path.lstrip("/"))]
         inside = next((way for way in ways if stays_inside(way) and os.path.isfile(root / way)), None)  # noqa: PTH113
         if inside is None:
             found = locator.find(re.sub(r"^(?:\.{0,2}/)+", "", path))
             inside = None if found is None else found.path
         if inside is None:
-            missing.append((number, line.strip()))
+            missing.append((number, line))
         else:
             yield inside
+        if len(missing) == MOST_MISSING:
+            break
     if missing:
         number, first = missing[0]
-        what = f"{counted(len(missing), 'picture')} of {place} not found, the first in line {number:,}"
+        least = "at least " if len(missing) == MOST_MISSING else ""
+        what = f"{least}{counted(len(missing), 'picture')} of {place} not found, the first in line {number:,}"
         raise DataError(what, where=first, hint=why_missing(first, listed_in=root / place))
 
 
