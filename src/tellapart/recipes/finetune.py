@@ -226,7 +226,8 @@ def run_frozen_part(dataset: Dataset, start: Start, plan: FineTuningPlan, reques
     shown = Shown(index=index, preprocess=start.backbone.preprocess, augmentation=plan.augmentation, seed=request.seed)
     prefix = prefix_backbone(start.backbone, start.cut)
     count = views_within_bytes(prefix, pictures=train.stop - train.start, wanted=plan.views)
-    key = hashlib.sha256(f"{prefix.digest} {shown.augmentation.key} {shown.seed} {count} {train} {valid}".encode())
+    about = f"{prefix.digest} {prefix.outputs} {shown.augmentation.key} {shown.seed} {count} {train} {valid}"
+    key = hashlib.sha256(about.encode())
     for rows in (train, valid):
         key.update(dataset.features[rows, -1].tobytes())  # one number tells pictures apart
     keep = partial(keep_views, prefix, progress=request.progress)
