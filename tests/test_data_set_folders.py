@@ -88,6 +88,18 @@ def test_not_read__beside_folders_of_annotations(tmp_path):
     assert [entry.path for entry in scan(tmp_path / "train").skipped] == ["more/"]
 
 
+def test_not_read__a_picture_that_is_found_elsewhere_is_not_left_out(tmp_path):
+    for name, label in (("1", "cat"), ("2", "dog"), ("3", "cat")):
+        write(tmp_path, {f"Annotations/{name}.xml": voc(f"{name}.png", label), f"JPEGImages/{name}.png": None})
+    (tmp_path / "JPEGImages/3.png").rename(tmp_path / "3.png")
+    write(tmp_path, {"4.png": None, "5.png": None, "Annotations/5.xml": voc("5.png")})
+    index = scan(tmp_path)
+    assert found(index)["3.png#xywh=4,3,20,20"] == "cat"
+    left_out = {"4.png": "outside the folders that are read", "5.png": f"no label in {tmp_path.name}"}
+    assert {entry.path: entry.reason for entry in index.skipped} == left_out
+    assert len(index.skipped) == 2
+
+
 def test_not_read__what_a_data_yaml_does_not_name(tmp_path):
     for place in ("images/train/1", "images/train/2", "images/test/3", "images/train/4"):
         write(tmp_path, {f"{place}.png": None, f"{place.replace('images', 'labels')}.txt": f"{place[-1]} .5 .5 .2 .4"})

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from tellapart.data.boxes import file_path
 from tellapart.data.formats import has_picture_ending
 from tellapart.data.labelme import find_labelme, is_labelme_file
-from tellapart.data.manifest import index_of_table, listed_of
+from tellapart.data.manifest import Listed, index_of_table, listed_of
 from tellapart.data.names import written
 from tellapart.data.reading import Reading
 from tellapart.data.set_folders import folders_in
@@ -53,7 +55,7 @@ def read_box_folder(root: Path, *, reading: Reading) -> Index | None:
         _check_inner(root, reading=reading)
         return None
     table, where = found
-    listed = listed_of(table, where, reading=reading)
+    listed = _told_once(listed_of(table, where, reading=reading))
     return index_of_table(listed, name=_name(table.root or root), where=where, scoring=reading.scoring)
 
 
@@ -82,6 +84,13 @@ def _check_inner(root: Path, *, reading: Reading) -> None:
     if _found(root / inner[0], reading=reading) is not None:
         what = f"the boxes are those of the folder {written(inner[0])} in it"
         raise DataError(what, where=root, hint=f"Name that: {written(os.fspath(root / inner[0]))}")
+
+
+def _told_once(listed: Listed) -> Listed:
+    """What is listed, with one reason for each file that is left out, and none for one that a file of labels found."""
+    known = {file_path(picture) for picture, _ in listed.pairs}
+    skipped = {entry.path: entry for entry in reversed(listed.skipped) if entry.path not in known}
+    return replace(listed, skipped=tuple(reversed(skipped.values())))
 
 
 def _name(root: Path) -> str:
