@@ -66,10 +66,11 @@ def label_ways(path: str) -> list[str]:
 
 def lost_labels(root: Path, paths: Sequence[str]) -> list[str]:
     """The files of labels that lie among those of some pictures and have none, below the root."""
-    wanted = {way for path in paths for way in label_ways(path)}
-    homes: dict[str, set[str]] = {}
+    wanted, homes = set[str](), dict[str, set[str]]()
     for path in paths:
-        homes.setdefault(posixpath.dirname(label_place(path)), set()).add(posixpath.dirname(path))
+        ways = label_ways(path)
+        wanted.update(ways)
+        homes.setdefault(posixpath.dirname(ways[0]), set()).add(posixpath.dirname(path))
     lost = []
     for folder in (folder for folder in sorted(homes) if os.path.isdir(root / folder)):  # noqa: PTH112
         names = [entry.name for entry in list_folder(root / folder) if entry.name.lower().endswith(".txt")]
