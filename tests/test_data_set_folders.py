@@ -2,7 +2,8 @@
 
 import pytest
 
-from box_sets import write
+from box_sets import found, write
+from tellapart.data.reading import Reading
 from tellapart.data.scan import scan
 from tellapart.errors import DataError
 
@@ -46,6 +47,23 @@ def test_check_total__boxes_of_all_files_are_bounded(three_boxes, monkeypatch):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("place", ["", "train/"])
+@pytest.mark.parametrize("kind", ["yolo", "voc", "labelme", "challenge"])
+def test_read_box_folder__what_is_trained_on_is_what_scores_a_model(tmp_path, kind, place):
+    for number, label in (("1", "cat"), ("2", "dog")):
+        if kind == "yolo":
+            files = {f"images/{place}{number}.png": None, "classes.txt": "cat\ndog\n"}
+            write(tmp_path, files | {f"labels/{place}{number}.txt": f"{int(number) - 1} 0.5 0.5 0.2 0.4"})
+        elif kind == "challenge":
+            files = {f"JPEGImages/{place}{number}.png": None, "SegmentationClass/1.png": None}
+            write(tmp_path, files | {f"Annotations/{place}{number}.xml": voc(f"{number}.png", label)})
+        else:
+            write(tmp_path, pair(kind, f"{place}{number}", label))
+    trained, scored = scan(tmp_path), scan(tmp_path, reading=Reading(scoring=True))
+    assert sorted(found(scored).values()) == ["cat", "dog"]
+    assert scored == trained
+
+
 @pytest.mark.parametrize("kind", ["voc", "labelme"])
 def test_not_read__folders_with_pictures_without_labels_are_told(tmp_path, kind):
     write(tmp_path, pair(kind, "train/1", "cat") | pair(kind, "train/2", "dog") | pair(kind, "val/1", "cat"))
@@ -70,6 +88,31 @@ def test_not_read__beside_folders_of_annotations(tmp_path):
     assert [entry.path for entry in scan(tmp_path / "train").skipped] == ["more/"]
 
 
+def test_not_read__a_picture_that_is_found_elsewhere_is_not_left_out(tmp_path):
+    for name, label in (("1", "cat"), ("2", "dog"), ("3", "cat")):
+        write(tmp_path, {f"Annotations/{name}.xml": voc(f"{name}.png", label), f"JPEGImages/{name}.png": None})
+    (tmp_path / "JPEGImages/3.png").rename(tmp_path / "3.png")
+    write(tmp_path, {"4.png": None, "5.png": None, "Annotations/5.xml": voc("5.png")})
+    index = scan(tmp_path)
+    assert found(index)["3.png#xywh=4,3,20,20"] == "cat"
+    left_out = {"4.png": "outside the folders that are read", "5.png": f"no label in {tmp_path.name}"}
+    assert {entry.path: entry.reason for entry in index.skipped} == left_out
+    assert len(index.skipped) == 2
+
+
+def test_not_read__what_a_data_yaml_does_not_name(tmp_path):
+    for place in ("images/train/1", "images/train/2", "images/test/3", "images/train/4"):
+        write(tmp_path, {f"{place}.png": None, f"{place.replace('images', 'labels')}.txt": f"{place[-1]} .5 .5 .2 .4"})
+    write(tmp_path, {"data.yaml": "train: images/train\nnames: [a, b, c, d, e]\n", "masks/1.png": None, "1.png": None})
+    beside = [(name, "outside the folders that are read") for name in ("1.png", "masks/", "images/test/")]
+    assert [(entry.path, entry.reason) for entry in scan(tmp_path).skipped] == beside
+    assert scan(tmp_path / "data.yaml").skipped == ()
+    write(tmp_path, {"data.yaml": "train: train.txt\nnames: [a, b, c, d, e]\n"})
+    write(tmp_path, {"train.txt": "images/train/1.png\nimages/train/4.png\n", "images/train/more/5.png": None})
+    beside += [(f"images/train/{name}", "in no list of the set") for name in ("2.png", "more/")]
+    assert [(entry.path, entry.reason) for entry in scan(tmp_path).skipped] == beside
+
+
 def test_files_below__files_of_another_kind_do_not_count(tmp_path, monkeypatch):
     write(tmp_path, pair("labelme", "1", "cat") | pair("labelme", "2", "dog"))
     monkeypatch.setattr("tellapart.data.set_folders.MOST_LABEL_FILES", 2)
@@ -84,3 +127,31 @@ def test_set_pictures__accents_that_are_stored_in_two_ways(tmp_path, kind):
     index = scan(tmp_path)
     assert len(index.pictures) == 2
     assert index.skipped == ()
+
+
+def test_read_box_folder__a_set_within_a_folder_alone_is_named(tmp_path):
+    for kind, place in (("yolo", "pets/images"), ("voc", "pets/train"), ("labelme", "pets")):
+        root = tmp_path / kind
+        if kind == "yolo":
+            write(root, {f"pets/labels/{number}.txt": f"{number} .5 .5 .2 .4" for number in (0, 1)})
+            write(root, {"pets/images/0.png": None, "pets/images/1.png": None, "pets/classes.txt": "cat\ndog\n"})
+        else:
+            write(root, pair(kind, f"{place}/1", "cat") | pair(kind, f"{place}/2", "dog"))
+        (root / "__MACOSX").mkdir()
+        with pytest.raises(DataError, match=r"the boxes are those of the folder pets in it: .*Name that: .*/pets$"):
+            scan(root)
+        assert len(scan(root / "pets").pictures) == 2
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"labels/1.txt": "0 .5 .5 .2 .4", "images/other.png": None},
+        {"labels/train/1.txt": "0 .5 .5 .2 .4", "photos/1.png": None},
+        {"xml/1.xml": voc("1.png", "cat"), "pictures/1.png": None},
+        {"jsons/1.json": labelme("1.png", "cat"), "images/1.png": None},
+    ],
+)
+def test_scan__labels_that_lie_elsewhere_are_no_class_to_put_pictures_into(tmp_path, files):
+    with pytest.raises(DataError, match=r"no picture in the class .* It holds labels, .* each is called like its pict"):
+        scan(write(tmp_path, files))

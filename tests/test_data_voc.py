@@ -100,6 +100,14 @@ def test_challenge__its_lists_are_the_splits(challenge):
         scan(challenge)
 
 
+def test_lists__have_no_more_lines_than_a_set_has_pictures(challenge, monkeypatch):
+    write(challenge, {"ImageSets/Main/train.txt": "000001\n\n000002\n" * 3})
+    assert len(scan(challenge).pictures) == 2
+    monkeypatch.setattr("tellapart.data.set_folders.MOST_LABEL_FILES", 5)
+    with pytest.raises(DataError, match=r"a list of more than 5 pictures: .*train.txt. Split the set"):
+        scan(challenge)
+
+
 @pytest.mark.parametrize(
     ("train", "valid"),
     [

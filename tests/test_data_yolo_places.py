@@ -54,12 +54,25 @@ def test_yolo_pictures__a_place_that_is_nowhere_is_given_up_soon(pets):
 
 def test_yolo_pictures__a_list_that_is_named_again_and_again_is_read_once(pets, monkeypatch):
     read = []
-    listed = "tellapart.data.yolo_places.read_text"
+    listed = "tellapart.data.set_folders.read_text"
     monkeypatch.setattr(listed, lambda path, **_: read.append(path) or "images/0.png\nimages/1.png\n")
     (pets / "all.txt").write_text("images/0.png\n")
     describe(pets, f"train: [{', '.join(['all.txt', './all.txt'] * 100)}]")
     assert len(scan(pets / "data.yaml").pictures) == 2
     assert len(read) == 1
+
+
+def test_yolo_pictures__a_list_is_left_where_it_cannot_be_meant(pets, monkeypatch):
+    describe(pets, "train: all.txt")
+    (pets / "all.txt").write_text("".join(f"images/x{number}.png\n\n" for number in range(3_000)))
+    with pytest.raises(DataError, match=r"at least 1,000 pictures of all.txt not found, the first in line 1"):
+        scan(pets)
+    monkeypatch.setattr("tellapart.data.set_folders.MOST_LABEL_FILES", 2)
+    (pets / "all.txt").write_text("images/0.png\r\n\r\nimages/1.png\r\n\r\n")
+    assert len(scan(pets).pictures) == 2
+    (pets / "all.txt").write_text("images/0.png\nimages/1.png\n" * 2)
+    with pytest.raises(DataError, match=r"a list of more than 2 pictures: .*/all.txt. Split the set"):
+        scan(pets)
 
 
 COMPOSED, APART = "caf\N{LATIN SMALL LETTER E WITH ACUTE}", "cafe\N{COMBINING ACUTE ACCENT}"
@@ -115,3 +128,33 @@ def test_scan__labels_of_yolo_beside_their_pictures_are_read_as_advised(tmp_path
         index = scan(named)
         assert [picture.label for picture in index.pictures] == ["cat", "dog"]
         assert index.skipped == ()
+
+
+@pytest.mark.parametrize(
+    ("places", "said"),
+    [
+        (["train/1", "valid/2"], "train: train, val: valid"),
+        (["obj_train_data/1", "obj_train_data/2"], "train: obj_train_data"),
+    ],
+)
+def test_advice__for_labels_beside_pictures_in_folders_can_be_taken(tmp_path, places, said):
+    for number, place in enumerate(places):
+        file = tmp_path / place
+        file.parent.mkdir(exist_ok=True)
+        file.with_suffix(".png").write_bytes(b"picture %d" % number)
+        file.with_suffix(".txt").write_text(f"{number} 0.5 0.5 0.2 0.4\n")
+    (tmp_path / "README.dataset.txt").write_text("of whom it is\n")
+    with pytest.raises(DataError, match=rf"name .*/data.yaml, and write into it {said} and names: \[cat, dog\]"):
+        scan(tmp_path)
+    describe(tmp_path, *said.split(", "))
+    assert scan(tmp_path / "data.yaml").classes == ("cat", "dog")
+
+
+def test_advice__names_the_file_that_lies_among_the_pictures_of_train(tmp_path):
+    for split in ("test", "train"):
+        (tmp_path / split).mkdir()
+        (tmp_path / split / "1.png").write_bytes(b"picture")
+        (tmp_path / split / "_classes.csv").write_text("filename,cat,dog\n1.png,1,0\n")
+    (tmp_path / "README.dataset.txt").write_text("of whom it is\n")
+    with pytest.raises(DataError, match=r"If train/_classes.csv says which class .*, name that: .*/train/_classes.csv"):
+        scan(tmp_path)

@@ -18,11 +18,12 @@ from tellapart.bundle.container import write_container  # noqa: E402
 from tellapart.data.augment import MovedView  # noqa: E402
 from tellapart.data.scan import scan  # noqa: E402
 from tellapart.features.embed import embed_pictures  # noqa: E402
+from tellapart.heads.linear import LinearHead  # noqa: E402
 from tellapart.nets.device import open_machine  # noqa: E402
 from tellapart.nets.schedule import Training  # noqa: E402
 from tellapart.progress import Silent  # noqa: E402
 from tellapart.recipes import finetune as finetune_recipe  # noqa: E402
-from tellapart.recipes.finetune import FineTuningPlan, train_finetune  # noqa: E402
+from tellapart.recipes.finetune import FineTuningPlan, run_frozen_part, starting_point, train_finetune  # noqa: E402
 from tellapart.recipes.label_safety import ChangedLabel  # noqa: E402
 from tellapart.recipes.request import Request  # noqa: E402
 
@@ -150,6 +151,22 @@ def test_train_finetune__views_are_kept_for_the_same_call(case, tmp_path, monkey
     case.fit(tmp_path)
     with pytest.raises(AssertionError):
         case.fit(tmp_path, plan=replace(PLAN, views=1))
+
+
+def test_run_frozen_part__views_are_kept_for_the_depths_that_the_head_reads(case, tmp_path):
+    base, dataset = case.backbone, case.dataset
+    request = Request(recipe="finetune", work=tmp_path, plan=PLAN, progress=Silent())
+    seen, frozen = dataset.features[dataset.train], []
+    for columns in (slice(0, base.means.stop), slice(base.means.start, base.width)):  # maxima or deviations, as wide
+        weight = np.zeros((columns.stop - columns.start, 3), np.float32)
+        head = LinearHead(weight=weight, bias=np.zeros(3, np.float32), start=columns.start, stop=columns.stop)
+        start = starting_point(base, PLAN, head=head, seen=seen)
+        rows = run_frozen_part(dataset, start, PLAN, request).train[:, 0]
+        names = [depth for depth in start.depths if depth.name in start.cut.frozen]
+        expected = np.concatenate([seen[:, depth.start : depth.stop] for depth in names], axis=1)
+        np.testing.assert_allclose(rows[:, : expected.shape[1]], expected, rtol=0.05, atol=0.05)
+        frozen.append(start.cut.frozen)
+    assert frozen[0] != frozen[1]
 
 
 def test_train_finetune__an_augmentation_that_undoes_a_label_is_left_out(case, tmp_path, monkeypatch):

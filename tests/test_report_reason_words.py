@@ -7,6 +7,7 @@ import pytest
 
 import tellapart
 from tellapart.data.rgb import beyond_white
+from tellapart.data.set_folders import NOT_LISTED, NOT_READ
 from tellapart.report.reason_words import BETWEEN, reason
 
 PACKAGE = Path(tellapart.__file__).parent
@@ -66,3 +67,8 @@ def test_reason__what_no_pattern_knows_stands_as_it_is():
 def test_reason__leaks_left_out_of_test_now_and_in_older_runs(how):
     said = reason(f"left out of test: {how}, in train or valid").zh
     assert said == "不计入测试集：a, b.png 与其相似，且在训练集或验证集中"
+
+
+@pytest.mark.parametrize("clause", [NOT_READ, NOT_LISTED, "in none of ImageSets/Main/train.txt, val.txt"])
+def test_reason__what_is_left_out_of_a_set_of_boxes_is_said_in_chinese(clause):
+    assert reason(clause).zh != clause

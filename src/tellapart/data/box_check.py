@@ -95,15 +95,22 @@ def _check(box: Box, file: Origin) -> _Found:
     size, orientation = header or (_ANY_SIZE, 1)
     try:
         _, clipped = locate(box, size=size, orientation=orientation)
-    except OutsideError as error:
-        failure = error.what if header is None or not isinstance(file, Path) else _confirmed(box, file)
-        return _Found(box=box, failure=failure)
+    except OutsideError:
+        if header is None or not isinstance(file, Path):
+            return _Found(box=box, failure=_shares_outside(box))
+        return _Found(box=box, failure=_confirmed(box, file))
     plain = orientation == 1 and box.size in (None, size)
     return _Found(
         box=replace(box, drawn_on="shown", size=None) if plain else box,
         clipped=clipped,
         turned=orientation != 1 and not _proven(box, size, orientation),
     )
+
+
+def _shares_outside(box: Box) -> str:
+    """That a box in fractions is in no picture, whatever its size."""
+    numbers = ", ".join(f"{value:.10g}" for value in (box.left, box.top, box.width, box.height))
+    return f"the box x, y, width, height {numbers}, in shares of the sides, is not inside the picture"
 
 
 def _proven(box: Box, size: Size, orientation: int) -> bool:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from tellapart.data.boxes import file_path
+from tellapart.data.formats import has_picture_ending
 from tellapart.data.labelme import find_labelme, is_labelme_file
-from tellapart.data.manifest import index_of_table, listed_of
+from tellapart.data.manifest import Listed, index_of_table, listed_of
 from tellapart.data.names import written
 from tellapart.data.reading import Reading
+from tellapart.data.set_folders import folders_in
 from tellapart.data.tables import Table
 from tellapart.data.voc_folders import find_voc, is_voc
+from tellapart.data.walk import SYSTEM_FOLDERS, list_folder
 from tellapart.data.yolo_folders import find_yolo
 from tellapart.data.yolo_labels import is_yolo_labels
 from tellapart.errors import DataError
@@ -23,12 +29,12 @@ _FINDERS: Final[Mapping[str, Callable[..., tuple[Table, Path] | None]]] = {
     "labelme": find_labelme,
 }
 
-
 _OF_ONE: Final[Mapping[str, Callable[[Path], bool]]] = {
     ".txt": is_yolo_labels,
     ".xml": is_voc,
     ".json": is_labelme_file,
 }
+LABEL_ENDINGS: Final = tuple(_OF_ONE)
 
 
 def is_of_one_picture(file: Path) -> bool:
@@ -46,9 +52,10 @@ def read_box_folder(root: Path, *, reading: Reading) -> Index | None:
     """
     found = _found(root, reading=reading)
     if found is None:
+        _check_inner(root, reading=reading)
         return None
     table, where = found
-    listed = listed_of(table, where, reading=reading)
+    listed = _told_once(listed_of(table, where, reading=reading))
     return index_of_table(listed, name=_name(table.root or root), where=where, scoring=reading.scoring)
 
 
@@ -63,6 +70,27 @@ def _found(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
         what = f"two readings: the boxes are those of {first}, or those of {second}"
         raise DataError(what, where=root, hint="Move the files of one of the two out of the data.")
     return next(iter(found.values()), None)
+
+
+def _check_inner(root: Path, *, reading: Reading) -> None:
+    """Stop where the only folder in a folder is such a set: that has to be named.
+
+    Raises:
+        UsageError, DataError: it is, or as `read_box_folder`.
+    """
+    inner = [name for name in folders_in(root) if name not in SYSTEM_FOLDERS]
+    if len(inner) != 1 or any(has_picture_ending(entry.name) for entry in list_folder(root)):
+        return
+    if _found(root / inner[0], reading=reading) is not None:
+        what = f"the boxes are those of the folder {written(inner[0])} in it"
+        raise DataError(what, where=root, hint=f"Name that: {written(os.fspath(root / inner[0]))}")
+
+
+def _told_once(listed: Listed) -> Listed:
+    """What is listed, with one reason for each file that is left out, and none for one that a file of labels found."""
+    known = {file_path(picture) for picture, _ in listed.pairs}
+    skipped = {entry.path: entry for entry in reversed(listed.skipped) if entry.path not in known}
+    return replace(listed, skipped=tuple(reversed(skipped.values())))
 
 
 def _name(root: Path) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from tellapart.data.box_folders import is_of_one_picture
+from tellapart.data.box_folders import LABEL_ENDINGS, is_of_one_picture
 from tellapart.data.formats import has_picture_ending
 from tellapart.data.inputs import advice_for
 from tellapart.data.layouts import ClassFolder, Plan, understand
@@ -16,6 +17,8 @@ from tellapart.data.names import written
 from tellapart.data.once import keep_once
 from tellapart.data.order import picture_order
 from tellapart.data.reading import AS_IT_IS, Reading
+from tellapart.data.set_folders import files_below
+from tellapart.data.split_words import split_of
 from tellapart.data.tree import Folder, look_over
 from tellapart.data.two_readings import CLASSES_HINT
 from tellapart.data.walk import Found, Identity, Walk, is_folder, list_folder
@@ -24,6 +27,10 @@ from tellapart.errors import DataError
 from tellapart.text import counted
 from tellapart.types import Index, Picture
 
+LABELS_HINT: Final = (
+    "It holds labels, a file for each picture: they are read where each is called like its picture and lies in labels "
+    "beside images (YOLO), in Annotations beside JPEGImages or images (Pascal VOC), or beside the picture."
+)
 STRAY: Final = "not in a class folder"
 _LOOKED_AT: Final = 16  # files by which a folder is known
 
@@ -73,17 +80,20 @@ def _understood(tree: Folder, reading: Reading) -> Plan:
 
 
 def _lists_in(tree: Folder) -> str:
-    """What to do where a file in the folder may say which class each picture is; "" where there is none."""
-    entries = [entry for entry in list_folder(tree.file) if not entry.name.startswith(".")]
-    if _has_yolo_labels(entries):
-        path, names = written(f"{tree.file}/data.yaml"), "names: [cat, dog] with your names, the first for the class 0"
-        return f" For YOLO's labels beside the pictures name {path}, and write into it train: . and {names}."
-    for entry in entries:
-        if is_manifest(Path(entry.path)):
+    """What to do where a file in the folder, or in one of those in it, may say which class each picture is, or ""."""
+    inner = sorted(tree.folders, key=lambda folder: split_of(folder.name) != "train")[:_LOOKED_AT]
+    for path in ("", *(folder.path for folder in inner)):
+        folder = f"{tree.file}/{path}".rstrip("/")
+        entries = [entry for entry in list_folder(folder) if not entry.name.startswith(".")]
+        if _has_yolo_labels(entries):
+            return _yolo_beside(tree.file, path, [each.name for each in tree.folders if each.direct])
+        for entry in entries:
+            if not is_manifest(Path(entry.path)) or entry.name.lower().startswith("readme"):
+                continue
             if is_of_one_picture(Path(entry.path)):
                 return f" {written(entry.name)} is about one picture: name the folder that holds the pictures too."
-            path = written(f"{tree.file}/{entry.name}")
-            return f" If {written(entry.name)} says which class each picture is, name that: {path}"
+            name, file = written(f"{path}{entry.name}"), written(entry.path)
+            return f" If {name} says which class each picture is, name that: {file}"
     return ""
 
 
@@ -92,6 +102,15 @@ def _has_yolo_labels(entries: Sequence[os.DirEntry[str]]) -> bool:
     pictures = {os.path.splitext(entry.name)[0] for entry in entries if has_picture_ending(entry.name)}  # noqa: PTH122
     likely = [entry for entry in entries if entry.name.lower().endswith(".txt") and entry.name[:-4] in pictures]
     return any(is_yolo_labels(Path(entry.path)) for entry in likely[:_LOOKED_AT])
+
+
+def _yolo_beside(root: str | Path, path: str, folders: Sequence[str]) -> str:
+    """What to do with YOLO's labels that lie beside the pictures in a folder, and in others beside that."""
+    keys = {"train": "train", "valid": "val", "test": "test"}
+    places = {keys[split]: name for name in folders if path and (split := split_of(name))}
+    said = ", ".join(f"{key}: {written(name)}" for key, name in (places or {"train": path.rstrip("/") or "."}).items())
+    file, names = written(f"{root}/data.yaml"), "names: [cat, dog] with your names, the first for the class 0"
+    return f" For YOLO's labels beside the pictures name {file}, and write into it {said} and {names}."
 
 
 def _list_between(plan: Plan, walk: Walk) -> None:
@@ -159,6 +178,7 @@ def _check_classes(root: Path, folders: Sequence[ClassFolder], labels: set[str |
         if each.label not in labels and not (scoring and labels):
             names = [entry.name for entry in list_folder(each.folder.file)]
             hint = f"Put its pictures there, or take the folder away.{advice_for(names)}"
+            hint = LABELS_HINT if _holds_labels(Path(each.folder.file)) else hint
             raise DataError(f"no picture in the class {each.label!r}", where=written(each.folder.file), hint=hint)
     if len({each.label for each in folders}) == 1 and not scoring:
         inner = folders[0].folder
@@ -166,9 +186,17 @@ def _check_classes(root: Path, folders: Sequence[ClassFolder], labels: set[str |
         if inner.folders:
             inside = "add --classes bottom" if folders[0].split else f"name {written(inner.file)}"
             hint += f" If the classes are inside it, {inside}."
+        elif _has_yolo_labels(list_folder(inner.file)):
+            hint += _yolo_beside(root, inner.path, ())
         raise DataError(f"only one class, {folders[0].label!r}", where=root, hint=hint)
     without = sorted({each.label for each in folders} - labels)
     return [f"There is no picture of {label!r}, which is not scored." for label in without]
+
+
+def _holds_labels(folder: Path) -> bool:
+    """Whether a file of labels of one picture is at or below a folder, among the first that are looked at."""
+    likely = (path for ending in LABEL_ENDINGS for path in islice(files_below(folder, "", ending=ending), _LOOKED_AT))
+    return any(is_of_one_picture(folder / path) for path in likely)
 
 
 def _no_folders(tree: Folder) -> DataError:

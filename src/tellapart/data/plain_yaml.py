@@ -79,7 +79,7 @@ def _entries(text: str, where: Path) -> Iterator[tuple[str, _Entry]]:
             raise _refused(number, "a second document", where)
         if marked is not None:
             begun, ended = True, marked[1] == "..."
-        elif entry is not None and (line[0] in " \t" or re.match(r"-(?:\s|$)", line)):
+        elif entry is not None and (line[0] in " \t" or re.match(r"-(?:\s|$)", line) or _closes(entry, line)):
             entry.below.append((number, line))
         else:
             if entry is not None:
@@ -90,6 +90,11 @@ def _entries(text: str, where: Path) -> Iterator[tuple[str, _Entry]]:
             key, entry = _unquoted(matched[1]), _Entry(line=number, rest=matched[2] or "")
     if entry is not None:
         yield key, entry
+
+
+def _closes(entry: _Entry, line: str) -> bool:
+    """Whether a line that begins at the margin may close brackets that a key has opened, as many write it."""
+    return line[0] == {"[": "]", "{": "}"}.get(entry.rest[:1])
 
 
 def _value(entry: _Entry, where: Path) -> YamlValue | None:

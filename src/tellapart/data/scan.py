@@ -74,15 +74,18 @@ def _scan(data: Path, reading: Reading) -> Index:
 def _scan_folder(data: Path, reading: Reading) -> Index:
     """The index of class folders; of what is none of those, but has files of boxes, that of the boxes.
 
-    So nothing that lies beside pictures in class folders makes them anything else.
+    So nothing that lies beside pictures in class folders makes them anything else. What is none of those is told as
+    for a training: to score a model by, images beside labels would be one class and another without pictures.
     """
     try:
-        return scan_folders(data, reading=reading)
+        return scan_folders(data, reading=replace(reading, scoring=False))
     except (DataError, UsageError):
         boxed = read_box_folder(data, reading=reading)
-        if boxed is None:
+        if boxed is not None:
+            return boxed
+        if not reading.scoring:
             raise
-        return boxed
+    return scan_folders(data, reading=reading)
 
 
 def index_of_paths(paths: Sequence[str | Path], *, reading: Reading = AS_IT_IS) -> Index:

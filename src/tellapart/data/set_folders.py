@@ -11,13 +11,16 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Final
 
 from tellapart.data.formats import has_picture_ending
-from tellapart.data.limits import MOST_BOXES, MOST_LABEL_FILES
+from tellapart.data.limits import LARGEST_DOCUMENT, MOST_BOXES, MOST_LABEL_FILES
 from tellapart.data.names import written
+from tellapart.data.reading import Reading
 from tellapart.data.split_words import is_container, split_of
+from tellapart.data.text_files import read_text
 from tellapart.data.two_readings import some
 from tellapart.data.walk import Walk, is_folder, list_folder
 from tellapart.errors import DataError
@@ -25,6 +28,7 @@ from tellapart.text import shortened
 from tellapart.types import LedgerEntry
 
 NOT_READ: Final = "outside the folders that are read"
+NOT_LISTED: Final = "in no list of the set"
 
 
 def folders_in(folder: Path) -> list[str]:
@@ -37,27 +41,30 @@ def holds_pictures(folder: Path) -> bool:
     return next(Walk().pictures(folder, prefix=""), None) is not None
 
 
-def not_read(root: Path, homes: Sequence[str]) -> list[LedgerEntry]:
+def not_read(root: Path, homes: Iterable[str], *, paths: Iterable[str] | None = None) -> list[LedgerEntry]:
     """The folders with pictures, and loose pictures, that are beside the folders of a set and in none of them.
 
     Args:
         root: the set.
         homes: the folders of its pictures, below the root, "" for itself.
+        paths: what is known of in them, below the root, where lists may leave some out; None where it is everything.
     """
     read = set(homes)
     between = {"/".join(home.split("/")[:count]) for home in read if home for count in range(home.count("/") + 1)}
+    known = read | between | set(paths or ())
     found = []
-    for folder in sorted(between - read):
+    for folder in sorted(between - read if paths is None else between | read):
         for entry in list_folder(root / folder):
             path = f"{folder}/{entry.name}".lstrip("/")
-            if entry.name.startswith(".") or path in read | between:
+            if entry.name.startswith(".") or path in known:
                 continue
             if is_folder(entry):
                 path = f"{path}/" if _names_pictures(entry.path) else ""
             elif not has_picture_ending(entry.name):
                 path = ""
             if path:
-                found.append(LedgerEntry(path=written(path), status="skipped", reason=NOT_READ))
+                reason = NOT_LISTED if folder in read else NOT_READ
+                found.append(LedgerEntry(path=written(path), status="skipped", reason=reason))
     return found
 
 
@@ -88,6 +95,23 @@ def files_below(root: Path, folder: str, *, ending: str) -> Iterator[str]:
                 what = f"more than {MOST_LABEL_FILES:,} files of labels"
                 raise DataError(what, where=root / folder, hint="Split the set, or list its boxes in a table.")
             yield name if below == "." else f"{below}/{name}"
+
+
+def listed_lines(place: Path, *, reading: Reading) -> Iterator[tuple[int, str]]:
+    """The lines of a list of pictures that are not blank, without the blanks around them, by their numbers.
+
+    Raises:
+        DataError: it cannot be read, or there are more lines than any set has pictures.
+    """
+    count = 0
+    for number, line in enumerate(StringIO(read_text(place, limit=LARGEST_DOCUMENT, reading=reading), None), start=1):
+        if not line.strip():
+            continue
+        count += 1
+        if count > MOST_LABEL_FILES:
+            what = f"a list of more than {MOST_LABEL_FILES:,} pictures"
+            raise DataError(what, where=place, hint="Split the set, and list each picture once.")
+        yield number, line.strip()
 
 
 def check_total(boxes: int, *, where: Path) -> None:

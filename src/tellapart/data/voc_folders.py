@@ -6,14 +6,13 @@ import posixpath
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from tellapart import files
 from tellapart.data.formats import has_picture_ending
-from tellapart.data.limits import LARGEST_DOCUMENT
 from tellapart.data.names import written
 from tellapart.data.reading import Reading
 from tellapart.data.set_folders import (
@@ -22,11 +21,11 @@ from tellapart.data.set_folders import (
     files_below,
     folders_in,
     holds_pictures,
+    listed_lines,
     not_read,
 )
 from tellapart.data.split_words import split_of
 from tellapart.data.tables import Table
-from tellapart.data.text_files import read_text
 from tellapart.data.two_readings import some
 from tellapart.data.voc import VocSet, rows_of_voc
 from tellapart.data.walk import list_folder
@@ -125,7 +124,7 @@ def _with_lists(found: VocSet, homes: Sequence[_Home], reading: Reading) -> VocS
     stems = _stems([*labelled, *(posixpath.splitext(path)[0] for path in found.pictures.paths)], homes)
     splits, lacking = dict[str, str](), dict[str, None]()
     for key, place in lists.items():
-        for line in _lines(place, reading):
+        for _, line in listed_lines(place, reading=reading):
             stem = _named(line, stems, where=place)
             if stem not in labelled:
                 lacking[line] = None
@@ -142,10 +141,6 @@ def _with_lists(found: VocSet, homes: Sequence[_Home], reading: Reading) -> VocS
         count = counted(len(lacking), "name in them has", "names in them have")
         notes.append(f"{count} no file of labels, the first {shortened(min(lacking))}.")
     return replace(found, splits=splits, lists=source, notes=tuple(notes))
-
-
-def _lines(place: Path, reading: Reading) -> Iterator[str]:
-    return filter(None, map(str.strip, read_text(place, limit=LARGEST_DOCUMENT, reading=reading).splitlines()))
 
 
 def _stems(stems: Iterable[str], homes: Sequence[_Home]) -> _Stems:

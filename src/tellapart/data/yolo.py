@@ -20,7 +20,14 @@ from tellapart.data.set_folders import check_total
 from tellapart.data.tables import Table, unreadable
 from tellapart.data.text_files import read_text
 from tellapart.data.yolo_labels import YoloNames, yolo_parts
-from tellapart.data.yolo_places import SPLIT_KEYS, YoloPictures, label_place, label_ways, yolo_pictures
+from tellapart.data.yolo_places import (
+    SPLIT_KEYS,
+    YoloPictures,
+    label_place,
+    label_ways,
+    lost_labels,
+    yolo_pictures,
+)
 from tellapart.errors import DataError
 from tellapart.text import counted, shortened
 
@@ -140,7 +147,7 @@ def rows_of_yolo(found: YoloSet, *, reading: Reading) -> Table | None:
         how=_HOW,
         unlabelled=reading.unlabelled,
         columns=("confidence",) if sure else (),
-        notes=[*found.pictures.notes, *_twice(found.names)],
+        notes=[*found.pictures.notes, *_twice(found.names), *_lost(found)],
     )
     return replace(table, root=found.root, skipped=found.pictures.skipped)
 
@@ -187,6 +194,13 @@ def _twice(names: YoloNames) -> list[str]:
         for name, numbers in by_name.items()
         if len(numbers) > 1
     ][:1]
+
+
+def _lost(found: YoloSet) -> list[str]:
+    """A line about files of labels whose picture is gone, where there are such."""
+    lost = lost_labels(found.root, [path for path, _ in found.pictures.placed])
+    count = counted(len(lost), "file of labels has", "files of labels have")
+    return [f"{count} no picture, the first {shortened(lost[0])}."] if lost else []
 
 
 def without_labels(found: YoloSet) -> DataError:

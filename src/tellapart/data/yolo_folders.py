@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +21,7 @@ from tellapart.data.set_folders import (
     folders_in,
     holds_pictures,
     may_be_classes,
+    not_read,
 )
 from tellapart.data.split_words import split_of
 from tellapart.data.tables import Table
@@ -64,7 +67,11 @@ def find_yolo(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
         says, first = described.name, f"name the file itself, {described}"
     check_not_classes(paths, root=root, says=says, first=first)
     table = rows_of_yolo(found, reading=reading)
-    return None if table is None else (table, found.where)
+    if table is None:
+        return None
+    known = [*paths, *(entry.path.rstrip("/") for entry in table.skipped)]
+    beside = not_read(root, {posixpath.dirname(path) for path in paths}, paths=known)
+    return replace(table, skipped=(*table.skipped, *beside)), found.where
 
 
 def _class_folders(root: Path, homes: Sequence[str]) -> bool:

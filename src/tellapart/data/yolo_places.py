@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tellapart.data.limits import LARGEST_DOCUMENT, LONGEST_PATH, MOST_LABEL_FILES, MOST_YAML_FOLDERS, MOST_YAML_PLACES
+from tellapart.data.formats import has_picture_ending
+from tellapart.data.limits import LONGEST_PATH, MOST_LABEL_FILES, MOST_MISSING, MOST_YAML_FOLDERS, MOST_YAML_PLACES
 from tellapart.data.locate import Locator, stays_inside, why_missing
 from tellapart.data.reading import Reading
-from tellapart.data.text_files import read_text
-from tellapart.data.walk import Walk
+from tellapart.data.set_folders import listed_lines
+from tellapart.data.walk import Walk, list_folder
+from tellapart.data.yolo_labels import is_yolo_labels
 from tellapart.errors import DataError
 from tellapart.text import counted, shortened
 from tellapart.types import LedgerEntry
@@ -60,6 +62,24 @@ def label_ways(path: str) -> list[str]:
     folder, slash, name = place.rpartition("/")
     forms = [(unicodedata.normalize(form, place), unicodedata.normalize(form, name)) for form in ("NFC", "NFD")]
     return list(dict.fromkeys([place, *(way for whole, alone in forms for way in (whole, f"{folder}{slash}{alone}"))]))
+
+
+def lost_labels(root: Path, paths: Sequence[str]) -> list[str]:
+    """The files of labels that lie among those of some pictures and have none, below the root."""
+    wanted, homes = set[str](), dict[str, set[str]]()
+    for path in paths:
+        ways = label_ways(path)
+        wanted.update(ways)
+        homes.setdefault(posixpath.dirname(ways[0]), set()).add(posixpath.dirname(path))
+    lost = []
+    for folder in (folder for folder in sorted(homes) if os.path.isdir(root / folder)):  # noqa: PTH112
+        names = [entry.name for entry in list_folder(root / folder) if entry.name.lower().endswith(".txt")]
+        others = [name for name in names if f"{folder}/{name}".lstrip("/") not in wanted]
+        beside = [entry.name for home in homes[folder] for entry in list_folder(root / home)] if others else []
+        stems = {os.path.splitext(name)[0] for name in beside if has_picture_ending(name)}  # noqa: PTH122
+        others = [name for name in others if name[:-4] not in stems and is_yolo_labels(root / folder / name)]
+        lost += [f"{folder}/{name}".lstrip("/") for name in others]
+    return lost
 
 
 def yolo_pictures(
@@ -166,25 +186,25 @@ def _listed(root: Path, place: str, *, reading: Reading) -> Iterator[str]:
     Raises:
         DataError: some are not there.
     """
-    lines = read_text(root / place, limit=LARGEST_DOCUMENT, reading=reading).splitlines()
     locator, missing = Locator(folder=root, foreign=True), list[tuple[int, str]]()
     folder = posixpath.dirname(place)
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        path = line.strip().replace("\\", "/")
+    for number, line in listed_lines(root / place, reading=reading):
+        path = line.replace("\\", "/")
         ways = [posixpath.normpath(posixpath.join(folder, path)), posixpath.normpath(path.lstrip("/"))]
         inside = next((way for way in ways if stays_inside(way) and os.path.isfile(root / way)), None)  # noqa: PTH113
         if inside is None:
             found = locator.find(re.sub(r"^(?:\.{0,2}/)+", "", path))
             inside = None if found is None else found.path
         if inside is None:
-            missing.append((number, line.strip()))
+            missing.append((number, line))
         else:
             yield inside
+        if len(missing) == MOST_MISSING:
+            break
     if missing:
         number, first = missing[0]
-        what = f"{counted(len(missing), 'picture')} of {place} not found, the first in line {number:,}"
+        least = "at least " if len(missing) == MOST_MISSING else ""
+        what = f"{least}{counted(len(missing), 'picture')} of {place} not found, the first in line {number:,}"
         raise DataError(what, where=first, hint=why_missing(first, listed_in=root / place))
 
 
@@ -198,28 +218,36 @@ class _Places:
 
     @classmethod
     def of(cls, root: Path, splits: Mapping[str, Sequence[str]], *, base: str, where: Path) -> _Places:
-        """The way in which the first place that is found is there.
+        """The way in which most of the first places are there, of several the one that leaves out least.
 
         Raises:
             DataError: there is no way.
         """
         named = [(key, entry) for key, entries in splits.items() for entry in entries[:_TRIED]]
-        folders = _parts(base)
-        for _, entry in named:
-            whole, parts = _WHOLE_PATH.match(entry) is not None, _parts(entry)
-            for start in range(len(folders) + 1):
-                for dropped in range(len(parts) if whole else 1):
-                    places = cls(root=root, base="/".join(folders[start:]), dropped=dropped)
-                    if places._at(parts, whole=whole) is not None:
-                        return places
-        key, entry = named[0] if named else ("train", "nothing")
-        raise _gone(key, entry, root, where)
+        folders, ways = _parts(base), [(_parts(entry), _WHOLE_PATH.match(entry) is not None) for _, entry in named]
+        most = max((len(parts) for parts, whole in ways if whole), default=1)
+        best, found = None, 0
+        bases = ["/".join(folders[start:]) for start in range(len(folders) + 1)]
+        for inner in (inner for inner in bases if os.path.exists(root / inner)):  # noqa: PTH110
+            for dropped in range(most):
+                places = cls(root=root, base=inner, dropped=dropped)
+                count = sum(places._at(parts, whole=whole) is not None for parts, whole in ways)
+                if count > found:
+                    best, found = places, count
+                if count == len(ways):
+                    return places
+        if best is None:
+            key, entry = named[0] if named else ("train", "nothing")
+            raise _gone(key, entry, root, where)
+        return best
 
     def find(self, entry: str) -> str | None:
         """Where it is below the root; None where it is not there."""
         return self._at(_parts(entry), whole=_WHOLE_PATH.match(entry) is not None)
 
     def _at(self, parts: Sequence[str], *, whole: bool) -> str | None:
+        if whole and len(parts) <= self.dropped:
+            return None
         for base in ("", self.base) if whole else (self.base,):
             place = "/".join([*filter(None, [base]), *parts[self.dropped if whole else 0 :]])
             if stays_inside(place) and os.path.exists(self.root / place):  # noqa: PTH110

@@ -36,6 +36,8 @@ CLAUSES: Final = tuple(
         (r"folder of the operating system", "操作系统的文件夹"),
         (r"not in a class folder", "不在类别文件夹中"),
         (r"outside the folders that are read", "在所读取的文件夹之外"),
+        (r"in no list of the set", "不在该数据集的任何列表中"),
+        (r"in none of (.+)", "不在 {0} 的任何一个中"),
         (r"no picture in it", "其中没有图片"),
         (r"not a picture", "不是图片"),
         (r"not a regular file", "不是普通文件"),
