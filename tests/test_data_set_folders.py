@@ -155,3 +155,22 @@ def test_read_box_folder__a_set_within_a_folder_alone_is_named(tmp_path):
 def test_scan__labels_that_lie_elsewhere_are_no_class_to_put_pictures_into(tmp_path, files):
     with pytest.raises(DataError, match=r"no picture in the class .* It holds labels, .* each is called like its pict"):
         scan(write(tmp_path, files))
+
+
+def test_boxes_beside__class_folders_say_that_boxes_are_not_read(tmp_path):
+    pets = write(tmp_path / "pets", {f"images/{number}.png": None for number in (1, 2)})
+    write(pets, {f"annotations/xmls/{number}.xml": voc(f"{number}.png", "cat") for number in (1, 2)})
+    write(pets, {"annotations/trimaps/1.png": None, "annotations/xmls/2.xml": voc("2.png", "dog")})
+    said = f"The boxes in annotations are not read, as the classes are folders: to have them name {pets}/annotations."
+    assert (scan(pets).classes, scan(pets).notes) == (("annotations", "images"), (said,))
+    assert scan(pets / "annotations").classes == ("cat", "dog")
+    assert scan(pets, reading=Reading(classes="top")).notes == ()
+    cams = write(tmp_path / "cams", {f"images/{place}/1.png": None for place in ("north", "south")})
+    write(cams, {"data.yaml": "train: images\nnames: [cat, dog]\n", "labels/north/1.txt": "0 .5 .5 .2 .4"})
+    write(cams, {"labels/south/1.txt": "1 .5 .5 .2 .4"})
+    assert "The boxes in labels are not read, as the classes are folders: to have them name the data" in " ".join(
+        scan(cams).notes
+    )
+    assert scan(cams / "data.yaml").classes == ("cat", "dog")
+    plain = write(tmp_path / "plain", {f"{place}/1.png": None for place in ("images", "labels")})
+    assert scan(plain).notes == ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -14,11 +15,11 @@ from tellapart.data.labelme import find_labelme, is_labelme_file
 from tellapart.data.manifest import Listed, index_of_table, listed_of
 from tellapart.data.names import written
 from tellapart.data.reading import Reading
-from tellapart.data.set_folders import folders_in
+from tellapart.data.set_folders import files_below, folders_in
 from tellapart.data.tables import Table
-from tellapart.data.voc_folders import find_voc, is_voc
+from tellapart.data.voc_folders import annotations_apart, find_voc, is_voc
 from tellapart.data.walk import SYSTEM_FOLDERS, list_folder
-from tellapart.data.yolo_folders import find_yolo
+from tellapart.data.yolo_folders import find_yolo, yolo_homes
 from tellapart.data.yolo_labels import is_yolo_labels
 from tellapart.errors import DataError
 from tellapart.types import Index
@@ -34,6 +35,7 @@ _OF_ONE: Final[Mapping[str, Callable[[Path], bool]]] = {
     ".xml": is_voc,
     ".json": is_labelme_file,
 }
+_LOOKED_AT: Final = 16  # files by which a folder is known
 LABEL_ENDINGS: Final = tuple(_OF_ONE)
 
 
@@ -57,6 +59,20 @@ def read_box_folder(root: Path, *, reading: Reading) -> Index | None:
     table, where = found
     listed = _told_once(listed_of(table, where, reading=reading))
     return index_of_table(listed, name=_name(table.root or root), where=where, scoring=reading.scoring)
+
+
+def boxes_beside(root: Path) -> list[str]:
+    """A line where folders that are read as classes have files of boxes among or beside them: those are not read."""
+    apart = annotations_apart(root, "")
+    places = [(f"{home}labels", ".txt", "the data.yaml, or write one") for home in yolo_homes(root)]
+    places += [] if apart is None else [(apart[0], ".xml", written(os.fspath(root / apart[0])))]
+    for folder, ending, instead in places:
+        some = islice(files_below(root, folder, ending=ending), _LOOKED_AT)
+        if any(is_of_one_picture(root / path) for path in some):
+            return [
+                f"The boxes in {written(folder)} are not read, as the classes are folders: to have them name {instead}."
+            ]
+    return []
 
 
 def _found(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-from tellapart.data.box_folders import read_box_folder
+from tellapart.data.box_folders import boxes_beside, read_box_folder
 from tellapart.data.folders import scan_folders
 from tellapart.data.formats import has_picture_ending
 from tellapart.data.idx import holds_idx, is_idx, scan_idx
@@ -78,7 +78,8 @@ def _scan_folder(data: Path, reading: Reading) -> Index:
     for a training: to score a model by, images beside labels would be one class and another without pictures.
     """
     try:
-        return scan_folders(data, reading=replace(reading, scoring=False))
+        index = scan_folders(data, reading=replace(reading, scoring=False))
+        return index if reading.classes else replace(index, notes=(*index.notes, *boxes_beside(data)))
     except (DataError, UsageError):
         boxed = read_box_folder(data, reading=reading)
         if boxed is not None:

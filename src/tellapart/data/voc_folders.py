@@ -47,7 +47,7 @@ def find_voc(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
     Raises:
         UsageError, DataError: as `rows_of_voc`, or the folders may be classes as well.
     """
-    if root.resolve().name.lower() == "annotations" and _apart(root.resolve().parent, ""):
+    if root.resolve().name.lower() == "annotations" and annotations_apart(root.resolve().parent, ""):
         root = root.resolve().parent  # a link's own parent may be anything
     homes, notes = _homes(root)
     if not homes:
@@ -74,19 +74,21 @@ def find_voc(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
 def _homes(root: Path) -> tuple[list[_Home], list[str]]:
     """Where files and pictures lie, in the folder itself or in its split folders; and what is passed over."""
     names = folders_in(root)
-    if home := _apart(root, ""):
+    if home := annotations_apart(root, ""):
         return [home], []
     if _beside(root):
         return ([] if any(holds_pictures(root / name) for name in names) else [("", "")]), []
     splits = [name for name in names if split_of(name)]
-    homes = [_apart(root / name, name) or ((name, name) if _beside(root / name) else None) for name in splits]
+    homes = [
+        annotations_apart(root / name, name) or ((name, name) if _beside(root / name) else None) for name in splits
+    ]
     found = [home for home in homes if home is not None]
     others = [name for name in names if name not in splits and found and holds_pictures(root / name)]
     notes = [f"{some(others)}: neither train, valid nor test, so passed over."] if others else []
     return found, notes
 
 
-def _apart(folder: Path, prefix: str) -> _Home | None:
+def annotations_apart(folder: Path, prefix: str) -> _Home | None:
     """Annotations beside JPEGImages, or beside images, in whatever capitals."""
     names = {name.lower(): name for name in folders_in(folder)}
     pictures = next((names[name] for name in _PICTURES if name in names), None)

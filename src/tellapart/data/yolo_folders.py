@@ -47,7 +47,7 @@ def find_yolo(root: Path, *, reading: Reading) -> tuple[Table, Path] | None:
     Raises:
         UsageError, DataError: as `read_yolo`, or the folders may be classes as well.
     """
-    homes = _homes(root)
+    homes = yolo_homes(root)
     try:
         described = _data_yaml(root)
         if described is None and not homes:
@@ -101,7 +101,7 @@ def _describes(file: str) -> bool:
     return all(pattern.search(start) for pattern in _DESCRIBES)
 
 
-def _homes(root: Path) -> list[str]:
+def yolo_homes(root: Path) -> list[str]:
     """The folders that hold images and labels: the root itself, "", or split folders in it with a slash behind."""
     names = folders_in(root)
     if "labels" in names:
