@@ -7,6 +7,7 @@ import contextlib
 import copy
 import gc
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
@@ -25,6 +26,9 @@ from tellapart.text import counted
 
 INTERRUPTED = 130
 DEEPEST = 4_000  # calls inside each other: os.walk and shutil.rmtree go into folders so, and a path holds 2,000
+# Seconds in which a thread of the engine gets done with its last request: one that still lets go of Python's objects
+# when Python ends aborts the process, where a command stops right after it has looked.
+LETTING_GO = 0.05
 SELDOM = 10_000  # containers more than before, between two searches of Python for cycles that nobody refers to
 app = typer.Typer(
     name="tellapart",
@@ -115,6 +119,8 @@ def main() -> None:
     answer = BufferedOutput(sys.stdout)
     with collected_seldom(), contextlib.redirect_stdout(answer), contextlib.redirect_stderr(Unminded(sys.stderr)):
         code = run(answer)
+    if code and "openvino" in sys.modules:
+        time.sleep(LETTING_GO)
     raise SystemExit(code)
 
 
