@@ -36,11 +36,14 @@ Spectra = NDArray[np.complex64]  # [N, R, F]
 def spectrum(miniatures: NDArray[np.uint8], rows: NDArray[np.int64], *, shape: float) -> Points:
     """What no turn changes [n, R * F] in some rows, less its mean, each column alike wide, of length 1."""
     found = np.empty((len(rows), len(RINGS) * KEPT), np.float32)
-    for start in range(0, len(rows), STEP):
-        rings = _rings(luminance(miniatures[rows[start : start + STEP]]), shape=shape, zoom=1.0)
+
+    def fill(some: slice) -> None:
+        rings = _rings(luminance(miniatures[rows[some]]), shape=shape, zoom=1.0)
         absolute = np.abs(rings)
         absolute[:, :, 0] = rings[:, :, 0].real  # the mean of a ring has a sign
-        found[start : start + STEP] = unit(absolute.reshape(len(rings), -1))
+        found[some] = unit(absolute.reshape(len(rings), found.shape[1]))
+
+    in_slices(fill, count=len(rows), size=STEP)
     found -= found.mean(axis=0) if len(found) else 0
     return unit(found / (found.std(axis=0) + 1e-3) if len(found) else found)
 
