@@ -93,7 +93,7 @@ def _place(angle: NDArray[np.float64], *, zoom: float, shape: float, mirrored: b
 def _rings(seen: NDArray[np.float32], *, shape: float, zoom: float) -> Spectra:
     """Fourier coefficients [N, R, F] of luminance [N, s, s] on rings, less its mean and of length 1 together."""
     side = seen.shape[1]
-    rings = (seen.reshape(len(seen), -1) @ _samples(side, shape, zoom)).reshape(len(seen), len(RINGS), ANGLES)
+    rings = (seen.reshape(len(seen), side * side) @ _samples(side, shape, zoom)).reshape(len(seen), len(RINGS), ANGLES)
     weight = (RINGS / RINGS.sum()).astype(np.float32)
     rings = rings - (rings.mean(axis=2) @ weight)[:, None, None]
     rings *= np.sqrt(weight / ANGLES)[:, None]
