@@ -29,7 +29,7 @@ SHAPES: Final = (1.0, 4 / 3, 3 / 4)  # width by height
 ZOOMS: Final = (1.0, 1 / 1.2, 1 / 1.44)  # of the part of one picture that the other shows
 NOT_ZOOMED: Final = ((0, 0),)  # which of them are compared, of left and right
 ZOOMED: Final = (*NOT_ZOOMED, (1, 0), (2, 0), (0, 1), (0, 2))
-STEP, PART = 8192, 512  # pictures whose rings are made at once, and pairs that are compared at once
+STEP, PART = 8192, 512  # pictures whose rings are sampled at once, and rings or pairs that are gone through at once
 Spectra = NDArray[np.complex64]  # [N, R, F]
 
 
@@ -94,6 +94,14 @@ def _rings(seen: NDArray[np.float32], *, shape: float, zoom: float) -> Spectra:
     """Fourier coefficients [N, R, F] of luminance [N, s, s] on rings, less its mean and of length 1 together."""
     side = seen.shape[1]
     rings = (seen.reshape(len(seen), side * side) @ _samples(side, shape, zoom)).reshape(len(seen), len(RINGS), ANGLES)
+    found = np.empty((len(rings), len(RINGS), KEPT), np.complex64)
+    for start in range(0, len(rings), PART):  # what is made on the way is several times as large
+        found[start : start + PART] = _coefficients(rings[start : start + PART])
+    return found
+
+
+def _coefficients(rings: NDArray[np.float32]) -> Spectra:
+    """Fourier coefficients [N, R, F] of rings [N, R, A], less their mean and of length 1 together."""
     weight = (RINGS / RINGS.sum()).astype(np.float32)
     rings = rings - (rings.mean(axis=2) @ weight)[:, None, None]
     rings *= np.sqrt(weight / ANGLES)[:, None]
