@@ -247,7 +247,7 @@ def in_order(embedded: Embedded, drawn: Index) -> Features:
     """The features float32 [N, D] of the same pictures in another order; copied only where it is another one."""
     row_of = {picture.path: row for row, picture in enumerate(embedded.index.pictures)}
     rows = [row_of[picture.path] for picture in drawn.pictures]
-    return embedded.features if rows == list(range(len(rows))) else embedded.take(rows).features
+    return embedded.features if rows == list(range(len(rows))) else embedded.features[rows]
 
 
 def judged_by_splits(

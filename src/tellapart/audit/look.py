@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from functools import partial
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from tellapart.data.pillow import open_picture
 from tellapart.data.prefetch import look_ahead
 from tellapart.data.resize import squash
 from tellapart.data.rgb import LUMA
+from tellapart.duplicates.shown import in_slices
 from tellapart.errors import PictureError
 from tellapart.features.content import picture_content
 from tellapart.features.kept import Kept, result_key
@@ -129,16 +131,16 @@ def measure(pixels: Pixels) -> PixelFigures:
 
 def measure_small(pixels: NDArray[np.uint8]) -> list[PixelFigures]:
     """Figures of N pictures uint8 [N, s, s, 3] that are too small to have any detail: that is 0."""
-    measures = []
-    for first in range(0, len(pixels), AT_ONCE):
-        block = pixels[first : first + AT_ONCE].astype(np.float32) @ LUMA
-        flat = block.reshape(len(block), -1)
-        low, high = np.percentile(flat, (10, 95), axis=1)
-        measures += [
-            PixelFigures(low=float(dark), high=float(bright), spread=float(spread), detail=0.0)
-            for dark, bright, spread in zip(low, high, flat.std(axis=1), strict=True)
+
+    def measured(some: slice) -> list[PixelFigures]:
+        grey = (pixels[some].astype(np.float32) @ LUMA).reshape(-1, pixels.shape[1] * pixels.shape[2])
+        low, high = np.percentile(grey, (10, 95), axis=1)
+        return [
+            PixelFigures(low=dark, high=bright, spread=spread, detail=0.0)
+            for dark, bright, spread in zip(low.tolist(), high.tolist(), grey.std(axis=1).tolist(), strict=True)
         ]
-    return measures
+
+    return list(chain.from_iterable(in_slices(measured, count=len(pixels), size=AT_ONCE)))
 
 
 def _look(index: Index, white: int | None, picture: Picture) -> Look:

@@ -64,10 +64,15 @@ def units_of(pictures: Sequence[Picture]) -> list[Unit]:
         Unit(
             name="\x1f".join(name),
             places=tuple(members),
-            counts=Counter(pictures[place].label or "" for place in members),
+            counts=_count([pictures[place].label or "" for place in members]),
         )
         for name, members in places.items()
     ]
+
+
+def _count(labels: Sequence[str]) -> Mapping[str, int]:
+    """How often there is each label; of nearly all units one once, for which a Counter takes long to make."""
+    return {labels[0]: 1} if len(labels) == 1 else Counter(labels)
 
 
 def check_enough(units: Sequence[Unit], needed: int, *, why: str = "Every split needs one of each class") -> None:
@@ -106,8 +111,8 @@ def _remedy(groups: Sequence[Unit]) -> str:
 def _families(units: Sequence[Unit]) -> list[list[Unit]]:
     """Units that have to be drawn together: those of one class, and of all classes that share a group with it."""
     family_of: dict[str, set[str]] = {}
-    for unit in units:
-        joined = set(unit.counts).union(*(family_of.get(label, set()) for label in unit.counts))
+    for labels in {tuple(unit.counts) for unit in units}:
+        joined = set(labels).union(*(family_of.get(label, set()) for label in labels))
         if any(family_of.get(label) is None or family_of[label] != joined for label in joined):
             family_of.update(dict.fromkeys(joined, joined))
     families: dict[str, list[Unit]] = defaultdict(list)
@@ -172,8 +177,9 @@ class _Filling:
         pictures: Counter[str] = Counter()
         self._left: Counter[str] = Counter()  # units of each class not dealt out yet
         for unit in family:
-            pictures.update(unit.counts)
-            self._left.update(unit.counts.keys())
+            for label, count in unit.counts.items():
+                pictures[label] += count
+                self._left[label] += 1
         self._want = {label: targets(count, shares) for label, count in pictures.items()}
         self._have: dict[str, dict[SplitName, int]] = {label: dict.fromkeys(shares, 0) for label in pictures}
         self._shares = dict(shares)

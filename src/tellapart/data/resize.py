@@ -34,7 +34,7 @@ def squash(pixels: NDArray[np.uint8], *, size: int) -> Pixels:
     if pixels.shape[:2] != (size, size):
         pixels = _squash_with_pillow(pixels, size) if fast is None else _squash_fast(pixels, size)
     if pixels.ndim == 2:
-        pixels = np.repeat(pixels[:, :, None], 3, axis=2)
+        pixels = pixels.repeat(3).reshape(size, size, 3)
     return np.ascontiguousarray(pixels)
 
 

@@ -21,12 +21,16 @@ BLACK, WHITE = 8, 247  # grey levels, up to which and from which pixels may be a
 # Of a blur's largest weight; less is below what float32 tells of a sum. Farther out the tails of a Gaussian are
 # subnormal numbers, for each of which a processor takes some twenty times as long.
 NEGLIGIBLE: Final = 1e-8
+TOGETHER: Final = 256  # miniatures whose luminance is taken at once: what is made of them on the way stays in the cache
 MOST_FILLED: Final = 0.55  # of a picture; more is the background of what it shows
 
 
 def luminance(miniatures: NDArray[np.uint8]) -> Stack:
     """Luminance float32 [N, s, s], 0 to 255, of miniatures uint8 [N, s, s, 3]."""
-    seen: Stack = miniatures.astype(np.float32) @ LUMA
+    seen = np.empty(miniatures.shape[:3], np.float32)
+    for start in range(0, len(miniatures), TOGETHER):
+        some = slice(start, start + TOGETHER)
+        np.matmul(miniatures[some].astype(np.float32), LUMA, out=seen[some])
     return seen
 
 

@@ -52,19 +52,25 @@ class Near:
 
 
 def near_rows(
-    even: Points, odd: Points | None = None, *, most: int, least: float, workers: Workers = HERE
+    even: Points,
+    odd: Points | None = None,
+    *,
+    most: int,
+    least: float,
+    counted: bool = True,
+    workers: Workers = HERE,
 ) -> tuple[RowNumbers, RowNumbers]:
     """Pairs int64 [P, 2] of each row with its nearest others, rising; and how many are near it at all, int64 [N].
 
     There are at most `most` others (twice that where halves overlap), of a cosine of at least `least`. Rows [even, odd]
     have length 1: what a mirror leaves as it is, and what it turns the sign of (None for none). A pair is as similar as
-    the more similar of picture and mirror image: even . even + |odd . odd|.
+    the more similar of picture and mirror image: even . even + |odd . odd|. What is not to be counted is 0.
     """
     crowd = np.zeros(len(even), np.int64)
     leaves = list(_leaves(even, np.arange(len(even))))
     pieces = (Leaf(even=even[rows], odd=None if odd is None else odd[rows]) for rows in leaves)
     keys, fresh = np.empty(0, np.int64), [np.empty(0, np.int64)]
-    near = workers.map(partial(near_in_leaf, most=most, least=least), pieces, told=Leaf.told)
+    near = workers.map(partial(near_in_leaf, most=most, least=least, counted=counted), pieces, told=Leaf.told)
     for rows, found in zip(leaves, near, strict=True):
         left, right = rows[found.pairs].T
         fresh.append(np.minimum(left, right) * len(even) + np.maximum(left, right))
@@ -99,22 +105,25 @@ def _direction(centred: Points) -> NDArray[np.float32]:
     return result
 
 
-def near_in_leaf(leaf: Leaf, *, most: int, least: float) -> Near:
+def near_in_leaf(leaf: Leaf, *, most: int, least: float, counted: bool) -> Near:
     """The `most` nearest of each picture of a leaf that have a cosine of at least `least`."""
     # A thread for each block instead of several for each product: most of the time goes into what follows the product.
-    found = in_slices(partial(_near_in_block, leaf, most=most, least=least), count=len(leaf.even), size=BLOCK)
+    near_in = partial(_near_in_block, leaf, most=most, least=least, counted=counted)
+    found = in_slices(near_in, count=len(leaf.even), size=BLOCK)
     return Near(
         pairs=np.concatenate([near.pairs for near in found]), crowd=np.concatenate([near.crowd for near in found])
     )
 
 
-def _near_in_block(leaf: Leaf, block: slice, *, most: int, least: float) -> Near:
+def _near_in_block(leaf: Leaf, block: slice, *, most: int, least: float, counted: bool) -> Near:
     similar = leaf.even[block] @ leaf.even.T
     if leaf.odd is not None:
         similar += np.abs(leaf.odd[block] @ leaf.odd.T)
     numbers = np.arange(len(similar))
     similar[numbers, block.start + numbers] = -1
-    crowd = np.array([np.count_nonzero(row) for row in similar >= least], np.int64)  # faster than along an axis
+    crowd = np.zeros(len(similar), np.int64)
+    if counted:
+        crowd[:] = [np.count_nonzero(row) for row in similar >= least]  # faster than along an axis
     pairs = [np.empty((0, 2), np.int32)]
     for _ in range(min(most, len(leaf.even) - 1)):
         nearest = similar.argmax(axis=1)

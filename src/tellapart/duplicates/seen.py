@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.duplicates.neighbours import SAMPLE, Points, RowNumbers, unit
+from tellapart.duplicates.shown import in_slices
 from tellapart.features.take import SomeColumns, Take
 from tellapart.types import Features, Index
 
@@ -35,8 +36,11 @@ class SeenHere:
     def take(self, rows: RowNumbers, take: Take) -> Features:
         """Of SAMPLE rows at a time."""
         taken = np.empty((len(rows), take.width), np.float32)
-        for start in range(0, len(rows), SAMPLE):
-            taken[start : start + SAMPLE] = take(self.features[rows[start : start + SAMPLE]], self.index)
+
+        def fill(some: slice) -> None:
+            taken[some] = take(self.features[rows[some]], self.index)
+
+        in_slices(fill, count=len(rows), size=SAMPLE)
         return taken
 
 

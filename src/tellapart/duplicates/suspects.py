@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.rgb import LUMA
 from tellapart.duplicates.crowd import Crowd
-from tellapart.duplicates.miniature import blurred
+from tellapart.duplicates.miniature import blurred, luminance
 from tellapart.duplicates.neighbours import Points, RowNumbers, distinct_pairs, near_rows, unit
 from tellapart.duplicates.seen import SeenRows, points_of
+from tellapart.duplicates.shown import in_slices
 from tellapart.duplicates.turned import SHAPES, spectrum
 from tellapart.workers.pool import Workers
 
@@ -66,16 +67,17 @@ def suspect_pairs(
     """
     if len(rows) < 2:
         return Suspects(pairs=named, turning={}, crowd=Crowd(np.zeros(len(rows), np.int64)))
-    near, _ = near_rows(points_of(seen, rows, last=last), most=MOST_SEEN, least=LEAST_SEEN, workers=workers)
+    close = partial(near_rows, workers=workers)
+    near, _ = close(points_of(seen, rows, last=last), most=MOST_SEEN, least=LEAST_SEEN, counted=False)
     even, odd = _halves(miniatures, rows)
-    alike, counts = near_rows(even, odd, most=MOST, least=LEAST_ALIKE, workers=workers)
+    alike, counts = close(even, odd, most=MOST, least=LEAST_ALIKE)
     crowd = Crowd(counts)
     pairs = distinct_pairs(np.concatenate([near, alike]))
     pairs = pairs[(_alike_as_they_are(even, odd, pairs) >= crowd.least_alike(pairs)) | ~crowd.crowded(pairs)]
     turning = {}
     for shape in SHAPES:
         points = spectrum(miniatures, rows, shape=shape)
-        near, _ = near_rows(points, most=MOST_TURNED, least=LEAST_TURNED, workers=workers)
+        near, _ = close(points, most=MOST_TURNED, least=LEAST_TURNED, counted=False)
         turning[shape] = near[~crowd.crowded(near)]
     return Suspects(pairs=distinct_pairs(np.concatenate([pairs, named])), turning=turning, crowd=crowd)
 
@@ -84,9 +86,11 @@ def _halves(miniatures: NDArray[np.uint8], rows: RowNumbers) -> tuple[Points, Po
     """What a mirror keeps and what it turns [n, d] of each small luminance, together of length 1."""
     side = miniatures.shape[1] // GRAIN
     small = np.empty((len(rows), GRAIN, GRAIN), np.float32)
-    for start in range(0, len(rows), STEP):
-        chosen = miniatures[rows[start : start + STEP]] @ LUMA
-        small[start : start + STEP] = chosen.reshape(-1, GRAIN, side, GRAIN, side).mean(axis=(2, 4))
+
+    def fill(some: slice) -> None:
+        small[some] = luminance(miniatures[rows[some]]).reshape(-1, GRAIN, side, GRAIN, side).mean(axis=(2, 4))
+
+    in_slices(fill, count=len(rows), size=STEP)
     small = blurred(small, SHIFT)  # so that a small shift matters less
     small -= small.mean(axis=(1, 2), keepdims=True)
     small = unit(small.reshape(len(small), -1)).reshape(small.shape)

@@ -29,18 +29,21 @@ SHAPES: Final = (1.0, 4 / 3, 3 / 4)  # width by height
 ZOOMS: Final = (1.0, 1 / 1.2, 1 / 1.44)  # of the part of one picture that the other shows
 NOT_ZOOMED: Final = ((0, 0),)  # which of them are compared, of left and right
 ZOOMED: Final = (*NOT_ZOOMED, (1, 0), (2, 0), (0, 1), (0, 2))
-STEP, PART = 8192, 512  # pictures whose rings are made at once, and pairs that are compared at once
+STEP, PART = 8192, 512  # pictures whose rings are sampled at once, and rings or pairs that are gone through at once
 Spectra = NDArray[np.complex64]  # [N, R, F]
 
 
 def spectrum(miniatures: NDArray[np.uint8], rows: NDArray[np.int64], *, shape: float) -> Points:
     """What no turn changes [n, R * F] in some rows, less its mean, each column alike wide, of length 1."""
     found = np.empty((len(rows), len(RINGS) * KEPT), np.float32)
-    for start in range(0, len(rows), STEP):
-        rings = _rings(luminance(miniatures[rows[start : start + STEP]]), shape=shape, zoom=1.0)
+
+    def fill(some: slice) -> None:
+        rings = _rings(luminance(miniatures[rows[some]]), shape=shape, zoom=1.0)
         absolute = np.abs(rings)
         absolute[:, :, 0] = rings[:, :, 0].real  # the mean of a ring has a sign
-        found[start : start + STEP] = unit(absolute.reshape(len(rings), -1))
+        found[some] = unit(absolute.reshape(len(rings), found.shape[1]))
+
+    in_slices(fill, count=len(rows), size=STEP)
     found -= found.mean(axis=0) if len(found) else 0
     return unit(found / (found.std(axis=0) + 1e-3) if len(found) else found)
 
@@ -90,7 +93,15 @@ def _place(angle: NDArray[np.float64], *, zoom: float, shape: float, mirrored: b
 def _rings(seen: NDArray[np.float32], *, shape: float, zoom: float) -> Spectra:
     """Fourier coefficients [N, R, F] of luminance [N, s, s] on rings, less its mean and of length 1 together."""
     side = seen.shape[1]
-    rings = (seen.reshape(len(seen), -1) @ _samples(side, shape, zoom)).reshape(len(seen), len(RINGS), ANGLES)
+    rings = (seen.reshape(len(seen), side * side) @ _samples(side, shape, zoom)).reshape(len(seen), len(RINGS), ANGLES)
+    found = np.empty((len(rings), len(RINGS), KEPT), np.complex64)
+    for start in range(0, len(rings), PART):  # what is made on the way is several times as large
+        found[start : start + PART] = _coefficients(rings[start : start + PART])
+    return found
+
+
+def _coefficients(rings: NDArray[np.float32]) -> Spectra:
+    """Fourier coefficients [N, R, F] of rings [N, R, A], less their mean and of length 1 together."""
     weight = (RINGS / RINGS.sum()).astype(np.float32)
     rings = rings - (rings.mean(axis=2) @ weight)[:, None, None]
     rings *= np.sqrt(weight / ANGLES)[:, None]

@@ -12,9 +12,9 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, Self, TypeVar
+from typing import Literal, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tellapart.backbones.backbone import Backbone
 from tellapart.backbones.engine import AnyEngine, Engine, native_precision
 from tellapart.cores import thread_count
-from tellapart.data.prefetch import look_ahead, threads_to_read
+from tellapart.data.prefetch import look_ahead, threads_to_prepare
 from tellapart.data.thumbnail import SIDE, Miniature
 from tellapart.errors import PictureError, UsageError
 from tellapart.features.cache import Entry, FeatureCache, entry_key
@@ -112,6 +112,13 @@ class Ready:
     miniature: Miniature | None = None
     failure: str = ""
     seconds: float = 0.0
+
+    @property
+    def status(self) -> Literal["used", "converted", "skipped"]:
+        """What the ledger says of it."""
+        if self.failure:
+            return "skipped"
+        return "converted" if self.notes else "used"
 
 
 def embed_pictures(
@@ -203,7 +210,8 @@ class _Run:
     precision: str
     engine: Engine | None = None
     batch: list[Ready] = field(default_factory=list)
-    seen: list[Ready | None] = field(init=False)
+    ledger: dict[int, LedgerEntry] = field(default_factory=dict)  # by row
+    digests: list[bytes] = field(init=False)
     miniatures: NDArray[np.uint8] = field(init=False)
     pixel_digests: list[bytes] = field(init=False)
     unsaved: list[tuple[bytes, Entry]] = field(default_factory=list)
@@ -213,7 +221,7 @@ class _Run:
     beyond: bool = False  # a feature was too large to be kept
 
     def __post_init__(self) -> None:
-        self.seen = [None] * len(self.index.pictures)
+        self.digests = [b""] * len(self.index.pictures)
         self.pixel_digests = [b""] * len(self.index.pictures)
         count = len(self.index.pictures) if self.shows_pictures_as_they_are else 0
         self.miniatures = np.empty((count, SIDE, SIDE, 3), np.uint8)
@@ -225,7 +233,7 @@ class _Run:
     def take_all(self) -> None:
         """Read the pictures in threads that run ahead, and take each as it comes, to the last row of the engine."""
         handed = handfuls(self.index, size=HANDFUL)
-        threads = threads_to_read(self.index.pictures, thread_count())
+        threads = threads_to_prepare(self.index, thread_count())
         ahead = look_ahead(self.prepare_some, handed, threads=threads, most=LOOK_AHEAD // HANDFUL)
         with contextlib.closing(ahead):
             for some in ahead:
@@ -250,7 +258,7 @@ class _Run:
         try:
             content = before.content_of(self.index, picture)
             digest = content_digest(content)
-            key = entry_key(digest, self.backbone.digest, self.precision, self.backbone.preprocess.key, self.view.key)
+            key = self.key_of(digest)
             kept = self.cache.get(key) if self.cache else None
             if kept is not None and len(kept.row) == self.backbone.width:
                 miniature = Miniature.from_bytes(kept.more)
@@ -265,10 +273,19 @@ class _Run:
         notes = "; ".join(prepared.notes)
         return Ready(row=row, digest=digest, key=key, notes=notes, pixels=pixels, miniature=miniature, seconds=seconds)
 
+    def key_of(self, digest: bytes) -> bytes:
+        """What the picture of that digest is kept under; b"" where nothing is kept."""
+        if self.cache is None:
+            return b""
+        return entry_key(digest, self.backbone.digest, self.precision, self.backbone.preprocess.key, self.view.key)
+
     def take(self, ready: Ready) -> None:
         """Put one prepared picture where it belongs: into the matrix, the next request, or the list of failures."""
         self.decode_s += ready.seconds
-        self.seen[ready.row] = Ready(row=ready.row, digest=ready.digest, notes=ready.notes, failure=ready.failure)
+        self.ledger[ready.row] = LedgerEntry(
+            path=self.index.pictures[ready.row].path, status=ready.status, reason=ready.failure or ready.notes
+        )
+        self.digests[ready.row] = ready.digest
         if ready.miniature is not None:
             self.miniatures[ready.row] = ready.miniature.pixels
             self.pixel_digests[ready.row] = ready.miniature.digest
@@ -304,8 +321,9 @@ class _Run:
                 return
             for ready, half in zip(batch, halves, strict=True):
                 self.features[ready.row, self.columns] = half
-                more = ready.miniature.to_bytes() if ready.miniature else b""
-                self.unsaved.append((ready.key, Entry(row=half, notes=ready.notes, more=more)))
+                if self.cache is not None:
+                    more = ready.miniature.to_bytes() if ready.miniature else b""
+                    self.unsaved.append((ready.key, Entry(row=half, notes=ready.notes, more=more)))
             self.fresh += len(batch)
         self.progress.advance(len(batch))
 
@@ -331,14 +349,13 @@ class _Run:
             self.cache.put(entries)
 
     def result(self, *, seconds: float) -> Embedded:
-        readable = [ready for ready in self.seen if ready is not None and not ready.failure]
-        pictures = tuple(self.index.pictures[ready.row] for ready in readable)
-        rows = [ready.row for ready in readable]
+        ledger = tuple(self.ledger[row] for row in range(len(self.index.pictures)))
+        rows = [row for row, entry in enumerate(ledger) if entry.status != "skipped"]
         return Embedded(
             features=compact_rows(self.features, rows),
-            index=replace(self.index, pictures=pictures),
-            ledger=tuple(self.ledger()),
-            digests=tuple(ready.digest for ready in readable),
+            index=replace(self.index, pictures=tuple(self.index.pictures[row] for row in rows)),
+            ledger=ledger,
+            digests=tuple(self.digests[row] for row in rows),
             miniatures=compact_rows(self.miniatures, rows) if len(self.miniatures) else self.miniatures,
             pixel_digests=tuple(self.pixel_digests[row] for row in rows),
             fresh=self.fresh,
@@ -346,14 +363,6 @@ class _Run:
             decode_s=self.decode_s,
             embed_s=seconds,
         )
-
-    def ledger(self) -> Iterator[LedgerEntry]:
-        for picture, ready in zip(self.index.pictures, self.seen, strict=True):
-            if ready is None or ready.failure:
-                reason = ready.failure if ready else "not looked at"
-                yield LedgerEntry(path=picture.path, status="skipped", reason=reason)
-            else:
-                yield LedgerEntry(path=picture.path, status="converted" if ready.notes else "used", reason=ready.notes)
 
 
 def compact_rows(matrix: NDArray[Scalar], rows: list[int]) -> NDArray[Scalar]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tellapart.cores import thread_count
 from tellapart.data.augment import Augmentation, augment
-from tellapart.data.prefetch import look_ahead
+from tellapart.data.prefetch import look_ahead, threads_to_prepare
 from tellapart.data.preprocess import Preprocess
 from tellapart.errors import PictureError
 from tellapart.features.content import picture_content
@@ -89,7 +89,7 @@ def read_squares(
         return ""
 
     with in_stage(progress, stage, total=len(rows), unit="pictures"):
-        threads = thread_count()
+        threads = threads_to_prepare(index, thread_count())
         ahead = look_ahead(prepare, range(len(rows)), threads=threads, most=2 * threads * TOGETHER, handful=TOGETHER)
         with contextlib.closing(ahead):
             for place, failure in enumerate(ahead):

@@ -191,7 +191,10 @@ def united(known: FoundDuplicates, groups: Sequence[DuplicateGroup]) -> Index:
 def say_leaks(known: FoundDuplicates, after: Index, *, progress: Progress) -> list[dict[str, Any]]:
     """Every leak that is left once all splits are known, as metrics.json lists them, with those left out."""
     split_of = {picture.path: picture.split for picture in after.pictures}
-    pictures = [replace(picture, split=split_of[picture.path]) for picture in known.index.pictures]
+    pictures = [
+        picture if picture.split == (split := split_of[picture.path]) else replace(picture, split=split)
+        for picture in known.index.pictures
+    ]
     leaks = find_leaks(pictures, known.groups)
     if leaks:
         counts = Counter(pictures[leak.row].split for leak in leaks)
