@@ -11,10 +11,11 @@ from pictures import encode, make_pixels
 from tellapart.backbones.catalogue import load_backbone
 from tellapart.backbones.engine import Engine
 from tellapart.data.scan import index_of_paths
-from tellapart.duplicates import closer, find, neighbours, screens
+from tellapart.duplicates import closer, find, neighbours, screens, suspects
 from tellapart.duplicates.find import find_duplicates
 from tellapart.duplicates.naming import named_alike, origin_of
 from tellapart.features.embed import embed_pictures
+from tellapart.progress import Silent
 from tellapart.workers.pool import HERE
 from test_duplicates_register import EDITS, scene
 from test_workers_pool import Elsewhere
@@ -122,6 +123,25 @@ def test_find_duplicates__does_not_depend_on_parts_and_who_does_them(look, tmp_p
     *found, likewise = told(find_duplicates(embedded, workers=workers))
     assert found == whole
     np.testing.assert_allclose(likewise, similar, atol=2e-4)
+
+
+@pytest.mark.parametrize(("leaf", "said"), [(10, True), (4096, False)])
+def test_find_duplicates__each_search_of_many_pictures_is_told(look, tmp_path, monkeypatch, leaf, said):
+    class Told(Silent):
+        stages, steps = (), 0
+
+        def start(self, what, *, total, unit):
+            self.stages += ((what, total, unit),)
+
+        def advance(self, steps=1):
+            self.steps += len(self.stages) == 1
+
+    listener = Told()
+    monkeypatch.setattr(suspects, "LEAF", leaf)
+    find_duplicates(look(with_copies(tmp_path)), progress=listener)
+    searching = ("Searching for pictures that are alike", 5, "comparisons")
+    assert (searching in listener.stages) is said
+    assert not said or (listener.stages[0], listener.steps) == (searching, 5)
 
 
 def test_find_duplicates__is_the_same_to_the_digit_elsewhere(look, tmp_path):

@@ -161,7 +161,7 @@ def _edits(
 ) -> Edits:
     """Pairs of the given rows that are edits of each other; `named` [P, 2] are suspected by their names."""
     miniatures = embedded.miniatures
-    suspects = suspect_pairs(seen, miniatures, last=last, rows=rows, named=named, workers=workers)
+    suspects = suspect_pairs(seen, miniatures, last=last, rows=rows, named=named, progress=progress, workers=workers)
     tried = _most_alike(list(try_pairs(miniatures, rows, suspects, workers=workers)), progress=progress)
 
     def unlaid(each: Hopeful, some: RowNumbers) -> Unlaid:

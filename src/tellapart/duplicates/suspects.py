@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.duplicates.crowd import Crowd
 from tellapart.duplicates.miniature import blurred, luminance
-from tellapart.duplicates.neighbours import Points, RowNumbers, distinct_pairs, near_rows, unit
+from tellapart.duplicates.neighbours import LEAF, Points, RowNumbers, distinct_pairs, near_rows, unit
 from tellapart.duplicates.seen import SeenRows, points_of
 from tellapart.duplicates.shown import in_slices
 from tellapart.duplicates.turned import SHAPES, spectrum
+from tellapart.progress import Progress, Silent, in_stage
 from tellapart.workers.pool import Workers
 
 MOST_SEEN, MOST = 6, 4  # others of each picture that are suspected, by what the base saw and by small luminance
@@ -53,6 +53,7 @@ def suspect_pairs(
     last: slice,
     rows: RowNumbers,
     named: RowNumbers,
+    progress: Progress,
     workers: Workers,
 ) -> Suspects:
     """Who is suspected.
@@ -63,22 +64,30 @@ def suspect_pairs(
         last: the columns of the last depth.
         rows: int64 [n], those that are compared.
         named: int64 [P, 2], places among those, of pairs that are suspected by their names.
+        progress: told of each of the searches, where there are many pictures.
         workers: who compares.
     """
     if len(rows) < 2:
         return Suspects(pairs=named, turning={}, crowd=Crowd(np.zeros(len(rows), np.int64)))
-    close = partial(near_rows, workers=workers)
-    near, _ = close(points_of(seen, rows, last=last), most=MOST_SEEN, least=LEAST_SEEN, counted=False)
-    even, odd = _halves(miniatures, rows)
-    alike, counts = close(even, odd, most=MOST, least=LEAST_ALIKE)
-    crowd = Crowd(counts)
-    pairs = distinct_pairs(np.concatenate([near, alike]))
-    pairs = pairs[(_alike_as_they_are(even, odd, pairs) >= crowd.least_alike(pairs)) | ~crowd.crowded(pairs)]
-    turning = {}
-    for shape in SHAPES:
-        points = spectrum(miniatures, rows, shape=shape)
-        near, _ = close(points, most=MOST_TURNED, least=LEAST_TURNED, counted=False)
-        turning[shape] = near[~crowd.crowded(near)]
+    listener = progress if len(rows) > LEAF else Silent()
+
+    def close(*points: Points, **settings: Any) -> tuple[RowNumbers, RowNumbers]:  # noqa: ANN401
+        found = near_rows(*points, **settings, workers=workers)
+        listener.advance()
+        return found
+
+    with in_stage(listener, "Searching for pictures that are alike", total=2 + len(SHAPES), unit="comparisons"):
+        near, _ = close(points_of(seen, rows, last=last), most=MOST_SEEN, least=LEAST_SEEN, counted=False)
+        even, odd = _halves(miniatures, rows)
+        alike, counts = close(even, odd, most=MOST, least=LEAST_ALIKE)
+        crowd = Crowd(counts)
+        pairs = distinct_pairs(np.concatenate([near, alike]))
+        pairs = pairs[(_alike_as_they_are(even, odd, pairs) >= crowd.least_alike(pairs)) | ~crowd.crowded(pairs)]
+        turning = {}
+        for shape in SHAPES:
+            points = spectrum(miniatures, rows, shape=shape)
+            near, _ = close(points, most=MOST_TURNED, least=LEAST_TURNED, counted=False)
+            turning[shape] = near[~crowd.crowded(near)]
     return Suspects(pairs=distinct_pairs(np.concatenate([pairs, named])), turning=turning, crowd=crowd)
 
 
