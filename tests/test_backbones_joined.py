@@ -236,8 +236,20 @@ def test_commands__train_predict_explain_evaluate_and_embed(tellapart, tmp_path,
     assert tellapart("evaluate", model, data, "--json").json["n"] == 16
     explained = tellapart("explain", model, data / "cat", "--json", "-o", tmp_path / "maps").out
     assert {row["method"] for row in json.loads(explained)["pictures"]} == {"exact"}
-    outcome = tellapart("train", data, "-o", tmp_path / "tuned", *named, "--recipe", "finetune")
-    assert (outcome.code, outcome.complaint.count("several are joined")) == (2, 1)
+
+
+def test_commands__fine_tuning_of_joined_bases(tellapart, tmp_path, fresh_cache):
+    pytest.importorskip("torch", reason="needs the extra: pip install 'tellapart[torch]'")
+    data = write_classes(tmp_path / "data", {"cat": 8, "dog": 8})
+    named = ("--backbone", "lite0+lite2", "--size", 64, "--recipe", "finetune", "--epochs", 1)
+    outcome = tellapart("train", data, "-o", tmp_path / "tuned", *named)
+    assert outcome.code == 0, outcome.err
+    assert "Looking at views of train with the frozen part (lite0)" in outcome.err
+    assert outcome.err.count("Kept: ") + outcome.err.count("stay as they were") == 1
+    selected = json.loads((tmp_path / "tuned" / "metrics.json").read_text(encoding="utf-8"))["selected"]
+    assert selected["trained_from"].startswith("lite2.")
+    answers = tellapart("predict", tmp_path / "tuned" / "model.tellapart", data, "--format", "jsonl").out.splitlines()
+    assert len(answers) == 16
 
 
 def test_look_at__is_told_of_each_half(joined, tmp_path, fresh_cache):

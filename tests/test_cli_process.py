@@ -47,6 +47,7 @@ def wait_for_line(stream, text):
 
 INTERRUPTED = """
 import os, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell leaves ignored in what runs in its background
 from tellapart.features import embed
 from tellapart.features.cache import FeatureCache
 

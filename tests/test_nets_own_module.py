@@ -73,6 +73,7 @@ def test_net_from_module__one_output_is_enough_for_two_classes():
         (lambda: own_module().half(), "computes in float16, not float32"),
         (lambda: nn.Sequential(nn.Flatten(), nn.LazyLinear(5)), "lazy layers that have seen no picture"),
         (lambda: Wrapped(lambda logits: logits + torch.rand(())), "gives another answer each time it is asked"),
+        (lambda: Wrapped(lambda logits: logits * torch.nan), r"gives what is no number \(NaN\), or infinity"),
         (frozen, "none of the parameters of the net can be trained"),
         (broken, "weights that are not finite"),
         (lambda: own_module(3), "3 outputs, not one"),

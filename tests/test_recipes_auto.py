@@ -16,7 +16,7 @@ from tellapart.data.split import assign_splits
 from tellapart.features.look import look_at
 from tellapart.heads.linear import LinearHead
 from tellapart.progress import Silent
-from tellapart.recipes import auto, cost
+from tellapart.recipes import attempts, auto, cost
 from tellapart.recipes.auto import (
     CandidateRecipe,
     Tried,
@@ -159,6 +159,13 @@ def test_verdict__counts_only_pictures_on_which_they_differ():
     )
     assert better
     assert "corrects 10 and breaks 1 (p = 0.012)" in sentence["en"]
+
+
+@pytest.mark.parametrize(("gain", "said"), [(0.15, "0.150 lower than"), (-0.15, "0.150 higher than")])
+def test_comparison_sentence__the_difference_lies_in_its_interval(gain, said):
+    told = {"margin": 0.25, "count": 40, "changed": (1, 2), "p": 0.5}
+    sentence = attempts.comparison_sentence("frozen", "features", gain=gain, **told)["en"]
+    assert f"{said} that of features (95 % interval -0.100 to 0.400, which may be chance)" in sentence
 
 
 def test_seconds_each__kept_pictures_are_looked_at_again(tmp_path, monkeypatch):

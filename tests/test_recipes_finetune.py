@@ -104,6 +104,7 @@ def test_train_finetune__what_does_not_help_is_not_kept(case, tmp_path):
     harmful = replace(PLAN, training=replace(PLAN.training, learning_rate=10.0, clip=None))
     net = case.fit(tmp_path, plan=harmful, progress=listener)
     assert net.base.graph == case.backbone.graph
+    assert net.weights is None  # the base has learned from no picture
     assert net.selected["epoch"] == 0
     assert net.selected["score"] == net.selected["start_score"]
     assert any("did not lower the log loss" in note for note in listener.notes)

@@ -52,7 +52,11 @@ def test_page__a_diverged_training_names_its_rate():
 
 def test_page__fine_tuning_that_helped_nothing_says_what_was_kept():
     assert "the base and the head were kept as they were before" in course_page(history(), way=0.0, epoch=0)
-    assert "the base and the head were kept" not in course_page(history(), way=0.25)
+    part = course_page(history(), way=0.25)
+    assert "the base and the head were kept" not in part
+    assert "25.0\N{NO-BREAK SPACE}% of the way from where training began to the weights of epoch 1 of" in part
+    assert "The weights of epoch" not in part
+    assert "The weights of epoch 1 of" in course_page(history(), way=1.0)
 
 
 def test_page__a_net_no_better_than_one_answer_has_learned_nothing():

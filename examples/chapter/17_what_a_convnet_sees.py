@@ -105,11 +105,13 @@ def empty(maps: Mapping[str, np.ndarray]) -> str:
 def draw_filters(options: argparse.Namespace) -> list[tuple[str, str, str]]:
     """The kernels of the first convolution of a base, and what filters of four stages answer to."""
     size, weights = base_size(options), options.weights
-    reader = StageReader(find_base(options.backbone, size=size, weights=weights, progress=listener()))
+    base = find_base(options.backbone, size=size, weights=weights, progress=listener())
+    single = base.singles[-1]  # of several that are joined the last
+    reader = StageReader(single)
     stages = [name for name in reader.names if name.startswith("conv")]
     kernels = reader.kernels(stages[0])
     high, wide = kernels.shape[2:]
-    about = {"stage": stages[0], "of": options.backbone, "count": len(kernels), "wide": wide, "high": high}
+    about = {"stage": stages[0], "of": single.name, "count": len(kernels), "wide": wide, "high": high}
     write_captioned(options, f"kernels-{stages[0]}.png", kernel_mosaic(kernels), "kernels", about)
     steps = 2 if options.short else STEPS
     shown = list(dict.fromkeys(stages[place * (len(stages) - 1) // 4] for place in range(4)))  # a ViT has but one
@@ -122,10 +124,10 @@ def draw_filters(options: argparse.Namespace) -> list[tuple[str, str, str]]:
             steps=steps,
             progress=listener(),
         )
-        climbed = {"stage": name, "of": options.backbone, "last": FILTERS - 1, "steps": steps}
+        climbed = {"stage": name, "of": single.name, "last": FILTERS - 1, "steps": steps}
         write_captioned(options, f"filters-{name}.png", mosaic(pictures, columns=4), "filters", climbed)
     return [
-        ("filters climbed, of stages", "block1 to block4 of VGG16", f"{' '.join(shown)} of {options.backbone}"),
+        ("filters climbed, of stages", "block1 to block4 of VGG16", f"{' '.join(shown)} of {single.name}"),
         ("steps of gradient ascent", "40", str(steps)),
     ]
 

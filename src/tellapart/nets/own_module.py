@@ -36,6 +36,8 @@ def net_from_module(module: torch.nn.Module, *, name: str, size: int, classes: i
     logits = _logits(body, pixels(images), name=name, size=size)
     if not linear or isinstance(body, torch.nn.Linear):
         _refuse("the net does not end in a linear layer", name, "Give it a last torch.nn.Linear.")
+    if not bool(logits.isfinite().all()):
+        _refuse("the net gives what is no number (NaN), or infinity", name, INPUT.format(side=size))
     _check_outputs(logits, name=name, classes=classes)
     if not torch.allclose(_logits(body, pixels(images), name=name, size=size), logits):
         hint = "Draw random numbers where self.training is true alone."

@@ -67,12 +67,14 @@ def comparison_sentence(
         recipe: its name.
         rival: that of the other.
         gain: by how much the log loss is lower, the mean over `count` valid pictures.
-        margin: half of the 95 % interval of the gain; None for a single picture.
+        margin: half of the 95 % interval of the gain; None for a single picture. What is said to be higher by so much
+            has the interval of that.
         count: how many valid pictures both were asked about.
         changed: how many answers it corrects, and how many it breaks.
         p: of McNemar's exact test of those.
     """
     better, sure = gain > 0, margin is not None and abs(gain) > margin
+    off = abs(gain)
     words = {
         "en": {
             "taken": "is taken" if better else "is not taken",
@@ -85,13 +87,13 @@ def comparison_sentence(
             "sure": "不只是偶然" if sure else "可能只是偶然",
         },
     }
-    values = {"recipe": recipe, "rival": rival, "gain": abs(gain), "count": count, "p": p}
+    values = {"recipe": recipe, "rival": rival, "gain": off, "count": count, "p": p}
     values |= {"counted": counted(count, "valid picture"), "corrects": changed[0], "breaks": changed[1]}
     return {
         language: VERDICT[language].format(
             **values,
             **texts,
-            interval="" if margin is None else INTERVAL[language].format(low=gain - margin, high=gain + margin),
+            interval="" if margin is None else INTERVAL[language].format(low=off - margin, high=off + margin),
         )
         for language, texts in words.items()
     }

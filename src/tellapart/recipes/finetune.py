@@ -169,11 +169,16 @@ def say_finetune_cost(
 
 
 def say_outcome(tuned: Tuned, counts: Sequence[int], plan: FineTuningPlan, progress: Progress) -> dict[str, Any]:
-    """Say whether fine-tuning helped, and whether it ran away instead; what a run keeps of the latter.
+    """Say what fine-tuning gained, or whether it ran away instead; what a run keeps of the latter.
 
     `counts` are the numbers of valid pictures of each class.
     """
     if tuned.way > 0:
+        if tuned.score is not None and tuned.start_score is not None:
+            progress.note(
+                f"Kept: {tuned.way:.0%} of the way from the start to epoch {tuned.fitted.epoch}. The log loss on "
+                f"valid, calibrated, goes from {tuned.start_score:.3f} to {tuned.score:.3f}."
+            )
         return {}
     progress.note("Fine-tuning did not lower the log loss on valid: the base and the head stay as they were.")
     if not ran_away(tuned.fitted.history, score=tuned.fitted.score, counts=counts):
@@ -194,7 +199,7 @@ def better_of(start: Start, tuned: Tuned, *, classes: tuple[str, ...], selected:
         classes=classes,
         base=tuned.backbone if better else start.backbone,
         head=tuned.head if better else start.head,
-        weights=safe_tensors(tuned),
+        weights=safe_tensors(tuned) if better else None,
         selected=selected,
         history=tuned.fitted.history,
     )
@@ -269,7 +274,7 @@ def safe_tensors(tuned: Tuned) -> bytes:
 def _selected(start: Start, plan: FineTuningPlan, tuned: Tuned, *, views: int) -> dict[str, Any]:
     cut = start.cut
     return {
-        "trained_from": cut.tensor,
+        "trained_from": f"{start.backbone.singles[-1].name}.{cut.tensor}" if start.backbone.halves else cut.tensor,
         "trained_share": round(cut.share, 3),
         "frozen_depths": list(cut.frozen),
         "views": views,

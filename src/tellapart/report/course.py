@@ -29,8 +29,8 @@ def training_course(history: Sequence[Mapping[str, Any]], selected: Mapping[str,
         `planned` for want of `patience`; whether the epoch was chosen by a `calibrated` loss, and whether that has its
         `own_curve`; whether it has curves of train (`trained`) and `clean` ones, on at most `most` pictures; the
         `decay` of the averaged weights that valid and clean curves are of, None where none were averaged; what it was
-        `hindered` by, as the end of a sentence; whether it `diverged`, at which `rate`; and whether it was `in_vain`,
-        so that what was before it was kept.
+        `hindered` by, as the end of a sentence; whether it `diverged`, at which `rate`; whether it was `in_vain`,
+        so that what was before it was kept; and how much of the `way` from there was, None for all or none of it.
     """
     if not history or "epoch" not in history[0]:
         return None
@@ -51,6 +51,7 @@ def training_course(history: Sequence[Mapping[str, Any]], selected: Mapping[str,
         "decay": training.get("average"),
         "diverged": selected.get("diverged", False),
         "in_vain": selected.get("way") == 0,
+        "way": way if 0 < (way := selected.get("way") or 0) < 1 else None,
         "rate": training.get("learning_rate"),
         "hindered": hindered({**training, **selected}),
     }

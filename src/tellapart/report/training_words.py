@@ -13,6 +13,13 @@ TRAINING_PAGE: Final[Mapping[str, Words]] = {
         "The weights of epoch {epoch} of {epochs} were kept: the line and the rings mark it.",
         "保留的是 {epochs} 轮中第 {epoch} 轮的权重：竖线和圆环标出它。",
     ),
+    "way_note": Words(
+        "{way} of the way from where training began to the weights of epoch {epoch} of {epochs} was kept, which is as "
+        "far as valid prefers; the line and the rings mark that epoch. The figures of this page are of what was kept.",
+        "保留的是从训练起点到 {epochs} 轮中第 {epoch} 轮的权重这段路程的 {way}，即验证集最偏好的位置；"
+        "竖线和圆环标出这一轮。"
+        "本页的数字属于保留下来的权重。",
+    ),
     "kept_by": Words(
         "It has the least loss on valid after calibration; the curve shows that loss as it was before.",
         "它在验证集上校准后的损失最小；曲线画的是校准之前的损失。",
