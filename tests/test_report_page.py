@@ -410,6 +410,25 @@ def test_render_report__says_that_groups_were_kept_whole_where_they_were(parted,
     assert "belong together" not in Page(render({**metrics_document(), "together": {}})).text
 
 
+def test_render__what_auto_tried_is_a_table():
+    document = metrics_document()
+    tried = [
+        {"recipe": "features", "log_loss": 0.1016, "gain": None, "expected_s": None, "seconds": None, "taken": False},
+        {"recipe": "frozen", "log_loss": 0.0553, "gain": 0.0463, "expected_s": 1234.4, "seconds": 12.0, "taken": True},
+    ]
+    reasons = [{"en": "frozen is taken <now>", "zh": "采用 frozen"}]
+    chosen = {**document["selected"], "recipe": "frozen", "tried": tried, "auto": reasons}
+    page = render({**document, "selected": chosen})
+    text = Page(page).text
+    assert "What auto tried Recipe Log loss on valid Gain Seconds said Seconds taken features 0.1016" in text
+    assert "frozen taken 0.0553 +0.0463 1,234 12 frozen is taken <now>" in text
+    assert "采用 frozen" in page
+    assert "What else was tried" not in text
+    assert "What auto tried" not in Page(render(document)).text
+    folds = {**document["selected"], "auto": reasons}  # nothing was tried beside features
+    assert "What else was tried" in Page(render({**document, "selected": folds})).text
+
+
 @pytest.mark.parametrize(("off", "flatters"), [(-0.1, True), (0.0, False), (-0.0001, False), (0.05, False)])
 def test_render__a_figure_flatters_where_it_is_lower_without_leaks(off, flatters):
     document = metrics_document()

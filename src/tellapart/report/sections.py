@@ -18,6 +18,7 @@ from tellapart.heads.abstention import is_weak
 from tellapart.heads.class_promise import NAMED, promise_rows
 from tellapart.nets.outcome import shows_nothing_learned
 from tellapart.report import choose, finding_words, headings, labels, reason_words, wording
+from tellapart.report.attempts import attempts_table
 from tellapart.report.charts import history_curves, learning_points
 from tellapart.report.course import training_course
 from tellapart.report.evidence import Answer, Evidence, Shot, SuspectCard
@@ -99,6 +100,7 @@ def page_sections(metrics: RunMetrics, evidence: Evidence) -> dict[str, Any]:
             (status, reason and reason_words.reason(reason), count)
             for status, reason, count in evidence.ledger[:LEDGER_ROWS]
         ],
+        "attempts": attempts_table(metrics.selected),
         "choices": labels.rows(chosen_settings(metrics.selected), labels.CHOICES),
         "times": times(metrics.timing, metrics.peak_rss_mb),
         "surroundings": labels.rows(
@@ -312,7 +314,8 @@ def show_figure(scores: Mapping[str, Any], key: str, show: Callable[[float], str
 
 def chosen_settings(selected: Mapping[str, Any]) -> dict[str, Any]:
     """What was chosen, with the alternatives of each choice beside it."""
-    choices = {key: value for key, value in selected.items() if key != "out_of" and value is not None}
+    apart = {"out_of", *(("auto", "tried") if selected.get("tried") else ())}  # the latter are a table
+    choices = {key: value for key, value in selected.items() if key not in apart and value is not None}
     if isinstance(choices.get("accuracy"), float):
         choices["accuracy"] = words.percent(choices["accuracy"])
     for key, alternatives in selected["out_of"].items():

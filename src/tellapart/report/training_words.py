@@ -20,13 +20,20 @@ TRAINING_PAGE: Final[Mapping[str, Words]] = {
         "竖线和圆环标出这一轮。"
         "本页的数字属于保留下来的权重。",
     ),
+    "attempts": Words("What auto tried", "自动方案尝试了什么"),
+    "attempts.recipe": Words("Recipe", "方案"),
+    "attempts.loss": Words("Log loss on valid", "验证集对数损失"),
+    "attempts.gain": Words("Gain", "收益"),
+    "attempts.expected": Words("Seconds said", "预计秒数"),
+    "attempts.took": Words("Seconds taken", "实际秒数"),
+    "attempts.taken": Words("taken", "采用"),
     "kept_by": Words(
-        "It has the least loss on valid after calibration; the curve shows that loss as it was before.",
-        "它在验证集上校准后的损失最小；曲线画的是校准之前的损失。",
+        "That epoch has the least loss on valid after calibration; the curve shows that loss as it was before.",
+        "这一轮在验证集上校准后的损失最小；曲线画的是校准之前的损失。",
     ),
     "kept_by_curve": Words(
-        "It has the least loss on valid after calibration, which has a curve of its own.",
-        "它在验证集上校准后的损失最小，这一损失另有一条曲线。",
+        "That epoch has the least loss on valid after calibration, which has a curve of its own.",
+        "这一轮在验证集上校准后的损失最小，这一损失另有一条曲线。",
     ),
     "stopped_note": Words(
         "{planned} were planned; training ended when {patience} in a row had brought nothing better.",
