@@ -11,7 +11,7 @@ from tellapart.nets.architectures import build_net
 from tellapart.nets.checkpoint import write_checkpoint
 from tellapart.nets.device import Machine
 from tellapart.nets.epoch import Batch
-from tellapart.nets.fit import TrainingData, fit_net
+from tellapart.nets.fit import TrainingData, fit_net, validate
 from tellapart.progress import Silent
 from test_nets_steps import CPU, settings, tiny
 
@@ -314,3 +314,12 @@ def test_fit_net__what_ends_for_want_of_patience_says_so(tmp_path, monkeypatch):
     _, fitted = fit(tmp_path / "c", training=replace(SETTINGS, epochs=9, patience=2), progress=notes)
     assert (len(fitted.history), fitted.epoch) == (4, 2)
     assert notes.notes[-1] == "Training ends after 4 of 9 epochs: none of the last 2 was better."
+
+
+def test_validate__logits_without_end_have_no_loss_and_warn_of_nothing():
+    net = torch.nn.Linear(2, 2)
+    with torch.no_grad():
+        net.weight.fill_(torch.inf)
+    batch = Batch(inputs=np.ones((3, 2), np.float32), labels=np.array([0, 1, 0]))
+    _, score = validate(net, [batch], machine=CPU)
+    assert np.isnan(score)

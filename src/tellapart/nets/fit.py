@@ -6,6 +6,7 @@ Legend: N pictures, K classes.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -292,7 +293,10 @@ def validate(
     record = run_epoch(judging_step(module, machine=machine, keep=logits), _noted(batches, labels))
     if not labels:
         return record, None
-    return record, float(calibrated_losses(np.concatenate(logits), np.concatenate(labels)).mean())
+    together = np.concatenate(logits)
+    if not np.isfinite(together).all():
+        return record, math.nan
+    return record, float(calibrated_losses(together, np.concatenate(labels)).mean())
 
 
 def _noted(batches: Iterable[Batch], labels: list[Labels]) -> Iterable[Batch]:

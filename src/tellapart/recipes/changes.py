@@ -108,7 +108,7 @@ class Changes:
         needs = {name: "net" if name in OF_NET else name for name in self.given}
         needs |= dict.fromkeys(self._training, "training")
         if without := [name for name in self.given if needs[name] not in known]:
-            hint = "scratch and scratch-augmented have all; finetune all but a net; frozen has augmentation."
+            hint = "scratch and scratch-augmented take all such settings; finetune all but a net's; frozen --augment."
             raise UsageError(f"this recipe has no {without[0]}", where=recipe, hint=hint)
 
 
